@@ -1,0 +1,334 @@
+"""Every setting of the two scripts: its default, its help text and its flag. Standard library only."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+PROJECT = Path(__file__).resolve().parent
+Config = TypeVar("Config")
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {"epochs": 3},
+    "default": {"epochs": 24},
+    "best": {"epochs": 150, "channels": (32, 48), "hidden_units": 512, "augment": 0.5},
+}
+
+
+def _each(name: str) -> str:
+    return ", ".join(f"{preset} {values[name]}" for preset, values in PRESETS.items())
+
+
+def positive_int(text: str) -> int:
+    """Parses a whole number of 1 or more."""
+    return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
+
+
+def whole_number(text: str) -> int:
+    """Parses a whole number of 0 or more."""
+    return _number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
+
+
+def positive_float(text: str) -> float:
+    """Parses a finite number above 0."""
+    return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+
+
+def fraction(text: str) -> float:
+    """Parses a number strictly between 0 and 1."""
+    return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
+
+
+def _number(text: str, kind: Callable[[str], Any], accept: Callable[[Any], bool], what: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not accept(value):
+        raise argparse.ArgumentTypeError(f"expected {what}. Received: {text!r}")
+    return value
+
+
+def option(default: Any, text: str, *, group: str, **argument: Any) -> Any:
+    """A dataclass field that is also a command-line flag.
+
+    Args:
+        default: The value without a flag.
+        text: The help text; the default is appended to it.
+        group: The heading under which `--help` lists the flag.
+        **argument: Passed on to `ArgumentParser.add_argument`.
+    """
+    return field(default=default, metadata={"help": text, "group": group, "argument": argument})
+
+
+def setting(default: Any) -> Any:
+    """A dataclass field without a flag: a preset sets it."""
+    return field(default=default)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The settings of `train_cae.py`."""
+
+    dataset: str | None = option(
+        None,
+        "a named data set (mnist, fashion_mnist, digits), a folder of four IDX files, or an .npz "
+        "file (default: mnist; where that can't be had, digits)",
+        group="data",
+        metavar="NAME|PATH",
+    )
+    data_dir: str | None = option(
+        os.environ.get("LATENTSPACE_DATA") or None,
+        "folder that holds named data sets, e.g. DIR/mnist/train-images-idx3-ubyte.gz "
+        "(default: $LATENTSPACE_DATA)",
+        group="data",
+        metavar="DIR",
+    )
+    validation_split: float = option(
+        0.05,
+        "share of the training images that is held back to watch the error",
+        group="data",
+        type=fraction,
+        metavar="SHARE",
+    )
+    run: str | None = option(
+        None, "name of the run, a folder in --models-dir (default: the data set)", group="run"
+    )
+    models_dir: str = option(
+        str(PROJECT / "models"), "folder of all runs (default: models)", group="run", metavar="DIR"
+    )
+    resume: bool = option(
+        False, "go on with a run that was stopped, with its own settings", group="run"
+    )
+    overwrite: bool = option(False, "replace a run of the same name", group="run")
+    dry_run: bool = option(False, "print the settings and stop", group="run")
+    quiet: bool = option(False, "no progress bars", group="run")
+    preset: str = option(
+        "default",
+        "how long and how large; any flag given beside it wins",
+        group="training",
+        choices=tuple(PRESETS),
+    )
+    latent_dim: int = option(
+        32, "units of the bottleneck", group="training", type=positive_int, metavar="N"
+    )
+    epochs: int = option(
+        24,
+        f"passes over the training images (default: the preset's, {_each('epochs')})",
+        group="training",
+        type=positive_int,
+        metavar="N",
+    )
+    batch_size: int | None = option(
+        None,
+        "images per training step (default: 512, fewer for small data sets)",
+        group="training",
+        type=positive_int,
+        metavar="N",
+    )
+    learning_rate: float = option(
+        2e-2,
+        "peak of the warm-up and cosine decay",
+        group="training",
+        type=positive_float,
+        metavar="RATE",
+    )
+    seed: int = option(
+        0, "seed of weights and shuffling", group="training", type=whole_number, metavar="N"
+    )
+    augment: float = setting(0.0)
+    channels: tuple[int, ...] = setting((16, 32))
+    hidden_units: int = setting(256)
+
+
+@dataclass(frozen=True)
+class VisualizeConfig:
+    """The settings of `visualize.py`; which pictures it makes is asked by flags of the registry."""
+
+    run: str | None = option(
+        None,
+        "a run in --models-dir, or the path of one (default: the run trained last)",
+        group="run",
+        metavar="NAME|PATH",
+    )
+    models_dir: str = option(
+        str(PROJECT / "models"), "folder of all runs (default: models)", group="run", metavar="DIR"
+    )
+    outputs_dir: str = option(
+        str(PROJECT / "outputs"),
+        "folder of all pictures (default: outputs)",
+        group="run",
+        metavar="DIR",
+    )
+    dataset: str | None = option(
+        None,
+        "look at these images instead of the ones that the run was trained on",
+        group="run",
+        metavar="NAME|PATH",
+    )
+    data_dir: str | None = option(
+        os.environ.get("LATENTSPACE_DATA") or None,
+        "folder that holds named data sets (default: $LATENTSPACE_DATA)",
+        group="run",
+        metavar="DIR",
+    )
+    all: bool = option(False, "every picture there is", group="pictures")
+    list: bool = option(False, "list all pictures, a line each, and stop", group="pictures")
+    samples: int | None = option(
+        None,
+        "test images on a map (default: 5000, or all where there are fewer)",
+        group="maps",
+        type=positive_int,
+        metavar="N",
+    )
+    perplexity: float = option(
+        30.0,
+        "effective number of neighbours that t-SNE preserves",
+        group="maps",
+        type=positive_float,
+        metavar="P",
+    )
+    pairs: int = option(
+        8,
+        "pairs of test images of different classes, drawn by --seed",
+        group="interpolation",
+        type=positive_int,
+        metavar="N",
+    )
+    start: int | None = option(
+        None,
+        "index of the test image to start from",
+        group="interpolation",
+        flag="--from",
+        type=whole_number,
+        metavar="I",
+    )
+    end: int | None = option(
+        None,
+        "index of the test image to end at",
+        group="interpolation",
+        flag="--to",
+        type=whole_number,
+        metavar="J",
+    )
+    frames: int = option(
+        24,
+        "frames of an animation from one end to the other, both included",
+        group="interpolation",
+        type=positive_int,
+        metavar="N",
+    )
+    fps: float = option(
+        20.0,
+        "frames per second of an animation",
+        group="interpolation",
+        type=positive_float,
+        metavar="F",
+    )
+    expression: str | None = option(
+        None,
+        "what arithmetic.png calculates; a term is the index of a test image or class:7, the mean "
+        "code of a class, and may carry a factor: '12 - class:1 + 0.5*class:7'",
+        group="arithmetic",
+        metavar="EXPR",
+    )
+    seed: int = option(
+        0, "seed of every choice", group="run", type=whole_number, metavar="N"
+    )
+    dry_run: bool = option(
+        False, "print the settings and the files to be made, and stop", group="run"
+    )
+    quiet: bool = option(False, "no progress bars", group="run")
+
+
+def parse(
+    config: type[Config],
+    argv: Sequence[str] | None,
+    *,
+    description: str,
+    examples: Sequence[str],
+    switches: Mapping[str, str] | None = None,
+) -> tuple[Config, frozenset[str]]:
+    """Parses a command line into a frozen settings object.
+
+    Args:
+        config: `TrainConfig` or `VisualizeConfig`.
+        argv: The arguments, `sys.argv[1:]` where None.
+        description: The first line of the help.
+        examples: Commands to copy, shown at the end of the help.
+        switches: More flags without a value, with their help texts, listed under "pictures".
+
+    Returns:
+        The settings, and the names of everything that was given on the command line: names of
+        fields, and the given ones among `switches`.
+    """
+    epilog = "examples:\n" + "\n".join(f"  {line}" for line in examples)
+    parser = _Parser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    groups: dict[str, Any] = {}
+    for flag, text in (switches or {}).items():
+        group = groups.setdefault("pictures", parser.add_argument_group("pictures"))
+        group.add_argument(flag, dest=flag, action="store_true", help=text)
+    options = [item for item in dataclasses.fields(config) if item.metadata]  # type: ignore[arg-type]
+    for item in options:
+        name = item.metadata["group"]
+        if name not in groups:
+            groups[name] = parser.add_argument_group(name)
+        argument = dict(item.metadata["argument"])
+        flag = argument.pop("flag", "--" + item.name.replace("_", "-"))
+        text = item.metadata["help"]
+        if isinstance(item.default, bool):
+            argument["action"] = "store_true"
+        elif item.default is not None and "(default" not in text:
+            text += f" (default: {item.default})"
+        groups[name].add_argument(flag, dest=item.name, help=text.replace("%", "%%"), **argument)
+    given = vars(parser.parse_args(argv))
+    names = {item.name for item in options}
+    values = {name: value for name, value in given.items() if name in names}
+    if "preset" in names:
+        values = {**PRESETS[values.get("preset", "default")], **values}
+    return config(**values), frozenset(given)
+
+
+def describe(config: Any) -> str:
+    """The settings as aligned lines, for a person to read before work begins."""
+    values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
+    width = max(map(len, values))
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())
+
+
+def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...]) -> int:
+    """Runs a script's `main` and turns what a person can mend into one line on stderr.
+
+    Args:
+        main: The script.
+        mendable: The exceptions whose message is meant for a person.
+
+    Returns:
+        The exit code: 0; 2 after a mendable error; 130 after Ctrl-C.
+    """
+    try:
+        main()
+    except mendable as error:
+        print(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{Path(sys.argv[0]).name}: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

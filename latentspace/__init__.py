@@ -1,0 +1,1 @@
+"""Train a convolutional autoencoder and look into its latent space."""

@@ -1,0 +1,78 @@
+"""Small random deformations of images, so that a model can't learn its training images by heart."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+ROTATION = 7.0  # degrees, either way; each value is the end of a uniform range
+SCALE = 0.07  # relative
+SHEAR = 0.1
+SHIFT = 0.05  # of the side
+ELASTIC = 0.02  # of the side: standard deviation of the displacements on a coarse grid
+ELASTIC_GRID = 4  # points a side
+
+
+def deform(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rotates, scales, shears, shifts and bends each image a little, by bilinear interpolation.
+
+    The bending follows Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural
+    networks applied to visual document analysis", with a coarse grid of random displacements in
+    place of blurred noise.
+
+    Args:
+        images: float32 (N, H, W, C); not changed.
+        rng: Source of the randomness.
+
+    Returns:
+        float32 (N, H, W, C) within the range of the input; what lies outside an image is taken
+        from its nearest border.
+    """
+    count, height, width, _ = images.shape
+    ys, xs, basis = _grid(height, width)
+
+    def uniform(end: float) -> np.ndarray:
+        return rng.uniform(-end, end, (count, 1)).astype(np.float32)
+
+    angle, shear = uniform(np.deg2rad(ROTATION)), uniform(SHEAR)
+    scale_y, scale_x = 1 + uniform(SCALE), 1 + uniform(SCALE)
+    cos, sin = np.cos(angle), np.sin(angle)
+    bends = rng.normal(0, ELASTIC, (2, count, basis.shape[0])).astype(np.float32)
+    # Where each pixel of the result comes from, in pixels from the centre.  # (N, H * W)
+    from_y = scale_y * (cos * ys - sin * xs) + height * (uniform(SHIFT) + bends[0] @ basis)
+    from_x = scale_x * (sin * ys + (cos + shear * sin) * xs + shear * cos * ys)
+    from_x += width * (uniform(SHIFT) + bends[1] @ basis)
+    return _sample(images, from_y + (height - 1) / 2, from_x + (width - 1) / 2)
+
+
+def _sample(images: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+    """Bilinear interpolation at (ys, xs), each float32 (N, H * W) in pixels."""
+    count, height, width, channels = images.shape
+    ys, xs = np.clip(ys, 0, height - 1), np.clip(xs, 0, width - 1)
+    top = np.minimum(ys.astype(np.int32), max(height - 2, 0))
+    left = np.minimum(xs.astype(np.int32), max(width - 2, 0))
+    down, right = (ys - top)[..., np.newaxis], (xs - left)[..., np.newaxis]
+    corner = np.arange(count, dtype=np.int32)[:, np.newaxis] * (height * width) + top * width + left
+    below, beside = width if height > 1 else 0, 1 if width > 1 else 0
+    pixels = images.reshape(-1, channels)
+    upper = pixels[corner] * (1 - right) + pixels[corner + beside] * right
+    lower = pixels[corner + below] * (1 - right) + pixels[corner + below + beside] * right
+    return (upper * (1 - down) + lower * down).reshape(images.shape)
+
+
+@lru_cache(maxsize=1)
+def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centred pixel coordinates (H * W,) and the smooth bumps (G * G, H * W) that bending adds up."""
+    sides = []
+    for size in (height, width):
+        position = np.linspace(0, ELASTIC_GRID - 1, size, dtype=np.float32)
+        distance = position - np.arange(ELASTIC_GRID, dtype=np.float32)[:, np.newaxis]
+        sides.append(np.exp(-(distance**2)))  # (G, size)
+    basis = np.einsum("ay,bx->abyx", *sides).reshape(ELASTIC_GRID**2, height * width)
+    ys, xs = np.meshgrid(
+        np.arange(height, dtype=np.float32) - (height - 1) / 2,
+        np.arange(width, dtype=np.float32) - (width - 1) / 2,
+        indexing="ij",
+    )
+    return ys.ravel(), xs.ravel(), basis

@@ -1,0 +1,171 @@
+"""Composing pictures out of many small images and a little text, exact to the pixel."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from latentspace.media import to_rgb, to_uint8
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WHITE = 255
+MARGIN = 16
+LABEL_SIZE, CAPTION_SIZE, TITLE_SIZE = 15, 15, 20
+LINE_HEIGHT = 1.4
+INK, FAINT_INK = (20, 20, 20), (110, 110, 110)
+LEAST_THUMBNAIL = 80  # pixels; smaller images are enlarged by a whole number
+
+
+@dataclass(frozen=True)
+class Label:
+    """A line of text at a place of the body.
+
+    Attributes:
+        x: Pixels from the left of the body; negative in the left margin.
+        y: Pixels from the top of the body; negative in the margin above.
+        text: One line.
+        anchor: Which point of the text lies at (x, y), as in Pillow: "mm" its centre, "rm" the
+            middle of its right end, and so on.
+        color: RGB in 0..255.
+        size: Height of the letters in pixels.
+    """
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "mm"
+    color: tuple[int, int, int] = INK
+    size: int = LABEL_SIZE
+
+
+def zoom_for(side: int, least: int = LEAST_THUMBNAIL) -> int:
+    """The whole number by which an image of `side` pixels is enlarged to be easily seen."""
+    return max(1, -(-least // side))
+
+
+def mosaic(
+    images: np.ndarray, *, zoom: int = 1, gap: int = 2, row_gap: int | None = None
+) -> np.ndarray:
+    """Lays images out in rows and columns.
+
+    Args:
+        images: float32 (..., rows, columns, H, W, C) in [0, 1]; leading axes are frames. NaN images
+            are left white.
+        zoom: Every pixel becomes a square of this side; nothing is interpolated.
+        gap: White pixels between columns, and between rows unless `row_gap` says otherwise.
+        row_gap: White pixels between rows.
+
+    Returns:
+        uint8 (..., height, width, 3), without a border.
+    """
+    row_gap = gap if row_gap is None else row_gap
+    blank = np.isnan(images).any(axis=(-3, -2, -1), keepdims=True)
+    pixels = np.where(blank, np.uint8(WHITE), to_uint8(np.where(blank, 0.0, images)))
+    pixels = to_rgb(pixels).repeat(zoom, axis=-3).repeat(zoom, axis=-2)
+    *lead, rows, columns, height, width, _ = pixels.shape
+    page = np.full((*lead, rows, height + row_gap, columns, width + gap, 3), WHITE, np.uint8)
+    page[..., :height, :, :width, :] = np.moveaxis(pixels, -4, -3)
+    page = page.reshape(*lead, rows * (height + row_gap), columns * (width + gap), 3)
+    return page[..., : page.shape[-3] - row_gap, : page.shape[-2] - gap, :]
+
+
+def beside(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
+    """Puts bodies of equal height next to each other, with white between."""
+    spacer = np.full((*bodies[0].shape[:-2], gap, 3), WHITE, np.uint8)
+    parts = [part for body in bodies for part in (spacer, body)][1:]
+    return np.concatenate(parts, axis=-2)
+
+
+def page(
+    body: np.ndarray,
+    *,
+    title: str,
+    caption: str,
+    labels: Sequence[Label] = (),
+    left: int = 0,
+    top: int = 0,
+    text_scale: float = 1.0,
+) -> np.ndarray:
+    """Puts a body, still or animated, on a white page with title, labels and caption.
+
+    Args:
+        body: uint8 (..., H, W, 3).
+        title: One line above.
+        caption: Text below, wrapped to the width of the page.
+        labels: Text on and around the body, the same in each frame.
+        left: Pixels to keep free for labels left of the body.
+        top: Pixels to keep free for labels above the body.
+        text_scale: Enlarges all text, for very large pages.
+
+    Returns:
+        uint8 (..., height, width, 3), the body unchanged in it.
+    """
+    *lead, body_height, body_width, _ = body.shape
+    margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
+    title_font, caption_font = (
+        _font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
+    )
+    width = max(body_width + left + 2 * margin, round(title_font.getlength(title)) + 2 * margin)
+    lines = _wrap(caption, caption_font, width - 2 * margin)
+    body_x = margin + left
+    body_y = margin + round(TITLE_SIZE * line) + top
+    caption_y = body_y + body_height + round(0.8 * margin)
+    height = caption_y + round(len(lines) * CAPTION_SIZE * line) + margin
+
+    canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((margin, margin), title, INK, title_font, anchor="la")
+    for number, text in enumerate(lines):
+        y = caption_y + number * CAPTION_SIZE * line
+        draw.text((margin, y), text, FAINT_INK, caption_font, anchor="la")
+    still = body if not lead else np.full((body_height, body_width, 3), WHITE, np.uint8)
+    canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
+    for label in labels:
+        place = (body_x + label.x, body_y + label.y)
+        draw.text(
+            place,
+            label.text,
+            label.color,
+            _font(round(label.size * text_scale)),
+            anchor=label.anchor,
+            stroke_width=round(2 * text_scale),
+            stroke_fill=(WHITE,) * 3,
+        )
+    frame = np.asarray(canvas)
+    if not lead:
+        return frame
+    frames = np.broadcast_to(frame, (*lead, *frame.shape)).copy()
+    inside = frames[..., body_y : body_y + body_height, body_x : body_x + body_width, :]
+    # Labels are drawn on white, so wherever the body is white, they stay.
+    np.minimum(inside, body, out=inside)
+    return frames
+
+
+def rendered(figure: Figure) -> np.ndarray:
+    """A matplotlib figure as uint8 (height, width, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return to_rgb(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib
+
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Breaks text into lines of at most `width` pixels, by the font's mean letter."""
+    letters = max(20, int(width / (font.getlength(text) / max(1, len(text)) * 1.04)))
+    return textwrap.wrap(text, letters)

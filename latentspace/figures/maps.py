@@ -1,0 +1,212 @@
+"""Maps: images or points at the places that a projection gave them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from latentspace.figures.layout import Label, page, rendered
+from latentspace.media import to_uint8
+
+CELLS_PER_IMAGE = 2.5  # room for the gaps between clusters
+MOST_TRIES = 48  # nearest cells that are tried for an image before it is left out
+LEAST_THUMBNAIL = 28  # pixels
+
+
+def class_colors(count: int) -> np.ndarray:
+    """One colour per class.
+
+    Args:
+        count: Number of classes.
+
+    Returns:
+        float64 (count, 3) RGB in [0, 1]. Up to ten come from Petroff 2021, "Accessible color
+        sequences for data visualization", made to be told apart with any colour vision; beyond ten
+        no such set exists, and hues are spread evenly.
+    """
+    from matplotlib import colormaps
+
+    if count <= 10:
+        from matplotlib.colors import to_rgb
+        from matplotlib.style import library
+
+        cycle = library["petroff10"]["axes.prop_cycle"].by_key()["color"]
+        return np.array([to_rgb(color) for color in cycle[:count]])
+    return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, count)))[:, :3]
+
+
+def draw_image_map(
+    *,
+    images: np.ndarray,
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """The images themselves at their places, tinted by class, none hiding another.
+
+    Each image moves to the nearest free cell of a fine grid; one that finds none nearby is left
+    out, and the caption says how many.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        points: float (N, 2).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names to write at the clusters.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    thumbnails = _thumbnails(images)
+    count, height, width, _ = thumbnails.shape
+    side = math.ceil(math.sqrt(CELLS_PER_IMAGE * count))
+    low, high = points.min(axis=0), points.max(axis=0)
+    # One scale for both axes: a map is not stretched.
+    scale = (side - 1) / max(float((high - low).max()), np.finfo(np.float32).tiny)
+    cells = (points - (low + high) / 2) * scale + (side - 1) / 2
+    rows_columns = np.stack([side - 1 - cells[:, 1], cells[:, 0]], axis=1)  # up is up
+    places = _free_cells(rows_columns, side)
+    shown = places[:, 0] >= 0
+
+    grid = np.full((side, side, height, width, 3), 255, np.uint8)
+    colors = class_colors(len(class_names))[labels[shown]]
+    # White paper, coloured ink: ink where the image is bright.
+    ink = thumbnails[shown] * (1 - colors[:, np.newaxis, np.newaxis, :])
+    grid[places[shown, 0], places[shown, 1]] = to_uint8(1 - ink)
+    body = grid.swapaxes(1, 2).reshape(side * height, side * width, 3)
+    used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))
+    used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
+    top, left = used_rows[0], used_columns[0]
+    body = body[top : used_rows[-1] + 1, left : used_columns[-1] + 1]
+
+    text_scale = max(1.0, body.shape[1] / 1000)
+    names = []
+    for label, name in enumerate(class_names):
+        if (labels == label).any():
+            row, column = _centre(rows_columns[labels == label])
+            color = class_colors(len(class_names))[label] * 0.75
+            red, green, blue = (int(value) for value in to_uint8(color))
+            names.append(
+                Label(
+                    (column + 0.5) * width - left,
+                    (row + 0.5) * height - top,
+                    name,
+                    color=(red, green, blue),
+                    size=LABEL_POINTS,
+                )
+            )
+    left_out = int((~shown).sum())
+    if left_out:
+        caption += f" {left_out:,} images found no free place near theirs and are left out."
+    return page(body, title=title, caption=caption, labels=names, text_scale=text_scale)
+
+
+def draw_comparison(
+    *,
+    maps: Sequence[tuple[str, np.ndarray]],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Maps of the same images as points side by side, with one legend.
+
+    Args:
+        maps: For each map its heading and its points, float (N, 2).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names for the legend.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7 * len(maps) + 1.2, 7.4), dpi=120, layout="constrained")
+    colors = class_colors(len(class_names))
+    size = np.clip(20_000 / len(labels), 1.5, 25)
+    order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
+    for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
+        axes.scatter(
+            *points[order].T, s=size, c=colors[labels[order]], linewidths=0, alpha=0.8
+        )
+        for label, name in enumerate(class_names):
+            if (labels == label).any():
+                axes.text(
+                    *_centre(points[labels == label]),
+                    name,
+                    fontsize=13,
+                    weight="bold",
+                    color=colors[label] * 0.6,
+                    ha="center",
+                    va="center",
+                    bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
+                )
+        axes.set_title(heading, fontsize=12)
+        axes.set_aspect("equal", "datalim")
+        axes.set_xticks([])
+        axes.set_yticks([])
+    handles = [
+        axes.plot([], [], "o", color=color, label=name)[0]
+        for color, name in zip(colors, class_names, strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside right center", title="class", frameon=False)
+    return page(rendered(figure), title=title, caption=caption)
+
+
+LABEL_POINTS = 26
+
+
+def _thumbnails(images: np.ndarray) -> np.ndarray:
+    """Images brought to at least `LEAST_THUMBNAIL` pixels by whole-number enlargement, or to at
+    most twice that by averaging blocks; aspect kept."""
+    side = min(images.shape[1:3])
+    zoom = -(-LEAST_THUMBNAIL // side)
+    if zoom > 1:
+        return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    block = side // LEAST_THUMBNAIL
+    if block < 2:
+        return images
+    height, width = (size // block for size in images.shape[1:3])
+    cut = images[:, : height * block, : width * block]
+    blocks = cut.reshape(len(images), height, block, width, block, images.shape[3])
+    return blocks.mean(axis=(2, 4))
+
+
+def _free_cells(wanted: np.ndarray, side: int) -> np.ndarray:
+    """Gives each place the nearest cell of a side x side grid that is still free.
+
+    Args:
+        wanted: float (N, 2) rows and columns.
+        side: Cells a side.
+
+    Returns:
+        int (N, 2); -1 where all `MOST_TRIES` nearest cells are taken.
+    """
+    from scipy.spatial import cKDTree
+
+    rows, columns = np.divmod(np.arange(side * side), side)
+    centres = np.stack([rows, columns], axis=1)
+    distances, nearest = cKDTree(centres).query(wanted, k=min(MOST_TRIES, side * side))
+    taken = np.zeros(side * side, bool)
+    places = np.full((len(wanted), 2), -1)
+    # Who lies nearest to the middle of a cell is asked first, and so moves least.
+    for index in np.argsort(distances.reshape(len(wanted), -1)[:, 0], kind="stable"):
+        tries = np.atleast_1d(nearest[index])
+        free = tries[~taken[tries]]
+        if len(free):
+            taken[free[0]] = True
+            places[index] = centres[free[0]]
+    return places
+
+
+def _centre(points: np.ndarray) -> np.ndarray:
+    """The point nearest to the middle (by median) of its group: a name there stands on the group."""
+    middle = np.median(points, axis=0)
+    return points[np.square(points - middle).sum(axis=1).argmin()]

@@ -1,0 +1,148 @@
+"""The convolutional autoencoder: an encoder and a decoder for any image shape and latent size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import layers
+
+ACTIVATION = "silu"
+KERNEL_SIZE = 4  # a multiple of the stride, so that transposed convolutions leave no checkerboard
+STRIDE = 2
+CODES = "codes"
+FROM_CODES = "from_codes"
+NORM = "normalize"
+NORM_MOMENTUM = 0.9
+
+
+def build_encoder(
+    image_shape: tuple[int, int, int],
+    latent_dim: int,
+    *,
+    channels: Sequence[int],
+    hidden_units: int,
+    normalize: bool = False,
+) -> keras.Model:
+    """Strided convolutions, a hidden layer, and `latent_dim` linear units.
+
+    Args:
+        image_shape: (height, width, channels); sides need not be divisible by anything.
+        latent_dim: Number of units in the bottleneck.
+        channels: Channels after each halving of the image; for large images the last is repeated,
+            for small ones what is not needed is left out.
+        hidden_units: Units of the dense layer before the bottleneck.
+        normalize: End in a batch normalisation without parameters, which makes training faster;
+            `standardize_codes` takes it out again.
+
+    Returns:
+        A model of float32 images (N, H, W, C) in [0, 1] -> float32 codes (N, latent_dim).
+    """
+    images = keras.Input(image_shape, name="images")
+    x = images
+    for stage, width in enumerate(_stages(image_shape, channels)):
+        x = layers.Conv2D(
+            width,
+            KERNEL_SIZE,
+            STRIDE,
+            padding="same",
+            activation=ACTIVATION,
+            name=f"down_{stage}",
+        )(x)  # (N, ceil(H / 2), ceil(W / 2), width)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(hidden_units, activation=ACTIVATION, name="hidden")(x)
+    codes = layers.Dense(latent_dim, name=CODES)(x)
+    if normalize:
+        codes = layers.BatchNormalization(
+            momentum=NORM_MOMENTUM, center=False, scale=False, name=NORM
+        )(codes)
+    return keras.Model(images, codes, name="encoder")
+
+
+def build_decoder(
+    image_shape: tuple[int, int, int], latent_dim: int, *, channels: Sequence[int], hidden_units: int
+) -> keras.Model:
+    """The mirror image of `build_encoder`, with a sigmoid at its end.
+
+    Args:
+        image_shape: (height, width, channels) of the images to draw.
+        latent_dim: Number of units in the bottleneck.
+        channels: As for `build_encoder`.
+        hidden_units: Units of the dense layer after the bottleneck.
+
+    Returns:
+        A model of float32 codes (N, latent_dim) -> float32 images (N, H, W, C) in [0, 1].
+    """
+    stages = _stages(image_shape, channels)
+    sides = [image_shape[:2]]
+    for _ in stages:
+        sides.append((math.ceil(sides[-1][0] / STRIDE), math.ceil(sides[-1][1] / STRIDE)))
+    codes = keras.Input((latent_dim,), name="codes")
+    x = layers.Dense(hidden_units, activation=ACTIVATION, name=FROM_CODES)(codes)
+    height, width = sides.pop()
+    x = layers.Dense(height * width * stages[-1], activation=ACTIVATION, name="unflatten")(x)
+    x = layers.Reshape((height, width, stages[-1]), name="reshape")(x)
+    outputs = [image_shape[2], *stages[:-1]]
+    while sides:
+        last = len(sides) == 1
+        x = layers.Conv2DTranspose(
+            outputs.pop(),
+            KERNEL_SIZE,
+            STRIDE,
+            padding="same",
+            activation="sigmoid" if last else ACTIVATION,
+            name=f"up_{len(sides) - 1}",
+        )(x)
+        excess = (STRIDE * height - sides[-1][0], STRIDE * width - sides[-1][1])
+        height, width = sides.pop()
+        if any(excess):  # an odd side was rounded up on the way down
+            x = layers.Cropping2D(((0, excess[0]), (0, excess[1])), name=f"crop_{len(sides)}")(x)
+    return keras.Model(codes, x, name="decoder")
+
+
+def standardize_codes(
+    encoder: keras.Model, decoder: keras.Model, codes: np.ndarray
+) -> keras.Model:
+    """Gives each latent unit mean 0 and standard deviation 1 without changing a reconstruction.
+
+    The map z -> (z - mean) / std, and a batch normalisation that the encoder ends in, are folded
+    into the encoder's last dense layer, and the inverse into the decoder's first: a step of 1 means
+    the same in every direction, and no layer is left over for it. A unit that never moves keeps its
+    scale.
+
+    Args:
+        encoder: A model from `build_encoder`; not changed.
+        decoder: A model from `build_decoder`; changed in place.
+        codes: float32 (N, D) codes of the training images under `encoder`.
+
+    Returns:
+        The encoder to go with `decoder` from now on, without normalisation layer.
+    """
+    mean = codes.mean(axis=0, dtype=np.float64)
+    std = codes.std(axis=0, dtype=np.float64)
+    std[std <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
+    plain = keras.models.clone_model(keras.Model(encoder.input, encoder.get_layer(CODES).output))
+    plain.name = encoder.name
+    for layer in plain.layers:
+        layer.set_weights(encoder.get_layer(layer.name).get_weights())
+    kernel, bias = plain.get_layer(CODES).get_weights()
+    if NORM in {layer.name for layer in encoder.layers}:
+        norm = encoder.get_layer(NORM)
+        moving_mean, moving_variance = norm.get_weights()
+        scale = 1 / np.sqrt(moving_variance + norm.epsilon)
+        kernel, bias = kernel * scale, (bias - moving_mean) * scale
+    plain.get_layer(CODES).set_weights([kernel / std, (bias - mean) / std])
+    kernel, bias = decoder.get_layer(FROM_CODES).get_weights()
+    decoder.get_layer(FROM_CODES).set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
+    return plain
+
+
+def _stages(image_shape: tuple[int, int, int], channels: Sequence[int]) -> list[int]:
+    """Channels after each halving: as many halvings as bring the longer side to about 7."""
+    short, long = sorted(image_shape[:2])
+    wanted = round(math.log2(long / 7))
+    possible = int(math.log2(short))
+    count = max(1, min(wanted, possible))
+    return [channels[min(stage, len(channels) - 1)] for stage in range(count)]

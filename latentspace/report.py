@@ -1,0 +1,37 @@
+"""What a look at a run leaves behind beside its pictures: metrics.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latentspace.files import InputError, read_json, write_json
+from latentspace.study import Study
+
+METRICS = "metrics.json"
+
+
+def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
+    """Writes metrics.json whole: the sections just measured, and earlier ones that still hold.
+
+    An earlier section still holds when it was measured with the same model on the same images.
+
+    Args:
+        path: The file.
+        study: What was measured.
+        sections: Names of the sections to measure now, see `Study.metrics`.
+    """
+    about = {
+        "run": study.run.name,
+        "model_hash": study.run.model_hash,
+        "dataset": study.data.name,
+        "dataset_hash": study.data.hash,
+    }
+    earlier = {}
+    if path.exists():
+        try:
+            earlier = read_json(path)
+        except InputError:
+            earlier = {}
+    if {key: earlier.get(key) for key in about} != about:
+        earlier = {}
+    write_json(path, {**earlier, **about, "seed": study.options.seed, **study.metrics(sections)})

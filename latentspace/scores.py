@@ -1,0 +1,129 @@
+"""Every number that is reported. Arrays in, numbers out; nothing here knows a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEIGHBORS = 10
+ROWS_AT_ONCE = 512
+
+
+def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Mean squared error of each image.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        reconstructions: float32, the same shape.
+
+    Returns:
+        float64 (N,), per pixel, in [0, 1]; its mean is the error that training minimises.
+    """
+    difference = (images - reconstructions).reshape(len(images), -1)
+    return np.einsum("ij,ij->i", difference, difference, dtype=np.float64) / difference.shape[1]
+
+
+def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> float:
+    """Mean structural similarity (SSIM) with the Gaussian window of its authors.
+
+    Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment", as in
+    `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1], sides of at least 11 pixels.
+        reconstructions: float32, the same shape.
+
+    Returns:
+        The mean over all images and channels, at most 1 (equal).
+    """
+    from skimage.metrics import structural_similarity as ssim
+
+    # Images and channels become channels of one image, which are scored apart and averaged.
+    first, second = (
+        np.moveaxis(batch, 0, -1).reshape(*batch.shape[1:3], -1)
+        for batch in (images, reconstructions)
+    )
+    return float(
+        ssim(
+            first,
+            second,
+            data_range=1.0,
+            channel_axis=-1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+    )
+
+
+def pca_error(train_images: np.ndarray, test_images: np.ndarray, components: int) -> float:
+    """Test error of the best linear autoencoder: principal components of the training images.
+
+    Args:
+        train_images: float32 (N, H, W, C) in [0, 1].
+        test_images: float32 (M, H, W, C) in [0, 1].
+        components: Number of components, the latent size of the model to compare; fewer are used
+            where images or pixels are fewer.
+
+    Returns:
+        Mean squared error per pixel of `test_images`, comparable with `squared_errors`.
+    """
+    from sklearn.decomposition import PCA
+
+    flat = train_images.reshape(len(train_images), -1)
+    pca = PCA(min(components, *flat.shape), svd_solver="covariance_eigh").fit(flat)
+    flat_test = test_images.reshape(len(test_images), -1)
+    back = pca.inverse_transform(pca.transform(flat_test)).reshape(test_images.shape)
+    return float(squared_errors(test_images, back).mean())
+
+
+def knn_accuracy(points: np.ndarray, labels: np.ndarray, neighbors: int = NEIGHBORS) -> float:
+    """Leave-one-out accuracy of a vote among the nearest neighbours.
+
+    Args:
+        points: (N, D) coordinates, Euclidean.
+        labels: int (N,), from 0.
+        neighbors: How many vote; ties go to the lower label.
+
+    Returns:
+        Share of points, in [0, 1], whose label wins the vote of its neighbours.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    # Without a query, a point is not its own neighbour.
+    indices = NearestNeighbors(n_neighbors=neighbors).fit(points).kneighbors(return_distance=False)
+    votes = np.zeros((len(points), labels.max() + 1), np.int64)
+    np.add.at(votes, (np.arange(len(points))[:, np.newaxis], labels[indices]), 1)
+    return float((votes.argmax(axis=1) == labels).mean())
+
+
+def trustworthiness(source: np.ndarray, points: np.ndarray, neighbors: int = NEIGHBORS) -> float:
+    """How far the neighbours in a map are neighbours in the source space.
+
+    Source: Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods"; equal
+    to `sklearn.manifold.trustworthiness`, but in blocks of rows and without sorting, so that
+    memory stays small.
+
+    Args:
+        source: (N, D) coordinates before the projection.
+        points: (N, 2 or 3) coordinates after it.
+        neighbors: Size of the neighbourhood, below N / 2.
+
+    Returns:
+        In [0, 1]; 1 where every neighbour in the map is one in the source space.
+    """
+    from sklearn.metrics import pairwise_distances
+    from sklearn.neighbors import NearestNeighbors
+
+    count = len(source)
+    in_map = NearestNeighbors(n_neighbors=neighbors).fit(points).kneighbors(return_distance=False)
+    penalty = 0
+    for start in range(0, count, ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, count))
+        distances = pairwise_distances(source[rows], source, metric="sqeuclidean")
+        distances[np.arange(len(distances)), np.arange(count)[rows]] = np.inf
+        to_neighbors = np.take_along_axis(distances, in_map[rows], axis=1)
+        for column in to_neighbors.T:
+            # Rank of a neighbour: how many points are nearer than it.
+            nearer = np.count_nonzero(distances < column[:, np.newaxis], axis=1)
+            penalty += int(np.maximum(nearer + 1 - neighbors, 0).sum())
+    return 1 - penalty * 2 / (count * neighbors * (2 * count - 3 * neighbors - 1))

@@ -1,0 +1,309 @@
+"""Fitting an autoencoder: batches, schedule, checkpoints, resuming."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from latentspace.augmentation import deform
+from latentspace.files import InputError, replacing
+
+WARMUP_SHARE = 0.03  # of all steps
+START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
+ADAM_RATE_SHARE = 0.2  # of Muon's rate, for convolutions and biases
+STEPS_PER_EXECUTION = 20
+STEPS_WANTED = 100  # an epoch
+SMALLEST_BATCH, LARGEST_BATCH = 32, 512
+PREDICT_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that shapes a fit besides the network and the images.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step; fewer where there are fewer images.
+        learning_rate: Peak of the schedule.
+        augment: Share of each batch that is deformed a little, in [0, 1].
+        seed: Seed of the shuffling; the weights have had theirs.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augment: float
+    seed: int
+
+
+@dataclass
+class Progress:
+    """Where a fit stands: one row per finished epoch, and which of them was the best.
+
+    Attributes:
+        rows: One dictionary per epoch: epoch, loss, val_loss, learning_rate, seconds.
+        best_epoch: The epoch (from 1) with the lowest validation loss; 0 before the first.
+        status: "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not finite).
+    """
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    status: str = "running"
+
+
+def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits `count` training images into those to fit and those to validate with.
+
+    Args:
+        count: Number of training images, at least 2.
+        share: Share to validate with, in (0, 1); at least one image and at most all but one.
+        seed: Seed of the choice.
+
+    Returns:
+        Two sorted int64 arrays of indices: fitted, held back.
+    """
+    held_back = min(max(1, round(count * share)), count - 1)
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[held_back:]), np.sort(order[:held_back])
+
+
+def suitable_batch_size(count: int) -> int:
+    """A power of two that gives `count` images about a hundred steps an epoch or more."""
+    wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
+    return min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled, partly deformed batches of (images, images): a function of seed and epoch alone.
+
+    So a resumed training sees the batches that an uninterrupted one would have seen. The last,
+    incomplete batch is left out, another choice of images each epoch.
+    """
+
+    def __init__(self, images: np.ndarray, recipe: Recipe, epoch: int = 0) -> None:
+        super().__init__()
+        self._images = images
+        self._recipe = recipe
+        self._batch_size = min(recipe.batch_size, len(images))
+        self._epoch = epoch
+        self._order = self._shuffled()
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+        return len(self._images) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        start = index * self._batch_size
+        images = self._images[self._order[start : start + self._batch_size]]
+        deformed = round(self._recipe.augment * len(images))
+        if deformed:
+            rng = np.random.default_rng((self._recipe.seed, self._epoch, index))
+            images[:deformed] = deform(images[:deformed], rng)
+        return images, images
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> np.ndarray:
+        rng = np.random.default_rng((self._recipe.seed, self._epoch))
+        return rng.permutation(len(self._images))
+
+
+def join(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
+    """The autoencoder made of an encoder and a decoder, sharing their weights."""
+    return keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
+
+
+def fit(
+    autoencoder: keras.Model,
+    train_images: np.ndarray,
+    validation_images: np.ndarray,
+    *,
+    recipe: Recipe,
+    checkpoint: Path,
+    facts: dict[str, Any],
+    resume: bool = False,
+    verbose: int | str = "auto",
+) -> Progress:
+    """Trains by mean squared error and leaves the best epoch's weights in the model.
+
+    Muon (Jordan et al. 2024) updates the dense kernels and Adam the rest; the rate warms up and
+    then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`.
+
+    Args:
+        autoencoder: Model of images -> images; trained in place.
+        train_images: float32 (N, H, W, C) in [0, 1].
+        validation_images: float32 (M, H, W, C) in [0, 1], never trained on.
+        recipe: How long, how fast, in what order.
+        checkpoint: File for the state of the training; replaced after each epoch.
+        facts: Kept in the checkpoint beside the state, for whoever resumes (`read_checkpoint`).
+        resume: Go on from `checkpoint`, which must come from the same model and recipe.
+        verbose: Passed to Keras: 0 silent, 1 a bar, 2 a line per epoch.
+
+    Returns:
+        The progress; its status says how the training ended.
+    """
+    batches = Batches(train_images, recipe)
+    steps = batches.num_batches
+    autoencoder.compile(
+        optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
+        loss="mean_squared_error",
+        steps_per_execution=min(STEPS_PER_EXECUTION, steps),
+    )
+    autoencoder.optimizer.build(autoencoder.trainable_variables)
+    keeper = _Keeper(autoencoder, checkpoint, facts, recipe.epochs)
+    if resume:
+        keeper.restore()
+        batches = Batches(train_images, recipe, epoch=len(keeper.progress.rows))
+    try:
+        autoencoder.fit(
+            batches,
+            validation_data=(validation_images, validation_images),
+            validation_batch_size=min(PREDICT_BATCH, len(validation_images)),
+            epochs=recipe.epochs,
+            initial_epoch=len(keeper.progress.rows),
+            callbacks=[keeper],
+            verbose=verbose,
+        )
+    except KeyboardInterrupt:
+        keeper.progress.status = "interrupted"
+    progress = keeper.progress
+    if not progress.rows:
+        advice = "lower --learning-rate" if progress.status == "diverged" else "train again"
+        raise InputError(f"{progress.status} before the end of the first epoch: {advice}")
+    if progress.status == "running":
+        progress.status = "complete"
+    keeper.load_best()
+    return progress
+
+
+def device_name() -> str:
+    """What Keras trains on, e.g. "cpu" or "2 x gpu"."""
+    devices = keras.distribution.list_devices() or ["cpu:0"]
+    kinds = [device.split(":")[0].lower() for device in devices]
+    kind = next((kind for kind in kinds if kind != "cpu"), "cpu")
+    count = kinds.count(kind)
+    return kind if count == 1 else f"{count} x {kind}"
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
+    """Reads what a checkpoint says of itself, without its weights.
+
+    Returns:
+        The facts given to `fit`, and the progress so far.
+
+    Raises:
+        InputError: There is no readable checkpoint.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            state = json.loads(archive["state"].tobytes())
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise InputError(f"{path} is no readable checkpoint: {error}; train with --overwrite") from error
+    return state["facts"], Progress(**state["progress"])
+
+
+def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
+    warmup = max(1, round(WARMUP_SHARE * total_steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        START_RATE_SHARE * recipe.learning_rate,
+        decay_steps=max(1, total_steps - warmup),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Muon(rate, adam_lr_ratio=ADAM_RATE_SHARE, weight_decay=None)
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Keeps the history, the best weights and a checkpoint of everything after each epoch."""
+
+    def __init__(
+        self, model: keras.Model, checkpoint: Path, facts: dict[str, Any], epochs: int
+    ) -> None:
+        super().__init__()
+        self.progress = Progress()
+        self._keras_model = model
+        self._checkpoint = checkpoint
+        self._facts = facts
+        self._epochs = epochs
+        self._best: list[np.ndarray] = []
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        if not math.isfinite(logs["loss"] + logs["val_loss"]):
+            self.progress.status = "diverged"
+            self._keras_model.stop_training = True
+            return
+        rows = self.progress.rows
+        seconds = time.monotonic() - self._started
+        rows.append(
+            {
+                "epoch": epoch + 1,
+                "loss": float(logs["loss"]),
+                "val_loss": float(logs["val_loss"]),
+                "learning_rate": float(
+                    keras.ops.convert_to_numpy(self._keras_model.optimizer.learning_rate)
+                ),
+                "seconds": round(seconds, 3),
+            }
+        )
+        if rows[-1]["val_loss"] <= min(row["val_loss"] for row in rows):
+            self.progress.best_epoch = epoch + 1
+            self._best = _values(self._keras_model.variables)
+        self._save()
+        # Keras' bar shows whatever stands in the logs, so the time left appears beside the loss.
+        mean_seconds = sum(row["seconds"] for row in rows) / len(rows)
+        logs["minutes_left"] = mean_seconds * (self._epochs - epoch - 1) / 60
+
+    def load_best(self) -> None:
+        _assign(self._keras_model.variables, self._best)
+
+    def restore(self) -> None:
+        _, self.progress = read_checkpoint(self._checkpoint)
+        self.progress.status = "running"
+        with np.load(self._checkpoint, allow_pickle=False) as archive:
+            arrays = {
+                group: [archive[f"{group}_{i}"] for i in range(int(archive[f"{group}_count"]))]
+                for group in ("model", "optimizer", "best")
+            }
+        _assign(self._keras_model.variables, arrays["model"])
+        _assign(self._keras_model.optimizer.variables, arrays["optimizer"])
+        self._best = arrays["best"]
+
+    def _save(self) -> None:
+        state = {"facts": self._facts, "progress": dataclasses.asdict(self.progress)}
+        arrays = {"state": np.frombuffer(json.dumps(state).encode(), np.uint8)}
+        groups = {
+            "model": _values(self._keras_model.variables),
+            "optimizer": _values(self._keras_model.optimizer.variables),
+            "best": self._best,
+        }
+        for group, values in groups.items():
+            arrays[f"{group}_count"] = np.array(len(values))
+            arrays.update({f"{group}_{i}": value for i, value in enumerate(values)})
+        with replacing(self._checkpoint) as temporary:
+            np.savez(temporary, **arrays)  # type: ignore[arg-type]
+
+
+def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
