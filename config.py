@@ -1,4 +1,4 @@
-"""Every setting of the two scripts: its default, its help text and its flag. Standard library only."""
+"""Every setting of the two scripts: default, help text and flag. Standard library only."""
 
 from __future__ import annotations
 
@@ -238,9 +238,7 @@ class VisualizeConfig:
         group="arithmetic",
         metavar="EXPR",
     )
-    seed: int = option(
-        0, "seed of every choice", group="run", type=whole_number, metavar="N"
-    )
+    seed: int = option(0, "seed of every choice", group="run", type=whole_number, metavar="N")
     dry_run: bool = option(
         False, "print the settings and the files to be made, and stop", group="run"
     )
@@ -303,7 +301,9 @@ def parse(
 
 def describe(config: Any) -> str:
     """The settings as aligned lines, for a person to read before work begins."""
-    values = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
+    values = {
+        name: value for name, value in dataclasses.asdict(config).items() if value is not None
+    }
     width = max(map(len, values))
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())
 

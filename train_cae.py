@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 from config import TrainConfig, describe, parse, run_script
 from latentspace import datasets, runs
@@ -29,8 +30,8 @@ def main() -> None:
     data = datasets.load_dataset(config.dataset, config.data_dir)
     if config.dataset is None and data.name != "mnist":
         print(
-            f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. For MNIST: "
-            "python train_cae.py --dataset mnist --data-dir DIR"
+            f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. "
+            "For MNIST: python train_cae.py --dataset mnist --data-dir DIR"
         )
     folder = Path(config.models_dir) / (config.run or data.name)
     _check_folder(folder, config)
@@ -45,10 +46,8 @@ def main() -> None:
     if config.resume:
         config = _settings_of(folder, config, given, data.hash)
     keras.utils.set_random_seed(config.seed)
-    size = {"channels": config.channels, "hidden_units": config.hidden_units}
-    encoder = network.build_encoder(
-        data.image_shape, config.latent_dim, **size, normalize=True
-    )
+    size: dict[str, Any] = {"channels": config.channels, "hidden_units": config.hidden_units}
+    encoder = network.build_encoder(data.image_shape, config.latent_dim, **size, normalize=True)
     decoder = network.build_decoder(data.image_shape, config.latent_dim, **size)
     fitted, held_back = training.validation_indices(
         len(data.train_images), config.validation_split, config.seed
@@ -76,9 +75,7 @@ def main() -> None:
         verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
     )
 
-    encoder = network.standardize_codes(
-        encoder, decoder, runs.predict(encoder, splits["train"])
-    )
+    encoder = network.standardize_codes(encoder, decoder, runs.predict(encoder, splits["train"]))
     autoencoder = training.join(encoder, decoder)
     errors = {
         f"{split}_mse": float(
@@ -142,7 +139,7 @@ def _settings_of(
             f"{folder} was begun with other images: pass the same --dataset and --data-dir, or "
             "start anew with --overwrite"
         )
-    began = {
+    began: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in facts["settings"].items()
     }

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from config import VisualizeConfig, describe, parse, run_script
-from latentspace.files import InputError, cache_folder, write_bytes
 from latentspace.figures.registry import FIGURES, FLAGS, Figure
+from latentspace.files import InputError, cache_folder, write_bytes
 
 EXAMPLES = (
     "python visualize.py                                  the whole story of the run trained last",
@@ -26,7 +26,10 @@ def main() -> None:
         print("\n".join(f"{f.flag:<18} {f.file:<{width}}  {f.about}" for f in FIGURES))
         return
     chosen = _chosen(config, given)
-    if (config.start is None) != (config.end is None):
+    endpoints = None
+    if config.start is not None and config.end is not None:
+        endpoints = (config.start, config.end)
+    elif config.start is not None or config.end is not None:
         raise InputError("--from and --to go together: pass the indices of two test images")
 
     from latentspace import runs
@@ -51,14 +54,12 @@ def main() -> None:
         samples=config.samples,
         perplexity=config.perplexity,
         pairs=config.pairs,
-        endpoints=None if config.start is None else (config.start, config.end),
+        endpoints=endpoints,
         frames=config.frames,
         expression=config.expression,
         seed=config.seed,
     )
-    study = Study(
-        run, data, options, cache_dir=cache_folder(), show_progress=not config.quiet
-    )
+    study = Study(run, data, options, cache_dir=cache_folder(), show_progress=not config.quiet)
     folder.mkdir(parents=True, exist_ok=True)
     for figure in chosen:
         frames = figure.draw(study, config.fps)

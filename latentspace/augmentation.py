@@ -63,7 +63,7 @@ def _sample(images: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centred pixel coordinates (H * W,) and the smooth bumps (G * G, H * W) that bending adds up."""
+    """Centred coordinates (H * W,) and the smooth bumps (G * G, H * W) that bending adds up."""
     sides = []
     for size in (height, width):
         position = np.linspace(0, ELASTIC_GRID - 1, size, dtype=np.float32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentspace.files import InputError, content_hash, hushed
+from latentspace.files import InputError, content_hash, hushed, read_arrays
 
 IDX_FILES = {
     "train_images": "train-images-idx3-ubyte",
@@ -114,7 +113,7 @@ def load_dataset(dataset: str | None = None, data_dir: str | None = None) -> Ima
     if dataset is None:
         try:
             return _load_named("mnist", data_dir)
-        except _Unavailable:
+        except _UnavailableError:
             return _load_digits()
     if dataset in CLASS_NAMES:
         return _load_named(dataset, data_dir)
@@ -165,13 +164,13 @@ def read_idx(path: Path) -> np.ndarray:
     if len(values) != expected:
         found = "more" if len(values) > expected else f"{len(values):,}"
         raise InputError(
-            f"{path} should hold {expected:,} values, as its header {shape} says. Received: {found}; "
-            "download it again"
+            f"{path} should hold {expected:,} values, as its header {shape} says. Received: "
+            f"{found}; download it again"
         )
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
-class _Unavailable(InputError):
+class _UnavailableError(InputError):
     """A named data set is neither on disk nor to be downloaded."""
 
 
@@ -195,9 +194,10 @@ def _download(name: str) -> ImageDataset:
     try:
         splits = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception where the network is missing.
-        raise _Unavailable(
+        raise _UnavailableError(
             f"{name} is not on disk and can't be downloaded ({error}): pass --data-dir DIR with "
-            f"DIR/{name}/{IDX_FILES['train_images']}.gz and its three companions, or --dataset digits"
+            f"DIR/{name}/{IDX_FILES['train_images']}.gz and its three companions, or "
+            "--dataset digits"
         ) from error
     (train_images, train_labels), (test_images, test_labels) = splits
     arrays = (train_images, train_labels, test_images, test_labels)
@@ -238,25 +238,16 @@ def _read_idx_folder(folder: Path, *, name: str, source: str | None) -> ImageDat
 
 
 def _read_npz(path: Path, *, source: str) -> ImageDataset:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in NPZ_ARRAYS if name not in archive]
-            if missing:
-                raise InputError(
-                    f"{path} should hold the arrays {', '.join(NPZ_ARRAYS)}. Received: "
-                    f"{', '.join(archive.files) or 'none'}"
-                )
-            arrays = tuple(archive[name] for name in NPZ_ARRAYS)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} can't be read as an NPZ file: {error}") from error
-    return _checked(arrays, name=path.stem, source=source)
+    arrays = read_arrays(path)
+    if not arrays.keys() >= set(NPZ_ARRAYS):
+        raise InputError(
+            f"{path} should hold the arrays {', '.join(NPZ_ARRAYS)}. Received: "
+            f"{', '.join(arrays) or 'none'}"
+        )
+    return _checked(tuple(arrays[name] for name in NPZ_ARRAYS), name=path.stem, source=source)
 
 
-def _checked(
-    arrays: tuple[np.ndarray, ...], *, name: str, source: str | None
-) -> ImageDataset:
+def _checked(arrays: tuple[np.ndarray, ...], *, name: str, source: str | None) -> ImageDataset:
     """Brings four arrays in Keras' order (images, labels, images, labels) into the contract."""
     train_images, train_labels, test_images, test_labels = arrays
     where = source or name
@@ -271,7 +262,8 @@ def _checked(
             )
         if images.dtype != np.uint8:
             raise InputError(
-                f"{where}: {split} images should be bytes (uint8, 0 to 255). Received: {images.dtype}"
+                f"{where}: {split} images should be bytes (uint8, 0 to 255). Received: "
+                f"{images.dtype}"
             )
         pixels[split] = images
     if pixels["training"].shape[1:] != pixels["test"].shape[1:]:

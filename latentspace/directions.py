@@ -95,4 +95,5 @@ def evaluate(terms: Sequence[Term], code_of: Callable[[Term], np.ndarray]) -> np
     Returns:
         float (D,).
     """
-    return np.sum([term.factor * code_of(term) for term in terms], axis=0, dtype=np.float32)
+    codes = np.stack([term.factor * code_of(term) for term in terms])
+    return codes.sum(axis=0, dtype=np.float32)

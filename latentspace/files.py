@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,22 @@ def content_hash(*parts: np.ndarray | str | int | float | None) -> str:
     return digest.hexdigest()
 
 
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads all arrays of an .npz file; pickled objects in it are refused.
+
+    Raises:
+        InputError: The file can't be read, is damaged, or is no .npz file.
+    """
+    try:
+        # An open file, since NumPy leaves one open when it finds the archive damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(archive.items())
+    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} can't be read as an NPZ file: {error}") from error
+    except AttributeError as error:  # a single array: an .npy file under another name
+        raise InputError(f"{path} is no NPZ file: it holds a single array") from error
+
+
 def cache_folder() -> Path:
     """Where results that take long are kept: $LATENTSPACE_CACHE, else the user's cache folder."""
     chosen = os.environ.get("LATENTSPACE_CACHE")
@@ -145,9 +162,9 @@ def cached_arrays(
     """
     if path is None:
         return compute()
-    with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive.items())
+    if path.exists():
+        with contextlib.suppress(InputError):
+            return read_arrays(path)
     arrays = compute()
     with contextlib.suppress(OSError), replacing(path) as temporary:
         np.savez(temporary, **arrays)  # type: ignore[arg-type]

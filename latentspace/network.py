@@ -62,7 +62,11 @@ def build_encoder(
 
 
 def build_decoder(
-    image_shape: tuple[int, int, int], latent_dim: int, *, channels: Sequence[int], hidden_units: int
+    image_shape: tuple[int, int, int],
+    latent_dim: int,
+    *,
+    channels: Sequence[int],
+    hidden_units: int,
 ) -> keras.Model:
     """The mirror image of `build_encoder`, with a sigmoid at its end.
 
@@ -102,9 +106,7 @@ def build_decoder(
     return keras.Model(codes, x, name="decoder")
 
 
-def standardize_codes(
-    encoder: keras.Model, decoder: keras.Model, codes: np.ndarray
-) -> keras.Model:
+def standardize_codes(encoder: keras.Model, decoder: keras.Model, codes: np.ndarray) -> keras.Model:
     """Gives each latent unit mean 0 and standard deviation 1 without changing a reconstruction.
 
     The map z -> (z - mean) / std, and a batch normalisation that the encoder ends in, are folded

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.files import InputError, file_hash, hushed, read_json, replacing, write_bytes, write_json
+from latentspace.files import (
+    InputError,
+    file_hash,
+    hushed,
+    read_json,
+    replacing,
+    write_bytes,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import keras

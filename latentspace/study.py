@@ -251,9 +251,7 @@ class Study:
     def pair_names(self) -> list[str]:
         """Class and index of both ends of each pair."""
         names, labels = self.data.class_names, self.data.test_labels
-        return [
-            f"{names[labels[i]]} → {names[labels[j]]}\n(#{i} → #{j})" for i, j in self.pairs
-        ]
+        return [f"{names[labels[i]]} → {names[labels[j]]}\n(#{i} → #{j})" for i, j in self.pairs]
 
     @cached_property
     def ways(self) -> dict[str, np.ndarray]:

@@ -15,11 +15,12 @@ import keras
 import numpy as np
 
 from latentspace.augmentation import deform
-from latentspace.files import InputError, replacing
+from latentspace.files import InputError, read_arrays, replacing
 
 WARMUP_SHARE = 0.03  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
-ADAM_RATE_SHARE = 0.2  # of Muon's rate, for convolutions and biases
+ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
+MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 20
 STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
@@ -52,7 +53,7 @@ class Progress:
     Attributes:
         rows: One dictionary per epoch: epoch, loss, val_loss, learning_rate, seconds.
         best_epoch: The epoch (from 1) with the lowest validation loss; 0 before the first.
-        status: "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not finite).
+        status: "running", "complete", "interrupted" (Ctrl-C) or "diverged" (loss not finite).
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -206,12 +207,16 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
     Raises:
         InputError: There is no readable checkpoint.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            state = json.loads(archive["state"].tobytes())
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path} is no readable checkpoint: {error}; train with --overwrite") from error
+    state = _read_state(path)[0]
     return state["facts"], Progress(**state["progress"])
+
+
+def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    try:
+        arrays = read_arrays(path)
+        return json.loads(arrays.pop("state").tobytes()), arrays
+    except (InputError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is no checkpoint: {error}; train with --overwrite") from error
 
 
 def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
@@ -222,7 +227,9 @@ def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimize
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup,
     )
-    return keras.optimizers.Muon(rate, adam_lr_ratio=ADAM_RATE_SHARE, weight_decay=None)
+    return keras.optimizers.Muon(
+        rate, adam_lr_ratio=ADAM_RATE_SHARE, rms_rate=MUON_UPDATE_SIZE, weight_decay=None
+    )
 
 
 class _Keeper(keras.callbacks.Callback):
@@ -274,28 +281,33 @@ class _Keeper(keras.callbacks.Callback):
         _assign(self._keras_model.variables, self._best)
 
     def restore(self) -> None:
-        _, self.progress = read_checkpoint(self._checkpoint)
-        self.progress.status = "running"
-        with np.load(self._checkpoint, allow_pickle=False) as archive:
-            arrays = {
-                group: [archive[f"{group}_{i}"] for i in range(int(archive[f"{group}_count"]))]
-                for group in ("model", "optimizer", "best")
-            }
-        _assign(self._keras_model.variables, arrays["model"])
-        _assign(self._keras_model.optimizer.variables, arrays["optimizer"])
-        self._best = arrays["best"]
+        state, arrays = _read_state(self._checkpoint)
+        self.progress = Progress(**state["progress"])
+        groups = {
+            group: [arrays[f"{group}_{number}"] for number in range(count)]
+            for group, count in state["counts"].items()
+        }
+        _assign(self._keras_model.variables, groups["model"])
+        _assign(self._keras_model.optimizer.variables, groups["optimizer"])
+        self._best = groups["best"]
 
     def _save(self) -> None:
-        state = {"facts": self._facts, "progress": dataclasses.asdict(self.progress)}
-        arrays = {"state": np.frombuffer(json.dumps(state).encode(), np.uint8)}
         groups = {
             "model": _values(self._keras_model.variables),
             "optimizer": _values(self._keras_model.optimizer.variables),
             "best": self._best,
         }
-        for group, values in groups.items():
-            arrays[f"{group}_count"] = np.array(len(values))
-            arrays.update({f"{group}_{i}": value for i, value in enumerate(values)})
+        state = {
+            "facts": self._facts,
+            "progress": dataclasses.asdict(self.progress),
+            "counts": {group: len(values) for group, values in groups.items()},
+        }
+        arrays = {
+            f"{group}_{number}": value
+            for group, values in groups.items()
+            for number, value in enumerate(values)
+        }
+        arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
         with replacing(self._checkpoint) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ from latentspace.figures.layout import Label, mosaic, page, zoom_for
 
 STILL_STEPS = 11
 ROW_LABEL_WIDTH = 72
+PAIR_NAME_WIDTH = 150
 PAIR_GAP = 14
 ANIMATION_COLUMNS = 4
 ANIMATION_THUMBNAIL = 112
@@ -29,7 +30,8 @@ def draw_interpolation(
         uint8 (height, width, 3).
     """
     images = np.stack(list(ways.values()), axis=1)  # (pairs, ways, T, H, W, C)
-    steps = np.unique(np.linspace(0, images.shape[2] - 1, STILL_STEPS).round().astype(int))
+    last = images.shape[2] - 1
+    steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
     images = images[:, :, steps]
     zoom = zoom_for(min(images.shape[3:5]))
     bodies = [mosaic(pair, zoom=zoom) for pair in images]
@@ -38,7 +40,7 @@ def draw_interpolation(
     body = np.concatenate([part for pair in bodies for part in (spacer, pair)][1:])
     cell_height, cell_width = images.shape[3] * zoom + 2, images.shape[4] * zoom + 2
     labels = [
-        Label((column + 0.5) * cell_width, -12, f"{step / (ways_length(ways) - 1):.1f}")
+        Label((column + 0.5) * cell_width, -12, f"{step / last:.1f}")
         for column, step in enumerate(steps)
     ]
     for number, pair_name in enumerate(pair_names):
@@ -57,61 +59,45 @@ def draw_interpolation(
     )
 
 
-PAIR_NAME_WIDTH = 150
-
-
-def ways_length(ways: Mapping[str, np.ndarray]) -> int:
-    """Images on each way."""
-    return next(iter(ways.values())).shape[1]
-
-
 def draw_interpolation_loop(
-    *, ways: Mapping[str, np.ndarray], hold_frames: int, caption: str
+    *, ways: Mapping[str, np.ndarray], hold_frames: int, title: str, caption: str
 ) -> np.ndarray:
     """All pairs at once, there and back again, as a seamless loop.
 
     Args:
         ways: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
         hold_frames: Frames for which either end is held.
+        title: Text above.
         caption: Text below.
 
     Returns:
         uint8 (frames, height, width, 3): the first image `hold_frames` times, the way, the second
         image `hold_frames` times, and the way back.
     """
-    images = np.stack(list(ways.values()), axis=2)  # (pairs, T, ways, H, W, C)
-    pairs, length = images.shape[:2]
+    images = np.stack(list(ways.values()), axis=1)  # (pairs, ways, T, H, W, C)
+    pairs, _, length, height, width, _ = images.shape
     columns = min(ANIMATION_COLUMNS, pairs)
     rows = -(-pairs // columns)
-    missing = rows * columns - pairs
-    images = np.pad(
-        images, ((0, missing), *((0, 0),) * 5), constant_values=np.nan
-    )  # white where there is no pair
+    vacant = rows * columns - pairs
+    images = np.pad(images, ((0, vacant), *((0, 0),) * 5), constant_values=np.nan)
     images = images.reshape(rows, columns, *images.shape[1:])
-    images = np.moveaxis(images, 2, 0)  # (T, rows, columns, ways, H, W, C)
-    images = np.moveaxis(images, 3, 2)  # (T, rows, ways, columns, H, W, C)
-    images = images.reshape(length, rows * len(ways), columns, *images.shape[4:])
-    zoom = zoom_for(min(images.shape[3:5]), ANIMATION_THUMBNAIL)
-    body = mosaic(images, zoom=zoom, gap=4)
-    cell_height = images.shape[3] * zoom + 4
-    labels = [
-        Label(-10, (row + 0.5) * cell_height, list(ways)[row % len(ways)], "rm")
-        for row in range(rows * len(ways))
-    ]
+    images = np.moveaxis(images, 3, 0).swapaxes(2, 3)  # (T, rows, ways, columns, H, W, C)
+    zoom = zoom_for(min(height, width), ANIMATION_THUMBNAIL)
+    bodies, labels, y = [], [], 0
+    for row in range(rows):
+        body = mosaic(images[:, row], zoom=zoom, gap=4)
+        spacer = np.full((length, PAIR_GAP, body.shape[2], 3), 255, np.uint8)
+        bodies += [body, spacer]
+        for number, way in enumerate(ways):
+            labels.append(Label(-10, y + (height * zoom + 4) * (number + 0.5), way, "rm"))
+        y += body.shape[1] + PAIR_GAP
     frames = page(
-        body,
-        title=" and ".join(f"walking in {way}" for way in ways).capitalize(),
+        np.concatenate(bodies[:-1], axis=1),
+        title=title,
         caption=caption,
         labels=labels,
         left=ROW_LABEL_WIDTH,
     )
-    there = np.arange(length)
-    order = np.concatenate(
-        [
-            np.repeat(there[0], hold_frames - 1),
-            there,
-            np.repeat(there[-1], hold_frames - 1),
-            there[-2:0:-1],
-        ]
-    )
+    held = [0] * (hold_frames - 1)
+    order = [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
     return frames[order]

@@ -10,9 +10,10 @@ import numpy as np
 from latentspace.figures.layout import Label, page, rendered
 from latentspace.media import to_uint8
 
-CELLS_PER_IMAGE = 2.5  # room for the gaps between clusters
+CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
 MOST_TRIES = 48  # nearest cells that are tried for an image before it is left out
 LEAST_THUMBNAIL = 28  # pixels
+CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
 
 
 def class_colors(count: int) -> np.ndarray:
@@ -49,7 +50,7 @@ def draw_image_map(
     """The images themselves at their places, tinted by class, none hiding another.
 
     Each image moves to the nearest free cell of a fine grid; one that finds none nearby is left
-    out, and the caption says how many.
+    out, and the caption says how many found one.
 
     Args:
         images: float32 (N, H, W, C) in [0, 1].
@@ -67,7 +68,8 @@ def draw_image_map(
     side = math.ceil(math.sqrt(CELLS_PER_IMAGE * count))
     low, high = points.min(axis=0), points.max(axis=0)
     # One scale for both axes: a map is not stretched.
-    scale = (side - 1) / max(float((high - low).max()), np.finfo(np.float32).tiny)
+    extent = float((high - low).max()) or 1.0
+    scale = (side - 1) / extent
     cells = (points - (low + high) / 2) * scale + (side - 1) / 2
     rows_columns = np.stack([side - 1 - cells[:, 1], cells[:, 0]], axis=1)  # up is up
     places = _free_cells(rows_columns, side)
@@ -97,12 +99,10 @@ def draw_image_map(
                     (row + 0.5) * height - top,
                     name,
                     color=(red, green, blue),
-                    size=LABEL_POINTS,
+                    size=CLASS_LABEL_SIZE,
                 )
             )
-    left_out = int((~shown).sum())
-    if left_out:
-        caption += f" {left_out:,} images found no free place near theirs and are left out."
+    caption += f" {int(shown.sum()):,} of {count:,} images found a free cell near their place."
     return page(body, title=title, caption=caption, labels=names, text_scale=text_scale)
 
 
@@ -133,9 +133,7 @@ def draw_comparison(
     size = np.clip(20_000 / len(labels), 1.5, 25)
     order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
     for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
-        axes.scatter(
-            *points[order].T, s=size, c=colors[labels[order]], linewidths=0, alpha=0.8
-        )
+        axes.scatter(*points[order].T, s=size, c=colors[labels[order]], linewidths=0, alpha=0.8)
         for label, name in enumerate(class_names):
             if (labels == label).any():
                 axes.text(
@@ -158,9 +156,6 @@ def draw_comparison(
     ]
     figure.legend(handles=handles, loc="outside right center", title="class", frameon=False)
     return page(rendered(figure), title=title, caption=caption)
-
-
-LABEL_POINTS = 26
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:
@@ -207,6 +202,6 @@ def _free_cells(wanted: np.ndarray, side: int) -> np.ndarray:
 
 
 def _centre(points: np.ndarray) -> np.ndarray:
-    """The point nearest to the middle (by median) of its group: a name there stands on the group."""
+    """The point of a group nearest to its median, so that a name there stands on the group."""
     middle = np.median(points, axis=0)
     return points[np.square(points - middle).sum(axis=1).argmin()]

@@ -36,7 +36,8 @@ def draw_reconstructions(
         ("unseen images", unseen),
     ):
         zoom = zoom_for(min(images.shape[1:3]))
-        pairs = np.concatenate([images, reconstructions], axis=1)  # (N, 2 H, W, C)
+        line = np.ones_like(images[:, :1])  # white, between the two
+        pairs = np.concatenate([images, line, reconstructions], axis=1)  # (N, 2 H + 1, W, C)
         pairs = pairs.reshape(-1, columns, *pairs.shape[1:])
         body = mosaic(pairs, zoom=zoom, gap=4, row_gap=ERROR_HEIGHT)
         # White below the last row too, for its errors.
@@ -81,11 +82,11 @@ def draw_learning_curve(
         ("loss", "training images", "tab:blue"),
         ("val_loss", "validation images", "tab:orange"),
     ):
-        axes.plot(
-            history["epoch"], history[column], "o-", markersize=4, label=name, color=color
-        )
+        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name, color=color)
     for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
-        axes.axhline(error, linestyle="--", linewidth=1.2, color=color, label=f"{name}: {error:.5f}")
+        axes.axhline(
+            error, linestyle="--", linewidth=1.2, color=color, label=f"{name}: {error:.5f}"
+        )
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

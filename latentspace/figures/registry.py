@@ -71,8 +71,8 @@ def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
         "unseen": study.reconstruction_examples("test", count),
         "columns": RECONSTRUCTION_COLUMNS,
         "caption": (
-            f"{study.data.name}, {_model(study)}. Under each pair its mean squared error per pixel. "
-            f"Mean over all {len(study.data.train_pixels):,} training images "
+            f"{study.data.name}, {_model(study)}. Under each pair its mean squared error per "
+            f"pixel. Mean over all {len(study.data.train_pixels):,} training images "
             f"{numbers['train_mse']:.5f}, over all {len(study.images):,} unseen test images "
             f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
             f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}."
@@ -91,9 +91,9 @@ def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
         },
         "caption": (
             f"{facts['dataset']['name']}, {_model(study)}, {facts['parameters']:,} parameters, "
-            f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s ({facts['device']}). "
-            "Validation images come out of the training split; the test images were seen once, at "
-            "the end."
+            f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s "
+            f"({facts['device']}). Validation images come out of the training "
+            "split; the test images were seen once, at the end."
         ),
     }
 
@@ -157,18 +157,19 @@ def _interpolation(study: Study, fps: float) -> dict[str, Any]:
         "ways": study.ways,
         "pair_names": study.pair_names,
         "caption": (
-            f"Test images of {study.data.name}, {_model(study)}. Upper rows: the two images blended. "
-            "Lower rows: the straight line between their codes, decoded, so that both ends are "
-            "reconstructions."
+            f"Test images of {study.data.name}, {_model(study)}. Upper rows: the two images "
+            "blended. Lower rows: the straight line between their codes, decoded, so "
+            "that both ends are reconstructions."
         ),
     }
 
 
-def _loop(*ways: str) -> Callable[[Study, float], dict[str, Any]]:
+def _loop(title: str, *ways: str) -> Callable[[Study, float], dict[str, Any]]:
     def arguments(study: Study, fps: float) -> dict[str, Any]:
         return {
             "ways": {way: study.ways[way] for way in ways},
             "hold_frames": max(1, round(HOLD_SECONDS * fps)),
+            "title": title,
             "caption": f"Pairs of test images of {study.data.name}, {_model(study)}.",
         }
 
@@ -179,13 +180,15 @@ def _arithmetic(study: Study, fps: float) -> dict[str, Any]:
     explained = (
         f"= {study.options.expression}"
         if study.options.expression
-        else "Above: sums of the codes of three test images. Below: a test image of each class (left), "
-        "minus the mean code of its class, plus the mean code of another; means over training "
-        "images."
+        else "Above: sums of the codes of three test images. Below: a test image of each "
+        "class (left), minus the mean code of its class, plus the mean code of another; "
+        "means over training images."
     )
     return {
         "sections": study.arithmetic_sections(),
-        "caption": f"{study.data.name}, {_model(study)}; every image is decoded from a code. {explained}",
+        "caption": (
+            f"{study.data.name}, {_model(study)}; every image is decoded from a code. {explained}"
+        ),
     }
 
 
@@ -245,12 +248,27 @@ FIGURES = (
             about,
             None,
             "interpolation.draw_interpolation_loop",
-            _loop(*ways),
+            _loop(title, *ways),
         )
-        for file, about, ways in (
-            ("interpolation_pixel.gif", "blending pixels, as a loop", ("pixels",)),
-            ("interpolation_latent.gif", "walking between codes, as a loop", ("codes",)),
-            ("interpolation.gif", "both, one above the other", ("pixels", "codes")),
+        for file, about, title, ways in (
+            (
+                "interpolation_pixel.gif",
+                "blending pixels, as a loop",
+                "Blending pixels",
+                ("pixels",),
+            ),
+            (
+                "interpolation_latent.gif",
+                "walking between codes, as a loop",
+                "Walking between codes",
+                ("codes",),
+            ),
+            (
+                "interpolation.gif",
+                "blending pixels over walking between codes, as a loop",
+                "Blending pixels, walking between codes",
+                ("pixels", "codes"),
+            ),
         )
     ),
     Figure(

@@ -1,0 +1,130 @@
+"""Small data, and one small trained run, that several tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentspace.datasets import ImageDataset
+
+PROJECT = Path(__file__).resolve().parent.parent
+TINY_SHAPE = (14, 11)  # neither side is divisible by four
+
+
+def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bars: upright, lying and slanted ones, uint8 (count, 14, 11), with their classes."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    ys, xs = np.mgrid[: TINY_SHAPE[0], : TINY_SHAPE[1]]
+    normals = np.array([(0.0, 1.0), (1.0, 0.0), (0.7, 0.7)])[labels]
+    centres = np.array([6.5, 5.0]) + rng.uniform(-2.5, 2.5, (count, 2))
+    distance = normals[:, :1, None] * (ys - centres[:, :1, None]) + normals[:, 1:, None] * (
+        xs - centres[:, 1:, None]
+    )
+    thickness = rng.uniform(1.0, 2.0, (count, 1, 1))
+    images = np.exp(-((distance / thickness) ** 2))
+    return np.rint(images * 255).astype(np.uint8), labels.astype(np.int64)
+
+
+@pytest.fixture
+def tiny() -> ImageDataset:
+    """120 training and 60 test images of three classes."""
+    train, test = tiny_arrays(120, seed=0), tiny_arrays(60, seed=1)
+    return ImageDataset(
+        name="bars",
+        source=None,
+        train_pixels=train[0][..., None],
+        test_pixels=test[0][..., None],
+        train_labels=train[1],
+        test_labels=test[1],
+        class_names=("upright", "lying", "slanted"),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same images as an .npz file in Keras' layout."""
+    path = tmp_path_factory.mktemp("data") / "bars.npz"
+    train, test = tiny_arrays(120, seed=0), tiny_arrays(60, seed=1)
+    np.savez(path, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
+    return path
+
+
+@dataclass
+class LinearRun:
+    """Stands in for a trained run: its codes are the images' coordinates in an orthonormal basis."""
+
+    image_shape: tuple[int, int, int]
+    latent_dim: int = 8
+    name: str = "linear"
+    model_hash: str = "linear"
+    facts: dict = field(default_factory=dict)
+    calls: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        size = int(np.prod(self.image_shape))
+        random = np.random.default_rng(0).normal(size=(size, self.latent_dim))
+        self.basis = np.linalg.qr(random)[0].astype(np.float32)
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        self.calls.append(("encode", len(images)))
+        return images.reshape(len(images), -1) @ self.basis
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        self.calls.append(("decode", len(codes)))
+        return np.clip(codes @ self.basis.T, 0, 1).reshape(len(codes), *self.image_shape)
+
+
+@pytest.fixture
+def linear_run(tiny: ImageDataset) -> LinearRun:
+    return LinearRun(tiny.image_shape)
+
+
+def run_script(
+    *arguments: str | Path, cwd: Path, code: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a script of the project as a person would, and checks its exit code."""
+    script, *rest = (str(argument) for argument in arguments)
+    kept = {k: v for k, v in os.environ.items() if k != "LATENTSPACE_DATA"}
+    result = subprocess.run(
+        [sys.executable, str(PROJECT / script), *rest],
+        cwd=cwd,
+        env={**kept, "LATENTSPACE_CACHE": str(cwd / "cache"), **environment},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A folder in which `train_cae.py` made models/bars, and what it printed."""
+
+    folder: Path
+    output: str
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Trained:
+    folder = tmp_path_factory.mktemp("person")
+    result = run_script(
+        "train_cae.py",
+        *("--dataset", tiny_npz, "--models-dir", folder / "models"),
+        *("--epochs", "3", "--batch-size", "8", "--latent-dim", "4", "--quiet"),
+        cwd=folder,
+    )
+    return Trained(folder, result.stdout)

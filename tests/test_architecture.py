@@ -1,0 +1,99 @@
+"""Who may import whom, and what importing may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from conftest import PROJECT
+
+PACKAGE = PROJECT / "latentspace"
+FILES = {"files"}
+ALLOWED = {
+    "__init__": set(),
+    "files": set(),
+    **dict.fromkeys(("datasets", "network", "projection", "paths", "scores", "media"), FILES),
+    "augmentation": set(),
+    "training": {"network", "augmentation", *FILES},
+    "runs": {"network", *FILES},
+    "directions": {"strokes", *FILES},
+    "figures": {"media", "figures"},
+    "study": {"datasets", "runs", "projection", "paths", "directions", "scores", *FILES},
+    "report": {"figures", "media", "study", *FILES},
+}
+WITHOUT_KERAS = ("paths", "directions", "projection", "scores", "figures")
+
+
+def modules() -> list[str]:
+    return sorted(
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
+    )
+
+
+def imported(module: str) -> set[str]:
+    """Full names of all modules that a module imports anywhere, but for type checking only."""
+    tree = ast.parse((PACKAGE / (module.replace(".", "/") + ".py")).read_text())
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    names = set()
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "latentspace":
+            names |= {f"latentspace.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_follow_the_rules(module: str) -> None:
+    room = module.split(".")[0]
+    inner = {name.split(".")[1] for name in imported(module) if name.startswith("latentspace.")}
+    assert inner <= ALLOWED[room], f"{module} imports {inner - ALLOWED[room]}"
+    assert "config" not in imported(module)
+    if room in WITHOUT_KERAS:
+        assert not {name.split(".")[0] for name in imported(module)} & {"keras", "tensorflow"}
+
+
+def test_rules_are_read_from_the_code() -> None:
+    assert "latentspace.files" in imported("study")
+    assert "openTSNE" in imported("projection")
+
+
+def test_config_needs_the_standard_library_only() -> None:
+    tree = ast.parse((PROJECT / "config.py").read_text())
+    roots = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert roots <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("script", ["train_cae", "visualize"])
+@pytest.mark.parametrize("arguments", [["--help"], ["--no-such-flag"]])
+def test_help_and_bad_flags_load_nothing_heavy(script: str, arguments: list[str]) -> None:
+    program = (
+        "import sys, runpy\n"
+        f"sys.argv = [{script + '.py'!r}, *{arguments!r}]\n"
+        "try:\n"
+        f"    runpy.run_path({str(PROJECT / script) + '.py'!r}, run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'scipy', 'openTSNE'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert result.stdout.splitlines()[-1] == "LOADED []"
+    assert ("usage:" in result.stdout) == (arguments == ["--help"])
