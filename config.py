@@ -17,7 +17,7 @@ Config = TypeVar("Config")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"epochs": 3},
     "default": {"epochs": 24},
-    "best": {"epochs": 150, "channels": (32, 48), "hidden_units": 512, "augment": 0.5},
+    "best": {"epochs": 120, "channels": (32, 48), "hidden_units": 384, "augment": 0.5},
 }
 
 

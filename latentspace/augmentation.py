@@ -58,7 +58,9 @@ def _sample(images: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     pixels = images.reshape(-1, channels)
     upper = pixels[corner] * (1 - right) + pixels[corner + beside] * right
     lower = pixels[corner + below] * (1 - right) + pixels[corner + below + beside] * right
-    return (upper * (1 - down) + lower * down).reshape(images.shape)
+    sampled = upper * (1 - down) + lower * down
+    # Rounding can leave the range of the input by one part in ten million.
+    return np.clip(sampled, images.min(), images.max()).reshape(images.shape)
 
 
 @lru_cache(maxsize=1)

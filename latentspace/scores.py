@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 NEIGHBORS = 10
 ROWS_AT_ONCE = 512
+SSIM_WINDOW = 11
 
 
 def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
@@ -26,10 +29,11 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> fl
     """Mean structural similarity (SSIM) with the Gaussian window of its authors.
 
     Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment", as in
-    `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances.
+    `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances. Images too
+    small for that window of 11 pixels get the largest square window that fits.
 
     Args:
-        images: float32 (N, H, W, C) in [0, 1], sides of at least 11 pixels.
+        images: float32 (N, H, W, C) in [0, 1].
         reconstructions: float32, the same shape.
 
     Returns:
@@ -42,16 +46,12 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> fl
         np.moveaxis(batch, 0, -1).reshape(*batch.shape[1:3], -1)
         for batch in (images, reconstructions)
     )
+    side = min(first.shape[:2])
+    window: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5}
+    if side < SSIM_WINDOW:
+        window = {"win_size": side - 1 + side % 2}  # the largest odd number up to it
     return float(
-        ssim(
-            first,
-            second,
-            data_range=1.0,
-            channel_axis=-1,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
+        ssim(first, second, data_range=1.0, channel_axis=-1, use_sample_covariance=False, **window)
     )
 
 

@@ -95,8 +95,7 @@ class Batches(keras.utils.PyDataset):
         self._images = images
         self._recipe = recipe
         self._batch_size = min(recipe.batch_size, len(images))
-        self._epoch = epoch
-        self._order = self._shuffled()
+        self._prepare(epoch)
 
     @property
     def num_batches(self) -> int:
@@ -104,21 +103,25 @@ class Batches(keras.utils.PyDataset):
         return len(self._images) // self._batch_size
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = index * self._batch_size
-        images = self._images[self._order[start : start + self._batch_size]]
-        deformed = round(self._recipe.augment * len(images))
-        if deformed:
-            rng = np.random.default_rng((self._recipe.seed, self._epoch, index))
-            images[:deformed] = deform(images[:deformed], rng)
+        images = self._shuffled[index * self._batch_size : (index + 1) * self._batch_size]
         return images, images
 
     def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._shuffled()
+        self._prepare(self._epoch + 1)
 
-    def _shuffled(self) -> np.ndarray:
-        rng = np.random.default_rng((self._recipe.seed, self._epoch))
-        return rng.permutation(len(self._images))
+    def _prepare(self, epoch: int) -> None:
+        """Shuffles and deforms a whole epoch at once.
+
+        Deforming batch by batch, while the model trains on the one before, costs several times as
+        much where every core is already busy: both then wait for each other.
+        """
+        self._epoch = epoch
+        rng = np.random.default_rng((self._recipe.seed, epoch))
+        self._shuffled = self._images[rng.permutation(len(self._images))]
+        deformed = round(self._recipe.augment * self._batch_size)
+        for start in range(0, len(self._images) if deformed else 0, self._batch_size):
+            part = self._shuffled[start : start + deformed]
+            part[:] = deform(part, rng)
 
 
 def join(encoder: keras.Model, decoder: keras.Model) -> keras.Model:

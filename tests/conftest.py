@@ -58,7 +58,7 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class LinearRun:
-    """Stands in for a trained run: its codes are the images' coordinates in an orthonormal basis."""
+    """Stands in for a trained run: codes are coordinates in an orthonormal basis."""
 
     image_shape: tuple[int, int, int]
     latent_dim: int = 8

@@ -132,7 +132,7 @@ def test_truncated_npz_files_are_refused(tmp_path: Path, tiny_npz: Path) -> None
 
 
 def test_unknown_data_set_names_the_known_ones() -> None:
-    with pytest.raises(InputError, match="'mnits'.*mnist, fashion_mnist, digits"):
+    with pytest.raises(InputError, match=r"'mnits'.*mnist, fashion_mnist, digits"):
         load_dataset("mnits")
     with pytest.raises(InputError, match="--data-dir or LATENTSPACE_DATA"):
         load_dataset("mnist", "/no/such/folder")

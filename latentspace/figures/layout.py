@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -166,6 +165,11 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Breaks text into lines of at most `width` pixels, by the font's mean letter."""
-    letters = max(20, int(width / (font.getlength(text) / max(1, len(text)) * 1.04)))
-    return textwrap.wrap(text, letters)
+    """Breaks text into lines of at most `width` pixels; a longer word stands alone."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

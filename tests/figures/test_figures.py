@@ -1,0 +1,192 @@
+"""What each drawing function shows, read back from the pixels it returns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from latentspace.figures import arithmetic, interpolation, layout, maps, reconstructions
+
+
+def random_images(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((*shape, 10, 8, 1)).astype(np.float32)
+
+
+def shows(frame: np.ndarray, image: np.ndarray, zoom: int) -> bool:
+    """Whether an image, enlarged, stands somewhere in a frame, to the exact grey."""
+    wanted = np.rint(image[..., 0] * 255).astype(np.uint8)
+    grey = frame[..., 0]
+    for y in range(grey.shape[0] - wanted.shape[0] * zoom + 1):
+        row = grey[y, : grey.shape[1] - wanted.shape[1] * zoom + 1]
+        for x in np.flatnonzero(row == wanted[0, 0]):
+            part = grey[
+                y : y + wanted.shape[0] * zoom : zoom, x : x + wanted.shape[1] * zoom : zoom
+            ]
+            if np.array_equal(part, wanted):
+                return True
+    return False
+
+
+def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
+    def block(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return random_images(4, seed=seed), random_images(4, seed=seed + 1), np.full(4, 0.1234)
+
+    trained, unseen = block(0), block(10)
+    frame = reconstructions.draw_reconstructions(
+        trained=trained, unseen=unseen, columns=2, caption="c"
+    )
+    middle, zoom = frame.shape[1] // 2, layout.zoom_for(8)
+    for part, other, side in (
+        (trained, unseen, frame[:, :middle]),
+        (unseen, trained, frame[:, middle:]),
+    ):
+        for image in (*part[0], *part[1]):
+            assert shows(side, image, zoom)
+        assert not shows(side, other[0][0], zoom)
+
+
+def test_learning_curve_draws_both_losses_and_the_baselines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        reconstructions,
+        "rendered",
+        lambda figure: drawn.append(figure) or layout.rendered(figure),
+    )
+    history = {
+        "epoch": np.array([1.0, 2, 3]),
+        "loss": np.array([0.1, 0.05, 0.01]),
+        "val_loss": np.array([0.2, 0.06, 0.02]),
+    }
+    frame = reconstructions.draw_learning_curve(
+        history=history, baselines={"PCA": 0.03, "this model": 0.015}, caption="c"
+    )
+    assert frame.ndim == 3
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    assert np.array_equal(lines["training images"], history["loss"])
+    assert np.array_equal(lines["validation images"], history["val_loss"])
+    assert set(lines["PCA: 0.03000"]) == {0.03}
+    assert axes.get_yscale() == "log"
+
+
+def map_arguments(count: int) -> dict:
+    rng = np.random.default_rng(0)
+    return {
+        "images": random_images(count),
+        "points": rng.normal(size=(count, 2)),
+        "labels": np.arange(count) % 3,
+        "class_names": ("a", "b", "c"),
+        "title": "t",
+        "caption": "c",
+    }
+
+
+def test_image_map_gives_each_image_a_cell_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    places = maps._free_cells(rng.uniform(0, 19, (150, 2)), side=20)
+    assert (places >= 0).all()
+    assert len({tuple(place) for place in places}) == 150
+
+
+def test_image_map_moves_images_little() -> None:
+    rng = np.random.default_rng(0)
+    wanted = rng.uniform(0, 39, (300, 2))
+    distance = np.linalg.norm(maps._free_cells(wanted, side=40) - wanted, axis=1)
+    assert np.median(distance) < 0.75
+    assert distance.max() < 4
+
+
+def test_image_map_leaves_out_what_finds_no_place() -> None:
+    places = maps._free_cells(np.full((maps.MOST_TRIES + 5, 2), 10.0), side=20)
+    assert (places[:, 0] < 0).sum() == 5
+
+
+def test_image_map_keeps_the_aspect_and_the_direction() -> None:
+    arguments = map_arguments(4)
+    arguments["points"] = np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 50.0], [100.0, 50.0]])
+    arguments["images"] = np.ones_like(arguments["images"])
+    arguments["labels"] = np.array([0, 0, 1, 1])  # class 1 is up
+    frame = maps.draw_image_map(**arguments)
+    colors = np.rint(maps.class_colors(3) * 255).astype(int)
+    rows = {
+        label: np.nonzero((np.abs(frame.astype(int) - colors[label]) <= 1).all(axis=2))[0].mean()
+        for label in (0, 1)
+    }
+    assert rows[1] < rows[0]
+    ys, xs = np.nonzero((np.abs(frame.astype(int) - colors[0]) <= 1).all(axis=2))
+    assert xs.max() - xs.min() > 2 * (rows[0] - rows[1]) * 0.7
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((8, 8), 32), ((28, 28), 28), ((92, 112), 30)])
+def test_thumbnails_are_large_enough_and_keep_their_grey(shape: tuple, expected: int) -> None:
+    images = np.full((2, *shape, 1), 0.25, np.float32)
+    thumbnails = maps._thumbnails(images)
+    assert thumbnails.shape[1] == expected
+    np.testing.assert_allclose(thumbnails, 0.25)
+
+
+def test_class_colors_are_all_different() -> None:
+    for count in (1, 10, 60):
+        colors = maps.class_colors(count)
+        assert colors.shape == (count, 3)
+        assert len(np.unique(colors.round(3), axis=0)) == count
+
+
+def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        maps, "rendered", lambda figure: drawn.append(figure) or layout.rendered(figure)
+    )
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    maps.draw_comparison(
+        maps=[("pixels", points), ("codes", -points)],
+        labels=np.arange(30) % 3,
+        class_names=("a", "b", "c"),
+        title="t",
+        caption="c",
+    )
+    (figure,) = drawn
+    assert [axes.get_title() for axes in figure.axes] == ["pixels", "codes"]
+    first, second = (axes.collections[0] for axes in figure.axes)
+    assert sorted(map(tuple, first.get_offsets())) == sorted(map(tuple, points))
+    np.testing.assert_array_equal(first.get_facecolors(), second.get_facecolors())
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+
+
+def test_interpolation_shows_ends_and_middle_of_each_way() -> None:
+    ways = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
+    frame = interpolation.draw_interpolation(ways=ways, pair_names=["first", "second"], caption="c")
+    zoom = layout.zoom_for(8)
+    for images in ways.values():
+        for pair in images:
+            assert shows(frame, pair[0], zoom)
+            assert shows(frame, pair[10], zoom)
+            assert shows(frame, pair[20], zoom)
+            assert not shows(frame, pair[1], zoom)
+
+
+def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
+    ways = {"pixels": random_images(3, 6, seed=1), "codes": random_images(3, 6, seed=2)}
+    frames = interpolation.draw_interpolation_loop(ways=ways, hold_frames=4, title="t", caption="c")
+    order = [0] * 4 + [1, 2, 3, 4] + [5] * 4 + [4, 3, 2, 1]
+    assert len(frames) == len(order)
+    zoom = layout.zoom_for(8, interpolation.ANIMATION_THUMBNAIL)
+    distinct = {step: frames[order.index(step)] for step in range(6)}
+    for frame, step in zip(frames, order, strict=True):
+        np.testing.assert_array_equal(frame, distinct[step])
+    assert shows(distinct[0], ways["codes"][2, 0], zoom)
+    assert shows(distinct[5], ways["pixels"][2, 5], zoom)
+
+
+def test_arithmetic_shows_every_image_of_every_section() -> None:
+    first, second = random_images(2, 3, seed=1), random_images(1, 4, seed=2)
+    frame = arithmetic.draw_arithmetic(
+        sections=[(["A", "B", "="], ["", ""], first), (["a"] * 4, ["row"], second)], caption="c"
+    )
+    zoom = layout.zoom_for(8)
+    for image in (*first.reshape(-1, 10, 8, 1), *second.reshape(-1, 10, 8, 1)):
+        assert shows(frame, image, zoom)

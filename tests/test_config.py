@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from config import PRESETS, TrainConfig, VisualizeConfig, describe, parse, run_script
+from latentspace.files import InputError
+
+
+def train(*argv: str) -> tuple[TrainConfig, frozenset[str]]:
+    return parse(TrainConfig, argv, description="", examples=())
+
+
+def test_defaults_are_those_of_the_default_preset() -> None:
+    config, given = train()
+    assert config == TrainConfig(**PRESETS["default"])
+    assert given == frozenset()
+    fields = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    assert {name: fields[name] for name in PRESETS["default"]} == PRESETS["default"]
+
+
+def test_a_flag_beats_the_preset() -> None:
+    config, given = train("--preset", "quick", "--epochs", "7")
+    assert (config.preset, config.epochs) == ("quick", 7)
+    assert given == {"preset", "epochs"}
+    assert train("--preset", "quick")[0].epochs == PRESETS["quick"]["epochs"]
+
+
+def test_switches_and_renamed_flags() -> None:
+    config, given = parse(
+        VisualizeConfig,
+        ["--from", "3", "--to", "4", "--maps"],
+        description="",
+        examples=(),
+        switches={"--maps": "maps", "--arithmetic": "sums"},
+    )
+    assert (config.start, config.end) == (3, 4)
+    assert given == {"start", "end", "--maps"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--epochs", "0"], "--epochs: expected a whole number of 1 or more. Received: '0'"),
+        (["--epochs", "two"], "Received: 'two'"),
+        (["--learning-rate", "nan"], "expected a number above 0"),
+        (["--validation-split", "1"], "expected a number between 0 and 1"),
+        (["--seed", "-1"], "expected"),
+        (["--preset", "huge"], "invalid choice: 'huge'"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch"),
+    ],
+)
+def test_bad_flags_get_one_line(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        train(*argv)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_help_names_every_flag_and_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(TrainConfig, ["--help"], description="What it is", examples=("python x.py --y",))
+    text = capsys.readouterr().out
+    for field in dataclasses.fields(TrainConfig):
+        if field.metadata:
+            assert "--" + field.name.replace("_", "-") in text
+    assert "What it is" in text
+    assert "python x.py --y" in text
+
+
+def test_describe_lists_what_is_set() -> None:
+    lines = describe(TrainConfig(run="a")).splitlines()
+    assert any(line.split() == ["run", "a"] for line in lines)
+    assert not any("batch_size" in line for line in lines)
+
+
+def test_mendable_errors_become_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(error: BaseException) -> None:
+        raise error
+
+    mendable = (InputError, OSError)
+    assert run_script(lambda: None, mendable=mendable) == 0
+    assert run_script(lambda: fail(InputError("bad\nnews")), mendable=mendable) == 2
+    assert run_script(lambda: fail(PermissionError(13, "no")), mendable=mendable) == 2
+    assert capsys.readouterr().err.splitlines()[0].endswith("error: bad news")
+    assert run_script(lambda: fail(KeyboardInterrupt()), mendable=mendable) == 130
+    with pytest.raises(ValueError, match="a defect"):
+        run_script(lambda: fail(ValueError("a defect")), mendable=mendable)

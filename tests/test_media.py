@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from latentspace.media import gif_bytes, png_bytes, to_rgb, to_uint8
+
+
+def read_gif(data: bytes) -> tuple[list[np.ndarray], list[int], Image.Image]:
+    image = Image.open(io.BytesIO(data))
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(image):
+        frames.append(np.asarray(frame.convert("RGB")))
+        durations.append(frame.info["duration"])
+    return frames, durations, image
+
+
+def test_pixels_are_clipped_and_rounded_never_stretched() -> None:
+    images = np.array([-1.0, 0.0, 0.2, 0.5 / 255, 0.51 / 255, 1.0, 7.0], np.float32)
+    before = images.copy()
+    assert to_uint8(images).tolist() == [0, 0, 51, 0, 1, 255, 255]
+    np.testing.assert_array_equal(images, before)
+
+
+def test_bytes_survive_the_way_through_floats() -> None:
+    pixels = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(to_uint8(pixels.astype(np.float32) / 255), pixels)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros(3, np.uint8), "dtype=uint8"),
+        (np.array([0.5, np.nan]), "NaN"),
+        (np.array([0.5, np.inf]), "infinity"),
+    ],
+)
+def test_what_is_no_image_is_refused(images: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        to_uint8(images)
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_png_is_exact(color: bool) -> None:
+    frame = to_rgb(np.arange(256, dtype=np.uint8).reshape(16, 16, 1)).copy()
+    if color:
+        frame[..., 2] = frame[::-1, :, 2]
+    image = Image.open(io.BytesIO(png_bytes(frame)))
+    assert image.mode == ("RGB" if color else "L")
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frame)
+
+
+def test_gif_keeps_all_256_greys_in_every_frame() -> None:
+    greys = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    frames = to_rgb(np.stack([np.roll(greys, 5 * step, axis=1) for step in range(7)]))
+    read, durations, image = read_gif(gif_bytes(frames, fps=20))
+    np.testing.assert_array_equal(np.stack(read), frames)
+    assert len(np.unique(read[3])) == 256
+    assert durations == [50] * 7
+    assert image.info["loop"] == 0
+
+
+def test_gif_durations_add_up_where_one_frame_cannot_be_shown_exactly() -> None:
+    frames = to_rgb(np.arange(60, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2))
+    _, durations, _ = read_gif(gif_bytes(frames, fps=30))
+    assert set(durations) == {30, 40}
+    assert sum(durations) == 2000
+
+
+def test_gif_shows_repeated_frames_longer() -> None:
+    values = np.array([0, 0, 0, 9, 80, 80], np.uint8)
+    frames = to_rgb(values[:, None, None, None].repeat(4, 1).repeat(4, 2))
+    read, durations, _ = read_gif(gif_bytes(frames, fps=10))
+    assert [frame[0, 0, 0] for frame in read] == [0, 9, 80]
+    assert durations == [300, 100, 200]
+
+
+def test_coloured_gif_keeps_few_colours_exactly() -> None:
+    frames = np.zeros((2, 8, 8, 3), np.uint8)
+    frames[0, :4] = (200, 30, 40)
+    frames[0, 4:] = (10, 90, 250)
+    frames[1] = frames[0][::-1]
+    read, _, _ = read_gif(gif_bytes(frames, fps=10))
+    np.testing.assert_array_equal(np.stack(read), frames)

@@ -1,0 +1,84 @@
+"""Every command of README.md, run on small settings; every picture it shows is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT
+
+import train_cae
+import visualize
+
+README = (PROJECT / "README.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for block in BLOCKS
+    for line in block.replace("\\\n", " ").splitlines()
+    if re.match(r"python (train_cae|visualize)\.py", line)
+]
+SMALL = {
+    "train_cae.py": "--dataset digits --epochs 1 --quiet --models-dir {models}",
+    "visualize.py": "--run small --samples 40 --perplexity 5 --pairs 2 --frames 4 --quiet "
+    "--models-dir {models} --outputs-dir {outputs}",
+}
+
+
+def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = SMALL[shlex.split(command)[1]]
+    extra = small.format(models=folder / "models", outputs=folder / "outputs")
+    _, script, *arguments = shlex.split(f"{command} {extra}")
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    monkeypatch.setenv("LATENTSPACE_CACHE", str(folder / "cache"))
+    {"train_cae.py": train_cae, "visualize.py": visualize}[script].main()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("readme")
+    with pytest.MonkeyPatch.context() as patch:
+        run("python train_cae.py --run small", path, patch)
+    return path
+
+
+def test_there_are_commands_of_both_scripts() -> None:
+    assert {shlex.split(command)[1] for command in COMMANDS} == set(SMALL)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "train_cae.py" in c])
+def test_training_commands_run(
+    command: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "--resume" in command or "--overwrite" in command:
+        pytest.skip("needs a run that was stopped; see test_scripts.py")
+    run(command, tmp_path, monkeypatch)
+    assert list((tmp_path / "models").glob("*/run.json")) or "--dry-run" in command
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "visualize.py" in c])
+def test_visualization_commands_run(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(command, folder, monkeypatch)
+    printed = capsys.readouterr().out
+    assert ".png" in printed
+    if not {"--list", "--dry-run"} & set(shlex.split(command)):
+        assert "metrics.json" in printed
+
+
+def test_pictures_and_files_that_it_names_exist() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [link for link in links if "://" not in link]
+    assert any(link.startswith("outputs/gallery/") for link in local)
+    for link in local:
+        assert (PROJECT / link).exists(), link
+
+
+def test_install_and_test_commands_are_the_promised_ones() -> None:
+    text = "\n".join(BLOCKS)
+    assert "pip install -r requirements.txt && python train_cae.py && python visualize.py" in text
+    assert "pip install -r requirements-dev.txt && pytest" in text

@@ -1,0 +1,258 @@
+"""Both scripts, run as a person runs them, in a temporary folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import PROJECT, Trained, run_script
+from PIL import Image
+
+from latentspace.figures.registry import FIGURES
+from latentspace.files import file_hash
+from latentspace.runs import CHECKPOINT, DECODER, ENCODER, FACTS, HISTORY
+
+SMALL_LOOK = (
+    "--samples",
+    "50",
+    "--perplexity",
+    "8",
+    "--pairs",
+    "3",
+    "--frames",
+    "6",
+    "--fps",
+    "10",
+)
+
+
+def visualize(trained: Trained, outputs: Path, *arguments: str, code: int = 0):
+    return run_script(
+        "visualize.py",
+        *("--models-dir", trained.models, "--outputs-dir", outputs, *SMALL_LOOK, *arguments),
+        cwd=trained.folder,
+        code=code,
+    )
+
+
+@pytest.fixture(scope="module")
+def story(trained: Trained) -> subprocess.CompletedProcess[str]:
+    """The whole story, told once, in outputs/."""
+    return visualize(trained, trained.folder / "outputs")
+
+
+def test_training_leaves_a_whole_run(trained: Trained) -> None:
+    folder = trained.models / "bars"
+    assert sorted(os.listdir(folder)) == sorted([ENCODER, DECODER, FACTS, HISTORY])
+    facts = json.loads((folder / FACTS).read_text())
+    assert facts["status"] == "complete"
+    assert (facts["dataset"]["name"], facts["image_shape"], facts["latent_dim"]) == (
+        "bars",
+        [14, 11, 1],
+        4,
+    )
+    assert facts["settings"]["epochs"] == facts["epochs"] == 3
+    assert facts["sha256"][ENCODER] == file_hash(folder / ENCODER)
+    assert len((folder / HISTORY).read_text().splitlines()) == 4
+    scores = facts["scores"]
+    assert set(scores) == {"train_mse", "validation_mse", "test_mse", "pca_mse"}
+    assert f"{scores['test_mse']:.5f} test" in trained.output
+
+
+def test_reported_test_error_is_that_of_the_saved_models(trained: Trained, tiny_npz: Path) -> None:
+    folder = trained.models / "bars"
+    encoder, decoder = (keras.models.load_model(folder / name) for name in (ENCODER, DECODER))
+    images = np.load(tiny_npz)["x_test"][..., None].astype(np.float32) / 255
+    codes = encoder.predict(images, verbose=0)
+    error = np.mean((decoder.predict(codes, verbose=0) - images) ** 2)
+    facts = json.loads((folder / FACTS).read_text())
+    assert facts["scores"]["test_mse"] == pytest.approx(error, rel=1e-4)
+
+
+def test_the_story_writes_every_picture_and_prints_it(
+    trained: Trained, story: subprocess.CompletedProcess[str]
+) -> None:
+    folder = trained.folder / "outputs" / "bars"
+    files = [figure.file for figure in FIGURES if figure.in_story]
+    assert sorted(os.listdir(folder)) == sorted([*files, "metrics.json"])
+    for file in files:
+        image = Image.open(folder / file)
+        image.load()
+        assert min(image.size) > 100
+        assert f"{folder / file}  " in story.stdout
+    assert story.stderr == ""
+
+
+def test_metrics_have_the_promised_names(
+    trained: Trained, story: subprocess.CompletedProcess[str]
+) -> None:
+    metrics = json.loads((trained.folder / "outputs" / "bars" / "metrics.json").read_text())
+    assert set(metrics["reconstruction"]) == {"train_mse", "test_mse", "pca_mse", "test_ssim"}
+    for space in ("pixel", "latent"):
+        assert metrics["maps"][space]["samples"] == 50
+        assert 0 < metrics["maps"][space]["knn_accuracy"] <= 1
+    facts = json.loads((trained.models / "bars" / FACTS).read_text())
+    assert metrics["reconstruction"]["test_mse"] == pytest.approx(facts["scores"]["test_mse"])
+
+
+def test_animations_play_as_asked(
+    trained: Trained, story: subprocess.CompletedProcess[str]
+) -> None:
+    data = (trained.folder / "outputs" / "bars" / "interpolation.gif").read_bytes()
+    image = Image.open(io.BytesIO(data))
+    durations = []
+    for index in range(image.n_frames):
+        image.seek(index)
+        durations.append(image.info["duration"])
+    # 10 frames a second: each end is held for 0.6 s, the 4 frames between are shown twice.
+    assert durations == [600, 100, 100, 100, 100, 600, 100, 100, 100, 100]
+
+
+def test_second_look_takes_projections_from_the_cache(
+    trained: Trained, story: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    visualize(trained, tmp_path, "--maps")
+    first = json.loads((trained.folder / "outputs" / "bars" / "metrics.json").read_text())
+    second = json.loads((tmp_path / "bars" / "metrics.json").read_text())
+    assert second["maps"] == first["maps"]  # the seconds among them
+    for file in ("tsne_pixel.png", "tsne_comparison.png"):
+        assert file_hash(tmp_path / "bars" / file) == file_hash(
+            trained.folder / "outputs" / "bars" / file
+        )
+    assert not (tmp_path / "bars" / "arithmetic.png").exists()
+
+
+def test_expression_and_chosen_pair(trained: Trained, tmp_path: Path) -> None:
+    result = visualize(
+        trained,
+        tmp_path,
+        *("--arithmetic", "--expression", "3 - class:1 + 0.5*class:0"),
+        *("--interpolation", "--from", "4", "--to", "11"),
+    )
+    assert "arithmetic.png" in result.stdout
+    assert sorted(path.suffix for path in (tmp_path / "bars").iterdir()) == sorted(
+        [".gif"] * 3 + [".json"] + [".png"] * 2
+    )
+
+
+def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None:
+    listed = visualize(trained, tmp_path, "--list").stdout.splitlines()
+    assert len(listed) == len(FIGURES)
+    planned = visualize(trained, tmp_path, "--dry-run", "--all").stdout
+    assert all(str(tmp_path / "bars" / figure.file) in planned for figure in FIGURES)
+    run_script("train_cae.py", "--dry-run", "--models-dir", tmp_path / "models", cwd=tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run", "nope"], "no run 'nope'"),
+        (["--samples", "0"], "whole number of 1 or more"),
+        (["--samples", "61"], "60 test images"),
+        (["--samples", "10"], "perplexity of at most 3"),
+        (["--from", "3"], "--from and --to go together"),
+        (["--from", "3", "--to", "60"], "0 to 59"),
+        (["--expression", "3 - "], "at character 3"),
+        (["--dataset", "nope"], "no data set 'nope'"),
+        (["--dataset", "digits"], "shape (14, 11, 1). Received: (28, 28, 1)"),
+        (["--frames", "1"], "--frames 1"),
+    ],
+)
+def test_bad_input_to_visualize_gets_one_line(
+    trained: Trained, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = visualize(trained, tmp_path / "outputs", *arguments, code=2)
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_damaged_run_gets_one_line(trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.models / "bars", tmp_path / "bars")
+    data = (tmp_path / "bars" / DECODER).read_bytes()
+    (tmp_path / "bars" / DECODER).write_bytes(data[: len(data) // 2])
+    result = visualize(trained, tmp_path / "o", "--models-dir", str(tmp_path), code=2)
+    assert "SHA-256 differs" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_outputs_that_cannot_be_written_get_one_line(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("a file where a folder should be")
+    result = visualize(trained, tmp_path / "outputs", "--reconstructions", code=2)
+    assert result.stderr.count("\n") == 1
+    assert str(tmp_path / "outputs") in result.stderr
+
+
+def train(trained: Trained, tiny_npz: Path, *arguments: str, code: int = 0):
+    return run_script(
+        "train_cae.py",
+        *("--dataset", tiny_npz, "--models-dir", trained.models, "--quiet", *arguments),
+        cwd=trained.folder,
+        code=code,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "pass --resume to go on where it was stopped, --overwrite to replace it"),
+        (["--resume"], "is finished"),
+        (["--run", "other", "--resume"], "does not exist"),
+        (["--dataset", "nope"], "no data set 'nope'"),
+        (["--data-dir", "nope", "--dataset", "mnist"], "no data folder 'nope'"),
+    ],
+)
+def test_bad_input_to_train_gets_one_line(
+    trained: Trained, tiny_npz: Path, arguments: list[str], message: str
+) -> None:
+    before = file_hash(trained.models / "bars" / FACTS)
+    result = train(trained, tiny_npz, *arguments, code=2)
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert file_hash(trained.models / "bars" / FACTS) == before
+
+
+def test_stopped_training_is_kept_refused_and_resumed(
+    trained: Trained, tiny_npz: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, str(PROJECT / "train_cae.py"), "--dataset", str(tiny_npz)]
+    command += ["--models-dir", str(tmp_path), "--run", "long", "--latent-dim", "4", "--quiet"]
+    process = subprocess.Popen([*command, "--epochs", "400"], stdout=subprocess.DEVNULL)
+    checkpoint = tmp_path / "long" / CHECKPOINT
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    facts = json.loads((tmp_path / "long" / FACTS).read_text())
+    assert facts["status"] == "interrupted"
+    assert 1 <= facts["epochs"] < 400
+
+    result = run_script(*map(str, ("train_cae.py", *command[2:])), cwd=tmp_path, code=2)
+    assert "--resume" in result.stderr
+    other = run_script(
+        *("train_cae.py", *command[2:], "--resume", "--epochs", "7"), cwd=tmp_path, code=2
+    )
+    assert "begun with epochs = 400. Received: 7" in other.stderr
+    process = subprocess.Popen([*command, "--resume"], stdout=subprocess.DEVNULL)
+    written = checkpoint.stat().st_mtime_ns
+    while checkpoint.stat().st_mtime_ns == written:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert json.loads((tmp_path / "long" / FACTS).read_text())["epochs"] > facts["epochs"]
