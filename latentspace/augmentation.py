@@ -52,7 +52,8 @@ def _sample(images: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     ys, xs = np.clip(ys, 0, height - 1), np.clip(xs, 0, width - 1)
     top = np.minimum(ys.astype(np.int32), max(height - 2, 0))
     left = np.minimum(xs.astype(np.int32), max(width - 2, 0))
-    down, right = (ys - top)[..., np.newaxis], (xs - left)[..., np.newaxis]
+    down = (ys - top.astype(np.float32))[..., np.newaxis]
+    right = (xs - left.astype(np.float32))[..., np.newaxis]
     corner = np.arange(count, dtype=np.int32)[:, np.newaxis] * (height * width) + top * width + left
     below, beside = width if height > 1 else 0, 1 if width > 1 else 0
     pixels = images.reshape(-1, channels)
