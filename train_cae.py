@@ -103,6 +103,8 @@ def main() -> None:
         },
         history=progress.rows,
     )
+    if progress.status == "complete":
+        (folder / runs.CHECKPOINT).unlink(missing_ok=True)
     print(
         f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "

@@ -173,6 +173,7 @@ def fit(
     try:
         autoencoder.fit(
             batches,
+            shuffle=False,  # the batches have their own order, which resuming can repeat
             validation_data=(validation_images, validation_images),
             validation_batch_size=min(PREDICT_BATCH, len(validation_images)),
             epochs=recipe.epochs,

@@ -98,13 +98,13 @@ def test_half_written_runs_are_refused(copy: Path) -> None:
     with pytest.raises(InputError, match="can't be read as JSON"):
         runs.find_run("first", copy)
     facts.write_text(json.dumps({**json.loads(whole), "latent_dim": "32"}))
-    with pytest.raises(InputError, match="'latent_dim', a int. Received: '32'"):
+    with pytest.raises(InputError, match=r"'latent_dim', a int\. Received: '32'"):
         runs.find_run("first", copy)
     facts.unlink()
     with pytest.raises(InputError, match=r"it has no run\.json"):
         runs.find_run("first", copy)
     (copy / "first" / runs.CHECKPOINT).write_bytes(b"")
-    with pytest.raises(InputError, match="unfinished training.*--run first --resume"):
+    with pytest.raises(InputError, match=r"unfinished training.*--run first --resume"):
         runs.find_run("first", copy)
 
 

@@ -116,7 +116,7 @@ def test_image_map_keeps_the_aspect_and_the_direction() -> None:
         for label in (0, 1)
     }
     assert rows[1] < rows[0]
-    ys, xs = np.nonzero((np.abs(frame.astype(int) - colors[0]) <= 1).all(axis=2))
+    _, xs = np.nonzero((np.abs(frame.astype(int) - colors[0]) <= 1).all(axis=2))
     assert xs.max() - xs.min() > 2 * (rows[0] - rows[1]) * 0.7
 
 
