@@ -16,8 +16,8 @@ Config = TypeVar("Config")
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"epochs": 3},
-    "default": {"epochs": 24},
-    "best": {"epochs": 120, "channels": (32, 48), "hidden_units": 384, "augment": 0.5},
+    "default": {"epochs": 22},
+    "best": {"epochs": 80, "channels": (32, 48), "hidden_units": 384, "augment": 0.5},
 }
 
 
@@ -119,7 +119,7 @@ class TrainConfig:
         32, "units of the bottleneck", group="training", type=positive_int, metavar="N"
     )
     epochs: int = option(
-        24,
+        22,
         f"passes over the training images (default: the preset's, {_each('epochs')})",
         group="training",
         type=positive_int,
@@ -142,7 +142,8 @@ class TrainConfig:
     seed: int = option(
         0, "seed of weights and shuffling", group="training", type=whole_number, metavar="N"
     )
-    augment: float = setting(0.0)
+    augment: float = setting(0.25)  # share of the images that are deformed a little
+    code_noise: float = setting(0.05)  # in standard deviations of a code's unit
     channels: tuple[int, ...] = setting((16, 32))
     hidden_units: int = setting(256)
 

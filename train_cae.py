@@ -59,7 +59,7 @@ def main() -> None:
     }
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
     progress = training.fit(
-        training.join(encoder, decoder),
+        training.join(encoder, decoder, code_noise=config.code_noise),
         splits["train"],
         splits["validation"],
         recipe=training.Recipe(

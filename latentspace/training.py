@@ -124,9 +124,23 @@ class Batches(keras.utils.PyDataset):
             part[:] = deform(part, rng)
 
 
-def join(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
-    """The autoencoder made of an encoder and a decoder, sharing their weights."""
-    return keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
+def join(encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0) -> keras.Model:
+    """The autoencoder made of an encoder and a decoder, sharing their weights.
+
+    Args:
+        encoder: Model of images -> codes.
+        decoder: Model of codes -> images.
+        code_noise: Standard deviation of Gaussian noise on the codes while training. It makes near
+            codes decode to near images, so that distances in latent space mean something (Poole,
+            Sohl-Dickstein & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
+
+    Returns:
+        A model of images -> images.
+    """
+    codes = encoder.output
+    if code_noise:
+        codes = keras.layers.GaussianNoise(code_noise, name="code_noise")(codes)
+    return keras.Model(encoder.input, decoder(codes), name="autoencoder")
 
 
 def fit(

@@ -86,9 +86,9 @@ def test_the_story_writes_every_picture_and_prints_it(
     files = [figure.file for figure in FIGURES if figure.in_story]
     assert sorted(os.listdir(folder)) == sorted([*files, "metrics.json"])
     for file in files:
-        image = Image.open(folder / file)
-        image.load()
-        assert min(image.size) > 100
+        with Image.open(folder / file) as image:
+            image.load()
+            assert min(image.size) > 100
         assert f"{folder / file}  " in story.stdout
     assert story.stderr == ""
 
