@@ -11,8 +11,9 @@ from latentspace.figures.layout import Label, page, rendered
 from latentspace.media import to_uint8
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
-MOST_TRIES = 48  # nearest cells that are tried for an image before it is left out
+MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
 LEAST_THUMBNAIL = 28  # pixels
+INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
 CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
 
 
@@ -65,22 +66,22 @@ def draw_image_map(
     """
     thumbnails = _thumbnails(images)
     count, height, width, _ = thumbnails.shape
-    side = math.ceil(math.sqrt(CELLS_PER_IMAGE * count))
+    side = math.sqrt(CELLS_PER_IMAGE * count * height * width)  # pixels
+    rows, columns = math.ceil(side / height), math.ceil(side / width)
     low, high = points.min(axis=0), points.max(axis=0)
-    # One scale for both axes: a map is not stretched.
     extent = float((high - low).max()) or 1.0
-    scale = (side - 1) / extent
-    cells = (points - (low + high) / 2) * scale + (side - 1) / 2
-    rows_columns = np.stack([side - 1 - cells[:, 1], cells[:, 0]], axis=1)  # up is up
-    places = _free_cells(rows_columns, side)
+    # One scale for both axes: a map is not stretched.
+    x, y = ((points - (low + high) / 2) * (side - max(height, width)) / extent).T
+    wanted = np.stack([(rows - 1) / 2 - y / height, (columns - 1) / 2 + x / width], axis=1)
+    places = _free_cells(wanted, rows, columns)
     shown = places[:, 0] >= 0
 
-    grid = np.full((side, side, height, width, 3), 255, np.uint8)
-    colors = class_colors(len(class_names))[labels[shown]]
+    grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
+    colors = INK_STRENGTH * class_colors(len(class_names))[labels[shown]]
     # White paper, coloured ink: ink where the image is bright.
     ink = thumbnails[shown] * (1 - colors[:, np.newaxis, np.newaxis, :])
     grid[places[shown, 0], places[shown, 1]] = to_uint8(1 - ink)
-    body = grid.swapaxes(1, 2).reshape(side * height, side * width, 3)
+    body = grid.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
     used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))
     used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
     top, left = used_rows[0], used_columns[0]
@@ -90,7 +91,7 @@ def draw_image_map(
     names = []
     for label, name in enumerate(class_names):
         if (labels == label).any():
-            row, column = _centre(rows_columns[labels == label])
+            row, column = _centre(wanted[labels == label])
             color = class_colors(len(class_names))[label] * 0.75
             red, green, blue = (int(value) for value in to_uint8(color))
             names.append(
@@ -174,22 +175,23 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     return blocks.mean(axis=(2, 4))
 
 
-def _free_cells(wanted: np.ndarray, side: int) -> np.ndarray:
-    """Gives each place the nearest cell of a side x side grid that is still free.
+def _free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Gives each place the nearest cell of a grid that is still free.
 
     Args:
-        wanted: float (N, 2) rows and columns.
-        side: Cells a side.
+        wanted: float (N, 2) row and column.
+        rows: Rows of the grid.
+        columns: Columns of the grid.
 
     Returns:
-        int (N, 2); -1 where all `MOST_TRIES` nearest cells are taken.
+        int (N, 2) row and column; -1 where all `MOST_TRIES` nearest cells are taken.
     """
     from scipy.spatial import cKDTree
 
-    rows, columns = np.divmod(np.arange(side * side), side)
-    centres = np.stack([rows, columns], axis=1)
-    distances, nearest = cKDTree(centres).query(wanted, k=min(MOST_TRIES, side * side))
-    taken = np.zeros(side * side, bool)
+    count = rows * columns
+    centres = np.stack(np.divmod(np.arange(count), columns), axis=1)
+    distances, nearest = cKDTree(centres).query(wanted, k=min(MOST_TRIES, count))
+    taken = np.zeros(count, bool)
     places = np.full((len(wanted), 2), -1)
     # Who lies nearest to the middle of a cell is asked first, and so moves least.
     for index in np.argsort(distances.reshape(len(wanted), -1)[:, 0], kind="stable"):

@@ -93,7 +93,8 @@ def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
             f"{facts['dataset']['name']}, {_model(study)}, {facts['parameters']:,} parameters, "
             f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s "
             f"({facts['device']}). Validation images come out of the training "
-            "split; the test images were seen once, at the end."
+            "split; the test images were seen once, at the end. The loss of the training images is "
+            "that of deformed images with noise on their codes."
         ),
     }
 

@@ -86,7 +86,7 @@ def map_arguments(count: int) -> dict:
 
 def test_image_map_gives_each_image_a_cell_of_its_own() -> None:
     rng = np.random.default_rng(0)
-    places = maps._free_cells(rng.uniform(0, 19, (150, 2)), side=20)
+    places = maps._free_cells(rng.uniform(0, 19, (150, 2)), 20, 20)
     assert (places >= 0).all()
     assert len({tuple(place) for place in places}) == 150
 
@@ -94,30 +94,29 @@ def test_image_map_gives_each_image_a_cell_of_its_own() -> None:
 def test_image_map_moves_images_little() -> None:
     rng = np.random.default_rng(0)
     wanted = rng.uniform(0, 39, (300, 2))
-    distance = np.linalg.norm(maps._free_cells(wanted, side=40) - wanted, axis=1)
+    distance = np.linalg.norm(maps._free_cells(wanted, 40, 40) - wanted, axis=1)
     assert np.median(distance) < 0.75
     assert distance.max() < 4
 
 
 def test_image_map_leaves_out_what_finds_no_place() -> None:
-    places = maps._free_cells(np.full((maps.MOST_TRIES + 5, 2), 10.0), side=20)
+    places = maps._free_cells(np.full((maps.MOST_TRIES + 5, 2), 10.0), 20, 20)
     assert (places[:, 0] < 0).sum() == 5
 
 
 def test_image_map_keeps_the_aspect_and_the_direction() -> None:
-    arguments = map_arguments(4)
-    arguments["points"] = np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 50.0], [100.0, 50.0]])
-    arguments["images"] = np.ones_like(arguments["images"])
-    arguments["labels"] = np.array([0, 0, 1, 1])  # class 1 is up
-    frame = maps.draw_image_map(**arguments)
-    colors = np.rint(maps.class_colors(3) * 255).astype(int)
-    rows = {
-        label: np.nonzero((np.abs(frame.astype(int) - colors[label]) <= 1).all(axis=2))[0].mean()
-        for label in (0, 1)
-    }
-    assert rows[1] < rows[0]
-    _, xs = np.nonzero((np.abs(frame.astype(int) - colors[0]) <= 1).all(axis=2))
-    assert xs.max() - xs.min() > 2 * (rows[0] - rows[1]) * 0.7
+    xs, ys = (grid.ravel() for grid in np.meshgrid(np.linspace(0, 100, 24), np.linspace(0, 50, 12)))
+    arguments = map_arguments(len(xs))
+    arguments["points"] = np.stack([xs, ys], axis=1)
+    arguments["images"] = np.ones_like(arguments["images"])  # taller than wide
+    arguments["labels"] = (ys > 25).astype(int)  # class 1 is up
+    arguments["class_names"] = ("a", "b")
+    frame = maps.draw_image_map(**arguments).astype(int)
+    colors = np.rint(maps.INK_STRENGTH * maps.class_colors(2) * 255)
+    ink = [(np.abs(frame - color) <= 1).all(axis=2) for color in colors]
+    rows, columns = np.nonzero(ink[0] | ink[1])
+    assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.15)
+    assert np.nonzero(ink[1])[0].mean() < np.nonzero(ink[0])[0].mean()
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((8, 8), 32), ((28, 28), 28), ((92, 112), 30)])
