@@ -49,7 +49,7 @@ def main() -> None:
     size: dict[str, Any] = {"channels": config.channels, "hidden_units": config.hidden_units}
     encoder = network.build_encoder(data.image_shape, config.latent_dim, **size, normalize=True)
     decoder = network.build_decoder(data.image_shape, config.latent_dim, **size)
-    fitted, held_back = training.validation_indices(
+    fitted, held_back = datasets.validation_indices(
         len(data.train_images), config.validation_split, config.seed
     )
     splits = {

@@ -91,6 +91,22 @@ def to_unit_range(pixels: np.ndarray) -> np.ndarray:
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
+def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits `count` training images into those to fit and those to validate with.
+
+    Args:
+        count: Number of training images, at least 2.
+        share: Share to validate with, in (0, 1); at least one image and at most all but one.
+        seed: Seed of the choice.
+
+    Returns:
+        Two sorted int64 arrays of indices: fitted, held back.
+    """
+    held_back = min(max(1, round(count * share)), count - 1)
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[held_back:]), np.sort(order[:held_back])
+
+
 def load_dataset(dataset: str | None = None, data_dir: str | None = None) -> ImageDataset:
     """Finds and reads a data set.
 

@@ -12,12 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from latentspace import directions, paths, projection, scores
-from latentspace.datasets import ImageDataset
+from latentspace.datasets import ImageDataset, validation_indices
 from latentspace.files import InputError, cached_arrays, content_hash
 from latentspace.runs import Run
 
 DEFAULT_SAMPLES = 5000
 SPACES = ("pixel", "latent")
+IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
 CACHE_VERSION = 1  # raised when the same settings would give other numbers
 
 
@@ -122,6 +123,23 @@ class Study:
             self.train_codes, self.data.train_labels, len(self.data.class_names)
         )
 
+    @property
+    def is_trained_on_data(self) -> bool:
+        """Whether these are the images that the model was trained with."""
+        return self.data.hash == self.run.facts["dataset"]["hash"]
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Indices of the training images that the model was fitted to, those held back left out.
+
+        All training images where the model comes from other data.
+        """
+        count = len(self.data.train_pixels)
+        if not self.is_trained_on_data:
+            return np.arange(count)
+        settings = self.run.facts["settings"]
+        return validation_indices(count, settings["validation_split"], settings["seed"])[0]
+
     # --- reconstruction
 
     @cached_property
@@ -129,17 +147,25 @@ class Study:
         """train_mse, test_mse, pca_mse (as many components as the code has units), test_ssim."""
 
         def compute() -> dict[str, np.ndarray]:
-            train, test = self.data.train_images, self.images
+            test = self.images
             test_back = self.run.decode(self.codes)
-            train_errors = scores.squared_errors(train, self.run.decode(self.train_codes))
+            parts = np.array_split(self.fitted, -(-len(self.fitted) // IMAGES_AT_ONCE))
+            train_errors = [
+                scores.squared_errors(
+                    self.data.train_images[part], self.run.decode(self.train_codes[part])
+                )
+                for part in parts
+            ]
             return {
-                "train_mse": train_errors.mean(),
+                "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": scores.squared_errors(test, test_back).mean(),
-                "pca_mse": scores.pca_error(train, test, self.run.latent_dim),
+                "pca_mse": scores.pca_error(
+                    self.data.train_images[self.fitted], test, self.run.latent_dim
+                ),
                 "test_ssim": scores.structural_similarity(test, test_back),
             }
 
-        arrays = self._cached("reconstruction", compute, self.run.model_hash, self.data.hash)
+        arrays = self._cached("reconstruction", compute, *self._key)
         return {name: float(value) for name, value in arrays.items()}
 
     def reconstruction_examples(
@@ -148,7 +174,7 @@ class Study:
         """Images drawn by seed, their reconstructions, and their errors.
 
         Args:
-            split: "train" or "test".
+            split: "train" (only `fitted` images) or "test".
             count: How many; images repeat where there are fewer.
 
         Returns:
@@ -157,7 +183,8 @@ class Study:
         rng = np.random.default_rng(self.options.seed)
         images = getattr(self.data, f"{split}_images")
         codes = self.codes if split == "test" else self.train_codes
-        chosen = rng.choice(len(images), count, replace=len(images) < count)
+        pool = np.arange(len(images)) if split == "test" else self.fitted
+        chosen = rng.choice(pool, count, replace=len(pool) < count)
         back = self.run.decode(codes[chosen])
         return images[chosen], back, scores.squared_errors(images[chosen], back)
 
@@ -328,6 +355,10 @@ class Study:
     def _samples(self) -> int:
         return self.options.samples or min(DEFAULT_SAMPLES, len(self.images))
 
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.run.model_hash, self.data.hash
+
     def _check_options(self) -> None:
         options, count = self.options, len(self.images)
         if self._samples > count:
@@ -366,8 +397,8 @@ class Study:
 
     def _encoded(self, split: str) -> np.ndarray:
         images = getattr(self.data, f"{split}_images")
-        key = (split, self.run.model_hash, self.data.hash)
-        return self._cached("codes", lambda: {"codes": self.run.encode(images)}, *key)["codes"]
+        codes = self._cached("codes", lambda: {"codes": self.run.encode(images)}, split, *self._key)
+        return codes["codes"]
 
     def _cached(
         self,

@@ -61,22 +61,6 @@ class Progress:
     status: str = "running"
 
 
-def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits `count` training images into those to fit and those to validate with.
-
-    Args:
-        count: Number of training images, at least 2.
-        share: Share to validate with, in (0, 1); at least one image and at most all but one.
-        seed: Seed of the choice.
-
-    Returns:
-        Two sorted int64 arrays of indices: fitted, held back.
-    """
-    held_back = min(max(1, round(count * share)), count - 1)
-    order = np.random.default_rng(seed).permutation(count)
-    return np.sort(order[held_back:]), np.sort(order[:held_back])
-
-
 def suitable_batch_size(count: int) -> int:
     """A power of two that gives `count` images about a hundred steps an epoch or more."""
     wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))

@@ -64,7 +64,12 @@ class LinearRun:
     latent_dim: int = 8
     name: str = "linear"
     model_hash: str = "linear"
-    facts: dict = field(default_factory=dict)
+    facts: dict = field(
+        default_factory=lambda: {
+            "dataset": {"hash": "none"},
+            "settings": {"validation_split": 0.1, "seed": 0},
+        }
+    )
     calls: list[tuple[str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -159,6 +159,15 @@ def test_fallback_to_digits_only_where_nothing_was_named(monkeypatch: pytest.Mon
         load_dataset("mnist")
 
 
+def test_validation_images_are_a_choice_by_seed() -> None:
+    fitted, held_back = datasets.validation_indices(100, 0.1, seed=0)
+    assert (len(fitted), len(held_back)) == (90, 10)
+    assert sorted([*fitted, *held_back]) == list(range(100))
+    other = datasets.validation_indices(100, 0.1, seed=1)[1]
+    assert not np.array_equal(held_back, other)
+    assert [len(part) for part in datasets.validation_indices(2, 0.01, seed=0)] == [1, 1]
+
+
 def test_hash_follows_the_content(tiny: datasets.ImageDataset) -> None:
     changed = tiny.test_pixels.copy()
     changed[0, 0, 0, 0] ^= 1

@@ -8,7 +8,7 @@ import pytest
 from conftest import LinearRun
 
 from latentspace import projection, scores
-from latentspace.datasets import ImageDataset
+from latentspace.datasets import ImageDataset, validation_indices
 from latentspace.files import InputError
 from latentspace.study import Study, StudyOptions
 
@@ -32,6 +32,22 @@ def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> No
     assert metrics["test_mse"] > metrics["pca_mse"]
     assert metrics["train_mse"] == pytest.approx(metrics["test_mse"], rel=0.5)
     assert metrics["test_ssim"] < 1
+
+
+def test_training_images_leave_out_those_held_back(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    assert len(study(linear_run, tiny).fitted) == 120
+    assert not study(linear_run, tiny).is_trained_on_data
+    linear_run.facts["dataset"]["hash"] = tiny.hash
+    subject = study(linear_run, tiny)
+    fitted, held_back = validation_indices(120, 0.1, seed=0)
+    np.testing.assert_array_equal(subject.fitted, fitted)
+    shown = {image.tobytes() for image in subject.reconstruction_examples("train", 200)[0]}
+    assert not shown & {image.tobytes() for image in tiny.train_images[held_back]}
+    train = tiny.train_images[fitted]
+    error = np.mean((linear_run.decode(linear_run.encode(train)) - train) ** 2)
+    assert subject.reconstruction_metrics["train_mse"] == pytest.approx(error, rel=1e-5)
 
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(

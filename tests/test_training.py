@@ -38,15 +38,6 @@ def fit(
     )
 
 
-def test_validation_images_are_a_choice_by_seed() -> None:
-    fitted, held_back = training.validation_indices(100, 0.1, seed=0)
-    assert (len(fitted), len(held_back)) == (90, 10)
-    assert sorted([*fitted, *held_back]) == list(range(100))
-    other = training.validation_indices(100, 0.1, seed=1)[1]
-    assert not np.array_equal(held_back, other)
-    assert [len(part) for part in training.validation_indices(2, 0.01, seed=0)] == [1, 1]
-
-
 @pytest.mark.parametrize(
     ("count", "size"), [(57_000, 512), (20_000, 128), (1_365, 32), (10, 32), (10**6, 512)]
 )

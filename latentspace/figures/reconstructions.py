@@ -16,6 +16,7 @@ def draw_reconstructions(
     *,
     trained: tuple[np.ndarray, np.ndarray, np.ndarray],
     unseen: tuple[np.ndarray, np.ndarray, np.ndarray],
+    trained_name: str,
     columns: int,
     caption: str,
 ) -> np.ndarray:
@@ -24,6 +25,7 @@ def draw_reconstructions(
     Args:
         trained: Images and reconstructions, each float32 (N, H, W, C) in [0, 1], and errors (N,).
         unseen: The same for images that the model has not trained on; the same N.
+        trained_name: Heading of the left block.
         columns: Pairs side by side in each block; N is a multiple of it.
         caption: Text below.
 
@@ -32,7 +34,7 @@ def draw_reconstructions(
     """
     bodies, labels, offset = [], [], 0
     for name, (images, reconstructions, errors) in (
-        ("training images", trained),
+        (trained_name, trained),
         ("unseen images", unseen),
     ):
         zoom = zoom_for(min(images.shape[1:3]))

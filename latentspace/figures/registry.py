@@ -69,10 +69,16 @@ def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
     return {
         "trained": study.reconstruction_examples("train", count),
         "unseen": study.reconstruction_examples("test", count),
+        "trained_name": (
+            "training images"
+            if study.is_trained_on_data
+            else f"training split of {study.data.name}, which this model was not trained on"
+        ),
         "columns": RECONSTRUCTION_COLUMNS,
         "caption": (
             f"{study.data.name}, {_model(study)}. Under each pair its mean squared error per "
-            f"pixel. Mean over all {len(study.data.train_pixels):,} training images "
+            f"pixel. Mean over {len(study.fitted):,} "
+            f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
             f"{numbers['train_mse']:.5f}, over all {len(study.images):,} unseen test images "
             f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
             f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}."

@@ -34,7 +34,7 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
 
     trained, unseen = block(0), block(10)
     frame = reconstructions.draw_reconstructions(
-        trained=trained, unseen=unseen, columns=2, caption="c"
+        trained=trained, unseen=unseen, trained_name="t", columns=2, caption="c"
     )
     middle, zoom = frame.shape[1] // 2, layout.zoom_for(8)
     for part, other, side in (
