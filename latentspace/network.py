@@ -56,7 +56,11 @@ def build_encoder(
     codes = layers.Dense(latent_dim, name=CODES)(x)
     if normalize:
         codes = layers.BatchNormalization(
-            momentum=NORM_MOMENTUM, center=False, scale=False, name=NORM
+            momentum=NORM_MOMENTUM,
+            center=False,
+            scale=False,
+            synchronized=keras.backend.backend() == "tensorflow",  # over all devices of a step
+            name=NORM,
         )(codes)
     return keras.Model(images, codes, name="encoder")
 

@@ -103,6 +103,30 @@ def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     return model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
 
 
+def claim(path: Path, *, resume: bool, overwrite: bool) -> None:
+    """Makes sure that a training may write, or go on with, a run.
+
+    Args:
+        path: The run's folder.
+        resume: A stopped training is to go on.
+        overwrite: What is there may be replaced.
+
+    Raises:
+        InputError: There is a run and neither was asked for, or nothing to resume.
+    """
+    trained, begun = (path / FACTS).exists(), (path / CHECKPOINT).exists()
+    if resume and not begun:
+        raise InputError(
+            f"{path} {'is finished' if trained else 'does not exist'}: there is nothing to resume; "
+            "train without --resume"
+        )
+    if (trained or begun) and not resume and not overwrite:
+        raise InputError(
+            f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
+            "it, or --run NAME for another run"
+        )
+
+
 def save_run(
     path: Path,
     encoder: keras.Model,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def fit(
     autoencoder.compile(
         optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
         loss="mean_squared_error",
-        steps_per_execution=min(STEPS_PER_EXECUTION, steps),
+        steps_per_execution=1 if _is_spread(autoencoder) else min(STEPS_PER_EXECUTION, steps),
     )
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     keeper = _Keeper(autoencoder, checkpoint, facts, recipe.epochs)
@@ -191,13 +192,50 @@ def fit(
     return progress
 
 
-def device_name() -> str:
-    """What Keras trains on, e.g. "cpu" or "2 x gpu"."""
-    devices = keras.distribution.list_devices() or ["cpu:0"]
-    kinds = [device.split(":")[0].lower() for device in devices]
-    kind = next((kind for kind in kinds if kind != "cpu"), "cpu")
-    count = kinds.count(kind)
-    return kind if count == 1 else f"{count} x {kind}"
+def make_repeatable(seed: int, *, bitwise: bool) -> None:
+    """Seeds Python, NumPy and the backend.
+
+    Args:
+        seed: The seed.
+        bitwise: Make the backend add numbers in a fixed order too, so that the same machine gives
+            the same weights bit for bit. TensorFlow only.
+
+    Raises:
+        InputError: `bitwise` is asked of another backend than TensorFlow.
+    """
+    keras.utils.set_random_seed(seed)
+    if bitwise:
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(
+                f"--deterministic needs KERAS_BACKEND=tensorflow. Received: "
+                f"{keras.backend.backend()}; drop the flag"
+            )
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def devices() -> list[str]:
+    """What training spreads over: every visible GPU, or else the CPU as one device."""
+    kinds = keras.distribution.list_devices()
+    return [name for name in kinds if not name.startswith("cpu")] or ["cpu:0"]
+
+
+def spread_over(names: list[str]) -> contextlib.AbstractContextManager[object]:
+    """The scope in which to build a model and fit it so that each step runs on all devices at once.
+
+    Args:
+        names: From `devices`. With one device the scope does nothing.
+
+    Returns:
+        A context manager; with TensorFlow that of `tf.distribute.MirroredStrategy`. Other backends
+        have ways of their own (keras.distribution) and get a scope that does nothing.
+    """
+    if len(names) < 2 or keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy([name.upper() for name in names]).scope()
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
@@ -211,6 +249,42 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
     """
     state = _read_state(path)[0]
     return state["facts"], Progress(**state["progress"])
+
+
+def resumed_settings(
+    checkpoint: Path, *, asked: Mapping[str, Any], dataset_hash: str
+) -> dict[str, Any]:
+    """The settings that a training began with, for going on with it.
+
+    Args:
+        checkpoint: What `fit` wrote; its facts hold "settings" and "dataset_hash".
+        asked: Settings that a person names now; they must not contradict.
+        dataset_hash: Hash of the images at hand, which must be the same too.
+
+    Returns:
+        The settings by name.
+
+    Raises:
+        InputError: There is no readable checkpoint, or something contradicts it.
+    """
+    facts = read_checkpoint(checkpoint)[0]
+    where = checkpoint.parent
+    if facts["dataset_hash"] != dataset_hash:
+        raise InputError(
+            f"{where} was begun with other images: pass the same --dataset and --data-dir, or "
+            "start anew with --overwrite"
+        )
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in facts["settings"].items()
+    }
+    for name, value in asked.items():
+        if value != settings[name]:
+            raise InputError(
+                f"{where} was begun with {name} = {settings[name]}. Received: {value}; drop the "
+                "flag, or start anew with --overwrite"
+            )
+    return settings
 
 
 def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -312,6 +386,12 @@ class _Keeper(keras.callbacks.Callback):
         arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
         with replacing(self._checkpoint) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
+
+
+def _is_spread(model: keras.Model) -> bool:
+    """Whether each step runs on several devices; Keras can't join such steps into one call."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy is not None and strategy.num_replicas_in_sync > 1
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:

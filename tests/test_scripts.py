@@ -223,36 +223,64 @@ def test_bad_input_to_train_gets_one_line(
     assert file_hash(trained.models / "bars" / FACTS) == before
 
 
-def test_stopped_training_is_kept_refused_and_resumed(
-    trained: Trained, tiny_npz: Path, tmp_path: Path
-) -> None:
+def start_training(folder: Path, tiny_npz: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Begins a training in the background and waits until an epoch has been finished."""
+    checkpoint = folder / "bars" / CHECKPOINT
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
     command = [sys.executable, str(PROJECT / "train_cae.py"), "--dataset", str(tiny_npz)]
-    command += ["--models-dir", str(tmp_path), "--run", "long", "--latent-dim", "4", "--quiet"]
-    process = subprocess.Popen([*command, "--epochs", "400"], stdout=subprocess.DEVNULL)
-    checkpoint = tmp_path / "long" / CHECKPOINT
+    command += ["--models-dir", str(folder), "--quiet", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not checkpoint.exists():
+    while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 0
-    facts = json.loads((tmp_path / "long" / FACTS).read_text())
-    assert facts["status"] == "interrupted"
-    assert 1 <= facts["epochs"] < 400
+        time.sleep(0.02)
+    return process
 
-    result = run_script(*map(str, ("train_cae.py", *command[2:])), cwd=tmp_path, code=2)
-    assert "--resume" in result.stderr
-    other = run_script(
-        *("train_cae.py", *command[2:], "--resume", "--epochs", "7"), cwd=tmp_path, code=2
-    )
-    assert "begun with epochs = 400. Received: 7" in other.stderr
-    process = subprocess.Popen([*command, "--resume"], stdout=subprocess.DEVNULL)
-    written = checkpoint.stat().st_mtime_ns
-    while checkpoint.stat().st_mtime_ns == written:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_path: Path) -> None:
+    settings = ("--latent-dim", "4", "--epochs", "2000")
+    process = start_training(tmp_path, tiny_npz, *settings)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
-    assert json.loads((tmp_path / "long" / FACTS).read_text())["epochs"] > facts["epochs"]
+    facts = json.loads((tmp_path / "bars" / FACTS).read_text())
+    assert facts["status"] == "interrupted"
+    assert 1 <= facts["epochs"] < 2000
+
+    again = ("train_cae.py", "--dataset", tiny_npz, "--models-dir", tmp_path)
+    assert "--resume" in run_script(*again, cwd=tmp_path, code=2).stderr
+    other = run_script(*again, "--resume", "--epochs", "7", cwd=tmp_path, code=2)
+    assert "begun with epochs = 2000. Received: 7" in other.stderr
+    process = start_training(tmp_path, tiny_npz, "--resume")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert json.loads((tmp_path / "bars" / FACTS).read_text())["epochs"] > facts["epochs"]
+
+
+def test_killed_training_resumes_to_the_very_weights_of_an_uninterrupted_one(
+    tiny_npz: Path, tmp_path: Path
+) -> None:
+    settings = ("--latent-dim", "4", "--epochs", "40", "--deterministic")
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = start_training(killed, tiny_npz, *settings)
+    process.kill()
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert not (killed / "bars" / FACTS).exists()
+    refused = run_script("visualize.py", "--run", killed / "bars", cwd=tmp_path, code=2)
+    assert "unfinished training" in refused.stderr
+
+    common = ("train_cae.py", "--dataset", tiny_npz, "--quiet", "--models-dir")
+    run_script(*common, killed, "--resume", cwd=tmp_path)
+    run_script(*common, whole, *settings, cwd=tmp_path)
+    histories = [read_losses(folder / "bars" / HISTORY) for folder in (killed, whole)]
+    assert len(histories[0]) == 40
+    assert histories[0] == histories[1]
+    for name in (ENCODER, DECODER):
+        models = [keras.models.load_model(folder / "bars" / name) for folder in (killed, whole)]
+        for mine, theirs in zip(*(model.get_weights() for model in models), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def read_losses(path: Path) -> list[str]:
+    """The rows of a history without their last column, the seconds."""
+    return [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()[1:]]

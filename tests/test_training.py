@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from conftest import PROJECT
 
 from latentspace import network, training
 from latentspace.datasets import ImageDataset
@@ -178,5 +182,56 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, content: bytes) -> None
         training.read_checkpoint(path)
 
 
-def test_device_name() -> None:
-    assert training.device_name() in ("cpu", "gpu") or " x " in training.device_name()
+DISTRIBUTED = """
+import sys
+import keras
+import numpy as np
+import tensorflow as tf
+import os
+import subprocess
+import sys
+from pathlib import Path
+from conftest import tiny_arrays
+from latentspace import network, training
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+images = tiny_arrays(128, seed=0)[0][..., None].astype("float32") / 255
+recipe = training.Recipe(epochs=3, batch_size=16, learning_rate=2e-3, augment=0.5, seed=0)
+for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
+    training.make_repeatable(0, bitwise=True)
+    with training.spread_over(names):
+        size = {"channels": (4, 6), "hidden_units": 16}
+        encoder = network.build_encoder((14, 11, 1), 4, **size, normalize=True)
+        model = training.join(encoder, network.build_decoder((14, 11, 1), 4, **size))
+        progress = training.fit(
+            model, images[:96], images[96:], recipe=recipe, facts={}, verbose=0,
+            checkpoint=Path(sys.argv[1]) / "checkpoint.npz",
+        )
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    losses = [row[name] for row in progress.rows for name in ("loss", "val_loss")]
+    print("RESULT", replicas, *losses)
+"""
+
+
+def test_two_devices_give_the_losses_of_one(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", DISTRIBUTED, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = [line.split() for line in result.stdout.splitlines() if line.startswith("RESULT")]
+    assert [line[1] for line in lines] == ["1", "2"]
+    one, two = (np.array(line[2:], float) for line in lines)
+    np.testing.assert_allclose(two, one, rtol=2e-3)
+    assert one[-1] < one[1]
+
+
+def test_one_device_needs_no_spreading() -> None:
+    assert training.devices() == ["cpu:0"] or "gpu" in training.devices()[0]
+    with training.spread_over(["cpu:0"]) as scope:
+        assert scope is None
