@@ -325,7 +325,7 @@ class Study:
         own = self.codes[firsts]
         moved = own[:, None] - self.class_means[shown][:, None] + self.class_means[shown][None]
         codes = np.concatenate([own[:, None], moved], axis=1)  # (classes, 1 + classes, D)
-        headings = ["image", *(f"→ {names[label]}" for label in shown)]
+        headings = ["image", *(names[label] for label in shown)]
         return headings, [names[label] for label in shown], self._decoded_grid(codes)
 
     def _decoded_grid(self, codes: np.ndarray) -> np.ndarray:

@@ -137,6 +137,7 @@ def fit(
     checkpoint: Path,
     facts: dict[str, Any],
     resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
 ) -> Progress:
     """Trains by mean squared error and leaves the best epoch's weights in the model.
@@ -152,6 +153,7 @@ def fit(
         checkpoint: File for the state of the training; replaced after each epoch.
         facts: Kept in the checkpoint beside the state, for whoever resumes (`read_checkpoint`).
         resume: Go on from `checkpoint`, which must come from the same model and recipe.
+        callbacks: Watchers of the training.
         verbose: Passed to Keras: 0 silent, 1 a bar, 2 a line per epoch.
 
     Returns:
@@ -177,7 +179,7 @@ def fit(
             validation_batch_size=min(PREDICT_BATCH, len(validation_images)),
             epochs=recipe.epochs,
             initial_epoch=len(keeper.progress.rows),
-            callbacks=[keeper],
+            callbacks=[keeper, *callbacks],
             verbose=verbose,
         )
     except KeyboardInterrupt:

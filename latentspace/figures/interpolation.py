@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latentspace.figures.layout import Label, mosaic, page, zoom_for
+from latentspace.figures.layout import Label, mosaic, page, text_width, zoom_for
 
 STILL_STEPS = 11
 ROW_LABEL_WIDTH = 72
-PAIR_NAME_WIDTH = 150
 PAIR_GAP = 14
 ANIMATION_COLUMNS = 4
 ANIMATION_THUMBNAIL = 112
@@ -48,7 +47,9 @@ def draw_interpolation(
         labels.append(Label(width + 12, y + height / 2, pair_name, "lm"))
         for row, way in enumerate(ways):
             labels.append(Label(-10, y + (row + 0.5) * cell_height, way, "rm"))
-    body = np.pad(body, ((0, 0), (0, PAIR_NAME_WIDTH), (0, 0)), constant_values=255)
+    body = np.pad(
+        body, ((0, 0), (0, 12 + max(map(text_width, pair_names))), (0, 0)), constant_values=255
+    )
     return page(
         body,
         title="From one image to another",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -146,6 +147,11 @@ def page(
     # Labels are drawn on white, so wherever the body is white, they stay.
     np.minimum(inside, body, out=inside)
     return frames
+
+
+def text_width(text: str) -> int:
+    """Pixels that the longest line of a label takes."""
+    return math.ceil(max(_font(LABEL_SIZE).getlength(line) for line in text.splitlines()))
 
 
 def rendered(figure: Figure) -> np.ndarray:

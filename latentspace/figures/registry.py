@@ -188,7 +188,7 @@ def _arithmetic(study: Study, fps: float) -> dict[str, Any]:
         f"= {study.options.expression}"
         if study.options.expression
         else "Above: sums of the codes of three test images. Below: a test image of each "
-        "class (left), minus the mean code of its class, plus the mean code of another; "
+        "class (left), minus the mean code of its class, plus the mean code of the class above; "
         "means over training images."
     )
     return {

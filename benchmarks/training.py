@@ -1,0 +1,201 @@
+"""Trains the article's autoencoder and ours in turn on this machine and prints both side by side.
+
+The article's recipe: two 3x3 convolutions of 32 and 64 channels with ELU and max-pooling, a dense
+layer of 32 units, the mirror image, RMSprop at 2.5e-4, batches of 256, 20 epochs. Ours is the
+default preset of `train_cae.py`. The clock stops while the test error is measured, and starts with
+the first step, after compilation.
+
+    python benchmarks/training.py --data-dir DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from config import PRESETS, TrainConfig
+from latentspace import datasets
+from latentspace.files import hushed
+
+TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
+ARTICLE_EPOCHS = 20
+LATENT_DIM = 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data-dir", default=TrainConfig().data_dir, metavar="DIR")
+    parser.add_argument("--limit", type=int, metavar="N", help="train on N images only")
+    parser.add_argument("--article-epochs", type=int, default=ARTICLE_EPOCHS, metavar="N")
+    parser.add_argument("--our-epochs", type=int, default=PRESETS["default"]["epochs"], metavar="N")
+    arguments = parser.parse_args()
+    results = []
+    for train, epochs in ((article, arguments.article_epochs), (ours, arguments.our_epochs)):
+        # A process each, so that each has a peak of memory of its own.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            data = (arguments.data_dir, arguments.limit)
+            results.append(pool.apply(measured, (train, data, epochs)))
+    print_table(*results)
+
+
+def measured(train: Any, data: tuple[str | None, int | None], epochs: int) -> dict[str, Any]:
+    """Runs one training and says how long it took to get how far."""
+    mnist = datasets.load_dataset("mnist", data[0])
+    with hushed():
+        import keras  # noqa: F401
+    started = time.perf_counter()
+    clock = train(mnist.train_images[: data[1]], mnist.test_images, epochs)
+    return {
+        "epochs": epochs,
+        "images": len(mnist.train_images[: data[1]]),
+        "curve": clock.curve,
+        "seconds": clock.elapsed,
+        "wall": time.perf_counter() - started,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+def article(train_images: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
+    """The network and the recipe of the article."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+
+    def convolution(channels: int) -> layers.Layer:
+        return layers.Conv2D(channels, 3, padding="same", activation="elu")
+
+    model = keras.Sequential(
+        [
+            keras.Input(train_images.shape[1:]),
+            *(convolution(32), layers.MaxPooling2D(), convolution(64), layers.MaxPooling2D()),
+            *(layers.Flatten(), layers.Dense(LATENT_DIM)),
+            *(layers.Dense(7 * 7 * 64, activation="elu"), layers.Reshape((7, 7, 64))),
+            *(layers.UpSampling2D(), convolution(32), layers.UpSampling2D()),
+            layers.Conv2D(1, 3, padding="same", activation="sigmoid"),
+        ]
+    )
+    model.compile(keras.optimizers.RMSprop(2.5e-4), "mean_squared_error")
+    clock = stopwatch(model, test_images, every=40)
+    model.fit(
+        train_images, train_images, batch_size=256, epochs=epochs, callbacks=[clock], verbose=2
+    )
+    return clock
+
+
+def ours(train_images: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
+    """The default preset."""
+    from latentspace import network, training
+
+    config = TrainConfig(**PRESETS["default"])
+    training.make_repeatable(config.seed, bitwise=False)
+    fitted, held_back = datasets.validation_indices(
+        len(train_images), config.validation_split, config.seed
+    )
+    size: dict[str, Any] = {"channels": config.channels, "hidden_units": config.hidden_units}
+    shape = train_images.shape[1:]
+    encoder = network.build_encoder(shape, LATENT_DIM, **size, normalize=True)
+    decoder = network.build_decoder(shape, LATENT_DIM, **size)
+    model = training.join(encoder, decoder, code_noise=config.code_noise)
+    clock = stopwatch(model, test_images, every=20)
+    recipe = training.Recipe(
+        epochs=epochs,
+        batch_size=training.suitable_batch_size(len(fitted)),
+        learning_rate=config.learning_rate,
+        augment=config.augment,
+        seed=config.seed,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        training.fit(
+            model,
+            train_images[fitted],
+            train_images[held_back],
+            recipe=recipe,
+            checkpoint=Path(folder) / "checkpoint.npz",
+            facts={},
+            callbacks=[clock],
+            verbose=2,
+        )
+    return clock
+
+
+def stopwatch(model: Any, test_images: np.ndarray, *, every: int) -> Any:
+    """A callback that measures the test error every so many steps, its own time not counted."""
+    import keras
+
+    from latentspace import runs, scores
+
+    view = keras.Model(model.inputs, model.outputs)  # predicts without disturbing the training
+
+    class Stopwatch(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.curve: list[tuple[float, float]] = []
+            self.elapsed = 0.0
+            self._since: float | None = None
+            self._steps = 0
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            self._steps += 1
+            if self._since is None:  # the first call has compiled the step
+                self._since = time.perf_counter()
+            # `batch` jumps where Keras runs several steps in one call.
+            if (batch + 1) % every == 0:
+                self.measure()
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            self.measure()
+
+        def measure(self) -> None:
+            if self._since is None:
+                return
+            self.elapsed += time.perf_counter() - self._since
+            errors = scores.squared_errors(test_images, runs.predict(view, test_images))
+            self.curve.append((self.elapsed, float(errors.mean())))
+            self._since = time.perf_counter()
+
+    return Stopwatch()
+
+
+def print_table(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Prints both results and how many times better ours is."""
+
+    def row(name: str, first: float | None, second: float | None, digits: int) -> None:
+        shown = [f"{v:.{digits}f}" if v is not None else "not reached" for v in (first, second)]
+        ratio = f"{first / second:.1f}" if first is not None and second else ""
+        print(f"{name:<40}{shown[0]:>14}{shown[1]:>14}{ratio:>10}")
+
+    def reached(result: dict[str, Any], target: float) -> float | None:
+        return next((seconds for seconds, error in result["curve"] if error <= target), None)
+
+    print(f"{'':<40}{'article':>14}{'ours':>14}{'ratio':>10}")
+    for name, value, digits in (
+        ("epochs", lambda r: r["epochs"], 0),
+        ("seconds an epoch", lambda r: r["seconds"] / r["epochs"], 1),
+        ("images a second", lambda r: r["images"] * r["epochs"] / r["seconds"], 0),
+        ("seconds in all", lambda r: r["seconds"], 0),
+        ("peak memory in GiB", lambda r: r["memory"], 2),
+    ):
+        row(name, value(theirs), value(mine), digits)
+    for target in TARGETS:
+        row(
+            f"seconds to a test error of {target}",
+            reached(theirs, target),
+            reached(mine, target),
+            1,
+        )
+    row("final test error", theirs["curve"][-1][1], mine["curve"][-1][1], 5)
+
+
+if __name__ == "__main__":
+    main()
