@@ -27,14 +27,23 @@ def main() -> None:
     if config.dry_run:
         return
 
+    began_with = None
+    if config.resume:
+        config, began_with = _resumed(config, given)
     data = datasets.load_dataset(config.dataset, config.data_dir)
+    if began_with not in (None, data.hash):
+        raise InputError(
+            f"{config.run} was begun with other images: pass the --dataset and --data-dir of then, "
+            "or start anew with --overwrite"
+        )
     if config.dataset is None and data.name != "mnist":
         print(
             f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. "
             "For MNIST: python train_cae.py --dataset mnist --data-dir DIR"
         )
     folder = Path(config.models_dir) / (config.run or data.name)
-    runs.claim(folder, resume=config.resume, overwrite=config.overwrite)
+    if not config.resume:
+        runs.claim(folder, overwrite=config.overwrite)
 
     # Keras takes seconds to load, so whatever can be refused has been refused by now.
     with hushed():
@@ -43,10 +52,7 @@ def main() -> None:
         devices = training.devices()
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
     checkpoint = folder / runs.CHECKPOINT
-    if config.resume:
-        asked = {name: settings[name] for name in given & settings.keys()}
-        settings = training.resumed_settings(checkpoint, asked=asked, dataset_hash=data.hash)
-        config = dataclasses.replace(config, **settings)
+    about_data = {"name": data.name, "source": data.source, "hash": data.hash}
     print(f"training on {', '.join(devices)}")
     training.make_repeatable(config.seed, bitwise=config.deterministic)
     fitted, held_back = datasets.validation_indices(
@@ -74,7 +80,7 @@ def main() -> None:
             splits["validation"],
             recipe=recipe,
             checkpoint=checkpoint,
-            facts={"settings": settings, "dataset_hash": data.hash},
+            facts={"settings": settings, "dataset": about_data},
             resume=config.resume,
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )
@@ -94,7 +100,7 @@ def main() -> None:
         decoder,
         facts={
             "status": progress.status,
-            "dataset": {"name": data.name, "source": data.source, "hash": data.hash},
+            "dataset": about_data,
             "image_shape": data.image_shape,
             "latent_dim": config.latent_dim,
             "settings": settings,
@@ -115,6 +121,20 @@ def main() -> None:
         f"{errors['pca_mse']:.5f} test"
     )
     _report_end(progress.status, len(progress.rows), config.epochs, folder)
+
+
+def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, str]:
+    """The settings and the hash of the images that a stopped training began with."""
+    name = config.run or config.dataset or "mnist"
+    folder = Path(config.models_dir) / name
+    runs.check_resumable(folder)
+    with hushed():
+        from latentspace import training
+    asked = {key: getattr(config, key) for key in given - set(NOT_KEPT)}
+    facts = training.resumed_facts(folder / runs.CHECKPOINT, asked=asked)
+    dataset = config.dataset or facts["dataset"]["source"] or facts["dataset"]["name"]
+    config = dataclasses.replace(config, **facts["settings"], run=name, dataset=dataset)
+    return config, facts["dataset"]["hash"]
 
 
 def _report_end(status: str, epochs: int, planned: int, folder: Path) -> None:

@@ -103,27 +103,34 @@ def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     return model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
 
 
-def claim(path: Path, *, resume: bool, overwrite: bool) -> None:
-    """Makes sure that a training may write, or go on with, a run.
+def claim(path: Path, *, overwrite: bool) -> None:
+    """Makes sure that a new training may write a run.
 
     Args:
         path: The run's folder.
-        resume: A stopped training is to go on.
         overwrite: What is there may be replaced.
 
     Raises:
-        InputError: There is a run and neither was asked for, or nothing to resume.
+        InputError: There is a run, whole or begun, that may not be replaced.
     """
-    trained, begun = (path / FACTS).exists(), (path / CHECKPOINT).exists()
-    if resume and not begun:
-        raise InputError(
-            f"{path} {'is finished' if trained else 'does not exist'}: there is nothing to resume; "
-            "train without --resume"
-        )
-    if (trained or begun) and not resume and not overwrite:
+    if not overwrite and ((path / FACTS).exists() or (path / CHECKPOINT).exists()):
         raise InputError(
             f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
             "it, or --run NAME for another run"
+        )
+
+
+def check_resumable(path: Path) -> None:
+    """Makes sure that a run was begun and not finished.
+
+    Raises:
+        InputError: There is nothing to resume.
+    """
+    if not (path / CHECKPOINT).exists():
+        state = "is finished" if (path / FACTS).exists() else "does not exist"
+        raise InputError(
+            f"{path} {state}: there is nothing to resume; train without --resume, or name another "
+            "run with --run"
         )
 
 

@@ -253,29 +253,20 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
     return state["facts"], Progress(**state["progress"])
 
 
-def resumed_settings(
-    checkpoint: Path, *, asked: Mapping[str, Any], dataset_hash: str
-) -> dict[str, Any]:
-    """The settings that a training began with, for going on with it.
+def resumed_facts(checkpoint: Path, *, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training began with, for going on with it.
 
     Args:
-        checkpoint: What `fit` wrote; its facts hold "settings" and "dataset_hash".
+        checkpoint: What `fit` wrote; its facts hold "settings".
         asked: Settings that a person names now; they must not contradict.
-        dataset_hash: Hash of the images at hand, which must be the same too.
 
     Returns:
-        The settings by name.
+        The facts.
 
     Raises:
-        InputError: There is no readable checkpoint, or something contradicts it.
+        InputError: There is no readable checkpoint, or a setting contradicts it.
     """
     facts = read_checkpoint(checkpoint)[0]
-    where = checkpoint.parent
-    if facts["dataset_hash"] != dataset_hash:
-        raise InputError(
-            f"{where} was begun with other images: pass the same --dataset and --data-dir, or "
-            "start anew with --overwrite"
-        )
     settings = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in facts["settings"].items()
@@ -283,10 +274,10 @@ def resumed_settings(
     for name, value in asked.items():
         if value != settings[name]:
             raise InputError(
-                f"{where} was begun with {name} = {settings[name]}. Received: {value}; drop the "
-                "flag, or start anew with --overwrite"
+                f"{checkpoint.parent} was begun with {name} = {settings[name]}. Received: {value}; "
+                "drop the flag, or start anew with --overwrite"
             )
-    return settings
+    return {**facts, "settings": settings}
 
 
 def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

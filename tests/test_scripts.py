@@ -207,7 +207,7 @@ def train(trained: Trained, tiny_npz: Path, *arguments: str, code: int = 0):
     ("arguments", "message"),
     [
         ([], "pass --resume to go on where it was stopped, --overwrite to replace it"),
-        (["--resume"], "is finished"),
+        (["--run", "bars", "--resume"], "is finished"),
         (["--run", "other", "--resume"], "does not exist"),
         (["--dataset", "nope"], "no data set 'nope'"),
         (["--data-dir", "nope", "--dataset", "mnist"], "no data folder 'nope'"),
@@ -223,12 +223,12 @@ def test_bad_input_to_train_gets_one_line(
     assert file_hash(trained.models / "bars" / FACTS) == before
 
 
-def start_training(folder: Path, tiny_npz: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start_training(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Begins a training in the background and waits until an epoch has been finished."""
     checkpoint = folder / "bars" / CHECKPOINT
     before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
-    command = [sys.executable, str(PROJECT / "train_cae.py"), "--dataset", str(tiny_npz)]
-    command += ["--models-dir", str(folder), "--quiet", *arguments]
+    command = [sys.executable, str(PROJECT / "train_cae.py"), "--run", "bars", "--quiet"]
+    command += ["--models-dir", str(folder), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
@@ -239,8 +239,8 @@ def start_training(folder: Path, tiny_npz: Path, *arguments: str) -> subprocess.
 
 
 def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_path: Path) -> None:
-    settings = ("--latent-dim", "4", "--epochs", "2000")
-    process = start_training(tmp_path, tiny_npz, *settings)
+    settings = ("--dataset", str(tiny_npz), "--latent-dim", "4", "--epochs", "2000")
+    process = start_training(tmp_path, *settings)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     facts = json.loads((tmp_path / "bars" / FACTS).read_text())
@@ -249,9 +249,12 @@ def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_pat
 
     again = ("train_cae.py", "--dataset", tiny_npz, "--models-dir", tmp_path)
     assert "--resume" in run_script(*again, cwd=tmp_path, code=2).stderr
-    other = run_script(*again, "--resume", "--epochs", "7", cwd=tmp_path, code=2)
+    go_on = ("train_cae.py", "--run", "bars", "--resume", "--models-dir", tmp_path)
+    other = run_script(*go_on, "--epochs", "7", cwd=tmp_path, code=2)
     assert "begun with epochs = 2000. Received: 7" in other.stderr
-    process = start_training(tmp_path, tiny_npz, "--resume")
+    other = run_script(*go_on, "--dataset", "digits", cwd=tmp_path, code=2)
+    assert "begun with other images" in other.stderr
+    process = start_training(tmp_path, "--resume")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     assert json.loads((tmp_path / "bars" / FACTS).read_text())["epochs"] > facts["epochs"]
@@ -260,16 +263,17 @@ def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_pat
 def test_killed_training_resumes_to_the_very_weights_of_an_uninterrupted_one(
     tiny_npz: Path, tmp_path: Path
 ) -> None:
-    settings = ("--latent-dim", "4", "--epochs", "40", "--deterministic")
+    settings = ("--dataset", str(tiny_npz), "--latent-dim", "4", "--epochs", "40")
+    settings += ("--deterministic",)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = start_training(killed, tiny_npz, *settings)
+    process = start_training(killed, *settings)
     process.kill()
     assert process.wait(timeout=60) == -signal.SIGKILL
     assert not (killed / "bars" / FACTS).exists()
     refused = run_script("visualize.py", "--run", killed / "bars", cwd=tmp_path, code=2)
     assert "unfinished training" in refused.stderr
 
-    common = ("train_cae.py", "--dataset", tiny_npz, "--quiet", "--models-dir")
+    common = ("train_cae.py", "--run", "bars", "--quiet", "--models-dir")
     run_script(*common, killed, "--resume", cwd=tmp_path)
     run_script(*common, whole, *settings, cwd=tmp_path)
     histories = [read_losses(folder / "bars" / HISTORY) for folder in (killed, whole)]
