@@ -208,42 +208,62 @@ class VisualizeConfig:
         type=positive_int,
         metavar="N",
     )
-    start: int | None = option(
-        None,
-        "index of the test image to start from",
+    start: tuple[str, ...] = option(
+        (),
+        "images to walk from: indices of test images, class:7 (a typical member) or image files",
         group="interpolation",
         flag="--from",
-        type=whole_number,
-        metavar="I",
+        nargs="+",
+        metavar="IMAGE",
     )
-    end: int | None = option(
-        None,
-        "index of the test image to end at",
+    end: tuple[str, ...] = option(
+        (),
+        "images to walk to, as many",
         group="interpolation",
         flag="--to",
-        type=whole_number,
-        metavar="J",
+        nargs="+",
+        metavar="IMAGE",
+    )
+    path: str = option(
+        "data",
+        "the way that animations take between codes: straight, on a sphere about the mean code, or "
+        "along the data",
+        group="interpolation",
+        choices=("linear", "spherical", "data"),
     )
     frames: int = option(
-        24,
+        33,
         "frames of an animation from one end to the other, both included",
         group="interpolation",
         type=positive_int,
         metavar="N",
     )
+    axes: str = option(
+        "principal",
+        "what traversals walk along: principal axes of the codes, or single units",
+        group="traversals",
+        choices=("principal", "units"),
+    )
     fps: float = option(
         20.0,
         "frames per second of an animation",
-        group="interpolation",
+        group="animation",
         type=positive_float,
         metavar="F",
     )
     expression: str | None = option(
         None,
-        "what arithmetic.png calculates; a term is the index of a test image or class:7, the mean "
-        "code of a class, and may carry a factor: '12 - class:1 + 0.5*class:7'",
+        "what arithmetic.png calculates; a term is the index of a test image, class:7 (the mean "
+        "code of a class), an image file, or an attribute (slant, thick, wide, tall), and may "
+        "carry a factor: '12 - class:1 + class:7', '12 + 1.5*slant'",
         group="arithmetic",
         metavar="EXPR",
+    )
+    format: str = option(
+        "gif",
+        "what an animation is written as; mp4 needs imageio-ffmpeg",
+        group="animation",
+        choices=("gif", "mp4", "both"),
     )
     seed: int = option(0, "seed of every choice", group="run", type=whole_number, metavar="N")
     dry_run: bool = option(
@@ -295,7 +315,7 @@ def parse(
         text = item.metadata["help"]
         if isinstance(item.default, bool):
             argument["action"] = "store_true"
-        elif item.default is not None and "(default" not in text:
+        elif item.default not in (None, ()) and "(default" not in text:
             text += f" (default: {item.default})"
         groups[name].add_argument(flag, dest=item.name, help=text.replace("%", "%%"), **argument)
     given = vars(parser.parse_args(argv))
@@ -303,13 +323,14 @@ def parse(
     values = {name: value for name, value in given.items() if name in names}
     if "preset" in names:
         values = {**PRESETS[values.get("preset", "default")], **values}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return config(**values), frozenset(given)
 
 
 def describe(config: Any) -> str:
     """The settings as aligned lines, for a person to read before work begins."""
     values = {
-        name: value for name, value in dataclasses.asdict(config).items() if value is not None
+        name: value for name, value in dataclasses.asdict(config).items() if value not in (None, ())
     }
     width = max(map(len, values))
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())

@@ -12,8 +12,10 @@ from latentspace.files import InputError, cache_folder, write_bytes
 EXAMPLES = (
     "python visualize.py                                  the whole story of the run trained last",
     "python visualize.py --run mnist --maps --samples 10000",
-    "python visualize.py --interpolation --from 3 --to 18",
+    "python visualize.py --interpolation --from 3 class:7 --to 18 class:1 --format mp4",
     "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
+    "python visualize.py --arithmetic --expression '12 + 1.5*slant'",
+    "python visualize.py --attributes --traversals",
 )
 
 
@@ -26,11 +28,11 @@ def main() -> None:
         print("\n".join(f"{f.flag:<18} {f.file:<{width}}  {f.about}" for f in FIGURES))
         return
     chosen = _chosen(config, given)
-    endpoints = None
-    if config.start is not None and config.end is not None:
-        endpoints = (config.start, config.end)
-    elif config.start is not None or config.end is not None:
-        raise InputError("--from and --to go together: pass the indices of two test images")
+    if len(config.start) != len(config.end):
+        raise InputError(
+            f"--from and --to go together, one image each for every way. Received: "
+            f"{len(config.start)} and {len(config.end)}"
+        )
 
     from latentspace import runs
 
@@ -38,11 +40,13 @@ def main() -> None:
     folder = Path(config.outputs_dir) / run.name
     if config.dry_run:
         print(f"settings\n{describe(config)}\nfiles")
-        print("\n".join(f"  {folder / figure.file}" for figure in chosen))
+        for figure in chosen:
+            for suffix in _suffixes(figure, config.format):
+                print(f"  {(folder / figure.file).with_suffix(suffix)}")
         return
 
     from latentspace import datasets
-    from latentspace.media import gif_bytes, png_bytes
+    from latentspace.media import encoded_as
     from latentspace.report import METRICS, write_metrics
     from latentspace.study import Study, StudyOptions
 
@@ -54,19 +58,36 @@ def main() -> None:
         samples=config.samples,
         perplexity=config.perplexity,
         pairs=config.pairs,
-        endpoints=endpoints,
+        starts=config.start,
+        ends=config.end,
         frames=config.frames,
+        path=config.path,
+        axes=config.axes,
         expression=config.expression,
         seed=config.seed,
     )
-    study = Study(run, data, options, cache_dir=cache_folder(), show_progress=not config.quiet)
+    study = Study(
+        run,
+        data,
+        options,
+        cache_dir=cache_folder(),
+        models_dir=Path(config.models_dir),
+        show_progress=not config.quiet,
+    )
     folder.mkdir(parents=True, exist_ok=True)
+    made = []
     for figure in chosen:
+        if (reason := figure.missing(study)) is not None:
+            print(f"{folder / figure.file} is left out: {reason}")
+            continue
         frames = figure.draw(study, config.fps)
-        encoded = gif_bytes(frames, fps=config.fps) if frames.ndim == 4 else png_bytes(frames)
-        write_bytes(folder / figure.file, encoded)
-        print(f"{folder / figure.file}  {len(encoded) / 1e6:.2f} MB")
-    sections = {figure.section for figure in chosen if figure.section is not None}
+        for suffix in _suffixes(figure, config.format):
+            path = (folder / figure.file).with_suffix(suffix)
+            encoded = encoded_as(suffix, frames, fps=config.fps)
+            write_bytes(path, encoded)
+            print(f"{path}  {len(encoded) / 1e6:.2f} MB")
+        made.append(figure)
+    sections = {figure.section for figure in made if figure.section is not None}
     write_metrics(folder / METRICS, study, sections)
     print(folder / METRICS)
 
@@ -77,6 +98,13 @@ def _chosen(config: VisualizeConfig, given: frozenset[str]) -> list[Figure]:
         return list(FIGURES)
     asked = given & set(FLAGS)
     return [figure for figure in FIGURES if (figure.flag in asked if asked else figure.in_story)]
+
+
+def _suffixes(figure: Figure, animation: str) -> list[str]:
+    """The file types in which a figure is written."""
+    if not figure.moves:
+        return [".png"]
+    return [".gif", ".mp4"] if animation == "both" else [f".{animation}"]
 
 
 if __name__ == "__main__":

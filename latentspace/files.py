@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -31,11 +32,13 @@ def hushed() -> Iterator[None]:
     """Sends what native libraries write to stderr nowhere while the block runs.
 
     TensorFlow greets with lines on its build and on missing GPUs before it reads any setting of
-    its own. Python's errors pass. Nothing is hidden where TF_CPP_MIN_LOG_LEVEL asks for output.
+    its own. Python's errors pass. Its advice on speed, logged later, is kept back as well. Nothing
+    is hidden where TF_CPP_MIN_LOG_LEVEL asks for output.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") in "012":
         yield
         return
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,8 +1,23 @@
-"""Ways between two points: of pixel space or of latent space."""
+"""Ways between two points of pixel or latent space: straight, on a sphere, along the data."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
+
+WAYS = ("linear", "spherical", "data")
+GRAPH_NEIGHBORS = 12
+LENGTH_POWER = 12.0  # the higher, the more a way prefers many short steps to one long one
+LOCAL_SCALING = 0.7  # how far an edge is judged by the spacing of its place: 0 not at all, 1 fully
+SMOOTHING = 0.015  # of a way's length: standard deviation of the Gaussian that rounds its corners
+FINE_STEPS = 4  # points of a smoothed way for each step on it
+SHORTEST_EDGE = 1e-6
+NEARLY_PARALLEL = 1e-3  # sine of the angle under which a great circle is drawn as a straight line
 
 
 def linear(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
@@ -20,8 +35,182 @@ def linear(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
     Raises:
         ValueError: There are fewer than 2 steps.
     """
+    share = _shares(starts, steps)
+    return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
+
+
+def spherical(
+    starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray | None = None
+) -> np.ndarray:
+    """Ways along great circles about a centre: the direction turns and the length grows evenly.
+
+    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes
+    lie in (nearly) the same or opposite directions, or in the centre, no great circle is defined
+    and the way is straight.
+
+    Args:
+        starts: float (N, D).
+        ends: float (N, D).
+        steps: Points on each way, both ends included; at least 2.
+        centre: float (D,); the origin where None.
+
+    Returns:
+        float (N, steps, D) of the dtype of `starts`; the first and last points are exactly the
+        ends.
+
+    Raises:
+        ValueError: There are fewer than 2 steps.
+    """
+    share = _shares(starts, steps).astype(np.float64)
+    middle = np.zeros(starts.shape[1]) if centre is None else centre.astype(np.float64)
+    first, last = starts - middle, ends - middle  # (N, D)
+    lengths = [np.linalg.norm(codes, axis=1)[:, np.newaxis, np.newaxis] for codes in (first, last)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        units = [
+            codes[:, np.newaxis] / length
+            for codes, length in zip((first, last), lengths, strict=True)
+        ]
+        cosine = np.clip((units[0] * units[1]).sum(axis=2, keepdims=True), -1, 1)
+        angle = np.arccos(cosine)
+        turned = np.sin((1 - share) * angle) * units[0] + np.sin(share * angle) * units[1]
+        turned /= np.sin(angle)
+    way = middle + turned * (lengths[0] * (1 - share) + lengths[1] * share)
+    undefined = ~(np.sin(angle) > NEARLY_PARALLEL)  # NaN, for a code in the centre, included
+    way = np.where(undefined, linear(starts, ends, steps), way).astype(starts.dtype)
+    way[:, 0], way[:, -1] = starts, ends
+    return way
+
+
+@dataclass(frozen=True)
+class NeighborGraph:
+    """Codes and their nearest neighbours: the roads that a way along the data may take.
+
+    Attributes:
+        codes: float32 (M, D) of real images.
+        distances: float32 (M, k) Euclidean distances to the nearest neighbours.
+        indices: int64 (M, k), which codes they are.
+    """
+
+    codes: np.ndarray
+    distances: np.ndarray
+    indices: np.ndarray
+
+
+def neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) -> NeighborGraph:
+    """Finds the exact nearest neighbours of every code.
+
+    Args:
+        codes: float32 (M, D), M at least 2.
+        neighbors: How many; fewer where there are fewer codes.
+    """
+    distances, indices = _search(codes, min(neighbors, len(codes) - 1)).kneighbors()
+    return NeighborGraph(codes, distances, indices)
+
+
+def along_data(
+    graph: NeighborGraph,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    steps: int,
+    *,
+    power: float = LENGTH_POWER,
+    smoothing: float = SMOOTHING,
+) -> np.ndarray:
+    """Ways that keep to where data is: shortest ways from neighbour to neighbour, smoothed.
+
+    The shortest way through the graph of nearest neighbours, whose edges cost a power of their
+    length, approximates a geodesic of a metric that favours dense regions (Hwang, Damelin & Hero
+    2016, "Shortest path through random points"). Lengths are taken relative to the spacing of the
+    codes around, as in self-tuning spectral clustering (Zelnik-Manor & Perona 2004), since the
+    densest class would draw all ways through itself. Corners are rounded by a Gaussian with the
+    ends held, and the way is walked at constant speed. Where the graph has none, it is straight.
+
+    Args:
+        graph: From `neighbor_graph`.
+        starts: float32 (N, D).
+        ends: float32 (N, D).
+        steps: Points on each way, both ends included; at least 2.
+        power: Exponent of an edge's length.
+        smoothing: Standard deviation of the Gaussian, as a share of the way.
+
+    Returns:
+        float32 (N, steps, D); the first and last points are exactly the ends.
+
+    Raises:
+        ValueError: There are fewer than 2 steps.
+    """
+    _shares(starts, steps)
+    fine = FINE_STEPS * (steps - 1) + 1
+    routes = _shortest(graph, starts, ends, power)
+    ways = np.stack([_at_constant_speed(route, fine) for route in routes])
+    ways = _smoothed(ways, smoothing * (fine - 1))
+    result = np.stack([_at_constant_speed(way, steps) for way in ways])
+    result[:, 0], result[:, -1] = starts, ends
+    return result.astype(starts.dtype)
+
+
+def _shares(starts: np.ndarray, steps: int) -> np.ndarray:
+    """0 to 1 in `steps` points, (steps, 1, ...) to go with (N, steps, ...)."""
     if steps < 2:
         raise ValueError(f"a way needs both of its ends. Received: steps={steps}")
     share = np.linspace(0, 1, steps, dtype=starts.dtype)
-    share = share.reshape(steps, *(1,) * (starts.ndim - 1))
-    return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
+    return share.reshape(steps, *(1,) * (starts.ndim - 1))
+
+
+def _search(codes: np.ndarray, neighbors: int) -> NearestNeighbors:
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1).fit(codes)
+
+
+def _shortest(
+    graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, power: float
+) -> list[np.ndarray]:
+    """The codes that each shortest way passes, its own ends included."""
+    from scipy.sparse import coo_matrix, csgraph
+
+    count, neighbors = graph.indices.shape
+    added = np.concatenate([starts, ends])
+    places = np.concatenate([graph.codes, added])
+    found = _search(graph.codes, neighbors).kneighbors(added)
+    distances, indices = (
+        np.concatenate(parts) for parts in zip((graph.distances, graph.indices), found, strict=True)
+    )
+    # An edge of length 0, to a copy, would be no edge at all.
+    distances = np.maximum(distances.astype(np.float64), SHORTEST_EDGE)
+    spacing = distances[:, -1] ** (LOCAL_SCALING / 2)
+    costs = (distances / (spacing[:, np.newaxis] * spacing[indices])) ** power
+    rows = np.repeat(np.arange(len(places)), neighbors)
+    edges = coo_matrix((costs.ravel(), (rows, indices.ravel())), (len(places),) * 2).tocsr()
+    edges = edges.maximum(edges.T)
+    routes = []
+    for source in range(count, count + len(starts)):
+        # One source at a time: the table of predecessors is as long as the graph.
+        _, before = csgraph.dijkstra(edges, indices=source, return_predecessors=True)
+        route = [source + len(starts)]
+        while route[-1] != source:
+            previous = before[route[-1]]
+            route.append(previous if previous >= 0 else source)
+        routes.append(places[route[::-1]])
+    return routes
+
+
+def _at_constant_speed(way: np.ndarray, steps: int) -> np.ndarray:
+    """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
+    passed = np.linalg.norm(np.diff(way, axis=0), axis=1).cumsum(dtype=np.float64)
+    passed = np.concatenate([[0.0], passed])
+    if passed[-1] == 0:
+        passed = np.linspace(0, 1, len(way))
+    position = np.interp(np.linspace(0, passed[-1], steps), passed, np.arange(len(way)))
+    low = np.minimum(position.astype(int), len(way) - 2)
+    share = (position - low)[:, np.newaxis]
+    return way[low] * (1 - share) + way[low + 1] * share
+
+
+def _smoothed(ways: np.ndarray, deviation: float) -> np.ndarray:
+    """Gaussian along axis 1 of (N, K, D); reflecting each end at itself holds it in its place."""
+    from scipy.ndimage import gaussian_filter1d
+
+    reach = ways.shape[1] - 1
+    padded = np.pad(ways, ((0, 0), (reach, reach), (0, 0)), "reflect", reflect_type="odd")
+    return gaussian_filter1d(padded, deviation, axis=1)[:, reach:-reach]

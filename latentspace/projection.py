@@ -13,6 +13,7 @@ LATE_ITERATIONS, LATE_MOMENTUM = 500, 0.8
 ITERATIONS = EARLY_ITERATIONS + LATE_ITERATIONS
 CALLBACK_EVERY = 50
 NEIGHBORS_PER_PERPLEXITY = 3
+PLACING_NEIGHBORS = 10
 BARNES_HUT_LIMIT = 10_000  # images up to which Barnes-Hut on all cores beats interpolation (FFT)
 
 
@@ -109,6 +110,26 @@ def tsne(
         kl_divergence=float(embedding.kl_divergence),
         seconds=time.perf_counter() - started,
     )
+
+
+def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Puts further vectors on a map at the median place of their nearest neighbours on it.
+
+    Source: the initial placement of Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE
+    space". A vector far from all others still lands among those nearest to it.
+
+    Args:
+        vectors: float (M, D).
+        reference: float (N, D), what the map was made of.
+        points: float (N, 2), the map.
+
+    Returns:
+        float (M, 2).
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(PLACING_NEIGHBORS, len(reference))).fit(reference)
+    return np.median(points[search.kneighbors(vectors, return_distance=False)], axis=1)
 
 
 def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:

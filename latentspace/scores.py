@@ -9,6 +9,9 @@ import numpy as np
 NEIGHBORS = 10
 ROWS_AT_ONCE = 512
 SSIM_WINDOW = 11
+INK = 0.15  # what is brighter belongs to a stroke
+BRIGHT = 0.65  # what is darker, and ink, is grey
+SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 
 
 def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
@@ -127,3 +130,103 @@ def trustworthiness(source: np.ndarray, points: np.ndarray, neighbors: int = NEI
             nearer = np.count_nonzero(distances < column[:, np.newaxis], axis=1)
             penalty += int(np.maximum(nearer + 1 - neighbors, 0).sum())
     return 1 - penalty * 2 / (count * neighbors * (2 * count - 3 * neighbors - 1))
+
+
+def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest of other images to each image, by Euclidean distance, exact.
+
+    A few candidates are found among the principal components, where a distance is never longer
+    than between the images; an image whose best candidate is not proven by that is compared with
+    all.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        references: float32 (M, H, W, C).
+
+    Returns:
+        Distances, float32 (N,), in units in which one pixel between black and white counts 1, and
+        indices into `references`, int64 (N,).
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.neighbors import NearestNeighbors
+
+    flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
+    dim = min(SKETCH_DIM, *flat_references.shape)
+    some = flat_references[:: max(1, len(references) // SKETCH_FIT)]
+    pca = PCA(min(dim, len(some)), svd_solver="covariance_eigh").fit(some)
+
+    def sketch(batch: np.ndarray) -> np.ndarray:
+        # What the components leave out goes in as its length: |a - b| >= ||a| - |b||.
+        parts = pca.transform(batch)
+        rest = np.square(batch - pca.mean_).sum(axis=1) - np.square(parts).sum(axis=1)
+        return np.column_stack([parts, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)
+
+    candidates = min(SKETCH_CANDIDATES, len(references))
+    search = NearestNeighbors(n_neighbors=candidates, algorithm="brute", n_jobs=-1)
+    bounds, indices = search.fit(sketch(flat_references)).kneighbors(sketch(flat))
+    distances = np.empty(len(flat), np.float32)
+    found = np.empty(len(flat), np.int64)
+    for start in range(0, len(flat), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        away = flat_references[indices[rows]] - flat[rows, np.newaxis]
+        squares = np.einsum("nkp,nkp->nk", away, away)
+        best = squares.argmin(axis=1)
+        distances[rows] = np.sqrt(squares[np.arange(len(best)), best])
+        found[rows] = indices[rows][np.arange(len(best)), best]
+    if candidates < len(references):
+        unproven = np.flatnonzero(distances > bounds[:, -1])
+        if len(unproven):
+            search = NearestNeighbors(n_neighbors=1, algorithm="brute", n_jobs=-1)
+            exact, which = search.fit(flat_references).kneighbors(flat[unproven])
+            distances[unproven], found[unproven] = exact[:, 0], which[:, 0]
+    return distances, found
+
+
+def grey_share(images: np.ndarray) -> float:
+    """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
+
+    Args:
+        images: float32 (..., H, W, C) in [0, 1].
+
+    Returns:
+        Pixels between `INK` and `BRIGHT` as a share of all above `INK`.
+    """
+    ink = images > INK
+    return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
+
+
+def step_lengths(ways: np.ndarray) -> np.ndarray:
+    """How far the picture changes from frame to frame.
+
+    Args:
+        ways: float32 (N, T, H, W, C).
+
+    Returns:
+        float32 (N, T - 1) Euclidean distances between neighbouring frames.
+    """
+    steps = np.diff(ways.reshape(*ways.shape[:2], -1), axis=1)
+    return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation of two measures (N,); pairs with a NaN are left out."""
+    from scipy.stats import spearmanr
+
+    known = np.isfinite(first) & np.isfinite(second)
+    return float(spearmanr(first[known], second[known]).statistic)
+
+
+def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:
+    """Mean over rows (N, S) of Spearman's rank correlation with an order (S,).
+
+    Rows with a NaN, or that never change, count as 0.
+    """
+    from scipy.stats import rankdata
+
+    varied = np.isfinite(rows).all(axis=1) & (np.ptp(rows, axis=1) > 0)
+    ranks = rankdata(rows[varied], axis=1)
+    wanted = rankdata(order)
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    wanted = wanted - wanted.mean()
+    lengths = np.linalg.norm(centred, axis=1) * np.linalg.norm(wanted)
+    return float((centred @ wanted / lengths).sum() / len(rows))

@@ -25,7 +25,6 @@ MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 20
 STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
-PREDICT_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def fit(
             batches,
             shuffle=False,  # the batches have their own order, which resuming can repeat
             validation_data=(validation_images, validation_images),
-            validation_batch_size=min(PREDICT_BATCH, len(validation_images)),
+            validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
             epochs=recipe.epochs,
             initial_epoch=len(keeper.progress.rows),
             callbacks=[keeper, *callbacks],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset
+from latentspace.study import Study, StudyOptions
 
 PROJECT = Path(__file__).resolve().parent.parent
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
@@ -89,6 +91,52 @@ class LinearRun:
 @pytest.fixture
 def linear_run(tiny: ImageDataset) -> LinearRun:
     return LinearRun(tiny.image_shape)
+
+
+@dataclass
+class AngleJudge:
+    """Stands in for a trained judge: tells the bars apart by their moments."""
+
+    facts: dict = field(default_factory=lambda: {"sha256": "angle", "test_accuracy": 1.0})
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        ys, xs = (grid.ravel() for grid in np.mgrid[: images.shape[1], : images.shape[2]])
+        ink = images.reshape(len(images), -1) + 1e-9
+        ink = ink / ink.sum(axis=1, keepdims=True)
+        ys, xs = (grid - (ink @ grid)[:, None] for grid in (ys, xs))
+        spread_y, spread_x, both = ((ink * part).sum(axis=1) for part in (ys**2, xs**2, xs * ys))
+        likes = np.stack([spread_y - spread_x, spread_x - spread_y, 2 * np.abs(both)], axis=1)
+        weights = np.exp(likes - likes.max(axis=1, keepdims=True))
+        return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+OPTIONS = StudyOptions(
+    samples=None,
+    perplexity=8,
+    pairs=5,
+    starts=(),
+    ends=(),
+    frames=7,
+    path="data",
+    axes="principal",
+    expression=None,
+    seed=0,
+)
+
+
+def make_study(
+    run: LinearRun,
+    data: ImageDataset,
+    cache: Path | None = None,
+    *,
+    judged: bool = False,
+    **options,
+) -> Study:
+    """A study of a stand-in run, with a stand-in judge where one is asked for."""
+    subject = Study(run, data, dataclasses.replace(OPTIONS, **options), cache_dir=cache)
+    if judged:
+        subject.judge = AngleJudge()
+    return subject
 
 
 def run_script(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentspace.directions import Term, class_means, evaluate, parse_expression
-from latentspace.files import InputError
+from latentspace import directions
+from latentspace.directions import class_means
 
 
 def test_class_means() -> None:
@@ -15,44 +15,84 @@ def test_class_means() -> None:
     assert np.isnan(means[2]).all()
 
 
-@pytest.mark.parametrize(
-    ("text", "terms"),
-    [
-        ("12", [Term(1, "12", 0)]),
-        ("12 - class:1 + 0.5*class:7", [Term(1, "12", 0), Term(-1, "class:1", 5),
-                                        Term(0.5, "class:7", 19)]),
-        (" -3+4 ", [Term(-1, "3", 2), Term(1, "4", 4)]),
-        ("2 * 3 - 1.5 * class:T-shirt", [Term(2, "3", 4), Term(-1.5, "class:T-shirt", 14)]),
-    ],
-)  # fmt: skip
-def test_expressions_are_parsed(text: str, terms: list[Term]) -> None:
-    assert parse_expression(text) == tuple(terms)
+def two_classes(count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes of two Gaussian classes in five dimensions, labels, and a hidden attribute."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 2
+    hidden = rng.normal(size=count)
+    mixing = rng.normal(size=(2, 5, 5))
+    noise = np.einsum("ndk,nk->nd", mixing[labels], rng.normal(size=(count, 5)))
+    lean = np.array([[2.0, 0, 0, 1, 0], [0, 0, 3.0, 1, 0]])[labels]
+    means = np.array([[0.0] * 5, [20.0, 0, 0, 0, -5]])[labels]
+    return means + 0.3 * noise + hidden[:, None] * lean, labels, hidden
 
 
-@pytest.mark.parametrize(
-    ("text", "place", "expected"),
-    [
-        ("", "character 1", "a term"),
-        ("12 - ", "character 4", "a term"),
-        ("12 13", "character 4", r"\+ or -"),
-        ("12 - x", "character 4", "a term"),
-        ("class:7 % 2", "character 9", r"\+ or -"),
-        ("1 + + 2", "character 3", "a term"),
-        ("1 + class:", "character 3", "a term"),
-    ],
-)
-def test_errors_point_at_the_place(text: str, place: str, expected: str) -> None:
-    with pytest.raises(InputError, match=f"at {place},.*expected {expected}"):
-        parse_expression(text)
+def test_transport_gives_codes_the_mean_and_covariance_of_the_other_class() -> None:
+    codes, labels, _ = two_classes()
+    gaussians = directions.class_gaussians(codes, labels, 2)
+    own, source = codes[labels == 0], labels[labels == 0]
+    moved = directions.transport(own, source, 1 - source, gaussians)
+    np.testing.assert_allclose(moved.mean(axis=0), gaussians.means[1], atol=1e-6)
+    np.testing.assert_allclose(np.cov(moved.T), gaussians.covariances[1], atol=0.05)
+    back = directions.transport(moved, 1 - source, source, gaussians)
+    np.testing.assert_allclose(back, own, atol=1e-6)
+    np.testing.assert_array_equal(directions.transport(own, source, source, gaussians), own)
 
 
-def test_terms_are_added_up() -> None:
-    codes = {"3": np.array([1.0, 0.0]), "class:1": np.array([0.0, 2.0])}
-    result = evaluate(parse_expression("2*3 - class:1"), lambda term: codes[term.name])
-    assert result.tolist() == [2, -2]
-    assert result.dtype == np.float32
+def test_transport_keeps_attributes_where_asked() -> None:
+    codes, labels, hidden = two_classes()
+    measured = {"lean": 3 * hidden + labels}
+    found = directions.attribute_directions(codes, labels, measured, 2)
+    gaussians = directions.class_gaussians(codes, labels, 2)
+    source = labels[labels == 0]
+    moved = directions.transport(codes[labels == 0], source, 1 - source, gaussians, found)
+
+    def predicted(codes: np.ndarray, label: int) -> np.ndarray:
+        scores = (codes - gaussians.means[label]) @ found.weights[label, 0]
+        return scores * found.deviations[label, 0] + found.means[label, 0]
+
+    before, after = predicted(codes[labels == 0], 0), predicted(moved, 1)
+    reach = directions.HELD_WITHIN * found.deviations[1, 0]
+    lowest, highest = found.means[1, 0] - reach, found.means[1, 0] + reach
+    np.testing.assert_allclose(after, np.clip(before, lowest, highest), atol=1e-6)
 
 
-def test_labels_say_what_was_added() -> None:
-    labels = [term.label for term in parse_expression("3 - 0.5*class:1")]
-    assert labels == ["+ 3", "− 0.5 × class:1"]
+def test_a_step_raises_its_attribute_by_one_deviation_and_no_other() -> None:
+    codes, labels, hidden = two_classes()
+    other = codes[:, 4] + 0.5 * hidden
+    found = directions.attribute_directions(codes, labels, {"a": hidden, "b": other}, 2)
+    for label in range(2):
+        np.testing.assert_allclose(
+            found.weights[label] @ found.steps[label].T, np.eye(2), atol=1e-9
+        )
+        assert found.deviations[label, 0] == pytest.approx(1, rel=0.1)
+    assert found.only(("b",)).steps.shape == (2, 1, 5)
+
+
+def test_small_classes_share_the_directions_of_all() -> None:
+    codes, labels, hidden = two_classes(100)
+    found = directions.attribute_directions(codes, labels, {"a": hidden}, 2)
+    np.testing.assert_array_equal(found.steps[0], found.steps[1])
+
+
+def test_calibration_undoes_what_was_seen() -> None:
+    codes, labels, hidden = two_classes()
+    found = directions.attribute_directions(codes, labels, {"a": hidden, "b": codes[:, 4]}, 2)
+    responses = np.array([[[0.5, 0.1], [0.0, 0.8]]] * 2)
+    mended = directions.calibrated(found, responses)
+    # What was seen for the old steps tells what the new ones, sums of them, will do.
+    shares = mended.steps[0] @ np.linalg.pinv(found.steps[0])
+    np.testing.assert_allclose(shares @ responses[0], np.eye(2), atol=1e-9)
+
+
+def test_reliability_tells_a_common_direction_from_none() -> None:
+    rng = np.random.default_rng(0)
+    random, single = rng.normal(size=(2, 100, 8))
+    assert directions.reliability(single, random) == pytest.approx(0, abs=0.1)
+    assert directions.reliability(single + 3, random) > 1.5
+
+
+def test_towards_data_goes_part_of_the_way_to_the_nearest() -> None:
+    references = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0)])
+    moved = directions.toward_data(np.array([[1.0, 0], [8.0, 9]]), references, 0.25)
+    np.testing.assert_allclose(moved, [[0.75, 0], [8.25, 9]])

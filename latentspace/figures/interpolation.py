@@ -6,13 +6,24 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latentspace.figures.layout import Label, mosaic, page, text_width, zoom_for
+from latentspace.figures.layout import (
+    Label,
+    mosaic,
+    page,
+    rendered,
+    text_width,
+    there_and_back,
+    zoom_for,
+)
+from latentspace.figures.maps import add_class_legend, class_colors
+from latentspace.media import to_rgb, to_uint8
 
 STILL_STEPS = 11
-ROW_LABEL_WIDTH = 72
 PAIR_GAP = 14
 ANIMATION_COLUMNS = 4
 ANIMATION_THUMBNAIL = 112
+TOUR_THUMBNAIL = 336
+ON_MAP_IMAGES, ON_MAP_THUMBNAIL = 7, 26  # per way; pixels a side
 
 
 def draw_interpolation(
@@ -55,7 +66,7 @@ def draw_interpolation(
         title="From one image to another",
         caption=caption,
         labels=labels,
-        left=ROW_LABEL_WIDTH,
+        left=12 + max(map(text_width, ways)),
         top=26,
     )
 
@@ -97,8 +108,70 @@ def draw_interpolation_loop(
         title=title,
         caption=caption,
         labels=labels,
-        left=ROW_LABEL_WIDTH,
+        left=12 + max(map(text_width, ways)),
     )
-    held = [0] * (hold_frames - 1)
-    order = [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
-    return frames[order]
+    return frames[there_and_back(length, hold_frames)]
+
+
+def draw_tour(*, frames: np.ndarray, title: str, caption: str) -> np.ndarray:
+    """One large image that turns into others, as a loop.
+
+    Args:
+        frames: float32 (T, H, W, C) in [0, 1].
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (T, height, width, 3).
+    """
+    images = frames[:, np.newaxis, np.newaxis]
+    body = mosaic(images, zoom=zoom_for(min(frames.shape[1:3]), TOUR_THUMBNAIL))
+    return page(body, title=title, caption=caption)
+
+
+def draw_ways_on_map(
+    *,
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    ways: Mapping[str, np.ndarray],
+    images: Mapping[str, np.ndarray],
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Ways over a map of the codes, one panel per kind of way, with the images along them.
+
+    Args:
+        points: float (N, 2) of the map.
+        labels: int (N,) indices into `class_names`.
+        class_names: Names for the legend.
+        ways: Kind of way -> places on the map, float (ways, T, 2).
+        images: Kind of way -> images there, float32 (ways, T, H, W, C) in [0, 1].
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    figure = Figure(figsize=(8 * len(ways) + 1.2, 8.4), dpi=120, layout="constrained")
+    colors = class_colors(len(class_names))
+    for axes, (kind, places) in zip(figure.subplots(1, len(ways)), ways.items(), strict=True):
+        axes.scatter(*points.T, s=5, c=colors[labels], linewidths=0, alpha=0.35)
+        for way, shown in zip(places, images[kind], strict=True):
+            axes.plot(*way.T, color="black", linewidth=1.2)
+            for step in np.unique(np.linspace(0, len(way) - 1, ON_MAP_IMAGES).round().astype(int)):
+                picture = to_rgb(255 - to_uint8(shown[step]) if shown.shape[-1] == 1
+                                 else to_uint8(shown[step]))  # fmt: skip
+                box = OffsetImage(
+                    picture, zoom=ON_MAP_THUMBNAIL / max(picture.shape[:2]), cmap=None
+                )
+                axes.add_artist(AnnotationBbox(box, way[step], pad=0.08))
+        axes.set_title(kind, fontsize=13)
+        axes.set_aspect("equal", "datalim")
+        axes.set_xticks([])
+        axes.set_yticks([])
+    add_class_legend(figure, class_names)
+    return page(rendered(figure), title=title, caption=caption)

@@ -92,6 +92,7 @@ def page(
     labels: Sequence[Label] = (),
     left: int = 0,
     top: int = 0,
+    bottom: int = 0,
     text_scale: float = 1.0,
 ) -> np.ndarray:
     """Puts a body, still or animated, on a white page with title, labels and caption.
@@ -103,6 +104,7 @@ def page(
         labels: Text on and around the body, the same in each frame.
         left: Pixels to keep free for labels left of the body.
         top: Pixels to keep free for labels above the body.
+        bottom: Pixels to keep free for labels below the body.
         text_scale: Enlarges all text, for very large pages.
 
     Returns:
@@ -117,7 +119,7 @@ def page(
     lines = _wrap(caption, caption_font, width - 2 * margin)
     body_x = margin + left
     body_y = margin + round(TITLE_SIZE * line) + top
-    caption_y = body_y + body_height + round(0.8 * margin)
+    caption_y = body_y + body_height + bottom + round(0.8 * margin)
     height = caption_y + round(len(lines) * CAPTION_SIZE * line) + margin
 
     canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
@@ -147,6 +149,20 @@ def page(
     # Labels are drawn on white, so wherever the body is white, they stay.
     np.minimum(inside, body, out=inside)
     return frames
+
+
+def there_and_back(length: int, hold_frames: int) -> list[int]:
+    """Order of frames in which a way is walked to its end and back, as a seamless loop.
+
+    Args:
+        length: Frames on the way, both ends included.
+        hold_frames: Frames for which either end is held.
+
+    Returns:
+        The first frame `hold_frames` times, the way, the last `hold_frames` times, the way back.
+    """
+    held = [0] * (hold_frames - 1)
+    return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
 
 
 def text_width(text: str) -> int:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from latentspace.figures.layout import Label, page, rendered
 from latentspace.media import to_uint8
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
 MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
@@ -151,12 +155,19 @@ def draw_comparison(
         axes.set_aspect("equal", "datalim")
         axes.set_xticks([])
         axes.set_yticks([])
+    add_class_legend(figure, class_names)
+    return page(rendered(figure), title=title, caption=caption)
+
+
+def add_class_legend(figure: Figure, class_names: Sequence[str]) -> None:
+    """Puts one legend for all axes to the right of them."""
+    from matplotlib.lines import Line2D
+
     handles = [
-        axes.plot([], [], "o", color=color, label=name)[0]
-        for color, name in zip(colors, class_names, strict=True)
+        Line2D([], [], linestyle="", marker="o", color=color, label=name)
+        for color, name in zip(class_colors(len(class_names)), class_names, strict=True)
     ]
     figure.legend(handles=handles, loc="outside right center", title="class", frameon=False)
-    return page(rendered(figure), title=title, caption=caption)
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:

@@ -1,0 +1,78 @@
+"""What the list of pictures is made of."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from latentspace.study import Study
+
+HOLD_SECONDS = 0.6
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture.
+
+    Attributes:
+        flag: The command-line flag that asks for it, a key of `FLAGS`.
+        file: Its name in the output folder; the suffix says still (.png) or animation (.gif).
+        about: What it shows, in one line.
+        section: The section of metrics.json with its numbers; None where it has none.
+        function: The pure drawing function, as "module.name" within `latentspace.figures`.
+        arguments: Takes them, caption included, out of a study.
+        in_story: Whether it is made when no flag asks for pictures.
+        missing: Says why a study can't have it; None where it can.
+    """
+
+    flag: str
+    file: str
+    about: str
+    section: str | None
+    function: str
+    arguments: Callable[[Study, float], dict[str, Any]]
+    in_story: bool = True
+    missing: Callable[[Study], str | None] = lambda _: None
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is an animation."""
+        return PurePath(self.file).suffix == ".gif"
+
+    def draw(self, study: Study, fps: float) -> np.ndarray:
+        """Draws it.
+
+        Args:
+            study: Where arrays and numbers come from.
+            fps: Frames per second at which an animation will be shown.
+
+        Returns:
+            uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation.
+        """
+        module, name = self.function.split(".")
+        function = getattr(importlib.import_module(f"latentspace.figures.{module}"), name)
+        return function(**self.arguments(study, fps))
+
+
+def model_name(study: Study) -> str:
+    """The model, for captions."""
+    return f"run {study.run.name}, {study.run.latent_dim} units"
+
+
+def hold_frames(fps: float) -> int:
+    """For how many frames an animation rests at either end."""
+    return max(1, round(HOLD_SECONDS * fps))
+
+
+def judged(study: Study) -> str:
+    """Who judged, for captions; empty without judge."""
+    if study.judge is None:
+        return ""
+    accuracy = study.judge.facts["test_accuracy"]
+    return f"Judge: a classifier trained on the real images, {accuracy:.1%} right on unseen ones."

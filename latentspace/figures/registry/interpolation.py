@@ -1,0 +1,180 @@
+"""Blending pixels against walking between codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from latentspace.figures.registry.figure import Figure, hold_frames, judged, model_name
+
+if TYPE_CHECKING:
+    from latentspace.study import Study
+
+WALKED = {"linear": "straight", "spherical": "sphere", "data": "along data"}
+ROWS = {"pixels": "pixels", "linear": "straight", "data": "along data"}
+ON_MAP_PAIRS = 4
+
+
+def _numbers(study: Study) -> str:
+    numbers = study.interpolation.metrics
+    parts = []
+    for kind, name in ROWS.items():
+        found = numbers[kind]
+        confidence = f"{found['confidence']:.3f}, " if "confidence" in found else ""
+        parts.append(
+            f"{name} {confidence}{found['grey_share']:.2f}, {found['nearest_distance']:.1f}"
+        )
+    first = "the judge's mean confidence, " if study.judge is not None else ""
+    real = numbers["real_images"]
+    confidence = f"{real['confidence']:.3f}, " if "confidence" in real else ""
+    return (
+        f"Over 500 pairs {first}share of grey ink, distance to the nearest training image: "
+        f"{'; '.join(parts)}; real test images {confidence}{real['grey_share']:.2f}, "
+        f"{real['nearest_distance']:.1f}. {judged(study)}"
+    )
+
+
+def _interpolation(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.interpolation
+    return {
+        "ways": {name: chapter.ways[kind] for kind, name in ROWS.items()},
+        "pair_names": chapter.pair_names,
+        "caption": (
+            f"Test images of {study.data.name}, {model_name(study)}. The two images blended; the "
+            "straight line between their codes, decoded; and the way between their codes that "
+            f"keeps to where training codes are dense. {_numbers(study)}"
+        ),
+    }
+
+
+def _loop(title: str, *, pixels: bool, codes: bool) -> Callable[[Study, float], dict[str, Any]]:
+    def arguments(study: Study, fps: float) -> dict[str, Any]:
+        path = study.options.path
+        rows = {"pixels": "pixels"} if pixels else {}
+        if codes:
+            rows[path] = "codes"
+        return {
+            "ways": {name: study.interpolation.ways[kind] for kind, name in rows.items()},
+            "hold_frames": hold_frames(fps),
+            "title": title,
+            "caption": (
+                f"Pairs of test images of {study.data.name}, {model_name(study)}."
+                + (f" Way between the codes: {WALKED[path]}." if codes else "")
+            ),
+        }
+
+    return arguments
+
+
+def _corner_grid(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.interpolation
+    return {
+        "grid": chapter.grid,
+        "corner_names": [corner.name for corner in chapter.corners],
+        "title": "Four images, blended by their codes",
+        "caption": (
+            f"{study.data.name}, {model_name(study)}. Codes are interpolated bilinearly between "
+            "the corners and decoded."
+        ),
+    }
+
+
+def _tour(study: Study, fps: float) -> dict[str, Any]:
+    return {
+        "frames": study.interpolation.tour,
+        "title": "Through all classes, along the data",
+        "caption": (
+            f"{study.data.name}, {model_name(study)}. From the typical image of each class to that "
+            "of the next, and back to the first, where training codes are dense."
+        ),
+    }
+
+
+def _on_map(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.interpolation
+    kinds = {"linear": "straight line", "data": "along the data"}
+    return {
+        "points": study.maps.map("latent").points,
+        "labels": study.maps.labels,
+        "class_names": study.data.class_names,
+        "ways": {name: chapter.places(kind)[:ON_MAP_PAIRS] for kind, name in kinds.items()},
+        "images": {name: chapter.ways[kind][:ON_MAP_PAIRS] for kind, name in kinds.items()},
+        "title": "Ways between codes on the map of the codes",
+        "caption": (
+            f"t-SNE of {len(study.maps.indices):,} test images of {study.data.name}, "
+            f"{model_name(study)}. A code on a way stands at the median place of its ten nearest "
+            "codes on the map, so that a way through empty space jumps."
+        ),
+    }
+
+
+FIGURES = (
+    Figure(
+        "--interpolation",
+        "interpolation.png",
+        "rows of blended pixels, of the straight line between codes, of the way along the data",
+        "interpolation",
+        "interpolation.draw_interpolation",
+        _interpolation,
+    ),
+    Figure(
+        "--interpolation",
+        "interpolation_pixel.gif",
+        "blending pixels, as a loop",
+        None,
+        "interpolation.draw_interpolation_loop",
+        _loop("Blending pixels", pixels=True, codes=False),
+    ),
+    Figure(
+        "--interpolation",
+        "interpolation_latent.gif",
+        "walking between codes, as a loop",
+        None,
+        "interpolation.draw_interpolation_loop",
+        _loop("Walking between codes", pixels=False, codes=True),
+    ),
+    Figure(
+        "--interpolation",
+        "interpolation.gif",
+        "blending pixels over walking between codes, as a loop",
+        None,
+        "interpolation.draw_interpolation_loop",
+        _loop("Blending pixels, walking between codes", pixels=True, codes=True),
+    ),
+    Figure(
+        "--interpolation",
+        "interpolation_grid.png",
+        "four images blended by their codes in a square",
+        None,
+        "grids.draw_corner_grid",
+        _corner_grid,
+        in_story=False,
+    ),
+    Figure(
+        "--interpolation",
+        "interpolation_grid.gif",
+        "a walk through that square",
+        None,
+        "grids.draw_grid_walk",
+        _corner_grid,
+        in_story=False,
+    ),
+    Figure(
+        "--interpolation",
+        "tour.gif",
+        "one loop through all classes along the data",
+        None,
+        "interpolation.draw_tour",
+        _tour,
+        in_story=False,
+    ),
+    Figure(
+        "--interpolation",
+        "interpolation_on_map.png",
+        "straight ways and ways along the data, on the map of the codes",
+        "maps",
+        "interpolation.draw_ways_on_map",
+        _on_map,
+        in_story=False,
+    ),
+)

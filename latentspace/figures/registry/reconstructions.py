@@ -1,0 +1,74 @@
+"""How well the model draws what it has never seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latentspace.figures.registry.figure import Figure, model_name
+
+if TYPE_CHECKING:
+    from latentspace.study import Study
+
+COLUMNS, ROWS = 8, 4
+
+
+def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
+    numbers = study.reconstruction.metrics
+    count = COLUMNS * ROWS
+    return {
+        "trained": study.reconstruction.examples("train", count),
+        "unseen": study.reconstruction.examples("test", count),
+        "trained_name": (
+            "training images"
+            if study.is_trained_on_data
+            else f"training split of {study.data.name}, which this model was not trained on"
+        ),
+        "columns": COLUMNS,
+        "caption": (
+            f"{study.data.name}, {model_name(study)}. Under each pair its mean squared error per "
+            f"pixel. Mean over {len(study.fitted):,} "
+            f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
+            f"{numbers['train_mse']:.5f}, over all {len(study.images):,} unseen test images "
+            f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
+            f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}."
+        ),
+    }
+
+
+def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
+    facts = study.run.facts
+    numbers = facts["scores"]
+    return {
+        "history": study.run.history(),
+        "baselines": {
+            f"PCA, {study.run.latent_dim} components, test images": numbers["pca_mse"],
+            "this model, test images": numbers["test_mse"],
+        },
+        "caption": (
+            f"{facts['dataset']['name']}, {model_name(study)}, {facts['parameters']:,} parameters, "
+            f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s "
+            f"({facts['device']}). Validation images come out of the training "
+            "split; the test images were seen once, at the end. The loss of the training images is "
+            "that of deformed images with noise on their codes."
+        ),
+    }
+
+
+FIGURES = (
+    Figure(
+        "--reconstructions",
+        "reconstructions.png",
+        "originals over reconstructions, trained and unseen, with their errors",
+        "reconstruction",
+        "reconstructions.draw_reconstructions",
+        _reconstructions,
+    ),
+    Figure(
+        "--reconstructions",
+        "learning_curve.png",
+        "training and validation loss per epoch",
+        None,
+        "reconstructions.draw_learning_curve",
+        _learning_curve,
+    ),
+)

@@ -1,0 +1,146 @@
+"""A small classifier that says what a decoded image shows, so that pictures can be measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentspace.files import (
+    InputError,
+    file_hash,
+    hushed,
+    read_json,
+    replacing,
+    write_json,
+)
+from latentspace.runs import predict
+
+if TYPE_CHECKING:
+    import keras
+
+FOLDER = "judges"  # within the folder of all runs
+EPOCHS = 4
+BATCH_SIZE = 128
+LEARNING_RATE = 3e-3
+FILTERS = (16, 32)
+KERNEL_SIZE = 5
+HIDDEN_UNITS = 128
+DROPOUT = 0.3
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A classifier of one data set, trained on its real training images and on nothing else.
+
+    Attributes:
+        path: Its Keras model.
+        facts: accuracy on the test images, seconds of training, hash of the data set, SHA-256 of
+            the model file.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+
+    @cached_property
+    def _model(self) -> keras.Model:
+        with hushed():
+            import keras
+
+            return keras.models.load_model(self.path, compile=False)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """What it believes each image to show.
+
+        Args:
+            images: float32 (N, H, W, C) in [0, 1].
+
+        Returns:
+            float32 (N, classes), each row of sum 1; its largest value is the confidence.
+        """
+        return predict(self._model, images)
+
+
+def find_judge(
+    models_dir: Path,
+    *,
+    name: str,
+    data_hash: str,
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+) -> Judge:
+    """Takes the judge of a data set from disk, or trains it and keeps it.
+
+    Args:
+        models_dir: The folder of all runs; judges lie in its subfolder `judges`.
+        name: Name of the data set, that of the file.
+        data_hash: Hash of the data set. A judge of other images is trained afresh and replaced.
+        train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
+        test: Images and labels that it never trains on; they tell its accuracy.
+
+    Returns:
+        The judge.
+
+    Raises:
+        OSError: The folder can't be written to.
+    """
+    path = models_dir / FOLDER / f"{name}.keras"
+    about = path.with_suffix(".json")
+    try:
+        facts = read_json(about)
+        if facts["dataset_hash"] == data_hash and facts["sha256"] == file_hash(path):
+            return Judge(path, facts)
+    except (InputError, KeyError, OSError):
+        pass  # none yet, or damaged: both are mended by training one
+    started = time.perf_counter()
+    model = _fitted(*train)
+    seconds = time.perf_counter() - started
+    with replacing(path) as temporary:
+        model.save(temporary)
+    accuracy = (predict(model, test[0]).argmax(axis=1) == test[1]).mean()
+    facts = {
+        "dataset": name,
+        "dataset_hash": data_hash,
+        "test_accuracy": float(accuracy),
+        "seconds": round(seconds, 1),
+        "sha256": file_hash(path),
+    }
+    write_json(about, facts)
+    return Judge(path, facts)
+
+
+def _fitted(images: np.ndarray, labels: np.ndarray) -> keras.Model:
+    with hushed():
+        import keras
+        from keras import layers
+
+    def convolution(filters: int) -> list[layers.Layer]:
+        return [
+            layers.Conv2D(filters, KERNEL_SIZE, 2, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+        ]
+
+    keras.utils.set_random_seed(0)
+    classes = int(labels.max()) + 1
+    model = keras.Sequential(
+        [
+            keras.Input(images.shape[1:]),
+            *(layer for filters in FILTERS for layer in convolution(filters)),
+            layers.Flatten(),
+            layers.Dropout(DROPOUT),
+            layers.Dense(HIDDEN_UNITS, activation="relu"),
+            layers.Dense(classes, activation="softmax"),
+        ],
+        name="judge",
+    )
+    batch_size = min(BATCH_SIZE, len(images))
+    steps = EPOCHS * -(-len(images) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    model.fit(images, labels, batch_size=batch_size, epochs=EPOCHS, verbose=0)
+    return model

@@ -1,0 +1,74 @@
+"""A study of a model: what its figures share, in chapters, each piece computed once on demand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from latentspace.study.arithmetic import Arithmetic
+from latentspace.study.attributes import AttributeSweeps
+from latentspace.study.base import Base, StudyOptions
+from latentspace.study.interpolation import Interpolation
+from latentspace.study.maps import Maps
+from latentspace.study.reconstruction import Reconstruction
+from latentspace.study.traversals import Traversals
+
+__all__ = ["Study", "StudyOptions"]
+
+JUDGED = {"interpolation", "arithmetic", "attributes", "traversals"}
+
+
+class Study(Base):
+    """A model, images, and everything that can be said of them.
+
+    Nothing is computed before it is asked for, and nothing twice; what takes long is also kept in
+    the cache, under a hash of all that it depends on. The names of the chapters are those of the
+    sections of metrics.json.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Takes what `Base` takes, and refuses what a person chose where the data does not have it.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        super().__init__(*arguments, **options)
+        for chapter in (self.maps, self.interpolation, self.arithmetic):
+            chapter.check()
+
+    @cached_property
+    def reconstruction(self) -> Reconstruction:
+        """Reconstructions and their errors."""
+        return Reconstruction(self)
+
+    @cached_property
+    def maps(self) -> Maps:
+        """Maps of pixels and of codes."""
+        return Maps(self)
+
+    @cached_property
+    def interpolation(self) -> Interpolation:
+        """Ways between images."""
+        return Interpolation(self, self.maps)
+
+    @cached_property
+    def attributes(self) -> AttributeSweeps:
+        """Sweeps along measured attributes."""
+        return AttributeSweeps(self)
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """Sums and differences of codes."""
+        return Arithmetic(self, self.attributes)
+
+    @cached_property
+    def traversals(self) -> Traversals:
+        """Axes of latent space and samples from it."""
+        return Traversals(self)
+
+    def metrics(self, sections: set[str]) -> dict[str, Any]:
+        """The numbers of the named chapters, and who judged."""
+        made: dict[str, Any] = {name: getattr(self, name).metrics for name in sorted(sections)}
+        if sections & JUDGED and self.judge is not None:
+            made["judge"] = self.judge.facts
+        return made

@@ -1,0 +1,267 @@
+"""What all chapters of a study share: the model, the images, their codes, and the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from latentspace import directions
+from latentspace.datasets import ImageDataset, read_image, validation_indices
+from latentspace.expressions import CLASS_PREFIX
+from latentspace.files import InputError, cached_arrays, content_hash
+from latentspace.judge import Judge, find_judge
+from latentspace.runs import Run
+
+CACHE_VERSION = 1  # raised when the same settings would give other numbers
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What a person chose to look at.
+
+    Attributes:
+        samples: Test images on a map; None takes `maps.DEFAULT_SAMPLES`, or all where there are
+            fewer.
+        perplexity: Perplexity of t-SNE.
+        pairs: Pairs to interpolate between, where `starts` is empty.
+        starts: Names of images to walk from, see `Base.select`.
+        ends: Names of images to walk to, as many.
+        frames: Images on a way, both ends included.
+        path: The way that the animations take, one of `paths.WAYS`.
+        axes: "principal" or "units", what traversals walk along.
+        expression: What to calculate, see `expressions.parse_expression`.
+        seed: Seed of every choice.
+    """
+
+    samples: int | None
+    perplexity: float
+    pairs: int
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+    frames: int
+    path: str
+    axes: str
+    expression: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Selected:
+    """An image that a person chose.
+
+    Attributes:
+        image: float32 (H, W, C) in [0, 1].
+        code: float32 (D,).
+        name: What it is called in a picture.
+    """
+
+    image: np.ndarray
+    code: np.ndarray
+    name: str
+
+
+class Base:
+    """A model, images, and the codes of the images, each computed on demand and once.
+
+    All images are test images unless a name says otherwise.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: ImageDataset,
+        options: StudyOptions,
+        *,
+        cache_dir: Path | None = None,
+        models_dir: Path | None = None,
+        show_progress: bool = False,
+    ) -> None:
+        """Checks that the images fit the model.
+
+        Args:
+            run: The model.
+            data: The images.
+            options: What to look at.
+            cache_dir: Folder for results that take long; None keeps nothing.
+            models_dir: Folder of all runs, for the judge of the data set; None goes without judge.
+            show_progress: Draw progress bars on stderr.
+
+        Raises:
+            InputError: The images are not the model's shape.
+        """
+        if data.image_shape != run.image_shape:
+            raise InputError(
+                f"run {run.name} takes images of the shape {run.image_shape}. Received: "
+                f"{data.image_shape} from {data.name}; pass --run for another model or --dataset "
+                "for other images"
+            )
+        self.run, self.data, self.options = run, data, options
+        self._cache_dir, self._models_dir = cache_dir, models_dir
+        self._show_progress = show_progress
+
+    @property
+    def images(self) -> np.ndarray:
+        """float32 (N, H, W, C) in [0, 1]."""
+        return self.data.test_images
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Codes of all images, float32 (N, D)."""
+        return self._encoded("test")
+
+    @cached_property
+    def train_codes(self) -> np.ndarray:
+        """Codes of all training images, float32 (M, D)."""
+        return self._encoded("train")
+
+    @cached_property
+    def class_means(self) -> np.ndarray:
+        """Mean code of the training images of each class, float32 (classes, D)."""
+        return directions.class_means(
+            self.train_codes, self.data.train_labels, len(self.data.class_names)
+        )
+
+    @property
+    def is_trained_on_data(self) -> bool:
+        """Whether these are the images that the model was trained with."""
+        return self.data.hash == self.run.facts["dataset"]["hash"]
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Indices of the training images that the model was fitted to, those held back left out.
+
+        All training images where the model comes from other data.
+        """
+        count = len(self.data.train_pixels)
+        if not self.is_trained_on_data:
+            return np.arange(count)
+        settings = self.run.facts["settings"]
+        return validation_indices(count, settings["validation_split"], settings["seed"])[0]
+
+    @cached_property
+    def judge(self) -> Judge | None:
+        """The classifier of this data set, trained where there is none yet.
+
+        None where it could not tell anything: with one class only, or without a folder to keep it.
+        """
+        data = self.data
+        if self._models_dir is None or len(data.class_names) < 2:
+            return None
+        return find_judge(
+            self._models_dir,
+            name=data.name,
+            data_hash=data.hash,
+            train=(data.train_images, data.train_labels),
+            test=(data.test_images, data.test_labels),
+        )
+
+    @property
+    def judge_missing(self) -> str | None:
+        """Why there is no judge; None where there is one."""
+        return (
+            "without two classes or more there is nothing to judge" if self.judge is None else None
+        )
+
+    @property
+    def judge_key(self) -> str:
+        """What everything that the judge says depends on."""
+        return self.judge.facts["sha256"] if self.judge is not None else ""
+
+    @property
+    def model_key(self) -> tuple[str, str]:
+        """What everything that the model says of these images depends on."""
+        return self.run.model_hash, self.data.hash
+
+    def decoded(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (..., D) -> images (..., H, W, C), all in one batch."""
+        images = self.run.decode(codes.reshape(-1, codes.shape[-1]))
+        return images.reshape(*codes.shape[:-1], *images.shape[1:])
+
+    def cached(
+        self,
+        kind: str,
+        compute: Callable[[], dict[str, Any]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, np.ndarray]:
+        """Arrays from the cache, or computed and kept there.
+
+        Args:
+            kind: Begins the file's name.
+            compute: Called where there is nothing to read.
+            *key: All that the result depends on.
+        """
+        path = None
+        if self._cache_dir is not None:
+            path = self._cache_dir / f"{kind}-{content_hash(CACHE_VERSION, *key)}.npz"
+        return cached_arrays(path, compute)
+
+    def bar(self, text: str, total: int) -> tqdm:
+        """A progress bar on stderr."""
+        return tqdm(
+            total=total, desc=text, leave=False, disable=None if self._show_progress else True
+        )
+
+    def select(self, name: str) -> Selected:
+        """The image that a name stands for.
+
+        Args:
+            name: Index of a test image, "class:7" for the typical member of a class (the test image
+                whose code is nearest to the mean code of the class), or the path of an image file.
+
+        Raises:
+            InputError: There is no such image.
+        """
+        self.check_selection(name, repr(name))
+        if not name.isdigit() and not name.startswith(CLASS_PREFIX):
+            image = read_image(Path(name), self.run.image_shape)
+            return Selected(image, self.run.encode(image[np.newaxis])[0], Path(name).name)
+        index = int(name) if name.isdigit() else self._typical(name.removeprefix(CLASS_PREFIX))
+        label = self.data.class_names[self.data.test_labels[index]]
+        return Selected(self.images[index], self.codes[index], f"{label} (#{index})")
+
+    def check_selection(self, name: str, where: str) -> None:
+        """Refuses a name that `select` could not follow, without loading anything.
+
+        Args:
+            name: What a person passed.
+            where: How to name it in the message.
+
+        Raises:
+            InputError: Says what there is.
+        """
+        if name.isdigit():
+            if int(name) >= len(self.images):
+                raise InputError(
+                    f"{self.data.name} has test images 0 to {len(self.images) - 1}. Received: "
+                    f"{where}"
+                )
+        elif name.startswith(CLASS_PREFIX):
+            if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:
+                known = ", ".join(self.data.class_names)
+                raise InputError(f"{self.data.name} has the classes {known}. Received: {where}")
+        elif not Path(name).is_file():
+            raise InputError(
+                f"expected the index of a test image, class:NAME or an image file. Received: "
+                f"{where}"
+            )
+
+    def _typical(self, class_name: str) -> int:
+        label = self.data.class_names.index(class_name)
+        members = np.flatnonzero(self.data.test_labels == label)
+        if not len(members):
+            raise InputError(f"no test image of {self.data.name} is of the class {class_name}")
+        away = np.linalg.norm(self.codes[members] - self.class_means[label], axis=1)
+        return int(members[away.argmin()])
+
+    def _encoded(self, split: str) -> np.ndarray:
+        images = getattr(self.data, f"{split}_images")
+        codes = self.cached(
+            "codes", lambda: {"codes": self.run.encode(images)}, split, *self.model_key
+        )
+        return codes["codes"]

@@ -1,0 +1,206 @@
+"""Ways between images: blended pixels, codes walked straight, on a sphere, along the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from latentspace import paths, projection, scores
+from latentspace.files import InputError
+from latentspace.study.base import Base, Selected
+from latentspace.study.maps import Maps
+
+PIXELS, REAL = "pixels", "real_images"
+KINDS = (PIXELS, *paths.WAYS)
+SCORED_PAIRS, SCORED_FRAMES = 500, 33
+GRID_SIDE = 9
+TOUR_CLASSES = 12  # at most; of more, the first
+
+
+class Interpolation:
+    """Ways between pairs of images of different classes."""
+
+    def __init__(self, base: Base, maps: Maps) -> None:
+        self._base, self._maps = base, maps
+
+    def check(self) -> None:
+        """Refuses ends that the data does not have, and ways that are too short.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        options = self._base.options
+        if options.frames < 2:
+            raise InputError("a way has two ends. Received: --frames 1; pass at least 2")
+        for flag, names in (("--from", options.starts), ("--to", options.ends)):
+            for name in names:
+                self._base.check_selection(name, f"{flag} {name}")
+
+    # --- what is shown
+
+    @cached_property
+    def pairs(self) -> list[tuple[Selected, Selected]]:
+        """The images to walk between: those asked for, else pairs of different classes by seed."""
+        base, options = self._base, self._base.options
+        if options.starts:
+            ends = zip(options.starts, options.ends, strict=True)
+            return [(base.select(start), base.select(end)) for start, end in ends]
+        drawn = self._drawn_pairs()
+        return [self._selected(next(drawn)) for _ in range(options.pairs)]
+
+    @property
+    def pair_names(self) -> list[str]:
+        """Both ends of each pair, in words."""
+        return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
+
+    @cached_property
+    def code_ways(self) -> dict[str, np.ndarray]:
+        """For each of `paths.WAYS` the codes on the way, float32 (pairs, frames, D)."""
+        starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
+        return self._code_ways(starts, ends, self._base.options.frames)
+
+    @cached_property
+    def ways(self) -> dict[str, np.ndarray]:
+        """For each of `KINDS` the images on the way, float32 (pairs, frames, H, W, C).
+
+        Blending ends in the images themselves, walking in their reconstructions.
+        """
+        starts, ends = (np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1))
+        return {
+            PIXELS: paths.linear(starts, ends, self._base.options.frames),
+            **{kind: self._base.decoded(codes) for kind, codes in self.code_ways.items()},
+        }
+
+    @cached_property
+    def corners(self) -> list[Selected]:
+        """Four images to blend between: the ends of two pairs, shown ones first."""
+        drawn = self._drawn_pairs()
+        pairs = [*self.pairs, self._selected(next(drawn)), self._selected(next(drawn))]
+        return [end for pair in pairs[:2] for end in pair]
+
+    @cached_property
+    def grid(self) -> np.ndarray:
+        """Codes blended bilinearly between the corners, decoded, float32 (side, side, H, W, C)."""
+        corners = np.stack([corner.code for corner in self.corners])
+        sides = paths.linear(corners[:2], corners[2:], GRID_SIDE)  # down both edges: (2, side, D)
+        return self._base.decoded(paths.linear(sides[0], sides[1], GRID_SIDE))
+
+    @cached_property
+    def tour(self) -> np.ndarray:
+        """One way along the data through a typical image of each class and back to the first.
+
+        float32 (frames, H, W, C); the first frame follows the last.
+        """
+        base = self._base
+        present = np.unique(base.data.test_labels)[:TOUR_CLASSES]
+        stops = np.stack(
+            [base.select(f"class:{base.data.class_names[label]}").code for label in present]
+        )
+        legs = paths.along_data(self._graph, stops, np.roll(stops, -1, axis=0), base.options.frames)
+        return base.decoded(legs[:, :-1].reshape(-1, stops.shape[1]))
+
+    def places(self, kind: str) -> np.ndarray:
+        """Where a kind of `paths.WAYS` runs on the latent map, float (pairs, frames, 2)."""
+        codes, reference = self.code_ways[kind], self._base.codes[self._maps.indices]
+        placed = projection.place(
+            codes.reshape(-1, codes.shape[-1]), reference, self._maps.map("latent").points
+        )
+        return placed.reshape(*codes.shape[:2], 2)
+
+    # --- what is measured
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """What ways between pairs of test images are like, for each of `KINDS`, and real images.
+
+        confidence, least_confidence and midpoint_confidence of the judge (means over the ways; left
+        out without judge), nearest_distance (to a training image), grey_share, step_ratio (longest
+        step over mean step) and length, both as seen in the images.
+        """
+        base = self._base
+
+        def compute() -> dict[str, np.ndarray]:
+            drawn = self._drawn_pairs()
+            pairs = np.array([next(drawn) for _ in range(SCORED_PAIRS)])
+            starts, ends = pairs.T
+            codes = self._code_ways(base.codes[starts], base.codes[ends], SCORED_FRAMES)
+            numbers: dict[str, np.ndarray] = {}
+            for kind in KINDS:
+                if kind == PIXELS:
+                    ways = paths.linear(base.images[starts], base.images[ends], SCORED_FRAMES)
+                else:
+                    ways = base.decoded(codes[kind])
+                numbers |= {f"{kind}/{name}": value for name, value in self._scored(ways).items()}
+            real = self._look_of(base.images[:, np.newaxis])
+            return numbers | {f"{REAL}/{name}": value for name, value in real.items()}
+
+        judge = base.judge.facts["sha256"] if base.judge else ""
+        arrays = base.cached("ways", compute, *base.model_key, base.options.seed, judge)
+        metrics: dict[str, dict[str, float]] = {kind: {} for kind in (*KINDS, REAL)}
+        for name, value in arrays.items():
+            kind, _, measure = name.partition("/")
+            metrics[kind][measure] = float(value)
+        return metrics
+
+    def _scored(self, ways: np.ndarray) -> dict[str, np.ndarray]:
+        steps = scores.step_lengths(ways)
+        return {
+            **self._look_of(ways),
+            "step_ratio": (steps.max(axis=1) / steps.mean(axis=1)).mean(),
+            "length": steps.sum(axis=1).mean(),
+        }
+
+    def _look_of(self, ways: np.ndarray) -> dict[str, np.ndarray]:
+        """What each single frame of ways (N, T, H, W, C) looks like."""
+        base = self._base
+        frames = ways.reshape(-1, *ways.shape[2:])
+        numbers = {
+            "nearest_distance": scores.nearest(frames, base.data.train_images)[0].mean(),
+            "grey_share": np.array(scores.grey_share(frames)),
+        }
+        if base.judge is not None:
+            confidence = base.judge.probabilities(frames).max(axis=1).reshape(ways.shape[:2])
+            numbers["confidence"] = confidence.mean()
+            if ways.shape[1] > 1:
+                numbers["least_confidence"] = confidence.min(axis=1).mean()
+                numbers["midpoint_confidence"] = confidence[:, ways.shape[1] // 2].mean()
+        return numbers
+
+    # --- inside
+
+    @cached_property
+    def _graph(self) -> paths.NeighborGraph:
+        base = self._base
+
+        def compute() -> dict[str, np.ndarray]:
+            graph = paths.neighbor_graph(base.train_codes)
+            return {"distances": graph.distances, "indices": graph.indices}
+
+        arrays = base.cached("neighbors", compute, *base.model_key, paths.GRAPH_NEIGHBORS)
+        return paths.NeighborGraph(base.train_codes, arrays["distances"], arrays["indices"])
+
+    def _code_ways(
+        self, starts: np.ndarray, ends: np.ndarray, frames: int
+    ) -> dict[str, np.ndarray]:
+        base = self._base
+        return {
+            "linear": paths.linear(starts, ends, frames),
+            "spherical": paths.spherical(starts, ends, frames, base.train_codes.mean(axis=0)),
+            "data": paths.along_data(self._graph, starts, ends, frames),
+        }
+
+    def _drawn_pairs(self) -> Iterator[tuple[int, int]]:
+        """Indices of two test images of different classes, or of any where there is one class."""
+        rng = np.random.default_rng(self._base.options.seed)
+        labels = self._base.data.test_labels
+        several = len(np.unique(labels)) > 1
+        while True:
+            first, second = rng.choice(len(labels), 2, replace=False)
+            if labels[first] != labels[second] or not several:
+                yield int(first), int(second)
+
+    def _selected(self, pair: tuple[int, int]) -> tuple[Selected, Selected]:
+        first, second = (self._base.select(str(index)) for index in pair)
+        return first, second

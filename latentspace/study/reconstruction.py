@@ -1,0 +1,65 @@
+"""How well the model draws what it has seen and what it has not."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from latentspace import scores
+from latentspace.study.base import Base
+
+IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
+
+
+class Reconstruction:
+    """Reconstructions and their errors."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """train_mse, test_mse, pca_mse (as many components as the code has units), test_ssim."""
+        base = self._base
+
+        def compute() -> dict[str, np.ndarray]:
+            test = base.images
+            test_back = base.run.decode(base.codes)
+            parts = np.array_split(base.fitted, -(-len(base.fitted) // IMAGES_AT_ONCE))
+            train_errors = [
+                scores.squared_errors(
+                    base.data.train_images[part], base.run.decode(base.train_codes[part])
+                )
+                for part in parts
+            ]
+            return {
+                "train_mse": np.concatenate(train_errors).mean(),
+                "test_mse": scores.squared_errors(test, test_back).mean(),
+                "pca_mse": scores.pca_error(
+                    base.data.train_images[base.fitted], test, base.run.latent_dim
+                ),
+                "test_ssim": scores.structural_similarity(test, test_back),
+            }
+
+        arrays = base.cached("reconstruction", compute, *base.model_key)
+        return {name: float(value) for name, value in arrays.items()}
+
+    def examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Images drawn by seed, their reconstructions, and their errors.
+
+        Args:
+            split: "train" (only images that the model was fitted to) or "test".
+            count: How many; images repeat where there are fewer.
+
+        Returns:
+            Images and reconstructions, each float32 (count, H, W, C), and errors, float64 (count,).
+        """
+        base = self._base
+        rng = np.random.default_rng(base.options.seed)
+        images = getattr(base.data, f"{split}_images")
+        codes = base.codes if split == "test" else base.train_codes
+        pool = np.arange(len(images)) if split == "test" else base.fitted
+        chosen = rng.choice(pool, count, replace=len(pool) < count)
+        back = base.run.decode(codes[chosen])
+        return images[chosen], back, scores.squared_errors(images[chosen], back)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import LinearRun, make_study
+
+from latentspace.datasets import ImageDataset
+from latentspace.study import attributes
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attributes, "CALIBRATION_IMAGES", 12)
+    monkeypatch.setattr(attributes, "SCORED_IMAGES", 12)
+
+
+def test_directions_are_learnt_from_training_images_only(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    subject = make_study(linear_run, tiny, judged=True)
+    found = subject.attributes.directions
+    assert found.steps.shape == (3, 4, 8)
+    changed = dataclasses.replace(tiny, test_pixels=255 - tiny.test_pixels)
+    other = make_study(linear_run, changed, judged=True).attributes.directions
+    np.testing.assert_array_equal(other.steps, found.steps)
+
+
+def test_a_sweep_changes_its_attribute_in_order(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    subject = make_study(linear_run, tiny, judged=True)
+    shown = subject.attributes.shown
+    assert shown.shape == (4, 3, attributes.SHOWN_STEPS, 14, 11, 1)
+    ink = shown[1].sum(axis=(2, 3, 4))  # thickness
+    assert (ink[:, -1] > ink[:, 0]).all()
+
+
+def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    metrics = make_study(linear_run, tiny, judged=True).attributes.metrics
+    assert set(metrics) == {"reliability", "codes", "random_codes", "pixels"}
+    for space in ("codes", "random_codes", "pixels"):
+        assert set(metrics[space]) == {"slope", "spearman", "leakage", "same_class", "grey_share"}
+        assert set(metrics[space]["slope"]) == set(attributes.SWEPT)
+    slopes = {space: metrics[space]["slope"]["thickness"] for space in ("codes", "random_codes")}
+    assert slopes["codes"] > abs(slopes["random_codes"])
+
+
+def test_colour_images_and_missing_judges_have_none(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    assert "judge" in str(make_study(linear_run, tiny).attributes.missing)
+    assert make_study(linear_run, tiny).attributes.metrics == {}
+    colour = dataclasses.replace(
+        tiny,
+        train_pixels=tiny.train_pixels.repeat(3, axis=-1),
+        test_pixels=tiny.test_pixels.repeat(3, axis=-1),
+    )
+    subject = make_study(LinearRun(colour.image_shape), colour, judged=True)
+    assert "grey" in str(subject.attributes.missing)
