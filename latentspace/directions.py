@@ -147,12 +147,16 @@ def transport(
             held = held * kept.deviations[source] + kept.means[source]  # in the attributes' units
             held = (held - kept.means[target]) / kept.deviations[target]
             held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
-        mapped = held @ explained_target.T + free @ _bures_map(rest, rest_target).T
-        moved[chosen] = gaussians.means[target] + mapped
+        free = free @ _bures_map(rest, rest_target).T
+        if (
+            kept is not None
+        ):  # the map's range is the source's: what would add to the held part goes
+            held = held - free @ kept.weights[target].T
+        moved[chosen] = gaussians.means[target] + free + held @ explained_target.T
     return moved
 
 
-def toward_data(codes: np.ndarray, references: np.ndarray, share: float) -> np.ndarray:
+def toward_data(codes: np.ndarray, references: np.ndarray, share: float | np.ndarray) -> np.ndarray:
     """Moves codes part of the way to the mean of their nearest real neighbours.
 
     One step of mean shift (Fukunaga & Hostetler 1975), which leads towards where data is dense.
@@ -160,7 +164,7 @@ def toward_data(codes: np.ndarray, references: np.ndarray, share: float) -> np.n
     Args:
         codes: float (N, D).
         references: float (M, D) codes of real images.
-        share: How much of the way, in [0, 1].
+        share: How much of the way, in [0, 1]; one for all codes, or (N, 1).
 
     Returns:
         float (N, D) of the dtype of `codes`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,7 @@ def find_judge(
     data_hash: str,
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
+    on_epoch: Callable[[], object] | None = None,
 ) -> Judge:
     """Takes the judge of a data set from disk, or trains it and keeps it.
 
@@ -81,6 +83,7 @@ def find_judge(
         data_hash: Hash of the data set. A judge of other images is trained afresh and replaced.
         train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
         test: Images and labels that it never trains on; they tell its accuracy.
+        on_epoch: Called after each of `EPOCHS` epochs of a training.
 
     Returns:
         The judge.
@@ -97,7 +100,7 @@ def find_judge(
     except (InputError, KeyError, OSError):
         pass  # none yet, or damaged: both are mended by training one
     started = time.perf_counter()
-    model = _fitted(*train)
+    model = _fitted(*train, on_epoch or (lambda: None))
     seconds = time.perf_counter() - started
     with replacing(path) as temporary:
         model.save(temporary)
@@ -113,7 +116,7 @@ def find_judge(
     return Judge(path, facts)
 
 
-def _fitted(images: np.ndarray, labels: np.ndarray) -> keras.Model:
+def _fitted(images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], object]) -> keras.Model:
     with hushed():
         import keras
         from keras import layers
@@ -142,5 +145,6 @@ def _fitted(images: np.ndarray, labels: np.ndarray) -> keras.Model:
     steps = EPOCHS * -(-len(images) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
-    model.fit(images, labels, batch_size=batch_size, epochs=EPOCHS, verbose=0)
+    watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
+    model.fit(images, labels, batch_size=batch_size, epochs=EPOCHS, callbacks=[watcher], verbose=0)
     return model

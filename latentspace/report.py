@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 from latentspace.files import InputError, read_json, write_json
 from latentspace.study import Study
@@ -34,4 +36,14 @@ def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
             earlier = {}
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}
-    write_json(path, {**earlier, **about, "seed": study.options.seed, **study.metrics(sections)})
+    measured = _without_nan(study.metrics(sections))
+    write_json(path, {**earlier, **about, "seed": study.options.seed, **measured})
+
+
+def _without_nan(value: Any) -> Any:
+    """NaN -> None, which is what JSON has for a number that could not be measured."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -147,13 +147,40 @@ def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.
         Distances, float32 (N,), in units in which one pixel between black and white counts 1, and
         indices into `references`, int64 (N,).
     """
+    flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
+    if len(references) <= SKETCH_DIM:
+        return _nearest_of_all(flat, flat_references)
+    bounds, candidates = _candidates(flat, flat_references)
+    distances = np.empty(len(flat), np.float32)
+    found = np.empty(len(flat), np.int64)
+    for start in range(0, len(flat), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        away = flat_references[candidates[rows]] - flat[rows, np.newaxis]
+        squares = np.einsum("nkp,nkp->nk", away, away)
+        best = squares.argmin(axis=1)[:, np.newaxis]
+        distances[rows] = np.sqrt(np.take_along_axis(squares, best, axis=1)[:, 0])
+        found[rows] = np.take_along_axis(candidates[rows], best, axis=1)[:, 0]
+    unproven = np.flatnonzero(distances > bounds)
+    if len(unproven):
+        distances[unproven], found[unproven] = _nearest_of_all(flat[unproven], flat_references)
+    return distances, found
+
+
+def _nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute", n_jobs=-1).fit(references)
+    distances, indices = search.kneighbors(flat)
+    return distances[:, 0].astype(np.float32), indices[:, 0]
+
+
+def _candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A few references for each row, and a distance that no other reference comes below."""
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
-    flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
-    dim = min(SKETCH_DIM, *flat_references.shape)
-    some = flat_references[:: max(1, len(references) // SKETCH_FIT)]
-    pca = PCA(min(dim, len(some)), svd_solver="covariance_eigh").fit(some)
+    some = references[:: max(1, len(references) // SKETCH_FIT)]
+    pca = PCA(min(SKETCH_DIM, *some.shape), svd_solver="covariance_eigh").fit(some)
 
     def sketch(batch: np.ndarray) -> np.ndarray:
         # What the components leave out goes in as its length: |a - b| >= ||a| - |b||.
@@ -161,25 +188,9 @@ def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.
         rest = np.square(batch - pca.mean_).sum(axis=1) - np.square(parts).sum(axis=1)
         return np.column_stack([parts, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)
 
-    candidates = min(SKETCH_CANDIDATES, len(references))
-    search = NearestNeighbors(n_neighbors=candidates, algorithm="brute", n_jobs=-1)
-    bounds, indices = search.fit(sketch(flat_references)).kneighbors(sketch(flat))
-    distances = np.empty(len(flat), np.float32)
-    found = np.empty(len(flat), np.int64)
-    for start in range(0, len(flat), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        away = flat_references[indices[rows]] - flat[rows, np.newaxis]
-        squares = np.einsum("nkp,nkp->nk", away, away)
-        best = squares.argmin(axis=1)
-        distances[rows] = np.sqrt(squares[np.arange(len(best)), best])
-        found[rows] = indices[rows][np.arange(len(best)), best]
-    if candidates < len(references):
-        unproven = np.flatnonzero(distances > bounds[:, -1])
-        if len(unproven):
-            search = NearestNeighbors(n_neighbors=1, algorithm="brute", n_jobs=-1)
-            exact, which = search.fit(flat_references).kneighbors(flat[unproven])
-            distances[unproven], found[unproven] = exact[:, 0], which[:, 0]
-    return distances, found
+    search = NearestNeighbors(n_neighbors=SKETCH_CANDIDATES, algorithm="brute", n_jobs=-1)
+    bounds, indices = search.fit(sketch(references)).kneighbors(sketch(flat))
+    return bounds[:, -1], indices
 
 
 def grey_share(images: np.ndarray) -> float:

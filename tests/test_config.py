@@ -30,12 +30,12 @@ def test_a_flag_beats_the_preset() -> None:
 def test_switches_and_renamed_flags() -> None:
     config, given = parse(
         VisualizeConfig,
-        ["--from", "3", "--to", "4", "--maps"],
+        ["--from", "3", "class:7", "--to", "4", "5", "--maps"],
         description="",
         examples=(),
         switches={"--maps": "maps", "--arithmetic": "sums"},
     )
-    assert (config.start, config.end) == (3, 4)
+    assert (config.start, config.end) == (("3", "class:7"), ("4", "5"))
     assert given == {"start", "end", "--maps"}
 
 

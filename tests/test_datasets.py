@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from latentspace import datasets
 from latentspace.datasets import IDX_FILES, load_dataset, read_idx, to_unit_range
@@ -182,3 +183,37 @@ def test_unit_range_maps_the_ends_exactly_and_leaves_the_input() -> None:
     assert (images[0], images[255]) == (0.0, 1.0)
     np.testing.assert_array_equal(np.rint(images * 255), np.arange(256))
     assert pixels[255] == 255
+
+
+@pytest.mark.parametrize("size", [(28, 28), (50, 200), (90, 30)])
+def test_own_image_fits_whole_and_keeps_its_aspect(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[height // 4 : height - height // 4, width // 4 : width - width // 4] = 255
+    path = tmp_path / "mine.png"
+    Image.fromarray(pixels).save(path)
+    image = datasets.read_image(path, (28, 28, 1))
+    assert image.shape == (28, 28, 1)
+    assert image.dtype == np.float32
+    assert 0 <= image.min() <= image.max() <= 1
+    bright = image[..., 0] > 0.5
+    aspect = np.ptp(np.nonzero(bright)[1]) + 1, np.ptp(np.nonzero(bright)[0]) + 1
+    assert aspect[0] / aspect[1] == pytest.approx(width / height, rel=0.35)
+
+
+def test_light_ground_is_inverted_and_transparent_paper_is_light(tmp_path: Path) -> None:
+    pixels = np.zeros((28, 28, 4), np.uint8)
+    pixels[10:18, 10:18] = (0, 0, 0, 255)  # black ink, no paper
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    image = datasets.read_image(tmp_path / "mine.png", (28, 28, 1))
+    assert image[14, 14] == 1
+    assert image[0, 0] == 0
+    colour = datasets.read_image(tmp_path / "mine.png", (28, 28, 3))
+    assert colour[0, 0].tolist() == [1, 1, 1]
+
+
+def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.png"
+    path.write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"mine\.png can't be read as an image"):
+        datasets.read_image(path, (28, 28, 1))

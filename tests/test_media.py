@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import io
+import re
+import subprocess
+import tempfile
+from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from latentspace import media
 from latentspace.media import gif_bytes, png_bytes, to_rgb, to_uint8
 
 
@@ -85,3 +91,27 @@ def test_coloured_gif_keeps_few_colours_exactly() -> None:
     frames[1] = frames[0][::-1]
     read, _, _ = read_gif(gif_bytes(frames, fps=10))
     np.testing.assert_array_equal(np.stack(read), frames)
+
+
+def test_mp4_has_all_frames_padded_to_even_sides_at_the_right_speed() -> None:
+    frames = np.zeros((8, 31, 45, 3), np.uint8)
+    frames[4:] = 200
+    data = media.mp4_bytes(frames, fps=12.5)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.mp4"
+        path.write_bytes(data)
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+        output = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+        played = subprocess.run([program, "-i", path, *output], capture_output=True, check=True)
+    assert re.search(rb"Video: h264 .*yuv420p.* 46x32.* 12.50? fps", played.stderr)
+    read = np.frombuffer(played.stdout, np.uint8).reshape(8, 32, 46, 3)
+    assert read[0][:31, :45].max() < 30
+    assert abs(int(np.median(read[7][:31, :45])) - 200) < 6
+    assert read[0][31, 20].min() > 200  # padded with white, not rescaled
+
+
+def test_files_are_encoded_by_their_suffix() -> None:
+    frames = np.zeros((2, 8, 8, 3), np.uint8)
+    assert media.encoded_as(".png", frames[0], fps=1).startswith(b"\x89PNG")
+    assert media.encoded_as(".gif", frames, fps=1).startswith(b"GIF8")
+    assert b"ftyp" in media.encoded_as(".mp4", frames, fps=1)[:16]

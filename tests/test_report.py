@@ -34,3 +34,9 @@ def test_sections_of_another_model_or_unreadable_ones_go(tmp_path: Path, earlier
     path.write_text(earlier)
     write_metrics(path, study("m", reconstruction={"b": 2}), {"reconstruction"})
     assert "maps" not in json.loads(path.read_text())
+
+
+def test_what_could_not_be_measured_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_metrics(path, study("m", maps={"a": [float("nan"), 1.5]}), {"maps"})
+    assert json.loads(path.read_text(), parse_constant=pytest.fail)["maps"] == {"a": [None, 1.5]}

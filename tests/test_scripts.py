@@ -139,10 +139,49 @@ def test_expression_and_chosen_pair(trained: Trained, tmp_path: Path) -> None:
         *("--arithmetic", "--expression", "3 - class:1 + 0.5*class:0"),
         *("--interpolation", "--from", "4", "--to", "11"),
     )
+    asked = [f.file for f in FIGURES if f.flag in ("--arithmetic", "--interpolation")]
+    assert sorted(os.listdir(tmp_path / "bars")) == sorted([*asked, "metrics.json"])
     assert "arithmetic.png" in result.stdout
-    assert sorted(path.suffix for path in (tmp_path / "bars").iterdir()) == sorted(
-        [".gif"] * 3 + [".json"] + [".png"] * 2
+
+
+def test_every_picture_is_made_and_animations_in_the_format_asked_for(
+    trained: Trained, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.png"
+    Image.fromarray(np.eye(30, dtype=np.uint8) * 255).save(own)
+    visualize(
+        trained,
+        tmp_path,
+        *("--all", "--format", "both", "--path", "spherical", "--axes", "units"),
+        *("--from", "class:1", own, "--to", "3", "4", "--expression", f"{own} + 0.5*slant"),
     )
+    files = {figure.file for figure in FIGURES}
+    files |= {file.replace(".gif", ".mp4") for file in files}
+    assert set(os.listdir(tmp_path / "bars")) == {*files, "metrics.json"}
+    text = (tmp_path / "bars" / "metrics.json").read_text()
+    metrics = json.loads(text, parse_constant=pytest.fail)
+    judge = json.loads((trained.models / "judges" / "bars.json").read_text())
+    assert metrics["judge"] == judge
+    assert set(metrics["interpolation"]) == {
+        *("pixels", "linear", "spherical", "data", "real_images")
+    }
+    assert len(metrics["traversals"]["unit_deviations"]) == 4
+
+
+def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
+    trained: Trained, tiny_npz: Path, tmp_path: Path
+) -> None:
+    arrays = dict(np.load(tiny_npz))
+    for split in ("train", "test"):
+        arrays[f"y_{split}"] = np.zeros_like(arrays[f"y_{split}"])
+    np.savez(tmp_path / "bars.npz", **arrays)
+    result = visualize(trained, tmp_path, "--all", "--dataset", str(tmp_path / "bars.npz"))
+    left_out = [line for line in result.stdout.splitlines() if "left out" in line]
+    assert len(left_out) == 3  # same_hand.png, attributes.png, attributes.gif
+    assert all("nothing to judge" in line for line in left_out)
+    metrics = json.loads((tmp_path / "bars" / "metrics.json").read_text())
+    assert "judge" not in metrics
+    assert "confidence" not in metrics["interpolation"]["data"]
 
 
 def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None:
@@ -162,6 +201,10 @@ def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None
         (["--samples", "61"], "60 test images"),
         (["--samples", "10"], "perplexity of at most 3"),
         (["--from", "3"], "--from and --to go together"),
+        (["--from", "3", "4", "--to", "5"], "Received: 2 and 1"),
+        (["--from", "class:9", "--to", "5"], "classes 0, 1, 2"),
+        (["--from", "no.png", "--to", "5"], "an image file. Received: --from no.png"),
+        (["--path", "round"], "invalid choice: 'round'"),
         (["--from", "3", "--to", "60"], "0 to 59"),
         (["--expression", "3 - "], "at character 3"),
         (["--dataset", "nope"], "no data set 'nope'"),

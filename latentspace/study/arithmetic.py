@@ -136,23 +136,27 @@ class Arithmetic:
 
     def _expression_section(self, expression: str) -> Section:
         base, terms = self._base, self._terms(expression)
-        codes = [self._code_of(term, terms) for term in terms]
-        total = expressions.evaluate(terms, codes)
-        plain = [term.name not in ATTRIBUTE_TERMS for term in terms]
-        # A direction is no image: it is shown by what the sum is with it and all before it.
-        partial = np.cumsum(
-            np.stack([t.factor * c for t, c in zip(terms, codes, strict=True)]), axis=0
-        )
-        shown = [
-            code if own else part for code, own, part in zip(codes, plain, partial, strict=True)
-        ]
-        images = base.decoded(np.stack([*shown, total]))
+        # The sum is shown as it grows by each attribute, for a direction alone is no image.
+        plain = [term for term in terms if term.name not in ATTRIBUTE_TERMS]
+        codes = [self._code_of(term) for term in plain]
+        total = expressions.evaluate(plain, codes)
+        attributes = [term for term in terms if term.name in ATTRIBUTE_TERMS]
+        label = self._called(base.decoded(total[np.newaxis])) if attributes else np.zeros(1, int)
+        move, steps = np.zeros_like(total), 0.0
+        shown = total
+        for term in attributes:
+            names = (ATTRIBUTE_TERMS[term.name],)
+            move = move + term.factor * self._sweeps.directions.only(names).steps[label[0], 0]
+            steps = max(steps, abs(term.factor))
+            (shown,) = self._sweeps.moved(
+                total[np.newaxis], label, move[np.newaxis], np.array([steps])
+            )
+            codes.append(shown)
+        images = base.decoded(np.stack([*codes, shown]))
         _, nearest = scores.nearest(images, base.data.train_images)
-        below = np.where(
-            np.array([*plain, True])[:, None, None, None], base.data.train_images[nearest], np.nan
-        )
+        below = base.data.train_images[nearest]
         return Section(
-            [*(term.label for term in terms), "="],
+            [*(term.label for term in (*plain, *attributes)), "="],
             ["decoded", "nearest training image"],
             np.stack([images, below]),
         )
@@ -233,17 +237,8 @@ class Arithmetic:
     def _terms(self, text: str) -> tuple[Term, ...]:
         return expressions.parse_expression(text, tuple(ATTRIBUTE_TERMS))
 
-    def _code_of(self, term: Term, terms: tuple[Term, ...]) -> np.ndarray:
+    def _code_of(self, term: Term) -> np.ndarray:
         base = self._base
-        if term.name in ATTRIBUTE_TERMS:
-            attribute = self._sweeps.directions.only((ATTRIBUTE_TERMS[term.name],))
-            return attribute.steps[self._class_of(terms), 0].astype(np.float32)
         if term.name.startswith(CLASS_PREFIX):
             return base.class_means[base.data.class_names.index(term.name[len(CLASS_PREFIX) :])]
         return base.select(term.name).code
-
-    def _class_of(self, terms: tuple[Term, ...]) -> int:
-        """What the judge calls the sum of all terms that are no attributes."""
-        plain = [term for term in terms if term.name not in ATTRIBUTE_TERMS]
-        code = expressions.evaluate(plain, [self._code_of(term, ()) for term in plain])
-        return int(self._called(self._base.decoded(code[np.newaxis]))[0])

@@ -16,14 +16,17 @@ SWEPT = ("slant", "thickness", "width", "height")
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
 SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
 MEASURED_IMAGES = 8_000  # training images that the directions are learnt from, at most
-CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 2, (-1.5, 1.5)
+CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 3, (-1.25, 1.25)
 SCORED_IMAGES = 500
 RELIABILITY_PAIRS = 200
 EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
 ARRAYS = ("weights", "steps", "deviations", "means")
 CODES, PIXELS, RANDOM = "codes", "pixels", "random_codes"
 
+TOWARD_DATA = 0.5  # share of the way to its nearest neighbours for a code moved by two steps
+
 Decode = Callable[[np.ndarray], np.ndarray]
+Move = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 class AttributeSweeps:
@@ -42,7 +45,35 @@ class AttributeSweeps:
     @cached_property
     def directions(self) -> Attributes:
         """Directions in latent space, float64 (classes, A, D)."""
-        return self._learnt(CODES, lambda: self._base.train_codes, self._base.decoded)
+        base = self._base
+        return self._learnt(CODES, lambda: base.train_codes, self.moved, base.decoded)
+
+    def moved(
+        self, codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
+    ) -> np.ndarray:
+        """Codes moved along directions, and the further the more back towards their class.
+
+        A straight move leaves the region where codes of images lie; a share of the way to the
+        nearest training codes of the class, growing with the move, keeps it there.
+
+        Args:
+            codes: float32 (N, D).
+            labels: int (N,).
+            moves: float (N, D), what to add.
+            steps: float (N,), how many standard deviations of an attribute that is.
+
+        Returns:
+            float32 (N, D).
+        """
+        base = self._base
+        moved = codes + moves
+        shares = TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1)[:, np.newaxis]
+        for label in np.unique(labels):
+            own = base.data.train_labels[base.fitted] == label
+            if own.any():
+                members, references = labels == label, base.train_codes[base.fitted[own]]
+                moved[members] = directions.toward_data(moved[members], references, shares[members])
+        return moved.astype(np.float32)
 
     @cached_property
     def shown(self) -> np.ndarray:
@@ -52,7 +83,8 @@ class AttributeSweeps:
         picked = np.sort(rng.permutation(np.unique(labels))[:SHOWN_IMAGES])
         indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
         steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS)
-        swept = _swept(base.codes[indices], self.directions.steps[picked], steps)
+        vectors = self.directions.steps[picked]
+        swept = _swept(base.codes[indices], picked, vectors, steps, self.moved)
         return base.decoded(swept).swapaxes(1, 2)
 
     @cached_property
@@ -79,15 +111,18 @@ class AttributeSweeps:
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
             random *= _lengths(steps) / _lengths(random)
-            in_pixels = self._learnt(PIXELS, lambda: _flat(base.data.train_images), self._as_images)
-            spaces = {
-                CODES: (base.codes, steps, base.decoded),
-                RANDOM: (base.codes, random, base.decoded),
-                PIXELS: (_flat(base.images), in_pixels.steps, self._as_images),
+            in_pixels = self._learnt(
+                PIXELS, lambda: _flat(base.data.train_images), _straight, self._as_images
+            )
+            spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
+                CODES: (base.codes, steps, self.moved, base.decoded),
+                RANDOM: (base.codes, random, self.moved, base.decoded),
+                PIXELS: (_flat(base.images), in_pixels.steps, _straight, self._as_images),
             }
             numbers = {"reliability": self._reliability(rng)}
-            for name, (vectors, moves, decode) in spaces.items():
-                images = decode(_swept(vectors[chosen], moves[labels], STEPS))
+            for name, (vectors, vector_steps, move, decode) in spaces.items():
+                swept = _swept(vectors[chosen], labels, vector_steps[labels], STEPS, move)
+                images = decode(swept)
                 values = self._values(images, self.directions.deviations[labels])
                 kept = self._keeps_class(images, decode(vectors[chosen]))
                 grey = np.array([scores.grey_share(part) for part in images])
@@ -105,7 +140,9 @@ class AttributeSweeps:
 
     # --- inside
 
-    def _learnt(self, space: str, vectors: Callable[[], np.ndarray], decode: Decode) -> Attributes:
+    def _learnt(
+        self, space: str, vectors: Callable[[], np.ndarray], move: Move, decode: Decode
+    ) -> Attributes:
         """Learns directions from training images and calibrates them on others of them."""
         base = self._base
 
@@ -117,7 +154,9 @@ class AttributeSweeps:
             )
             apart = self._order[:CALIBRATION_IMAGES]
             for _ in range(CALIBRATION_ROUNDS):
-                swept = _swept(train[apart], found.steps[labels[apart]], CALIBRATION_STEPS)
+                swept = _swept(
+                    train[apart], labels[apart], found.steps[labels[apart]], CALIBRATION_STEPS, move
+                )
                 values = self._values(decode(swept), found.deviations[labels[apart]])
                 responses = _per_class(_slopes(values, CALIBRATION_STEPS), labels[apart], found)
                 found = directions.calibrated(found, responses)
@@ -183,12 +222,27 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
     return np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
+def _straight(
+    codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    return (codes + moves).astype(np.float32)
+
+
 def _swept(
-    codes: np.ndarray, directions: np.ndarray, steps: Sequence[float] | np.ndarray
+    codes: np.ndarray,
+    labels: np.ndarray,
+    directions: np.ndarray,
+    steps: Sequence[float] | np.ndarray,
+    move: Move,
 ) -> np.ndarray:
     """Codes (N, D) at every step along directions (N, A, D): float32 (A, S, N, D)."""
-    moves = np.asarray(steps)[:, np.newaxis, np.newaxis] * directions.swapaxes(0, 1)[:, np.newaxis]
-    return (codes + moves).astype(np.float32)
+    amounts = np.asarray(steps)[:, np.newaxis, np.newaxis]
+    moves = amounts * directions.swapaxes(0, 1)[:, np.newaxis]  # (A, S, N, D)
+    shape = moves.shape
+    every = np.broadcast_to(codes, shape).reshape(-1, shape[-1])
+    amounts = np.broadcast_to(amounts, (*shape[:-1], 1)).ravel()
+    labels = np.broadcast_to(labels, shape[:-1]).ravel()
+    return move(every, labels, moves.reshape(-1, shape[-1]), amounts).reshape(shape)
 
 
 def _slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from latentspace import directions
+from latentspace import directions, judge
 from latentspace.datasets import ImageDataset, read_image, validation_indices
 from latentspace.expressions import CLASS_PREFIX
 from latentspace.files import InputError, cached_arrays, content_hash
-from latentspace.judge import Judge, find_judge
+from latentspace.judge import Judge
 from latentspace.runs import Run
 
 CACHE_VERSION = 1  # raised when the same settings would give other numbers
@@ -153,13 +153,15 @@ class Base:
         data = self.data
         if self._models_dir is None or len(data.class_names) < 2:
             return None
-        return find_judge(
-            self._models_dir,
-            name=data.name,
-            data_hash=data.hash,
-            train=(data.train_images, data.train_labels),
-            test=(data.test_images, data.test_labels),
-        )
+        with self.bar("training the judge", judge.EPOCHS) as bar:
+            return judge.find_judge(
+                self._models_dir,
+                name=data.name,
+                data_hash=data.hash,
+                train=(data.train_images, data.train_labels),
+                test=(data.test_images, data.test_labels),
+                on_epoch=bar.update,
+            )
 
     @property
     def judge_missing(self) -> str | None:

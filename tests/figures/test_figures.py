@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from latentspace.figures import arithmetic, interpolation, layout, maps, reconstructions
+from latentspace.figures import grids, interpolation, layout, maps, reconstructions
 
 
 def random_images(*shape: int, seed: int = 0) -> np.ndarray:
@@ -181,11 +183,98 @@ def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
     assert shows(distinct[5], ways["pixels"][2, 5], zoom)
 
 
-def test_arithmetic_shows_every_image_of_every_section() -> None:
+def grid(images: np.ndarray, headings: list, names: list, title: str = "") -> SimpleNamespace:
+    return SimpleNamespace(images=images, headings=headings, names=names, title=title)
+
+
+def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     first, second = random_images(2, 3, seed=1), random_images(1, 4, seed=2)
-    frame = arithmetic.draw_arithmetic(
-        sections=[(["A", "B", "="], ["", ""], first), (["a"] * 4, ["row"], second)], caption="c"
+    empty = first.copy()
+    empty[1, 2] = np.nan
+    frame = grids.draw_grids(
+        grids=[
+            grid(empty, ["A", "B", "="], ["", ""]),
+            grid(second, ["a"] * 4, ["row"], "a line above"),
+        ],
+        title="t",
+        caption="c",
     )
     zoom = layout.zoom_for(8)
-    for image in (*first.reshape(-1, 10, 8, 1), *second.reshape(-1, 10, 8, 1)):
-        assert shows(frame, image, zoom)
+    shown = [*first.reshape(-1, 10, 8, 1)[:-1], *second.reshape(-1, 10, 8, 1)]
+    assert all(shows(frame, image, zoom) for image in shown)
+    assert not shows(frame, first[1, 2], zoom)
+
+
+def test_moving_grids_go_there_and_back() -> None:
+    images = random_images(2, 3, 4)
+    frames = grids.draw_moving_grids(
+        grids=[grid(images, [], ["a", "b"]), grid(images[:1], [], [])],
+        hold_frames=2,
+        title="t",
+        caption="c",
+    )
+    order = [0, 0, 1, 2, 3, 3, 2, 1]
+    assert len(frames) == len(order)
+    zoom = layout.zoom_for(8)
+    for frame, step in zip(frames, order, strict=True):
+        assert shows(frame, images[1, 2, step], zoom)
+        assert not shows(frame, images[1, 2, (step + 1) % 4], zoom)
+
+
+def test_corner_grid_shows_all_images() -> None:
+    images = random_images(3, 3)
+    names = ["one", "two", "three", "four"]
+    frame = grids.draw_corner_grid(grid=images, corner_names=names, title="t", caption="c")
+    assert all(shows(frame, image, layout.zoom_for(8)) for image in images.reshape(-1, 10, 8, 1))
+
+
+def test_grid_walk_visits_every_image_and_closes() -> None:
+    images = random_images(4, 4)
+    names = ["one", "two", "three", "four"]
+    frames = grids.draw_grid_walk(grid=images, corner_names=names, title="t", caption="c")
+    large = layout.zoom_for(8, grids.LARGE_THUMBNAIL)
+    seen = []
+    for frame in frames:
+        (at,) = [
+            divmod(number, 4)
+            for number, image in enumerate(images.reshape(-1, 10, 8, 1))
+            if shows(frame, image, large)
+        ]
+        seen.append(at)
+    assert set(seen) == {(row, column) for row in range(4) for column in range(4)}
+    for (row, column), (next_row, next_column) in zip(seen, [*seen[1:], seen[0]], strict=True):
+        assert abs(row - next_row) + abs(column - next_column) == 1
+
+
+def test_tour_shows_each_frame_as_it_is() -> None:
+    images = random_images(5)
+    frames = interpolation.draw_tour(frames=images, title="t", caption="c")
+    zoom = layout.zoom_for(8, interpolation.TOUR_THUMBNAIL)
+    assert len(frames) == 5
+    assert all(shows(frame, image, zoom) for frame, image in zip(frames, images, strict=True))
+
+
+def test_ways_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        interpolation,
+        "rendered",
+        lambda figure: drawn.append(figure) or layout.rendered(figure),
+    )
+    rng = np.random.default_rng(0)
+    ways = {kind: rng.normal(size=(2, 9, 2)) for kind in ("straight", "along")}
+    frame = interpolation.draw_ways_on_map(
+        points=rng.normal(size=(40, 2)),
+        labels=np.arange(40) % 3,
+        class_names=("a", "b", "c"),
+        ways=ways,
+        images={kind: random_images(2, 9) for kind in ways},
+        title="t",
+        caption="c",
+    )
+    assert frame.ndim == 3
+    for axes, (kind, places) in zip(drawn[0].axes, ways.items(), strict=True):
+        assert axes.get_title() == kind
+        for line, way in zip(axes.lines, places, strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), way)
+        assert len(axes.artists) == 2 * interpolation.ON_MAP_IMAGES

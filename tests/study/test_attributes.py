@@ -14,6 +14,7 @@ from latentspace.study import attributes
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attributes, "CALIBRATION_IMAGES", 12)
     monkeypatch.setattr(attributes, "SCORED_IMAGES", 12)
+    monkeypatch.setattr(attributes, "TOWARD_DATA", 0.0)  # of 40 images a class, ten are far away
 
 
 def test_directions_are_learnt_from_training_images_only(
@@ -57,3 +58,21 @@ def test_colour_images_and_missing_judges_have_none(
     )
     subject = make_study(LinearRun(colour.image_shape), colour, judged=True)
     assert "grey" in str(subject.attributes.missing)
+
+
+def test_the_further_a_code_moves_the_more_it_is_led_back_to_its_class(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attributes, "TOWARD_DATA", 0.5)
+    subject = make_study(linear_run, tiny, judged=True)
+    codes, labels = subject.codes[[0, 0, 0, 1]], tiny.test_labels[[0, 0, 0, 1]]
+    moves = np.zeros_like(codes)
+    moved = subject.attributes.moved(codes, labels, moves, np.array([0.0, 1.0, -4.0, 2.0]))
+    np.testing.assert_array_equal(moved[0], codes[0])
+    for row, share in ((1, 0.25), (2, 0.5), (3, 0.5)):
+        members = subject.train_codes[tiny.train_labels == labels[row]]
+        away = np.linalg.norm(members - codes[row], axis=1)
+        middle = members[np.argsort(away)[:10]].mean(axis=0)
+        np.testing.assert_allclose(
+            moved[row], codes[row] + share * (middle - codes[row]), rtol=1e-4
+        )
