@@ -64,6 +64,7 @@ def main() -> None:
         path=config.path,
         axes=config.axes,
         expression=config.expression,
+        thorough=config.all or bool(given & set(FLAGS)),
         seed=config.seed,
     )
     study = Study(
@@ -87,7 +88,7 @@ def main() -> None:
             write_bytes(path, encoded)
             print(f"{path}  {len(encoded) / 1e6:.2f} MB")
         made.append(figure)
-    sections = {figure.section for figure in made if figure.section is not None}
+    sections = {str(figure.section) for figure in made if figure.measures(study)}
     write_metrics(folder / METRICS, study, sections)
     print(folder / METRICS)
 

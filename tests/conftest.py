@@ -120,6 +120,7 @@ OPTIONS = StudyOptions(
     path="data",
     axes="principal",
     expression=None,
+    thorough=True,
     seed=0,
 )
 
@@ -136,6 +137,7 @@ def make_study(
     subject = Study(run, data, dataclasses.replace(OPTIONS, **options), cache_dir=cache)
     if judged:
         subject.judge = AngleJudge()
+        subject._models_dir = Path()  # where judges would be; this one was never there
     return subject
 
 

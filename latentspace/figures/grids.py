@@ -13,6 +13,7 @@ SECTION_GAP = 26
 HEADING_ROOM = 28
 TITLE_ROOM = 30
 CELL_GAP = 6
+HEADING_GAP = 12
 FRAME_COLOR = (200, 30, 30)
 FRAME_WIDTH = 4
 LARGE_THUMBNAIL = 336
@@ -149,20 +150,22 @@ def _paged(
     y, top = 0, 0
     for part, grid in zip(images, grids, strict=True):
         zoom = zoom_for(min(part.shape[-3:-1]))
-        body = mosaic(part, zoom=zoom, gap=CELL_GAP)
+        image_height, image_width = (size * zoom for size in part.shape[-3:-1])
+        widest = max((text_width(heading) for heading in grid.headings if heading), default=0)
+        gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
+        body = mosaic(part, zoom=zoom, gap=gap, row_gap=CELL_GAP)
         room = (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
         if bodies:
             y += room + SECTION_GAP
             bodies.append(np.full((*body.shape[:-3], room + SECTION_GAP, 1, 3), 255, np.uint8))
         else:
             top = room
-        cell_height, cell_width = (size * zoom + CELL_GAP for size in part.shape[-3:-1])
         labels += [
-            Label((column + 0.5) * cell_width - CELL_GAP / 2, y - HEADING_ROOM / 2, heading)
+            Label(column * (image_width + gap) + image_width / 2, y - HEADING_ROOM / 2, heading)
             for column, heading in enumerate(grid.headings)
         ]
         labels += [
-            Label(-12, y + (row + 0.5) * cell_height - CELL_GAP / 2, name, "rm")
+            Label(-12, y + row * (image_height + CELL_GAP) + image_height / 2, name, "rm")
             for row, name in enumerate(grid.names)
         ]
         if grid.title:

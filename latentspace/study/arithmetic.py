@@ -95,7 +95,8 @@ class Arithmetic:
 
         target_accuracy (share that the judge calls the target), nearest_distance (to a training
         image), and for grey images the Spearman correlation of slant and thickness before and
-        after; and the reliability of the difference between each two classes. Empty without labels.
+        after; and the reliability of the difference between any two classes, with those that mean
+        nothing. Empty without labels.
         """
         base = self._base
         if self.missing is not None:
@@ -126,7 +127,12 @@ class Arithmetic:
             return {name: np.asarray(value) for name, value in numbers.items()}
 
         arrays = base.cached("moves", compute, *base.model_key, base.options.seed, base.judge_key)
-        metrics: dict[str, Any] = {"class_reliability": arrays.pop("reliability").tolist()}
+        table, names = arrays.pop("reliability"), base.data.class_names
+        weak = zip(*np.nonzero(np.triu(table < directions.MEANINGLESS)), strict=True)
+        metrics: dict[str, Any] = {
+            "class_reliability": table.tolist(),
+            "meaningless": [[names[first], names[second]] for first, second in weak],
+        }
         for key, value in arrays.items():
             name, _, measure = key.partition("/")
             metrics.setdefault(name, {})[measure] = float(value)
@@ -191,7 +197,7 @@ class Arithmetic:
     def _moved(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes transported between two classes, and a little towards the data there."""
         base = self._base
-        kept = None if self._sweeps.missing else self._sweeps.directions.only(KEPT)
+        kept = None if self._sweeps.missing else self._sweeps.predicted.only(KEPT)
         moved = directions.transport(codes, sources, targets, self._gaussians, kept)
         for target in np.unique(targets):
             chosen = (targets == target) & (sources != target)

@@ -43,10 +43,18 @@ class AttributeSweeps:
         return self._base.judge_missing
 
     @cached_property
+    def predicted(self) -> Attributes:
+        """What a code says of the attributes: learnt from training images, steps not calibrated."""
+        return self._cached("attributes", lambda: self._fitted_to(self._base.train_codes))
+
+    @cached_property
     def directions(self) -> Attributes:
-        """Directions in latent space, float64 (classes, A, D)."""
+        """Directions calibrated on further training images, so that a step is what it says."""
         base = self._base
-        return self._learnt(CODES, lambda: base.train_codes, self.moved, base.decoded)
+        return self._cached(
+            "attribute-steps",
+            lambda: self._calibrated(self.predicted, base.train_codes, self.moved, base.decoded),
+        )
 
     def moved(
         self, codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
@@ -96,7 +104,7 @@ class AttributeSweeps:
         deviations within a class), spearman (of attribute and step, mean over the images),
         same_class (share that the judge calls the class of the unmoved image) and leakage (largest
         change of another swept attribute per step) and grey_share; and the reliability of each
-        direction.
+        direction, with the names of those that mean nothing. Moves in pixel space are straight.
         """
         base = self._base
         if self.missing is not None:
@@ -111,9 +119,8 @@ class AttributeSweeps:
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
             random *= _lengths(steps) / _lengths(random)
-            in_pixels = self._learnt(
-                PIXELS, lambda: _flat(base.data.train_images), _straight, self._as_images
-            )
+            flat = _flat(base.data.train_images)
+            in_pixels = self._calibrated(self._fitted_to(flat), flat, _straight, self._as_images)
             spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
                 CODES: (base.codes, steps, self.moved, base.decoded),
                 RANDOM: (base.codes, random, self.moved, base.decoded),
@@ -136,45 +143,56 @@ class AttributeSweeps:
             space, _, measure = key.rpartition("/")
             section = metrics.setdefault(space, {}) if space else metrics
             section[measure] = dict(zip(SWEPT, values.tolist(), strict=True))
+        found = metrics["reliability"]
+        metrics["meaningless"] = [name for name in SWEPT if found[name] < directions.MEANINGLESS]
         return metrics
 
     # --- inside
 
-    def _learnt(
-        self, space: str, vectors: Callable[[], np.ndarray], move: Move, decode: Decode
+    def _calibrated(
+        self, found: Attributes, train: np.ndarray, move: Move, decode: Decode
     ) -> Attributes:
-        """Learns directions from training images and calibrates them on others of them."""
+        """Mends the steps by what they do to training images that they were not learnt from."""
+        apart = self._order[: self._apart]
+        labels = self._base.data.train_labels[apart]
+        for _ in range(CALIBRATION_ROUNDS):
+            swept = _swept(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
+            values = self._values(decode(swept), found.deviations[labels])
+            responses = _per_class(_slopes(values, CALIBRATION_STEPS), labels, found)
+            found = directions.calibrated(found, responses)
+        return found
+
+    def _fitted_to(self, vectors: np.ndarray) -> Attributes:
+        """Directions among vectors (M, D) of all training images, not yet calibrated."""
+        chosen, measured = self._measured
+        labels = self._base.data.train_labels[chosen]
+        return directions.attribute_directions(
+            vectors[chosen], labels, measured, len(self._base.data.class_names)
+        )
+
+    def _cached(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
         base = self._base
 
-        def compute() -> dict[str, np.ndarray]:
-            train, labels = vectors(), base.data.train_labels
-            chosen, measured = self._measured
-            found = directions.attribute_directions(
-                train[chosen], labels[chosen], measured, len(base.data.class_names)
-            )
-            apart = self._order[:CALIBRATION_IMAGES]
-            for _ in range(CALIBRATION_ROUNDS):
-                swept = _swept(
-                    train[apart], labels[apart], found.steps[labels[apart]], CALIBRATION_STEPS, move
-                )
-                values = self._values(decode(swept), found.deviations[labels[apart]])
-                responses = _per_class(_slopes(values, CALIBRATION_STEPS), labels[apart], found)
-                found = directions.calibrated(found, responses)
+        def arrays() -> dict[str, np.ndarray]:
+            found = compute()
             return {name: getattr(found, name) for name in ARRAYS}
 
-        kind = f"attributes-{space}"
-        return Attributes(SWEPT, **base.cached(kind, compute, *base.model_key, base.options.seed))
+        return Attributes(SWEPT, **base.cached(kind, arrays, *base.model_key, base.options.seed))
 
     @cached_property
     def _order(self) -> np.ndarray:
         """Training images that the model was fitted to, in random order."""
         return np.random.default_rng(self._base.options.seed).permutation(self._base.fitted)
 
+    @property
+    def _apart(self) -> int:
+        """How many of them calibrate the steps that the others taught."""
+        return min(CALIBRATION_IMAGES, len(self._order) // 4)
+
     @cached_property
     def _measured(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Indices of training images (none of them used to calibrate) and their attributes."""
-        apart = min(CALIBRATION_IMAGES, len(self._order) // 4)
-        chosen = self._order[apart : apart + MEASURED_IMAGES]
+        chosen = self._order[self._apart : self._apart + MEASURED_IMAGES]
         measured = strokes.measure(self._base.data.train_images[chosen])
         return chosen, {name: measured[name] for name in SWEPT}
 

@@ -35,6 +35,7 @@ class StudyOptions:
         frames: Images on a way, both ends included.
         path: The way that the animations take, one of `paths.WAYS`.
         axes: "principal" or "units", what traversals walk along.
+        thorough: Measure also what takes minutes, for captions and metrics.json.
         expression: What to calculate, see `expressions.parse_expression`.
         seed: Seed of every choice.
     """
@@ -48,6 +49,7 @@ class StudyOptions:
     path: str
     axes: str
     expression: str | None
+    thorough: bool
     seed: int
 
 
@@ -144,14 +146,18 @@ class Base:
         settings = self.run.facts["settings"]
         return validation_indices(count, settings["validation_split"], settings["seed"])[0]
 
+    @property
+    def judge_missing(self) -> str | None:
+        """Why there can be no judge; None where there is one, or will be when it is asked for."""
+        if self._models_dir is None or len(self.data.class_names) < 2:
+            return "without two classes or more there is nothing to judge"
+        return None
+
     @cached_property
     def judge(self) -> Judge | None:
-        """The classifier of this data set, trained where there is none yet.
-
-        None where it could not tell anything: with one class only, or without a folder to keep it.
-        """
+        """The classifier of this data set, trained where there is none yet; None if missing."""
         data = self.data
-        if self._models_dir is None or len(data.class_names) < 2:
+        if self._models_dir is None or self.judge_missing is not None:
             return None
         with self.bar("training the judge", judge.EPOCHS) as bar:
             return judge.find_judge(
@@ -162,13 +168,6 @@ class Base:
                 test=(data.test_images, data.test_labels),
                 on_epoch=bar.update,
             )
-
-    @property
-    def judge_missing(self) -> str | None:
-        """Why there is no judge; None where there is one."""
-        return (
-            "without two classes or more there is nothing to judge" if self.judge is None else None
-        )
 
     @property
     def judge_key(self) -> str:

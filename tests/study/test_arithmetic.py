@@ -85,4 +85,5 @@ def test_metrics_compare_class_means_with_transport(
         assert metrics[name]["nearest_distance"] > 0
     table = metrics["class_reliability"]
     assert np.isnan(table[0][0])
+    assert metrics["meaningless"] == []
     assert table[0][1] == table[1][0] > 0.2

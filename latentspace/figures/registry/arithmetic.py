@@ -12,7 +12,6 @@ from latentspace.figures.registry.figure import Figure, hold_frames, judged, mod
 if TYPE_CHECKING:
     from latentspace.study import Study
 
-MEANINGLESS = 0.2  # Cohen's d of a small effect
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 MOVING_COLUMNS = 5
 TRAVERSALS_TITLE = "Walking along axes of latent space"
@@ -26,7 +25,12 @@ def _arithmetic(study: Study, fps: float) -> dict[str, Any]:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "
             "of class means keeps more; carrying a code over from the Gaussian of its class to "
-            f"that of another keeps it inside. {_transport_numbers(study)}"
+            "that of another keeps it inside. "
+            + (
+                _transport_numbers(study)
+                if study.options.thorough
+                else "Measured with --arithmetic."
+            )
         )
     return {
         "grids": study.arithmetic.sections(),
@@ -78,7 +82,7 @@ def _attributes(study: Study) -> dict[str, Any]:
         title = (
             f"{name}: slope {found['slope']:.2f}, rank correlation {found['spearman']:.2f}, same "
             f"class {found['same_class']:.1%}, leakage {found['leakage']:.2f}, reliability "
-            f"{reliability:.1f}" + (" (means nothing)" if reliability < MEANINGLESS else "")
+            f"{reliability:.1f}" + (" (means nothing)" if name in numbers["meaningless"] else "")
         )
         grids.append(SimpleNamespace(headings=[], names=[], images=images, title=title))
     return {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from latentspace.study import Study
 
 HOLD_SECONDS = 0.6
+TAKE_MINUTES = ("interpolation", "arithmetic")  # sections measured when asked for by flag
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Figure:
     arguments: Callable[[Study, float], dict[str, Any]]
     in_story: bool = True
     missing: Callable[[Study], str | None] = lambda _: None
+
+    def measures(self, study: Study) -> bool:
+        """Whether its numbers are to be measured for this study."""
+        return self.section is not None and (
+            study.options.thorough or self.section not in TAKE_MINUTES
+        )
 
     @property
     def moves(self) -> bool:
