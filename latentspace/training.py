@@ -163,7 +163,7 @@ def fit(
     autoencoder.compile(
         optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
         loss="mean_squared_error",
-        steps_per_execution=1 if _is_spread(autoencoder) else min(STEPS_PER_EXECUTION, steps),
+        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _joins_steps(autoencoder) else 1,
     )
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     keeper = _Keeper(autoencoder, checkpoint, facts, recipe.epochs)
@@ -218,6 +218,10 @@ def make_repeatable(seed: int, *, bitwise: bool) -> None:
 
 def devices() -> list[str]:
     """What training spreads over: every visible GPU, or else the CPU as one device."""
+    if keras.backend.backend() == "torch":  # for which Keras lists none; it uses the first GPU
+        import torch
+
+        return ["gpu:0"] if torch.cuda.is_available() else ["cpu:0"]
     kinds = keras.distribution.list_devices()
     return [name for name in kinds if not name.startswith("cpu")] or ["cpu:0"]
 
@@ -380,10 +384,11 @@ class _Keeper(keras.callbacks.Callback):
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
 
 
-def _is_spread(model: keras.Model) -> bool:
-    """Whether each step runs on several devices; Keras can't join such steps into one call."""
+def _joins_steps(model: keras.Model) -> bool:
+    """Whether Keras can run several steps in one call: not with PyTorch, nor on several devices."""
     strategy = getattr(model, "distribute_strategy", None)
-    return strategy is not None and strategy.num_replicas_in_sync > 1
+    is_spread = strategy is not None and strategy.num_replicas_in_sync > 1
+    return keras.backend.backend() != "torch" and not is_spread
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
