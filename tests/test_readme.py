@@ -12,6 +12,7 @@ from conftest import PROJECT
 
 import train_cae
 import visualize
+from latentspace.study import arithmetic, attributes, interpolation
 
 README = (PROJECT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -21,6 +22,11 @@ COMMANDS = [
     for line in block.replace("\\\n", " ").splitlines()
     if re.match(r"python (train_cae|visualize)\.py", line)
 ]
+FEW = {
+    interpolation: {"SCORED_PAIRS": 20},
+    arithmetic: {"SCORED_IMAGES": 40},
+    attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
+}
 SMALL = {
     "train_cae.py": "--dataset digits --epochs 1 --quiet --models-dir {models}",
     "visualize.py": "--run small --samples 40 --perplexity 5 --pairs 2 --frames 4 --quiet "
@@ -34,6 +40,9 @@ def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, script, *arguments = shlex.split(f"{command} {extra}")
     monkeypatch.setattr(sys, "argv", [script, *arguments])
     monkeypatch.setenv("LATENTSPACE_CACHE", str(folder / "cache"))
+    for module, numbers in FEW.items():
+        for name, value in numbers.items():
+            monkeypatch.setattr(module, name, value)
     {"train_cae.py": train_cae, "visualize.py": visualize}[script].main()
 
 
