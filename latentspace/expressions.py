@@ -36,7 +36,8 @@ class Term:
     def label(self) -> str:
         """The term as a person would write it, with its sign."""
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} × "
-        return f"{'−' if self.factor < 0 else '+'} {size}{self.name}"
+        name = self.name if self.name.startswith(CLASS_PREFIX) else self.name.split("/")[-1]
+        return f"{'−' if self.factor < 0 else '+'} {size}{name}"
 
 
 def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:

@@ -217,3 +217,24 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no image")
     with pytest.raises(InputError, match=r"mine\.png can't be read as an image"):
         datasets.read_image(path, (28, 28, 1))
+
+
+def test_margins_are_cut_and_what_is_drawn_gets_the_usual_size(tmp_path: Path) -> None:
+    pixels = np.full((300, 200), 255, np.uint8)
+    pixels[20:100, 30:70] = 0  # twice as high as wide, far from the centre
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    image = datasets.read_image(tmp_path / "mine.png", (28, 28, 1), ink_side=20)
+    rows, columns = np.nonzero(image[..., 0] > 0.5)
+    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 10)
+    assert (rows.mean(), columns.mean()) == (13.5, 13.5)
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "empty.png")
+    assert not datasets.read_image(tmp_path / "empty.png", (28, 28, 1), ink_side=20).any()
+
+
+def test_usual_size_of_what_is_drawn() -> None:
+    pixels = np.zeros((3, 28, 28, 1), np.uint8)
+    pixels[:2, 4:24, 10:15] = 255
+    assert datasets.typical_ink_side(pixels) == 20
+    assert datasets.typical_ink_side(np.full((3, 28, 28, 1), 255, np.uint8)) is None
+    assert datasets.typical_ink_side(np.zeros((3, 28, 28, 1), np.uint8)) is None
+    assert datasets.typical_ink_side(pixels.repeat(3, axis=3)) is None

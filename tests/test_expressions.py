@@ -48,5 +48,5 @@ def test_terms_are_added_up() -> None:
 
 
 def test_labels_say_what_was_added() -> None:
-    labels = [term.label for term in parse_expression("3 - 0.5*class:1")]
-    assert labels == ["+ 3", "− 0.5 × class:1"]
+    labels = [term.label for term in parse_expression("3 - 0.5*class:1 + my/7.png")]
+    assert labels == ["+ 3", "− 0.5 × class:1", "+ 7.png"]

@@ -15,7 +15,7 @@ from latentspace.figures.layout import (
     there_and_back,
     zoom_for,
 )
-from latentspace.figures.maps import add_class_legend, class_colors
+from latentspace.figures.maps import add_class_legend, class_colors, make_map
 from latentspace.media import to_rgb, to_uint8
 
 STILL_STEPS = 11
@@ -169,9 +169,6 @@ def draw_ways_on_map(
                     picture, zoom=ON_MAP_THUMBNAIL / max(picture.shape[:2]), cmap=None
                 )
                 axes.add_artist(AnnotationBbox(box, way[step], pad=0.08))
-        axes.set_title(kind, fontsize=13)
-        axes.set_aspect("equal", "datalim")
-        axes.set_xticks([])
-        axes.set_yticks([])
+        make_map(axes, kind)
     add_class_legend(figure, class_names)
     return page(rendered(figure), title=title, caption=caption)

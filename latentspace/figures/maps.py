@@ -12,6 +12,7 @@ from latentspace.figures.layout import Label, page, rendered
 from latentspace.media import to_uint8
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
@@ -151,12 +152,17 @@ def draw_comparison(
                     va="center",
                     bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
                 )
-        axes.set_title(heading, fontsize=12)
-        axes.set_aspect("equal", "datalim")
-        axes.set_xticks([])
-        axes.set_yticks([])
+        make_map(axes, heading)
     add_class_legend(figure, class_names)
     return page(rendered(figure), title=title, caption=caption)
+
+
+def make_map(axes: Axes, heading: str) -> None:
+    """Makes axes those of a map: one scale for both directions, no numbers along them."""
+    axes.set_title(heading, fontsize=12)
+    axes.set_aspect("equal", "datalim")
+    axes.set_xticks([])
+    axes.set_yticks([])
 
 
 def add_class_legend(figure: Figure, class_names: Sequence[str]) -> None:

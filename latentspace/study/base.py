@@ -12,12 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from latentspace import directions, judge
-from latentspace.datasets import ImageDataset, read_image, validation_indices
+from latentspace.datasets import ImageDataset, read_image, typical_ink_side, validation_indices
 from latentspace.expressions import CLASS_PREFIX
 from latentspace.files import InputError, cached_arrays, content_hash
 from latentspace.judge import Judge
 from latentspace.runs import Run
 
+INK_IMAGES = 500  # tell how large what is drawn usually is
 CACHE_VERSION = 1  # raised when the same settings would give other numbers
 
 
@@ -220,7 +221,11 @@ class Base:
         """
         self.check_selection(name, repr(name))
         if not name.isdigit() and not name.startswith(CLASS_PREFIX):
-            image = read_image(Path(name), self.run.image_shape)
+            image = read_image(
+                Path(name),
+                self.run.image_shape,
+                ink_side=typical_ink_side(self.data.test_pixels[:INK_IMAGES]),
+            )
             return Selected(image, self.run.encode(image[np.newaxis])[0], Path(name).name)
         index = int(name) if name.isdigit() else self._typical(name.removeprefix(CLASS_PREFIX))
         label = self.data.class_names[self.data.test_labels[index]]
