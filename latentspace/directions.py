@@ -46,11 +46,6 @@ class Gaussians:
     means: np.ndarray
     covariances: np.ndarray
 
-    @property
-    def within(self) -> np.ndarray:
-        """Mean covariance within a class, float64 (D, D)."""
-        return self.covariances.mean(axis=0)
-
 
 def class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: int) -> Gaussians:
     """Fits a Gaussian to the codes of each class.
@@ -128,30 +123,27 @@ def transport(
     Returns:
         float64 (N, D); a code that stays in its class is unchanged.
     """
+    if kept is None:
+        classes, dim = gaussians.means.shape
+        no_values = np.zeros((classes, 0))
+        no_directions = np.zeros((classes, 0, dim))
+        kept = Attributes((), no_directions, no_directions, no_values, no_values)
     moved = codes.astype(np.float64)
-    nothing = np.zeros((0, codes.shape[1]))
     for source, target in np.unique(np.stack([sources, targets], axis=1), axis=0):
         if source == target:
             continue
         chosen = (sources == source) & (targets == target)
         centred = moved[chosen] - gaussians.means[source]
         (explained, rest), (explained_target, rest_target) = (
-            _split(gaussians.covariances[label], nothing if kept is None else kept.weights[label])
-            for label in (source, target)
+            _split(gaussians.covariances[label], kept.weights[label]) for label in (source, target)
         )
-        held = np.zeros((len(centred), 0))
-        free = centred
-        if kept is not None:
-            held = centred @ kept.weights[source].T  # in standard deviations of the source class
-            free = centred - held @ explained.T
-            held = held * kept.deviations[source] + kept.means[source]  # in the attributes' units
-            held = (held - kept.means[target]) / kept.deviations[target]
-            held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
-        free = free @ _bures_map(rest, rest_target).T
-        if (
-            kept is not None
-        ):  # the map's range is the source's: what would add to the held part goes
-            held = held - free @ kept.weights[target].T
+        held = centred @ kept.weights[source].T  # in standard deviations of the source class
+        free = (centred - held @ explained.T) @ _bures_map(rest, rest_target).T
+        held = held * kept.deviations[source] + kept.means[source]  # in the attributes' units
+        held = (held - kept.means[target]) / kept.deviations[target]
+        held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
+        # The map's range is that of the source: what would add to the held part is taken out.
+        held = held - free @ kept.weights[target].T
         moved[chosen] = gaussians.means[target] + free + held @ explained_target.T
     return moved
 
@@ -174,6 +166,33 @@ def toward_data(codes: np.ndarray, references: np.ndarray, share: float | np.nda
     search = NearestNeighbors(n_neighbors=min(NEIGHBORS, len(references))).fit(references)
     nearest = references[search.kneighbors(codes, return_distance=False)].mean(axis=1)
     return (codes + share * (nearest - codes)).astype(codes.dtype)
+
+
+def toward_own_class(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    references: np.ndarray,
+    reference_labels: np.ndarray,
+    shares: np.ndarray,
+) -> np.ndarray:
+    """Moves codes `toward_data` of their own class.
+
+    Args:
+        codes: float (N, D).
+        labels: int (N,) class that each code is to belong to.
+        references: float (M, D) codes of real images.
+        reference_labels: int (M,).
+        shares: float (N,), how much of the way each goes, in [0, 1].
+
+    Returns:
+        float (N, D) of the dtype of `codes`; where a class has no references, unchanged.
+    """
+    moved = codes.copy()
+    for label in np.unique(labels):
+        members, own = labels == label, references[reference_labels == label]
+        if len(own):
+            moved[members] = toward_data(codes[members], own, shares[members, np.newaxis])
+    return moved
 
 
 def attribute_directions(

@@ -96,3 +96,12 @@ def test_towards_data_goes_part_of_the_way_to_the_nearest() -> None:
     references = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0)])
     moved = directions.toward_data(np.array([[1.0, 0], [8.0, 9]]), references, 0.25)
     np.testing.assert_allclose(moved, [[0.75, 0], [8.25, 9]])
+
+
+def test_each_code_goes_toward_its_own_class() -> None:
+    references = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0)])
+    labels = np.repeat([0, 1], 10)
+    codes = np.array([[1.0, 0], [1.0, 0], [1.0, 0]])
+    shares = np.array([0.5, 0.5, 0.5])
+    moved = directions.toward_own_class(codes, np.array([0, 1, 2]), references, labels, shares)
+    np.testing.assert_allclose(moved, [[0.5, 0], [5, 4.5], [1, 0]])

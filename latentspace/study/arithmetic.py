@@ -199,11 +199,10 @@ class Arithmetic:
         base = self._base
         kept = None if self._sweeps.missing else self._sweeps.predicted.only(KEPT)
         moved = directions.transport(codes, sources, targets, self._gaussians, kept)
-        for target in np.unique(targets):
-            chosen = (targets == target) & (sources != target)
-            references = base.train_codes[base.data.train_labels == target]
-            if chosen.any():
-                moved[chosen] = directions.toward_data(moved[chosen], references, TOWARD_DATA)
+        shares = np.where(sources == targets, 0.0, TOWARD_DATA)
+        moved = directions.toward_own_class(
+            moved, targets, base.train_codes, base.data.train_labels, shares
+        )
         return moved.astype(np.float32)
 
     @cached_property

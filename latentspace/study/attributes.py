@@ -74,13 +74,13 @@ class AttributeSweeps:
             float32 (N, D).
         """
         base = self._base
-        moved = codes + moves
-        shares = TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1)[:, np.newaxis]
-        for label in np.unique(labels):
-            own = base.data.train_labels[base.fitted] == label
-            if own.any():
-                members, references = labels == label, base.train_codes[base.fitted[own]]
-                moved[members] = directions.toward_data(moved[members], references, shares[members])
+        moved = directions.toward_own_class(
+            codes + moves,
+            labels,
+            base.train_codes[base.fitted],
+            base.data.train_labels[base.fitted],
+            TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1),
+        )
         return moved.astype(np.float32)
 
     @cached_property
