@@ -15,9 +15,15 @@ PROJECT = Path(__file__).resolve().parent
 Config = TypeVar("Config")
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3},
-    "default": {"epochs": 22},
-    "best": {"epochs": 80, "channels": (32, 48), "hidden_units": 384, "augment": 0.5},
+    "quick": {"epochs": 3, "refine_epochs": 0},
+    "default": {"epochs": 16, "refine_epochs": 3},
+    "best": {
+        "epochs": 80,
+        "refine_epochs": 10,
+        "refine_steps": 4,
+        "channels": (32, 48),
+        "augment": 0.65,
+    },
 }
 
 
@@ -119,10 +125,18 @@ class TrainConfig:
         32, "units of the bottleneck", group="training", type=positive_int, metavar="N"
     )
     epochs: int = option(
-        22,
+        16,
         f"passes over the training images (default: the preset's, {_each('epochs')})",
         group="training",
         type=positive_int,
+        metavar="N",
+    )
+    refine_epochs: int = option(
+        3,
+        "passes after these in which the encoder learns to correct its codes by the gradient of "
+        f"the decoder; 0 leaves them out (default: the preset's, {_each('refine_epochs')})",
+        group="training",
+        type=whole_number,
         metavar="N",
     )
     batch_size: int | None = option(
@@ -152,6 +166,7 @@ class TrainConfig:
     code_noise: float = setting(0.05)  # in standard deviations of a code's unit
     channels: tuple[int, ...] = setting((16, 32))
     hidden_units: int = setting(256)
+    refine_steps: int = setting(2)  # corrections of a code
 
 
 @dataclass(frozen=True)

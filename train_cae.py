@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 from config import TrainConfig, describe, parse, run_script
 from latentspace import datasets, runs
@@ -47,7 +46,7 @@ def main() -> None:
 
     # Keras takes seconds to load, so whatever can be refused has been refused by now.
     with hushed():
-        from latentspace import network, scores, training
+        from latentspace import scores, training
 
         devices = training.devices()
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
@@ -63,29 +62,17 @@ def main() -> None:
         "validation": data.train_images[held_back],
         "test": data.test_images,
     }
-    recipe = training.Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size or training.suitable_batch_size(len(fitted)),
-        learning_rate=config.learning_rate,
-        augment=config.augment,
-        seed=config.seed,
-    )
-    size: dict[str, Any] = {"channels": config.channels, "hidden_units": config.hidden_units}
     with training.spread_over(devices):
-        encoder = network.build_encoder(data.image_shape, config.latent_dim, **size, normalize=True)
-        decoder = network.build_decoder(data.image_shape, config.latent_dim, **size)
-        progress = training.fit(
-            training.join(encoder, decoder, code_noise=config.code_noise),
+        encoder, decoder, progress = training.train(
             splits["train"],
             splits["validation"],
-            recipe=recipe,
+            plan=training.Plan.from_settings(settings, len(fitted)),
             checkpoint=checkpoint,
             facts={"settings": settings, "dataset": about_data},
             resume=config.resume,
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )
 
-    encoder = network.standardize_codes(encoder, decoder, runs.predict(encoder, splits["train"]))
     autoencoder = training.join(encoder, decoder)
     errors = {
         f"{split}_mse": float(
@@ -120,7 +107,8 @@ def main() -> None:
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
         f"{errors['pca_mse']:.5f} test"
     )
-    _report_end(progress.status, len(progress.rows), config.epochs, folder)
+    planned = config.epochs + config.refine_epochs
+    _report_end(progress.status, len(progress.rows), planned, folder)
 
 
 def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, str]:
@@ -129,9 +117,9 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, s
     folder = Path(config.models_dir) / name
     runs.check_resumable(folder)
     with hushed():
-        from latentspace import training
+        from latentspace import checkpoint
     asked = {key: getattr(config, key) for key in given - set(NOT_KEPT)}
-    facts = training.resumed_facts(folder / runs.CHECKPOINT, asked=asked)
+    facts = checkpoint.resumed_facts(folder / runs.CHECKPOINT, asked=asked)
     dataset = config.dataset or facts["dataset"]["source"] or facts["dataset"]["name"]
     config = dataclasses.replace(config, **facts["settings"], run=name, dataset=dataset)
     return config, facts["dataset"]["hash"]

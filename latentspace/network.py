@@ -74,6 +74,9 @@ def build_decoder(
 ) -> keras.Model:
     """The mirror image of `build_encoder`, with a sigmoid at its end.
 
+    It is a chain of layers, with each activation a layer of its own, so that a gradient can be led
+    back through it layer by layer (`refinement.refine`).
+
     Args:
         image_shape: (height, width, channels) of the images to draw.
         latent_dim: Number of units in the bottleneck.
@@ -88,21 +91,17 @@ def build_decoder(
     for _ in stages:
         sides.append((math.ceil(sides[-1][0] / STRIDE), math.ceil(sides[-1][1] / STRIDE)))
     codes = keras.Input((latent_dim,), name="codes")
-    x = layers.Dense(hidden_units, activation=ACTIVATION, name=FROM_CODES)(codes)
     height, width = sides.pop()
-    x = layers.Dense(height * width * stages[-1], activation=ACTIVATION, name="unflatten")(x)
+    x = layers.Dense(hidden_units, name=FROM_CODES)(codes)
+    x = layers.Activation(ACTIVATION, name=f"activate_{FROM_CODES}")(x)
+    x = layers.Dense(height * width * stages[-1], name="unflatten")(x)
+    x = layers.Activation(ACTIVATION, name="activate_unflatten")(x)
     x = layers.Reshape((height, width, stages[-1]), name="reshape")(x)
     outputs = [image_shape[2], *stages[:-1]]
     while sides:
-        last = len(sides) == 1
-        x = layers.Conv2DTranspose(
-            outputs.pop(),
-            KERNEL_SIZE,
-            STRIDE,
-            padding="same",
-            activation="sigmoid" if last else ACTIVATION,
-            name=f"up_{len(sides) - 1}",
-        )(x)
+        name = f"up_{len(sides) - 1}"
+        x = layers.Conv2DTranspose(outputs.pop(), KERNEL_SIZE, STRIDE, padding="same", name=name)(x)
+        x = layers.Activation(ACTIVATION if outputs else "sigmoid", name=f"activate_{name}")(x)
         excess = (STRIDE * height - sides[-1][0], STRIDE * width - sides[-1][1])
         height, width = sides.pop()
         if any(excess):  # an odd side was rounded up on the way down
@@ -110,25 +109,38 @@ def build_decoder(
     return keras.Model(codes, x, name="decoder")
 
 
-def standardize_codes(encoder: keras.Model, decoder: keras.Model, codes: np.ndarray) -> keras.Model:
+def standardize_codes(
+    encoder: keras.Model, decoder: keras.Model, codes: np.ndarray
+) -> tuple[keras.Model, keras.Model]:
     """Gives each latent unit mean 0 and standard deviation 1 without changing a reconstruction.
 
-    The map z -> (z - mean) / std, and a batch normalisation that the encoder ends in, are folded
-    into the encoder's last dense layer, and the inverse into the decoder's first: a step of 1 means
-    the same in every direction, and no layer is left over for it. A unit that never moves keeps its
-    scale.
+    A step of 1 then means the same in every direction. The map z -> (z - mean) / std, and a batch
+    normalisation that the encoder ends in, are folded into its last dense layer where it ends in
+    one, and the inverse into the decoder's first. A unit that never moves keeps its scale.
 
     Args:
-        encoder: A model from `build_encoder`; not changed.
-        decoder: A model from `build_decoder`; changed in place.
+        encoder: A model from `build_encoder`, refined or not; not changed.
+        decoder: A model from `build_decoder`; not changed.
         codes: float32 (N, D) codes of the training images under `encoder`.
 
     Returns:
-        The encoder to go with `decoder` from now on, without normalisation layer.
+        The encoder and the decoder to go on with.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     std = codes.std(axis=0, dtype=np.float64)
     std[std <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
+    shown = keras.models.clone_model(decoder)
+    shown.set_weights(decoder.get_weights())
+    kernel, bias = shown.get_layer(FROM_CODES).get_weights()
+    shown.get_layer(FROM_CODES).set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
+    if encoder.layers[-1].name in (CODES, NORM):
+        return _folded_encoder(encoder, mean, std), shown
+    scaled = layers.Normalization(mean=mean, variance=std**2, name=NORM)(encoder.output)
+    return keras.Model(encoder.input, scaled, name=encoder.name), shown
+
+
+def _folded_encoder(encoder: keras.Model, mean: np.ndarray, std: np.ndarray) -> keras.Model:
+    """A copy whose last dense layer does what normalisation and scaling would do."""
     plain = keras.models.clone_model(keras.Model(encoder.input, encoder.get_layer(CODES).output))
     plain.name = encoder.name
     for layer in plain.layers:
@@ -140,8 +152,6 @@ def standardize_codes(encoder: keras.Model, decoder: keras.Model, codes: np.ndar
         scale = 1 / np.sqrt(moving_variance + norm.epsilon)
         kernel, bias = kernel * scale, (bias - moving_mean) * scale
     plain.get_layer(CODES).set_weights([kernel / std, (bias - mean) / std])
-    kernel, bias = decoder.get_layer(FROM_CODES).get_weights()
-    decoder.get_layer(FROM_CODES).set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
     return plain
 
 

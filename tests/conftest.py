@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -110,6 +111,25 @@ class AngleJudge:
         return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+class StopAfter(keras.callbacks.Callback):
+    def __init__(self, epoch: int, error: type[BaseException]) -> None:
+        super().__init__()
+        self.epoch, self.error = epoch, error
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch == self.epoch:
+            raise self.error
+
+
+def stop_fit_after(monkeypatch: pytest.MonkeyPatch, epoch: int, error: type[BaseException]) -> None:
+    original = keras.Model.fit
+
+    def stopped(self, *args, callbacks, **kwargs):
+        return original(self, *args, callbacks=[*callbacks, StopAfter(epoch, error)], **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", stopped)
+
+
 OPTIONS = StudyOptions(
     samples=None,
     perplexity=8,
@@ -179,7 +199,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Trained
     result = run_script(
         "train_cae.py",
         *("--dataset", tiny_npz, "--models-dir", folder / "models"),
-        *("--epochs", "3", "--batch-size", "8", "--latent-dim", "4", "--quiet"),
+        *("--epochs", "3", "--refine-epochs", "1", "--batch-size", "8", "--latent-dim", "4"),
+        "--quiet",
         cwd=folder,
     )
     return Trained(folder, result.stdout)

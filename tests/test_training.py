@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,207 +9,143 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, stop_fit_after
 
-from latentspace import network, training
+from config import PRESETS, TrainConfig
+from latentspace import training
+from latentspace.checkpoint import Progress
 from latentspace.datasets import ImageDataset
-from latentspace.files import InputError
-from latentspace.training import Batches, Progress, Recipe
+from latentspace.fitting import Recipe
+from latentspace.training import Plan
 
-RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3)
+PLAN = Plan(
+    latent_dim=4,
+    channels=(4, 6),
+    hidden_units=16,
+    code_noise=0.05,
+    recipe=Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3),
+    refine_epochs=3,
+    refine_steps=2,
+)
 
 
-def build(seed: int = 0) -> keras.Model:
+def train(
+    data: ImageDataset, path: Path, plan: Plan = PLAN, *, resume: bool = False, seed: int = 0
+) -> tuple[keras.Model, keras.Model, Progress]:
     keras.utils.set_random_seed(seed)
-    size = {"channels": (4, 6), "hidden_units": 16}
-    return training.join(
-        network.build_encoder((14, 11, 1), 4, **size, normalize=True),
-        network.build_decoder((14, 11, 1), 4, **size),
-    )
-
-
-def fit(
-    model: keras.Model, data: ImageDataset, checkpoint: Path, *, resume: bool = False
-) -> Progress:
-    return training.fit(
-        model,
+    return training.train(
         data.train_images,
         data.test_images,
-        recipe=RECIPE,
-        checkpoint=checkpoint,
-        facts={"note": "kept"},
+        plan=plan,
+        checkpoint=path,
+        facts={},
         resume=resume,
         verbose=0,
     )
 
 
-@pytest.mark.parametrize(
-    ("count", "size"), [(57_000, 512), (20_000, 128), (1_365, 32), (10, 32), (10**6, 512)]
-)
-def test_batch_size_suits_the_data(count: int, size: int) -> None:
-    assert training.suitable_batch_size(count) == size
+def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> float:
+    return float(
+        np.mean((training.join(encoder, decoder).predict(images, verbose=0) - images) ** 2)
+    )
 
 
-def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
-    images = np.arange(50, dtype=np.float32).reshape(50, 1, 1, 1)
-    recipe = Recipe(epochs=1, batch_size=8, learning_rate=1, augment=0, seed=0)
-    batches = Batches(images, recipe)
-    assert batches.num_batches == 6
-
-    def epoch() -> list[float]:
-        order = np.concatenate([batches[i][0] for i in range(6)]).ravel().tolist()
-        batches.on_epoch_end()
-        return order
-
-    first, second = epoch(), epoch()
-    assert len(set(first)) == len(set(second)) == 48
-    assert first != second
-    resumed = Batches(images, recipe, epoch=1)
-    assert np.concatenate([resumed[i][0] for i in range(6)]).ravel().tolist() == second
+def test_a_plan_is_read_from_settings() -> None:
+    settings = dataclasses.asdict(TrainConfig(**PRESETS["best"]))
+    plan = Plan.from_settings(settings, num_images=20_000)
+    assert plan.recipe.batch_size == 128
+    assert plan.recipe.epochs == PRESETS["best"]["epochs"]
+    assert plan.channels == PRESETS["best"]["channels"]
+    assert Plan.from_settings({**settings, "batch_size": 7}, 20_000).recipe.batch_size == 7
 
 
-def test_the_asked_share_of_a_batch_is_deformed(tiny: ImageDataset) -> None:
-    batches = Batches(tiny.train_images, RECIPE)
-    inputs, targets = batches[0]
-    np.testing.assert_array_equal(inputs, targets)
-    known = {image.tobytes() for image in tiny.train_images}
-    assert [image.tobytes() in known for image in inputs] == [False] * 4 + [True] * 4
-    np.testing.assert_array_equal(batches[0][0], inputs)
-
-
-def test_fit_learns_and_keeps_the_best_epoch(tiny: ImageDataset, tmp_path: Path) -> None:
-    model = build()
-    progress = fit(model, tiny, tmp_path / "checkpoint.npz")
-    losses = [row["val_loss"] for row in progress.rows]
-    assert progress.status == "complete"
-    assert [row["epoch"] for row in progress.rows] == [1, 2, 3, 4]
-    assert min(losses) < 0.7 * losses[0]
-    assert progress.best_epoch == 1 + int(np.argmin(losses))
-    back = model.predict(tiny.test_images, verbose=0)
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(min(losses), rel=1e-4)
-    rates = [row["learning_rate"] for row in progress.rows]
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.02 * RECIPE.learning_rate
-
-
-class StopAfter(keras.callbacks.Callback):
-    def __init__(self, epoch: int, error: type[BaseException]) -> None:
-        super().__init__()
-        self.epoch, self.error = epoch, error
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        if epoch == self.epoch:
-            raise self.error
-
-
-def stop_fit_after(monkeypatch: pytest.MonkeyPatch, epoch: int, error: type[BaseException]) -> None:
-    original = keras.Model.fit
-
-    def stopped(self, *args, callbacks, **kwargs):
-        return original(self, *args, callbacks=[*callbacks, StopAfter(epoch, error)], **kwargs)
-
-    monkeypatch.setattr(keras.Model, "fit", stopped)
-
-
-def test_resumed_training_ends_like_an_uninterrupted_one(
-    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
+    tiny: ImageDataset, tmp_path: Path
 ) -> None:
-    whole = build()
-    expected = fit(whole, tiny, tmp_path / "whole.npz")
-    with monkeypatch.context() as patch:
-        stop_fit_after(patch, 2, RuntimeError)
-        with pytest.raises(RuntimeError):
-            fit(build(), tiny, tmp_path / "part.npz")
-    facts, before = training.read_checkpoint(tmp_path / "part.npz")
-    assert facts == {"note": "kept"}
-    assert len(before.rows) == 2
+    one = dataclasses.replace(PLAN, refine_epochs=0)
+    first_encoder, first_decoder, before = train(tiny, tmp_path / "one.npz", one)
+    encoder, decoder, progress = train(tiny, tmp_path / "two.npz")
+    assert [row["stage"] for row in progress.rows] == [1] * 4 + [2] * 3
+    assert [row["epoch"] for row in progress.rows] == list(range(1, 8))
+    assert progress.best_epoch > 4
+    assert progress.status == before.status == "complete"
+    # The first stage is the same with and without a second; its decoder is kept.
+    assert [row["loss"] for row in progress.rows[:4]] == pytest.approx(
+        [row["loss"] for row in before.rows], rel=1e-4
+    )
+    rate = PLAN.recipe.learning_rate
+    assert max(row["learning_rate"] for row in progress.rows[4:]) < 0.3 * rate
+    assert error(encoder, decoder, tiny.test_images) < error(
+        first_encoder, first_decoder, tiny.test_images
+    )
+    assert error(encoder, decoder, tiny.test_images) == pytest.approx(
+        min(row["val_loss"] for row in progress.rows), rel=1e-3
+    )
+    codes = encoder.predict(tiny.train_images, verbose=0)
+    np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(codes.std(axis=0), 1, atol=1e-3)
+    assert all(variable.trainable for variable in decoder.variables)
 
-    resumed = build(seed=99)  # other weights, so that only the checkpoint can make them equal
-    progress = fit(resumed, tiny, tmp_path / "part.npz", resume=True)
-    for column in ("epoch", "loss", "val_loss", "learning_rate"):
+
+@pytest.mark.parametrize("after", [2, 4, 5])
+def test_a_stop_in_either_stage_resumes_to_the_same_end(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    *whole, expected = train(tiny, tmp_path / "whole.npz")
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, after, RuntimeError)
+        with pytest.raises(RuntimeError):
+            train(tiny, tmp_path / "part.npz")
+    # Other weights to begin with, so that only the checkpoint can make the ends equal.
+    *resumed, progress = train(tiny, tmp_path / "part.npz", resume=True, seed=99)
+    for column in ("epoch", "stage", "loss", "val_loss", "learning_rate"):
         np.testing.assert_allclose(
             [row[column] for row in progress.rows],
             [row[column] for row in expected.rows],
             rtol=1e-4,
         )
-    for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, theirs, atol=2e-4)
+    assert progress.best_epoch == expected.best_epoch
+    assert error(*resumed, tiny.test_images) == pytest.approx(
+        error(*whole, tiny.test_images), rel=1e-3
+    )
 
 
-def test_ctrl_c_keeps_the_best_epoch_so_far(
+def test_ctrl_c_in_the_second_stage_keeps_the_best_so_far(
     tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_fit_after(monkeypatch, 2, KeyboardInterrupt)
-    model = build()
-    progress = fit(model, tiny, tmp_path / "checkpoint.npz")
+    stop_fit_after(monkeypatch, 5, KeyboardInterrupt)
+    encoder, decoder, progress = train(tiny, tmp_path / "checkpoint.npz")
     assert progress.status == "interrupted"
-    assert len(progress.rows) == 2
-    back = model.predict(tiny.test_images, verbose=0)
-    best = progress.rows[progress.best_epoch - 1]["val_loss"]
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(best, rel=1e-4)
-    assert (tmp_path / "checkpoint.npz").exists()
-
-
-def test_ctrl_c_before_the_first_epoch_says_so(
-    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stop_fit_after(monkeypatch, 0, KeyboardInterrupt)
-    with pytest.raises(InputError, match="interrupted before the end of the first epoch"):
-        fit(build(), tiny, tmp_path / "checkpoint.npz")
-
-
-def test_a_loss_that_is_not_finite_stops_the_training(tiny: ImageDataset, tmp_path: Path) -> None:
-    model = build()
-    bad = ImageDataset(**{**vars(tiny)})
-    images = bad.train_images.copy()
-    images[:] = np.nan
-    with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
-        training.fit(
-            model,
-            images,
-            tiny.test_images,
-            recipe=RECIPE,
-            checkpoint=tmp_path / "checkpoint.npz",
-            facts={},
-            verbose=0,
-        )
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
-def test_damaged_checkpoints_are_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "checkpoint.npz"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no checkpoint.*--overwrite"):
-        training.read_checkpoint(path)
+    assert len(progress.rows) == 5
+    assert error(encoder, decoder, tiny.test_images) == pytest.approx(
+        min(row["val_loss"] for row in progress.rows), rel=1e-3
+    )
 
 
 DISTRIBUTED = """
 import sys
-import keras
-import numpy as np
-import tensorflow as tf
-import os
-import subprocess
-import sys
 from pathlib import Path
+import tensorflow as tf
 from conftest import tiny_arrays
-from latentspace import network, training
+from latentspace import training
+from latentspace.fitting import Recipe
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 images = tiny_arrays(128, seed=0)[0][..., None].astype("float32") / 255
-recipe = training.Recipe(epochs=3, batch_size=16, learning_rate=2e-3, augment=0.5, seed=0)
+recipe = Recipe(epochs=3, batch_size=16, learning_rate=2e-3, augment=0.5, seed=0)
+plan = training.Plan(
+    latent_dim=4, channels=(4, 6), hidden_units=16, code_noise=0, recipe=recipe,
+    refine_epochs=2, refine_steps=1,
+)
 for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     training.make_repeatable(0, bitwise=True)
     with training.spread_over(names):
-        size = {"channels": (4, 6), "hidden_units": 16}
-        encoder = network.build_encoder((14, 11, 1), 4, **size, normalize=True)
-        model = training.join(encoder, network.build_decoder((14, 11, 1), 4, **size))
-        progress = training.fit(
-            model, images[:96], images[96:], recipe=recipe, facts={}, verbose=0,
+        decoder, progress = training.train(
+            images[:96], images[96:], plan=plan, facts={}, verbose=0,
             checkpoint=Path(sys.argv[1]) / "checkpoint.npz",
-        )
-    replicas = model.distribute_strategy.num_replicas_in_sync
+        )[1:]
+    replicas = decoder.distribute_strategy.num_replicas_in_sync
     losses = [row[name] for row in progress.rows for name in ("loss", "val_loss")]
     print("RESULT", replicas, *losses)
 """

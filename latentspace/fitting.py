@@ -1,0 +1,183 @@
+"""Fitting a model by mean squared error: batches, schedule, optimiser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from latentspace.augmentation import deform
+from latentspace.checkpoint import Keeper, Progress
+from latentspace.files import InputError
+
+WARMUP_SHARE = 0.03  # of all steps
+START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
+ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
+MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
+STEPS_PER_EXECUTION = 20
+STEPS_WANTED = 100  # an epoch
+SMALLEST_BATCH, LARGEST_BATCH = 32, 512
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that shapes a fit besides the network and the images.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step; fewer where there are fewer images.
+        learning_rate: Peak of the schedule.
+        augment: Share of each batch that is deformed a little, in [0, 1].
+        seed: Seed of the shuffling; the weights have had theirs.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augment: float
+    seed: int
+
+
+def suitable_batch_size(count: int) -> int:
+    """A power of two that gives `count` images about a hundred steps an epoch or more."""
+    wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
+    return min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled, partly deformed batches of (images, images): a function of seed and epoch alone.
+
+    So a resumed training sees the batches that an uninterrupted one would have seen. The last,
+    incomplete batch is left out, another choice of images each epoch.
+    """
+
+    def __init__(self, images: np.ndarray, recipe: Recipe, epoch: int = 0) -> None:
+        super().__init__()
+        self._images = images
+        self._recipe = recipe
+        self._batch_size = min(recipe.batch_size, len(images))
+        self._prepare(epoch)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+        return len(self._images) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        images = self._shuffled[index * self._batch_size : (index + 1) * self._batch_size]
+        return images, images
+
+    def on_epoch_end(self) -> None:
+        self._prepare(self._epoch + 1)
+
+    def _prepare(self, epoch: int) -> None:
+        """Shuffles and deforms a whole epoch at once.
+
+        Deforming batch by batch, while the model trains on the one before, costs several times as
+        much where every core is already busy: both then wait for each other.
+        """
+        self._epoch = epoch
+        rng = np.random.default_rng((self._recipe.seed, epoch))
+        self._shuffled = self._images[rng.permutation(len(self._images))]
+        deformed = round(self._recipe.augment * self._batch_size)
+        for start in range(0, len(self._images) if deformed else 0, self._batch_size):
+            part = self._shuffled[start : start + deformed]
+            part[:] = deform(part, rng)
+
+
+def fit(
+    autoencoder: keras.Model,
+    train_images: np.ndarray,
+    validation_images: np.ndarray,
+    *,
+    recipe: Recipe,
+    checkpoint: Path,
+    facts: dict[str, Any],
+    earlier: Progress | None = None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+) -> Progress:
+    """Trains a stage by mean squared error and leaves the best epoch's weights in the model.
+
+    Muon (Jordan et al. 2024) updates the dense kernels and Adam the rest; the rate warms up and
+    then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`.
+
+    Args:
+        autoencoder: Model of images -> images; trained in place.
+        train_images: float32 (N, H, W, C) in [0, 1].
+        validation_images: float32 (M, H, W, C) in [0, 1], never trained on.
+        recipe: How long, how fast, in what order.
+        checkpoint: File for the state of the training; replaced after each epoch.
+        facts: Kept in the checkpoint beside the state, for whoever resumes (`read_checkpoint`).
+        earlier: What earlier stages reached with a model that draws what this one draws now; epochs
+            are counted on from there.
+        resume: Go on from `checkpoint`, which must come from the same model and recipe.
+        callbacks: Watchers of the training.
+        verbose: Passed to Keras: 0 silent, 1 a bar, 2 a line per epoch.
+
+    Returns:
+        The progress, earlier stages included; its status says how the training ended.
+
+    Raises:
+        InputError: There was no epoch to keep.
+    """
+    earlier = earlier or Progress()
+    last = len(earlier.rows) + recipe.epochs
+    steps = max(1, len(train_images) // recipe.batch_size)
+    autoencoder.compile(
+        optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
+        loss="mean_squared_error",
+        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _joins_steps(autoencoder) else 1,
+    )
+    autoencoder.optimizer.build(autoencoder.trainable_variables)
+    keeper = Keeper(autoencoder, checkpoint, facts, last, earlier)
+    if resume:
+        keeper.restore()
+    finished = len(keeper.progress.rows)
+    try:
+        autoencoder.fit(
+            Batches(train_images, recipe, epoch=finished),
+            shuffle=False,  # the batches have their own order, which resuming can repeat
+            validation_data=(validation_images, validation_images),
+            validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
+            epochs=last,
+            initial_epoch=finished,
+            callbacks=[keeper, *callbacks],
+            verbose=verbose,
+        )
+    except KeyboardInterrupt:
+        keeper.progress.status = "interrupted"
+    progress = keeper.progress
+    if not progress.rows:
+        advice = "lower --learning-rate" if progress.status == "diverged" else "train again"
+        raise InputError(f"{progress.status} before the end of the first epoch: {advice}")
+    if progress.status == "running":
+        progress.status = "complete"
+    keeper.load_best()
+    return progress
+
+
+def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
+    warmup = max(1, round(WARMUP_SHARE * total_steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        START_RATE_SHARE * recipe.learning_rate,
+        decay_steps=max(1, total_steps - warmup),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Muon(
+        rate, adam_lr_ratio=ADAM_RATE_SHARE, rms_rate=MUON_UPDATE_SIZE, weight_decay=None
+    )
+
+
+def _joins_steps(model: keras.Model) -> bool:
+    """Whether Keras can run several steps in one call: not with PyTorch, nor on several devices."""
+    strategy = getattr(model, "distribute_strategy", None)
+    is_spread = strategy is not None and strategy.num_replicas_in_sync > 1
+    return keras.backend.backend() != "torch" and not is_spread

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from latentspace.checkpoint import Progress, read_checkpoint
+from latentspace.files import InputError
+
+ROWS = [
+    {"epoch": 1, "stage": 1, "val_loss": 0.3},
+    {"epoch": 2, "stage": 1, "val_loss": 0.2},
+    {"epoch": 3, "stage": 1, "val_loss": 0.25},
+    {"epoch": 4, "stage": 2, "val_loss": 0.1},
+]
+
+
+def test_progress_knows_its_stage_and_what_came_before_it() -> None:
+    assert Progress().stage == 0
+    progress = Progress(ROWS, best_epoch=4)
+    assert progress.stage == 2
+    before = progress.before(2)
+    assert before.rows == ROWS[:3]
+    assert (before.best_epoch, before.stage, before.status) == (2, 1, "running")
+    assert progress.before(1) == Progress()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
+def test_damaged_checkpoints_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no checkpoint.*--overwrite"):
+        read_checkpoint(path)
