@@ -51,6 +51,14 @@ def fraction(text: str) -> float:
     return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
+def count_or_all(text: str) -> int | str:
+    """Parses a whole number of 1 or more, or the word all."""
+    if text == "all":
+        return text
+    expected = "a whole number of 1 or more, or all"
+    return _number(text, int, lambda value: value >= 1, expected)
+
+
 def _number(text: str, kind: Callable[[str], Any], accept: Callable[[Any], bool], what: str) -> Any:
     try:
         value = kind(text)
@@ -202,12 +210,31 @@ class VisualizeConfig:
     )
     all: bool = option(False, "every picture there is", group="pictures")
     list: bool = option(False, "list all pictures, a line each, and stop", group="pictures")
-    samples: int | None = option(
+    samples: int | str | None = option(
         None,
-        "test images on a map (default: 5000, or all where there are fewer)",
+        "images on a map, or all (default: 5000, or all where there are fewer)",
         group="maps",
-        type=positive_int,
+        type=count_or_all,
         metavar="N",
+    )
+    split: str = option(
+        "test",
+        "which images lie on the maps; the model was fitted to most of the training images",
+        group="maps",
+        choices=("test", "train", "all"),
+    )
+    method: str = option(
+        "tsne",
+        "how maps are made; umap needs umap-learn",
+        group="maps",
+        choices=("tsne", "umap", "pca", "ica"),
+    )
+    dims: int = option(
+        2,
+        "dimensions of the maps; with 3 they are drawn in space, with one slow turn as a GIF",
+        group="maps",
+        type=int,
+        choices=(2, 3),
     )
     perplexity: float = option(
         30.0,
@@ -215,6 +242,20 @@ class VisualizeConfig:
         group="maps",
         type=positive_float,
         metavar="P",
+    )
+    exaggeration: float = option(
+        1.0,
+        "factor of t-SNE's attraction after its early phase; above 1 clusters get denser",
+        group="maps",
+        type=positive_float,
+        metavar="X",
+    )
+    place: tuple[str, ...] = option(
+        (),
+        "image files to place on the finished maps (or indices of test images, or class:7)",
+        group="maps",
+        nargs="+",
+        metavar="IMAGE",
     )
     pairs: int = option(
         8,
@@ -281,6 +322,9 @@ class VisualizeConfig:
         choices=("gif", "mp4", "both"),
     )
     seed: int = option(0, "seed of every choice", group="run", type=whole_number, metavar="N")
+    no_cache: bool = option(
+        False, "compute everything afresh and keep nothing for the next look", group="run"
+    )
     dry_run: bool = option(
         False, "print the settings and the files to be made, and stop", group="run"
     )

@@ -27,7 +27,8 @@ def main() -> None:
         width = max(len(figure.file) for figure in FIGURES)
         print("\n".join(f"{f.flag:<18} {f.file:<{width}}  {f.about}" for f in FIGURES))
         return
-    chosen = _chosen(config, given)
+    asked = {flag for flag in {f.flag for f in FIGURES} if given & {flag, flag.removeprefix("--")}}
+    chosen = _chosen(config, asked)
     if len(config.start) != len(config.end):
         raise InputError(
             f"--from and --to go together, one image each for every way. Received: "
@@ -42,11 +43,12 @@ def main() -> None:
         print(f"settings\n{describe(config)}\nfiles")
         for figure in chosen:
             for suffix in _suffixes(figure, config.format):
-                print(f"  {(folder / figure.file).with_suffix(suffix)}")
+                print(f"  {(folder / figure.file_by(config.method)).with_suffix(suffix)}")
         return
 
     from latentspace import datasets
     from latentspace.media import encoded_as
+    from latentspace.projection import Settings
     from latentspace.report import METRICS, write_metrics
     from latentspace.study import Study, StudyOptions
 
@@ -56,7 +58,15 @@ def main() -> None:
     )
     options = StudyOptions(
         samples=config.samples,
-        perplexity=config.perplexity,
+        split=config.split,
+        projection=Settings(
+            method=config.method,
+            dims=config.dims,
+            perplexity=config.perplexity,
+            exaggeration=config.exaggeration,
+            seed=config.seed,
+        ),
+        place=config.place,
         pairs=config.pairs,
         starts=config.start,
         ends=config.end,
@@ -64,41 +74,47 @@ def main() -> None:
         path=config.path,
         axes=config.axes,
         expression=config.expression,
-        thorough=config.all or bool(given & set(FLAGS)),
+        thorough=config.all or bool(asked),
         seed=config.seed,
     )
     study = Study(
         run,
         data,
         options,
-        cache_dir=cache_folder(),
+        cache_dir=None if config.no_cache else cache_folder(),
         models_dir=Path(config.models_dir),
         show_progress=not config.quiet,
     )
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for figure in chosen:
+        path = folder / figure.file_by(config.method)
         if (reason := figure.missing(study)) is not None:
-            print(f"{folder / figure.file} is left out: {reason}")
+            print(f"{path} is left out: {reason}")
             continue
         frames = figure.draw(study, config.fps)
         for suffix in _suffixes(figure, config.format):
-            path = (folder / figure.file).with_suffix(suffix)
             encoded = encoded_as(suffix, frames, fps=config.fps)
-            write_bytes(path, encoded)
-            print(f"{path}  {len(encoded) / 1e6:.2f} MB")
+            write_bytes(path.with_suffix(suffix), encoded)
+            print(f"{path.with_suffix(suffix)}  {len(encoded) / 1e6:.2f} MB")
         made.append(figure)
     sections = {str(figure.section) for figure in made if figure.measures(study)}
     write_metrics(folder / METRICS, study, sections)
     print(folder / METRICS)
+    for line in study.answers(sections):
+        print(line)
 
 
-def _chosen(config: VisualizeConfig, given: frozenset[str]) -> list[Figure]:
+def _chosen(config: VisualizeConfig, asked: set[str]) -> list[Figure]:
     """The pictures that the flags ask for; those of the story where none does."""
     if config.all:
-        return list(FIGURES)
-    asked = given & set(FLAGS)
-    return [figure for figure in FIGURES if (figure.flag in asked if asked else figure.in_story)]
+        return [figure for figure in FIGURES if figure.flag != "--place" or figure.flag in asked]
+    return [
+        figure
+        for figure in FIGURES
+        if (figure.flag in asked if asked else figure.in_story)
+        and figure.dims in (None, config.dims)
+    ]
 
 
 def _suffixes(figure: Figure, animation: str) -> list[str]:

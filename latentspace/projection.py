@@ -1,20 +1,54 @@
-"""Codes or pixels (N, D) -> points (N, 2): t-SNE, and laying one map over another."""
+"""Codes or pixels (N, D) -> points (N, 2 or 3), by t-SNE or one of its cousins; aligning maps."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from queue import Empty
+from typing import Any
 
 import numpy as np
 
-EARLY_ITERATIONS, EARLY_EXAGGERATION, EARLY_MOMENTUM = 250, 12.0, 0.5
-LATE_ITERATIONS, LATE_MOMENTUM = 500, 0.8
-ITERATIONS = EARLY_ITERATIONS + LATE_ITERATIONS
-CALLBACK_EVERY = 50
-NEIGHBORS_PER_PERPLEXITY = 3
+from latentspace import tsne
+from latentspace.files import InputError
+
+METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
+LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
+SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
 PLACING_NEIGHBORS = 10
-BARNES_HUT_LIMIT = 10_000  # images up to which Barnes-Hut on all cores beats interpolation (FFT)
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to project.
+
+    Attributes:
+        method: A key of `METHODS`.
+        dims: 2 or 3.
+        perplexity: Of t-SNE: effective number of neighbours, at most `tsne.largest_perplexity(N)`.
+        exaggeration: Of t-SNE: factor of attraction after its early phase.
+        seed: Seed of what is random.
+    """
+
+    method: str = "tsne"
+    dims: int = 2
+    perplexity: float = 30.0
+    exaggeration: float = 1.0
+    seed: int = 0
+
+    @property
+    def key(self) -> tuple[str | int | float, ...]:
+        """What a projection depends on besides its vectors."""
+        own = (self.perplexity, self.exaggeration) if self.method == "tsne" else ()
+        return (self.method, self.dims, self.seed, *own)
 
 
 @dataclass(frozen=True)
@@ -22,94 +56,196 @@ class Projection:
     """A map, and what it cost.
 
     Attributes:
-        points: float32 (N, 2).
-        kl_divergence: What t-SNE minimised, in nats.
+        points: float32 (N, dims).
         seconds: Wall time.
+        facts: t-SNE only: iterations, kl_divergence (nats), seconds_neighbors and
+            seconds_optimization.
+        arrays: t-SNE only: trajectory and divergences, see `tsne.Embedding`.
     """
 
     points: np.ndarray
-    kl_divergence: float
     seconds: float
+    facts: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def largest_perplexity(count: int) -> float:
-    """The largest perplexity that `count` points allow: three times as many neighbours exist."""
-    return (count - 1) / NEIGHBORS_PER_PERPLEXITY
+def missing(method: str) -> str | None:
+    """What to install for a method; None where it is there."""
+    if method == "umap" and importlib.util.find_spec("umap") is None:
+        return "UMAP needs the package umap-learn: pip install umap-learn"
+    return None
 
 
-def tsne(
-    vectors: np.ndarray,
-    *,
-    perplexity: float,
-    seed: int,
-    on_progress: Callable[[int, float], None] | None = None,
-) -> Projection:
-    """t-distributed stochastic neighbour embedding into the plane.
+def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Brings vectors of many dimensions to `LARGEST_DIM` principal components.
 
-    Source: van der Maaten & Hinton 2008; with the principal components as start (Kobak & Berens
-    2019) and the learning rate N / 12 (Belkina et al. 2019). The nearest neighbours are exact.
+    As van der Maaten & Hinton 2008 do before t-SNE: distances keep nearly all of their variance
+    and neighbours are found many times faster.
 
     Args:
         vectors: float32 (N, D).
-        perplexity: Effective number of neighbours, at most `largest_perplexity(N)`.
-        seed: Seed of the little noise in the start.
-        on_progress: Called now and then with the number of finished iterations (of `ITERATIONS`)
-            and the KL divergence.
 
     Returns:
-        The projection.
+        float32 (N, min(D, LARGEST_DIM)), and the function that does the same to other vectors.
+    """
+    if vectors.shape[1] <= LARGEST_DIM or len(vectors) <= LARGEST_DIM:
+        return vectors, lambda others: others
+    from sklearn.decomposition import PCA
+
+    pca = PCA(LARGEST_DIM, svd_solver="covariance_eigh").fit(vectors)
+    return pca.transform(vectors), pca.transform
+
+
+def project(
+    vectors: np.ndarray,
+    settings: Settings,
+    *,
+    threads: int | None = None,
+    on_progress: Callable[[int, float], None] = lambda iteration, divergence: None,
+) -> Projection:
+    """Projects vectors.
+
+    Args:
+        vectors: float32 (N, D), `condensed` where D is large.
+        settings: How.
+        threads: Threads to use; None takes all cores.
+        on_progress: Called by t-SNE with the number of finished iterations (of
+            `tsne.num_iterations`) and the KL divergence.
 
     Raises:
+        InputError: The method needs a package that is not installed.
         ValueError: The perplexity is too large for N points.
     """
-    if perplexity > largest_perplexity(len(vectors)):
-        raise ValueError(
-            f"expected perplexity <= {largest_perplexity(len(vectors)):g} for {len(vectors)} "
-            f"points. Received: perplexity={perplexity}"
-        )
-    from openTSNE import TSNEEmbedding, affinity, initialization, nearest_neighbors
-    from sklearn.neighbors import NearestNeighbors
-
+    if (advice := missing(settings.method)) is not None:
+        raise InputError(advice)
     started = time.perf_counter()
-    neighbors = int(NEIGHBORS_PER_PERPLEXITY * perplexity)
-    search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1).fit(vectors)
-    distances, indices = search.kneighbors()
-    affinities = affinity.PerplexityBasedNN(
-        perplexity=perplexity,
-        knn_index=nearest_neighbors.PrecomputedNeighbors(indices, distances),
-        n_jobs=-1,
+    if settings.method != "tsne":
+        points = COUSINS[settings.method](vectors, settings).astype(np.float32)
+        return Projection(points, time.perf_counter() - started)
+    made = tsne.embed(
+        vectors,
+        dims=settings.dims,
+        perplexity=settings.perplexity,
+        exaggeration=settings.exaggeration,
+        seed=settings.seed,
+        threads=threads or _num_cores(),
+        on_progress=on_progress,
     )
-    embedding = TSNEEmbedding(
-        initialization.pca(vectors, random_state=seed),
-        affinities,
-        negative_gradient_method="bh" if len(vectors) <= BARNES_HUT_LIMIT else "fft",
-        n_jobs=-1,
-        random_state=seed,
-    )
-    done = 0
-    for iterations, exaggeration, momentum in (
-        (EARLY_ITERATIONS, EARLY_EXAGGERATION, EARLY_MOMENTUM),
-        (LATE_ITERATIONS, 1.0, LATE_MOMENTUM),
-    ):
-
-        def report(iteration: int, error: float, _: np.ndarray, before: int = done) -> None:
-            if on_progress is not None:
-                on_progress(before + iteration, error)
-
-        embedding.optimize(
-            iterations,
-            exaggeration=exaggeration,
-            momentum=momentum,
-            inplace=True,
-            callbacks=report,
-            callbacks_every_iters=CALLBACK_EVERY,
-        )
-        done += iterations
     return Projection(
-        points=np.asarray(embedding, np.float32),
-        kl_divergence=float(embedding.kl_divergence),
-        seconds=time.perf_counter() - started,
+        made.points,
+        time.perf_counter() - started,
+        facts={
+            "iterations": tsne.num_iterations(len(vectors), settings.dims),
+            "kl_divergence": made.kl_divergence,
+            **{f"seconds_{part}": seconds for part, seconds in made.seconds.items()},
+        },
+        arrays={
+            "trajectory": made.trajectory,
+            "divergences": made.divergences,
+        },
     )
+
+
+def project_all(
+    sources: Mapping[str, np.ndarray],
+    settings: Settings,
+    *,
+    on_progress: Callable[[str, int, float], None],
+) -> dict[str, Projection]:
+    """Projects several sets of vectors; large ones at the same time, a process each.
+
+    Neither way of approximating repulsion makes full use of a second core, but maps do not depend
+    on each other. Small ones are made one after the other.
+
+    Args:
+        sources: Each set of vectors by name, see `project`.
+        settings: How, the same for all.
+        on_progress: As in `project`, with the name before.
+
+    Returns:
+        The projections by name.
+    """
+    cores, count = _num_cores(), max(map(len, sources.values()))
+    if min(len(sources), cores) < 2 or count <= SEQUENTIAL_LIMIT or settings.method != "tsne":
+        return {
+            name: project(vectors, settings, on_progress=partial(on_progress, name))
+            for name, vectors in sources.items()
+        }
+    context = get_context("spawn")
+    reports = context.Queue()
+    with ProcessPoolExecutor(
+        len(sources), mp_context=context, initializer=_Worker.begin, initargs=(reports,)
+    ) as pool:
+        threads = max(1, cores // len(sources))
+        futures = {
+            name: pool.submit(_Worker.project, name, vectors, settings, threads)
+            for name, vectors in sources.items()
+        }
+        while wait(futures.values(), timeout=0).not_done:
+            try:
+                on_progress(*reports.get(timeout=POLL_SECONDS))
+            except Empty:
+                continue
+        return {name: future.result() for name, future in futures.items()}
+
+
+class _Worker:
+    """What runs in a process of its own, and the queue by which it reports."""
+
+    reports: Any = None
+
+    @classmethod
+    def begin(cls, reports: Any) -> None:
+        cls.reports = reports
+
+    @classmethod
+    def project(
+        cls, name: str, vectors: np.ndarray, settings: Settings, threads: int
+    ) -> Projection:
+        def report(iteration: int, divergence: float) -> None:
+            cls.reports.put((name, iteration, divergence))
+
+        return project(vectors, settings, threads=threads, on_progress=report)
+
+
+def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
+    from sklearn.decomposition import PCA
+
+    return PCA(settings.dims, svd_solver="covariance_eigh").fit_transform(vectors)
+
+
+def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
+    """FastICA (Hyvärinen & Oja 2000): independent directions within the first components."""
+    from sklearn.decomposition import FastICA
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # Two components that keep turning are as independent as any others.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return FastICA(
+            settings.dims, whiten="unit-variance", random_state=settings.seed
+        ).fit_transform(vectors)
+
+
+def _umap(vectors: np.ndarray, settings: Settings) -> np.ndarray:
+    """McInnes, Healy & Melville 2018, with the settings of their package."""
+    with warnings.catch_warnings():
+        # The package speaks of TensorFlow, which it does not need, and of the single thread that
+        # a seed costs.
+        warnings.simplefilter("ignore")
+        from umap import UMAP
+
+        neighbors = min(15, len(vectors) - 1)
+        return UMAP(
+            n_neighbors=neighbors, n_components=settings.dims, random_state=settings.seed
+        ).fit_transform(vectors)
+
+
+COUSINS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
+    "pca": _pca,
+    "ica": _ica,
+    "umap": _umap,
+}
 
 
 def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -121,10 +257,10 @@ def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.
     Args:
         vectors: float (M, D).
         reference: float (N, D), what the map was made of.
-        points: float (N, 2), the map.
+        points: float (N, dims), the map.
 
     Returns:
-        float (M, 2).
+        float (M, dims).
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -132,21 +268,29 @@ def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.
     return np.median(points[search.kneighbors(vectors, return_distance=False)], axis=1)
 
 
-def align(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Turns and mirrors a map so that it lies as near as possible to another one.
+def aligned(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The turn and mirroring that lays a map as near as possible to another one.
 
     Source: orthogonal Procrustes (Schönemann 1966). Distances within the map stay what they are.
 
     Args:
-        points: float (N, 2).
-        reference: float (N, 2), the same images in the same order.
+        points: float (N, dims).
+        reference: float (N, dims), the same images in the same order.
 
     Returns:
-        float (N, 2), centred on the centre of `reference`.
+        A rotation R, (dims, dims), and a shift s, (dims,): `points @ R + s` is the map aligned,
+        centred on the centre of `reference`.
     """
     from scipy.linalg import orthogonal_procrustes
 
-    centre = reference.mean(axis=0)
-    centred = points - points.mean(axis=0)
-    rotation, _ = orthogonal_procrustes(centred, reference - centre)
-    return centred @ rotation + centre
+    centre = points.mean(axis=0)
+    rotation, _ = orthogonal_procrustes(points - centre, reference - reference.mean(axis=0))
+    return rotation, reference.mean(axis=0) - centre @ rotation
+
+
+def _num_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-NEIGHBORS = 10
 ROWS_AT_ONCE = 512
 SSIM_WINDOW = 11
 INK = 0.15  # what is brighter belongs to a stroke
@@ -77,59 +76,6 @@ def pca_error(train_images: np.ndarray, test_images: np.ndarray, components: int
     flat_test = test_images.reshape(len(test_images), -1)
     back = pca.inverse_transform(pca.transform(flat_test)).reshape(test_images.shape)
     return float(squared_errors(test_images, back).mean())
-
-
-def knn_accuracy(points: np.ndarray, labels: np.ndarray, neighbors: int = NEIGHBORS) -> float:
-    """Leave-one-out accuracy of a vote among the nearest neighbours.
-
-    Args:
-        points: (N, D) coordinates, Euclidean.
-        labels: int (N,), from 0.
-        neighbors: How many vote; ties go to the lower label.
-
-    Returns:
-        Share of points, in [0, 1], whose label wins the vote of its neighbours.
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    # Without a query, a point is not its own neighbour.
-    indices = NearestNeighbors(n_neighbors=neighbors).fit(points).kneighbors(return_distance=False)
-    votes = np.zeros((len(points), labels.max() + 1), np.int64)
-    np.add.at(votes, (np.arange(len(points))[:, np.newaxis], labels[indices]), 1)
-    return float((votes.argmax(axis=1) == labels).mean())
-
-
-def trustworthiness(source: np.ndarray, points: np.ndarray, neighbors: int = NEIGHBORS) -> float:
-    """How far the neighbours in a map are neighbours in the source space.
-
-    Source: Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods"; equal
-    to `sklearn.manifold.trustworthiness`, but in blocks of rows and without sorting, so that
-    memory stays small.
-
-    Args:
-        source: (N, D) coordinates before the projection.
-        points: (N, 2 or 3) coordinates after it.
-        neighbors: Size of the neighbourhood, below N / 2.
-
-    Returns:
-        In [0, 1]; 1 where every neighbour in the map is one in the source space.
-    """
-    from sklearn.metrics import pairwise_distances
-    from sklearn.neighbors import NearestNeighbors
-
-    count = len(source)
-    in_map = NearestNeighbors(n_neighbors=neighbors).fit(points).kneighbors(return_distance=False)
-    penalty = 0
-    for start in range(0, count, ROWS_AT_ONCE):
-        rows = slice(start, min(start + ROWS_AT_ONCE, count))
-        distances = pairwise_distances(source[rows], source, metric="sqeuclidean")
-        distances[np.arange(len(distances)), np.arange(count)[rows]] = np.inf
-        to_neighbors = np.take_along_axis(distances, in_map[rows], axis=1)
-        for column in to_neighbors.T:
-            # Rank of a neighbour: how many points are nearer than it.
-            nearer = np.count_nonzero(distances < column[:, np.newaxis], axis=1)
-            penalty += int(np.maximum(nearer + 1 - neighbors, 0).sum())
-    return 1 - penalty * 2 / (count * neighbors * (2 * count - 3 * neighbors - 1))
 
 
 def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

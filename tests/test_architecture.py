@@ -14,7 +14,10 @@ FILES = {"files"}
 ALLOWED = {
     "__init__": set(),
     "files": set(),
-    **dict.fromkeys(("datasets", "network", "projection", "paths", "scores", "media"), FILES),
+    **dict.fromkeys(("datasets", "network", "paths", "scores", "media"), FILES),
+    "tsne": set(),
+    "projection": {"tsne", *FILES},
+    "neighborhoods": set(),
     "augmentation": set(),
     "checkpoint": FILES,
     "fitting": {"checkpoint", "augmentation", *FILES},
@@ -27,12 +30,13 @@ ALLOWED = {
     "expressions": FILES,
     "figures": {"media", "figures"},
     "study": {
-        *("study", "datasets", "runs", "judge", "projection", "paths", "scores"),
+        *("study", "datasets", "runs", "judge", "projection", "tsne", "neighborhoods"),
+        *("paths", "scores"),
         *("directions", "expressions", "strokes", *FILES),
     },
     "report": {"figures", "media", "study", *FILES},
 }
-WITHOUT_KERAS = ("paths", "directions", "strokes", "projection", "scores", "figures")
+WITHOUT_KERAS = ("paths", "directions", "strokes", "projection", "tsne", "scores", "figures")
 
 
 def modules() -> list[str]:
@@ -75,7 +79,7 @@ def test_imports_follow_the_rules(module: str) -> None:
 
 def test_rules_are_read_from_the_code() -> None:
     assert "latentspace.files" in imported("study.base")
-    assert "openTSNE" in imported("projection")
+    assert "openTSNE" in imported("tsne")
 
 
 def test_config_needs_the_standard_library_only() -> None:

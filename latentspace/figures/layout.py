@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -84,8 +84,35 @@ def beside(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
     return np.concatenate(parts, axis=-2)
 
 
-def page(
-    body: np.ndarray,
+@dataclass(frozen=True)
+class Page:
+    """A white page with its text, and the place that is kept for a body.
+
+    Attributes:
+        blank: uint8 (height, width, 3), white where the body is to be, but for labels on it.
+        top: Row at which the body begins.
+        left: Column at which the body begins.
+    """
+
+    blank: np.ndarray
+    top: int
+    left: int
+
+    def around(self, body: np.ndarray) -> np.ndarray:
+        """The page with a body, uint8 (..., H, W, 3), in its place; labels stay where it is white.
+
+        Returns:
+            uint8 (..., height, width, 3).
+        """
+        *lead, height, width, _ = body.shape
+        frames = np.broadcast_to(self.blank, (*lead, *self.blank.shape)).copy()
+        inside = frames[..., self.top : self.top + height, self.left : self.left + width, :]
+        np.minimum(inside, body, out=inside)
+        return frames
+
+
+def prepare_page(
+    size: tuple[int, int],
     *,
     title: str,
     caption: str,
@@ -93,29 +120,35 @@ def page(
     left: int = 0,
     top: int = 0,
     bottom: int = 0,
+    right: int = 0,
     text_scale: float = 1.0,
-) -> np.ndarray:
-    """Puts a body, still or animated, on a white page with title, labels and caption.
+    still: np.ndarray | None = None,
+) -> Page:
+    """Sets title, labels and caption on a white page for bodies of one size.
 
     Args:
-        body: uint8 (..., H, W, 3).
+        size: Height and width of the body in pixels.
         title: One line above.
         caption: Text below, wrapped to the width of the page.
-        labels: Text on and around the body, the same in each frame.
+        labels: Text on and around the body.
         left: Pixels to keep free for labels left of the body.
         top: Pixels to keep free for labels above the body.
         bottom: Pixels to keep free for labels below the body.
+        right: Pixels to keep free for labels right of the body.
         text_scale: Enlarges all text, for very large pages.
+        still: uint8 (height, width, 3), a body to set under the labels already.
 
     Returns:
-        uint8 (..., height, width, 3), the body unchanged in it.
+        The page.
     """
-    *lead, body_height, body_width, _ = body.shape
+    body_height, body_width = size
     margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
     title_font, caption_font = (
         _font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
     )
-    width = max(body_width + left + 2 * margin, round(title_font.getlength(title)) + 2 * margin)
+    width = max(
+        left + body_width + right + 2 * margin, round(title_font.getlength(title)) + 2 * margin
+    )
     lines = _wrap(caption, caption_font, width - 2 * margin)
     body_x = margin + left
     body_y = margin + round(TITLE_SIZE * line) + top
@@ -128,8 +161,8 @@ def page(
     for number, text in enumerate(lines):
         y = caption_y + number * CAPTION_SIZE * line
         draw.text((margin, y), text, FAINT_INK, caption_font, anchor="la")
-    still = body if not lead else np.full((body_height, body_width, 3), WHITE, np.uint8)
-    canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
+    if still is not None:
+        canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
         place = (body_x + label.x, body_y + label.y)
         draw.text(
@@ -141,14 +174,33 @@ def page(
             stroke_width=round(2 * text_scale),
             stroke_fill=(WHITE,) * 3,
         )
-    frame = np.asarray(canvas)
-    if not lead:
-        return frame
-    frames = np.broadcast_to(frame, (*lead, *frame.shape)).copy()
-    inside = frames[..., body_y : body_y + body_height, body_x : body_x + body_width, :]
-    # Labels are drawn on white, so wherever the body is white, they stay.
-    np.minimum(inside, body, out=inside)
-    return frames
+    return Page(np.asarray(canvas), body_y, body_x)
+
+
+def page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> np.ndarray:
+    """Puts a body, still or animated, on a white page with title, labels and caption.
+
+    Args:
+        body: uint8 (..., H, W, 3).
+        title: One line above.
+        caption: Text below.
+        **options: As for `prepare_page`; labels are the same in each frame.
+
+    Returns:
+        uint8 (..., height, width, 3), the body unchanged in it but for labels on it.
+    """
+    size = (body.shape[-3], body.shape[-2])
+    if body.ndim > 3:
+        return prepare_page(size, title=title, caption=caption, **options).around(body)
+    return prepare_page(size, title=title, caption=caption, still=body, **options).blank
+
+
+def written(text: str, size: tuple[int, int]) -> np.ndarray:
+    """A line of text from the left of a white strip, uint8 (height, width, 3)."""
+    canvas = Image.new("RGB", (size[1], size[0]), (WHITE,) * 3)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((0, size[0] / 2), text, INK, _font(LABEL_SIZE), anchor="lm")
+    return np.asarray(canvas)
 
 
 def there_and_back(length: int, hold_frames: int) -> list[int]:

@@ -13,9 +13,10 @@ from latentspace.media import to_uint8
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
+LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some are left out
 MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
 LEAST_THUMBNAIL = 28  # pixels
 INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
@@ -71,7 +72,7 @@ def draw_image_map(
     """
     thumbnails = _thumbnails(images)
     count, height, width, _ = thumbnails.shape
-    side = math.sqrt(CELLS_PER_IMAGE * count * height * width)  # pixels
+    side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * count * height * width))  # pixels
     rows, columns = math.ceil(side / height), math.ceil(side / width)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max()) or 1.0
@@ -135,26 +136,59 @@ def draw_comparison(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7 * len(maps) + 1.2, 7.4), dpi=120, layout="constrained")
-    colors = class_colors(len(class_names))
-    size = np.clip(20_000 / len(labels), 1.5, 25)
-    order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
     for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
-        axes.scatter(*points[order].T, s=size, c=colors[labels[order]], linewidths=0, alpha=0.8)
-        for label, name in enumerate(class_names):
-            if (labels == label).any():
-                axes.text(
-                    *_centre(points[labels == label]),
-                    name,
-                    fontsize=13,
-                    weight="bold",
-                    color=colors[label] * 0.6,
-                    ha="center",
-                    va="center",
-                    bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
-                )
-        make_map(axes, heading)
+        scatter(axes, points, labels, class_names, heading=heading)
     add_class_legend(figure, class_names)
     return page(rendered(figure), title=title, caption=caption)
+
+
+def scatter(
+    axes: Axes,
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    heading: str,
+    strength: float = 0.8,
+    named: bool = True,
+) -> None:
+    """Draws a map as points, tinted by class.
+
+    Args:
+        axes: Where.
+        points: float (N, 2).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names to write at the clusters.
+        heading: Text above.
+        strength: Opacity of the points.
+        named: Write the names.
+    """
+    colors = class_colors(len(class_names))
+    order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
+    size = np.clip(20_000 / len(labels), 1.5, 25)
+    axes.scatter(
+        points[order, 0],
+        points[order, 1],
+        s=size,
+        c=colors[labels[order]],
+        linewidths=0,
+        alpha=strength,
+    )
+    for label, name in enumerate(class_names):
+        if named and (labels == label).any():
+            x, y = _centre(points[labels == label])
+            axes.text(
+                x,
+                y,
+                name,
+                fontsize=13,
+                weight="bold",
+                color=colors[label] * 0.6,
+                ha="center",
+                va="center",
+                bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
+            )
+    make_map(axes, heading)
 
 
 def make_map(axes: Axes, heading: str) -> None:
@@ -165,7 +199,7 @@ def make_map(axes: Axes, heading: str) -> None:
     axes.set_yticks([])
 
 
-def add_class_legend(figure: Figure, class_names: Sequence[str]) -> None:
+def add_class_legend(figure: Figure | SubFigure, class_names: Sequence[str]) -> None:
     """Puts one legend for all axes to the right of them."""
     from matplotlib.lines import Line2D
 

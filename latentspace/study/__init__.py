@@ -8,8 +8,11 @@ from typing import Any
 from latentspace.study.arithmetic import Arithmetic
 from latentspace.study.attributes import AttributeSweeps
 from latentspace.study.base import Base, StudyOptions
+from latentspace.study.confusion import Confusion
+from latentspace.study.cousins import Cousins
 from latentspace.study.interpolation import Interpolation
 from latentspace.study.maps import Maps
+from latentspace.study.placing import Placing
 from latentspace.study.reconstruction import Reconstruction
 from latentspace.study.traversals import Traversals
 
@@ -47,6 +50,21 @@ class Study(Base):
         return Maps(self)
 
     @cached_property
+    def cousins(self) -> Cousins:
+        """The same maps by other methods."""
+        return Cousins(self.maps)
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """The classes that run together, alone."""
+        return Confusion(self, self.maps)
+
+    @cached_property
+    def placing(self) -> Placing:
+        """Codes and images that are brought to finished maps."""
+        return Placing(self, self.maps)
+
+    @cached_property
     def interpolation(self) -> Interpolation:
         """Ways between images."""
         return Interpolation(self, self.maps)
@@ -72,3 +90,8 @@ class Study(Base):
         if sections & JUDGED and self.judge is not None:
             made["judge"] = self.judge.facts
         return made
+
+    def answers(self, sections: set[str]) -> list[str]:
+        """What the named chapters say in a line each, where they have an answer."""
+        lines = {name: getattr(getattr(self, name), "answer", None) for name in sorted(sections)}
+        return [f"{name}: {line}" for name, line in lines.items() if line is not None]

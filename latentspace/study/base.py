@@ -16,6 +16,7 @@ from latentspace.datasets import ImageDataset, read_image, typical_ink_side, val
 from latentspace.expressions import CLASS_PREFIX
 from latentspace.files import InputError, cached_arrays, content_hash
 from latentspace.judge import Judge
+from latentspace.projection import Settings
 from latentspace.runs import Run
 
 INK_IMAGES = 500  # tell how large what is drawn usually is
@@ -27,9 +28,11 @@ class StudyOptions:
     """What a person chose to look at.
 
     Attributes:
-        samples: Test images on a map; None takes `maps.DEFAULT_SAMPLES`, or all where there are
-            fewer.
-        perplexity: Perplexity of t-SNE.
+        samples: Images on a map, or "all"; None takes `maps.DEFAULT_SAMPLES`, or all where there
+            are fewer.
+        split: Which images lie on the maps: "test", "train" or "all".
+        projection: How maps are made.
+        place: Names of images to place on the maps, see `Base.select`.
         pairs: Pairs to interpolate between, where `starts` is empty.
         starts: Names of images to walk from, see `Base.select`.
         ends: Names of images to walk to, as many.
@@ -41,8 +44,10 @@ class StudyOptions:
         seed: Seed of every choice.
     """
 
-    samples: int | None
-    perplexity: float
+    samples: int | str | None
+    split: str
+    projection: Settings
+    place: tuple[str, ...]
     pairs: int
     starts: tuple[str, ...]
     ends: tuple[str, ...]
@@ -198,10 +203,17 @@ class Base:
             compute: Called where there is nothing to read.
             *key: All that the result depends on.
         """
-        path = None
-        if self._cache_dir is not None:
-            path = self._cache_dir / f"{kind}-{content_hash(CACHE_VERSION, *key)}.npz"
-        return cached_arrays(path, compute)
+        return cached_arrays(self._cache_file(kind, *key), compute)
+
+    def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
+        """Whether the cache holds a file for what `cached` would be asked for."""
+        path = self._cache_file(kind, *key)
+        return path is not None and path.exists()
+
+    def _cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
+        if self._cache_dir is None:
+            return None
+        return self._cache_dir / f"{kind}-{content_hash(CACHE_VERSION, *key)}.npz"
 
     def bar(self, text: str, total: int) -> tqdm:
         """A progress bar on stderr."""

@@ -103,9 +103,9 @@ class Interpolation:
 
     def places(self, kind: str) -> np.ndarray:
         """Where a kind of `paths.WAYS` runs on the latent map, float (pairs, frames, 2)."""
-        codes, reference = self.code_ways[kind], self._base.codes[self._maps.indices]
+        codes = self.code_ways[kind]
         placed = projection.place(
-            codes.reshape(-1, codes.shape[-1]), reference, self._maps.map("latent").points
+            codes.reshape(-1, codes.shape[-1]), self._maps.codes, self._maps.points("latent")
         )
         return placed.reshape(*codes.shape[:2], 2)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    from latentspace.media import Frames
     from latentspace.study import Study
 
 HOLD_SECONDS = 0.6
+TSNE = "tsne_"  # begins the files of maps that another method can make as well
 TAKE_MINUTES = ("interpolation", "arithmetic")  # sections measured when asked for by flag
 
 
@@ -29,6 +29,7 @@ class Figure:
         function: The pure drawing function, as "module.name" within `latentspace.figures`.
         arguments: Takes them, caption included, out of a study.
         in_story: Whether it is made when no flag asks for pictures.
+        dims: The `--dims` of the map that it shows; None where it shows none, or always the same.
         missing: Says why a study can't have it; None where it can.
     """
 
@@ -40,6 +41,11 @@ class Figure:
     arguments: Callable[[Study, float], dict[str, Any]]
     in_story: bool = True
     missing: Callable[[Study], str | None] = lambda _: None
+    dims: int | None = None
+
+    def file_by(self, method: str) -> str:
+        """Its name when maps are made by a method, one of `projection.METHODS`."""
+        return self.file.replace(TSNE, f"{method}_", 1) if self.file.startswith(TSNE) else self.file
 
     def measures(self, study: Study) -> bool:
         """Whether its numbers are to be measured for this study."""
@@ -52,7 +58,7 @@ class Figure:
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
 
-    def draw(self, study: Study, fps: float) -> np.ndarray:
+    def draw(self, study: Study, fps: float) -> Frames:
         """Draws it.
 
         Args:
@@ -60,7 +66,8 @@ class Figure:
             fps: Frames per second at which an animation will be shown.
 
         Returns:
-            uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation.
+            uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation, held whole or drawn frame by
+            frame.
         """
         module, name = self.function.split(".")
         function = getattr(importlib.import_module(f"latentspace.figures.{module}"), name)

@@ -95,14 +95,14 @@ def _on_map(study: Study, fps: float) -> dict[str, Any]:
     chapter = study.interpolation
     kinds = {"linear": "straight line", "data": "along the data"}
     return {
-        "points": study.maps.map("latent").points,
+        "points": study.maps.points("latent"),
         "labels": study.maps.labels,
         "class_names": study.data.class_names,
         "ways": {name: chapter.places(kind)[:ON_MAP_PAIRS] for kind, name in kinds.items()},
         "images": {name: chapter.ways[kind][:ON_MAP_PAIRS] for kind, name in kinds.items()},
         "title": "Ways between codes on the map of the codes",
         "caption": (
-            f"t-SNE of {len(study.maps.indices):,} test images of {study.data.name}, "
+            f"Map of {len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}, "
             f"{model_name(study)}. A code on a way stands at the median place of its ten nearest "
             "codes on the map, so that a way through empty space jumps."
         ),

@@ -5,89 +5,206 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from latentspace.figures.registry.figure import Figure, model_name
+import numpy as np
+
+from latentspace.figures.registry.figure import Figure, hold_frames, model_name
 
 if TYPE_CHECKING:
+    from latentspace.projection import Settings
     from latentspace.study import Study
 
+METHOD_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
+SPACES = {"pixel": "pixels", "latent": "codes"}
+READING = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
 
-def _map_caption(study: Study, space: str) -> str:
-    numbers = study.maps.map(space).metrics
+
+def _method(study: Study) -> str:
+    return METHOD_NAMES[study.maps.settings.method]
+
+
+def _images(study: Study) -> str:
+    return f"{len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}"
+
+
+def _how(study: Study, settings: Settings, *spaces: str) -> str:
+    """What a reader must know of how maps of these spaces were made."""
+    if settings.method != "tsne":
+        return METHOD_NAMES[settings.method]
+    facts = {space: study.maps.projections(settings)[space].facts for space in spaces}
+    exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
+    divergences = " and ".join(
+        f"{fact['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")
+        for space, fact in facts.items()
+    )
     return (
-        f"perplexity {numbers['perplexity']:g}, KL divergence {numbers['kl_divergence']:.2f}. "
-        f"10-NN label accuracy {numbers['knn_accuracy']:.3f} in the map, "
-        f"{numbers['source_knn_accuracy']:.3f} before it; trustworthiness "
-        f"{numbers['trustworthiness']:.3f}"
+        f"t-SNE, perplexity {settings.perplexity:g}{exaggeration}, "
+        f"{facts[spaces[0]]['iterations']} iterations, KL divergence {divergences}"
     )
 
 
-def _image_map(space: str, source: str) -> Callable[[Study, float], dict[str, Any]]:
+def _scores(study: Study, settings: Settings, space: str) -> str:
+    found = study.maps.scored(settings)[space]
+    words = (
+        f"10-NN label accuracy {found['knn_accuracy'].value:.3f} in the map, "
+        f"{found['source_knn_accuracy'].value:.3f} before it"
+    )
+    return (
+        f"{words}; trustworthiness {found['trustworthiness'].value:.3f}; "
+        f"{found['neighbors_kept'].value:.0%} of neighbours kept"
+    )
+
+
+def _image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
     def arguments(study: Study, fps: float) -> dict[str, Any]:
+        settings = study.maps.flat
+        model = f", {model_name(study)}" if space == "latent" else ""
         return {
             "images": study.maps.images,
-            "points": study.maps.map(space).points,
+            "points": study.maps.points(space),
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
-            "title": f"t-SNE of the {source}",
+            "title": f"{_method(study)} of the {SPACES[space]}",
             "caption": (
-                f"{len(study.maps.indices):,} test images of {study.data.name}"
-                f"{'' if space == 'pixel' else f', {model_name(study)}'}; "
-                f"{_map_caption(study, space)}. Distances between clusters and their sizes mean "
-                "little (Wattenberg et al. 2016)."
+                f"{_images(study)}{model}. {_how(study, settings, space)}. "
+                f"{_scores(study, settings, space)}. {READING}"
             ),
         }
 
     return arguments
 
 
-def _comparison(study: Study, fps: float) -> dict[str, Any]:
-    headings = {"pixel": "pixels", "latent": "codes"}
-    return {
-        "maps": [
-            (
-                f"t-SNE of the {heading}\n10-NN accuracy {metrics['knn_accuracy']:.3f} (before "
-                f"{metrics['source_knn_accuracy']:.3f}), trustworthiness "
-                f"{metrics['trustworthiness']:.3f}, KL {metrics['kl_divergence']:.2f}",
-                study.maps.map(space).points,
+def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], dict[str, Any]]:
+    def arguments(study: Study) -> dict[str, Any]:
+        chosen = settings(study)
+        maps = []
+        for space, heading in SPACES.items():
+            found = study.maps.scored(chosen)[space]
+            maps.append(
+                (
+                    f"{_method(study)} of the {heading}: 10-NN {found['knn_accuracy'].value:.3f}, "
+                    f"silhouette {found['silhouette'].value:.3f}",
+                    study.maps.points(space, chosen),
+                )
             )
-            for space, heading in headings.items()
-            for metrics in [study.maps.map(space).metrics]
-        ],
-        "labels": study.maps.labels,
-        "class_names": study.data.class_names,
-        "title": "The same images, mapped from their pixels and from their codes",
-        "caption": (
-            f"{len(study.maps.indices):,} test images of {study.data.name}, {model_name(study)}, "
-            f"perplexity {study.options.perplexity:g}. The map of the codes is turned and mirrored "
-            "onto the other. Distances between clusters and their sizes mean little (Wattenberg et "
-            "al. 2016)."
-        ),
-    }
+        return {
+            "maps": maps,
+            "labels": study.maps.labels,
+            "class_names": study.data.class_names,
+            "caption": (
+                f"{_images(study)}, {model_name(study)}. {_how(study, chosen, *SPACES)}. The map "
+                f"of the codes is turned and mirrored onto the other. {READING}"
+            ),
+        }
+
+    return arguments
+
+
+_flat = _side_by_side(lambda study: study.maps.flat)
+_solid = _side_by_side(lambda study: study.maps.solid)
+
+
+def _comparison(study: Study, fps: float) -> dict[str, Any]:
+    title = "The same images, mapped from their pixels and from their codes"
+    answer = study.maps.answer
+    arguments = _flat(study)
+    if answer is not None and study.maps.settings.dims == 2:
+        arguments["caption"] += f" {answer[0].upper()}{answer[1:]}."
+    return {**arguments, "title": title}
+
+
+def _solid_still(study: Study, fps: float) -> dict[str, Any]:
+    return {**_solid(study), "title": "The same images, mapped into three dimensions"}
+
+
+def _orbit(study: Study, fps: float) -> dict[str, Any]:
+    return {**_solid_still(study, fps), "fps": fps}
+
+
+def _forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
+    def arguments(study: Study, fps: float) -> dict[str, Any]:
+        films = {space: study.maps.film(space) for space in spaces}
+        notes = [
+            [
+                "the start: two principal components"
+                if np.isnan(divergence)
+                else f"iteration {iteration}, "
+                + ("attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}")
+                for iteration, divergence, exaggerated in zip(
+                    film.iterations, film.divergences, film.exaggerated, strict=True
+                )
+            ]
+            for film in films.values()
+        ]
+        return {
+            "maps": [(f"t-SNE of the {SPACES[space]}", films[space].points) for space in spaces],
+            "notes": notes,
+            "labels": study.maps.labels,
+            "class_names": study.data.class_names,
+            "hold_frames": 2 * hold_frames(fps),
+            "title": "How the maps form" if len(spaces) > 1 else "How the map forms",
+            "caption": (
+                f"{_images(study)}. {_how(study, study.maps.flat, *spaces)}. Each frame has its "
+                f"own scale. {READING}"
+            ),
+        }
+
+    return arguments
+
+
+def _no_film(study: Study) -> str | None:
+    if study.maps.settings.method != "tsne":
+        return "only t-SNE is optimised step by step; drop --method"
+    return None
+
+
+def _map(file: str, about: str, function: str, arguments: Any, **options: Any) -> Figure:
+    return Figure("--maps", file, about, "maps", function, arguments, **options)
+
+
+def _film(file: str, about: str, *spaces: str) -> Figure:
+    return Figure(
+        "--map-films",
+        file,
+        about,
+        "maps",
+        "clouds.draw_forming",
+        _forming(*spaces),
+        in_story=False,
+        missing=_no_film,
+    )
 
 
 FIGURES = (
-    Figure(
-        "--maps",
+    _map(
         "tsne_pixel.png",
         "t-SNE of the pixels, drawn as the images themselves",
-        "maps",
         "maps.draw_image_map",
-        _image_map("pixel", "pixels"),
+        _image_map("pixel"),
+        dims=2,
     ),
-    Figure(
-        "--maps",
+    _map(
         "tsne_latent.png",
         "t-SNE of the codes, drawn as the images themselves",
-        "maps",
         "maps.draw_image_map",
-        _image_map("latent", "codes"),
+        _image_map("latent"),
+        dims=2,
     ),
-    Figure(
-        "--maps",
+    _map(
         "tsne_comparison.png",
         "both maps as labelled points side by side, with their scores",
-        "maps",
         "maps.draw_comparison",
         _comparison,
+        dims=2,
     ),
+    _map(
+        "tsne_3d.png",
+        "both maps in three dimensions",
+        "clouds.draw_solid",
+        _solid_still,
+        dims=3,
+    ),
+    _map("tsne_3d.gif", "one slow turn around them", "clouds.draw_orbit", _orbit, dims=3),
+    _film("tsne_pixel.gif", "the map of the pixels forming", "pixel"),
+    _film("tsne_latent.gif", "the map of the codes forming", "latent"),
+    _film("tsne_optimization.gif", "both maps forming side by side", "pixel", "latent"),
 )

@@ -1,0 +1,182 @@
+"""Makes both maps, of pixels and of codes, with scikit-learn and with ours, and compares them.
+
+Both get the same vectors: the 50 principal components of the pixels, and the codes of a run. For
+each number of images, one process each: seconds for both maps, the KL divergence of the same
+affinities (perplexity 30) in either map, 10-NN label accuracy in it, and the peak of memory; then
+how many times faster ours is, and where its time goes. Images are test images first, then training
+images.
+
+    python benchmarks/maps.py --data-dir DIR --run mnist-best
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from config import TrainConfig, VisualizeConfig
+from latentspace import datasets, neighborhoods, projection, runs, tsne
+
+SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 70_000)
+PERPLEXITY = VisualizeConfig().perplexity
+FINE_CELL, FINE_THETA = 0.7, 0.2  # for a divergence that is exact to three digits
+SPACES = ("pixel", "latent")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data-dir", default=TrainConfig().data_dir, metavar="DIR")
+    parser.add_argument("--models-dir", default=TrainConfig().models_dir, metavar="DIR")
+    parser.add_argument("--run", default="mnist-best", metavar="NAME")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.npz"
+        in_a_process(keep_vectors, arguments.data_dir, arguments.models_dir, arguments.run, path)
+        for count in arguments.sizes:
+            theirs, mine = (
+                in_a_process(measured, maker, path, count) for maker in (scikit_learn, ours)
+            )
+            print_table(count, theirs, mine)
+
+
+def in_a_process(function: Any, *arguments: Any) -> Any:
+    """Calls a function in a fresh process, so that each has a peak of memory of its own."""
+    # No pool: its workers may not have processes of their own, and one for each map is wanted.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        # Daemons must not have children; this one ends with the block all the same.
+        pool.apply(_no_daemon)
+        return pool.apply(function, arguments)
+
+
+def _no_daemon() -> None:
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+
+
+def keep_vectors(data_dir: str | None, models_dir: str, run: str, path: Path) -> None:
+    """Writes what is to be projected, with images and labels."""
+    data = datasets.load_dataset("mnist", data_dir)
+    images = np.concatenate([data.test_images, data.train_images])
+    model = runs.find_run(run, models_dir)
+    np.savez(
+        path,
+        pixel=projection.condensed(images.reshape(len(images), -1))[0],
+        latent=model.encode(images),
+        labels=np.concatenate([data.test_labels, data.train_labels]),
+        pixels=np.concatenate([data.test_pixels, data.train_pixels]),
+    )
+
+
+def scikit_learn(sources: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Its t-SNE as it comes, on all cores."""
+    from sklearn.manifold import TSNE
+
+    return {
+        name: TSNE(perplexity=PERPLEXITY, random_state=0, n_jobs=-1).fit_transform(vectors)
+        for name, vectors in sources.items()
+    }
+
+
+def ours(sources: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Both maps as `visualize.py` makes them."""
+    settings = projection.Settings(perplexity=PERPLEXITY)
+    made = projection.project_all(sources, settings, on_progress=lambda *report: None)
+    seconds = {
+        part: max(one.facts[f"seconds_{part}"] for one in made.values())
+        for part in ("neighbors", "optimization")
+    }
+    return {**{name: one.points for name, one in made.items()}, "parts": seconds}
+
+
+def measured(maker: Any, path: Path, count: int) -> dict[str, Any]:
+    """Makes both maps of the first images, and says what they cost and how good they are."""
+    with np.load(path) as archive:
+        sources = {name: archive[name][:count] for name in SPACES}
+        labels = archive["labels"][:count]
+        pixels = archive["pixels"][:count] if maker is ours else None
+    started = time.perf_counter()
+    made = maker(sources)
+    result: dict[str, Any] = {"seconds": time.perf_counter() - started}
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Of the processes of its own the larger one is known: both together are at most twice that.
+    children = 2 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    result["memory"] = (own + children) / 2**20
+    rows = np.arange(count)
+    for space in SPACES:
+        points = made[space]
+        near = neighborhoods.nearest_neighbors(points, rows)
+        result[f"knn_{space}"] = neighborhoods.vote_hits(near, labels, rows).mean()
+        result[f"kl_{space}"] = divergence(sources[space], points)
+    if pixels is not None:
+        result["parts"] = {**made["parts"], "drawing": drawing_seconds(made, pixels, labels)}
+    return result
+
+
+def divergence(vectors: np.ndarray, points: np.ndarray) -> float:
+    """KL divergence of a map from the affinities of its vectors, the same way for every map."""
+    from openTSNE import affinity, nearest_neighbors
+    from openTSNE.tsne import kl_divergence_bh, kl_divergence_fft
+    from sklearn.neighbors import NearestNeighbors
+
+    count = int(tsne.NEIGHBORS_PER_PERPLEXITY * PERPLEXITY)
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=-1).fit(vectors)
+    distances, indices = search.kneighbors()
+    affinities = affinity.PerplexityBasedNN(
+        perplexity=PERPLEXITY,
+        knn_index=nearest_neighbors.PrecomputedNeighbors(indices, distances),
+        n_jobs=-1,
+    )
+    common = {"should_eval_error": True, "n_jobs": 2}
+    points = points.astype(float)
+    if len(points) <= tsne.BARNES_HUT_LIMIT:
+        return kl_divergence_bh(points, affinities.P, 1, {"theta": FINE_THETA}, **common)[0]
+    grid = {"n_interpolation_points": 3, "min_num_intervals": 50, "ints_in_interval": FINE_CELL}
+    return kl_divergence_fft(points, affinities.P, 1, grid, **common)[0]
+
+
+def drawing_seconds(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> float:
+    """Seconds to draw and encode the three pictures of the maps."""
+    from latentspace.figures import maps
+    from latentspace.media import png_bytes
+
+    started = time.perf_counter()
+    common: dict[str, Any] = {"labels": labels, "class_names": datasets.DIGITS}
+    common |= {"title": "", "caption": ""}
+    images = datasets.to_unit_range(pixels)
+    for space in SPACES:
+        png_bytes(maps.draw_image_map(images=images, points=made[space], **common))
+    both = [(space, made[space]) for space in SPACES]
+    png_bytes(maps.draw_comparison(maps=both, **common))
+    return time.perf_counter() - started
+
+
+def print_table(count: int, theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+    """Prints one number of images."""
+    print(f"\n{count:,} images{'':<22}{'scikit-learn':>14}{'ours':>10}{'':>6}")
+    ratio = theirs["seconds"] / mine["seconds"]
+    seconds = f"{theirs['seconds']:>14.1f}{mine['seconds']:>10.1f}"
+    print(f"{'seconds for both maps':<36}{seconds}   {ratio:.1f} times faster")
+    for name, digits, words in (("kl", 4, "KL divergence"), ("knn", 4, "10-NN accuracy")):
+        for space in SPACES:
+            first, second = theirs[f"{name}_{space}"], mine[f"{name}_{space}"]
+            shown = f"{first:>14.{digits}f}{second:>10.{digits}f}"
+            change = f"{second / first - 1:+.1%}" if name == "kl" else f"{second - first:+.4f}"
+            print(f"{words + ', ' + space:<36}{shown}   {change}")
+    memory = f"{theirs['memory']:>14.2f}{mine['memory']:>10.2f}"
+    print(f"{'peak memory in GiB, at most':<36}{memory}")
+    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in mine["parts"].items())
+    print(f"seconds of ours: {parts}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

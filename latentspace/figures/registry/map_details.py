@@ -1,0 +1,164 @@
+"""What belongs to maps: their cousins, classes that run together, what is drawn and put on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentspace.figures.registry.figure import Figure, model_name
+from latentspace.figures.registry.maps import METHOD_NAMES, READING, SPACES
+
+if TYPE_CHECKING:
+    from latentspace.study import Study
+
+TABLE_ROWS = {
+    "pixel": "among pixels",
+    "pixel_map": "on the map of pixels",
+    "latent": "among codes",
+    "latent_map": "on the map of codes",
+}
+
+
+def _cousins(study: Study, fps: float) -> dict[str, Any]:
+    found = study.cousins.scores
+    rows = {}
+    for space, row in SPACES.items():
+        rows[row] = {
+            METHOD_NAMES[method]: (
+                f"10-NN {scores[space]['knn_accuracy'].value:.3f}, neighbours kept "
+                f"{scores[space]['neighbors_kept'].value:.0%}\ntrustworthiness "
+                f"{scores[space]['trustworthiness'].value:.3f}, silhouette "
+                f"{scores[space]['silhouette'].value:.2f}",
+                study.maps.points(space, study.cousins.settings[method]),
+            )
+            for method, scores in found.items()
+        }
+    left_out = "" if "umap" in found else " UMAP is left out: umap-learn is not installed."
+    return {
+        "rows": rows,
+        "labels": study.maps.labels,
+        "class_names": study.data.class_names,
+        "title": "t-SNE and its cousins",
+        "caption": (
+            f"{len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}, "
+            f"{model_name(study)}; t-SNE with perplexity {study.maps.flat.perplexity:g}.{left_out} "
+            "10-NN: label accuracy of the ten nearest on the map; neighbours kept: share of the "
+            f"ten nearest that are still among them. {READING}"
+        ),
+    }
+
+
+def _confusion(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.confusion
+    names = [study.data.class_names[label] for label in chapter.classes]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return {
+        "maps": [
+            (f"t-SNE of the {heading}", chapter.points(space)) for space, heading in SPACES.items()
+        ],
+        # Their own numbers, and so the colours that are easiest to tell apart.
+        "labels": np.argmax(chapter.labels[:, np.newaxis] == chapter.classes, axis=1),
+        "class_names": names,
+        "table": {words: chapter.mixing[name] for name, words in TABLE_ROWS.items()},
+        "title": f"{listed} alone: which neighbours are of another class?",
+        "caption": (
+            f"{len(chapter.rows):,} {study.maps.split_name} of {study.data.name}, "
+            f"{model_name(study)}; maps of these alone, perplexity "
+            f"{chapter.settings.perplexity:g}. The table: share of the ten nearest neighbours of "
+            f"an image that belong to another of these classes. {READING}"
+        ),
+    }
+
+
+def _grid(study: Study, fps: float) -> dict[str, Any]:
+    return {
+        "grid": study.placing.grid,
+        "title": "What the model draws at each place of the latent map",
+        "caption": (
+            f"{study.data.name}, {model_name(study)}. Each cell is decoded from the codes of the "
+            f"five images nearest to it on the map of {len(study.maps.indices):,} "
+            f"{study.maps.split_name}, weighted by the inverse square of their distance; cells "
+            f"without an image near them are empty. {READING}"
+        ),
+    }
+
+
+def _placed(study: Study, fps: float) -> dict[str, Any]:
+    chapter, maps = study.placing, study.maps
+    names = np.array(study.data.class_names)
+    return {
+        "maps": [
+            (
+                f"{METHOD_NAMES[maps.settings.method]} of the {heading}",
+                maps.points(space),
+                np.stack([item.point for item in chapter.placed[space]]),
+            )
+            for space, heading in SPACES.items()
+        ],
+        "labels": maps.labels,
+        "class_names": study.data.class_names,
+        "images": np.stack([item.image for item in chapter.selected]),
+        "names": [item.name for item in chapter.selected],
+        "neighbors": [
+            (
+                heading,
+                np.stack([maps.images[item.neighbors] for item in chapter.placed[space]]),
+                [names[maps.labels[item.neighbors]].tolist() for item in chapter.placed[space]],
+            )
+            for space, heading in SPACES.items()
+        ],
+        "title": "Further images on the maps",
+        "caption": (
+            f"Maps of {len(maps.indices):,} {maps.split_name} of {study.data.name}, "
+            f"{model_name(study)}. Each further image is placed by itself, by its neighbours; the "
+            "map stays as it was. Below: the images as the model gets them, and the nearest "
+            "images of the map in either space with their classes."
+        ),
+    }
+
+
+def _nothing_to_place(study: Study) -> str | None:
+    return None if study.options.place else "no image is to be placed: pass --place IMAGE"
+
+
+FIGURES = (
+    Figure(
+        "--cousins",
+        "cousins.png",
+        "PCA, ICA, t-SNE and UMAP of pixels and codes, with their scores",
+        "cousins",
+        "map_details.draw_cousins",
+        _cousins,
+        in_story=False,
+    ),
+    Figure(
+        "--confused",
+        "confused_digits.png",
+        "8, 5, 7 and 3 alone: how far they run together in pixels and in codes",
+        "confusion",
+        "map_details.draw_confusion",
+        _confusion,
+        in_story=False,
+        missing=lambda study: study.confusion.missing,
+    ),
+    Figure(
+        "--latent-grid",
+        "latent_grid.png",
+        "what the model draws at each place of the latent map",
+        None,
+        "map_details.draw_decoded_grid",
+        _grid,
+        in_story=False,
+    ),
+    Figure(
+        "--place",
+        "placed.png",
+        "a person's own images on the maps, with their nearest neighbours",
+        "placing",
+        "map_details.draw_placed",
+        _placed,
+        in_story=False,
+        missing=_nothing_to_place,
+    ),
+)

@@ -1,0 +1,233 @@
+"""What a map or a space does to neighbours and classes: scores per image, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+NEIGHBORS = 10
+CLASS_NEIGHBORS = 4
+SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
+CORRELATED_IMAGES = 1_000
+RESAMPLES, CONFIDENCE = 1_000, 0.95
+ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over images with its bootstrap interval (percentiles, Efron & Tibshirani 1993).
+
+    Attributes:
+        value: The estimate.
+        low: Lower end of the interval of `CONFIDENCE`.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether 0 lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+
+def scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Sorted indices of the images to score: all, or `SCORED_IMAGES` drawn from more."""
+    return np.sort(rng.choice(count, min(count, SCORED_IMAGES), replace=False))
+
+
+def nearest_neighbors(
+    points: np.ndarray, rows: np.ndarray, neighbors: int = NEIGHBORS
+) -> np.ndarray:
+    """Indices of the nearest other points of some points, nearest first.
+
+    Args:
+        points: (N, D) coordinates, Euclidean.
+        rows: int (R,) whose neighbours are sought among all.
+        neighbors: How many, below N.
+
+    Returns:
+        int64 (R, neighbors).
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=neighbors + 1, n_jobs=-1).fit(points)
+    found = search.kneighbors(points[rows], return_distance=False)
+    # A point is left out of its own neighbours; among equal points another one may stand first.
+    own = found == rows[:, np.newaxis]
+    own[:, -1] |= ~own.any(axis=1)
+    return found[~own].reshape(len(rows), neighbors)
+
+
+def vote_hits(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
+
+    Args:
+        neighbors: int (R, k) from `nearest_neighbors`.
+        labels: int (N,), from 0.
+        rows: int (R,).
+
+    Returns:
+        bool (R,); the mean is the leave-one-out accuracy of a k-nearest-neighbour classifier.
+    """
+    votes = np.zeros((len(rows), labels.max() + 1), np.int64)
+    np.add.at(votes, (np.arange(len(rows))[:, np.newaxis], labels[neighbors]), 1)
+    return votes.argmax(axis=1) == labels[rows]
+
+
+def kept_shares(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Share of each image's neighbours in the source that are still neighbours in the map.
+
+    Source: the KNN score of Kobak & Berens 2019, "The art of using t-SNE for single-cell
+    transcriptomics".
+
+    Args:
+        source: int (R, k) neighbours before the projection.
+        target: int (R, k) neighbours after it, of the same images.
+
+    Returns:
+        float64 (R,) in [0, 1].
+    """
+    return (source[:, :, np.newaxis] == target[:, np.newaxis]).any(axis=2).mean(axis=1)
+
+
+def trust(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """How far the neighbours that images have in a map are neighbours in the source.
+
+    Source: Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods"; the
+    mean over all images equals `sklearn.manifold.trustworthiness`.
+
+    Args:
+        source: (N, D) coordinates before the projection.
+        neighbors: int (R, k) neighbours after it, k below N / 2.
+        rows: int (R,).
+
+    Returns:
+        float64 (R,), 1 where every neighbour in the map is one of the k nearest in the source.
+    """
+    from sklearn.metrics import pairwise_distances
+
+    count, k = len(source), neighbors.shape[1]
+    penalties = np.zeros(len(rows))
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        distances = pairwise_distances(source[rows[part]], source, metric="sqeuclidean")
+        distances[np.arange(len(distances)), rows[part]] = np.inf
+        for column in np.take_along_axis(distances, neighbors[part], axis=1).T:
+            # Rank of a neighbour: how many points are nearer than it.
+            nearer = np.count_nonzero(distances < column[:, np.newaxis], axis=1)
+            penalties[part] += np.maximum(nearer + 1 - k, 0)
+    return 1 - penalties * 2 / (k * (2 * count - 3 * k - 1))
+
+
+def silhouettes(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How much nearer the images of the own class are than those of the next one.
+
+    Source: Rousseeuw 1987; a measure of how dense and how separate classes are.
+
+    Args:
+        points: (R, D) coordinates.
+        labels: int (R,).
+
+    Returns:
+        float64 (R,) in [-1, 1]; NaN where there are fewer than two classes, or as many as images.
+    """
+    from sklearn.metrics import silhouette_samples
+
+    if not 2 <= len(np.unique(labels)) < len(labels):
+        return np.full(len(labels), np.nan)
+    return silhouette_samples(points, labels)
+
+
+def mean_estimate(values: np.ndarray, rng: np.random.Generator) -> Estimate:
+    """The mean of a score per image, (R,), and its interval over resampled images."""
+    values = np.asarray(values, np.float64)
+    means = np.empty(RESAMPLES)
+    for number in range(RESAMPLES):
+        means[number] = values[rng.integers(len(values), size=len(values))].mean()
+    return _estimate(float(values.mean()), means)
+
+
+def class_neighbors_kept(
+    source: np.ndarray, target: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> Estimate:
+    """Share of the nearest classes that are still the nearest in the map, by class means.
+
+    Source: the KNC score of Kobak & Berens 2019, with k = 4 (fewer where there are fewer than nine
+    classes). Images are resampled within their classes.
+
+    Args:
+        source: (R, D) coordinates before the projection.
+        target: (R, dims) coordinates after it.
+        labels: int (R,).
+        rng: Source of the resamples.
+
+    Returns:
+        The estimate; NaN for fewer than three classes.
+    """
+    classes = np.unique(labels)
+    k = min(CLASS_NEIGHBORS, (len(classes) - 1) // 2)
+    if k < 1:
+        return Estimate(np.nan, np.nan, np.nan)
+    members = [np.flatnonzero(labels == label) for label in classes]
+
+    def score(draw: Callable[[np.ndarray], np.ndarray]) -> float:
+        drawn = [draw(group) for group in members]
+        nearest = []
+        for space in (source, target):
+            means = np.stack([space[group].mean(axis=0) for group in drawn])
+            nearest.append(nearest_neighbors(means, np.arange(len(means)), k))
+        return float(kept_shares(*nearest).mean())
+
+    resampled = [score(lambda group: rng.choice(group, len(group))) for _ in range(RESAMPLES // 10)]
+    return _estimate(score(lambda group: group), np.array(resampled))
+
+
+def distance_correlation(
+    source: np.ndarray, target: np.ndarray, rng: np.random.Generator
+) -> Estimate:
+    """Rank correlation of the distances between images before and after the projection.
+
+    Source: the CPD score of Kobak & Berens 2019: Spearman's correlation of all pairwise distances
+    among (up to) 1,000 points. Ranks are those among all pairs, in the resamples too.
+
+    Args:
+        source: (R, D) coordinates before the projection.
+        target: (R, dims) coordinates after it.
+        rng: Chooses the points and resamples them.
+
+    Returns:
+        The estimate.
+    """
+    from scipy.spatial.distance import pdist, squareform
+    from scipy.stats import rankdata
+
+    chosen = rng.choice(len(source), min(len(source), CORRELATED_IMAGES), replace=False)
+    first, second = (
+        squareform(rankdata(pdist(space[chosen])) - (len(chosen) * (len(chosen) - 1) / 2 + 1) / 2)
+        for space in (source, target)
+    )
+    # Each image counts as often as it was drawn, each pair as the product.
+    draws = rng.multinomial(len(chosen), np.full(len(chosen), 1 / len(chosen)), size=RESAMPLES)
+    weights = np.concatenate([np.ones((1, len(chosen))), draws])
+    pairs = 1.0 - np.eye(len(chosen))
+
+    def total(matrix: np.ndarray) -> np.ndarray:
+        return np.einsum("bi,bi->b", weights @ matrix, weights)
+
+    mass, mean_1, mean_2 = total(pairs), total(first), total(second)
+    covariance = total(first * second) - mean_1 * mean_2 / mass
+    variance_1 = total(first * first) - mean_1**2 / mass
+    variance_2 = total(second * second) - mean_2**2 / mass
+    correlations = covariance / np.sqrt(variance_1 * variance_2)
+    return _estimate(float(correlations[0]), correlations[1:])
+
+
+def _estimate(value: float, resampled: np.ndarray) -> Estimate:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))

@@ -1,0 +1,227 @@
+"""t-SNE: the schedule of its optimisation, the way it went, and placing further points."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+NEIGHBORS_PER_PERPLEXITY = 3
+REPORT_EVERY = 10  # iterations; the trajectory has a frame for each report
+PLACING_PERPLEXITY, PLACING_NEIGHBORS = 5, 10
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of gradient descent.
+
+    Attributes:
+        iterations: Number of steps.
+        momentum: Of each step.
+        rate: Learning rate as a multiple of N / exaggeration (Belkina et al. 2019).
+        gradient: "bh" (Barnes-Hut) or "fft" (interpolation on a grid).
+        coarseness: How roughly repulsion is approximated: theta of Barnes-Hut, or the side of a
+            grid cell.
+        early: Whether attraction carries the early exaggeration.
+    """
+
+    iterations: int
+    momentum: float
+    rate: float
+    gradient: str
+    coarseness: float
+    early: bool = False
+
+
+EARLY_EXAGGERATION = 12.0
+PLAIN_LIMIT, BARNES_HUT_LIMIT = 5_000, 20_000  # points up to which a schedule is the fastest
+# The usual course, as in openTSNE and scikit-learn.
+PLAIN = (Phase(250, 0.5, 1, "bh", 0.5, early=True), Phase(500, 0.8, 1, "bh", 0.5))
+# Larger maps spend most of their time spreading out. Longer steps and repulsion that is coarse at
+# first get there in half of the iterations, at the same divergence (benchmarks/maps.py). On few
+# points, though, a coarse grid is too rough.
+MEDIUM = (
+    Phase(150, 0.8, 1, "fft", 2, early=True),
+    Phase(300, 0.9, 4, "bh", 0.8),
+    Phase(100, 0.9, 4, "bh", 0.5),
+)
+LARGE = (
+    Phase(150, 0.8, 1, "fft", 2, early=True),
+    Phase(150, 0.9, 3, "fft", 3),
+    Phase(150, 0.9, 3, "fft", 2),
+    Phase(50, 0.9, 3, "fft", 1),
+)
+SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, early=True), Phase(400, 0.8, 1, "bh", 0.8))
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A t-SNE map, and how it came about.
+
+    Attributes:
+        points: float32 (N, dims).
+        kl_divergence: What was minimised, in nats.
+        trajectory: float16 (T, N, dims), the points at the start and after every `REPORT_EVERY`
+            iterations.
+        divergences: float32 (T,), the KL divergence in each frame, NaN at the start; while
+            attraction is exaggerated, that of the exaggerated affinities.
+        seconds: Wall time of "neighbors" (search and affinities) and "optimization".
+    """
+
+    points: np.ndarray
+    kl_divergence: float
+    trajectory: np.ndarray
+    divergences: np.ndarray
+    seconds: dict[str, float]
+
+
+def largest_perplexity(count: int) -> float:
+    """The largest perplexity that `count` points allow: three times as many neighbours exist."""
+    return (count - 1) / NEIGHBORS_PER_PERPLEXITY
+
+
+def schedule(count: int, dims: int) -> tuple[Phase, ...]:
+    """The phases of the descent for `count` points in `dims` dimensions."""
+    if dims == 3:  # for which interpolation on a grid does not exist
+        return SPATIAL
+    if count <= PLAIN_LIMIT:
+        return PLAIN
+    return MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
+
+
+def num_iterations(count: int, dims: int) -> int:
+    """Iterations of the whole descent."""
+    return sum(phase.iterations for phase in schedule(count, dims))
+
+
+def embed(
+    vectors: np.ndarray,
+    *,
+    dims: int,
+    perplexity: float,
+    exaggeration: float,
+    seed: int,
+    threads: int,
+    on_progress: Callable[[int, float], None],
+) -> Embedding:
+    """t-distributed stochastic neighbour embedding.
+
+    Source: van der Maaten & Hinton 2008; with the principal components as start (Kobak & Berens
+    2019) and learning rates in proportion to N (Belkina et al. 2019). Neighbours are exact.
+
+    Args:
+        vectors: float32 (N, D).
+        dims: 2 or 3.
+        perplexity: Effective number of neighbours, at most `largest_perplexity(N)`.
+        exaggeration: Factor of attraction in the later phases; above 1 clusters get denser.
+        seed: Seed of the little noise in the start.
+        threads: Threads to use.
+        on_progress: Called with the number of finished iterations and the KL divergence.
+
+    Returns:
+        The map.
+
+    Raises:
+        ValueError: The perplexity is too large for N points.
+    """
+    if perplexity > largest_perplexity(len(vectors)):
+        raise ValueError(
+            f"expected perplexity <= {largest_perplexity(len(vectors)):g} for {len(vectors)} "
+            f"points. Received: perplexity={perplexity}"
+        )
+    from openTSNE import TSNEEmbedding, affinity, initialization, nearest_neighbors
+    from sklearn.neighbors import NearestNeighbors
+    from threadpoolctl import threadpool_limits
+
+    started = time.perf_counter()
+    with threadpool_limits(threads):
+        count = int(NEIGHBORS_PER_PERPLEXITY * perplexity)
+        search = NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=threads)
+        distances, indices = search.fit(vectors).kneighbors()
+        affinities = affinity.PerplexityBasedNN(
+            perplexity=perplexity,
+            knn_index=nearest_neighbors.PrecomputedNeighbors(indices, distances),
+            n_jobs=threads,
+        )
+        start = initialization.pca(vectors, n_components=dims, random_state=seed)
+    found = time.perf_counter()
+    embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
+    trajectory, divergences = [start.astype(np.float16)], [np.nan]
+    done = 0
+    for phase in schedule(len(vectors), dims):
+
+        def report(iteration: int, error: float, points: np.ndarray, before: int = done) -> None:
+            trajectory.append(np.asarray(points, np.float16))
+            divergences.append(error)
+            on_progress(before + iteration, error)
+
+        factor = EARLY_EXAGGERATION if phase.early else exaggeration
+        embedding.optimize(
+            phase.iterations,
+            exaggeration=factor,
+            learning_rate=phase.rate * len(vectors) / factor,
+            momentum=phase.momentum,
+            negative_gradient_method=phase.gradient,
+            theta=phase.coarseness,
+            ints_in_interval=phase.coarseness,
+            inplace=True,
+            callbacks=report,
+            callbacks_every_iters=REPORT_EVERY,
+        )
+        done += phase.iterations
+    return Embedding(
+        points=np.asarray(embedding, np.float32),
+        kl_divergence=float(embedding.kl_divergence),
+        trajectory=np.stack(trajectory),
+        divergences=np.array(divergences, np.float32),
+        seconds={"neighbors": found - started, "optimization": time.perf_counter() - found},
+    )
+
+
+def transform(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Places further vectors on a finished map, each by itself, without moving the map.
+
+    Source: Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE space", as in openTSNE's
+    `transform`: a start at the median of the neighbours, then gradient descent of the new points.
+
+    Args:
+        vectors: float32 (M, D).
+        reference: float32 (N, D), what the map was made of.
+        points: float32 (N, dims), the map.
+
+    Returns:
+        float32 (M, dims), in the coordinates of `points`.
+    """
+    from openTSNE import TSNEEmbedding, affinity
+    from scipy.sparse import identity
+    from sklearn.neighbors import NearestNeighbors
+
+    class Known(affinity.Affinities):
+        """Affinities to the vectors of the map; among these none are needed any more."""
+
+        def __init__(self) -> None:
+            self.P = identity(len(reference), format="csr")
+            count = min(len(reference), NEIGHBORS_PER_PERPLEXITY * PLACING_PERPLEXITY)
+            self._search = NearestNeighbors(n_neighbors=count).fit(reference)
+
+        def to_new(
+            self, data: np.ndarray, perplexity: float, return_distances: bool = False
+        ) -> tuple:
+            distances, indices = self._search.kneighbors(data)
+            new = affinity.joint_probabilities_nn(
+                indices,
+                distances,
+                [min(perplexity, indices.shape[1] / NEIGHBORS_PER_PERPLEXITY)],
+                symmetrize=False,
+                normalization="point-wise",
+                n_reference_samples=len(reference),
+            )
+            return new, indices, distances
+
+    # `transform` moves the map onto its own centre, and the new points with it.
+    centre = (points.max(axis=0) + points.min(axis=0)) / 2
+    embedding = TSNEEmbedding(points - centre, Known(), negative_gradient_method="bh")
+    placed = embedding.transform(vectors, perplexity=PLACING_PERPLEXITY, k=PLACING_NEIGHBORS)
+    return (np.asarray(placed) + centre).astype(np.float32)
