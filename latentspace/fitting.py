@@ -15,7 +15,7 @@ from latentspace.augmentation import deform
 from latentspace.checkpoint import Keeper, Progress
 from latentspace.files import InputError
 
-WARMUP_SHARE = 0.03  # of all steps
+WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
 ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
 MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025

@@ -15,7 +15,7 @@ STRIDE = 2
 CODES = "codes"
 FROM_CODES = "from_codes"
 NORM = "normalize"
-NORM_MOMENTUM = 0.9
+NORM_MOMENTUM = 0.5  # the first steps move codes far, and a longer memory would lag behind them
 
 
 def build_encoder(

@@ -171,8 +171,11 @@ def embed(
             callbacks_every_iters=REPORT_EVERY,
         )
         done += phase.iterations
+    # A report comes before the step that it belongs to; the last frame is the map itself.
+    points = np.asarray(embedding, np.float32)
+    trajectory[-1], divergences[-1] = points.astype(np.float16), embedding.kl_divergence
     return Embedding(
-        points=np.asarray(embedding, np.float32),
+        points=points,
         kl_divergence=float(embedding.kl_divergence),
         trajectory=np.stack(trajectory),
         divergences=np.array(divergences, np.float32),

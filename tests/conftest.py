@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset
+from latentspace.projection import Settings
 from latentspace.study import Study, StudyOptions
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -132,7 +133,9 @@ def stop_fit_after(monkeypatch: pytest.MonkeyPatch, epoch: int, error: type[Base
 
 OPTIONS = StudyOptions(
     samples=None,
-    perplexity=8,
+    split="test",
+    projection=Settings(perplexity=8),
+    place=(),
     pairs=5,
     starts=(),
     ends=(),

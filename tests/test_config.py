@@ -6,6 +6,7 @@ import pytest
 
 from config import PRESETS, TrainConfig, VisualizeConfig, describe, parse, run_script
 from latentspace.files import InputError
+from latentspace.projection import METHODS
 
 
 def train(*argv: str) -> tuple[TrainConfig, frozenset[str]]:
@@ -71,6 +72,17 @@ def test_help_names_every_flag_and_example(capsys: pytest.CaptureFixture[str]) -
             assert "--" + field.name.replace("_", "-") in text
     assert "What it is" in text
     assert "python x.py --y" in text
+
+
+def test_methods_of_projection_are_those_that_exist() -> None:
+    (method,) = [f for f in dataclasses.fields(VisualizeConfig) if f.name == "method"]
+    assert set(method.metadata["argument"]["choices"]) == set(METHODS)
+
+
+@pytest.mark.parametrize("text", ["all", "17"])
+def test_samples_are_a_number_or_all(text: str) -> None:
+    config, _ = parse(VisualizeConfig, ["--samples", text], description="", examples=())
+    assert str(config.samples) == text
 
 
 def test_describe_lists_what_is_set() -> None:

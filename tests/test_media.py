@@ -115,3 +115,30 @@ def test_files_are_encoded_by_their_suffix() -> None:
     assert media.encoded_as(".png", frames[0], fps=1).startswith(b"\x89PNG")
     assert media.encoded_as(".gif", frames, fps=1).startswith(b"GIF8")
     assert b"ftyp" in media.encoded_as(".mp4", frames, fps=1)[:16]
+
+
+def test_frames_that_are_drawn_one_by_one_become_the_same_files() -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (5, 12, 10, 3), dtype=np.uint8)
+    asked: list[int] = []
+
+    def draw(number: int) -> np.ndarray:
+        asked.append(number)
+        return frames[number]
+
+    drawn = media.DrawnFrames(5, draw)
+    assert len(drawn) == 5
+    np.testing.assert_array_equal(drawn[-1], frames[-1])
+    np.testing.assert_array_equal(np.stack(list(drawn[1:4])), frames[1:4])
+    with pytest.raises(IndexError):
+        drawn[5]
+    assert gif_bytes(drawn, fps=10) == gif_bytes(frames, fps=10)
+    assert media.mp4_bytes(drawn, fps=10) == media.mp4_bytes(frames, fps=10)
+    assert max(asked.count(number) for number in range(5)) <= 6
+
+
+def test_paper_stays_white_in_a_coloured_gif() -> None:
+    rng = np.random.default_rng(0)
+    frames = np.full((3, 60, 60, 3), 255, np.uint8)
+    frames[:, 20:40, 20:40] = rng.integers(0, 255, (3, 20, 20, 3))
+    read, _, _ = read_gif(gif_bytes(frames, fps=10))
+    assert (np.stack(read)[:, :20] == 255).all()

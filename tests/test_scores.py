@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.manifold import trustworthiness as sklearn_trustworthiness
-from sklearn.neighbors import KNeighborsClassifier
 
 from latentspace import scores
 
@@ -47,33 +45,6 @@ def test_pca_error_is_that_of_the_best_projection(rng: np.random.Generator) -> N
     flat = test.reshape(10, -1)
     expected = np.mean((pca.inverse_transform(pca.transform(flat)) - flat) ** 2)
     assert scores.pca_error(train, test, 2) == pytest.approx(expected, rel=1e-4)
-
-
-def test_knn_accuracy_leaves_the_point_itself_out(rng: np.random.Generator) -> None:
-    points, labels = rng.normal(size=(80, 2)), rng.integers(0, 3, 80)
-    hits = []
-    for index in range(80):
-        others = np.arange(80) != index
-        model = KNeighborsClassifier(10).fit(points[others], labels[others])
-        hits.append(model.predict(points[index : index + 1])[0] == labels[index])
-    assert scores.knn_accuracy(points, labels) == np.mean(hits)
-
-
-def test_knn_accuracy_of_separate_and_of_alternating_classes() -> None:
-    line = np.arange(40.0)[:, None]
-    assert scores.knn_accuracy(line + 1000 * (line >= 20), np.repeat([0, 1], 20)) == 1
-    assert scores.knn_accuracy(line, np.arange(40) % 2, neighbors=1) == 0
-
-
-@pytest.mark.parametrize("rows", [16, 1000])
-def test_trustworthiness_equals_scikit_learn(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, rows: int
-) -> None:
-    monkeypatch.setattr(scores, "ROWS_AT_ONCE", rows)
-    source = rng.normal(size=(90, 6))
-    for points in (source[:, :2], rng.normal(size=(90, 2))):
-        expected = sklearn_trustworthiness(source, points, n_neighbors=10)
-        assert scores.trustworthiness(source, points) == pytest.approx(expected, abs=1e-12)
 
 
 def test_nearest_images_are_exact() -> None:

@@ -36,6 +36,10 @@ SMALL_LOOK = (
 )
 
 
+# Of same_hand.png, attributes.png and attributes.gif; of confused_digits.png.
+MISSING = ("nothing to judge", "fewer than three classes")
+
+
 def visualize(trained: Trained, outputs: Path, *arguments: str, code: int = 0):
     return run_script(
         "visualize.py",
@@ -84,7 +88,7 @@ def test_the_story_writes_every_picture_and_prints_it(
     trained: Trained, story: subprocess.CompletedProcess[str]
 ) -> None:
     folder = trained.folder / "outputs" / "bars"
-    files = [figure.file for figure in FIGURES if figure.in_story]
+    files = [f.file for f in FIGURES if f.in_story and f.dims in (None, 2)]
     assert sorted(os.listdir(folder)) == sorted([*files, "metrics.json"])
     for file in files:
         with Image.open(folder / file) as image:
@@ -133,6 +137,34 @@ def test_second_look_takes_projections_from_the_cache(
     assert not (tmp_path / "bars" / "arithmetic.png").exists()
 
 
+def test_maps_in_space_by_another_method_of_both_splits(trained: Trained, tmp_path: Path) -> None:
+    result = visualize(
+        trained, tmp_path, "--maps", "--dims", "3", "--method", "pca", "--split", "all"
+    )
+    assert sorted(os.listdir(tmp_path / "bars")) == ["metrics.json", "pca_3d.gif", "pca_3d.png"]
+    maps = json.loads((tmp_path / "bars" / "metrics.json").read_text())["maps"]
+    assert (maps["method"], maps["dims"], maps["split"]) == ("pca", 3, "all")
+    assert "perplexity" not in maps["pixel"]
+    assert result.stdout.splitlines()[-1].startswith("maps: classes are ")
+    films = visualize(trained, tmp_path, "--map-films", "--method", "pca")
+    assert films.stdout.count("only t-SNE is optimised step by step") == 3
+
+
+def test_without_cache_everything_is_computed_afresh_and_nothing_kept(
+    trained: Trained, tmp_path: Path
+) -> None:
+    cache = {"LATENTSPACE_CACHE": str(tmp_path / "cache")}
+    run_script(
+        *("visualize.py", "--models-dir", trained.models, "--outputs-dir", tmp_path / "outputs"),
+        *(*SMALL_LOOK, "--maps", "--samples", "all", "--no-cache", "--quiet"),
+        cwd=trained.folder,
+        **cache,
+    )
+    assert not (tmp_path / "cache").exists()
+    maps = json.loads((tmp_path / "outputs" / "bars" / "metrics.json").read_text())["maps"]
+    assert maps["pixel"]["samples"] == 60
+
+
 def test_expression_and_chosen_pair(trained: Trained, tmp_path: Path) -> None:
     result = visualize(
         trained,
@@ -155,6 +187,7 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
         tmp_path,
         *("--all", "--format", "both", "--path", "spherical", "--axes", "units"),
         *("--from", "class:1", own, "--to", "3", "4", "--expression", f"{own} + 0.5*slant"),
+        *("--place", own, "5"),
     )
     files = {figure.file for figure in FIGURES}
     files |= {file.replace(".gif", ".mp4") for file in files}
@@ -163,6 +196,9 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     metrics = json.loads(text, parse_constant=pytest.fail)
     judge = json.loads((trained.models / "judges" / "bars.json").read_text())
     assert metrics["judge"] == judge
+    assert set(metrics["placing"]) == {"own.png", "slanted (#5)"}
+    assert set(metrics["cousins"]) >= {"pca", "ica", "tsne"}
+    assert metrics["confusion"]["images"] == 50
     assert set(metrics["interpolation"]) == {
         *("pixels", "linear", "spherical", "data", "real_images")
     }
@@ -176,10 +212,16 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
     for split in ("train", "test"):
         arrays[f"y_{split}"] = np.zeros_like(arrays[f"y_{split}"])
     np.savez(tmp_path / "bars.npz", **arrays)
-    result = visualize(trained, tmp_path, "--all", "--dataset", str(tmp_path / "bars.npz"))
+    result = visualize(
+        trained,
+        tmp_path,
+        *("--maps", "--confused", "--interpolation", "--arithmetic", "--attributes"),
+        *("--dataset", str(tmp_path / "bars.npz")),
+    )
     left_out = [line for line in result.stdout.splitlines() if "left out" in line]
-    assert len(left_out) == 3  # same_hand.png, attributes.png, attributes.gif
-    assert all("nothing to judge" in line for line in left_out)
+    assert [sum(reason in line for line in left_out) for reason in MISSING] == [3, 1]
+    assert len(left_out) == 4
+    assert "classes are" not in result.stdout
     metrics = json.loads((tmp_path / "bars" / "metrics.json").read_text())
     assert "judge" not in metrics
     assert "confidence" not in metrics["interpolation"]["data"]
@@ -189,7 +231,8 @@ def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None
     listed = visualize(trained, tmp_path, "--list").stdout.splitlines()
     assert len(listed) == len(FIGURES)
     planned = visualize(trained, tmp_path, "--dry-run", "--all").stdout
-    assert all(str(tmp_path / "bars" / figure.file) in planned for figure in FIGURES)
+    made = [figure.file for figure in FIGURES if figure.flag != "--place"]
+    assert [line.split("/")[-1] for line in planned.splitlines() if "/bars/" in line] == made
     run_script("train_cae.py", "--dry-run", "--models-dir", tmp_path / "models", cwd=tmp_path)
     assert os.listdir(tmp_path) == []
 
@@ -200,6 +243,11 @@ def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None
         (["--run", "nope"], "no run 'nope'"),
         (["--samples", "0"], "whole number of 1 or more"),
         (["--samples", "61"], "60 test images"),
+        (["--samples", "some"], "a whole number of 1 or more, or all"),
+        (["--split", "train", "--samples", "121"], "120 training images"),
+        (["--method", "lda"], "invalid choice: 'lda'"),
+        (["--dims", "4"], "invalid choice: 4"),
+        (["--place", "nope.png"], "Received: --place nope.png"),
         (["--samples", "10"], "perplexity of at most 3"),
         (["--from", "3"], "--from and --to go together"),
         (["--from", "3", "4", "--to", "5"], "Received: 2 and 1"),

@@ -68,7 +68,8 @@ def draw_learning_curve(
     """Training and validation loss per epoch on a logarithmic axis.
 
     Args:
-        history: "epoch", "loss" and "val_loss", each (epochs,).
+        history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
+            begins, a line says so.
         baselines: Named errors, drawn as horizontal lines.
         caption: Text below.
 
@@ -88,6 +89,14 @@ def draw_learning_curve(
     for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
         axes.axhline(
             error, linestyle="--", linewidth=1.2, color=color, label=f"{name}: {error:.5f}"
+        )
+    later = history["epoch"][history["stage"] > 1]
+    if len(later):
+        axes.axvline(
+            later[0] - 0.5,
+            linestyle=":",
+            color="0.4",
+            label="the encoder learns to correct its codes",
         )
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from latentspace import neighborhoods, projection, tsne
 from latentspace.datasets import to_unit_range
-from latentspace.files import InputError
+from latentspace.files import InputError, content_hash
 from latentspace.neighborhoods import Estimate
 from latentspace.projection import Projection, Settings
 from latentspace.study.base import Base
@@ -41,7 +41,13 @@ class Frames:
 
 
 class Maps:
-    """The same images, projected from their pixels and from their codes."""
+    """The same images, projected from their pixels and from their codes.
+
+    Attributes:
+        spaces: What is projected, by name: "pixel" and "latent", in words.
+    """
+
+    spaces = SPACES
 
     def __init__(self, base: Base) -> None:
         self._base = base
@@ -143,6 +149,11 @@ class Maps:
 
     # --- their projections
 
+    @staticmethod
+    def method_name(method: str) -> str:
+        """A method of projection in words."""
+        return projection.METHODS[method]
+
     @property
     def flat(self) -> Settings:
         """The chosen settings, in two dimensions."""
@@ -217,7 +228,7 @@ class Maps:
         if not sources:
             return {}
         total = tsne.num_iterations(len(next(iter(sources.values()))), settings.dims)
-        name = projection.METHODS[settings.method]
+        name = self.method_name(settings.method)
         with ExitStack() as stack:
             bars = {
                 space: stack.enter_context(self._base.bar(f"{name} of {SPACES[space]}", total))
@@ -237,8 +248,8 @@ class Maps:
         """What the vectors of some of the images depend on."""
         base = self._base
         model = (base.run.model_hash,) if space == "latent" else ()
-        chosen = (base.options.split, self.indices[rows].tobytes().hex())
-        return (space, base.data.hash, *model, *chosen)
+        chosen = content_hash(self.indices[rows])
+        return (space, base.data.hash, *model, base.options.split, chosen)
 
     def _alignment(
         self, made: Mapping[str, Projection]
@@ -290,7 +301,7 @@ class Maps:
         verdict = "not told apart from chance which map is denser"
         if silhouette.excludes_zero:
             verdict = (
-                "denser in the latent map" if silhouette.value > 0 else "denser in pixels' map"
+                "denser in the latent map" if silhouette.value > 0 else "denser in the pixel map"
             )
         parts = []
         for name, words in zip(COMPARED, ("10-NN label accuracy", "silhouette"), strict=True):

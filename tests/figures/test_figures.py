@@ -59,6 +59,7 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
     )
     history = {
         "epoch": np.array([1.0, 2, 3]),
+        "stage": np.array([1.0, 1, 2]),
         "loss": np.array([0.1, 0.05, 0.01]),
         "val_loss": np.array([0.2, 0.06, 0.02]),
     }
@@ -71,6 +72,8 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
     assert np.array_equal(lines["training images"], history["loss"])
     assert np.array_equal(lines["validation images"], history["val_loss"])
     assert set(lines["PCA: 0.03000"]) == {0.03}
+    (begin,) = [line.get_xdata() for line in axes.lines if "correct its codes" in line.get_label()]
+    assert set(begin) == {2.5}
     assert axes.get_yscale() == "log"
 
 

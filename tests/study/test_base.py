@@ -9,6 +9,7 @@ from PIL import Image
 
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError
+from latentspace.projection import Settings
 
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
@@ -64,7 +65,7 @@ def test_what_is_not_there_cannot_be_selected(
     [
         ({"samples": 61}, "60 test images. Received: --samples 61"),
         ({"samples": 20}, "at most 6. Received: --perplexity 8"),
-        ({"perplexity": 30}, "at most 20. Received: --perplexity 30"),
+        ({"projection": Settings(perplexity=30)}, "at most 20. Received: --perplexity 30"),
         ({"frames": 1}, "--frames 1"),
         ({"expression": "3 - 77"}, "'77' at character 5"),
         ({"expression": "3 - class:round"}, "upright, lying, slanted.*'class:round'"),

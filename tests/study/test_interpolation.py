@@ -90,6 +90,6 @@ def test_ways_are_placed_on_the_map(linear_run: LinearRun, tiny: ImageDataset) -
     subject = make_study(linear_run, tiny)
     places = subject.interpolation.places("data")
     assert places.shape == (5, 7, 2)
-    points = subject.maps.map("latent").points
+    points = subject.maps.points("latent")
     assert (places.min(axis=(0, 1)) >= points.min(axis=0)).all()
     assert (places.max(axis=(0, 1)) <= points.max(axis=0)).all()

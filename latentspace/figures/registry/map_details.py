@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentspace.figures.registry.figure import Figure, model_name
-from latentspace.figures.registry.maps import METHOD_NAMES, READING, SPACES
+from latentspace.figures.registry.maps import READING, how_made, which_images
 
 if TYPE_CHECKING:
     from latentspace.study import Study
@@ -23,9 +23,9 @@ TABLE_ROWS = {
 def _cousins(study: Study, fps: float) -> dict[str, Any]:
     found = study.cousins.scores
     rows = {}
-    for space, row in SPACES.items():
+    for space, row in study.maps.spaces.items():
         rows[row] = {
-            METHOD_NAMES[method]: (
+            study.maps.method_name(method): (
                 f"10-NN {scores[space]['knn_accuracy'].value:.3f}, neighbours kept "
                 f"{scores[space]['neighbors_kept'].value:.0%}\ntrustworthiness "
                 f"{scores[space]['trustworthiness'].value:.3f}, silhouette "
@@ -41,8 +41,8 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
         "class_names": study.data.class_names,
         "title": "t-SNE and its cousins",
         "caption": (
-            f"{len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}, "
-            f"{model_name(study)}; t-SNE with perplexity {study.maps.flat.perplexity:g}.{left_out} "
+            f"{which_images(study)}, {model_name(study)}. "
+            f"{how_made(study, study.cousins.settings['tsne'])}.{left_out} "
             "10-NN: label accuracy of the ten nearest on the map; neighbours kept: share of the "
             f"ten nearest that are still among them. {READING}"
         ),
@@ -52,10 +52,12 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
 def _confusion(study: Study, fps: float) -> dict[str, Any]:
     chapter = study.confusion
     names = [study.data.class_names[label] for label in chapter.classes]
+    method = study.maps.method_name(chapter.settings.method)
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     return {
         "maps": [
-            (f"t-SNE of the {heading}", chapter.points(space)) for space, heading in SPACES.items()
+            (f"{method} of the {heading}", chapter.points(space))
+            for space, heading in study.maps.spaces.items()
         ],
         # Their own numbers, and so the colours that are easiest to tell apart.
         "labels": np.argmax(chapter.labels[:, np.newaxis] == chapter.classes, axis=1),
@@ -64,8 +66,8 @@ def _confusion(study: Study, fps: float) -> dict[str, Any]:
         "title": f"{listed} alone: which neighbours are of another class?",
         "caption": (
             f"{len(chapter.rows):,} {study.maps.split_name} of {study.data.name}, "
-            f"{model_name(study)}; maps of these alone, perplexity "
-            f"{chapter.settings.perplexity:g}. The table: share of the ten nearest neighbours of "
+            f"{model_name(study)}. {how_made(study, chapter.settings, rows=chapter.rows)}; maps of "
+            f"these alone. The table: share of the ten nearest neighbours of "
             f"an image that belong to another of these classes. {READING}"
         ),
     }
@@ -76,10 +78,10 @@ def _grid(study: Study, fps: float) -> dict[str, Any]:
         "grid": study.placing.grid,
         "title": "What the model draws at each place of the latent map",
         "caption": (
-            f"{study.data.name}, {model_name(study)}. Each cell is decoded from the codes of the "
-            f"five images nearest to it on the map of {len(study.maps.indices):,} "
-            f"{study.maps.split_name}, weighted by the inverse square of their distance; cells "
-            f"without an image near them are empty. {READING}"
+            f"For {model_name(study)}, each cell is decoded from the codes of the "
+            f"five images nearest to it on the map of {which_images(study)} "
+            f"({how_made(study, study.maps.flat, 'latent')}), weighted by the inverse square of "
+            f"their distance; cells without an image near them are empty. {READING}"
         ),
     }
 
@@ -90,11 +92,11 @@ def _placed(study: Study, fps: float) -> dict[str, Any]:
     return {
         "maps": [
             (
-                f"{METHOD_NAMES[maps.settings.method]} of the {heading}",
+                f"{maps.method_name(maps.settings.method)} of the {heading}",
                 maps.points(space),
                 np.stack([item.point for item in chapter.placed[space]]),
             )
-            for space, heading in SPACES.items()
+            for space, heading in study.maps.spaces.items()
         ],
         "labels": maps.labels,
         "class_names": study.data.class_names,
@@ -106,14 +108,14 @@ def _placed(study: Study, fps: float) -> dict[str, Any]:
                 np.stack([maps.images[item.neighbors] for item in chapter.placed[space]]),
                 [names[maps.labels[item.neighbors]].tolist() for item in chapter.placed[space]],
             )
-            for space, heading in SPACES.items()
+            for space, heading in study.maps.spaces.items()
         ],
         "title": "Further images on the maps",
         "caption": (
-            f"Maps of {len(maps.indices):,} {maps.split_name} of {study.data.name}, "
-            f"{model_name(study)}. Each further image is placed by itself, by its neighbours; the "
-            "map stays as it was. Below: the images as the model gets them, and the nearest "
-            "images of the map in either space with their classes."
+            f"Maps of {which_images(study)}, {model_name(study)}; "
+            f"{how_made(study, maps.flat)}. Each further image is placed by itself, by its "
+            "neighbours; the map stays as it was. Below: the images as the model gets them, and "
+            f"the nearest images of the map in either space with their classes. {READING}"
         ),
     }
 

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from latentspace.projection import Settings
     from latentspace.study import Study
 
-METHOD_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
-SPACES = {"pixel": "pixels", "latent": "codes"}
 READING = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
 
 
 def _method(study: Study) -> str:
-    return METHOD_NAMES[study.maps.settings.method]
+    return study.maps.method_name(study.maps.settings.method)
 
 
-def _images(study: Study) -> str:
+def which_images(study: Study) -> str:
     return f"{len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}"
 
 
-def _how(study: Study, settings: Settings, *spaces: str) -> str:
-    """What a reader must know of how maps of these spaces were made."""
+def how_made(study: Study, settings: Settings, *spaces: str, rows: np.ndarray | None = None) -> str:
+    """What a reader must know of how maps of these spaces (or all), of some images, were made."""
     if settings.method != "tsne":
-        return METHOD_NAMES[settings.method]
-    facts = {space: study.maps.projections(settings)[space].facts for space in spaces}
+        return study.maps.method_name(settings.method)
+    spaces = spaces or tuple(study.maps.spaces)
+    facts = {space: study.maps.projections(settings, rows)[space].facts for space in spaces}
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
-        f"{fact['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")
+        f"{fact['kl_divergence']:.2f}"
+        + (f" ({study.maps.spaces[space]})" if len(spaces) > 1 else "")
         for space, fact in facts.items()
     )
     return (
@@ -63,9 +63,9 @@ def _image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
             "points": study.maps.points(space),
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
-            "title": f"{_method(study)} of the {SPACES[space]}",
+            "title": f"{_method(study)} of the {study.maps.spaces[space]}",
             "caption": (
-                f"{_images(study)}{model}. {_how(study, settings, space)}. "
+                f"{which_images(study)}{model}. {how_made(study, settings, space)}. "
                 f"{_scores(study, settings, space)}. {READING}"
             ),
         }
@@ -77,7 +77,7 @@ def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], di
     def arguments(study: Study) -> dict[str, Any]:
         chosen = settings(study)
         maps = []
-        for space, heading in SPACES.items():
+        for space, heading in study.maps.spaces.items():
             found = study.maps.scored(chosen)[space]
             maps.append(
                 (
@@ -91,7 +91,7 @@ def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], di
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
             "caption": (
-                f"{_images(study)}, {model_name(study)}. {_how(study, chosen, *SPACES)}. The map "
+                f"{which_images(study)}, {model_name(study)}. {how_made(study, chosen)}. The map "
                 f"of the codes is turned and mirrored onto the other. {READING}"
             ),
         }
@@ -136,15 +136,18 @@ def _forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
             for film in films.values()
         ]
         return {
-            "maps": [(f"t-SNE of the {SPACES[space]}", films[space].points) for space in spaces],
+            "maps": [
+                (f"t-SNE of the {study.maps.spaces[space]}", films[space].points)
+                for space in spaces
+            ],
             "notes": notes,
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
             "hold_frames": 2 * hold_frames(fps),
             "title": "How the maps form" if len(spaces) > 1 else "How the map forms",
             "caption": (
-                f"{_images(study)}. {_how(study, study.maps.flat, *spaces)}. Each frame has its "
-                f"own scale. {READING}"
+                f"{which_images(study)}. {how_made(study, study.maps.flat, *spaces)}. Each frame "
+                f"has its own scale. {READING}"
             ),
         }
 

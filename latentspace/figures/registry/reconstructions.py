@@ -49,7 +49,7 @@ def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
             f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s "
             f"({facts['device']}). Validation images come out of the training "
             "split; the test images were seen once, at the end. The loss of the training images is "
-            "that of deformed images with noise on their codes."
+            "that of partly deformed images, with noise on their codes in the first stage."
         ),
     }
 
