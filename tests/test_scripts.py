@@ -221,7 +221,7 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
     left_out = [line for line in result.stdout.splitlines() if "left out" in line]
     assert [sum(reason in line for line in left_out) for reason in MISSING] == [3, 1]
     assert len(left_out) == 4
-    assert "classes are" not in result.stdout
+    assert "maps: " not in result.stdout
     metrics = json.loads((tmp_path / "bars" / "metrics.json").read_text())
     assert "judge" not in metrics
     assert "confidence" not in metrics["interpolation"]["data"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,8 @@ class StudyOptions:
     """What a person chose to look at.
 
     Attributes:
-        samples: Images on a map, or "all"; None takes `maps.DEFAULT_SAMPLES`, or all where there
-            are fewer.
+        samples: Images on a map, or "all"; None takes `map_images.DEFAULT_SAMPLES`, or all where
+            there are fewer.
         split: Which images lie on the maps: "test", "train" or "all".
         projection: How maps are made.
         place: Names of images to place on the maps, see `Base.select`.
@@ -204,6 +204,27 @@ class Base:
             *key: All that the result depends on.
         """
         return cached_arrays(self._cache_file(kind, *key), compute)
+
+    def cached_groups(
+        self,
+        kind: str,
+        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """As `cached`, for numbers in named groups; no name of a group holds a slash."""
+
+        def flat() -> dict[str, np.ndarray]:
+            return {
+                f"{group}/{name}": np.asarray(value)
+                for group, numbers in compute().items()
+                for name, value in numbers.items()
+            }
+
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for path, value in self.cached(kind, flat, *key).items():
+            group, _, name = path.partition("/")
+            groups.setdefault(group, {})[name] = value
+        return groups
 
     def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
         """Whether the cache holds a file for what `cached` would be asked for."""

@@ -12,7 +12,8 @@ from latentspace import neighborhoods, tsne
 from latentspace.datasets import DIGITS
 from latentspace.projection import Settings
 from latentspace.study.base import Base
-from latentspace.study.maps import SPACES, Maps
+from latentspace.study.map_images import SPACES
+from latentspace.study.maps import Maps
 
 ARTICLES_CHOICE = ("8", "5", "7", "3")
 CLASSES = 4  # chosen where the classes are not the article's

@@ -8,7 +8,8 @@ from typing import Any
 from latentspace import projection
 from latentspace.neighborhoods import Estimate
 from latentspace.projection import Settings
-from latentspace.study.maps import SPACES, Maps, with_intervals
+from latentspace.study.map_images import SPACES
+from latentspace.study.maps import Maps, with_intervals
 
 COUSINS = ("pca", "ica", "tsne", "umap")
 

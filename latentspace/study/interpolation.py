@@ -121,28 +121,27 @@ class Interpolation:
         """
         base = self._base
 
-        def compute() -> dict[str, np.ndarray]:
+        def compute() -> dict[str, dict[str, np.ndarray]]:
             drawn = self._drawn_pairs()
             pairs = np.array([next(drawn) for _ in range(SCORED_PAIRS)])
             starts, ends = pairs.T
             codes = self._code_ways(base.codes[starts], base.codes[ends], SCORED_FRAMES)
-            numbers: dict[str, np.ndarray] = {}
+            numbers = {}
             for kind in KINDS:
                 if kind == PIXELS:
                     ways = paths.linear(base.images[starts], base.images[ends], SCORED_FRAMES)
                 else:
                     ways = base.decoded(codes[kind])
-                numbers |= {f"{kind}/{name}": value for name, value in self._scored(ways).items()}
-            real = self._look_of(base.images[:, np.newaxis])
-            return numbers | {f"{REAL}/{name}": value for name, value in real.items()}
+                numbers[kind] = self._scored(ways)
+            numbers[REAL] = self._look_of(base.images[:, np.newaxis])
+            return numbers
 
         judge = base.judge.facts["sha256"] if base.judge else ""
-        arrays = base.cached("ways", compute, *base.model_key, base.options.seed, judge)
-        metrics: dict[str, dict[str, float]] = {kind: {} for kind in (*KINDS, REAL)}
-        for name, value in arrays.items():
-            kind, _, measure = name.partition("/")
-            metrics[kind][measure] = float(value)
-        return metrics
+        groups = base.cached_groups("ways", compute, *base.model_key, base.options.seed, judge)
+        return {
+            kind: {measure: float(value) for measure, value in numbers.items()}
+            for kind, numbers in groups.items()
+        }
 
     def _scored(self, ways: np.ndarray) -> dict[str, np.ndarray]:
         steps = scores.step_lengths(ways)

@@ -10,7 +10,8 @@ import numpy as np
 
 from latentspace import projection, tsne
 from latentspace.study.base import Base, Selected
-from latentspace.study.maps import SPACES, Maps
+from latentspace.study.map_images import SPACES
+from latentspace.study.maps import Maps
 
 GRID_SIDE = 40
 GRID_NEIGHBORS = 5

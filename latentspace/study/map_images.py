@@ -1,0 +1,116 @@
+"""Which images lie on the maps, and what of them is projected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from latentspace.datasets import to_unit_range
+from latentspace.files import InputError, content_hash
+from latentspace.study.base import Base
+
+DEFAULT_SAMPLES = 5000
+SPACES = {"pixel": "pixels", "latent": "codes"}
+
+
+class MapImages:
+    """Images of one split or of both, drawn by seed, as pixels and as codes.
+
+    Attributes:
+        spaces: What is projected, by name: "pixel" and "latent", in words.
+    """
+
+    spaces = SPACES
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    def check(self) -> None:
+        """Refuses more samples than there are images, and images to place that are not there.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        base, count = self._base, self._available
+        if self._samples > count:
+            raise InputError(
+                f"{base.data.name} has {count:,} {self.split_name}. Received: --samples "
+                f"{self._samples}; pass at most {count}, or all"
+            )
+        for name in base.options.place:
+            base.check_selection(name, f"--place {name}")
+
+    @property
+    def split_name(self) -> str:
+        """Where the images come from, for captions."""
+        kinds = {"test": "test images", "train": "training images", "all": "images"}
+        return kinds[self._base.options.split]
+
+    @cached_property
+    def indices(self) -> np.ndarray:
+        """Sorted indices of the images on the maps, int64 (samples,).
+
+        They count through the split; through the test images and on through the training images
+        where it is "all".
+        """
+        rng = np.random.default_rng(self._base.options.seed)
+        return np.sort(rng.choice(self._available, self._samples, replace=False))
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """float32 (samples, H, W, C)."""
+        data = self._base.data
+        return to_unit_range(self._picked(lambda: data.test_pixels, lambda: data.train_pixels))
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 (samples,)."""
+        data = self._base.data
+        return self._picked(lambda: data.test_labels, lambda: data.train_labels)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """float32 (samples, D)."""
+        base = self._base
+        return self._picked(lambda: base.codes, lambda: base.train_codes)
+
+    def _picked(
+        self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Takes the images' rows out of what belongs to each split, called where it is needed."""
+        split, indices = self._base.options.split, self.indices
+        if split != "all":
+            return (test if split == "test" else train)()[indices]
+        tested = indices[indices < len(self._base.images)]
+        rest = indices[len(tested) :] - len(self._base.images)
+        return np.concatenate([test()[tested], train()[rest]])
+
+    @property
+    def _available(self) -> int:
+        data = self._base.data
+        counts = {"test": len(data.test_labels), "train": len(data.train_labels)}
+        return counts.get(self._base.options.split, sum(counts.values()))
+
+    @property
+    def _samples(self) -> int:
+        wanted = self._base.options.samples
+        if isinstance(wanted, str):
+            return self._available
+        return wanted or min(DEFAULT_SAMPLES, self._available)
+
+    def vectors(self, space: str) -> np.ndarray:
+        """What is projected: flat pixels, float32 (samples, H * W * C), or codes.
+
+        Args:
+            space: One of `SPACES`.
+        """
+        return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
+
+    def _key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
+        """What the vectors of some of the images depend on."""
+        base = self._base
+        model = (base.run.model_hash,) if space == "latent" else ()
+        chosen = content_hash(self.indices[rows])
+        return (space, base.data.hash, *model, base.options.split, chosen)

@@ -1,0 +1,186 @@
+"""Projections of pixels and of codes, made once and kept; the map of codes laid onto the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latentspace import projection, tsne
+from latentspace.files import InputError
+from latentspace.projection import Projection, Settings
+from latentspace.study.base import Base
+from latentspace.study.map_images import SPACES, MapImages
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a map formed, a frame for every few iterations.
+
+    Attributes:
+        points: float32 (T, N, 2), from the start to the end.
+        iterations: int (T,).
+        divergences: float32 (T,) KL divergence; NaN at the start.
+        exaggerated: bool (T,), whether attraction was exaggerated then.
+    """
+
+    points: np.ndarray
+    iterations: np.ndarray
+    divergences: np.ndarray
+    exaggerated: np.ndarray
+
+
+class MapProjections(MapImages):
+    """The same images, projected from their pixels and from their codes, in any number of ways."""
+
+    def __init__(self, base: Base) -> None:
+        super().__init__(base)
+        self._made: dict[tuple[Any, ...], Projection] = {}
+
+    def check(self) -> None:
+        """Refuses also a method that is not installed, and a perplexity beyond the images.
+
+        Raises:
+            InputError: Says what is allowed, or what to install.
+        """
+        super().check()
+        if (advice := projection.missing(self.settings.method)) is not None:
+            raise InputError(f"{advice}, or choose another --method")
+        largest = tsne.largest_perplexity(self._samples)
+        if self.settings.perplexity > largest:
+            raise InputError(
+                f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
+                f"--perplexity {self.settings.perplexity:g}; lower it or raise --samples"
+            )
+
+    @property
+    def settings(self) -> Settings:
+        """How the maps are made."""
+        return self._base.options.projection
+
+    @staticmethod
+    def method_name(method: str) -> str:
+        """A method of projection in words."""
+        return projection.METHODS[method]
+
+    @property
+    def flat(self) -> Settings:
+        """The chosen settings, in two dimensions."""
+        return dataclasses.replace(self.settings, dims=2)
+
+    @property
+    def solid(self) -> Settings:
+        """The chosen settings, in three dimensions."""
+        return dataclasses.replace(self.settings, dims=3)
+
+    def points(
+        self, space: str, settings: Settings | None = None, rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
+
+        Args:
+            space: One of `SPACES`.
+            settings: How it is made; None takes `flat`.
+            rows: Make it of some of the images only, int (R,).
+        """
+        made = self.projections(settings or self.flat, rows)
+        turn, shift = self._alignment(made)[space]
+        return made[space].points @ turn + shift
+
+    def film(self, space: str) -> Film:
+        """How a flat t-SNE map formed, in the orientation of `points`."""
+        made = self.projections(self.flat)
+        arrays = made[space].arrays
+        turn, shift = self._alignment(made)[space]
+        phases = tsne.schedule(self._samples, self.flat.dims)
+        iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
+        return Film(
+            arrays["trajectory"].astype(np.float32) @ turn + shift,
+            iterations,
+            arrays["divergences"],
+            iterations <= sum(phase.iterations for phase in phases if phase.early),
+        )
+
+    def projections(
+        self, settings: Settings, rows: np.ndarray | None = None
+    ) -> dict[str, Projection]:
+        """Both projections of the images, from memory or the cache where possible.
+
+        Args:
+            settings: How they are made.
+            rows: Make them of some of the images only, int (R,).
+        """
+        rows = np.arange(self._samples) if rows is None else rows
+        keys = {space: (*self._key(space, rows), *settings.key) for space in SPACES}
+        absent = [
+            space
+            for space in SPACES
+            if keys[space] not in self._made and not self._base.is_cached("map", *keys[space])
+        ]
+        fresh = self._computed(settings, {space: self._condensed(space, rows) for space in absent})
+        for space in SPACES:
+            if keys[space] not in self._made:
+
+                def compute(space: str = space) -> dict[str, np.ndarray]:
+                    if space not in fresh:  # what lay in the cache could not be read
+                        source = {space: self._condensed(space, rows)}
+                        fresh.update(self._computed(settings, source))
+                    return _packed(fresh[space])
+
+                arrays = self._base.cached("map", compute, *keys[space])
+                self._made[keys[space]] = _unpacked(arrays)
+        return {space: self._made[keys[space]] for space in SPACES}
+
+    def _computed(
+        self, settings: Settings, sources: Mapping[str, np.ndarray]
+    ) -> dict[str, Projection]:
+        if not sources:
+            return {}
+        total = tsne.num_iterations(len(next(iter(sources.values()))), settings.dims)
+        name = self.method_name(settings.method)
+        with ExitStack() as stack:
+            bars = {
+                space: stack.enter_context(self._base.bar(f"{name} of {SPACES[space]}", total))
+                for space in sources
+            }
+
+            def advance(space: str, iteration: int, divergence: float) -> None:
+                bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)
+                bars[space].update(iteration - bars[space].n)
+
+            return projection.project_all(sources, settings, on_progress=advance)
+
+    def _condensed(self, space: str, rows: np.ndarray) -> np.ndarray:
+        return projection.condensed(self.vectors(space)[rows])[0]
+
+    def _alignment(
+        self, made: Mapping[str, Projection]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        dims = made["pixel"].points.shape[1]
+        return {
+            "pixel": (np.eye(dims, dtype=np.float32), np.zeros(dims, np.float32)),
+            "latent": projection.aligned(made["latent"].points, made["pixel"].points),
+        }
+
+
+def _packed(made: Projection) -> dict[str, np.ndarray]:
+    numbers = {"seconds": made.seconds, **made.facts}
+    return {
+        "points": made.points,
+        **made.arrays,
+        **{f"fact_{name}": np.array(value) for name, value in numbers.items()},
+    }
+
+
+def _unpacked(arrays: dict[str, np.ndarray]) -> Projection:
+    facts = {
+        name.removeprefix("fact_"): value.item()
+        for name, value in arrays.items()
+        if name.startswith("fact_")
+    }
+    rest = {name: value for name, value in arrays.items() if not name.startswith("fact_")}
+    return Projection(rest.pop("points"), facts.pop("seconds"), facts, rest)
