@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -164,6 +165,9 @@ def project_all(
 
     Returns:
         The projections by name.
+
+    Raises:
+        InputError: As in `project`, or a process was ended from outside.
     """
     cores, count = _num_cores(), max(map(len, sources.values()))
     if min(len(sources), cores) < 2 or count <= SEQUENTIAL_LIMIT or settings.method != "tsne":
@@ -186,7 +190,13 @@ def project_all(
                 on_progress(*reports.get(timeout=POLL_SECONDS))
             except Empty:
                 continue
-        return {name: future.result() for name, future in futures.items()}
+        try:
+            return {name: future.result() for name, future in futures.items()}
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a process that was making a map was ended from outside, most likely for want of "
+                "memory: lower --samples"
+            ) from error
 
 
 class _Worker:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import numpy as np
 import pytest
@@ -89,6 +90,23 @@ def test_several_maps_come_by_name_also_from_processes_of_their_own(
         assert points.points.shape == (150, 2)
         assert any(report[0] == name for report in reports)
     assert made["one"].facts["kl_divergence"] < 1
+
+
+class Deadly(np.ndarray):
+    """Vectors that end the process that they are sent to."""
+
+    def __reduce__(self) -> tuple:
+        return os._exit, (9,)
+
+
+def test_a_process_that_was_ended_gets_one_line(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", 100)
+    monkeypatch.setattr(projection, "_num_cores", lambda: 2)
+    sources = {"one": clusters, "other": clusters.view(Deadly)}
+    with pytest.raises(InputError, match=r"ended from outside.*lower --samples"):
+        projection.project_all(sources, Settings(perplexity=10), on_progress=lambda *report: None)
 
 
 def test_alignment_undoes_turning_mirroring_and_shifting() -> None:
