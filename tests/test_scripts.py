@@ -196,7 +196,7 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     metrics = json.loads(text, parse_constant=pytest.fail)
     judge = json.loads((trained.models / "judges" / "bars.json").read_text())
     assert metrics["judge"] == judge
-    assert set(metrics["placing"]) == {"own.png", "slanted (#5)"}
+    assert set(metrics["placing"]) == {"own.png", "2 (#5)"}
     assert set(metrics["cousins"]) >= {"pca", "ica", "tsne"}
     assert metrics["confusion"]["images"] == 50
     assert set(metrics["interpolation"]) == {
