@@ -54,7 +54,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
         InputError: There is no readable checkpoint.
     """
     state = _read_state(path)[0]
-    return state["facts"], Progress(**state["progress"])
+    progress = Progress(**state["progress"])
+    if not all("stage" in row for row in progress.rows):
+        raise InputError(f"{path} comes from an older version: train anew with --overwrite")
+    return state["facts"], progress
 
 
 def resumed_facts(checkpoint: Path, *, asked: Mapping[str, Any]) -> dict[str, Any]:

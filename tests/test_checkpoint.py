@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from latentspace.checkpoint import Progress, read_checkpoint
@@ -30,4 +32,12 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, content: bytes) -> None
     path = tmp_path / "checkpoint.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"no checkpoint.*--overwrite"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    state = {"facts": {}, "counts": {}, "progress": {"rows": [{"epoch": 1, "val_loss": 0.3}]}}
+    path = tmp_path / "checkpoint.npz"
+    np.savez(path, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
+    with pytest.raises(InputError, match=r"older version.*--overwrite"):
         read_checkpoint(path)
