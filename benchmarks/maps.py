@@ -17,6 +17,7 @@ import resource
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,10 @@ def main() -> None:
 
 def in_a_process(function: Any, *arguments: Any) -> Any:
     """Calls a function in a fresh process, so that each has a peak of memory of its own."""
-    # No pool: its workers may not have processes of their own, and one for each map is wanted.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        # Daemons must not have children; this one ends with the block all the same.
-        pool.apply(_no_daemon)
-        return pool.apply(function, arguments)
-
-
-def _no_daemon() -> None:
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    # Not `multiprocessing.Pool`: its workers may not have the processes that two maps need.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def keep_vectors(data_dir: str | None, models_dir: str, run: str, path: Path) -> None:
