@@ -15,12 +15,13 @@ PROJECT = Path(__file__).resolve().parent
 Config = TypeVar("Config")
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3, "refine_epochs": 0},
+    "quick": {"epochs": 3, "refine_epochs": 0, "least_steps": 0},
     "default": {"epochs": 16, "refine_epochs": 3},
     "best": {
         "epochs": 80,
         "refine_epochs": 10,
         "refine_steps": 4,
+        "least_steps": 4000,
         "channels": (32, 48),
         "augment": 0.65,
     },
@@ -87,13 +88,14 @@ def setting(default: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """The settings of `train_cae.py`."""
+class DataConfig:
+    """How both scripts are told which images to read, and how."""
 
     dataset: str | None = option(
         None,
-        "a named data set (mnist, fashion_mnist, digits), a folder of four IDX files, or an .npz "
-        "file (default: mnist; where that can't be had, digits)",
+        "a named data set (mnist, fashion_mnist, cifar10, cifar100, digits), a folder of images "
+        "(its subfolders are the classes), a folder of four IDX files, or an .npz file (default: "
+        "mnist; where that can't be had, digits)",
         group="data",
         metavar="NAME|PATH",
     )
@@ -104,6 +106,55 @@ class TrainConfig:
         group="data",
         metavar="DIR",
     )
+    labels: str | None = option(
+        None,
+        "file of the labels, where --dataset has none: .npz for .npz, a table of file,label for a "
+        "folder of images (default: its labels.csv)",
+        group="data",
+        metavar="FILE",
+    )
+    image_size: tuple[int, int] | None = option(
+        None,
+        "height and width to bring images to: scaled, the middle cut out (default: as they are; of "
+        "a folder the commonest size, of at most 256 pixels a side)",
+        group="data",
+        type=positive_int,
+        nargs=2,
+        metavar=("H", "W"),
+    )
+    grayscale: bool = option(False, "bring images to grey", group="data")
+    test_fraction: float = option(
+        0.2,
+        "share that becomes test images, where a data set has none of its own",
+        group="data",
+        type=fraction,
+        metavar="SHARE",
+    )
+    limit: int | None = option(
+        None,
+        "use at most so many images, a choice by a fixed seed",
+        group="data",
+        type=positive_int,
+        metavar="N",
+    )
+
+    def reading(self, given: frozenset[str]) -> dict[str, Any]:
+        """What was asked for of how images are read, as arguments of `datasets.Reading`.
+
+        Args:
+            given: Names of the fields that were given on the command line.
+        """
+        asked = {
+            name: getattr(self, name)
+            for name in given & {"labels", "image_size", "test_fraction", "limit"}
+        }
+        return {**asked, "channels": 1} if self.grayscale else asked
+
+
+@dataclass(frozen=True)
+class TrainConfig(DataConfig):
+    """The settings of `train_cae.py`."""
+
     validation_split: float = option(
         0.05,
         "share of the training images that is held back to watch the error",
@@ -134,7 +185,8 @@ class TrainConfig:
     )
     epochs: int = option(
         16,
-        f"passes over the training images (default: the preset's, {_each('epochs')})",
+        f"passes over the training images (default: the preset's, {_each('epochs')}; more of a few "
+        "images)",
         group="training",
         type=positive_int,
         metavar="N",
@@ -174,13 +226,20 @@ class TrainConfig:
     code_noise: float = setting(0.05)  # in standard deviations of a code's unit
     channels: tuple[int, ...] = setting((16, 32))
     hidden_units: int = setting(256)
+    least_steps: int = setting(1000)  # of a few images, so many steps are made in more epochs
     refine_steps: int = setting(2)  # corrections of a code
 
 
 @dataclass(frozen=True)
-class VisualizeConfig:
+class VisualizeConfig(DataConfig):
     """The settings of `visualize.py`; which pictures it makes is asked by flags of the registry."""
 
+    dataset: str | None = option(
+        None,
+        "look at these images instead of the ones that the run was trained on; as for train_cae.py",
+        group="data",
+        metavar="NAME|PATH",
+    )
     run: str | None = option(
         None,
         "a run in --models-dir, or the path of one (default: the run trained last)",
@@ -193,18 +252,6 @@ class VisualizeConfig:
     outputs_dir: str = option(
         str(PROJECT / "outputs"),
         "folder of all pictures (default: outputs)",
-        group="run",
-        metavar="DIR",
-    )
-    dataset: str | None = option(
-        None,
-        "look at these images instead of the ones that the run was trained on",
-        group="run",
-        metavar="NAME|PATH",
-    )
-    data_dir: str | None = option(
-        os.environ.get("LATENTSPACE_DATA") or None,
-        "folder that holds named data sets (default: $LATENTSPACE_DATA)",
         group="run",
         metavar="DIR",
     )
@@ -238,7 +285,8 @@ class VisualizeConfig:
     )
     perplexity: float = option(
         30.0,
-        "effective number of neighbours that t-SNE preserves",
+        "effective number of neighbours that t-SNE preserves (default: 30, fewer where images are "
+        "too few for it)",
         group="maps",
         type=positive_float,
         metavar="P",

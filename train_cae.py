@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
-from config import TrainConfig, describe, parse, run_script
+from config import DataConfig, TrainConfig, describe, parse, run_script
 from latentspace import datasets, runs
-from latentspace.files import InputError, hushed
+from latentspace.files import InputError, cache_folder, hushed
+from latentspace.pixels import Chosen, Pixels
 
 EXAMPLES = (
     "python train_cae.py                                   MNIST, 32 units, saved as models/mnist",
@@ -17,7 +19,10 @@ EXAMPLES = (
     "python train_cae.py --run small --resume              go on after Ctrl-C or a crash",
 )
 # Where things lie and what to do with them: not part of how a model is made, so not kept with it.
-NOT_KEPT = ("models_dir", "data_dir", "dataset", "run", "quiet", "resume", "overwrite", "dry_run")
+NOT_KEPT = (
+    *("models_dir", "run", "quiet", "resume", "overwrite", "dry_run"),
+    *(field.name for field in dataclasses.fields(DataConfig)),
+)
 
 
 def main() -> None:
@@ -26,15 +31,22 @@ def main() -> None:
     if config.dry_run:
         return
 
-    began_with = None
+    begun: dict[str, Any] = {}
     if config.resume:
-        config, began_with = _resumed(config, given)
-    data = datasets.load_dataset(config.dataset, config.data_dir)
-    if began_with not in (None, data.hash):
+        config, begun = _resumed(config, given)
+    data = datasets.load_dataset(
+        config.dataset,
+        config.data_dir,
+        reading=datasets.Reading.from_facts(begun, config.reading(given)),
+        cache_dir=cache_folder(),
+        show_progress=not config.quiet,
+    )
+    if begun and begun["hash"] != data.hash:
         raise InputError(
             f"{config.run} was begun with other images: pass the --dataset and --data-dir of then, "
             "or start anew with --overwrite"
         )
+    print("\n".join([*data.notes, f"images: {data}"]))
     if config.dataset is None and data.name != "mnist":
         print(
             f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. "
@@ -49,18 +61,19 @@ def main() -> None:
         from latentspace import scores, training
 
         devices = training.devices()
+    fitted, held_back = datasets.validation_indices(
+        len(data.train_pixels), config.validation_split, config.seed
+    )
+    if not config.resume and "epochs" not in given:
+        config = _long_enough(config, len(fitted), given)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
     checkpoint = folder / runs.CHECKPOINT
-    about_data = {"name": data.name, "source": data.source, "hash": data.hash}
     print(f"training on {', '.join(devices)}")
     training.make_repeatable(config.seed, bitwise=config.deterministic)
-    fitted, held_back = datasets.validation_indices(
-        len(data.train_images), config.validation_split, config.seed
-    )
-    splits = {
-        "train": data.train_images[fitted],
-        "validation": data.train_images[held_back],
-        "test": data.test_images,
+    splits: dict[str, Pixels] = {
+        "train": Chosen(data.train_pixels, fitted),
+        "validation": Chosen(data.train_pixels, held_back),
+        "test": data.test_pixels,
     }
     with training.spread_over(devices):
         encoder, decoder, progress = training.train(
@@ -68,26 +81,23 @@ def main() -> None:
             splits["validation"],
             plan=training.Plan.from_settings(settings, len(fitted)),
             checkpoint=checkpoint,
-            facts={"settings": settings, "dataset": about_data},
+            facts={"settings": settings, "dataset": data.facts},
             resume=config.resume,
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )
 
     autoencoder = training.join(encoder, decoder)
     errors = {
-        f"{split}_mse": float(
-            scores.squared_errors(images, runs.predict(autoencoder, images)).mean()
-        )
-        for split, images in splits.items()
+        f"{split}_mse": training.mean_error(autoencoder, pixels) for split, pixels in splits.items()
     }
-    errors["pca_mse"] = scores.pca_error(splits["train"], splits["test"], config.latent_dim)
+    errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
     run = runs.save_run(
         folder,
         encoder,
         decoder,
         facts={
             "status": progress.status,
-            "dataset": about_data,
+            "dataset": data.facts,
             "image_shape": data.image_shape,
             "latent_dim": config.latent_dim,
             "settings": settings,
@@ -111,8 +121,28 @@ def main() -> None:
     _report_end(progress.status, len(progress.rows), planned, folder)
 
 
-def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, str]:
-    """The settings and the hash of the images that a stopped training began with."""
+def _long_enough(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
+    """The settings with epochs enough to learn from `count` images, where these are a few."""
+    from latentspace import fitting
+
+    batch_size = config.batch_size or fitting.suitable_batch_size(count)
+    epochs = fitting.enough_epochs(
+        config.epochs, least_steps=config.least_steps, batch_size=batch_size, count=count
+    )
+    if epochs == config.epochs:
+        return config
+    refine_epochs = config.refine_epochs
+    if "refine_epochs" not in given:
+        refine_epochs = round(refine_epochs * epochs / config.epochs)
+    print(
+        f"{count:,} images are few: {epochs} + {refine_epochs} epochs, to make as many steps as "
+        "learning takes; --epochs N chooses another number"
+    )
+    return dataclasses.replace(config, epochs=epochs, refine_epochs=refine_epochs)
+
+
+def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, dict[str, Any]]:
+    """The settings and the facts of the images that a stopped training began with."""
     name = config.run or config.dataset or "mnist"
     folder = Path(config.models_dir) / name
     runs.check_resumable(folder)
@@ -122,7 +152,7 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, s
     facts = checkpoint.resumed_facts(folder / runs.CHECKPOINT, asked=asked)
     dataset = config.dataset or facts["dataset"]["source"] or facts["dataset"]["name"]
     config = dataclasses.replace(config, **facts["settings"], run=name, dataset=dataset)
-    return config, facts["dataset"]["hash"]
+    return config, facts["dataset"]
 
 
 def _report_end(status: str, epochs: int, planned: int, folder: Path) -> None:

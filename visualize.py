@@ -53,9 +53,18 @@ def main() -> None:
     from latentspace.study import Study, StudyOptions
 
     trained_on = run.facts["dataset"]
+    height, width, channels = run.image_shape
     data = datasets.load_dataset(
-        config.dataset or trained_on["source"] or trained_on["name"], config.data_dir
+        config.dataset or trained_on["source"] or trained_on["name"],
+        config.data_dir,
+        reading=datasets.Reading.from_facts(
+            {} if config.dataset else trained_on,
+            {"image_size": (height, width), "channels": channels, **config.reading(given)},
+        ),
+        cache_dir=None if config.no_cache else cache_folder(),
+        show_progress=not config.quiet,
     )
+    print("\n".join([*data.notes, f"images: {data}"]))
     options = StudyOptions(
         samples=config.samples,
         split=config.split,

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import TrainConfig, VisualizeConfig
 from latentspace import datasets, neighborhoods, projection, runs, tsne
+from latentspace.pixels import to_unit_range
 
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 70_000)
 PERPLEXITY = VisualizeConfig().perplexity
@@ -148,7 +149,7 @@ def drawing_seconds(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray
     started = time.perf_counter()
     common: dict[str, Any] = {"labels": labels, "class_names": datasets.DIGITS}
     common |= {"title": "", "caption": ""}
-    images = datasets.to_unit_range(pixels)
+    images = to_unit_range(pixels)
     for space in SPACES:
         png_bytes(maps.draw_image_map(images=images, points=made[space], **common))
     both = [(space, made[space]) for space in SPACES]

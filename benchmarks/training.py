@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from config import PRESETS, TrainConfig
 from latentspace import datasets
 from latentspace.files import hushed
+from latentspace.pixels import to_unit_range
 
 TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
 ARTICLE_EPOCHS = 20
@@ -56,10 +57,10 @@ def measured(train: Any, data: tuple[str | None, int | None], epochs: int) -> di
     with hushed():
         import keras  # noqa: F401
     started = time.perf_counter()
-    clock = train(mnist.train_images[: data[1]], mnist.test_images, epochs)
+    clock = train(mnist.train_pixels[: data[1]], mnist.test_images, epochs)
     return {
         "epochs": epochs,
-        "images": len(mnist.train_images[: data[1]]),
+        "images": len(mnist.train_pixels[: data[1]]),
         "curve": clock.curve,
         "seconds": clock.elapsed,
         "wall": time.perf_counter() - started,
@@ -67,12 +68,13 @@ def measured(train: Any, data: tuple[str | None, int | None], epochs: int) -> di
     }
 
 
-def article(train_images: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
+def article(train_pixels: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
     """The network and the recipe of the article."""
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(0)
+    train_images = to_unit_range(train_pixels)
 
     def convolution(channels: int) -> layers.Layer:
         return layers.Conv2D(channels, 3, padding="same", activation="elu")
@@ -95,21 +97,21 @@ def article(train_images: np.ndarray, test_images: np.ndarray, epochs: int) -> A
     return clock
 
 
-def ours(train_images: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
+def ours(train_pixels: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
     """The default preset; `epochs` counts those of both stages."""
     from latentspace import training
 
     config = TrainConfig(**PRESETS["default"])
     training.make_repeatable(config.seed, bitwise=False)
     fitted, held_back = datasets.validation_indices(
-        len(train_images), config.validation_split, config.seed
+        len(train_pixels), config.validation_split, config.seed
     )
     config = dataclasses.replace(config, epochs=epochs - config.refine_epochs)
     clock = stopwatch(test_images, every=20)
     with tempfile.TemporaryDirectory() as folder:
         training.train(
-            train_images[fitted],
-            train_images[held_back],
+            train_pixels[fitted],
+            train_pixels[held_back],
             plan=training.Plan.from_settings(dataclasses.asdict(config), len(fitted)),
             checkpoint=Path(folder) / "checkpoint.npz",
             facts={},

@@ -108,6 +108,15 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     return value
 
 
+def printable(text: str, longest: int = 80) -> str:
+    """A name out of a file or folder, fit to be printed: on one line, of bounded length."""
+    shown = text.encode("utf-8", "replace").decode("utf-8")
+    shown = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
+    )
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -14,6 +14,7 @@ import numpy as np
 from latentspace.augmentation import deform
 from latentspace.checkpoint import Keeper, Progress
 from latentspace.files import InputError
+from latentspace.pixels import Pixels, parts, to_unit_range
 
 WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
@@ -49,51 +50,70 @@ def suitable_batch_size(count: int) -> int:
     return min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
 
 
+def enough_epochs(epochs: int, *, least_steps: int, batch_size: int, count: int) -> int:
+    """Passes over `count` images: as many as wanted, or more of a few, to make `least_steps`."""
+    return max(epochs, -(-least_steps // max(1, count // batch_size)))
+
+
 class Batches(keras.utils.PyDataset):
     """Shuffled, partly deformed batches of (images, images): a function of seed and epoch alone.
 
     So a resumed training sees the batches that an uninterrupted one would have seen. The last,
     incomplete batch is left out, another choice of images each epoch.
+
+    Many batches are shuffled and deformed at once: doing it batch by batch, while the model trains
+    on the one before, costs several times as much where every core is already busy, for both then
+    wait for each other.
     """
 
-    def __init__(self, images: np.ndarray, recipe: Recipe, epoch: int = 0) -> None:
+    def __init__(self, pixels: Pixels, recipe: Recipe, epoch: int = 0) -> None:
+        """Takes uint8 pixels (N, H, W, C), which may lie on disk, and the epoch to begin with."""
         super().__init__()
-        self._images = images
+        self._pixels = pixels
         self._recipe = recipe
-        self._batch_size = min(recipe.batch_size, len(images))
-        self._prepare(epoch)
+        self._batch_size = min(recipe.batch_size, len(pixels))
+        whole = (part.stop for part in parts(pixels))
+        self._at_once = max(1, min(next(whole), len(pixels)) // self._batch_size)  # batches
+        self._begin(epoch)
 
     @property
     def num_batches(self) -> int:
         """Batches in an epoch."""
-        return len(self._images) // self._batch_size
+        return len(self._pixels) // self._batch_size
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        images = self._shuffled[index * self._batch_size : (index + 1) * self._batch_size]
+        part, place = divmod(index, self._at_once)
+        if part != self._part:
+            self._prepare(part)
+        images = self._images[place * self._batch_size : (place + 1) * self._batch_size]
         return images, images
 
     def on_epoch_end(self) -> None:
-        self._prepare(self._epoch + 1)
+        self._begin(self._epoch + 1)
 
-    def _prepare(self, epoch: int) -> None:
-        """Shuffles and deforms a whole epoch at once.
-
-        Deforming batch by batch, while the model trains on the one before, costs several times as
-        much where every core is already busy: both then wait for each other.
-        """
+    def _begin(self, epoch: int) -> None:
         self._epoch = epoch
-        rng = np.random.default_rng((self._recipe.seed, epoch))
-        self._shuffled = self._images[rng.permutation(len(self._images))]
+        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(
+            len(self._pixels)
+        )
+        self._prepare(0)
+
+    def _prepare(self, part: int) -> None:
+        """Shuffles and deforms the images of the next batches."""
+        self._part = part
+        rng = np.random.default_rng((self._recipe.seed, self._epoch, part))
+        count = self._at_once * self._batch_size
+        self._images = to_unit_range(self._pixels[self._order[part * count : (part + 1) * count]])
         deformed = round(self._recipe.augment * self._batch_size)
         for start in range(0, len(self._images) if deformed else 0, self._batch_size):
-            part = self._shuffled[start : start + deformed]
-            part[:] = deform(part, rng)
+            batch = self._images[start : start + deformed]
+            batch[:] = deform(batch, rng)
 
 
 def fit(
     autoencoder: keras.Model,
-    train_images: np.ndarray,
-    validation_images: np.ndarray,
+    train_pixels: Pixels,
+    validation_pixels: Pixels,
     *,
     recipe: Recipe,
     checkpoint: Path,
@@ -110,8 +130,8 @@ def fit(
 
     Args:
         autoencoder: Model of images -> images; trained in place.
-        train_images: float32 (N, H, W, C) in [0, 1].
-        validation_images: float32 (M, H, W, C) in [0, 1], never trained on.
+        train_pixels: uint8 (N, H, W, C); may lie on disk, of which a part is read at a time.
+        validation_pixels: uint8 (M, H, W, C), never trained on.
         recipe: How long, how fast, in what order.
         checkpoint: File for the state of the training; replaced after each epoch.
         facts: Kept in the checkpoint beside the state, for whoever resumes (`read_checkpoint`).
@@ -129,7 +149,7 @@ def fit(
     """
     earlier = earlier or Progress()
     last = len(earlier.rows) + recipe.epochs
-    steps = max(1, len(train_images) // recipe.batch_size)
+    steps = max(1, len(train_pixels) // recipe.batch_size)
     autoencoder.compile(
         optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
         loss="mean_squared_error",
@@ -140,9 +160,10 @@ def fit(
     if resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
+    validation_images = to_unit_range(validation_pixels[:])
     try:
         autoencoder.fit(
-            Batches(train_images, recipe, epoch=finished),
+            Batches(train_pixels, recipe, epoch=finished),
             shuffle=False,  # the batches have their own order, which resuming can repeat
             validation_data=(validation_images, validation_images),
             validation_batch_size=min(LARGEST_BATCH, len(validation_images)),

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     import keras
 
 FOLDER = "judges"  # within the folder of all runs
-EPOCHS = 4
-BATCH_SIZE = 128
+EPOCHS, MOST_EPOCHS = 4, 40
+LEAST_STEPS = 600  # of a few images, more epochs of smaller batches make them up
+BATCH_SIZE, LEAST_BATCH, STEPS_WANTED = 128, 16, 16
 LEARNING_RATE = 3e-3
 FILTERS = (16, 32)
 KERNEL_SIZE = 5
@@ -83,7 +84,7 @@ def find_judge(
         data_hash: Hash of the data set. A judge of other images is trained afresh and replaced.
         train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
         test: Images and labels that it never trains on; they tell its accuracy.
-        on_epoch: Called after each of `EPOCHS` epochs of a training.
+        on_epoch: Called after each of `num_epochs` epochs of a training.
 
     Returns:
         The judge.
@@ -116,6 +117,16 @@ def find_judge(
     return Judge(path, facts)
 
 
+def num_epochs(count: int) -> int:
+    """Passes over `count` training images that a judge needs."""
+    wanted = -(-LEAST_STEPS * _batch_size(count) // count)
+    return min(max(EPOCHS, wanted), MOST_EPOCHS)
+
+
+def _batch_size(count: int) -> int:
+    return min(max(LEAST_BATCH, count // STEPS_WANTED), BATCH_SIZE, count)
+
+
 def _fitted(images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], object]) -> keras.Model:
     with hushed():
         import keras
@@ -141,10 +152,10 @@ def _fitted(images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], objec
         ],
         name="judge",
     )
-    batch_size = min(BATCH_SIZE, len(images))
-    steps = EPOCHS * -(-len(images) // batch_size)
+    batch_size, epochs = _batch_size(len(images)), num_epochs(len(images))
+    steps = epochs * -(-len(images) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
-    model.fit(images, labels, batch_size=batch_size, epochs=EPOCHS, callbacks=[watcher], verbose=0)
+    model.fit(images, labels, batch_size=batch_size, epochs=epochs, callbacks=[watcher], verbose=0)
     return model

@@ -1,4 +1,4 @@
-"""Float images -> uint8 frames -> PNG, GIF, MP4. The one place where pixels become bytes."""
+"""uint8 frames -> PNG, GIF, MP4."""
 
 from __future__ import annotations
 
@@ -42,30 +42,6 @@ class DrawnFrames(Sequence[np.ndarray]):
 
 
 Frames = np.ndarray | DrawnFrames
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Float images in [0, 1] -> uint8 in 0..255: clipped and rounded, never stretched.
-
-    Args:
-        images: Floats of any shape; not changed. What lies outside [0, 1] is clipped.
-
-    Returns:
-        uint8, the same shape.
-
-    Raises:
-        ValueError: The images are not floats, or hold a value that is not finite.
-    """
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(f"expected float images. Received: images.dtype={images.dtype}")
-    if not np.isfinite(images).all():
-        raise ValueError("expected finite images. Received: NaN or infinity among the pixels")
-    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
-
-
-def to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (..., H, W, 1 or 3) -> uint8 (..., H, W, 3)."""
-    return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
 
 
 def png_bytes(frame: np.ndarray) -> bytes:

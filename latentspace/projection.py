@@ -13,18 +13,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentspace import tsne
 from latentspace.files import InputError
 
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
 METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
+EXACT_DIM = 1024
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
 SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
 PLACING_NEIGHBORS = 10
 POLL_SECONDS = 0.2
+DEFAULT_PERPLEXITY = 30.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Settings:
 
     method: str = "tsne"
     dims: int = 2
-    perplexity: float = 30.0
+    perplexity: float = DEFAULT_PERPLEXITY
     exaggeration: float = 1.0
     seed: int = 0
 
@@ -77,6 +82,23 @@ def missing(method: str) -> str | None:
     return None
 
 
+def principal_components(vectors: np.ndarray, count: int) -> PCA:
+    """Fits principal components, by the way that is fastest for the shape of the vectors.
+
+    Args:
+        vectors: float32 (N, D).
+        count: How many; fewer where N or D is less.
+
+    Returns:
+        The fitted model.
+    """
+    from sklearn.decomposition import PCA
+
+    # Of many dimensions the covariance alone would take longer than approximating the components.
+    solver = "covariance_eigh" if vectors.shape[1] <= EXACT_DIM else "auto"
+    return PCA(min(count, *vectors.shape), svd_solver=solver, random_state=0).fit(vectors)
+
+
 def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Brings vectors of many dimensions to `LARGEST_DIM` principal components.
 
@@ -91,9 +113,7 @@ def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], n
     """
     if vectors.shape[1] <= LARGEST_DIM or len(vectors) <= LARGEST_DIM:
         return vectors, lambda others: others
-    from sklearn.decomposition import PCA
-
-    pca = PCA(LARGEST_DIM, svd_solver="covariance_eigh").fit(vectors)
+    pca = principal_components(vectors, LARGEST_DIM)
     return pca.transform(vectors), pca.transform
 
 
@@ -219,9 +239,7 @@ class _Worker:
 
 
 def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    from sklearn.decomposition import PCA
-
-    return PCA(settings.dims, svd_solver="covariance_eigh").fit_transform(vectors)
+    return principal_components(vectors, settings.dims).transform(vectors)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:

@@ -25,6 +25,7 @@ from latentspace.files import (
     write_bytes,
     write_json,
 )
+from latentspace.pixels import Pixels, parts, to_unit_range
 
 if TYPE_CHECKING:
     import keras
@@ -89,8 +90,8 @@ class Run:
     def _decoder(self) -> keras.Model:
         return _load_model(self.path / DECODER)
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """float32 images (N, H, W, C) in [0, 1] -> float32 codes (N, D), in batches."""
+    def encode(self, images: Pixels) -> np.ndarray:
+        """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches."""
         return predict(self._encoder, images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
@@ -98,9 +99,23 @@ class Run:
         return predict(self._decoder, codes)
 
 
-def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Runs a model over any number of inputs in batches, silently."""
-    return model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0)
+def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
+    """Runs a model over any number of inputs in batches, silently.
+
+    Args:
+        model: The model.
+        inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
+
+    Returns:
+        float32 (N, ...).
+    """
+
+    def run(part: np.ndarray) -> np.ndarray:
+        return model.predict(part, batch_size=PREDICT_BATCH, verbose=0)
+
+    if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
+        return run(inputs)
+    return np.concatenate([run(to_unit_range(inputs[part])) for part in parts(inputs)])
 
 
 def claim(path: Path, *, overwrite: bool) -> None:

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from latentspace.pixels import Pixels, to_unit_range
+from latentspace.projection import principal_components
+
 ROWS_AT_ONCE = 512
 SSIM_WINDOW = 11
 INK = 0.15  # what is brighter belongs to a stroke
 BRIGHT = 0.65  # what is darker, and ink, is grey
+PCA_IMAGES = 100_000
 SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 
 
@@ -57,11 +61,11 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> fl
     )
 
 
-def pca_error(train_images: np.ndarray, test_images: np.ndarray, components: int) -> float:
+def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
     """Test error of the best linear autoencoder: principal components of the training images.
 
     Args:
-        train_images: float32 (N, H, W, C) in [0, 1].
+        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
         test_images: float32 (M, H, W, C) in [0, 1].
         components: Number of components, the latent size of the model to compare; fewer are used
             where images or pixels are fewer.
@@ -69,10 +73,9 @@ def pca_error(train_images: np.ndarray, test_images: np.ndarray, components: int
     Returns:
         Mean squared error per pixel of `test_images`, comparable with `squared_errors`.
     """
-    from sklearn.decomposition import PCA
-
-    flat = train_images.reshape(len(train_images), -1)
-    pca = PCA(min(components, *flat.shape), svd_solver="covariance_eigh").fit(flat)
+    rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
+    flat = to_unit_range(train_pixels[rows]).reshape(len(rows), -1)
+    pca = principal_components(flat, components)
     flat_test = test_images.reshape(len(test_images), -1)
     back = pca.inverse_transform(pca.transform(flat_test)).reshape(test_images.shape)
     return float(squared_errors(test_images, back).mean())
@@ -122,11 +125,10 @@ def _nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarra
 
 def _candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A few references for each row, and a distance that no other reference comes below."""
-    from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
     some = references[:: max(1, len(references) // SKETCH_FIT)]
-    pca = PCA(min(SKETCH_DIM, *some.shape), svd_solver="covariance_eigh").fit(some)
+    pca = principal_components(some, SKETCH_DIM)
 
     def sketch(batch: np.ndarray) -> np.ndarray:
         # What the components leave out goes in as its length: |a - b| >= ||a| - |b||.

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from latentspace.checkpoint import Progress, read_checkpoint
 from latentspace.files import InputError
 from latentspace.fitting import Recipe, fit, suitable_batch_size
 from latentspace.network import build_decoder, build_encoder, standardize_codes
+from latentspace.pixels import Pixels, parts, to_unit_range
 from latentspace.refinement import refine
 from latentspace.runs import predict
+from latentspace.scores import squared_errors
 
 REFINE_RATE_SHARE = 0.2  # of the learning rate
 
@@ -64,8 +65,8 @@ class Plan:
 
 
 def train(
-    train_images: np.ndarray,
-    validation_images: np.ndarray,
+    train_pixels: Pixels,
+    validation_pixels: Pixels,
     *,
     plan: Plan,
     checkpoint: Path,
@@ -77,8 +78,8 @@ def train(
     """Makes and trains an autoencoder, in one stage or two.
 
     Args:
-        train_images: float32 (N, H, W, C) in [0, 1].
-        validation_images: float32 (M, H, W, C) in [0, 1], never trained on.
+        train_pixels: uint8 (N, H, W, C); may lie on disk, of which a part is read at a time.
+        validation_pixels: uint8 (M, H, W, C), never trained on.
         plan: What, and how.
         checkpoint: File for the state of the training; replaced after each epoch.
         facts: Kept in the checkpoint beside the state, for whoever resumes.
@@ -95,7 +96,7 @@ def train(
     """
     begun = read_checkpoint(checkpoint)[1] if resume else Progress()
     size: dict[str, Any] = {"channels": plan.channels, "hidden_units": plan.hidden_units}
-    shape = train_images.shape[1:]
+    shape = train_pixels.shape[1:]
     encoder = build_encoder(shape, plan.latent_dim, **size, normalize=begun.stage < 2)
     decoder = build_decoder(shape, plan.latent_dim, **size)
     common: dict[str, Any] = {
@@ -107,13 +108,13 @@ def train(
     if begun.stage < 2:
         progress = fit(
             join(encoder, decoder, code_noise=plan.code_noise),
-            train_images,
-            validation_images,
+            train_pixels,
+            validation_pixels,
             recipe=plan.recipe,
             resume=resume,
             **common,
         )
-        encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_images))
+        encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_pixels))
         if progress.status != "complete" or not plan.refine_epochs:
             return encoder, decoder, progress
     # The same corrections to begin with, whether or not the first stage was resumed.
@@ -126,15 +127,15 @@ def train(
     )
     progress = fit(
         join(encoder, decoder),
-        train_images,
-        validation_images,
+        train_pixels,
+        validation_pixels,
         recipe=recipe,
         earlier=begun.before(2) if begun.stage == 2 else progress,
         resume=begun.stage == 2,
         **common,
     )
     encoder.trainable = decoder.trainable = True  # for whoever trains them on
-    return *standardize_codes(encoder, decoder, predict(encoder, train_images)), progress
+    return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress
 
 
 def join(encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0) -> keras.Model:
@@ -154,6 +155,15 @@ def join(encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0)
     if code_noise:
         codes = keras.layers.GaussianNoise(code_noise, name="code_noise")(codes)
     return keras.Model(encoder.input, decoder(codes), name="autoencoder")
+
+
+def mean_error(autoencoder: keras.Model, pixels: Pixels) -> float:
+    """Mean squared error per pixel of a model of images -> images, over uint8 (N, H, W, C)."""
+    total = 0.0
+    for part in parts(pixels):
+        images = to_unit_range(pixels[part])
+        total += squared_errors(images, predict(autoencoder, images)).sum()
+    return float(total / len(pixels))
 
 
 def make_repeatable(seed: int, *, bitwise: bool) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 from conftest import stop_fit_after
 
-from latentspace import checkpoint, fitting, network
+from latentspace import checkpoint, fitting, network, pixels
 from latentspace.checkpoint import Progress
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError
-from latentspace.fitting import Batches, Recipe
+from latentspace.fitting import Batches, Recipe, enough_epochs
+from latentspace.pixels import Chosen
 from latentspace.training import join
 
 RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3)
@@ -29,8 +31,8 @@ def build(seed: int = 0) -> keras.Model:
 def fit(model: keras.Model, data: ImageDataset, path: Path, *, resume: bool = False) -> Progress:
     return fitting.fit(
         model,
-        data.train_images,
-        data.test_images,
+        data.train_pixels,
+        data.test_pixels,
         recipe=RECIPE,
         checkpoint=path,
         facts={"note": "kept"},
@@ -47,7 +49,7 @@ def test_batch_size_suits_the_data(count: int, size: int) -> None:
 
 
 def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
-    images = np.arange(50, dtype=np.float32).reshape(50, 1, 1, 1)
+    images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
     recipe = Recipe(epochs=1, batch_size=8, learning_rate=1, augment=0, seed=0)
     batches = Batches(images, recipe)
     assert batches.num_batches == 6
@@ -65,7 +67,7 @@ def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
 
 
 def test_the_asked_share_of_a_batch_is_deformed(tiny: ImageDataset) -> None:
-    batches = Batches(tiny.train_images, RECIPE)
+    batches = Batches(tiny.train_pixels, RECIPE)
     inputs, targets = batches[0]
     np.testing.assert_array_equal(inputs, targets)
     known = {image.tobytes() for image in tiny.train_images}
@@ -137,16 +139,34 @@ def test_ctrl_c_before_the_first_epoch_says_so(
 
 def test_a_loss_that_is_not_finite_stops_the_training(tiny: ImageDataset, tmp_path: Path) -> None:
     model = build()
-    bad = ImageDataset(**{**vars(tiny)})
-    images = bad.train_images.copy()
-    images[:] = np.nan
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
     with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
         fitting.fit(
             model,
-            images,
-            tiny.test_images,
+            tiny.train_pixels,
+            tiny.test_pixels,
             recipe=RECIPE,
             checkpoint=tmp_path / "checkpoint.npz",
             facts={},
             verbose=0,
         )
+
+
+def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1)
+    monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 20)  # two batches of eight
+    recipe = dataclasses.replace(RECIPE, augment=0.0)
+    batches = Batches(Chosen(images, np.arange(48)), recipe)
+    seen = np.concatenate([batches[number][0] for number in range(batches.num_batches)])
+    assert sorted(np.rint(seen.ravel() * 255)) == list(range(48))
+    assert len(batches._images) == 16
+    first = batches[0][0].copy()
+    batches.on_epoch_end()
+    assert not np.array_equal(batches[0][0], first)
+    np.testing.assert_array_equal(Batches(images, recipe, epoch=1)[5][0], batches[5][0])
+
+
+def test_few_images_get_more_epochs() -> None:
+    assert enough_epochs(16, least_steps=1000, batch_size=512, count=57_000) == 16
+    assert enough_epochs(16, least_steps=1000, batch_size=32, count=300) == 112
+    assert enough_epochs(3, least_steps=0, batch_size=32, count=5) == 3

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from latentspace import media
-from latentspace.media import gif_bytes, png_bytes, to_rgb, to_uint8
+from latentspace.media import gif_bytes, png_bytes
+from latentspace.pixels import to_rgb
 
 
 def read_gif(data: bytes) -> tuple[list[np.ndarray], list[int], Image.Image]:
@@ -22,31 +23,6 @@ def read_gif(data: bytes) -> tuple[list[np.ndarray], list[int], Image.Image]:
         frames.append(np.asarray(frame.convert("RGB")))
         durations.append(frame.info["duration"])
     return frames, durations, image
-
-
-def test_pixels_are_clipped_and_rounded_never_stretched() -> None:
-    images = np.array([-1.0, 0.0, 0.2, 0.5 / 255, 0.51 / 255, 1.0, 7.0], np.float32)
-    before = images.copy()
-    assert to_uint8(images).tolist() == [0, 0, 51, 0, 1, 255, 255]
-    np.testing.assert_array_equal(images, before)
-
-
-def test_bytes_survive_the_way_through_floats() -> None:
-    pixels = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(to_uint8(pixels.astype(np.float32) / 255), pixels)
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (np.zeros(3, np.uint8), "dtype=uint8"),
-        (np.array([0.5, np.nan]), "NaN"),
-        (np.array([0.5, np.inf]), "infinity"),
-    ],
-)
-def test_what_is_no_image_is_refused(images: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        to_uint8(images)
 
 
 @pytest.mark.parametrize("color", [False, True])

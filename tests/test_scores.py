@@ -5,6 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from latentspace import scores
+from latentspace.pixels import to_unit_range
 
 
 @pytest.fixture
@@ -38,10 +39,11 @@ def test_structural_similarity_is_the_mean_over_single_images(rng: np.random.Gen
 
 def test_pca_error_is_that_of_the_best_projection(rng: np.random.Generator) -> None:
     basis = rng.normal(size=(3, 20))
-    images = (rng.normal(size=(50, 3)) @ basis).reshape(50, 5, 4, 1).astype(np.float32)
-    train, test = images[:40], images[40:]
-    assert scores.pca_error(train, test, 3) == pytest.approx(0, abs=1e-8)
-    pca = PCA(2).fit(train.reshape(40, -1))
+    images = 128 + 10 * (rng.normal(size=(50, 3)) @ basis).reshape(50, 5, 4, 1)
+    pixels = np.clip(images, 0, 255).astype(np.uint8)
+    train, test = pixels[:40], to_unit_range(pixels[40:])
+    assert scores.pca_error(train, test, 3) == pytest.approx(0, abs=1e-4)
+    pca = PCA(2).fit(to_unit_range(train).reshape(40, -1))
     flat = test.reshape(10, -1)
     expected = np.mean((pca.inverse_transform(pca.transform(flat)) - flat) ** 2)
     assert scores.pca_error(train, test, 2) == pytest.approx(expected, rel=1e-4)

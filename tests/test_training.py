@@ -34,8 +34,8 @@ def train(
 ) -> tuple[keras.Model, keras.Model, Progress]:
     keras.utils.set_random_seed(seed)
     return training.train(
-        data.train_images,
-        data.test_images,
+        data.train_pixels,
+        data.test_pixels,
         plan=plan,
         checkpoint=path,
         facts={},
@@ -132,7 +132,7 @@ from latentspace.fitting import Recipe
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-images = tiny_arrays(128, seed=0)[0][..., None].astype("float32") / 255
+pixels = tiny_arrays(128, seed=0)[0][..., None]
 recipe = Recipe(epochs=3, batch_size=16, learning_rate=2e-3, augment=0.5, seed=0)
 plan = training.Plan(
     latent_dim=4, channels=(4, 6), hidden_units=16, code_noise=0, recipe=recipe,
@@ -142,7 +142,7 @@ for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     training.make_repeatable(0, bitwise=True)
     with training.spread_over(names):
         decoder, progress = training.train(
-            images[:96], images[96:], plan=plan, facts={}, verbose=0,
+            pixels[:96], pixels[96:], plan=plan, facts={}, verbose=0,
             checkpoint=Path(sys.argv[1]) / "checkpoint.npz",
         )[1:]
     replicas = decoder.distribute_strategy.num_replicas_in_sync

@@ -9,7 +9,8 @@ import numpy as np
 
 from latentspace.figures.layout import Label, Page, beside, prepare_page, written
 from latentspace.figures.maps import class_colors
-from latentspace.media import DrawnFrames, to_uint8
+from latentspace.media import DrawnFrames
+from latentspace.pixels import to_uint8
 
 SUPERSAMPLING = 2  # pixels that are averaged to one, each way
 FILM_SIDE, ORBIT_SIDE, SOLID_SIDE = 440, 420, 720  # pixels a panel

@@ -16,7 +16,7 @@ from latentspace.figures.layout import (
     zoom_for,
 )
 from latentspace.figures.maps import add_class_legend, class_colors, make_map
-from latentspace.media import to_rgb, to_uint8
+from latentspace.pixels import to_rgb, to_uint8
 
 STILL_STEPS = 11
 PAIR_GAP = 14

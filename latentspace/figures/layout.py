@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from latentspace.media import to_rgb, to_uint8
+from latentspace.pixels import to_rgb, to_uint8
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.figures.layout import Label, mosaic, page, rendered, zoom_for
 from latentspace.figures.maps import add_class_legend, scatter
-from latentspace.media import to_rgb, to_uint8
+from latentspace.pixels import to_rgb, to_uint8
 
 CELL = 28  # pixels of a decoded image on the grid, at least
 PLACED_THUMBNAIL, NEIGHBOR_THUMBNAIL = 44, 56  # pixels a side, at least

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentspace.figures.layout import Label, page, rendered
-from latentspace.media import to_uint8
+from latentspace.pixels import to_uint8
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -59,7 +59,7 @@ class Arithmetic:
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.name not in ATTRIBUTE_TERMS:
                 base.check_selection(term.name, where)
-            elif base.run.image_shape[2] != 1 or len(base.data.class_names) < 2:
+            elif base.run.image_shape[2] != 1 or not base.data.has_classes:
                 raise InputError(f"attributes need grey images of two classes. Received: {where}")
 
     @property

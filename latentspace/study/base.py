@@ -12,14 +12,22 @@ import numpy as np
 from tqdm import tqdm
 
 from latentspace import directions, judge
-from latentspace.datasets import ImageDataset, read_image, typical_ink_side, validation_indices
+from latentspace.datasets import (
+    ImageDataset,
+    limited,
+    read_image,
+    typical_ink_side,
+    validation_indices,
+)
 from latentspace.expressions import CLASS_PREFIX
 from latentspace.files import InputError, cached_arrays, content_hash
 from latentspace.judge import Judge
+from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
 from latentspace.runs import Run
 
 INK_IMAGES = 500  # tell how large what is drawn usually is
+JUDGE_IMAGES = 100_000  # that a judge learns from at most
 CACHE_VERSION = 1  # raised when the same settings would give other numbers
 
 
@@ -155,7 +163,7 @@ class Base:
     @property
     def judge_missing(self) -> str | None:
         """Why there can be no judge; None where there is one, or will be when it is asked for."""
-        if self._models_dir is None or len(self.data.class_names) < 2:
+        if self._models_dir is None or not self.data.has_classes:
             return "without two classes or more there is nothing to judge"
         return None
 
@@ -165,12 +173,13 @@ class Base:
         data = self.data
         if self._models_dir is None or self.judge_missing is not None:
             return None
-        with self.bar("training the judge", judge.EPOCHS) as bar:
+        rows = limited(len(data.train_pixels), JUDGE_IMAGES)
+        with self.bar("training the judge", judge.num_epochs(len(rows))) as bar:
             return judge.find_judge(
                 self._models_dir,
                 name=data.name,
                 data_hash=data.hash,
-                train=(data.train_images, data.train_labels),
+                train=(to_unit_range(data.train_pixels[rows]), data.train_labels[rows]),
                 test=(data.test_images, data.test_labels),
                 on_epoch=bar.update,
             )
@@ -262,7 +271,8 @@ class Base:
             return Selected(image, self.run.encode(image[np.newaxis])[0], Path(name).name)
         index = int(name) if name.isdigit() else self._typical(name.removeprefix(CLASS_PREFIX))
         label = self.data.class_names[self.data.test_labels[index]]
-        return Selected(self.images[index], self.codes[index], f"{label} (#{index})")
+        shown = f"{label} (#{index})" if self.data.has_classes else f"#{index}"
+        return Selected(self.images[index], self.codes[index], shown)
 
     def check_selection(self, name: str, where: str) -> None:
         """Refuses a name that `select` could not follow, without loading anything.
@@ -299,8 +309,8 @@ class Base:
         return int(members[away.argmin()])
 
     def _encoded(self, split: str) -> np.ndarray:
-        images = getattr(self.data, f"{split}_images")
+        pixels = getattr(self.data, f"{split}_pixels")
         codes = self.cached(
-            "codes", lambda: {"codes": self.run.encode(images)}, split, *self.model_key
+            "codes", lambda: {"codes": self.run.encode(pixels)}, split, *self.model_key
         )
         return codes["codes"]

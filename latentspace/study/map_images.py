@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from latentspace.datasets import to_unit_range
 from latentspace.files import InputError, content_hash
+from latentspace.pixels import to_unit_range
 from latentspace.study.base import Base
 
 DEFAULT_SAMPLES = 5000

@@ -42,7 +42,7 @@ class MapProjections(MapImages):
         self._made: dict[tuple[Any, ...], Projection] = {}
 
     def check(self) -> None:
-        """Refuses also a method that is not installed, and a perplexity beyond the images.
+        """Refuses also a method that is not installed, and a perplexity that was chosen too large.
 
         Raises:
             InputError: Says what is allowed, or what to install.
@@ -50,17 +50,23 @@ class MapProjections(MapImages):
         super().check()
         if (advice := projection.missing(self.settings.method)) is not None:
             raise InputError(f"{advice}, or choose another --method")
-        largest = tsne.largest_perplexity(self._samples)
-        if self.settings.perplexity > largest:
+        chosen, largest = self._base.options.projection.perplexity, self._largest_perplexity
+        if chosen > largest and chosen != projection.DEFAULT_PERPLEXITY:
             raise InputError(
                 f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
-                f"--perplexity {self.settings.perplexity:g}; lower it or raise --samples"
+                f"--perplexity {chosen:g}; lower it or raise --samples"
             )
 
     @property
     def settings(self) -> Settings:
-        """How the maps are made."""
-        return self._base.options.projection
+        """How the maps are made, the perplexity lowered where the images are too few for it."""
+        chosen = self._base.options.projection
+        perplexity = min(chosen.perplexity, self._largest_perplexity)
+        return dataclasses.replace(chosen, perplexity=perplexity)
+
+    @property
+    def _largest_perplexity(self) -> float:
+        return tsne.largest_perplexity(self._samples)
 
     @staticmethod
     def method_name(method: str) -> str:

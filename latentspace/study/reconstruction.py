@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from latentspace import scores
+from latentspace.pixels import Chosen, to_unit_range
 from latentspace.study.base import Base
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
@@ -29,7 +30,8 @@ class Reconstruction:
             parts = np.array_split(base.fitted, -(-len(base.fitted) // IMAGES_AT_ONCE))
             train_errors = [
                 scores.squared_errors(
-                    base.data.train_images[part], base.run.decode(base.train_codes[part])
+                    to_unit_range(base.data.train_pixels[part]),
+                    base.run.decode(base.train_codes[part]),
                 )
                 for part in parts
             ]
@@ -37,7 +39,7 @@ class Reconstruction:
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": scores.squared_errors(test, test_back).mean(),
                 "pca_mse": scores.pca_error(
-                    base.data.train_images[base.fitted], test, base.run.latent_dim
+                    Chosen(base.data.train_pixels, base.fitted), test, base.run.latent_dim
                 ),
                 "test_ssim": scores.structural_similarity(test, test_back),
             }
@@ -57,9 +59,9 @@ class Reconstruction:
         """
         base = self._base
         rng = np.random.default_rng(base.options.seed)
-        images = getattr(base.data, f"{split}_images")
+        pixels = getattr(base.data, f"{split}_pixels")
         codes = base.codes if split == "test" else base.train_codes
-        pool = np.arange(len(images)) if split == "test" else base.fitted
+        pool = np.arange(len(pixels)) if split == "test" else base.fitted
         chosen = rng.choice(pool, count, replace=len(pool) < count)
-        back = base.run.decode(codes[chosen])
-        return images[chosen], back, scores.squared_errors(images[chosen], back)
+        images, back = to_unit_range(pixels[chosen]), base.run.decode(codes[chosen])
+        return images, back, scores.squared_errors(images, back)

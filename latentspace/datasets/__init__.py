@@ -1,0 +1,17 @@
+"""Images to train on and to look at: named sets, files and folders -> `ImageDataset`."""
+
+from latentspace.datasets.class_names import DIGITS
+from latentspace.datasets.dataset import ImageDataset, Reading, limited, validation_indices
+from latentspace.datasets.named import load_dataset
+from latentspace.datasets.own_image import read_image, typical_ink_side
+
+__all__ = [
+    "DIGITS",
+    "ImageDataset",
+    "Reading",
+    "limited",
+    "load_dataset",
+    "read_image",
+    "typical_ink_side",
+    "validation_indices",
+]

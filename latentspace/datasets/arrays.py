@@ -1,0 +1,288 @@
+"""Arrays of images and labels, found by shape and name, -> `ImageDataset`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from latentspace.datasets.dataset import (
+    UNLABELLED,
+    ImageDataset,
+    Reading,
+    limited,
+    shaped,
+    train_test_indices,
+)
+from latentspace.datasets.pictures import brought_to
+from latentspace.files import InputError, printable
+from latentspace.pixels import to_uint8
+
+CHANNELS = (1, 3, 4)
+SPLITS = ("train", "test", "val")  # as they appear in the names of arrays
+EXPECTED = (
+    "expected x_train, y_train, x_test and y_test as Keras has them, or one array of images, "
+    "(N, H, W) or (N, H, W, C), with at most one of N labels"
+)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Images and labels as a file has them.
+
+    Attributes:
+        train_images: (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `as_pixels`.
+        train_labels: (N,), (N, 1) or one-hot (N, K); None where there are none.
+        test_images: As `train_images`; None where some of these are to become test images.
+        test_labels: As `train_labels`.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray | None = None
+    test_images: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
+
+
+def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
+    """Tells images, labels and splits apart, by shape and then by name.
+
+    Args:
+        arrays: By name; "train", "test" or "val" in a name says which split it belongs to.
+        where: The file, for messages.
+
+    Raises:
+        InputError: They can't be told apart, or what should go together does not.
+    """
+    images: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        if array.ndim in (3, 4):
+            if (split := _split_of(name)) in images:
+                raise InputError(f"{where}: {EXPECTED}. Received: {_listed(arrays)}")
+            images[split] = array
+    validation = images.pop("val", None)
+    if validation is not None and "test" not in images:
+        images["test"] = validation
+    if not images or len(images) > (2 if "test" in images else 1):
+        raise InputError(f"{where}: {EXPECTED}. Received: {_listed(arrays)}")
+    rest = {name: array for name, array in arrays.items() if array.ndim in (1, 2)}
+    labels = {split: _labels_for(split, len(found), rest, where) for split, found in images.items()}
+    (train,) = images.keys() - {"test"} or {"test"}
+    if train == "test":  # a file of test images alone is split as any other
+        return Arrays(images["test"], labels["test"])
+    test_labels = labels.get("test")
+    if "test" in images and (labels[train] is None) != (test_labels is None):
+        raise InputError(
+            f"{where}: training and test images should both have labels, or neither. Received: "
+            f"{_listed(arrays)}"
+        )
+    return Arrays(images[train], labels[train], images.get("test"), test_labels)
+
+
+def assemble(
+    arrays: Arrays,
+    reading: Reading,
+    *,
+    name: str,
+    source: str | None,
+    class_names: Sequence[str] = (),
+) -> ImageDataset:
+    """Brings arrays into the contract of a data set.
+
+    Args:
+        arrays: Images and labels.
+        reading: What to make of them.
+        name: Of the data set.
+        source: Where a person said it is, else None.
+        class_names: Names for the labels 0, 1, ..., used where they cover all labels.
+
+    Raises:
+        InputError: Something is no image or no label, or there are fewer than two images.
+    """
+    where = source or name
+    labels, names = _as_indices(arrays, class_names, where)
+    given = [arrays.train_images, *([] if arrays.test_images is None else [arrays.test_images])]
+    rows = limited(sum(map(len, given)), reading.limit)
+    parts, notes, start = [], [], 0
+    for images in given:
+        own = rows[(rows >= start) & (rows < start + len(images))] - start
+        start += len(images)
+        pixels, note = as_pixels(images if len(own) == len(images) else images[own], where)
+        parts.append(pixels)
+        notes.append(note)
+    labels = labels[rows]
+    if len({part.shape[1:] for part in parts}) > 1:
+        raise InputError(
+            f"{where}: training and test images should have one shape. Received: "
+            f"{' and '.join(str(part.shape[1:]) for part in parts)}"
+        )
+    if min(map(len, parts)) < (1 if len(parts) > 1 else 2):
+        raise InputError(
+            f"{where}: a data set needs a training image and a test image. Received: "
+            f"{len(rows)} images" + (f" of --limit {reading.limit}" if reading.limit else "")
+        )
+    if len(parts) > 1:
+        train, test = np.split(np.arange(len(rows)), [len(parts[0])])
+        train_pixels, test_pixels = parts
+    else:
+        train, test = train_test_indices(labels, _contents(parts[0]), reading.test_fraction)
+        train_pixels, test_pixels = parts[0][train], parts[0][test]
+    size = reading.image_size or train_pixels.shape[1:3]
+    channels = reading.channels or train_pixels.shape[3]
+    shape = train_pixels.shape[1:]
+    if shape != (*size, channels):
+        notes.append(f"images of {shaped(shape)} are brought to {shaped((*size, channels))}")
+    return ImageDataset(
+        name=name,
+        source=source,
+        train_pixels=brought_to(train_pixels, size, channels),
+        test_pixels=brought_to(test_pixels, size, channels),
+        train_labels=labels[train],
+        test_labels=labels[test],
+        class_names=names,
+        reading=replace(reading, image_size=size, channels=channels),
+        notes=tuple(dict.fromkeys(filter(None, notes))),
+    )
+
+
+def as_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
+    """Brings an array of images to uint8 (N, H, W, 1 or 3).
+
+    Args:
+        images: (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
+            opacity, which is laid on white. Whole numbers in 0..255, booleans, or floats in
+            [0, 1], [-1, 1] or 0..255.
+        where: The file, for messages.
+
+    Returns:
+        The images, and a line on how their values were read where a person might wonder.
+
+    Raises:
+        InputError: The shape or the values are no images.
+    """
+    found = images[..., np.newaxis] if images.ndim == 3 else images
+    if found.ndim == 4 and found.shape[3] not in CHANNELS and found.shape[1] in CHANNELS:
+        found = np.moveaxis(found, 1, 3)
+    if found.ndim != 4 or found.shape[3] not in CHANNELS or min(found.shape[1:]) < 1:
+        raise InputError(
+            f"{where}: images should have the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with "
+            f"C of 1, 3 or 4. Received: {images.shape}"
+        )
+    pixels, note = _as_bytes(found, where)
+    if pixels.shape[3] == 4:
+        opacity = pixels[..., 3:] / np.float32(255)
+        pixels = to_uint8((pixels[..., :3] * opacity + 255 * (1 - opacity)) / 255)
+    return pixels, note
+
+
+def natural(name: str) -> list[str | int]:
+    """A key that sorts names as a person would: "2" before "10"."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
+    if images.dtype == bool:
+        return images * np.uint8(255), None
+    if not images.size:
+        return images.astype(np.uint8), None
+    if images.dtype.kind in "ui":
+        low, high = float(images.min()), float(images.max())
+        if low >= 0 and high == 1:
+            return images.astype(np.uint8) * np.uint8(255), "values 0 and 1 are black and white"
+        if low >= 0 and high <= 255:
+            return images.astype(np.uint8, copy=False), None
+    elif images.dtype.kind == "f":
+        low, high = float(images.min()), float(images.max())
+        if low >= 0 and high <= 1:
+            return to_uint8(images), None
+        if low >= -1 and high <= 1:
+            return to_uint8((images + 1) / 2), "values in [-1, 1] are black to white"
+        if low >= 0 and high <= 255:
+            return to_uint8(images / 255), None
+    else:
+        raise InputError(f"{where}: images should be numbers. Received: {images.dtype}")
+    raise InputError(
+        f"{where}: images should be whole numbers in 0..255, or floats in [0, 1], [-1, 1] or "
+        f"0..255. Received: {images.dtype} from {low:g} to {high:g}"
+    )
+
+
+def _contents(pixels: np.ndarray) -> np.ndarray:
+    """A number for each image, (N,), the same for copies."""
+    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
+    return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
+
+
+def _as_indices(
+    arrays: Arrays, class_names: Sequence[str], where: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels of training and then test images, int64 (N + M,), and the names of the classes."""
+    count = len(arrays.train_images) + (
+        0 if arrays.test_images is None else len(arrays.test_images)
+    )
+    if arrays.train_labels is None:
+        return np.zeros(count, np.int64), UNLABELLED
+    given = [(arrays.train_images, arrays.train_labels)]
+    if arrays.test_images is not None and arrays.test_labels is not None:
+        given.append((arrays.test_images, arrays.test_labels))
+    values = [_flat_labels(labels, len(images), where) for images, labels in given]
+    if len({part.dtype.kind in "SU" for part in values}) > 1:
+        raise InputError(f"{where}: labels should be numbers or names, not both")
+    present, indices = np.unique(np.concatenate(values), return_inverse=True)
+    if present.dtype.kind == "i" and present[0] >= 0 and present[-1] < len(class_names):
+        return present[indices], tuple(class_names)
+    if present.dtype.kind == "i":
+        return indices, tuple(map(str, present))
+    names = sorted(present, key=natural)
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places[name] for name in present])[indices], tuple(map(printable, names))
+
+
+def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
+    """Labels as int64 or str (count,)."""
+    values = labels
+    if values.ndim == 2 and values.shape[1] > 1 and _is_one_hot(values):
+        values = values.argmax(axis=1)
+    values = values.reshape(len(values), -1)[:, 0] if values.size == len(values) else values
+    if values.shape == (count,):
+        if values.dtype.kind == "S":
+            return np.char.decode(values, "utf-8", "replace")
+        if values.dtype.kind == "U":
+            return values
+        if values.dtype.kind in "uib" or (
+            values.dtype.kind == "f" and (values == np.rint(values)).all()
+        ):
+            return values.astype(np.int64)
+    raise InputError(
+        f"{where}: labels should be {count} whole numbers or names. Received: shape "
+        f"{labels.shape}, {labels.dtype}"
+    )
+
+
+def _is_one_hot(values: np.ndarray) -> bool:
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
+
+
+def _split_of(name: str) -> str:
+    return next((split for split in SPLITS if split in name.lower()), "")
+
+
+def _labels_for(
+    split: str, count: int, arrays: Mapping[str, np.ndarray], where: str
+) -> np.ndarray | None:
+    """The one array of labels that goes with the images of a split; None where there is none."""
+    own = [name for name in arrays if _split_of(name) == split]
+    if split == "test" and not own:
+        own = [name for name in arrays if _split_of(name) == "val"]
+    named = [name for name in own if re.search(r"label|target|class|(^|[^a-z])y", name.lower())]
+    fitting = [name for name in own if len(arrays[name]) == count]
+    chosen = named if len(named) == 1 else fitting
+    if len(chosen) > 1:
+        raise InputError(f"{where}: {EXPECTED}. Received: {_listed(arrays)}")
+    return arrays[chosen[0]] if chosen else None
+
+
+def _listed(arrays: Mapping[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "no array"

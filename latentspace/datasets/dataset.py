@@ -1,0 +1,181 @@
+"""`ImageDataset`, what every reader ends in, and how it is split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.files import content_hash
+from latentspace.pixels import to_unit_range
+
+UNLABELLED = ("image",)
+SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the same in every run
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images are read. What is None is taken as the images are.
+
+    Attributes:
+        image_size: Height and width to bring every image to: scaled, aspect kept, the middle cut
+            out. Of a folder, None takes the commonest size, of at most `folder.LONGEST_SIDE`.
+        channels: 1 for grey, 3 for colour.
+        test_fraction: Share that becomes test images where a data set has none of its own.
+        limit: Most images to use, a choice by a fixed seed.
+        labels: File of the labels, where the images' own file has none.
+    """
+
+    image_size: tuple[int, int] | None = None
+    channels: int | None = None
+    test_fraction: float = 0.2
+    limit: int | None = None
+    labels: str | None = None
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> Reading:
+        """How images were read when a run was trained, but for what is asked for now.
+
+        Args:
+            facts: From `ImageDataset.facts`; empty where there was no such time.
+            asked: Attributes by name; these win.
+        """
+        values = {**facts.get("reading", {}), **asked}
+        if values.get("image_size") is not None:
+            values["image_size"] = tuple(values["image_size"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """Images with labels, split into training and test.
+
+    Attributes:
+        name: What the data set is called in captions and file names.
+        source: The path that it was read from when a person named one, else None.
+        train_pixels: uint8 (N, H, W, C) with C = 1 or 3.
+        test_pixels: uint8 (M, H, W, C).
+        train_labels: int64 (N,) indices into `class_names`.
+        test_labels: int64 (M,).
+        class_names: One name per class; `UNLABELLED` where nobody said what the images are.
+        reading: How it was read.
+        notes: What a person should know of how it was read, a line each.
+    """
+
+    name: str
+    source: str | None
+    train_pixels: np.ndarray
+    test_pixels: np.ndarray
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+    reading: Reading = field(default_factory=Reading)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def train_images(self) -> np.ndarray:
+        """The training images, float32 (N, H, W, C) in [0, 1]."""
+        return to_unit_range(self.train_pixels)
+
+    @cached_property
+    def test_images(self) -> np.ndarray:
+        """The test images, float32 (M, H, W, C) in [0, 1]."""
+        return to_unit_range(self.test_pixels)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of all images and labels."""
+        return content_hash(
+            self.train_pixels, self.train_labels, self.test_pixels, self.test_labels
+        )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a run keeps of the images that it was trained on."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "hash": self.hash,
+            "reading": asdict(self.reading),
+        }
+
+    def __str__(self) -> str:
+        classes = f"{len(self.class_names):,} classes" if self.has_classes else "no classes"
+        return (
+            f"{self.name}, {len(self.train_pixels):,} to train and {len(self.test_pixels):,} to "
+            f"test, {shaped(self.image_shape)}, {classes}"
+        )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        height, width, channels = self.test_pixels.shape[1:]
+        return height, width, channels
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether there are two classes or more to tell apart."""
+        return len(self.class_names) > 1
+
+
+def shaped(shape: Sequence[int]) -> str:
+    """An image shape in words."""
+    height, width, channels = shape
+    return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
+
+
+def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Splits `count` training images into those to fit and those to validate with.
+
+    Args:
+        count: Number of training images, at least 2.
+        share: Share to validate with, in (0, 1); at least one image and at most all but one.
+        seed: Seed of the choice.
+
+    Returns:
+        Two sorted int64 arrays of indices: fitted, held back.
+    """
+    held_back = min(max(1, round(count * share)), count - 1)
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[held_back:]), np.sort(order[:held_back])
+
+
+def train_test_indices(
+    labels: np.ndarray, contents: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits images that come without test images of their own, class by class.
+
+    Copies of an image stay together: a test image that the model has trained on would flatter it.
+
+    Args:
+        labels: int (N,), N at least 2.
+        contents: (N,) equal for images that are copies of each other.
+        share: Share of each class that is to be tested, in (0, 1).
+
+    Returns:
+        Two sorted int64 arrays of indices, training and test, each with at least one image; every
+        class has a training image, and where it can spare one a test image.
+    """
+    rng = np.random.default_rng(SPLIT_SEED)
+    _, groups = np.unique(contents, return_inverse=True)
+    _, first = np.unique(groups, return_index=True)
+    is_test = np.zeros(len(first), bool)  # of each group of copies
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels[first] == label))
+        wanted = min(max(1, round(len(members) * share)), len(members) - 1)
+        is_test[members[:wanted]] = True
+    if not is_test.any() and len(first) > 1:  # of every class one image, or copies of one
+        is_test[rng.integers(len(first))] = True
+    chosen = is_test[groups]
+    chosen[-1] |= not chosen.any()  # all are copies of one image
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def limited(count: int, limit: int | None) -> np.ndarray:
+    """A choice of at most `limit` of `count` images, sorted int64 indices."""
+    if limit is None or count <= limit:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(SPLIT_SEED).choice(count, limit, replace=False))

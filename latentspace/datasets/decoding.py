@@ -1,0 +1,164 @@
+"""Many image files at once: a first look at each, and their pixels, kept decoded in the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from latentspace.datasets.pictures import fitted, open_picture, picture_size
+from latentspace.files import InputError, content_hash, read_json, replacing, write_json
+
+FILES_AT_ONCE = 2048  # to bound memory
+CACHE_VERSION = 1  # raised when the same files would give other pixels
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the bytes of an image file tell before they are decoded.
+
+    Attributes:
+        digest: Hash of the bytes; equal for copies.
+        size: Height and width, as a person sees it.
+        grey: Whether it has no colour.
+    """
+
+    digest: str
+    size: tuple[int, int]
+    grey: bool
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels of those files that could be decoded.
+
+    Attributes:
+        pixels: uint8 (K, H, W, C), in the order of the files; read from disk as needed where they
+            lie in the cache.
+        failures: What was wrong with each of the others, by its number.
+    """
+
+    pixels: np.ndarray
+    failures: dict[int, str]
+
+
+def look_at(paths: Sequence[Path], *, show_progress: bool) -> list[Look | InputError]:
+    """Takes a first look at files, in parallel; for what can't be read its error."""
+
+    def look(path: Path) -> Look | InputError:
+        try:
+            data = path.read_bytes()
+            height, width, grey = picture_size(data)
+        except (InputError, OSError) as error:
+            return InputError(str(error))
+        return Look(hashlib.sha256(data).hexdigest(), (height, width), grey)
+
+    return list(_each(look, paths, "looking at images", show_progress))
+
+
+def decode_files(
+    paths: Sequence[Path],
+    digests: Sequence[str],
+    *,
+    size: tuple[int, int],
+    channels: int,
+    cache_dir: Path | None,
+    show_progress: bool,
+) -> Decoded:
+    """Decodes files in parallel, or takes them from the cache.
+
+    Args:
+        paths: The files.
+        digests: The hash of each.
+        size: Height and width to bring each to, see `fitted`.
+        channels: 1 for grey, 3 for colour.
+        cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
+        show_progress: Draw a progress bar on stderr.
+    """
+
+    def decoded(path: Path) -> np.ndarray | InputError:
+        try:
+            return fitted(open_picture(path.read_bytes(), channels, draft=max(size)), size)
+        except (InputError, OSError) as error:
+            return InputError(str(error))
+
+    def images(failures: dict[int, str]) -> Iterator[np.ndarray]:
+        found = _each(decoded, paths, "decoding images", show_progress)
+        for number, image in enumerate(found):
+            if isinstance(image, InputError):
+                failures[number] = str(image)
+            else:
+                yield image
+
+    shape = (*size, channels)
+    if cache_dir is not None:
+        key = content_hash(CACHE_VERSION, *digests, *shape)
+        # A full disk or a folder that can't be written to costs the cache, not the images.
+        with contextlib.suppress(OSError):
+            return _kept(cache_dir / f"images-{key}", shape, images)
+    failures: dict[int, str] = {}
+    stacked = list(images(failures))
+    pixels = np.stack(stacked) if stacked else np.empty((0, *shape), np.uint8)
+    return Decoded(pixels, failures)
+
+
+def _kept(
+    path: Path,
+    shape: tuple[int, int, int],
+    images: Callable[[dict[int, str]], Iterator[np.ndarray]],
+) -> Decoded:
+    """Maps the pixels of a cache into memory, after writing them where they are not yet there."""
+    raw, about = path.with_suffix(".raw"), path.with_suffix(".json")
+    if (found := _mapped(raw, about, shape)) is not None:
+        return found
+    failures: dict[int, str] = {}
+    with replacing(raw) as temporary, temporary.open("wb") as file:
+        _write(file, images(failures))
+    write_json(about, {"failures": {str(number): text for number, text in failures.items()}})
+    found = _mapped(raw, about, shape)
+    if found is None:
+        raise OSError(f"{raw} can't be read again")
+    return found
+
+
+def _write(file: BinaryIO, images: Iterator[np.ndarray]) -> None:
+    for image in images:
+        file.write(np.ascontiguousarray(image).data)
+
+
+def _mapped(raw: Path, about: Path, shape: tuple[int, int, int]) -> Decoded | None:
+    """What lies in the cache; None where it is missing, damaged or empty."""
+    try:
+        failures = {int(number): str(text) for number, text in read_json(about)["failures"].items()}
+        pixels = np.memmap(raw, np.uint8, "r").reshape(-1, *shape)
+    except (InputError, OSError, KeyError, ValueError, AttributeError):
+        return None
+    return Decoded(pixels, failures)
+
+
+def _each(
+    what: Callable[[Path], Made], paths: Sequence[Path], text: str, show_progress: bool
+) -> Iterator[Made]:
+    """Applies a function to each file on all cores, some thousands of files at a time."""
+    hidden = None if show_progress else True  # None: hidden where stderr is no terminal
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(paths), desc=text, leave=False, disable=hidden) as bar,
+    ):
+        warnings.simplefilter("ignore")  # Pillow's, about odd metadata
+        for start in range(0, len(paths), FILES_AT_ONCE):
+            for made in pool.map(what, paths[start : start + FILES_AT_ONCE]):
+                bar.update()
+                yield made

@@ -1,0 +1,260 @@
+"""Folders of image files, whose subfolders are the classes -> `ImageDataset`."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from latentspace.datasets.arrays import natural
+from latentspace.datasets.dataset import (
+    UNLABELLED,
+    ImageDataset,
+    Reading,
+    limited,
+    shaped,
+    train_test_indices,
+)
+from latentspace.datasets.decoding import Look, decode_files, look_at
+from latentspace.datasets.pictures import suffixes
+from latentspace.files import InputError, printable
+
+LABELS_FILE = "labels.csv"
+SPLIT_FOLDERS = ("train", "test")
+LONGEST_SIDE = 256  # pixels that images are brought to where nobody says otherwise
+NAMED_FILES = 3
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file and what its place says of it.
+
+    Attributes:
+        path: Where it is.
+        label: Name of its class; None without classes.
+        is_test: Whether it lies among test images; None where no folder says so.
+    """
+
+    path: Path
+    label: str | None
+    is_test: bool | None
+
+
+def read_image_folder(
+    folder: Path,
+    reading: Reading,
+    *,
+    name: str,
+    source: str | None,
+    cache_dir: Path | None = None,
+    show_progress: bool = False,
+) -> ImageDataset:
+    """Reads a folder of image files.
+
+    Decoded images are kept in the cache in one file, from which only what is needed is read into
+    memory: a million images need little more memory than a thousand.
+
+    Args:
+        folder: See `find_images`.
+        reading: How to read them.
+        name: Of the data set.
+        source: Where a person said it is, else None.
+        cache_dir: Where decoded images are kept; None keeps them in memory.
+        show_progress: Draw progress bars on stderr.
+
+    Raises:
+        InputError: There are fewer than two images that can be read.
+    """
+    files, notes = find_images(folder, reading.labels)
+    files = [files[index] for index in limited(len(files), reading.limit)]
+    looks = look_at([file.path for file in files], show_progress=show_progress)
+    failures = {
+        file.path: str(look)
+        for file, look in zip(files, looks, strict=True)
+        if isinstance(look, InputError)
+    }
+    seen = [(file, look) for file, look in zip(files, looks, strict=True) if isinstance(look, Look)]
+    _check_count(len(seen), folder, failures)
+    size, channels = _suitable([look for _, look in seen], reading, notes)
+    labels, class_names = _indices([file.label for file, _ in seen])
+    train, test = _split(seen, labels, reading.test_fraction)
+    ordered = [seen[index] for index in (*train, *test)]
+    decoded = decode_files(
+        [file.path for file, _ in ordered],
+        [look.digest for _, look in ordered],
+        size=size,
+        channels=channels,
+        cache_dir=cache_dir,
+        show_progress=show_progress,
+    )
+    failures |= {ordered[number][0].path: text for number, text in decoded.failures.items()}
+    kept = np.array([number not in decoded.failures for number in range(len(ordered))])
+    first_test = int(kept[: len(train)].sum())
+    if not 0 < first_test < len(decoded.pixels):
+        _check_count(0, folder, failures)
+    if failures:
+        notes.append(f"{len(failures)} files can't be read and are skipped: {_named(failures)}")
+    labels = labels[np.concatenate([train, test])][kept]
+    return ImageDataset(
+        name=name,
+        source=source,
+        train_pixels=decoded.pixels[:first_test],
+        test_pixels=decoded.pixels[first_test:],
+        train_labels=labels[:first_test],
+        test_labels=labels[first_test:],
+        class_names=class_names,
+        reading=replace(reading, image_size=size, channels=channels),
+        notes=tuple(notes),
+    )
+
+
+def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile], list[str]]:
+    """Lists the image files of a folder, with their classes.
+
+    Args:
+        folder: Its subfolders are the classes, at any depth below each; of a folder with the two
+            subfolders train and test, theirs are. Without subfolders there are no classes, but for
+            those that a labels.csv of file,label gives.
+        labels: Path of the labels.csv; None takes the one in the folder, where there is one.
+
+    Returns:
+        The files, in natural order, and notes on what is left out. Hidden files, files that are no
+        images by their names, and links that lead out of the folder are left out.
+
+    Raises:
+        InputError: There is no image, or labels.csv can't be read.
+    """
+    notes: list[str] = []
+    is_split = all((folder / part).is_dir() for part in SPLIT_FOLDERS)
+    table = Path(labels) if labels else folder / LABELS_FILE
+    if labels or table.is_file():
+        known, paths = _read_labels(table), list(_walk(folder, notes))
+        found = [
+            ImageFile(path, known[key], key.startswith("test/") if is_split else None)
+            for path in paths
+            if (key := path.relative_to(folder).as_posix()) in known
+        ]
+        if len(found) < len(paths):
+            notes.append(
+                f"{len(paths) - len(found)} images that {table} does not name are left out"
+            )
+    else:
+        found = [
+            ImageFile(path, label, part == "test" if is_split else None)
+            for part in (SPLIT_FOLDERS if is_split else (".",))
+            for path, label in _with_classes(folder / part, notes)
+        ]
+    if not found:
+        raise InputError(
+            f"{folder} holds no images, or none that can be told by name: expected files such as "
+            "PNG or JPEG, in subfolders named by class or all in one folder; four IDX files; or "
+            "NPZ files"
+        )
+    return found, notes
+
+
+def _with_classes(root: Path, notes: list[str]) -> list[tuple[Path, str | None]]:
+    """The images below a folder, each with the subfolder that it lies in, if there are any."""
+    found = [(path, path.relative_to(root).parts) for path in _walk(root, notes)]
+    in_classes = [(path, parts[0]) for path, parts in found if len(parts) > 1]
+    if not in_classes:
+        return [(path, None) for path, _ in found]
+    if len(in_classes) < len(found):
+        beside = len(found) - len(in_classes)
+        notes.append(f"{beside} images beside the class folders of {root} are left out")
+    return list(in_classes)
+
+
+def _walk(root: Path, notes: list[str]) -> Iterator[Path]:
+    outside, inner = 0, root.resolve()
+    for parent, folders, names in os.walk(root):
+        folders[:] = sorted((name for name in folders if name[0] != "."), key=natural)
+        for name in sorted(names, key=natural):
+            path = Path(parent, name)
+            if name[0] == "." or path.suffix.lower() not in suffixes():
+                continue
+            if path.is_symlink() and not path.resolve().is_relative_to(inner):
+                outside += 1
+            elif path.is_file():
+                yield path
+    if outside:
+        notes.append(f"{outside} links that lead out of {root} are left out")
+
+
+def _read_labels(path: Path) -> dict[str, str]:
+    """Classes by file, from a table of file,label with or without a heading."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} can't be read as a table of file,label: {error}") from error
+    wrong = next((number for number, row in enumerate(rows, 1) if len(row) < 2), None)
+    if wrong is not None or not rows:
+        raise InputError(
+            f"{path} should have a file and a label in each line. Received: "
+            + (f"{rows[wrong - 1][0]!r} in line {wrong}" if wrong else "an empty file")
+        )
+    return {Path(file.strip()).as_posix(): label.strip() for file, label, *_ in rows}
+
+
+def _suitable(
+    looks: Sequence[Look], reading: Reading, notes: list[str]
+) -> tuple[tuple[int, int], int]:
+    """The size and the channels to bring all images to."""
+    sizes = Counter(look.size for look in looks)
+    size, count = sizes.most_common(1)[0]
+    if count <= len(looks) / 2:
+        height, width = np.median([look.size for look in looks], axis=0)
+        size = (round(height), round(width))
+    shrink = min(1.0, LONGEST_SIDE / max(size))
+    size = reading.image_size or (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
+    channels = reading.channels or (1 if all(look.grey for look in looks) else 3)
+    if set(sizes) != {size}:
+        what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*looks[0].size)
+        notes.append(
+            f"images of {what} are brought to {shaped((*size, channels))}: scaled, the middle cut "
+            "out; --image-size chooses another size"
+        )
+    return size, channels
+
+
+def _indices(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as int64 (N,) and the names of the classes."""
+    names = sorted({label for label in labels if label is not None}, key=natural)
+    if not names:
+        return np.zeros(len(labels), np.int64), UNLABELLED
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places[label] for label in labels if label is not None]), tuple(
+        map(printable, names)
+    )
+
+
+def _split(
+    seen: Sequence[tuple[ImageFile, Look]], labels: np.ndarray, test_fraction: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of training and of test images."""
+    is_test = np.array([bool(file.is_test) for file, _ in seen])
+    if is_test.any() and not is_test.all():
+        return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    contents = np.array([look.digest for _, look in seen])
+    return train_test_indices(labels, contents, test_fraction)
+
+
+def _check_count(count: int, folder: Path, failures: Mapping[Path, str]) -> None:
+    if count < 2:
+        raise InputError(
+            f"{folder} should hold a training image and a test image that can be read. "
+            + (f"Can't be read: {_named(failures)}" if failures else f"Received: {count} images")
+        )
+
+
+def _named(failures: Mapping[Path, str]) -> str:
+    shown = [
+        f"{printable(path.name)} ({text})" for path, text in list(failures.items())[:NAMED_FILES]
+    ]
+    return ", ".join([*shown, "..."] if len(failures) > NAMED_FILES else shown)

@@ -1,0 +1,146 @@
+"""Finding a data set by its name or its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentspace.datasets.arrays import Arrays, assemble, find_arrays
+from latentspace.datasets.class_names import CLASS_NAMES
+from latentspace.datasets.dataset import ImageDataset, Reading
+from latentspace.datasets.folder import read_image_folder
+from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
+from latentspace.files import InputError, hushed, read_arrays
+
+DIGITS_TEST_SHARE = 0.2
+AS_IT_IS = Reading()
+
+
+def load_dataset(
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    *,
+    reading: Reading = AS_IT_IS,
+    cache_dir: Path | None = None,
+    show_progress: bool = False,
+) -> ImageDataset:
+    """Finds and reads a data set.
+
+    Args:
+        dataset: A named set (a key of `CLASS_NAMES`), a folder of four IDX files (raw or .gz), an
+            .npz file or a folder of some (see `find_arrays`), or a folder of image files (see
+            `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on disk nor
+            to be downloaded.
+        data_dir: A folder in which a named set is a subfolder or an .npz file.
+        reading: How images are read and split.
+        cache_dir: Where decoded image files are kept; None keeps them in memory.
+        show_progress: Draw progress bars on stderr.
+
+    Returns:
+        The data set. Its `name` says what was really loaded.
+
+    Raises:
+        InputError: The name is unknown, nothing is there, or a file is no such file.
+
+    Example:
+        >>> load_dataset("digits").image_shape
+        (28, 28, 1)
+    """
+    how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
+    if dataset is None:
+        try:
+            return _load_named("mnist", data_dir, reading, **how)
+        except _UnavailableError:
+            return _load_named("digits", data_dir, reading, **how)
+    if dataset in CLASS_NAMES:
+        return _load_named(dataset, data_dir, reading, **how)
+    path = Path(dataset).resolve()
+    return _read(path, reading, name=path.stem, source=str(path), **how)
+
+
+class _UnavailableError(InputError):
+    """A named data set is neither on disk nor to be downloaded."""
+
+
+def _read(
+    path: Path, reading: Reading, *, name: str, source: str | None, **how: Any
+) -> ImageDataset:
+    """Reads whatever kind of data set a path leads to."""
+    common: dict[str, Any] = {"name": name, "source": source}
+    if path.is_dir() and is_idx_folder(path):
+        arrays = read_idx_folder(path)
+    elif path.is_file() and path.suffix == ".npz":
+        arrays = _read_npz([path], reading.labels)
+    elif path.is_dir() and (files := sorted(path.glob("*.npz"))):
+        arrays = _read_npz(files, reading.labels)
+    elif path.is_dir():
+        return read_image_folder(path, reading, **common, **how)
+    else:
+        raise InputError(
+            f"no data set {str(path)!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, "
+            "or a folder of image files, of four IDX files or of .npz files"
+        )
+    return assemble(arrays, reading, **common, class_names=CLASS_NAMES.get(name, ()))
+
+
+def _read_npz(paths: list[Path], labels: str | None) -> Arrays:
+    """The arrays of one file, or of several that belong together, such as images and labels."""
+    several = len(paths) > 1
+    found = {
+        f"{path.stem}/{name}" if several else name: array
+        for path in paths
+        for name, array in read_arrays(path).items()
+    }
+    if labels is not None:
+        found |= {f"labels/{name}": array for name, array in read_arrays(labels).items()}
+    return find_arrays(found, str(paths[0].parent if several else paths[0]))
+
+
+def _load_named(name: str, data_dir: str | None, reading: Reading, **how: Any) -> ImageDataset:
+    if data_dir is not None and name != "digits":
+        if not Path(data_dir).is_dir():
+            raise InputError(f"no data folder {data_dir!r}: check --data-dir or LATENTSPACE_DATA")
+        folder = Path(data_dir) / name
+        for path in (folder, folder.with_suffix(".npz")):
+            if path.exists():
+                return _read(path, reading, name=name, source=None, **how)
+    arrays = _digits() if name == "digits" else _download(name)
+    return assemble(arrays, reading, name=name, source=None, class_names=CLASS_NAMES[name])
+
+
+def _download(name: str) -> Arrays:
+    """Keras' own loader: its cache in ~/.keras, else its download."""
+    with hushed():
+        import keras
+
+    try:
+        splits = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises a bare Exception where the network is missing.
+        raise _UnavailableError(
+            f"{name} is not on disk and can't be downloaded ({error}): pass --data-dir DIR with "
+            f"DIR/{name}/{IDX_FILES['train_images']}.gz and its three companions, or with "
+            f"DIR/{name}.npz, or --dataset digits"
+        ) from error
+    (train_images, train_labels), (test_images, test_labels) = splits
+    return Arrays(train_images, train_labels, test_images, test_labels)
+
+
+def _digits() -> Arrays:
+    """The UCI digits that scikit-learn bundles: 1,797 images of 8x8, brought to 28x28."""
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    # Cubic upsampling of 8x8 by 3.5; grid_mode keeps the image centred.
+    large = zoom(digits.images / 16, (1, 3.5, 3.5), order=3, mode="grid-constant", grid_mode=True)
+    pixels = np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
+    train, test = train_test_split(
+        np.arange(len(pixels)),
+        test_size=DIGITS_TEST_SHARE,
+        random_state=0,
+        stratify=digits.target,
+    )
+    return Arrays(pixels[train], digits.target[train], pixels[test], digits.target[test])

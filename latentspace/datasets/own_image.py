@@ -1,0 +1,84 @@
+"""A single image of a person's own, brought into the form of a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from latentspace.datasets.pictures import open_picture
+from latentspace.files import InputError
+from latentspace.pixels import to_unit_range
+
+LIGHT_GROUND, INK_CONTRAST = 127, 40  # of 255
+
+
+def read_image(
+    path: Path, image_shape: tuple[int, int, int], *, ink_side: int | None = None
+) -> np.ndarray:
+    """Reads a person's own image file and brings it to the shape of a data set.
+
+    The picture is scaled to fit, aspect kept, and centred on its own ground. A grey picture on
+    light ground is inverted, since grey data sets here are bright on dark.
+
+    Args:
+        path: Anything that Pillow reads.
+        image_shape: (height, width, channels) to bring it to.
+        ink_side: Longer side of what is drawn, in pixels of the result, see `typical_ink_side`:
+            margins are cut off, and what is left gets this size. None keeps the whole picture.
+
+    Returns:
+        float32 `image_shape` in [0, 1].
+
+    Raises:
+        InputError: The file is no image that Pillow reads.
+    """
+    height, width, channels = image_shape
+    try:
+        picture = open_picture(path, channels)
+    except InputError as error:
+        raise InputError(f"{path} can't be read as an image: {error}") from error
+    border = np.asarray(picture)
+    edges = [border[0], border[-1], border[:, 0], border[:, -1]]
+    ground = np.median(np.concatenate([edge.reshape(-1, channels) for edge in edges]), axis=0)
+    if channels == 1 and ground[0] > LIGHT_GROUND:
+        picture, ground = ImageOps.invert(picture), 255 - ground
+    box = _ink(np.asarray(picture).reshape(*picture.size[::-1], channels), ground)
+    room = (width, height)
+    if ink_side is not None and box is not None:
+        top, bottom, left, right = box
+        picture, room = picture.crop((left, top, right, bottom)), (ink_side, ink_side)
+    fitted = ImageOps.contain(picture, room, Image.Resampling.LANCZOS)
+    pixels = np.tile(to_unit_range(ground.astype(np.uint8)), (height, width, 1))
+    top, left = (height - fitted.height) // 2, (width - fitted.width) // 2
+    inside = to_unit_range(np.asarray(fitted)).reshape(fitted.height, fitted.width, channels)
+    pixels[top : top + fitted.height, left : left + fitted.width] = inside
+    return pixels
+
+
+def typical_ink_side(pixels: np.ndarray) -> int | None:
+    """How large what is drawn on dark ground usually is.
+
+    Args:
+        pixels: uint8 (N, H, W, C).
+
+    Returns:
+        Median over the images of the longer side of what is drawn, in pixels; None for colour, and
+        where the images have no dark margin, so that what is drawn can't be told from the ground.
+    """
+    if pixels.shape[3] != 1:
+        return None
+    boxes = [_ink(image, np.zeros(1)) for image in pixels]
+    sides = [max(bottom - top, right - left) for top, bottom, left, right in filter(None, boxes)]
+    side = int(np.median(sides)) if sides else 0
+    return side if 0 < side < min(pixels.shape[1:3]) else None
+
+
+def _ink(pixels: np.ndarray, ground: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Top, bottom, left and right of what differs from the ground; None where nothing does."""
+    drawn = (np.abs(pixels - ground) > INK_CONTRAST).any(axis=2)
+    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1

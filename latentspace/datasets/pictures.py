@@ -1,0 +1,138 @@
+"""Image files -> pixels, by Pillow."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from latentspace.files import InputError
+from latentspace.pixels import to_uint8
+
+# What Pillow hands to another program, or knows by name only.
+NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
+GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
+UNREADABLE = (
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
+SWAPPED_SIDES = range(5, 9)  # orientations that a camera notes for a picture lying on its side
+ORIENTATION = 0x0112
+
+
+@lru_cache(maxsize=1)
+def suffixes() -> frozenset[str]:
+    """File name endings, lower case with the dot, of what is read as an image."""
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, name in known.items() if name in _formats())
+
+
+def picture_size(data: bytes) -> tuple[int, int, bool]:
+    """Height, width, and whether it is grey, of an image file's bytes, without decoding them.
+
+    Raises:
+        InputError: They are no image that Pillow reads, or one too large to be decoded.
+    """
+    with _opened(data) as picture:
+        width, height = picture.size
+        if picture.getexif().get(ORIENTATION) in SWAPPED_SIDES:
+            width, height = height, width
+        grey = picture.mode in GREY_MODES or picture.mode.startswith("I;")
+        return height, width, grey
+
+
+def open_picture(source: Path | bytes, channels: int, *, draft: int | None = None) -> Image.Image:
+    """Decodes an image: upright, what is transparent is white.
+
+    Args:
+        source: A file, or its bytes.
+        channels: 1 for grey, 3 for colour.
+        draft: Side that is enough: a JPEG file is then decoded at a fraction of its size where
+            that leaves both sides as long.
+
+    Returns:
+        A picture of mode L or RGB.
+
+    Raises:
+        InputError: It can't be read, or is no image that Pillow reads, or too large to be decoded.
+    """
+    mode = "L" if channels == 1 else "RGB"
+    with _opened(source) as opened:
+        if draft is not None:
+            opened.draft(mode, (draft, draft))
+        picture = ImageOps.exif_transpose(opened)
+        if picture.mode.startswith(("I", "F")):
+            return _from_high_depth(picture).convert(mode)
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            paper = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(paper, picture)
+        return picture.convert(mode)
+
+
+def fitted(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """Brings a picture to a size: scaled, aspect kept, the middle cut out.
+
+    Args:
+        picture: Of mode L or RGB.
+        size: Height and width.
+
+    Returns:
+        uint8 (H, W, 1 or 3).
+    """
+    if picture.size != size[::-1]:
+        picture = ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
+    return np.asarray(picture).reshape(*size, -1)
+
+
+def brought_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarray:
+    """Brings images to a size and to grey or colour.
+
+    Args:
+        pixels: uint8 (N, H, W, 1 or 3).
+        size: Height and width, see `fitted`.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        uint8 (N, *size, channels); the input itself where nothing is to be done.
+    """
+    if pixels.shape[1:] == (*size, channels):
+        return pixels
+    mode = "L" if channels == 1 else "RGB"
+    result = np.empty((len(pixels), *size, channels), np.uint8)
+    for image, place in zip(pixels, result, strict=True):
+        picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+        place[:] = fitted(picture.convert(mode), size)
+    return result
+
+
+@contextlib.contextmanager
+def _opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """Opens an image, and turns what goes wrong while it is read into an `InputError`."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with Image.open(file, formats=_formats()) as opened:
+            yield opened
+    except Image.UnidentifiedImageError as error:
+        raise InputError("no image that Pillow reads") from error
+    except UNREADABLE as error:
+        raise InputError(str(error) or type(error).__name__) from error
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.OPEN if name not in NOT_READ)
+
+
+def _from_high_depth(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits, or of floats in [0, 1], as grey of 8 bits."""
+    values = np.asarray(picture, np.float32)
+    return Image.fromarray(to_uint8(values if picture.mode == "F" else values / 65535))

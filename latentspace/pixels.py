@@ -1,0 +1,70 @@
+"""One pixel contract: float32 in [0, 1] inside, uint8 at the edge; here is the way between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+VALUES_AT_ONCE = 2**26  # as floats 256 MB; MNIST is done in one
+
+
+def to_unit_range(pixels: np.ndarray) -> np.ndarray:
+    """uint8 in 0..255 -> float32 in [0, 1], shape kept, input untouched.
+
+    Raises:
+        ValueError: The pixels are no bytes.
+    """
+    if pixels.dtype != np.uint8:
+        raise ValueError(f"expected uint8 pixels. Received: pixels.dtype={pixels.dtype}")
+    return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Float images in [0, 1] -> uint8 in 0..255: clipped and rounded, never stretched.
+
+    Args:
+        images: Floats of any shape; not changed. What lies outside [0, 1] is clipped.
+
+    Returns:
+        uint8, the same shape.
+
+    Raises:
+        ValueError: The images are not floats, or hold a value that is not finite.
+    """
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"expected float images. Received: images.dtype={images.dtype}")
+    if not np.isfinite(images).all():
+        raise ValueError("expected finite images. Received: NaN or infinity among the pixels")
+    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def to_rgb(pixels: np.ndarray) -> np.ndarray:
+    """uint8 (..., H, W, 1 or 3) -> uint8 (..., H, W, 3)."""
+    return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
+
+
+class Chosen:
+    """Some images of an array that may lie on disk; read when they are indexed."""
+
+    def __init__(self, pixels: np.ndarray, rows: np.ndarray) -> None:
+        """Takes uint8 (N, H, W, C) and the indices of the chosen ones, int (K,)."""
+        self._pixels, self._rows = pixels, rows
+        self.dtype = pixels.dtype
+        self.shape = (len(rows), *pixels.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, which: slice | np.ndarray) -> np.ndarray:
+        return self._pixels[self._rows[which]]
+
+
+Pixels = np.ndarray | Chosen
+
+
+def parts(pixels: Pixels) -> Iterator[slice]:
+    """Slices over the images (N, ...) of an array that is too large to become floats at once."""
+    step = max(1, VALUES_AT_ONCE // max(1, pixels[:1].size))
+    for start in range(0, len(pixels), step):
+        yield slice(start, start + step)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentspace.datasets import ImageDataset, Reading, load_dataset
+from latentspace.datasets.arrays import as_pixels, natural
+from latentspace.datasets.dataset import UNLABELLED
+from latentspace.files import InputError
+
+
+def images_of(count: int, shape: tuple[int, ...] = (5, 4)) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def loaded(tmp_path: Path, reading: Reading | None = None, **arrays: np.ndarray) -> ImageDataset:
+    path = tmp_path / "mine.npz"
+    np.savez(path, **arrays)
+    return load_dataset(str(path), reading=reading or Reading())
+
+
+def test_npz_round_trip_in_colour(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (9, 6, 7, 3), dtype=np.uint8)
+    labels = np.array([[5], [9], [5]] * 3)  # (N, 1), as Keras has them for CIFAR
+    path = tmp_path / "colour.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:3], y_test=labels[:3])
+    data = load_dataset(str(path))
+    assert data.source == str(path)
+    np.testing.assert_array_equal(data.train_pixels, images)
+    assert data.class_names == ("5", "9")
+    assert data.test_labels.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_train": np.full((4, 5, 4), 300)}, "whole numbers in 0..255.*from 300 to 300"),
+        ({"x_train": np.full((4, 5, 4), np.nan)}, "from nan"),
+        ({"x_train": np.full((4, 5, 4), "a")}, "should be numbers"),
+        ({"x_test": np.zeros((2, 5, 5), np.uint8)}, "one shape"),
+        ({"x_train": np.zeros((4, 5, 4, 2), np.uint8)}, r"the shape \(N, H, W\)"),
+        ({"y_test": np.zeros(3, int)}, "2 whole numbers"),
+        ({"y_test": np.array([0.5, 1])}, "2 whole numbers"),
+        ({"y_test": np.array(["a", "b"])}, "numbers or names, not both"),
+        ({"y_train": None}, "should both have labels.*y_test"),
+        ({"z_train": images_of(4)}, "x_train, y_train, x_test and y_test"),
+        ({"y_train": np.array([object()] * 4)}, "can't be read"),
+    ],
+)
+def test_foreign_npz_files_are_refused(tmp_path: Path, change: dict, message: str) -> None:
+    images = np.zeros((4, 5, 4), np.uint8)
+    arrays = {"x_train": images, "y_train": np.zeros(4, int)}
+    arrays |= {"x_test": images[:2], "y_test": np.zeros(2, int)} | change
+    path = tmp_path / "a.npz"
+    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+    with pytest.raises(InputError, match=message):
+        load_dataset(str(path))
+
+
+def test_truncated_npz_files_are_refused(tmp_path: Path, tiny_npz: Path) -> None:
+    whole = tiny_npz.read_bytes()
+    path = tmp_path / "a.npz"
+    for length in (0, 10, len(whole) // 2, len(whole) - 5):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError):
+            load_dataset(str(path))
+
+
+def test_one_array_of_images_and_one_of_labels_are_split_by_class(tmp_path: Path) -> None:
+    images, names = images_of(50), np.array(["two", "ten"] * 25)
+    data = loaded(tmp_path, pictures=images, kinds=names)
+    assert data.class_names == ("ten", "two")
+    assert (len(data.train_pixels), len(data.test_pixels)) == (40, 10)
+    for pixels, labels in (
+        (data.train_pixels, data.train_labels),
+        (data.test_pixels, data.test_labels),
+    ):
+        for image, label in zip(pixels[..., 0], labels, strict=True):
+            (row,) = np.flatnonzero((images == image).all(axis=(1, 2)))
+            assert names[row] == data.class_names[label]
+    assert np.bincount(data.test_labels).tolist() == [5, 5]
+    again = loaded(tmp_path, pictures=images, kinds=names)
+    assert again.hash == data.hash
+    assert "40 to train and 10 to test, 5x4 pixels in grey, 2 classes" in str(data)
+
+
+def test_images_alone_have_no_classes(tmp_path: Path) -> None:
+    data = loaded(tmp_path, reading=Reading(test_fraction=0.5), arr_0=images_of(10))
+    assert (len(data.train_pixels), len(data.test_pixels)) == (5, 5)
+    assert data.class_names == UNLABELLED
+    assert not data.has_classes
+    assert str(data).endswith("no classes")
+
+
+def test_copies_of_an_image_stay_on_one_side(tmp_path: Path) -> None:
+    data = loaded(tmp_path, arr_0=images_of(10).repeat(4, axis=0))
+    train = {image.tobytes() for image in data.train_pixels}
+    assert not any(image.tobytes() in train for image in data.test_pixels)
+    assert (len(data.train_pixels), len(data.test_pixels)) == (32, 8)
+
+
+def test_validation_images_beside_test_images_are_left_out(tmp_path: Path) -> None:
+    arrays = {
+        f"{split}_{kind}": values
+        for split, count in (("train", 8), ("val", 3), ("test", 4))
+        for kind, values in (("images", images_of(count)), ("labels", np.arange(count)[:, None]))
+    }
+    data = loaded(tmp_path, **arrays)
+    np.testing.assert_array_equal(data.test_pixels[..., 0], arrays["test_images"])
+    assert len(data.train_pixels) == 8
+
+
+def test_files_that_belong_together_are_read_together(tmp_path: Path) -> None:
+    folder = tmp_path / "script"
+    folder.mkdir()
+    for split, count in (("train", 8), ("test", 4)):
+        np.savez(folder / f"script-{split}-imgs.npz", images_of(count))
+        np.savez(folder / f"script-{split}-labels.npz", np.arange(count) % 3)
+    data = load_dataset(str(folder))
+    assert data.name == "script"
+    np.testing.assert_array_equal(data.train_pixels[..., 0], images_of(8))
+    assert data.test_labels.tolist() == [0, 1, 2, 0]
+    alone = str(folder / "script-train-imgs.npz")
+    assert not load_dataset(alone).has_classes
+    labels = str(folder / "script-train-labels.npz")
+    assert len(load_dataset(alone, reading=Reading(labels=labels)).class_names) == 3
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (np.array([[[0, 255]]], np.uint8), [0, 255]),
+        (np.array([[[0, 255]]], np.int64), [0, 255]),
+        (np.array([[[False, True]]]), [0, 255]),
+        (np.array([[[0, 1]]], np.uint8), [0, 255]),
+        (np.array([[[0.0, 1.0]]]), [0, 255]),
+        (np.array([[[-1.0, 1.0]]]), [0, 255]),
+        (np.array([[[0.0, 254.6]]]), [0, 255]),
+    ],
+)
+def test_values_of_every_common_range_become_bytes(images: np.ndarray, expected: list) -> None:
+    pixels, _ = as_pixels(images, "here")
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (1, 1, 2, 1)
+    assert pixels.ravel().tolist() == expected
+
+
+def test_channels_first_and_opacity_are_understood() -> None:
+    images = images_of(6, (5, 7, 3))
+    np.testing.assert_array_equal(as_pixels(np.moveaxis(images, 3, 1), "here")[0], images)
+    clear = np.zeros((2, 5, 4, 4), np.uint8)
+    clear[1, ..., 3] = 255
+    pixels, _ = as_pixels(clear, "here")
+    assert pixels.shape == (2, 5, 4, 3)
+    assert (pixels[0] == 255).all()
+    assert (pixels[1] == 0).all()
+
+
+def test_images_are_brought_to_a_size_and_to_grey(tmp_path: Path) -> None:
+    images = np.zeros((12, 20, 40, 3), np.uint8)
+    images[:, :, 10:30, 0] = 255  # a red square in the middle, which a square keeps
+    reading = Reading(image_size=(10, 10), channels=1)
+    data = loaded(tmp_path, reading=reading, arr_0=images)
+    assert data.image_shape == (10, 10, 1)
+    np.testing.assert_allclose(data.train_pixels, 76, atol=5)  # the luminance of red
+    assert "images of 20x40 pixels in colour are brought to 10x10 pixels in grey" in data.notes[0]
+    assert loaded(tmp_path, reading=Reading(channels=3), arr_0=images_of(9)).image_shape == (
+        5,
+        4,
+        3,
+    )
+
+
+def test_limit_takes_of_both_splits(tmp_path: Path) -> None:
+    arrays = {"x_train": images_of(80), "x_test": images_of(20)}
+    data = loaded(tmp_path, reading=Reading(limit=50), **arrays)
+    assert len(data.train_pixels) + len(data.test_pixels) == 50
+    assert 5 <= len(data.test_pixels) <= 15
+    with pytest.raises(InputError, match="--limit 1"):
+        loaded(tmp_path, reading=Reading(limit=1), **arrays)
+
+
+def test_names_sort_as_a_person_would() -> None:
+    assert sorted(["s10", "s2", "b", "s1"], key=natural) == ["b", "s1", "s2", "s10"]

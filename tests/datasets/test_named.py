@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_idx import write_idx_folder
+
+from latentspace.datasets import Reading, load_dataset, named
+from latentspace.datasets.class_names import CLASS_NAMES
+from latentspace.datasets.dataset import UNLABELLED
+from latentspace.files import InputError
+
+
+def test_named_set_is_found_under_the_data_folder(tmp_path: Path) -> None:
+    write_idx_folder(tmp_path / "mnist", compress=True)
+    data = load_dataset("mnist", str(tmp_path))
+    assert (data.name, data.source, len(data.class_names)) == ("mnist", None, 10)
+
+
+def test_unknown_data_set_names_the_known_ones() -> None:
+    with pytest.raises(
+        InputError, match=r"mnits'.*mnist, fashion_mnist, cifar10, cifar100, digits"
+    ):
+        load_dataset("mnits")
+    with pytest.raises(InputError, match="--data-dir or LATENTSPACE_DATA"):
+        load_dataset("mnist", "/no/such/folder")
+
+
+def test_digits_are_real_digits_at_28x28() -> None:
+    data = load_dataset("digits")
+    assert data.image_shape == (28, 28, 1)
+    assert (len(data.train_pixels), len(data.test_pixels)) == (1437, 360)
+    # Zeros are hollow and ones are not: the images survived the upsampling, upright and centred.
+    means = [data.test_images[data.test_labels == label].mean(axis=0) for label in (0, 1)]
+    assert means[0][14, 14] < 0.1 < 0.8 < means[1][14, 14]
+    hashes = {image.tobytes() for image in data.train_pixels}
+    assert not any(image.tobytes() in hashes for image in data.test_pixels)
+
+
+def test_fallback_to_digits_only_where_nothing_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable(name: str) -> None:
+        raise named._UnavailableError(f"{name} can't be downloaded")
+
+    monkeypatch.setattr(named, "_download", unavailable)
+    assert load_dataset(None).name == "digits"
+    with pytest.raises(InputError, match="mnist can't be downloaded"):
+        load_dataset("mnist")
+
+
+def test_named_set_may_be_an_npz_file(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(20)[:, None] % 10
+    np.savez(tmp_path / "cifar10.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    data = load_dataset("cifar10", str(tmp_path))
+    assert (data.image_shape, data.class_names[3]) == ((32, 32, 3), "cat")
+
+
+def test_class_names_are_as_many_as_the_classes() -> None:
+    sizes = {name: len(names) for name, names in CLASS_NAMES.items()}
+    assert sizes == {"mnist": 10, "fashion_mnist": 10, "cifar10": 10, "cifar100": 100, "digits": 10}
+
+
+def test_folders_of_every_kind_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no images"):
+        load_dataset(str(tmp_path / "empty"))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        Image.new("RGB", (9, 8), (number, 0, 0)).save(folder / f"{number}.png")
+    data = load_dataset(str(folder), reading=Reading(test_fraction=0.25))
+    assert (data.image_shape, data.class_names) == ((8, 9, 3), UNLABELLED)
+    assert (len(data.train_pixels), len(data.test_pixels)) == (3, 1)
