@@ -19,6 +19,7 @@ from latentspace.files import (
     replacing,
     write_json,
 )
+from latentspace.model_files import load_model
 from latentspace.runs import predict
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ class Judge:
 
     @cached_property
     def _model(self) -> keras.Model:
-        with hushed():
-            import keras
-
-            return keras.models.load_model(self.path, compile=False)
+        return load_model(self.path)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """What it believes each image to show.

@@ -19,12 +19,12 @@ import numpy as np
 from latentspace.files import (
     InputError,
     file_hash,
-    hushed,
     read_json,
     replacing,
     write_bytes,
     write_json,
 )
+from latentspace.model_files import load_model
 from latentspace.pixels import Pixels, parts, to_unit_range
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ class Run:
 
     @cached_property
     def _encoder(self) -> keras.Model:
-        return _load_model(self.path / ENCODER)
+        return load_model(self.path / ENCODER)
 
     @cached_property
     def _decoder(self) -> keras.Model:
-        return _load_model(self.path / DECODER)
+        return load_model(self.path / DECODER)
 
     def encode(self, images: Pixels) -> np.ndarray:
         """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches."""
@@ -255,10 +255,3 @@ def _load_run(path: Path) -> Run:
                 f"is damaged or half written; train again with {train} --overwrite"
             )
     return Run(path, facts)
-
-
-def _load_model(path: Path) -> keras.Model:
-    with hushed():
-        import keras
-
-        return keras.models.load_model(path, compile=False)

@@ -28,8 +28,11 @@ ALLOWED = {
     "training": {
         *("network", "refinement", "fitting", "checkpoint", "runs", "scores", "pixels", *FILES),
     },
-    "runs": {"pixels", *FILES},
-    "judge": {"runs", *FILES},
+    "runs": {"model_files", "pixels", *FILES},
+    "model_config": FILES,
+    "model_files": {"model_config", *FILES},
+    "adoption": {"adoption", "model_files", "runs", *FILES},
+    "judge": {"runs", "model_files", *FILES},
     "strokes": set(),
     "directions": set(),
     "expressions": FILES,

@@ -1,0 +1,269 @@
+"""Making a run's encoder and decoder out of a person's own model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from latentspace.adoption.layouts import UNIT_RANGE, ImageShape, input_shape, to_contract
+from latentspace.adoption.surgery import choose_code, cut_autoencoder
+from latentspace.files import InputError
+from latentspace.model_files import load_code, load_model, load_weights, shortened
+from latentspace.runs import predict
+
+USUAL_RANGES = (UNIT_RANGE, (-1.0, 1.0), (0.0, 255.0))
+FAR_OUTSIDE = 0.5  # beyond 0 or 1; linear outputs overshoot by less
+MAX_FAR_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A person's model in the form of a run.
+
+    Attributes:
+        encoder: float32 images (N, H, W, C) in [0, 1] -> float32 codes (N, D).
+        decoder: float32 codes (N, D) -> float32 images (N, H, W, C) in about [0, 1].
+        description: What was made of what, for a person: "my.keras is cut after layer 'encoded':
+            784 -> 32 -> 784 values per image".
+    """
+
+    encoder: keras.Model
+    decoder: keras.Model
+    description: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a person named: one model, or two.
+
+    Attributes:
+        models: The autoencoder, or the encoder and the decoder.
+        names: Of the files, or of the function, for messages.
+    """
+
+    models: tuple[keras.Model, ...]
+    names: tuple[str, ...]
+
+
+def read_source(
+    *,
+    autoencoder: str | Path | None = None,
+    encoder: str | Path | None = None,
+    decoder: str | Path | None = None,
+    weights: str | Path | None = None,
+    model_code: str | None = None,
+) -> Source:
+    """Loads what a person named.
+
+    Args:
+        autoencoder: A .keras file of images -> images.
+        encoder: A .keras file of images -> codes, together with `decoder`.
+        decoder: A .keras file of codes -> images.
+        weights: A file of weights for the one model that a function in `model_code` returns.
+        model_code: FILE.py that defines the layers of the files above, or FILE.py:FUNCTION whose
+            function returns an autoencoder, or an encoder and a decoder.
+
+    Returns:
+        The models.
+
+    Raises:
+        InputError: A file is wrong in itself, or the files do not go together.
+    """
+    if (encoder is None) != (decoder is None):
+        raise InputError("--encoder and --decoder go together: pass both, or one --autoencoder")
+    build = load_code(model_code) if model_code is not None else None
+    if sum(way is not None for way in (autoencoder, encoder, build)) != 1:
+        raise InputError(
+            "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, or "
+            "--model-code FILE.py:FUNCTION: pass one of them"
+        )
+    if weights is not None and build is None:
+        raise InputError(
+            "--weights go into a model that code builds: pass --model-code FILE.py:FUNCTION as well"
+        )
+    if build is not None:
+        models = _built(build, str(model_code))
+        if weights is not None:
+            if len(models) > 1:
+                raise InputError(
+                    f"--weights go into one model, but {model_code} returns two: return the "
+                    "autoencoder, or load the weights in the function"
+                )
+            load_weights(models[0], weights)
+        return Source(models, (str(model_code),) * len(models))
+    paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
+    return Source(tuple(load_model(path) for path in paths), tuple(path.name for path in paths))
+
+
+def adopt(
+    source: Source,
+    *,
+    image_shape: ImageShape,
+    pixel_range: tuple[float, float] = UNIT_RANGE,
+    bottleneck: str | None = None,
+    latent_output: str | None = None,
+) -> Adopted:
+    """Makes an encoder and a decoder in the form of a run.
+
+    Args:
+        source: What a person named.
+        image_shape: (height, width, channels) of the images to be shown to it.
+        pixel_range: Values of black and of white that the model was trained with.
+        bottleneck: As for `cut_autoencoder`.
+        latent_output: As for `cut_autoencoder`, or for `choose_code` where there are two models.
+
+    Returns:
+        Both, and what was done. Whether they reconstruct images is for `check` to find.
+
+    Raises:
+        InputError: The model can't be brought into that form.
+    """
+    shape = input_shape(source.models[0], image_shape)
+    if len(source.models) == 1:
+        cut = cut_autoencoder(
+            source.models[0], bottleneck=bottleneck, latent_output=latent_output, input_shape=shape
+        )
+        encoder, decoder = cut.encoder, cut.decoder
+        description = f"{source.names[0]} {cut.description}"
+    else:
+        if bottleneck is not None:
+            raise InputError(
+                "--bottleneck says where to cut one model: drop it, or pass --autoencoder"
+            )
+        encoder, name = choose_code(
+            source.models[0], latent_output=latent_output, input_shape=shape
+        )
+        decoder = source.models[1]
+        chosen = f" (output {name!r})" if name and encoder is not source.models[0] else ""
+        description = f"{source.names[0]}{chosen} and {source.names[1]} are taken as they are"
+    encoder, decoder = to_contract(
+        encoder, decoder, image_shape=image_shape, pixel_range=pixel_range
+    )
+    if len(source.models) == 2:
+        values = math.prod(image_shape)
+        description += f": {values} -> {encoder.output_shape[-1]} -> {values} values per image"
+    if _is_random(encoder, image_shape):
+        description += (
+            "; its codes are random samples, others each time: name the mean with --latent-output"
+        )
+    return Adopted(encoder, decoder, description)
+
+
+def check(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    images: np.ndarray,
+    *,
+    pixel_range: tuple[float, float] = UNIT_RANGE,
+) -> float:
+    """Makes sure that an encoder and a decoder in the form of a run reconstruct images.
+
+    Args:
+        encoder: As from `to_contract`.
+        decoder: Likewise.
+        images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
+        pixel_range: What was passed to `to_contract`, for the search for a better one.
+
+    Returns:
+        The mean squared error of the reconstructions.
+
+    Raises:
+        InputError: They are of another shape, not finite, far outside of [0, 1], or no better than
+            the mean image; with the range of pixels, or the activation, that would mend it.
+    """
+    shown = predict(decoder, predict(encoder, images))
+    if shown.shape != images.shape:
+        raise InputError(
+            f"reconstructions should have the shape of the images, {images.shape}. Received: "
+            f"{shown.shape}; pass the decoder that was trained with this encoder"
+        )
+    broken = int((~np.isfinite(shown)).reshape(len(shown), -1).any(axis=1).sum())
+    if broken:
+        raise InputError(
+            f"reconstructions of {broken} of {len(images)} images hold values that are not finite: "
+            "the model's weights are damaged or diverged in training; pass another model"
+        )
+    bar = float(((images - images.mean(axis=0)) ** 2).mean())
+    error, far = _quality(images, shown)
+    if error < bar and far <= MAX_FAR_SHARE:
+        return error
+    advice = _advice(encoder, decoder, images, shown, pixel_range=pixel_range, bar=bar)
+    if error < bar:
+        problem = f"{far:.0%} of the reconstructed values lie far outside of [0, 1]"
+    else:
+        problem = (
+            f"reconstructions have a mean squared error of {error:.4f}, no less than that of the "
+            f"mean image ({bar:.4f})"
+        )
+    raise InputError(f"{problem}: {advice}")
+
+
+def _advice(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    images: np.ndarray,
+    shown: np.ndarray,
+    *,
+    pixel_range: tuple[float, float],
+    bar: float,
+) -> str:
+    """What would make reconstructions better than the mean image, as the end of a sentence."""
+    low, high = pixel_range
+    found = []
+    for other_low, other_high in USUAL_RANGES:
+        if (other_low, other_high) == (low, high):
+            continue
+        # The images as they would reach the model, and back, with that range built in.
+        fed = (other_low + (other_high - other_low) * images - low) / (high - low)
+        raw = low + (high - low) * predict(decoder, predict(encoder, fed.astype(np.float32)))
+        error, far = _quality(images, (raw - other_low) / (other_high - other_low))
+        if error < bar and far <= MAX_FAR_SHARE:
+            flag = f"--pixel-range {other_low:g} {other_high:g}"
+            found.append((error, f"with {flag} the error would be {error:.4f}"))
+    logits = low + (high - low) * shown.astype(np.float64)
+    error, _ = _quality(images, 1 / (1 + np.exp(-np.clip(logits, -50, 50))))
+    if error < bar:
+        text = (
+            f"it looks like logits, and through a sigmoid the error would be {error:.4f}; end the "
+            "decoder in keras.layers.Activation('sigmoid') and save it again"
+        )
+        found.append((error, text))
+    if found:
+        return min(found)[1]
+    return "pass images like those that the model was trained on, and their --pixel-range"
+
+
+def _quality(images: np.ndarray, shown: np.ndarray) -> tuple[float, float]:
+    """Mean squared error, and the share of values far outside of [0, 1]."""
+    far = (shown < -FAR_OUTSIDE) | (shown > 1 + FAR_OUTSIDE)
+    return float(((shown - images) ** 2).mean()), float(far.mean())
+
+
+def _built(build: Callable[[], object], spec: str) -> tuple[keras.Model, ...]:
+    """The model, or the two, that a person's function returns."""
+    try:
+        result = build()
+    except Exception as error:  # anything may be in that function
+        raise InputError(
+            f"{spec} failed: {type(error).__name__}: {shortened(error)}; the function is called "
+            "without arguments"
+        ) from error
+    models = tuple(result) if isinstance(result, list | tuple) else (result,)
+    if len(models) not in (1, 2) or not all(isinstance(model, keras.Model) for model in models):
+        kinds = ", ".join(type(model).__name__ for model in models)
+        raise InputError(
+            f"{spec} should return a Keras model, or a pair (encoder, decoder). Received: {kinds}"
+        )
+    return models
+
+
+def _is_random(encoder: keras.Model, image_shape: ImageShape) -> bool:
+    """Whether the same image gets another code each time."""
+    image = np.full((1, *image_shape), 0.5, np.float32)
+    first, second = (keras.ops.convert_to_numpy(encoder(image)) for _ in range(2))
+    return not np.array_equal(first, second, equal_nan=True)
