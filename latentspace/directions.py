@@ -25,13 +25,13 @@ def class_means(codes: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarr
         classes: Number of classes.
 
     Returns:
-        float (classes, D); NaN for a class without members.
+        float (classes, D); a class without members has the mean of all.
     """
-    members = np.bincount(labels, minlength=classes)
+    members = np.bincount(labels, minlength=classes)[:, np.newaxis]
     sums = np.zeros((classes, codes.shape[1]))
     np.add.at(sums, labels, codes)
-    with np.errstate(invalid="ignore"):
-        return (sums / members[:, np.newaxis]).astype(codes.dtype)
+    everything = sums.sum(axis=0) / len(codes)
+    return np.where(members, sums / np.maximum(members, 1), everything).astype(codes.dtype)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     return value
 
 
-def printable(text: str, longest: int = 80) -> str:
+def printable(text: str, longest: int = 32) -> str:
     """A name out of a file or folder, fit to be printed: on one line, of bounded length."""
     shown = text.encode("utf-8", "replace").decode("utf-8")
     shown = "".join(

@@ -42,11 +42,14 @@ class Run:
 
     Attributes:
         path: The folder.
-        facts: What run.json says.
+        facts: What run.json says, or will say.
+        networks: The encoder and the decoder where they are in memory already, as those of a model
+            that was adopted and not yet saved.
     """
 
     path: Path
     facts: dict[str, Any]
+    networks: tuple[keras.Model, keras.Model] | None = None
 
     @property
     def name(self) -> str:
@@ -63,6 +66,18 @@ class Run:
     def latent_dim(self) -> int:
         """Number of values in a code."""
         return int(self.facts["latent_dim"])
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it was trained elsewhere, so that nobody knows here on which images."""
+        return "adopted" in self.facts
+
+    @property
+    def history_missing(self) -> str | None:
+        """Why there is no history of a training; None where there is one."""
+        if self.is_adopted:
+            return "this model was not trained here, so nothing tells how it learned"
+        return None
 
     @property
     def model_hash(self) -> str:
@@ -84,19 +99,23 @@ class Run:
 
     @cached_property
     def _encoder(self) -> keras.Model:
-        return load_model(self.path / ENCODER)
+        return self.networks[0] if self.networks else load_model(self.path / ENCODER)
 
     @cached_property
     def _decoder(self) -> keras.Model:
-        return load_model(self.path / DECODER)
+        return self.networks[1] if self.networks else load_model(self.path / DECODER)
 
     def encode(self, images: Pixels) -> np.ndarray:
         """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches."""
         return predict(self._encoder, images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches."""
-        return predict(self._decoder, codes)
+        """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
+
+        A decoder that ends linearly may leave the range by a little; it is clipped, as in pictures.
+        """
+        images = predict(self._decoder, codes)
+        return np.clip(images, 0, 1, out=images)
 
 
 def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
@@ -167,7 +186,7 @@ def save_run(
         encoder: A whole Keras model of images -> codes.
         decoder: A whole Keras model of codes -> images.
         facts: What run.json is to say; time, versions and hashes are added.
-        history: One row per epoch, each with the same keys.
+        history: One row per epoch, each with the same keys; none of a model trained elsewhere.
 
     Returns:
         The run.
@@ -175,11 +194,12 @@ def save_run(
     for name, model in ((ENCODER, encoder), (DECODER, decoder)):
         with replacing(path / name) as temporary:
             model.save(temporary)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_bytes(path / HISTORY, table.getvalue().encode())
+    if history:
+        table = io.StringIO()
+        writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_bytes(path / HISTORY, table.getvalue().encode())
     complete = {
         **facts,
         "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset
+from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
 from latentspace.study import Study, StudyOptions
 
@@ -68,6 +69,8 @@ class LinearRun:
     latent_dim: int = 8
     name: str = "linear"
     model_hash: str = "linear"
+    is_adopted: bool = False
+    history_missing: str | None = None
     facts: dict = field(
         default_factory=lambda: {
             "dataset": {"hash": "none"},
@@ -83,6 +86,7 @@ class LinearRun:
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         self.calls.append(("encode", len(images)))
+        images = to_unit_range(images) if images.dtype == np.uint8 else images
         return images.reshape(len(images), -1) @ self.basis
 
     def decode(self, codes: np.ndarray) -> np.ndarray:

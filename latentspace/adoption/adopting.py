@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from latentspace.adoption.layouts import UNIT_RANGE, ImageShape, input_shape, to_contract
 from latentspace.adoption.surgery import choose_code, cut_autoencoder
-from latentspace.files import InputError
+from latentspace.files import InputError, content_hash
 from latentspace.model_files import load_code, load_model, load_weights, shortened
-from latentspace.runs import predict
+from latentspace.runs import DECODER, ENCODER, Run, predict
 
 USUAL_RANGES = (UNIT_RANGE, (-1.0, 1.0), (0.0, 255.0))
 FAR_OUTSIDE = 0.5  # beyond 0 or 1; linear outputs overshoot by less
@@ -152,6 +154,40 @@ def adopt(
             "; its codes are random samples, others each time: name the mean with --latent-output"
         )
     return Adopted(encoder, decoder, description)
+
+
+def as_run(
+    adopted: Adopted, *, path: Path, error: float, dataset: dict[str, Any], source: dict[str, Any]
+) -> Run:
+    """An adopted model as a run in memory; `runs.save_run` can keep it.
+
+    Args:
+        adopted: The model.
+        path: The folder that it would have as a run.
+        error: From `check`.
+        dataset: Facts of the images that it was checked with.
+        source: What it was made of: the arguments of `read_source` and `adopt`.
+
+    Returns:
+        The run. Its hash is that of the weights and of all that shapes what they compute.
+    """
+    how = json.dumps([adopted.description, source])
+    hashes = {
+        name: content_hash(how, *model.get_weights())
+        for name, model in ((ENCODER, adopted.encoder), (DECODER, adopted.decoder))
+    }
+    facts = {
+        "status": "adopted",
+        "adopted": {"description": adopted.description, **source},
+        "dataset": dataset,
+        "image_shape": list(adopted.encoder.input_shape[1:]),
+        "latent_dim": int(adopted.encoder.output_shape[-1]),
+        "settings": {},
+        "parameters": adopted.encoder.count_params() + adopted.decoder.count_params(),
+        "scores": {"test_mse": error},
+        "sha256": hashes,
+    }
+    return Run(path, facts, (adopted.encoder, adopted.decoder))
 
 
 def check(

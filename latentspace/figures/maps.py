@@ -19,8 +19,12 @@ CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
 LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some are left out
 MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
 LEAST_THUMBNAIL = 28  # pixels
+LEAST_SIDE = 1000  # pixels that a map of a few images is given, in thumbnails as large as they are
 INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
 CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
+FEW_CLASSES = 12  # of more, names are written smaller
+MOST_NAMED = 120  # of more classes no names are written, since nobody could tell them apart
+LEGEND_LINES = 40
 
 
 def class_colors(count: int) -> np.ndarray:
@@ -43,6 +47,11 @@ def class_colors(count: int) -> np.ndarray:
         cycle = library["petroff10"]["axes.prop_cycle"].by_key()["color"]
         return np.array([to_rgb(color) for color in cycle[:count]])
     return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, count)))[:, :3]
+
+
+def name_scale(count: int) -> float:
+    """Size of the names of so many classes, as a share of that of a few."""
+    return max(0.5, min(1.0, math.sqrt(FEW_CLASSES / count)))
 
 
 def draw_image_map(
@@ -96,7 +105,7 @@ def draw_image_map(
     text_scale = max(1.0, body.shape[1] / 1000)
     names = []
     for label, name in enumerate(class_names):
-        if (labels == label).any():
+        if len(class_names) <= MOST_NAMED and (labels == label).any():
             row, column = _centre(wanted[labels == label])
             color = class_colors(len(class_names))[label] * 0.75
             red, green, blue = (int(value) for value in to_uint8(color))
@@ -106,7 +115,7 @@ def draw_image_map(
                     (row + 0.5) * height - top,
                     name,
                     color=(red, green, blue),
-                    size=CLASS_LABEL_SIZE,
+                    size=round(CLASS_LABEL_SIZE * name_scale(len(class_names))),
                 )
             )
     caption += f" {int(shown.sum()):,} of {count:,} images found a free cell near their place."
@@ -175,13 +184,13 @@ def scatter(
         alpha=strength,
     )
     for label, name in enumerate(class_names):
-        if named and (labels == label).any():
+        if named and len(class_names) <= MOST_NAMED and (labels == label).any():
             x, y = _centre(points[labels == label])
             axes.text(
                 x,
                 y,
                 name,
-                fontsize=13,
+                fontsize=13 * name_scale(len(class_names)),
                 weight="bold",
                 color=colors[label] * 0.6,
                 ha="center",
@@ -200,24 +209,39 @@ def make_map(axes: Axes, heading: str) -> None:
 
 
 def add_class_legend(figure: Figure | SubFigure, class_names: Sequence[str]) -> None:
-    """Puts one legend for all axes to the right of them."""
+    """Puts one legend for all axes to the right of them; none of more than `MOST_NAMED` classes."""
     from matplotlib.lines import Line2D
 
+    if len(class_names) > MOST_NAMED:
+        return
     handles = [
         Line2D([], [], linestyle="", marker="o", color=color, label=name)
         for color, name in zip(class_colors(len(class_names)), class_names, strict=True)
     ]
-    figure.legend(handles=handles, loc="outside right center", title="class", frameon=False)
+    columns = -(-len(handles) // LEGEND_LINES)
+    figure.legend(
+        handles=handles,
+        loc="outside right center",
+        title="class",
+        frameon=False,
+        ncols=columns,
+        fontsize=10 if columns == 1 else 8,
+    )
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:
-    """Images brought to at least `LEAST_THUMBNAIL` pixels by whole-number enlargement, or to at
-    most twice that by averaging blocks; aspect kept."""
-    side = min(images.shape[1:3])
-    zoom = -(-LEAST_THUMBNAIL // side)
+    """Images enlarged by a whole number, or shrunk by averaging blocks; aspect kept.
+
+    They get at least `LEAST_THUMBNAIL` pixels and less than twice that, but more where they are so
+    few that the map would be smaller than `LEAST_SIDE`.
+    """
+    count, height, width, _ = images.shape
+    side = min(height, width)
+    map_side = math.sqrt(CELLS_PER_IMAGE * count * height * width)
+    zoom = max(-(-LEAST_THUMBNAIL // side), int(LEAST_SIDE / map_side))
     if zoom > 1:
         return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    block = side // LEAST_THUMBNAIL
+    block = min(side // LEAST_THUMBNAIL, int(map_side / LEAST_SIDE))
     if block < 2:
         return images
     height, width = (size // block for size in images.shape[1:3])

@@ -17,6 +17,7 @@ def draw_reconstructions(
     trained: tuple[np.ndarray, np.ndarray, np.ndarray],
     unseen: tuple[np.ndarray, np.ndarray, np.ndarray],
     trained_name: str,
+    unseen_name: str,
     columns: int,
     caption: str,
 ) -> np.ndarray:
@@ -26,6 +27,7 @@ def draw_reconstructions(
         trained: Images and reconstructions, each float32 (N, H, W, C) in [0, 1], and errors (N,).
         unseen: The same for images that the model has not trained on; the same N.
         trained_name: Heading of the left block.
+        unseen_name: Heading of the right block.
         columns: Pairs side by side in each block; N is a multiple of it.
         caption: Text below.
 
@@ -35,7 +37,7 @@ def draw_reconstructions(
     bodies, labels, offset = [], [], 0
     for name, (images, reconstructions, errors) in (
         (trained_name, trained),
-        ("unseen images", unseen),
+        (unseen_name, unseen),
     ):
         zoom = zoom_for(min(images.shape[1:3]))
         line = np.ones_like(images[:, :1])  # white, between the two

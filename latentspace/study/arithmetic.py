@@ -59,8 +59,10 @@ class Arithmetic:
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.name not in ATTRIBUTE_TERMS:
                 base.check_selection(term.name, where)
-            elif base.run.image_shape[2] != 1 or not base.data.has_classes:
-                raise InputError(f"attributes need grey images of two classes. Received: {where}")
+            elif (reason := base.strokes_missing) is not None:
+                raise InputError(f"{reason}. Received: {where}")
+            elif not base.data.has_classes:
+                raise InputError(f"attributes need images of two classes. Received: {where}")
 
     @property
     def missing(self) -> str | None:

@@ -38,9 +38,7 @@ class AttributeSweeps:
     @property
     def missing(self) -> str | None:
         """Why there are no attributes here; None where there are."""
-        if self._base.run.image_shape[2] != 1:
-            return "stroke attributes are measured on grey images only"
-        return self._base.judge_missing
+        return self._base.strokes_missing or self._base.judge_missing
 
     @cached_property
     def predicted(self) -> Attributes:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from latentspace import directions, judge
+from latentspace import directions, judge, scores
 from latentspace.datasets import (
     ImageDataset,
     limited,
@@ -146,7 +146,7 @@ class Base:
     @property
     def is_trained_on_data(self) -> bool:
         """Whether these are the images that the model was trained with."""
-        return self.data.hash == self.run.facts["dataset"]["hash"]
+        return not self.run.is_adopted and self.data.hash == self.run.facts["dataset"]["hash"]
 
     @cached_property
     def fitted(self) -> np.ndarray:
@@ -159,6 +159,15 @@ class Base:
             return np.arange(count)
         settings = self.run.facts["settings"]
         return validation_indices(count, settings["validation_split"], settings["seed"])[0]
+
+    @cached_property
+    def strokes_missing(self) -> str | None:
+        """Why images do not show strokes, bright on dark ground; None where they do."""
+        if self.data.image_shape[2] != 1:
+            return "stroke attributes are measured on grey images only"
+        if np.median(to_unit_range(self.data.test_pixels[:INK_IMAGES])) > scores.INK:
+            return "stroke attributes are measured on bright strokes on dark ground only"
+        return None
 
     @property
     def judge_missing(self) -> str | None:

@@ -29,6 +29,8 @@ class Confusion:
     @property
     def missing(self) -> str | None:
         """Why there is nothing to show; None where there is."""
+        if self._maps.missing is not None:
+            return self._maps.missing
         if len(np.unique(self._maps.labels)) < 3:
             return "fewer than three classes can't run together"
         if len(self.rows) < LEAST_IMAGES:

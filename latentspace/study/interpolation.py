@@ -15,6 +15,7 @@ from latentspace.study.maps import Maps
 PIXELS, REAL = "pixels", "real_images"
 KINDS = (PIXELS, *paths.WAYS)
 SCORED_PAIRS, SCORED_FRAMES = 500, 33
+LEAST_PAIRS, SCORED_VALUES = 50, 2**26  # of large images fewer pairs are scored
 GRID_SIDE = 9
 TOUR_CLASSES = 12  # at most; of more, the first
 
@@ -111,19 +112,25 @@ class Interpolation:
 
     # --- what is measured
 
+    @property
+    def scored_pairs(self) -> int:
+        """For how many pairs of test images `metrics` are the means."""
+        affordable = SCORED_VALUES // (SCORED_FRAMES * self._base.images[0].size)
+        return min(SCORED_PAIRS, max(LEAST_PAIRS, affordable))
+
     @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:
         """What ways between pairs of test images are like, for each of `KINDS`, and real images.
 
         confidence, least_confidence and midpoint_confidence of the judge (means over the ways; left
-        out without judge), nearest_distance (to a training image), grey_share, step_ratio (longest
-        step over mean step) and length, both as seen in the images.
+        out without judge), nearest_distance (to a training image), grey_share (of images that show
+        strokes), step_ratio (longest step over mean step) and length, both as seen in the images.
         """
         base = self._base
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
             drawn = self._drawn_pairs()
-            pairs = np.array([next(drawn) for _ in range(SCORED_PAIRS)])
+            pairs = np.array([next(drawn) for _ in range(self.scored_pairs)])
             starts, ends = pairs.T
             codes = self._code_ways(base.codes[starts], base.codes[ends], SCORED_FRAMES)
             numbers = {}
@@ -155,10 +162,9 @@ class Interpolation:
         """What each single frame of ways (N, T, H, W, C) looks like."""
         base = self._base
         frames = ways.reshape(-1, *ways.shape[2:])
-        numbers = {
-            "nearest_distance": scores.nearest(frames, base.data.train_images)[0].mean(),
-            "grey_share": np.array(scores.grey_share(frames)),
-        }
+        numbers = {"nearest_distance": scores.nearest(frames, base.data.train_images)[0].mean()}
+        if base.strokes_missing is None:
+            numbers["grey_share"] = np.array(scores.grey_share(frames))
         if base.judge is not None:
             confidence = base.judge.probabilities(frames).max(axis=1).reshape(ways.shape[:2])
             numbers["confidence"] = confidence.mean()

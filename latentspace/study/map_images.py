@@ -12,6 +12,7 @@ from latentspace.pixels import to_unit_range
 from latentspace.study.base import Base
 
 DEFAULT_SAMPLES = 5000
+LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
 SPACES = {"pixel": "pixels", "latent": "codes"}
 
 
@@ -41,6 +42,13 @@ class MapImages:
             )
         for name in base.options.place:
             base.check_selection(name, f"--place {name}")
+
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no map; None where there can."""
+        if self._samples < LEAST_IMAGES:
+            return f"{self._samples} images are no map; --split all takes training images as well"
+        return None
 
     @property
     def split_name(self) -> str:

@@ -16,6 +16,8 @@ from latentspace.projection import Projection, Settings
 from latentspace.study.base import Base
 from latentspace.study.map_images import SPACES, MapImages
 
+IMAGES_PER_PERPLEXITY = 9  # at least, where nobody chose; t-SNE itself demands three
+
 
 @dataclass(frozen=True)
 class Film:
@@ -50,8 +52,8 @@ class MapProjections(MapImages):
         super().check()
         if (advice := projection.missing(self.settings.method)) is not None:
             raise InputError(f"{advice}, or choose another --method")
-        chosen, largest = self._base.options.projection.perplexity, self._largest_perplexity
-        if chosen > largest and chosen != projection.DEFAULT_PERPLEXITY:
+        chosen, largest = self.settings.perplexity, tsne.largest_perplexity(self._samples)
+        if chosen > largest and self.missing is None:
             raise InputError(
                 f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
                 f"--perplexity {chosen:g}; lower it or raise --samples"
@@ -59,14 +61,12 @@ class MapProjections(MapImages):
 
     @property
     def settings(self) -> Settings:
-        """How the maps are made, the perplexity lowered where the images are too few for it."""
+        """How the maps are made, the default perplexity lowered where images are too few for it."""
         chosen = self._base.options.projection
-        perplexity = min(chosen.perplexity, self._largest_perplexity)
-        return dataclasses.replace(chosen, perplexity=perplexity)
-
-    @property
-    def _largest_perplexity(self) -> float:
-        return tsne.largest_perplexity(self._samples)
+        if chosen.perplexity != projection.DEFAULT_PERPLEXITY:
+            return chosen
+        suitable = max(1, (self._samples - 1) // IMAGES_PER_PERPLEXITY)
+        return dataclasses.replace(chosen, perplexity=float(min(chosen.perplexity, suitable)))
 
     @staticmethod
     def method_name(method: str) -> str:

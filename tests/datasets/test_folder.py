@@ -176,4 +176,4 @@ def test_odd_names_are_fit_to_be_printed(tmp_path: Path) -> None:
             picture(number).save(inner / f"{number}.png")
     names = read(tmp_path / "set").class_names
     assert "a\N{REPLACEMENT CHARACTER}b" in names
-    assert max(map(len, names)) == 80
+    assert max(map(len, names)) == 32

@@ -36,7 +36,7 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
 
     trained, unseen = block(0), block(10)
     frame = reconstructions.draw_reconstructions(
-        trained=trained, unseen=unseen, trained_name="t", columns=2, caption="c"
+        trained=trained, unseen=unseen, trained_name="t", unseen_name="u", columns=2, caption="c"
     )
     middle, zoom = frame.shape[1] // 2, layout.zoom_for(8)
     for part, other, side in (
@@ -124,9 +124,12 @@ def test_image_map_keeps_the_aspect_and_the_direction() -> None:
     assert np.nonzero(ink[1])[0].mean() < np.nonzero(ink[0])[0].mean()
 
 
-@pytest.mark.parametrize(("shape", "expected"), [((8, 8), 32), ((28, 28), 28), ((92, 112), 30)])
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((5000, 8, 8), 32), ((5000, 28, 28), 28), ((2000, 92, 112), 30), ((90, 92, 112), 92)],
+)
 def test_thumbnails_are_large_enough_and_keep_their_grey(shape: tuple, expected: int) -> None:
-    images = np.full((2, *shape, 1), 0.25, np.float32)
+    images = np.full((*shape, 1), 0.25, np.float32)
     thumbnails = maps._thumbnails(images)
     assert thumbnails.shape[1] == expected
     np.testing.assert_allclose(thumbnails, 0.25)

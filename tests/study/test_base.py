@@ -65,7 +65,7 @@ def test_what_is_not_there_cannot_be_selected(
     [
         ({"samples": 61}, "60 test images. Received: --samples 61"),
         ({"samples": 20}, "at most 6. Received: --perplexity 8"),
-        ({"projection": Settings(perplexity=30)}, "at most 20. Received: --perplexity 30"),
+        ({"projection": Settings(perplexity=29)}, "at most 20. Received: --perplexity 29"),
         ({"frames": 1}, "--frames 1"),
         ({"expression": "3 - 77"}, "'77' at character 5"),
         ({"expression": "3 - class:round"}, "upright, lying, slanted.*'class:round'"),

@@ -142,7 +142,7 @@ def test_a_few_images_of_both_splits_keep_their_labels(
     [
         ({"samples": 61}, "60 test images"),
         ({"samples": 121, "split": "train"}, "120 training images"),
-        ({"samples": 10}, "perplexity of at most 3"),
+        ({"samples": 13}, "perplexity of at most 4"),
         ({"place": ("nope.png",)}, "Received: --place nope.png"),
     ],
 )
@@ -226,3 +226,18 @@ def test_without_two_classes_there_is_no_answer(linear_run: LinearRun, tiny: Ima
 
 def test_intervals_stand_beside_their_numbers() -> None:
     assert with_intervals({"a": Estimate(2, 1, 3)}) == {"a": 2, "a_interval": [1, 3]}
+
+
+def test_the_default_perplexity_suits_few_images(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    def perplexity(samples: int, split: str) -> float:
+        options = {"samples": samples, "split": split, "projection": Settings()}
+        return make_study(linear_run, tiny, **options).maps.settings.perplexity
+
+    assert [perplexity(13, "test"), perplexity(60, "test"), perplexity(180, "all")] == [1, 6, 19]
+
+
+def test_too_few_images_are_no_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    assert "10 images are no map; --split all" in str(
+        make_study(linear_run, tiny, samples=10).maps.missing
+    )
+    assert make_study(linear_run, tiny).maps.missing is None

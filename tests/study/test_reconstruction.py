@@ -13,7 +13,7 @@ def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> No
     back = linear_run.decode(linear_run.encode(tiny.test_images))
     assert metrics["test_mse"] == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
     assert metrics["pca_mse"] == pytest.approx(
-        scores.pca_error(tiny.train_images, tiny.test_images, 8)
+        scores.pca_error(tiny.train_pixels, tiny.test_images, 8)
     )
     # A random basis is worse than the principal components.
     assert metrics["test_mse"] > metrics["pca_mse"]

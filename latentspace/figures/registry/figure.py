@@ -74,6 +74,11 @@ class Figure:
         return function(**self.arguments(study, fps))
 
 
+def no_map(study: Study) -> str | None:
+    """Why there can be no map of a study's images; None where there can."""
+    return study.maps.missing
+
+
 def model_name(study: Study) -> str:
     """The model, for captions."""
     return f"run {study.run.name}, {study.run.latent_dim} units"

@@ -5,32 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from latentspace.figures.registry.figure import Figure, hold_frames, judged, model_name
+from latentspace.figures.registry.figure import Figure, hold_frames, judged, model_name, no_map
 
 if TYPE_CHECKING:
     from latentspace.study import Study
 
 WALKED = {"linear": "straight", "spherical": "sphere", "data": "along data"}
 ROWS = {"pixels": "pixels", "linear": "straight", "data": "along data"}
+MEASURES = {  # in words, and how they are written
+    "confidence": ("the judge's mean confidence", ".3f"),
+    "grey_share": ("share of grey ink", ".2f"),
+    "nearest_distance": ("distance to the nearest training image", ".1f"),
+}
 ON_MAP_PAIRS = 4
 
 
 def _numbers(study: Study) -> str:
     numbers = study.interpolation.metrics
-    parts = []
-    for kind, name in ROWS.items():
-        found = numbers[kind]
-        confidence = f"{found['confidence']:.3f}, " if "confidence" in found else ""
-        parts.append(
-            f"{name} {confidence}{found['grey_share']:.2f}, {found['nearest_distance']:.1f}"
-        )
-    first = "the judge's mean confidence, " if study.judge is not None else ""
-    real = numbers["real_images"]
-    confidence = f"{real['confidence']:.3f}, " if "confidence" in real else ""
+    measures = {name: words for name, words in MEASURES.items() if name in numbers["real_images"]}
+    parts = [
+        f"{words} " + ", ".join(f"{numbers[kind][name]:{MEASURES[name][1]}}" for name in measures)
+        for kind, words in {**ROWS, "real_images": "real test images"}.items()
+    ]
     return (
-        f"Over 500 pairs {first}share of grey ink, distance to the nearest training image: "
-        f"{'; '.join(parts)}; real test images {confidence}{real['grey_share']:.2f}, "
-        f"{real['nearest_distance']:.1f}. {judged(study)}"
+        f"Over {study.interpolation.scored_pairs} pairs "
+        f"{', '.join(words for words, _ in measures.values())}: {'; '.join(parts)}. {judged(study)}"
     )
 
 
@@ -177,5 +176,6 @@ FIGURES = (
         "interpolation.draw_ways_on_map",
         _on_map,
         in_story=False,
+        missing=no_map,
     ),
 )

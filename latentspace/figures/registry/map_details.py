@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.figures.registry.figure import Figure, model_name
+from latentspace.figures.registry.figure import Figure, model_name, no_map
 from latentspace.figures.registry.maps import READING, how_made, which_images
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ def _placed(study: Study, fps: float) -> dict[str, Any]:
 
 
 def _nothing_to_place(study: Study) -> str | None:
-    return None if study.options.place else "no image is to be placed: pass --place IMAGE"
+    if not study.options.place:
+        return "no image is to be placed: pass --place IMAGE"
+    return no_map(study)
 
 
 FIGURES = (
@@ -133,6 +135,7 @@ FIGURES = (
         "map_details.draw_cousins",
         _cousins,
         in_story=False,
+        missing=no_map,
     ),
     Figure(
         "--confused",
@@ -152,6 +155,7 @@ FIGURES = (
         "map_details.draw_decoded_grid",
         _grid,
         in_story=False,
+        missing=no_map,
     ),
     Figure(
         "--place",

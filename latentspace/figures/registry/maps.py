@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.figures.registry.figure import Figure, hold_frames, model_name
+from latentspace.figures.registry.figure import Figure, hold_frames, model_name, no_map
 
 if TYPE_CHECKING:
     from latentspace.projection import Settings
@@ -157,11 +157,11 @@ def _forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
 def _no_film(study: Study) -> str | None:
     if study.maps.settings.method != "tsne":
         return "only t-SNE is optimised step by step; drop --method"
-    return None
+    return no_map(study)
 
 
 def _map(file: str, about: str, function: str, arguments: Any, **options: Any) -> Figure:
-    return Figure("--maps", file, about, "maps", function, arguments, **options)
+    return Figure("--maps", file, about, "maps", function, arguments, missing=no_map, **options)
 
 
 def _film(file: str, about: str, *spaces: str) -> Figure:

@@ -15,20 +15,22 @@ COLUMNS, ROWS = 8, 4
 def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
     numbers = study.reconstruction.metrics
     count = COLUMNS * ROWS
+    trained_name, unseen_name = "training images", "unseen test images"
+    if study.run.is_adopted:
+        unseen_name = "test images, which this model may have seen"
+    elif not study.is_trained_on_data:
+        trained_name = f"training split of {study.data.name}, which this model was not trained on"
     return {
         "trained": study.reconstruction.examples("train", count),
         "unseen": study.reconstruction.examples("test", count),
-        "trained_name": (
-            "training images"
-            if study.is_trained_on_data
-            else f"training split of {study.data.name}, which this model was not trained on"
-        ),
+        "trained_name": trained_name,
+        "unseen_name": unseen_name,
         "columns": COLUMNS,
         "caption": (
             f"{study.data.name}, {model_name(study)}. Under each pair its mean squared error per "
             f"pixel. Mean over {len(study.fitted):,} "
             f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
-            f"{numbers['train_mse']:.5f}, over all {len(study.images):,} unseen test images "
+            f"{numbers['train_mse']:.5f}, over all {len(study.images):,} {unseen_name} "
             f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
             f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}."
         ),
@@ -70,5 +72,6 @@ FIGURES = (
         None,
         "reconstructions.draw_learning_curve",
         _learning_curve,
+        missing=lambda study: study.run.history_missing,
     ),
 )
