@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -240,10 +240,12 @@ class VisualizeConfig(DataConfig):
         group="data",
         metavar="NAME|PATH",
     )
-    run: str | None = option(
-        None,
-        "a run in --models-dir, or the path of one (default: the run trained last)",
+    run: tuple[str, ...] = option(
+        (),
+        "a run in --models-dir, or the path of one (default: the run trained last); given twice, "
+        "the same images go through both and are compared",
         group="run",
+        action="append",
         metavar="NAME|PATH",
     )
     models_dir: str = option(
@@ -418,13 +420,14 @@ def parse(
         if name not in groups:
             groups[name] = parser.add_argument_group(name)
         argument = dict(item.metadata["argument"])
-        flag = argument.pop("flag", "--" + item.name.replace("_", "-"))
+        argument.pop("flag", None)
         text = item.metadata["help"]
         if isinstance(item.default, bool):
             argument["action"] = "store_true"
         elif item.default not in (None, ()) and "(default" not in text:
             text += f" (default: {item.default})"
-        groups[name].add_argument(flag, dest=item.name, help=text.replace("%", "%%"), **argument)
+        text = text.replace("%", "%%")
+        groups[name].add_argument(_flag(item), dest=item.name, help=text, **argument)
     given = vars(parser.parse_args(argv))
     names = {item.name for item in options}
     values = {name: value for name, value in given.items() if name in names}
@@ -434,10 +437,18 @@ def parse(
     return config(**values), frozenset(given)
 
 
+def spelled(config: Any, names: Collection[str]) -> str:
+    """What was given, as `parse` says it, the way it is spelled on the command line."""
+    flags = {item.name: _flag(item) for item in dataclasses.fields(config) if item.metadata}
+    return ", ".join(sorted(flags.get(name, name) for name in names))
+
+
 def describe(config: Any) -> str:
     """The settings as aligned lines, for a person to read before work begins."""
     values = {
-        name: value for name, value in dataclasses.asdict(config).items() if value not in (None, ())
+        name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(config).items()
+        if value not in (None, ())
     }
     width = max(map(len, values))
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())
@@ -462,6 +473,10 @@ def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...
         print(f"\n{Path(sys.argv[0]).name}: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _flag(item: dataclasses.Field[Any]) -> str:
+    return item.metadata["argument"].get("flag", "--" + item.name.replace("_", "-"))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarra
     return np.einsum("ij,ij->i", difference, difference, dtype=np.float64) / difference.shape[1]
 
 
-def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> float:
-    """Mean structural similarity (SSIM) with the Gaussian window of its authors.
+def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Structural similarity (SSIM) of each image, with the Gaussian window of its authors.
 
     Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment", as in
     `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances. Images too
@@ -43,22 +44,17 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> fl
         reconstructions: float32, the same shape.
 
     Returns:
-        The mean over all images and channels, at most 1 (equal).
+        float64 (N,), means over pixels and channels, at most 1 (equal).
     """
     from skimage.metrics import structural_similarity as ssim
 
-    # Images and channels become channels of one image, which are scored apart and averaged.
-    first, second = (
-        np.moveaxis(batch, 0, -1).reshape(*batch.shape[1:3], -1)
-        for batch in (images, reconstructions)
-    )
-    side = min(first.shape[:2])
+    side = min(images.shape[1:3])
     window: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5}
     if side < SSIM_WINDOW:
         window = {"win_size": side - 1 + side % 2}  # the largest odd number up to it
-    return float(
-        ssim(first, second, data_range=1.0, channel_axis=-1, use_sample_covariance=False, **window)
-    )
+    options = {"data_range": 1.0, "channel_axis": -1, "use_sample_covariance": False, **window}
+    pairs = zip(images, reconstructions, strict=True)
+    return np.array([ssim(image, back, **options) for image, back in pairs], np.float64)
 
 
 def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
@@ -73,12 +69,30 @@ def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) ->
     Returns:
         Mean squared error per pixel of `test_images`, comparable with `squared_errors`.
     """
+    encode, decode = linear_autoencoder(train_pixels, components)
+    return float(squared_errors(test_images, decode(encode(test_images))).mean())
+
+
+def linear_autoencoder(
+    train_pixels: Pixels, components: int
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+    """The best linear autoencoder: principal components of the training images.
+
+    Args:
+        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` an even choice is taken.
+        components: Number of components; fewer are used where images or pixels are fewer.
+
+    Returns:
+        What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what
+        decodes them; decoded pixels may lie outside [0, 1].
+    """
     rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
-    flat = to_unit_range(train_pixels[rows]).reshape(len(rows), -1)
-    pca = principal_components(flat, components)
-    flat_test = test_images.reshape(len(test_images), -1)
-    back = pca.inverse_transform(pca.transform(flat_test)).reshape(test_images.shape)
-    return float(squared_errors(test_images, back).mean())
+    shape = train_pixels.shape[1:]
+    pca = principal_components(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
+    return (
+        lambda images: pca.transform(images.reshape(len(images), -1)),
+        lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),
+    )
 
 
 def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

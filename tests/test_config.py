@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from config import PRESETS, TrainConfig, VisualizeConfig, describe, parse, run_script
+from config import PRESETS, TrainConfig, VisualizeConfig, describe, parse, run_script, spelled
 from latentspace.files import InputError
 from latentspace.projection import METHODS
 
@@ -38,6 +38,17 @@ def test_switches_and_renamed_flags() -> None:
     )
     assert (config.start, config.end) == (("3", "class:7"), ("4", "5"))
     assert given == {"start", "end", "--maps"}
+
+
+def test_runs_add_up_and_are_spelled_as_given() -> None:
+    argv = ["--run", "a", "--run", "b", "--from", "3", "--no-cache", "--maps"]
+    config, given = parse(
+        VisualizeConfig, argv, description="", examples=(), switches={"--maps": "maps"}
+    )
+    assert config.run == ("a", "b")
+    assert any(line.split() == ["run", "a,", "b"] for line in describe(config).splitlines())
+    assert spelled(config, given) == "--from, --maps, --no-cache, --run"
+    assert parse(VisualizeConfig, [], description="", examples=())[0].run == ()
 
 
 @pytest.mark.parametrize(

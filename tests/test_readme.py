@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -27,17 +28,31 @@ FEW = {
     arithmetic: {"SCORED_IMAGES": 40},
     attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
 }
+RUNS = ("small", "other")
 SMALL = {
     "train_cae.py": "--dataset digits --epochs 1 --quiet --models-dir {models}",
-    "visualize.py": "--run small --samples 40 --perplexity 5 --pairs 2 --frames 4 --quiet "
-    "--models-dir {models} --outputs-dir {outputs}",
+    "visualize.py": "--samples 40 --perplexity 5 --quiet --models-dir {models} "
+    "--outputs-dir {outputs}",
 }
+OF_ONE_RUN = ("--pairs", "2", "--frames", "4")
+
+
+def on_small_runs(arguments: list[str]) -> list[str]:
+    """The arguments, with the runs that they name, or the last one, replaced by small ones."""
+    places = [at + 1 for at, argument in enumerate(arguments) if argument == "--run"]
+    if not places:
+        return [*arguments, "--run", RUNS[0], *OF_ONE_RUN]
+    names = dict(zip(places, RUNS, strict=False))
+    named = [names.get(at, argument) for at, argument in enumerate(arguments)]
+    return named if len(places) > 1 else [*named, *OF_ONE_RUN]
 
 
 def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = SMALL[shlex.split(command)[1]]
     extra = small.format(models=folder / "models", outputs=folder / "outputs")
     _, script, *arguments = shlex.split(f"{command} {extra}")
+    if script == "visualize.py":
+        arguments = on_small_runs(arguments)
     monkeypatch.setattr(sys, "argv", [script, *arguments])
     monkeypatch.setenv("LATENTSPACE_CACHE", str(folder / "cache"))
     for module, numbers in FEW.items():
@@ -50,7 +65,8 @@ def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("readme")
     with pytest.MonkeyPatch.context() as patch:
-        run("python train_cae.py --run small", path, patch)
+        run(f"python train_cae.py --run {RUNS[0]}", path, patch)
+    shutil.copytree(path / "models" / RUNS[0], path / "models" / RUNS[1])
     return path
 
 

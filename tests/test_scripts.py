@@ -18,7 +18,7 @@ import pytest
 from conftest import PROJECT, Trained, run_script
 from PIL import Image
 
-from latentspace.figures.registry import FIGURES
+from latentspace.figures.registry import COMPARISONS, FIGURES
 from latentspace.files import file_hash
 from latentspace.runs import CHECKPOINT, DECODER, ENCODER, FACTS, HISTORY
 
@@ -229,7 +229,7 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
 
 def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None:
     listed = visualize(trained, tmp_path, "--list").stdout.splitlines()
-    assert len(listed) == len(FIGURES)
+    assert len(listed) == len(FIGURES) + len(COMPARISONS)
     planned = visualize(trained, tmp_path, "--dry-run", "--all").stdout
     made = [figure.file for figure in FIGURES if figure.flag != "--place"]
     assert [line.split("/")[-1] for line in planned.splitlines() if "/bars/" in line] == made
@@ -284,6 +284,117 @@ def test_outputs_that_cannot_be_written_get_one_line(trained: Trained, tmp_path:
     result = visualize(trained, tmp_path / "outputs", "--reconstructions", code=2)
     assert result.stderr.count("\n") == 1
     assert str(tmp_path / "outputs") in result.stderr
+
+
+@pytest.fixture(scope="module")
+def pair(trained: Trained, tiny_npz: Path) -> Path:
+    """A folder of runs of its own: bars, and few, trained with two units on the same images."""
+    models = trained.folder / "pair"
+    shutil.copytree(trained.models / "bars", models / "bars")
+    run_script(
+        *("train_cae.py", "--dataset", tiny_npz, "--models-dir", models, "--run", "few"),
+        *("--epochs", "1", "--refine-epochs", "0", "--latent-dim", "2", "--quiet"),
+        cwd=trained.folder,
+    )
+    return models
+
+
+def compare(trained: Trained, pair: Path, outputs: Path, *arguments: str, code: int = 0):
+    return run_script(
+        *("visualize.py", "--models-dir", pair, "--outputs-dir", outputs),
+        *("--perplexity", "8", "--quiet", *arguments),
+        cwd=trained.folder,
+        code=code,
+    )
+
+
+def test_two_runs_are_compared(trained: Trained, pair: Path, tmp_path: Path) -> None:
+    result = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--samples", "50")
+    folder = tmp_path / "bars-vs-few"
+    files = [figure.file for figure in COMPARISONS]
+    assert sorted(os.listdir(folder)) == sorted([*files, "comparison.csv", "metrics.json"])
+    for file in files:
+        with Image.open(folder / file) as image:
+            image.load()
+            assert min(image.size) > 400
+    metrics = json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert metrics["images"] == "60 test images of bars; on the maps 50 test images"
+    measures = metrics["measures"]
+    for letter, name in (("A", "bars"), ("B", "few")):
+        facts = json.loads((pair / name / FACTS).read_text())
+        assert metrics["runs"][letter]["run"] == name
+        assert measures["test_mse"][letter] == pytest.approx(facts["scores"]["test_mse"])
+        assert measures["train_mse"][letter] == facts["scores"]["train_mse"]
+        assert measures["latent_dim"][letter] == facts["latent_dim"]
+        linear = measures["test_mse"]["baselines"][f"PCA {facts['latent_dim']}"]
+        assert linear == pytest.approx(facts["scores"]["pca_mse"])
+        sizes = [(pair / name / file).stat().st_size for file in (ENCODER, DECODER)]
+        assert measures["bytes"][letter] == sum(sizes)
+    assert measures["test_mse"]["better"] == "A"
+    table = (folder / "comparison.csv").read_text().splitlines()
+    assert table[0].startswith("measure,A: bars,B: few,B - A,low,high,better,pixels,PCA 2,PCA 4")
+    assert len(table) == 1 + len(measures)
+    lines = result.stdout.splitlines()
+    for row in table[1:]:
+        assert any(line.startswith(row.split(",")[0]) for line in lines)
+    assert lines[-1].startswith("A (bars) has learned more by mean squared test error (0.")
+    assert result.stderr == ""
+
+    again = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--samples", "50")
+    assert again.stdout == result.stdout
+
+
+def test_a_comparison_of_other_images_without_classes_says_so(
+    trained: Trained, pair: Path, tiny_npz: Path, tmp_path: Path
+) -> None:
+    arrays = dict(np.load(tiny_npz))
+    for split in ("train", "test"):
+        arrays[f"y_{split}"] = np.zeros_like(arrays[f"y_{split}"])
+    np.savez(tmp_path / "plain.npz", **arrays)
+    result = compare(
+        *(trained, pair, tmp_path / "o", "--run", "few", "--run", "bars", "--method", "pca"),
+        *("--dataset", str(tmp_path / "plain.npz"), "--no-cache", "--seed", "1"),
+    )
+    assert "A: few was, by its record, not trained on these images of plain." in result.stdout
+    assert "Measures of classes are left out" in result.stdout
+    assert "accuracy" not in result.stdout
+    metrics = json.loads((tmp_path / "o" / "few-vs-bars" / "metrics.json").read_text())
+    assert len(metrics["notes"]) == 3
+    assert metrics["measures"]["train_mse"]["A"] is None
+    assert metrics["maps"]["method"] == "pca"
+
+
+def test_a_planned_comparison_makes_nothing(trained: Trained, pair: Path, tmp_path: Path) -> None:
+    planned = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--dry-run").stdout
+    assert [line.split("/")[-1] for line in planned.splitlines() if "/bars-vs-few/" in line] == [
+        figure.file for figure in COMPARISONS
+    ]
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["few", "few"], "two runs of different names. Received: few twice"),
+        (["few", "bars", "few"], "two runs can be compared. Received: --run 3 times"),
+        (["few", "nope"], "no run 'nope'"),
+        (["few", "bars", "--interpolation", "--from", "3", "--to", "4"], "--from, --interpolation"),
+        (["few", "bars", "--all"], "without --all: leave it out, or pass --run once"),
+        (["few", "bars", "--dims", "3"], "without --dims"),
+        (["few", "bars", "--samples", "61"], "60 test images"),
+        (["few", "bars", "--dataset", "digits"], "shape (14, 11, 1). Received: (28, 28, 1)"),
+        (["few", str(PROJECT / "models" / "mnist-best")], "mnist-best for (28, 28, 1)"),
+    ],
+)
+def test_bad_input_to_a_comparison_gets_one_line(
+    trained: Trained, pair: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    flags = [part for name in arguments for part in ("--run", name)]
+    at = next((n for n, text in enumerate(arguments) if text.startswith("--")), len(arguments))
+    result = compare(trained, pair, tmp_path / "outputs", *flags[: 2 * at], *arguments[at:], code=2)
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not (tmp_path / "outputs").exists()
 
 
 def train(trained: Trained, tiny_npz: Path, *arguments: str, code: int = 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,6 +66,25 @@ class StudyOptions:
     expression: str | None
     thorough: bool
     seed: int
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, thorough: bool) -> StudyOptions:
+        """Options out of settings of the same names, those of `projection` among them."""
+
+        def taken(kind: type, **known: Any) -> dict[str, Any]:
+            names = {item.name for item in dataclasses.fields(kind)} - set(known)
+            return {**{name: settings[name] for name in names}, **known}
+
+        made = Settings(**taken(Settings))
+        return cls(
+            **taken(
+                cls,
+                projection=made,
+                starts=settings["start"],
+                ends=settings["end"],
+                thorough=thorough,
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -112,23 +112,27 @@ class MapProjections(MapImages):
         )
 
     def projections(
-        self, settings: Settings, rows: np.ndarray | None = None
+        self,
+        settings: Settings,
+        rows: np.ndarray | None = None,
+        spaces: Iterable[str] = SPACES,
     ) -> dict[str, Projection]:
         """Both projections of the images, from memory or the cache where possible.
 
         Args:
             settings: How they are made.
             rows: Make them of some of the images only, int (R,).
+            spaces: Make only these of `SPACES`.
         """
         rows = np.arange(self._samples) if rows is None else rows
-        keys = {space: (*self._key(space, rows), *settings.key) for space in SPACES}
+        keys = {space: (*self._key(space, rows), *settings.key) for space in spaces}
         absent = [
             space
-            for space in SPACES
+            for space in keys
             if keys[space] not in self._made and not self._base.is_cached("map", *keys[space])
         ]
         fresh = self._computed(settings, {space: self._condensed(space, rows) for space in absent})
-        for space in SPACES:
+        for space in keys:
             if keys[space] not in self._made:
 
                 def compute(space: str = space) -> dict[str, np.ndarray]:
@@ -139,7 +143,7 @@ class MapProjections(MapImages):
 
                 arrays = self._base.cached("map", compute, *keys[space])
                 self._made[keys[space]] = _unpacked(arrays)
-        return {space: self._made[keys[space]] for space in SPACES}
+        return {space: self._made[key] for space, key in keys.items()}
 
     def _computed(
         self, settings: Settings, sources: Mapping[str, np.ndarray]

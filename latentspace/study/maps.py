@@ -12,6 +12,7 @@ import numpy as np
 from latentspace import neighborhoods
 from latentspace.neighborhoods import Estimate
 from latentspace.projection import Settings
+from latentspace.study.base import Base
 from latentspace.study.map_images import SPACES
 from latentspace.study.map_projections import MapProjections
 
@@ -23,6 +24,10 @@ COMPARED = {  # of the pixel map and the latent map
 
 class Maps(MapProjections):
     """The same images, mapped from their pixels and from their codes, and how good the maps are."""
+
+    def __init__(self, base: Base) -> None:
+        super().__init__(base)
+        self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -74,6 +79,51 @@ class Maps(MapProjections):
             )
         return f"{verdict}: {'; '.join(parts)}"
 
+    def by_image(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
+        """Scores of each scored image, before the projection and in the map.
+
+        Args:
+            space: One of `SPACES`.
+            settings: How the map is made.
+
+        Returns:
+            source_knn_accuracy, source_silhouette, knn_accuracy, neighbors_kept, trustworthiness
+            and silhouette, each float64 (R,).
+        """
+
+        def compute() -> dict[str, np.ndarray]:
+            points = self.projections(settings, spaces=(space,))[space].points
+            before, scores_before = self._before(space)
+            after = neighborhoods.nearest_neighbors(points, rows)
+            return scores_before | {
+                "knn_accuracy": neighborhoods.vote_hits(after, self.labels, rows).astype(float),
+                "neighbors_kept": neighborhoods.kept_shares(before, after),
+                "trustworthiness": neighborhoods.trust(self.vectors(space), after, rows),
+                "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
+            }
+
+        rows, key = self._rows, self._key(space, np.arange(self._samples))
+        return self._base.cached("map_scores_by_image", compute, *key, *settings.key)
+
+    def source_scores(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What is known of vectors of the images without any projection.
+
+        Args:
+            vectors: float (samples, D).
+
+        Returns:
+            The neighbours of the scored images, int64 (R, neighbors), and by image
+            source_knn_accuracy and source_silhouette, float64 (R,).
+        """
+        rows = self._rows
+        neighbors = neighborhoods.nearest_neighbors(vectors, rows)
+        hits = neighborhoods.vote_hits(neighbors, self.labels, rows)
+        silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
+        return neighbors, {
+            "source_knn_accuracy": hits.astype(float),
+            "source_silhouette": silhouettes,
+        }
+
     def scored(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         """The scores of both maps that some settings give, and their differences."""
         base = self._base
@@ -97,22 +147,13 @@ class Maps(MapProjections):
         made, rows = self.projections(settings), self._rows
         labels = self.labels[rows]
         found: dict[str, dict[str, Estimate]] = {}
-        by_image: dict[str, dict[str, np.ndarray]] = {}
+        by_image = {space: self.by_image(space, settings) for space in SPACES}
         for space in SPACES:
-            source, points = self.vectors(space), made[space].points
-            before, scores_before = self._before[space]
-            after = neighborhoods.nearest_neighbors(points, rows)
-            by_image[space] = scores_before | {
-                "knn_accuracy": neighborhoods.vote_hits(after, self.labels, rows).astype(float),
-                "neighbors_kept": neighborhoods.kept_shares(before, after),
-                "trustworthiness": neighborhoods.trust(source, after, rows),
-                "silhouette": neighborhoods.silhouettes(points[rows], labels),
-            }
             found[space] = {
                 name: neighborhoods.mean_estimate(values, rng)
                 for name, values in by_image[space].items()
             }
-            pair = (source[rows], points[rows])
+            pair = (self.vectors(space)[rows], made[space].points[rows])
             found[space] |= {
                 "class_neighbors_kept": neighborhoods.class_neighbors_kept(*pair, labels, rng),
                 "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
@@ -131,21 +172,11 @@ class Maps(MapProjections):
         rng = np.random.default_rng(self._base.options.seed)
         return neighborhoods.scored_rows(self._samples, rng)
 
-    @cached_property
-    def _before(self) -> dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """By space, before any projection: neighbours of the scored images, scores by image."""
-        rows, found = self._rows, {}
-        for space in SPACES:
-            source = self.vectors(space)
-            neighbors = neighborhoods.nearest_neighbors(source, rows)
-            found[space] = (
-                neighbors,
-                {
-                    "source_knn_accuracy": neighborhoods.vote_hits(neighbors, self.labels, rows),
-                    "source_silhouette": neighborhoods.silhouettes(source[rows], self.labels[rows]),
-                },
-            )
-        return found
+    def _before(self, space: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """`source_scores` of a space, the same for every map of it."""
+        if space not in self._sources:
+            self._sources[space] = self.source_scores(self.vectors(space))
+        return self._sources[space]
 
 
 def with_intervals(estimates: Mapping[str, Estimate]) -> dict[str, Any]:

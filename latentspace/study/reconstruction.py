@@ -20,13 +20,25 @@ class Reconstruction:
         self._base = base
 
     @cached_property
+    def by_image(self) -> dict[str, np.ndarray]:
+        """Of each test image its "mse" and "ssim", float64 (N,)."""
+        base = self._base
+
+        def compute() -> dict[str, np.ndarray]:
+            back = base.run.decode(base.codes)
+            return {
+                "mse": scores.squared_errors(base.images, back),
+                "ssim": scores.structural_similarity(base.images, back),
+            }
+
+        return base.cached("reconstruction_by_image", compute, *base.model_key)
+
+    @cached_property
     def metrics(self) -> dict[str, float]:
         """train_mse, test_mse, pca_mse (as many components as the code has units), test_ssim."""
         base = self._base
 
         def compute() -> dict[str, np.ndarray]:
-            test = base.images
-            test_back = base.run.decode(base.codes)
             parts = np.array_split(base.fitted, -(-len(base.fitted) // IMAGES_AT_ONCE))
             train_errors = [
                 scores.squared_errors(
@@ -37,11 +49,11 @@ class Reconstruction:
             ]
             return {
                 "train_mse": np.concatenate(train_errors).mean(),
-                "test_mse": scores.squared_errors(test, test_back).mean(),
+                "test_mse": self.by_image["mse"].mean(),
                 "pca_mse": scores.pca_error(
-                    Chosen(base.data.train_pixels, base.fitted), test, base.run.latent_dim
+                    Chosen(base.data.train_pixels, base.fitted), base.images, base.run.latent_dim
                 ),
-                "test_ssim": scores.structural_similarity(test, test_back),
+                "test_ssim": self.by_image["ssim"].mean(),
             }
 
         arrays = base.cached("reconstruction", compute, *base.model_key)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LinearRun, make_study
+from conftest import OPTIONS, LinearRun, make_study
 from PIL import Image
 
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError
 from latentspace.projection import Settings
+from latentspace.study import StudyOptions
 
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
@@ -22,6 +24,19 @@ def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
         assert subject.interpolation.ways["linear"].shape[:2] == (5, 7)
     encoded = [("encode", 60), ("encode", 120)]
     assert linear_run.calls == [*encoded, *[("decode", 35)] * 3]
+
+
+def test_options_are_taken_out_of_settings_by_name() -> None:
+    settings = {
+        **dataclasses.asdict(OPTIONS),
+        **dataclasses.asdict(OPTIONS.projection),
+        **{"start": ("3",), "end": ("4",), "seed": 5, "fps": 20},
+    }
+    options = StudyOptions.from_settings(settings, thorough=False)
+    projected = dataclasses.replace(OPTIONS.projection, seed=5)
+    assert options == dataclasses.replace(
+        OPTIONS, projection=projected, starts=("3",), ends=("4",), seed=5, thorough=False
+    )
 
 
 def test_images_are_selected_by_index_class_and_file(

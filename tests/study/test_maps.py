@@ -90,6 +90,22 @@ def test_the_second_look_takes_everything_from_the_cache(
     assert calls[4:] == [(60, 8)]
 
 
+def test_scores_by_image_of_one_space_need_no_map_of_the_other(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
+) -> None:
+    maps = make_study(linear_run, tiny, tmp_path).maps
+    by_image = maps.by_image("latent", maps.flat)
+    assert calls == [(60, 8)]
+    assert {values.shape for values in by_image.values()} == {(60,)}
+    again = make_study(linear_run, tiny, tmp_path).maps.by_image("latent", maps.flat)
+    np.testing.assert_array_equal(again["silhouette"], by_image["silhouette"])
+    assert len(calls) == 1
+    estimates = maps.estimates["latent"]
+    assert set(by_image) < set(estimates)
+    for name, values in by_image.items():
+        assert estimates[name].value == pytest.approx(values.mean())
+
+
 def test_a_damaged_cache_is_computed_afresh(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:

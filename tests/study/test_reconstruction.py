@@ -15,6 +15,11 @@ def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> No
     assert metrics["pca_mse"] == pytest.approx(
         scores.pca_error(tiny.train_pixels, tiny.test_images, 8)
     )
+    by_image = make_study(linear_run, tiny).reconstruction.by_image
+    errors = scores.squared_errors(tiny.test_images, back)
+    np.testing.assert_allclose(by_image["mse"], errors, rtol=1e-5)
+    assert by_image["ssim"].shape == (60,)
+    assert by_image["ssim"].mean() == pytest.approx(metrics["test_ssim"])
     # A random basis is worse than the principal components.
     assert metrics["test_mse"] > metrics["pca_mse"]
     assert metrics["train_mse"] == pytest.approx(metrics["test_mse"], rel=0.5)

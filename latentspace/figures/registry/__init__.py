@@ -1,7 +1,13 @@
-"""`FIGURES`, the one list of pictures: flag, file, caption, numbers, and how each is drawn."""
+"""`FIGURES`, the one list of pictures: flag, file, caption, numbers, and how each is drawn.
+
+`COMPARISONS` is the same for two runs beside each other.
+"""
+
+from collections.abc import Collection
 
 from latentspace.figures.registry import (
     arithmetic,
+    comparison,
     interpolation,
     map_details,
     maps,
@@ -9,7 +15,7 @@ from latentspace.figures.registry import (
 )
 from latentspace.figures.registry.figure import Figure
 
-__all__ = ["FIGURES", "FLAGS", "Figure"]
+__all__ = ["COMPARISONS", "FIGURES", "FLAGS", "Figure", "chosen"]
 
 FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--reconstructions": "how well the model draws what it has never seen",
@@ -30,3 +36,21 @@ FIGURES: tuple[Figure, ...] = (
     *interpolation.FIGURES,
     *arithmetic.FIGURES,
 )
+COMPARISONS = comparison.FIGURES
+
+
+def chosen(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:
+    """The pictures that flags ask for; those of the story where none does.
+
+    Args:
+        flags: Given ones, of those that `FIGURES` know.
+        every: All of them; those of "--place" only when their flag is given.
+        dims: Dimensions of the maps; pictures of other maps are left out unless `every`.
+    """
+    if every:
+        return [figure for figure in FIGURES if figure.flag != "--place" or figure.flag in flags]
+    return [
+        figure
+        for figure in FIGURES
+        if (figure.flag in flags if flags else figure.in_story) and figure.dims in (None, dims)
+    ]

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from latentspace.media import Frames
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 HOLD_SECONDS = 0.6
 TSNE = "tsne_"  # begins the files of maps that another method can make as well
 TAKE_MINUTES = ("interpolation", "arithmetic")  # sections measured when asked for by flag
+Subject = TypeVar("Subject")  # what is drawn: a study, or a comparison of two
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Generic[Subject]):
     """One picture.
 
     Attributes:
@@ -27,7 +28,7 @@ class Figure:
         about: What it shows, in one line.
         section: The section of metrics.json with its numbers; None where it has none.
         function: The pure drawing function, as "module.name" within `latentspace.figures`.
-        arguments: Takes them, caption included, out of a study.
+        arguments: Takes them, caption included, out of a study or a comparison.
         in_story: Whether it is made when no flag asks for pictures.
         dims: The `--dims` of the map that it shows; None where it shows none, or always the same.
         missing: Says why a study can't have it; None where it can.
@@ -38,14 +39,20 @@ class Figure:
     about: str
     section: str | None
     function: str
-    arguments: Callable[[Study, float], dict[str, Any]]
+    arguments: Callable[[Subject, float], dict[str, Any]]
     in_story: bool = True
-    missing: Callable[[Study], str | None] = lambda _: None
+    missing: Callable[[Subject], str | None] = lambda _: None
     dims: int | None = None
 
     def file_by(self, method: str) -> str:
         """Its name when maps are made by a method, one of `projection.METHODS`."""
         return self.file.replace(TSNE, f"{method}_", 1) if self.file.startswith(TSNE) else self.file
+
+    def suffixes(self, animation: str) -> list[str]:
+        """The kinds of file that it is written as, when animations are "gif", "mp4" or "both"."""
+        if not self.moves:
+            return [".png"]
+        return [".gif", ".mp4"] if animation == "both" else [f".{animation}"]
 
     def measures(self, study: Study) -> bool:
         """Whether its numbers are to be measured for this study."""
@@ -58,11 +65,11 @@ class Figure:
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
 
-    def draw(self, study: Study, fps: float) -> Frames:
+    def draw(self, subject: Subject, fps: float) -> Frames:
         """Draws it.
 
         Args:
-            study: Where arrays and numbers come from.
+            subject: Where arrays and numbers come from.
             fps: Frames per second at which an animation will be shown.
 
         Returns:
@@ -71,7 +78,7 @@ class Figure:
         """
         module, name = self.function.split(".")
         function = getattr(importlib.import_module(f"latentspace.figures.{module}"), name)
-        return function(**self.arguments(study, fps))
+        return function(**self.arguments(subject, fps))
 
 
 def no_map(study: Study) -> str | None:

@@ -29,7 +29,8 @@ def how_made(study: Study, settings: Settings, *spaces: str, rows: np.ndarray | 
     if settings.method != "tsne":
         return study.maps.method_name(settings.method)
     spaces = spaces or tuple(study.maps.spaces)
-    facts = {space: study.maps.projections(settings, rows)[space].facts for space in spaces}
+    made = study.maps.projections(settings, rows, spaces)
+    facts = {space: made[space].facts for space in spaces}
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
         f"{fact['kl_divergence']:.2f}"
