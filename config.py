@@ -257,6 +257,61 @@ class VisualizeConfig(DataConfig):
         group="run",
         metavar="DIR",
     )
+    autoencoder: str | None = option(
+        None,
+        "look into this model of images -> images; it is cut at its narrowest layer",
+        group="own model",
+        metavar="A.keras",
+    )
+    encoder: str | None = option(
+        None,
+        "look into this model of images -> codes, together with --decoder",
+        group="own model",
+        metavar="E.keras",
+    )
+    decoder: str | None = option(
+        None, "the model of codes -> images", group="own model", metavar="D.keras"
+    )
+    bottleneck: str | None = option(
+        None,
+        "layer after which --autoencoder is cut (default: the narrowest)",
+        group="own model",
+        metavar="LAYER",
+    )
+    latent_output: str | None = option(
+        None,
+        "which of an encoder's outputs is the code, by number or name (default: the only one, or "
+        "the one that is called a mean)",
+        group="own model",
+        metavar="INDEX|NAME",
+    )
+    pixel_range: tuple[float, float] = option(
+        (0.0, 1.0),
+        "what the model takes for black and for white (default: 0 1)",
+        group="own model",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+    )
+    model_code: str | None = option(
+        None,
+        "file of Python that defines the layers of the model; with :FUNCTION, which builds it. "
+        "The only code that is run, and only when it is named here",
+        group="own model",
+        metavar="FILE.py[:FUNCTION]",
+    )
+    weights: str | None = option(
+        None,
+        "weights for the model that --model-code builds: .weights.h5 or .h5",
+        group="own model",
+        metavar="FILE",
+    )
+    save_run: str | None = option(
+        None,
+        "keep the model as a run of this name, so that --run NAME is enough from then on",
+        group="own model",
+        metavar="NAME",
+    )
     all: bool = option(False, "every picture there is", group="pictures")
     list: bool = option(False, "list all pictures, a line each, and stop", group="pictures")
     samples: int | str | None = option(

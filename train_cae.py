@@ -37,7 +37,7 @@ def main() -> None:
     data = datasets.load_dataset(
         config.dataset,
         config.data_dir,
-        reading=datasets.Reading.from_facts(begun, config.reading(given)),
+        reading=datasets.Reading.from_facts({**begun.get("reading", {}), **config.reading(given)}),
         cache_dir=cache_folder(),
         show_progress=not config.quiet,
     )

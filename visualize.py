@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config import DataConfig, VisualizeConfig, describe, parse, run_script, spelled
-from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
-from latentspace.files import InputError, cache_folder, write_bytes
+from latentspace import gallery
+from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, chosen
+from latentspace.files import InputError, cache_folder
 
 if TYPE_CHECKING:
+    from latentspace.datasets import ImageDataset
     from latentspace.runs import Run
     from latentspace.study import Study
 
@@ -20,11 +22,14 @@ EXAMPLES = (
     "python visualize.py                                  the whole story of the run trained last",
     "python visualize.py --run mnist --maps --samples 10000",
     "python visualize.py --run mnist-best --run mnist      which of two has learned more",
+    "python visualize.py --autoencoder mine.keras --dataset FOLDER --save-run mine",
     "python visualize.py --interpolation --from 3 class:7 --to 18 class:1 --format mp4",
     "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
     "python visualize.py --arithmetic --expression '12 + 1.5*slant'",
     "python visualize.py --attributes --traversals",
 )
+SOURCE = ("autoencoder", "encoder", "decoder", "weights", "model_code")  # of a person's own model
+OWN_MODEL = {*SOURCE, "bottleneck", "latent_output", "pixel_range", "save_run"} - {"model_code"}
 FOR_TWO = {  # settings that mean something where two runs are compared
     *(item.name for item in dataclasses.fields(DataConfig)),
     *("run", "models_dir", "outputs_dir", "samples", "split", "method", "perplexity"),
@@ -47,7 +52,7 @@ def main() -> None:
 
 
 def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
-    """Draws and measures what a run has learned."""
+    """Draws and measures what a run, or a person's own model, has learned."""
     asked = {flag for flag in {f.flag for f in FIGURES} if given & {flag, flag.removeprefix("--")}}
     figures = chosen(asked, every=config.all, dims=config.dims)
     if len(config.start) != len(config.end):
@@ -55,19 +60,34 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
             f"--from and --to go together, one image each for every way. Received: "
             f"{len(config.start)} and {len(config.end)}"
         )
+    is_own = bool(given & OWN_MODEL) or ("model_code" in given and not config.run)
+    if is_own and config.run:
+        raise InputError(
+            f"a model comes from --run or from {spelled(config, given & OWN_MODEL)}: pass one of "
+            "them, and --save-run NAME to make a run of your own model"
+        )
 
     from latentspace import runs
 
-    run = runs.find_run(next(iter(config.run), None), config.models_dir)
-    folder = Path(config.outputs_dir) / run.name
+    name = own_name(config) if is_own else ""
+    run = None if is_own else runs.find_run(next(iter(config.run), None), config.models_dir)
+    folder = Path(config.outputs_dir) / (name if run is None else run.name)
     if config.dry_run:
-        print_plan(config, folder, figures)
+        print_plan(config, gallery.files(folder, figures, **form(config)))
         return
 
     from latentspace.report import METRICS, write_metrics
 
-    (study,) = study_runs(config, given, [run], thorough=config.all or bool(asked))
-    made = draw(config, folder, figures, study)
+    if run is None:
+        run, data = adopt_model(config, given, name)
+    else:
+        if config.model_code is not None:
+            from latentspace.model_files import load_code
+
+            load_code(config.model_code)
+        data = load_images(config, given, run)
+    study = study_of(config, run, data, thorough=config.all or bool(asked))
+    made = gallery.write_figures(folder, figures, study, fps=config.fps, **form(config))
     sections = {str(figure.section) for figure in made if figure.measures(study)}
     write_metrics(folder / METRICS, study, sections)
     print("\n".join([str(folder / METRICS), *study.answers(sections)]))
@@ -98,80 +118,108 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
         )
     folder = Path(config.outputs_dir) / f"{first.name}-vs-{second.name}"
     if config.dry_run:
-        print_plan(config, folder, COMPARISONS)
+        print_plan(config, gallery.files(folder, COMPARISONS, **form(config)))
         return
 
     from latentspace.report import METRICS, TABLE, table_lines, write_comparison
     from latentspace.study.comparison import Comparison
 
-    comparison = Comparison(*study_runs(config, given, [first, second], thorough=False))
-    draw(config, folder, COMPARISONS, comparison)
+    data = load_images(config, given, first)
+    comparison = Comparison(
+        *(study_of(config, run, data, thorough=False) for run in (first, second))
+    )
+    gallery.write_figures(folder, COMPARISONS, comparison, fps=config.fps, **form(config))
     write_comparison(folder, comparison)
     print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
     print("\n".join([*table_lines(comparison), *comparison.notes, comparison.answer]))
 
 
-def study_runs(
-    config: VisualizeConfig, given: frozenset[str], runs: Sequence[Run], *, thorough: bool
-) -> list[Study]:
-    """Studies of runs that share their images: those asked for, or those of the first run."""
-    from latentspace import datasets
-    from latentspace.study import Study, StudyOptions
+def form(config: VisualizeConfig) -> dict[str, str]:
+    """What the files of pictures are named after."""
+    return {"method": config.method, "animation": config.format}
 
-    trained_on = runs[0].facts["dataset"]
-    height, width, channels = runs[0].image_shape
+
+def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:
+    """Prints the settings and the files to be made."""
+    print(f"settings\n{describe(config)}\nfiles")
+    print("\n".join(f"  {path}" for path in files))
+
+
+def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> ImageDataset:
+    """The images that were asked for, or those of a run, in the form that its model takes."""
+    height, width, channels = run.image_shape
+    shape = {"image_size": (height, width), "channels": channels}
+    trained_on = run.facts["dataset"]
+    if config.dataset is not None:
+        return read_images(config, {**shape, **config.reading(given)})
+    name = trained_on["source"] or trained_on["name"]
+    kept = trained_on.get("reading", {})
+    return read_images(config, {**shape, **kept, **config.reading(given)}, dataset=name)
+
+
+def read_images(
+    config: VisualizeConfig, reading: Mapping[str, Any], dataset: str | None = None
+) -> ImageDataset:
+    """Reads images, and says what was read."""
+    from latentspace import datasets
+
     data = datasets.load_dataset(
-        config.dataset or trained_on["source"] or trained_on["name"],
+        dataset or config.dataset,
         config.data_dir,
-        reading=datasets.Reading.from_facts(
-            {} if config.dataset else trained_on,
-            {"image_size": (height, width), "channels": channels, **config.reading(given)},
-        ),
+        reading=datasets.Reading.from_facts(reading),
         cache_dir=None if config.no_cache else cache_folder(),
         show_progress=not config.quiet,
     )
     print("\n".join([*data.notes, f"images: {data}"]))
-    return [
-        Study(
-            run,
-            data,
-            StudyOptions.from_settings(dataclasses.asdict(config), thorough=thorough),
-            cache_dir=None if config.no_cache else cache_folder(),
-            models_dir=Path(config.models_dir),
-            show_progress=not config.quiet,
-        )
-        for run in runs
-    ]
+    return data
 
 
-def print_plan(config: VisualizeConfig, folder: Path, figures: Sequence[Figure]) -> None:
-    """Prints the settings and the pictures to be made."""
-    print(f"settings\n{describe(config)}\nfiles")
-    for figure in figures:
-        for suffix in figure.suffixes(config.format):
-            print(f"  {(folder / figure.file_by(config.method)).with_suffix(suffix)}")
+def adopt_model(
+    config: VisualizeConfig, given: frozenset[str], name: str
+) -> tuple[Run, ImageDataset]:
+    """A person's own model as a run, checked with the images that are read for it."""
+    from latentspace import runs
+    from latentspace.files import hushed
+
+    with hushed():
+        from latentspace import adoption
+
+    path = Path(config.models_dir) / name
+    if config.save_run is not None and path.exists():
+        raise InputError(f"{path} exists: choose another name for --save-run")
+    run, data = adoption.adopt_run(
+        {part: getattr(config, part) for part in SOURCE},
+        path=path,
+        read=lambda wanted: read_images(config, {**wanted, **config.reading(given)}),
+        bottleneck=config.bottleneck,
+        latent_output=config.latent_output,
+        pixel_range=config.pixel_range,
+    )
+    print(f"model: {run.facts['adopted']['description']}")
+    if config.save_run is not None and run.networks is not None:
+        run = runs.save_run(path, *run.networks, facts=run.facts, history=())
+        print(f"{path} is kept: from now on --run {name} is enough")
+    return run, data
 
 
-def draw(
-    config: VisualizeConfig, folder: Path, figures: Sequence[Figure], subject: Any
-) -> list[Figure]:
-    """Draws and writes pictures of a study or a comparison; the ones that could be made."""
-    from latentspace.media import encoded_as
+def own_name(config: VisualizeConfig) -> str:
+    """What a person's own model is called where it is given no name."""
+    file = config.autoencoder or config.encoder or (config.model_code or "").partition(":")[0]
+    return config.save_run or Path(file).stem or "own"
 
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for figure in figures:
-        path = folder / figure.file_by(config.method)
-        if (reason := figure.missing(subject)) is not None:
-            print(f"{path} is left out: {reason}")
-            continue
-        frames = figure.draw(subject, config.fps)
-        for suffix in figure.suffixes(config.format):
-            encoded = encoded_as(suffix, frames, fps=config.fps)
-            write_bytes(path.with_suffix(suffix), encoded)
-            print(f"{path.with_suffix(suffix)}  {len(encoded) / 1e6:.2f} MB")
-        made.append(figure)
-    return made
+
+def study_of(config: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
+    """A study of a run with the options that were asked for."""
+    from latentspace.study import Study, StudyOptions
+
+    return Study(
+        run,
+        data,
+        StudyOptions.from_settings(dataclasses.asdict(config), thorough=thorough),
+        cache_dir=None if config.no_cache else cache_folder(),
+        models_dir=Path(config.models_dir),
+        show_progress=not config.quiet,
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from latentspace.adoption.layouts import UNIT_RANGE, ImageShape, input_shape, to_contract
+from latentspace.adoption.layouts import (
+    UNIT_RANGE,
+    ImageShape,
+    input_shape,
+    to_contract,
+    wanted_reading,
+)
 from latentspace.adoption.surgery import choose_code, cut_autoencoder
+from latentspace.datasets import ImageDataset
 from latentspace.files import InputError, content_hash
 from latentspace.model_files import load_code, load_model, load_weights, shortened
 from latentspace.runs import DECODER, ENCODER, Run, predict
@@ -21,6 +28,7 @@ from latentspace.runs import DECODER, ENCODER, Run, predict
 USUAL_RANGES = (UNIT_RANGE, (-1.0, 1.0), (0.0, 255.0))
 FAR_OUTSIDE = 0.5  # beyond 0 or 1; linear outputs overshoot by less
 MAX_FAR_SHARE = 0.01
+CHECKED_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -156,30 +164,56 @@ def adopt(
     return Adopted(encoder, decoder, description)
 
 
-def as_run(
-    adopted: Adopted, *, path: Path, error: float, dataset: dict[str, Any], source: dict[str, Any]
-) -> Run:
-    """An adopted model as a run in memory; `runs.save_run` can keep it.
+def adopt_run(
+    source: Mapping[str, str | None],
+    *,
+    path: Path,
+    read: Callable[[dict[str, Any]], ImageDataset],
+    pixel_range: tuple[float, float] = UNIT_RANGE,
+    bottleneck: str | None = None,
+    latent_output: str | None = None,
+) -> tuple[Run, ImageDataset]:
+    """Makes a run in memory out of a person's files; `runs.save_run` can keep it.
 
     Args:
-        adopted: The model.
+        source: The arguments of `read_source`.
         path: The folder that it would have as a run.
-        error: From `check`.
-        dataset: Facts of the images that it was checked with.
-        source: What it was made of: the arguments of `read_source` and `adopt`.
+        read: Reads images to check it with; is told what the model wants, see `wanted_reading`.
+        pixel_range: As for `adopt`.
+        bottleneck: As for `adopt`.
+        latent_output: As for `adopt`.
 
     Returns:
-        The run. Its hash is that of the weights and of all that shapes what they compute.
+        The run, and the images. Its hash is that of the weights and of all that shapes what they
+        compute.
+
+    Raises:
+        InputError: The files are no such model, or one that does not reconstruct the images.
     """
-    how = json.dumps([adopted.description, source])
+    if not pixel_range[0] < pixel_range[1]:
+        raise InputError(
+            f"--pixel-range takes black before white, as in -1 1. Received: {pixel_range[0]:g} "
+            f"{pixel_range[1]:g}"
+        )
+    models = read_source(**source)
+    data = read(wanted_reading(models.models[0]))
+    how = {"bottleneck": bottleneck, "latent_output": latent_output}
+    adopted = adopt(models, image_shape=data.image_shape, pixel_range=pixel_range, **how)
+    error = check(
+        adopted.encoder,
+        adopted.decoder,
+        data.test_images[:CHECKED_IMAGES],
+        pixel_range=pixel_range,
+    )
+    origin = {**source, **how, "pixel_range": pixel_range}
     hashes = {
-        name: content_hash(how, *model.get_weights())
+        name: content_hash(json.dumps([adopted.description, origin]), *model.get_weights())
         for name, model in ((ENCODER, adopted.encoder), (DECODER, adopted.decoder))
     }
     facts = {
         "status": "adopted",
-        "adopted": {"description": adopted.description, **source},
-        "dataset": dataset,
+        "adopted": {"description": adopted.description, **origin},
+        "dataset": data.facts,
         "image_shape": list(adopted.encoder.input_shape[1:]),
         "latent_dim": int(adopted.encoder.output_shape[-1]),
         "settings": {},
@@ -187,7 +221,7 @@ def as_run(
         "scores": {"test_mse": error},
         "sha256": hashes,
     }
-    return Run(path, facts, (adopted.encoder, adopted.decoder))
+    return Run(path, facts, (adopted.encoder, adopted.decoder)), data
 
 
 def check(

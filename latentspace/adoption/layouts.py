@@ -30,6 +30,18 @@ def wanted_image_shape(model: keras.Model) -> ImageShape | None:
     return _as_image(shape) if shape is not None and len(shape) > 1 else None
 
 
+def wanted_reading(model: keras.Model) -> dict[str, Any]:
+    """What a model wants of images, as arguments of `datasets.Reading`; empty where it can't tell.
+
+    Raises:
+        InputError: It takes several inputs.
+    """
+    wanted = wanted_image_shape(model)
+    if wanted is None or wanted[2] not in (1, 3):
+        return {}
+    return {"image_size": wanted[:2], "channels": wanted[2]}
+
+
 def input_shape(model: keras.Model, image_shape: ImageShape) -> tuple[int, ...]:
     """The shape in which a model takes one image, with no side left open.
 

@@ -36,17 +36,10 @@ class Reading:
     labels: str | None = None
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any], asked: Mapping[str, Any]) -> Reading:
-        """How images were read when a run was trained, but for what is asked for now.
-
-        Args:
-            facts: From `ImageDataset.facts`; empty where there was no such time.
-            asked: Attributes by name; these win.
-        """
-        values = {**facts.get("reading", {}), **asked}
-        if values.get("image_size") is not None:
-            values["image_size"] = tuple(values["image_size"])
-        return cls(**values)
+    def from_facts(cls, values: Mapping[str, Any]) -> Reading:
+        """A reading out of attributes by name, as JSON keeps them."""
+        size = values.get("image_size")
+        return cls(**{**values, "image_size": None if size is None else tuple(size)})
 
 
 @dataclass(frozen=True)

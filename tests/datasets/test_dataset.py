@@ -49,7 +49,5 @@ def test_limit_is_the_same_choice_each_time() -> None:
 
 def test_reading_goes_into_the_facts_and_back() -> None:
     reading = Reading(image_size=(8, 9), channels=3, limit=5)
-    facts = json.loads(json.dumps({"reading": dataclasses.asdict(reading)}))
-    assert Reading.from_facts(facts, {}) == reading
-    assert Reading.from_facts(facts, {"limit": 7}).limit == 7
-    assert Reading.from_facts({}, {"channels": 1}) == Reading(channels=1)
+    assert Reading.from_facts(json.loads(json.dumps(dataclasses.asdict(reading)))) == reading
+    assert Reading.from_facts({"channels": 1}) == Reading(channels=1)
