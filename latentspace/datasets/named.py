@@ -57,6 +57,11 @@ def load_dataset(
     if dataset in CLASS_NAMES:
         return _load_named(dataset, data_dir, reading, **how)
     path = Path(dataset).resolve()
+    if not path.is_dir() and not (path.is_file() and path.suffix == ".npz"):
+        raise InputError(
+            f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, or "
+            "a folder of image files, of four IDX files or of .npz files"
+        )
     return _read(path, reading, name=path.stem, source=str(path), **how)
 
 
@@ -69,19 +74,14 @@ def _read(
 ) -> ImageDataset:
     """Reads whatever kind of data set a path leads to."""
     common: dict[str, Any] = {"name": name, "source": source}
-    if path.is_dir() and is_idx_folder(path):
-        arrays = read_idx_folder(path)
-    elif path.is_file() and path.suffix == ".npz":
+    if path.is_file():
         arrays = _read_npz([path], reading.labels)
-    elif path.is_dir() and (files := sorted(path.glob("*.npz"))):
+    elif is_idx_folder(path):
+        arrays = read_idx_folder(path)
+    elif files := sorted(path.glob("*.npz")):
         arrays = _read_npz(files, reading.labels)
-    elif path.is_dir():
-        return read_image_folder(path, reading, **common, **how)
     else:
-        raise InputError(
-            f"no data set {str(path)!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, "
-            "or a folder of image files, of four IDX files or of .npz files"
-        )
+        return read_image_folder(path, reading, **common, **how)
     return assemble(arrays, reading, **common, class_names=CLASS_NAMES.get(name, ()))
 
 

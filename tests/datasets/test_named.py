@@ -21,7 +21,7 @@ def test_named_set_is_found_under_the_data_folder(tmp_path: Path) -> None:
 
 def test_unknown_data_set_names_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match=r"mnits'.*mnist, fashion_mnist, cifar10, cifar100, digits"
+        InputError, match=r"'mnits'.*mnist, fashion_mnist, cifar10, cifar100, digits"
     ):
         load_dataset("mnits")
     with pytest.raises(InputError, match="--data-dir or LATENTSPACE_DATA"):

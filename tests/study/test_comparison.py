@@ -92,7 +92,7 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     expected = [accuracy(study.codes) for study in comparison.studies.values()]
     assert codes.values == pytest.approx(expected)
     assert codes.baselines["pixels"] == pytest.approx(accuracy(tiny.test_images.reshape(60, -1)))
-    fitted = tiny.train_images[comparison.studies["A"].fitted]
+    fitted = tiny.train_pixels[comparison.studies["A"].fitted]
     encode, _ = scores.linear_autoencoder(fitted, 16)
     assert codes.baselines["PCA 16"] == pytest.approx(accuracy(encode(tiny.test_images)))
     linear = measures["test_mse"].baselines

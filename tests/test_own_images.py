@@ -1,0 +1,128 @@
+"""A person's own images through both scripts, run as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import run_script, tiny_arrays
+from PIL import Image
+
+SMALL = ("--epochs", "2", "--refine-epochs", "1", "--latent-dim", "4", "--quiet")
+LOOK = ("--pairs", "2", "--frames", "4", "--quiet")
+
+
+def write_shapes(folder: Path, count: int = 36) -> Path:
+    """Grey pictures of 22x28 pixels in three subfolders, one of which can't be read."""
+    images, labels = tiny_arrays(count, seed=2)
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        inner = folder / f"kind {label}"
+        inner.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.repeat(2, axis=0).repeat(2, axis=1)).save(inner / f"{number}.png")
+    (folder / "kind 0" / "broken.png").write_bytes(b"no image")
+    return folder
+
+
+def train(folder: Path, dataset: str | Path, *arguments: str) -> str:
+    return run_script(
+        "train_cae.py",
+        *("--dataset", dataset, "--models-dir", folder / "models", *SMALL, *arguments),
+        cwd=folder,
+    ).stdout
+
+
+def visualize(folder: Path, *arguments: str) -> str:
+    return run_script(
+        "visualize.py",
+        *("--models-dir", folder / "models", "--outputs-dir", folder / "outputs"),
+        *(*LOOK, *arguments),
+        cwd=folder,
+    ).stdout
+
+
+def test_a_folder_of_images_is_trained_on_and_looked_into(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "shapes")
+    printed = train(tmp_path, "shapes")
+    assert "1 files can't be read and are skipped: broken.png (no image that Pillow" in printed
+    assert "shapes, 30 to train and 6 to test, 28x22 pixels in grey, 3 classes" in printed
+    facts = json.loads((tmp_path / "models" / "shapes" / "run.json").read_text())
+    assert facts["dataset"]["source"] == str(tmp_path / "shapes")
+    assert facts["dataset"]["reading"]["image_size"] == [28, 22]
+    # From another folder, with nothing said twice; the decoded images come out of the cache.
+    (tmp_path / "elsewhere").mkdir()
+    printed = run_script(
+        "visualize.py",
+        *("--models-dir", tmp_path / "models", "--outputs-dir", tmp_path / "outputs", *LOOK),
+        cwd=tmp_path / "elsewhere",
+        LATENTSPACE_CACHE=str(tmp_path / "cache"),
+    ).stdout
+    assert "6 images are no map; --split all takes training images as well" in printed
+    printed = visualize(tmp_path, "--maps", "--split", "all", "--perplexity", "5")
+    assert "tsne_latent.png" in printed
+    assert "10-NN label accuracy" in printed
+    assert len(list((tmp_path / "cache").glob("images-*.raw"))) == 1
+
+
+def test_colour_images_alone_leave_out_what_needs_classes(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).random((40, 1, 1, 3))
+    images = (tiny_arrays(40, seed=3)[0][..., None] * colours).astype(np.uint8)
+    np.savez(tmp_path / "mine.npz", images)
+    printed = train(tmp_path, tmp_path / "mine.npz", "--test-fraction", "0.4")
+    assert "mine, 24 to train and 16 to test, 14x11 pixels in colour, no classes" in printed
+    printed = visualize(tmp_path, "--all", "--perplexity", "4")
+    for reason in (
+        "confused_digits.png is left out: fewer than three classes",
+        "same_hand.png is left out: without two classes or more",
+        "attributes.png is left out: stroke attributes are measured on grey images only",
+    ):
+        assert reason in printed
+    assert (tmp_path / "outputs" / "mine" / "traversals.gif").exists()
+    for picture in ("reconstructions", "tsne_pixel", "interpolation"):  # with images as they are
+        with Image.open(tmp_path / "outputs" / "mine" / f"{picture}.png") as page:
+            assert np.ptp(np.asarray(page.convert("RGB")).astype(int), axis=2).max() > 100
+
+
+def test_images_are_resized_greyed_and_limited_on_demand(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "shapes")
+    options = ("--image-size", "8", "10", "--grayscale", "--limit", "20", "--run", "few")
+    printed = train(tmp_path, "shapes", *options)
+    assert "images of 28x22 pixels are brought to 8x10 pixels in grey" in printed
+    printed = visualize(tmp_path, "--reconstructions")
+    assert "8x10 pixels in grey, 3 classes" in printed
+    # Other images are brought to what the model takes.
+    printed = visualize(tmp_path, "--reconstructions", "--dataset", "digits")
+    assert "images of 28x28 pixels in grey are brought to 8x10 pixels in grey" in printed
+
+
+def test_ten_images_are_enough(tmp_path: Path) -> None:
+    np.savez(tmp_path / "ten.npz", images=tiny_arrays(10, seed=4)[0])
+    train(tmp_path, tmp_path / "ten.npz")
+    printed = visualize(tmp_path)
+    assert "tsne_comparison.png is left out: 2 images are no map" in printed
+    assert (tmp_path / "outputs" / "ten" / "interpolation.gif").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--dataset", "nothing"],
+            "expected one of mnist, fashion_mnist, cifar10, cifar100, digits",
+        ),
+        (["--dataset", "empty"], "holds no images"),
+        (["--dataset", "digits", "--limit", "1"], "needs a training image and a test image"),
+        (["--dataset", "digits", "--image-size", "0", "8"], "expected a whole number of 1 or more"),
+        (["--dataset", "text.npz"], "expected x_train, y_train, x_test and y_test"),
+    ],
+)
+def test_bad_input_gets_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    np.savez(tmp_path / "text.npz", np.array(["no", "images"]))
+    (tmp_path / "empty").mkdir()
+    result = run_script(
+        "train_cae.py", *arguments, "--models-dir", tmp_path / "models", cwd=tmp_path, code=2
+    )
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "models").exists()
