@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentspace import projection
+from latentspace.files import InputError
 from latentspace.runs import DECODER, ENCODER
 from latentspace.study import Study, baselines
 from latentspace.study.measure import NEITHER, A, B, Measure, paired
@@ -48,7 +49,13 @@ class Comparison:
     """What two studies of the same images say of their models, A and B."""
 
     def __init__(self, first: Study, second: Study) -> None:
-        """Takes the studies of A and of B: the same data, the same options."""
+        """Takes the studies of A and of B: the same data, the same options.
+
+        Raises:
+            InputError: The images are too few to be scored by their neighbours.
+        """
+        if (reason := first.maps.missing) is not None:
+            raise InputError(f"two runs can't be compared by so few images: {reason}")
         self.studies = {A: first, B: second}
         self.data, self.options = first.data, first.options
 
@@ -72,7 +79,9 @@ class Comparison:
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers, a sentence each."""
         found = [
-            f"{self.names[letter]} was, by its record, not trained on these images of "
+            f"{self.names[letter]} was trained elsewhere, perhaps on these images."
+            if study.run.is_adopted
+            else f"{self.names[letter]} was, by its record, not trained on these images of "
             f"{self.data.name}."
             for letter, study in self.studies.items()
             if not study.is_trained_on_data
@@ -239,5 +248,7 @@ class Comparison:
 
 
 def _trained_on(study: Study) -> str:
+    if study.run.is_adopted:
+        return "not known"
     name = study.run.facts["dataset"]["name"]
     return name if study.is_trained_on_data else f"{name}, other images"

@@ -10,6 +10,7 @@ from conftest import LinearRun, make_study
 
 from latentspace import neighborhoods, projection, scores
 from latentspace.datasets import ImageDataset
+from latentspace.files import InputError
 from latentspace.neighborhoods import Estimate
 from latentspace.runs import DECODER, ENCODER
 from latentspace.study.comparison import OF_CLASSES, OF_MAPS, SHOWN, Comparison
@@ -248,3 +249,14 @@ def test_the_answer_names_all_three_outcomes(make: Make) -> None:
     assert "fourth" not in comparison.answer
     comparison.measures = comparison.measures[:1]
     assert comparison.answer.startswith("neither has learned more by first (A 1.0000, B 2.0000")
+
+
+def test_too_few_images_are_refused_and_adopted_models_named(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    few = make_study(linear_run, tiny, samples=10)
+    with pytest.raises(InputError, match="so few images: 10 images are no map; --split all"):
+        Comparison(few, few)
+    own = dataclasses.replace(linear_run, is_adopted=True)
+    comparison = Comparison(make_study(linear_run, tiny), make_study(own, tiny))
+    assert "B: linear was trained elsewhere, perhaps on these images." in comparison.notes
