@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.figures.layout import Label, Page, beside, prepare_page, written
+from latentspace.figures.layout import Label, Page, beside, prepare_page, text_width, written
 from latentspace.figures.maps import class_colors
 from latentspace.media import DrawnFrames
 from latentspace.pixels import to_uint8
@@ -217,15 +217,18 @@ def _sheet(
         Label(number * (side + GAP) + side / 2, -HEADING / 2, heading)
         for number, heading in enumerate(headings)
     ]
-    shown = min(len(class_names), int(side // LEGEND_LINE))
-    for number, (name, color) in enumerate(
-        zip(class_names[:shown], class_colors(len(class_names)), strict=False)
-    ):
+    room = int(side // LEGEND_LINE)
+    shown = len(class_names) if len(class_names) <= room else room - 1
+    lines = [f"● {name}" for name in class_names[:shown]]
+    colors = [*class_colors(len(class_names))[:shown], np.zeros(3)]
+    if shown < len(class_names):
+        lines.append(f"and {len(class_names) - shown:,} more")
+    for number, (line, color) in enumerate(zip(lines, colors, strict=False)):
         red, green, blue = (int(value) for value in to_uint8(color))
         y = (number + 0.8) * LEGEND_LINE
-        labels.append(Label(width + GAP, y, f"● {name}", "lm", color=(red, green, blue)))
-    size = (side + strip, width)
-    return prepare_page(size, labels=labels, top=HEADING, right=LEGEND, **text)
+        labels.append(Label(width + GAP, y, line, "lm", color=(red, green, blue)))
+    right = max(LEGEND, GAP + max(map(text_width, lines)))
+    return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, **text)
 
 
 def _fitted(points: np.ndarray, side: int) -> np.ndarray:

@@ -23,7 +23,8 @@ LEAST_SIDE = 1000  # pixels that a map of a few images is given, in thumbnails a
 INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
 CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
 FEW_CLASSES = 12  # of more, names are written smaller
-MOST_NAMED = 120  # of more classes no names are written, since nobody could tell them apart
+MOST_NAMED = 40  # of more classes no names are written on maps, which they would cover
+MOST_LISTED = 120  # of more there is no legend, since nobody could tell them apart
 LEGEND_LINES = 40
 
 
@@ -209,10 +210,10 @@ def make_map(axes: Axes, heading: str) -> None:
 
 
 def add_class_legend(figure: Figure | SubFigure, class_names: Sequence[str]) -> None:
-    """Puts one legend for all axes to the right of them; none of more than `MOST_NAMED` classes."""
+    """Puts one legend for all axes to the right; none of more than `MOST_LISTED` classes."""
     from matplotlib.lines import Line2D
 
-    if len(class_names) > MOST_NAMED:
+    if len(class_names) > MOST_LISTED:
         return
     handles = [
         Line2D([], [], linestyle="", marker="o", color=color, label=name)

@@ -284,3 +284,22 @@ def test_ways_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPatc
         for line, way in zip(axes.lines, places, strict=True):
             np.testing.assert_array_equal(line.get_xydata(), way)
         assert len(axes.artists) == 2 * interpolation.ON_MAP_IMAGES
+
+
+def test_many_classes_are_named_smaller_or_not_at_all() -> None:
+    from matplotlib.figure import Figure
+
+    points, labels = np.random.default_rng(0).normal(size=(400, 2)), np.arange(400)
+
+    def written(count: int) -> tuple[list[float], int]:
+        figure = Figure()
+        axes, names = figure.subplots(), [str(number) for number in range(count)]
+        maps.scatter(axes, points, labels % count, names, heading="h")
+        maps.add_class_legend(figure, names)
+        listed = sum(len(legend.get_texts()) for legend in figure.legends)
+        return [text.get_fontsize() for text in axes.texts], listed
+
+    assert written(10) == ([13.0] * 10, 10)
+    assert written(40) == ([pytest.approx(13 * np.sqrt(12 / 40))] * 40, 40)
+    assert written(100) == ([], 100)
+    assert written(300) == ([], 0)
