@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentspace.figures.layout import Label, page, rendered
-from latentspace.pixels import to_uint8
+from latentspace.pixels import to_rgb, to_uint8
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,8 @@ LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some
 MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
 LEAST_THUMBNAIL = 28  # pixels
 LEAST_SIDE = 1000  # pixels that a map of a few images is given, in thumbnails as large as they are
+DARK = 0.15  # grey that most of an image has at most where it shows strokes on dark ground
+FRAME_SHARE = 0.07  # of the shorter side of a thumbnail
 INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
 CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
 FEW_CLASSES = 12  # of more, names are written smaller
@@ -42,11 +44,11 @@ def class_colors(count: int) -> np.ndarray:
     from matplotlib import colormaps
 
     if count <= 10:
-        from matplotlib.colors import to_rgb
+        from matplotlib import colors
         from matplotlib.style import library
 
         cycle = library["petroff10"]["axes.prop_cycle"].by_key()["color"]
-        return np.array([to_rgb(color) for color in cycle[:count]])
+        return np.array([colors.to_rgb(color) for color in cycle[:count]])
     return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, count)))[:, :3]
 
 
@@ -64,7 +66,10 @@ def draw_image_map(
     title: str,
     caption: str,
 ) -> np.ndarray:
-    """The images themselves at their places, tinted by class, none hiding another.
+    """The images themselves at their places, none hiding another, their class shown by colour.
+
+    Strokes on dark ground become coloured ink on white paper; other images keep their colours and
+    get a frame.
 
     Each image moves to the nearest free cell of a fine grid; one that finds none nearby is left
     out, and the caption says how many found one.
@@ -93,10 +98,10 @@ def draw_image_map(
     shown = places[:, 0] >= 0
 
     grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
-    colors = INK_STRENGTH * class_colors(len(class_names))[labels[shown]]
-    # White paper, coloured ink: ink where the image is bright.
-    ink = thumbnails[shown] * (1 - colors[:, np.newaxis, np.newaxis, :])
-    grid[places[shown, 0], places[shown, 1]] = to_uint8(1 - ink)
+    colors = class_colors(len(class_names))[labels[shown]]
+    is_ink = images.shape[3] == 1 and np.median(images) < DARK
+    tint = _inked if is_ink else _framed
+    grid[places[shown, 0], places[shown, 1]] = tint(thumbnails[shown], colors)
     body = grid.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
     used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))
     used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
@@ -228,6 +233,21 @@ def add_class_legend(figure: Figure | SubFigure, class_names: Sequence[str]) -> 
         ncols=columns,
         fontsize=10 if columns == 1 else 8,
     )
+
+
+def _inked(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """White paper with ink in a colour for each image, where it is bright: uint8 (N, H, W, 3)."""
+    return to_uint8(1 - images * (1 - INK_STRENGTH * colors[:, np.newaxis, np.newaxis, :]))
+
+
+def _framed(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """The images as they are, each in a frame of its colour: uint8 (N, H, W, 3)."""
+    framed = to_rgb(to_uint8(images)).copy()
+    edge = max(1, round(FRAME_SHARE * min(images.shape[1:3])))
+    inside = framed[:, edge:-edge, edge:-edge].copy()
+    framed[:] = to_uint8(colors)[:, np.newaxis, np.newaxis, :]
+    framed[:, edge:-edge, edge:-edge] = inside
+    return framed
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def test_image_map_keeps_the_aspect_and_the_direction() -> None:
     arguments["labels"] = (ys > 25).astype(int)  # class 1 is up
     arguments["class_names"] = ("a", "b")
     frame = maps.draw_image_map(**arguments).astype(int)
-    colors = np.rint(maps.INK_STRENGTH * maps.class_colors(2) * 255)
+    colors = np.rint(maps.class_colors(2) * 255)  # of the frames
     ink = [(np.abs(frame - color) <= 1).all(axis=2) for color in colors]
     rows, columns = np.nonzero(ink[0] | ink[1])
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.15)
@@ -303,3 +303,33 @@ def test_many_classes_are_named_smaller_or_not_at_all() -> None:
     assert written(40) == ([pytest.approx(13 * np.sqrt(12 / 40))] * 40, 40)
     assert written(100) == ([], 100)
     assert written(300) == ([], 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int) -> None:
+    images = np.random.default_rng(0).uniform(0.3, 1, (30, 28, 28, channels)).astype(np.float32)
+    points = np.random.default_rng(1).normal(size=(30, 2))
+    labels = np.arange(30) % 2
+    frame = maps.draw_image_map(
+        images=images,
+        points=points,
+        labels=labels,
+        class_names=[" ", " "],  # nothing written over the images
+        title="t",
+        caption="c",
+    )
+    thumbnails = maps._thumbnails(images)
+    edge = round(maps.FRAME_SHARE * thumbnails.shape[1])
+    colors = np.rint(255 * maps.class_colors(2))
+    for thumbnail, label in zip(thumbnails, labels, strict=True):
+        inside = np.rint(thumbnail[edge:-edge, edge:-edge] * 255) * np.ones(3)
+        rows, columns = np.nonzero(
+            (frame[: -inside.shape[0], : -inside.shape[1]] == inside[0, 0]).all(2)
+        )
+        found = [
+            (y, x)
+            for y, x in zip(rows, columns, strict=True)
+            if (frame[y : y + len(inside), x : x + len(inside)] == inside).all()
+        ]
+        assert len(found) == 1
+        assert (frame[found[0][0] - 1, found[0][1] - 1] == colors[label]).all()
