@@ -9,7 +9,7 @@ from conftest import tiny_arrays
 from keras import layers, ops
 
 from latentspace import model_files
-from latentspace.adoption.adopting import adopt, check, read_source
+from latentspace.adoption import adopt, check, read_source
 from latentspace.adoption.layouts import to_contract, wanted_image_shape
 from latentspace.adoption.surgery import choose_code, cut_autoencoder, says_mean
 from latentspace.files import InputError
