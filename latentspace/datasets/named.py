@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def load_dataset(
         >>> load_dataset("digits").image_shape
         (28, 28, 1)
     """
+    if reading.labels is not None:  # so that it is found again from another folder
+        reading = replace(reading, labels=str(Path(reading.labels).resolve()))
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
     if dataset is None:
         try:

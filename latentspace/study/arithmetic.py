@@ -115,7 +115,7 @@ class Arithmetic:
             for name, move in ((MEANS, self._shifted), (TRANSPORT, self._moved)):
                 images = base.decoded(move(base.codes[chosen], sources, targets))
                 after = self._strokes(images)
-                near, _ = scores.nearest(images, base.data.train_images)
+                near, _ = scores.nearest(images, base.references)
                 numbers |= {
                     f"{name}/target_accuracy": (self._called(images) == targets).mean(),
                     f"{name}/nearest_distance": near.mean(),
@@ -161,8 +161,8 @@ class Arithmetic:
             )
             codes.append(shown)
         images = base.decoded(np.stack([*codes, shown]))
-        _, nearest = scores.nearest(images, base.data.train_images)
-        below = base.data.train_images[nearest]
+        _, nearest = scores.nearest(images, base.references)
+        below = base.references[nearest]
         return Section(
             [*(term.label for term in (*plain, *attributes)), "="],
             ["decoded", "nearest training image"],

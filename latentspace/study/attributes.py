@@ -10,6 +10,7 @@ import numpy as np
 
 from latentspace import directions, scores, strokes
 from latentspace.directions import Attributes
+from latentspace.pixels import to_unit_range
 from latentspace.study.base import Base
 
 SWEPT = ("slant", "thickness", "width", "height")
@@ -191,7 +192,7 @@ class AttributeSweeps:
     def _measured(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Indices of training images (none of them used to calibrate) and their attributes."""
         chosen = self._order[self._apart : self._apart + MEASURED_IMAGES]
-        measured = strokes.measure(self._base.data.train_images[chosen])
+        measured = strokes.measure(to_unit_range(self._base.data.train_pixels[chosen]))
         return chosen, {name: measured[name] for name in SWEPT}
 
     def _as_images(self, vectors: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from latentspace.projection import Settings
 from latentspace.runs import Run
 
 INK_IMAGES = 500  # tell how large what is drawn usually is
-JUDGE_IMAGES = 100_000  # that a judge learns from at most
+MOST_REFERENCES = 100_000
 CACHE_VERSION = 1  # raised when the same settings would give other numbers
 
 
@@ -157,6 +157,16 @@ class Base:
         return self._encoded("train")
 
     @cached_property
+    def reference_rows(self) -> np.ndarray:
+        """Training images that others are compared with: all, or `MOST_REFERENCES` of more."""
+        return limited(len(self.data.train_pixels), MOST_REFERENCES)
+
+    @cached_property
+    def references(self) -> np.ndarray:
+        """The images of `reference_rows`, float32 (M, H, W, C) in [0, 1]."""
+        return to_unit_range(self.data.train_pixels[self.reference_rows])
+
+    @cached_property
     def class_means(self) -> np.ndarray:
         """Mean code of the training images of each class, float32 (classes, D)."""
         return directions.class_means(
@@ -202,13 +212,12 @@ class Base:
         data = self.data
         if self._models_dir is None or self.judge_missing is not None:
             return None
-        rows = limited(len(data.train_pixels), JUDGE_IMAGES)
-        with self.bar("training the judge", judge.num_epochs(len(rows))) as bar:
+        with self.bar("training the judge", judge.num_epochs(len(self.references))) as bar:
             return judge.find_judge(
                 self._models_dir,
                 name=data.name,
                 data_hash=data.hash,
-                train=(to_unit_range(data.train_pixels[rows]), data.train_labels[rows]),
+                train=(self.references, data.train_labels[self.reference_rows]),
                 test=(data.test_images, data.test_labels),
                 on_epoch=bar.update,
             )

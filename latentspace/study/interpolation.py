@@ -162,7 +162,7 @@ class Interpolation:
         """What each single frame of ways (N, T, H, W, C) looks like."""
         base = self._base
         frames = ways.reshape(-1, *ways.shape[2:])
-        numbers = {"nearest_distance": scores.nearest(frames, base.data.train_images)[0].mean()}
+        numbers = {"nearest_distance": scores.nearest(frames, base.references)[0].mean()}
         if base.strokes_missing is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
         if base.judge is not None:
@@ -178,13 +178,14 @@ class Interpolation:
     @cached_property
     def _graph(self) -> paths.NeighborGraph:
         base = self._base
+        codes = base.train_codes[base.reference_rows]
 
         def compute() -> dict[str, np.ndarray]:
-            graph = paths.neighbor_graph(base.train_codes)
+            graph = paths.neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
         arrays = base.cached("neighbors", compute, *base.model_key, paths.GRAPH_NEIGHBORS)
-        return paths.NeighborGraph(base.train_codes, arrays["distances"], arrays["indices"])
+        return paths.NeighborGraph(codes, arrays["distances"], arrays["indices"])
 
     def _code_ways(
         self, starts: np.ndarray, ends: np.ndarray, frames: int

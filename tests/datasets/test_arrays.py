@@ -113,7 +113,9 @@ def test_validation_images_beside_test_images_are_left_out(tmp_path: Path) -> No
     assert len(data.train_pixels) == 8
 
 
-def test_files_that_belong_together_are_read_together(tmp_path: Path) -> None:
+def test_files_that_belong_together_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "script"
     folder.mkdir()
     for split, count in (("train", 8), ("test", 4)):
@@ -126,7 +128,10 @@ def test_files_that_belong_together_are_read_together(tmp_path: Path) -> None:
     alone = str(folder / "script-train-imgs.npz")
     assert not load_dataset(alone).has_classes
     labels = str(folder / "script-train-labels.npz")
-    assert len(load_dataset(alone, reading=Reading(labels=labels)).class_names) == 3
+    monkeypatch.chdir(folder)
+    data = load_dataset("script-train-imgs.npz", reading=Reading(labels=Path(labels).name))
+    assert len(data.class_names) == 3
+    assert (data.source, data.reading.labels) == (alone, labels)
 
 
 @pytest.mark.parametrize(
