@@ -106,7 +106,7 @@ def decode_files(
         key = content_hash(CACHE_VERSION, *digests, *shape)
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
-            return _kept(cache_dir / f"images-{key}", shape, images)
+            return _kept(cache_dir / f"images-{key}", (len(paths), *shape), images)
     failures: dict[int, str] = {}
     stacked = list(images(failures))
     pixels = np.stack(stacked) if stacked else np.empty((0, *shape), np.uint8)
@@ -115,10 +115,13 @@ def decode_files(
 
 def _kept(
     path: Path,
-    shape: tuple[int, int, int],
+    shape: tuple[int, int, int, int],
     images: Callable[[dict[int, str]], Iterator[np.ndarray]],
 ) -> Decoded:
-    """Maps the pixels of a cache into memory, after writing them where they are not yet there."""
+    """Maps the pixels of a cache into memory, after writing them where they are not yet there.
+
+    The shape is that of all images, those included that turn out to be unreadable.
+    """
     raw, about = path.with_suffix(".raw"), path.with_suffix(".json")
     if (found := _mapped(raw, about, shape)) is not None:
         return found
@@ -137,11 +140,11 @@ def _write(file: BinaryIO, images: Iterator[np.ndarray]) -> None:
         file.write(np.ascontiguousarray(image).data)
 
 
-def _mapped(raw: Path, about: Path, shape: tuple[int, int, int]) -> Decoded | None:
+def _mapped(raw: Path, about: Path, shape: tuple[int, int, int, int]) -> Decoded | None:
     """What lies in the cache; None where it is missing, damaged or empty."""
     try:
         failures = {int(number): str(text) for number, text in read_json(about)["failures"].items()}
-        pixels = np.memmap(raw, np.uint8, "r").reshape(-1, *shape)
+        pixels = np.memmap(raw, np.uint8, "r").reshape(shape[0] - len(failures), *shape[1:])
     except (InputError, OSError, KeyError, ValueError, AttributeError):
         return None
     return Decoded(pixels, failures)

@@ -65,7 +65,8 @@ def load_dataset(
             f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, or "
             "a folder of image files, of four IDX files or of .npz files"
         )
-    return _read(path, reading, name=path.stem, source=str(path), **how)
+    name = path.name if path.is_dir() else path.stem
+    return _read(path, reading, name=name, source=str(path), **how)
 
 
 class _UnavailableError(InputError):

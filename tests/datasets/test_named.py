@@ -66,10 +66,10 @@ def test_folders_of_every_kind_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no images"):
         load_dataset(str(tmp_path / "empty"))
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "pictures.v2"
     folder.mkdir()
     for number in range(4):
         Image.new("RGB", (9, 8), (number, 0, 0)).save(folder / f"{number}.png")
     data = load_dataset(str(folder), reading=Reading(test_fraction=0.25))
-    assert (data.image_shape, data.class_names) == ((8, 9, 3), UNLABELLED)
+    assert (data.name, data.image_shape, data.class_names) == ("pictures.v2", (8, 9, 3), UNLABELLED)
     assert (len(data.train_pixels), len(data.test_pixels)) == (3, 1)
