@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ EXAMPLES = (
     "python train_cae.py --run small --resume              go on after Ctrl-C or a crash",
 )
 # Where things lie and what to do with them: not part of how a model is made, so not kept with it.
+LEAST_SIDE = 4  # pixels
 NOT_KEPT = (
     *("models_dir", "run", "quiet", "resume", "overwrite", "dry_run"),
     *(field.name for field in dataclasses.fields(DataConfig)),
@@ -52,7 +54,11 @@ def main() -> None:
             f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. "
             "For MNIST: python train_cae.py --dataset mnist --data-dir DIR"
         )
-    folder = Path(config.models_dir) / (config.run or data.name)
+    fitted, held_back = datasets.validation_indices(
+        len(data.train_pixels), config.validation_split, config.seed
+    )
+    _refuse_too_little(data, len(fitted))
+    folder = Path(config.models_dir) / runs.checked_name(config.run or data.name)
     if not config.resume:
         runs.claim(folder, overwrite=config.overwrite)
 
@@ -61,9 +67,6 @@ def main() -> None:
         from latentspace import scores, training
 
         devices = training.devices()
-    fitted, held_back = datasets.validation_indices(
-        len(data.train_pixels), config.validation_split, config.seed
-    )
     if not config.resume and "epochs" not in given:
         config = _long_enough(config, len(fitted), given)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
@@ -118,7 +121,25 @@ def main() -> None:
         f"{errors['pca_mse']:.5f} test"
     )
     planned = config.epochs + config.refine_epochs
-    _report_end(progress.status, len(progress.rows), planned, folder)
+    where = f"--run {shlex.quote(folder.name)}"
+    if "models_dir" in given:
+        where += f" --models-dir {shlex.quote(config.models_dir)}"
+    _report_end(progress.status, len(progress.rows), planned, where)
+
+
+def _refuse_too_little(data: datasets.ImageDataset, fitted: int) -> None:
+    """Raises an InputError where there is nothing that a model could learn from."""
+    if fitted < 2:
+        raise InputError(
+            f"{data.name} should have at least 3 training images. Received: "
+            f"{len(data.train_pixels)}; raise --limit, or lower --test-fraction"
+        )
+    if min(data.image_shape[:2]) < LEAST_SIDE:
+        height, width, _ = data.image_shape
+        raise InputError(
+            f"images should have at least {LEAST_SIDE}x{LEAST_SIDE} pixels. Received: "
+            f"{height}x{width}; pass a larger --image-size"
+        )
 
 
 def _long_enough(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
@@ -155,13 +176,13 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, d
     return config, facts["dataset"]
 
 
-def _report_end(status: str, epochs: int, planned: int, folder: Path) -> None:
+def _report_end(status: str, epochs: int, planned: int, where: str) -> None:
     if status == "complete":
-        print(f"next: python visualize.py --run {folder.name}")
+        print(f"next: python visualize.py {where}")
     elif status == "interrupted":
         print(
             f"interrupted after epoch {epochs} of {planned}, the best one kept; go on with "
-            f"python train_cae.py --run {folder.name} --resume"
+            f"python train_cae.py {where} --resume"
         )
     else:
         print(

@@ -184,7 +184,7 @@ def adopt_model(
     with hushed():
         from latentspace import adoption
 
-    path = Path(config.models_dir) / name
+    path = Path(config.models_dir) / runs.checked_name(name)
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
     run, data = adoption.adopt_run(

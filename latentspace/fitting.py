@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,16 +165,17 @@ def fit(
     finished = len(keeper.progress.rows)
     validation_images = to_unit_range(validation_pixels[:])
     try:
-        autoencoder.fit(
-            Batches(train_pixels, recipe, epoch=finished),
-            shuffle=False,  # the batches have their own order, which resuming can repeat
-            validation_data=(validation_images, validation_images),
-            validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
-            epochs=last,
-            initial_epoch=finished,
-            callbacks=[keeper, *callbacks],
-            verbose=verbose,
-        )
+        with interruptible() as watcher:
+            autoencoder.fit(
+                Batches(train_pixels, recipe, epoch=finished),
+                shuffle=False,  # the batches have their own order, which resuming can repeat
+                validation_data=(validation_images, validation_images),
+                validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
+                epochs=last,
+                initial_epoch=finished,
+                callbacks=[keeper, watcher, *callbacks],
+                verbose=verbose,
+            )
     except KeyboardInterrupt:
         keeper.progress.status = "interrupted"
     progress = keeper.progress
@@ -182,6 +186,40 @@ def fit(
         progress.status = "complete"
     keeper.load_best()
     return progress
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[keras.callbacks.Callback]:
+    """Lets Ctrl-C end a training between two steps, and a second one at once.
+
+    Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
+    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions.
+
+    Yields:
+        A callback, for the training, that raises KeyboardInterrupt after Ctrl-C.
+    """
+    asked = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    def stop(step: int, logs: object = None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    watcher = keras.callbacks.LambdaCallback(
+        on_epoch_end=stop, on_train_batch_end=stop, on_test_batch_end=stop
+    )
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield watcher
+        return
+    earlier = signal.signal(signal.SIGINT, ask)
+    try:
+        yield watcher
+    finally:
+        signal.signal(signal.SIGINT, earlier)
 
 
 def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:

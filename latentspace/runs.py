@@ -137,6 +137,17 @@ def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
     return np.concatenate([run(to_unit_range(inputs[part])) for part in parts(inputs)])
 
 
+def checked_name(name: str) -> str:
+    """A name for a run, which is that of one folder.
+
+    Raises:
+        InputError: It leads elsewhere.
+    """
+    if not name or name in (".", "..") or Path(name).name != name:
+        raise InputError(f"a run's name is that of one folder, without / in it. Received: {name!r}")
+    return name
+
+
 def claim(path: Path, *, overwrite: bool) -> None:
     """Makes sure that a new training may write a run.
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from latentspace import checkpoint, fitting, network, pixels
 from latentspace.checkpoint import Progress
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError
-from latentspace.fitting import Batches, Recipe, enough_epochs
+from latentspace.fitting import Batches, Recipe, enough_epochs, interruptible
 from latentspace.pixels import Chosen
 from latentspace.training import join
 
@@ -170,3 +171,16 @@ def test_few_images_get_more_epochs() -> None:
     assert enough_epochs(16, least_steps=1000, batch_size=512, count=57_000) == 16
     assert enough_epochs(16, least_steps=1000, batch_size=32, count=300) == 112
     assert enough_epochs(3, least_steps=0, batch_size=32, count=5) == 3
+
+
+def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as watcher:
+        watcher.on_train_batch_end(0)
+        signal.raise_signal(signal.SIGINT)  # is not raised here, where it might be lost
+        for moment in (watcher.on_train_batch_end, watcher.on_test_batch_end, watcher.on_epoch_end):
+            with pytest.raises(KeyboardInterrupt):
+                moment(1)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

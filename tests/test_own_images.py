@@ -45,7 +45,9 @@ def visualize(folder: Path, *arguments: str) -> str:
 def test_a_folder_of_images_is_trained_on_and_looked_into(tmp_path: Path) -> None:
     write_shapes(tmp_path / "shapes")
     printed = train(tmp_path, "shapes")
-    assert "1 files can't be read and are skipped: broken.png (no image that Pillow" in printed
+    assert (
+        "1 files can't be read and are skipped: kind 0/broken.png (no image that Pillow" in printed
+    )
     assert "shapes, 30 to train and 6 to test, 28x22 pixels in grey, 3 classes" in printed
     facts = json.loads((tmp_path / "models" / "shapes" / "run.json").read_text())
     assert facts["dataset"]["source"] == str(tmp_path / "shapes")
@@ -58,7 +60,7 @@ def test_a_folder_of_images_is_trained_on_and_looked_into(tmp_path: Path) -> Non
         cwd=tmp_path / "elsewhere",
         LATENTSPACE_CACHE=str(tmp_path / "cache"),
     ).stdout
-    assert "6 images are no map; --split all takes training images as well" in printed
+    assert "6 images are no map: 12 are needed, of more --samples or of --split all" in printed
     printed = visualize(tmp_path, "--maps", "--split", "all", "--perplexity", "5")
     assert "tsne_latent.png" in printed
     assert "10-NN label accuracy" in printed
@@ -113,12 +115,16 @@ def test_ten_images_are_enough(tmp_path: Path) -> None:
         ),
         (["--dataset", "empty"], "holds no images"),
         (["--dataset", "digits", "--limit", "1"], "needs a training image and a test image"),
+        (["--dataset", "few.npz"], "few should have at least 3 training images. Received: 2"),
+        (["--dataset", "digits", "--image-size", "1", "1"], "at least 4x4 pixels. Received: 1x1"),
+        (["--dataset", "digits", "--run", "a/b"], "that of one folder, without / in it"),
         (["--dataset", "digits", "--image-size", "0", "8"], "expected a whole number of 1 or more"),
         (["--dataset", "text.npz"], "expected x_train, y_train, x_test and y_test"),
     ],
 )
 def test_bad_input_gets_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     np.savez(tmp_path / "text.npz", np.array(["no", "images"]))
+    np.savez(tmp_path / "few.npz", tiny_arrays(3, seed=5)[0])
     (tmp_path / "empty").mkdir()
     result = run_script(
         "train_cae.py", *arguments, "--models-dir", tmp_path / "models", cwd=tmp_path, code=2

@@ -95,7 +95,10 @@ def _advice(
         found.append((error, text))
     if found:
         return min(found)[1]
-    return "pass images like those that the model was trained on, and their --pixel-range"
+    return (
+        "pass images like those that the model was trained on and their --pixel-range, or a model "
+        "that was trained longer"
+    )
 
 
 def _quality(images: np.ndarray, shown: np.ndarray) -> tuple[float, float]:

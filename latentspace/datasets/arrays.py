@@ -194,6 +194,8 @@ def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
         if low >= 0 and high <= 255:
             return images.astype(np.uint8, copy=False), None
     elif images.dtype.kind == "f":
+        if broken := int((~np.isfinite(images)).sum()):
+            raise InputError(f"{where}: {broken:,} values of the images are NaN or infinite")
         low, high = float(images.min()), float(images.max())
         if low >= 0 and high <= 1:
             return to_uint8(images), None

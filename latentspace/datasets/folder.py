@@ -28,6 +28,7 @@ LABELS_FILE = "labels.csv"
 SPLIT_FOLDERS = ("train", "test")
 LONGEST_SIDE = 256  # pixels that images are brought to where nobody says otherwise
 NAMED_FILES = 3
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def read_image_folder(
     files = [files[index] for index in limited(len(files), reading.limit)]
     looks = look_at([file.path for file in files], show_progress=show_progress)
     failures = {
-        file.path: str(look)
+        _inside(folder, file.path): str(look)
         for file, look in zip(files, looks, strict=True)
         if isinstance(look, InputError)
     }
@@ -92,7 +93,9 @@ def read_image_folder(
         cache_dir=cache_dir,
         show_progress=show_progress,
     )
-    failures |= {ordered[number][0].path: text for number, text in decoded.failures.items()}
+    failures |= {
+        _inside(folder, ordered[number][0].path): text for number, text in decoded.failures.items()
+    }
     kept = np.array([number not in decoded.failures for number in range(len(ordered))])
     first_test = int(kept[: len(train)].sum())
     if not 0 < first_test < len(decoded.pixels):
@@ -134,6 +137,12 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
     table = Path(labels) if labels else folder / LABELS_FILE
     if labels or table.is_file():
         known, paths = _read_labels(table), list(_walk(folder, notes))
+        keys = {path.relative_to(folder).as_posix() for path in paths}
+        if absent := [name for name in known if name not in keys and Path(name).suffix]:
+            notes.append(
+                f"{len(absent)} files that {table} names are not there: "
+                f"{', '.join(map(printable, absent[:NAMED_FILES]))}"
+            )
         found = [
             ImageFile(path, known[key], key.startswith("test/") if is_split else None)
             for path in paths
@@ -245,7 +254,12 @@ def _split(
     return train_test_indices(labels, contents, test_fraction)
 
 
-def _check_count(count: int, folder: Path, failures: Mapping[Path, str]) -> None:
+def _inside(folder: Path, path: Path) -> str:
+    """A file's place in the folder, fit to be printed."""
+    return printable(path.relative_to(folder).as_posix(), LONGEST_NAME)
+
+
+def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
     if count < 2:
         raise InputError(
             f"{folder} should hold a training image and a test image that can be read. "
@@ -253,8 +267,6 @@ def _check_count(count: int, folder: Path, failures: Mapping[Path, str]) -> None
         )
 
 
-def _named(failures: Mapping[Path, str]) -> str:
-    shown = [
-        f"{printable(path.name)} ({text})" for path, text in list(failures.items())[:NAMED_FILES]
-    ]
+def _named(failures: Mapping[str, str]) -> str:
+    shown = [f"{name} ({text})" for name, text in list(failures.items())[:NAMED_FILES]]
     return ", ".join([*shown, "..."] if len(failures) > NAMED_FILES else shown)

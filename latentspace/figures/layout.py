@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -227,7 +228,9 @@ def rendered(figure: Figure) -> np.ndarray:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with warnings.catch_warnings():  # a name in a script that the font lacks becomes boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        canvas.draw()
     return to_rgb(np.asarray(canvas.buffer_rgba())[..., :3])
 
 

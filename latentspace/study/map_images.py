@@ -47,7 +47,10 @@ class MapImages:
     def missing(self) -> str | None:
         """Why there can be no map; None where there can."""
         if self._samples < LEAST_IMAGES:
-            return f"{self._samples} images are no map; --split all takes training images as well"
+            return (
+                f"{self._samples} images are no map: {LEAST_IMAGES} are needed, of more --samples "
+                "or of --split all, which takes training images as well"
+            )
         return None
 
     @property

@@ -74,7 +74,10 @@ def test_images_without_subfolders_have_no_classes_but_for_a_table(tmp_path: Pat
     (tmp_path / "labels.csv").write_text("\n".join([*lines, "gone.png,a"]))
     data = read(tmp_path)
     assert values(data) == {0: "a", 1: "b", 2: "a", 3: "b", 4: "a"}
-    assert data.notes == (f"1 images that {tmp_path / 'labels.csv'} does not name are left out",)
+    assert data.notes == (
+        f"1 files that {tmp_path / 'labels.csv'} names are not there: gone.png",
+        f"1 images that {tmp_path / 'labels.csv'} does not name are left out",
+    )
     (tmp_path / "other.csv").write_text("0.png,x\n1.png,y\n2.png,x\n")
     other = read(tmp_path, Reading(labels=str(tmp_path / "other.csv")))
     assert set(values(other)) == {0, 1, 2}
@@ -106,11 +109,13 @@ def test_files_that_cannot_be_read_are_named_and_skipped(tmp_path: Path) -> None
         data = read(folder, cache=cache)
         assert len(values(data)) == 13
         (note,) = data.notes
-        assert note.startswith("2 files can't be read and are skipped: 0.png (no image that Pillow")
-        assert "1.png (" in note
+        assert note.startswith(
+            "2 files can't be read and are skipped: s8/0.png (no image that Pillow"
+        )
+        assert "s9/1.png (" in note
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"Can't be read: 0\.png .*, \.\.\."):
+    with pytest.raises(InputError, match=r"Can't be read: s8/0\.png .*, \.\.\."):
         read(folder)
 
 

@@ -253,7 +253,7 @@ def test_the_default_perplexity_suits_few_images(linear_run: LinearRun, tiny: Im
 
 
 def test_too_few_images_are_no_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    assert "10 images are no map; --split all" in str(
+    assert "10 images are no map: 12 are needed" in str(
         make_study(linear_run, tiny, samples=10).maps.missing
     )
     assert make_study(linear_run, tiny).maps.missing is None

@@ -14,7 +14,9 @@ COLUMNS, ROWS = 8, 4
 
 def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
     numbers = study.reconstruction.metrics
-    count = COLUMNS * ROWS
+    count = min(COLUMNS * ROWS, len(study.fitted), len(study.images))
+    columns = min(COLUMNS, count)
+    count -= count % columns  # whole rows, and no image twice
     trained_name, unseen_name = "training images", "unseen test images"
     if study.run.is_adopted:
         unseen_name = "test images, which this model may have seen"
@@ -25,7 +27,7 @@ def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
         "unseen": study.reconstruction.examples("test", count),
         "trained_name": trained_name,
         "unseen_name": unseen_name,
-        "columns": COLUMNS,
+        "columns": columns,
         "caption": (
             f"{study.data.name}, {model_name(study)}. Under each pair its mean squared error per "
             f"pixel. Mean over {len(study.fitted):,} "
