@@ -151,7 +151,7 @@ def drawing_seconds(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray
     common |= {"title": "", "caption": ""}
     images = to_unit_range(pixels)
     for space in SPACES:
-        png_bytes(maps.draw_image_map(images=images, points=made[space], **common))
+        png_bytes(maps.draw_image_map(images=images, points=made[space], inked=True, **common))
     both = [(space, made[space]) for space in SPACES]
     png_bytes(maps.draw_comparison(maps=both, **common))
     return time.perf_counter() - started

@@ -17,7 +17,7 @@ import numpy as np
 from latentspace.augmentation import deform
 from latentspace.checkpoint import Keeper, Progress
 from latentspace.files import InputError
-from latentspace.pixels import Pixels, parts, to_unit_range
+from latentspace.pixels import Pixels, images_at_once, to_unit_range
 
 WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
@@ -75,8 +75,7 @@ class Batches(keras.utils.PyDataset):
         self._pixels = pixels
         self._recipe = recipe
         self._batch_size = min(recipe.batch_size, len(pixels))
-        whole = (part.stop for part in parts(pixels))
-        self._at_once = max(1, min(next(whole), len(pixels)) // self._batch_size)  # batches
+        self._at_once = max(1, images_at_once(pixels) // self._batch_size)  # batches
         self._begin(epoch)
 
     @property

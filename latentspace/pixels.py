@@ -63,8 +63,13 @@ class Chosen:
 Pixels = np.ndarray | Chosen
 
 
+def images_at_once(pixels: Pixels) -> int:
+    """How many images (N, ...) become floats together, 1 or more, so that these need 256 MB."""
+    return max(1, VALUES_AT_ONCE // max(1, pixels[:1].size))
+
+
 def parts(pixels: Pixels) -> Iterator[slice]:
     """Slices over the images (N, ...) of an array that is too large to become floats at once."""
-    step = max(1, VALUES_AT_ONCE // max(1, pixels[:1].size))
+    step = images_at_once(pixels)
     for start in range(0, len(pixels), step):
         yield slice(start, start + step)

@@ -13,12 +13,13 @@ from latentspace.datasets.dataset import (
     UNLABELLED,
     ImageDataset,
     Reading,
+    as_classes,
     limited,
     shaped,
     train_test_indices,
 )
 from latentspace.datasets.pictures import brought_to
-from latentspace.files import InputError, printable
+from latentspace.files import InputError
 from latentspace.pixels import to_uint8
 
 CHANNELS = (1, 3, 4)
@@ -177,11 +178,6 @@ def as_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     return pixels, note
 
 
-def natural(name: str) -> list[str | int]:
-    """A key that sorts names as a person would: "2" before "10"."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
-
-
 def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     if images.dtype == bool:
         return images * np.uint8(255), None
@@ -232,14 +228,13 @@ def _as_indices(
     values = [_flat_labels(labels, len(images), where) for images, labels in given]
     if len({part.dtype.kind in "SU" for part in values}) > 1:
         raise InputError(f"{where}: labels should be numbers or names, not both")
-    present, indices = np.unique(np.concatenate(values), return_inverse=True)
-    if present.dtype.kind == "i" and present[0] >= 0 and present[-1] < len(class_names):
+    joined = np.concatenate(values)
+    if joined.dtype.kind == "U":
+        return as_classes(joined.tolist())
+    present, indices = np.unique(joined, return_inverse=True)
+    if present[0] >= 0 and present[-1] < len(class_names):
         return present[indices], tuple(class_names)
-    if present.dtype.kind == "i":
-        return indices, tuple(map(str, present))
-    names = sorted(present, key=natural)
-    places = {name: place for place, name in enumerate(names)}
-    return np.array([places[name] for name in present])[indices], tuple(map(printable, names))
+    return indices, tuple(map(str, present))
 
 
 def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.files import content_hash
+from latentspace.files import content_hash, printable
 from latentspace.pixels import to_unit_range
 
 UNLABELLED = ("image",)
@@ -118,6 +119,18 @@ def shaped(shape: Sequence[int]) -> str:
     """An image shape in words."""
     height, width, channels = shape
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
+
+
+def natural(name: str) -> list[str | int]:
+    """A key that sorts names as a person would: "2" before "10"."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def as_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels that are names -> int64 (N,) and the names of the classes, in natural order."""
+    names = sorted(set(labels), key=natural)
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places[label] for label in labels]), tuple(map(printable, names))
 
 
 def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

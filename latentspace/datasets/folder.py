@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from latentspace.datasets.arrays import natural
 from latentspace.datasets.dataset import (
     UNLABELLED,
     ImageDataset,
     Reading,
+    as_classes,
     limited,
+    natural,
     shaped,
     train_test_indices,
 )
@@ -82,7 +83,8 @@ def read_image_folder(
     seen = [(file, look) for file, look in zip(files, looks, strict=True) if isinstance(look, Look)]
     _check_count(len(seen), folder, failures)
     size, channels = _suitable([look for _, look in seen], reading, notes)
-    labels, class_names = _indices([file.label for file, _ in seen])
+    named = [file.label for file, _ in seen if file.label is not None]
+    labels, class_names = as_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
     train, test = _split(seen, labels, reading.test_fraction)
     ordered = [seen[index] for index in (*train, *test)]
     decoded = decode_files(
@@ -136,17 +138,17 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
     is_split = all((folder / part).is_dir() for part in SPLIT_FOLDERS)
     table = Path(labels) if labels else folder / LABELS_FILE
     if labels or table.is_file():
-        known, paths = _read_labels(table), list(_walk(folder, notes))
-        keys = {path.relative_to(folder).as_posix() for path in paths}
-        if absent := [name for name in known if name not in keys and Path(name).suffix]:
+        known = _read_labels(table)
+        paths = {path.relative_to(folder).as_posix(): path for path in _walk(folder, notes)}
+        if absent := [name for name in known if name not in paths and Path(name).suffix]:
             notes.append(
                 f"{len(absent)} files that {table} names are not there: "
                 f"{', '.join(map(printable, absent[:NAMED_FILES]))}"
             )
         found = [
             ImageFile(path, known[key], key.startswith("test/") if is_split else None)
-            for path in paths
-            if (key := path.relative_to(folder).as_posix()) in known
+            for key, path in paths.items()
+            if key in known
         ]
         if len(found) < len(paths):
             notes.append(
@@ -230,17 +232,6 @@ def _suitable(
             "out; --image-size chooses another size"
         )
     return size, channels
-
-
-def _indices(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels as int64 (N,) and the names of the classes."""
-    names = sorted({label for label in labels if label is not None}, key=natural)
-    if not names:
-        return np.zeros(len(labels), np.int64), UNLABELLED
-    places = {name: place for place, name in enumerate(names)}
-    return np.array([places[label] for label in labels if label is not None]), tuple(
-        map(printable, names)
-    )
 
 
 def _split(

@@ -20,7 +20,6 @@ LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some
 MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
 LEAST_THUMBNAIL = 28  # pixels
 LEAST_SIDE = 1000  # pixels that a map of a few images is given, in thumbnails as large as they are
-DARK = 0.15  # grey that most of an image has at most where it shows strokes on dark ground
 FRAME_SHARE = 0.07  # of the shorter side of a thumbnail
 INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
 CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
@@ -63,6 +62,7 @@ def draw_image_map(
     points: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
+    inked: bool,
     title: str,
     caption: str,
 ) -> np.ndarray:
@@ -79,6 +79,7 @@ def draw_image_map(
         points: float (N, 2).
         labels: int (N,) indices into `class_names`.
         class_names: Names to write at the clusters.
+        inked: Whether the images are strokes on dark ground.
         title: Text above.
         caption: Text below.
 
@@ -99,8 +100,7 @@ def draw_image_map(
 
     grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
     colors = class_colors(len(class_names))[labels[shown]]
-    is_ink = images.shape[3] == 1 and np.median(images) < DARK
-    tint = _inked if is_ink else _framed
+    tint = _inked if inked else _framed
     grid[places[shown, 0], places[shown, 1]] = tint(thumbnails[shown], colors)
     body = grid.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
     used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))

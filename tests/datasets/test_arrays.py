@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset, Reading, load_dataset
-from latentspace.datasets.arrays import as_pixels, natural
-from latentspace.datasets.dataset import UNLABELLED
+from latentspace.datasets.arrays import as_pixels
+from latentspace.datasets.dataset import UNLABELLED, natural
 from latentspace.files import InputError
 
 

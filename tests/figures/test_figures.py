@@ -84,6 +84,7 @@ def map_arguments(count: int) -> dict:
         "points": rng.normal(size=(count, 2)),
         "labels": np.arange(count) % 3,
         "class_names": ("a", "b", "c"),
+        "inked": True,
         "title": "t",
         "caption": "c",
     }
@@ -117,7 +118,7 @@ def test_image_map_keeps_the_aspect_and_the_direction() -> None:
     arguments["labels"] = (ys > 25).astype(int)  # class 1 is up
     arguments["class_names"] = ("a", "b")
     frame = maps.draw_image_map(**arguments).astype(int)
-    colors = np.rint(maps.class_colors(2) * 255)  # of the frames
+    colors = np.rint(maps.INK_STRENGTH * maps.class_colors(2) * 255)
     ink = [(np.abs(frame - color) <= 1).all(axis=2) for color in colors]
     rows, columns = np.nonzero(ink[0] | ink[1])
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.15)
@@ -315,6 +316,7 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
         points=points,
         labels=labels,
         class_names=[" ", " "],  # nothing written over the images
+        inked=False,
         title="t",
         caption="c",
     )

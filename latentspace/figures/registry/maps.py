@@ -64,6 +64,7 @@ def _image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
             "points": study.maps.points(space),
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
+            "inked": study.strokes_missing is None,
             "title": f"{_method(study)} of the {study.maps.spaces[space]}",
             "caption": (
                 f"{which_images(study)}{model}. {how_made(study, settings, space)}. "
