@@ -37,6 +37,11 @@ def positive_int(text: str) -> int:
     return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
 
 
+def cluster_count(text: str) -> int:
+    """Parses a whole number of 2 or more."""
+    return _number(text, int, lambda value: value >= 2, "a whole number of 2 or more")
+
+
 def whole_number(text: str) -> int:
     """Parses a whole number of 0 or more."""
     return _number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
@@ -329,7 +334,7 @@ class VisualizeConfig(DataConfig):
     )
     method: str = option(
         "tsne",
-        "how maps are made; umap needs umap-learn",
+        "how maps are made",
         group="maps",
         choices=("tsne", "umap", "pca", "ica"),
     )
@@ -419,6 +424,13 @@ class VisualizeConfig(DataConfig):
         "carry a factor: '12 - class:1 + class:7', '12 + 1.5*slant'",
         group="arithmetic",
         metavar="EXPR",
+    )
+    num_clusters: int | None = option(
+        None,
+        "clusters to find (default: as many as there are classes)",
+        group="clusters",
+        type=cluster_count,
+        metavar="N",
     )
     format: str = option(
         "gif",

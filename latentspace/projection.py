@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing import get_context
-from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from latentspace import tsne
-from latentspace.files import InputError
+from latentspace.files import hushed
+from latentspace.processes import num_cores, run_all
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -28,8 +22,8 @@ EXACT_DIM = 1024
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
 SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
 PLACING_NEIGHBORS = 10
-POLL_SECONDS = 0.2
 DEFAULT_PERPLEXITY = 30.0
+UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
 
 
 @dataclass(frozen=True)
@@ -73,13 +67,6 @@ class Projection:
     seconds: float
     facts: dict[str, float] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-def missing(method: str) -> str | None:
-    """What to install for a method; None where it is there."""
-    if method == "umap" and importlib.util.find_spec("umap") is None:
-        return "UMAP needs the package umap-learn: pip install umap-learn"
-    return None
 
 
 def principal_components(vectors: np.ndarray, count: int) -> PCA:
@@ -134,11 +121,8 @@ def project(
             `tsne.num_iterations`) and the KL divergence.
 
     Raises:
-        InputError: The method needs a package that is not installed.
         ValueError: The perplexity is too large for N points.
     """
-    if (advice := missing(settings.method)) is not None:
-        raise InputError(advice)
     started = time.perf_counter()
     if settings.method != "tsne":
         points = COUSINS[settings.method](vectors, settings).astype(np.float32)
@@ -149,7 +133,7 @@ def project(
         perplexity=settings.perplexity,
         exaggeration=settings.exaggeration,
         seed=settings.seed,
-        threads=threads or _num_cores(),
+        threads=threads or num_cores(),
         on_progress=on_progress,
     )
     return Projection(
@@ -187,55 +171,27 @@ def project_all(
         The projections by name.
 
     Raises:
-        InputError: As in `project`, or a process was ended from outside.
+        InputError: A process was ended from outside.
     """
-    cores, count = _num_cores(), max(map(len, sources.values()))
-    if min(len(sources), cores) < 2 or count <= SEQUENTIAL_LIMIT or settings.method != "tsne":
-        return {
-            name: project(vectors, settings, on_progress=partial(on_progress, name))
-            for name, vectors in sources.items()
-        }
-    context = get_context("spawn")
-    reports = context.Queue()
-    with ProcessPoolExecutor(
-        len(sources), mp_context=context, initializer=_Worker.begin, initargs=(reports,)
-    ) as pool:
-        threads = max(1, cores // len(sources))
-        futures = {
-            name: pool.submit(_Worker.project, name, vectors, settings, threads)
-            for name, vectors in sources.items()
-        }
-        while wait(futures.values(), timeout=0).not_done:
-            try:
-                on_progress(*reports.get(timeout=POLL_SECONDS))
-            except Empty:
-                continue
-        try:
-            return {name: future.result() for name, future in futures.items()}
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a process that was making a map was ended from outside, most likely for want of "
-                "memory: lower --samples"
-            ) from error
+    cores, count = num_cores(), max(map(len, sources.values()))
+    at_once = min(len(sources), cores)
+    if count <= SEQUENTIAL_LIMIT or settings.method != "tsne":
+        at_once = 1
+    return run_all(
+        _project,
+        {name: (vectors, settings, max(1, cores // at_once)) for name, vectors in sources.items()},
+        processes=at_once,
+        on_report=on_progress,
+    )
 
 
-class _Worker:
-    """What runs in a process of its own, and the queue by which it reports."""
-
-    reports: Any = None
-
-    @classmethod
-    def begin(cls, reports: Any) -> None:
-        cls.reports = reports
-
-    @classmethod
-    def project(
-        cls, name: str, vectors: np.ndarray, settings: Settings, threads: int
-    ) -> Projection:
-        def report(iteration: int, divergence: float) -> None:
-            cls.reports.put((name, iteration, divergence))
-
-        return project(vectors, settings, threads=threads, on_progress=report)
+def _project(
+    vectors: np.ndarray,
+    settings: Settings,
+    threads: int,
+    on_progress: Callable[[int, float], None],
+) -> Projection:
+    return project(vectors, settings, threads=threads, on_progress=on_progress)
 
 
 def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
@@ -256,16 +212,44 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def _umap(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    """McInnes, Healy & Melville 2018, with the settings of their package."""
+    return embed(vectors, dims=settings.dims, seed=settings.seed)
+
+
+def embed(
+    vectors: np.ndarray,
+    *,
+    dims: int,
+    seed: int,
+    min_dist: float = UMAP_MIN_DIST,
+    graph: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Projects by UMAP (McInnes, Healy & Melville 2018), with the settings of its package.
+
+    Args:
+        vectors: float32 (N, D).
+        dims: Of the result, lowered where N is small.
+        seed: The same seed gives the same points, by one thread.
+        min_dist: How near neighbours may come to lie; 0 for clusters.
+        graph: The neighbours of each vector, itself first: their indices, int (N, k), and
+            distances, float32 (N, k). Without them, 15 are sought by the package.
+
+    Returns:
+        float32 (N, dims).
+    """
     with warnings.catch_warnings():
         # The package speaks of TensorFlow, which it does not need, and of the single thread that
         # a seed costs.
         warnings.simplefilter("ignore")
-        from umap import UMAP
+        with hushed():
+            from umap import UMAP
 
-        neighbors = min(15, len(vectors) - 1)
+        neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
         return UMAP(
-            n_neighbors=neighbors, n_components=settings.dims, random_state=settings.seed
+            n_neighbors=neighbors,
+            n_components=min(dims, len(vectors) - 2),
+            min_dist=min_dist,
+            random_state=seed,
+            precomputed_knn=(None, None, None) if graph is None else (*graph, None),
         ).fit_transform(vectors)
 
 
@@ -314,11 +298,3 @@ def aligned(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.n
     centre = points.mean(axis=0)
     rotation, _ = orthogonal_procrustes(points - centre, reference - reference.mean(axis=0))
     return rotation, reference.mean(axis=0) - centre @ rotation
-
-
-def _num_cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

@@ -147,6 +147,7 @@ OPTIONS = StudyOptions(
     path="data",
     axes="principal",
     expression=None,
+    num_clusters=None,
     thorough=True,
     seed=0,
 )

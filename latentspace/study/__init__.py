@@ -8,6 +8,7 @@ from typing import Any
 from latentspace.study.arithmetic import Arithmetic
 from latentspace.study.attributes import AttributeSweeps
 from latentspace.study.base import Base, StudyOptions
+from latentspace.study.clusters import Clusters
 from latentspace.study.confusion import Confusion
 from latentspace.study.cousins import Cousins
 from latentspace.study.interpolation import Interpolation
@@ -58,6 +59,11 @@ class Study(Base):
     def confusion(self) -> Confusion:
         """The classes that run together, alone."""
         return Confusion(self, self.maps)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """Clusters found without labels."""
+        return Clusters(self)
 
     @cached_property
     def placing(self) -> Placing:

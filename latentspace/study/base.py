@@ -48,6 +48,7 @@ class StudyOptions:
         frames: Images on a way, both ends included.
         path: The way that the animations take, one of `paths.WAYS`.
         axes: "principal" or "units", what traversals walk along.
+        num_clusters: Clusters to find; None takes as many as there are classes.
         thorough: Measure also what takes minutes, for captions and metrics.json.
         expression: What to calculate, see `expressions.parse_expression`.
         seed: Seed of every choice.
@@ -64,6 +65,7 @@ class StudyOptions:
     path: str
     axes: str
     expression: str | None
+    num_clusters: int | None
     thorough: bool
     seed: int
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from latentspace import projection
 from latentspace.neighborhoods import Estimate
 from latentspace.projection import Settings
 from latentspace.study.map_images import SPACES
@@ -15,7 +14,7 @@ COUSINS = ("pca", "ica", "tsne", "umap")
 
 
 class Cousins:
-    """The same images, projected by PCA, ICA, t-SNE and, where it is installed, UMAP."""
+    """The same images, projected by PCA, ICA, t-SNE and UMAP."""
 
     def __init__(self, maps: Maps) -> None:
         self._maps = maps
@@ -23,11 +22,7 @@ class Cousins:
     @property
     def settings(self) -> dict[str, Settings]:
         """By method how its maps are made: flat, all else as chosen."""
-        return {
-            method: dataclasses.replace(self._maps.flat, method=method)
-            for method in COUSINS
-            if projection.missing(method) is None
-        }
+        return {method: dataclasses.replace(self._maps.flat, method=method) for method in COUSINS}
 
     @property
     def scores(self) -> dict[str, dict[str, dict[str, Estimate]]]:

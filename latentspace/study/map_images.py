@@ -25,8 +25,9 @@ class MapImages:
 
     spaces = SPACES
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    def __init__(self, base: Base, *, most: int | None = None) -> None:
+        """Takes the chosen number of images, or all of the split up to `most` where it is given."""
+        self._base, self._most = base, most
 
     def check(self) -> None:
         """Refuses more samples than there are images, and images to place that are not there.
@@ -106,6 +107,8 @@ class MapImages:
 
     @property
     def _samples(self) -> int:
+        if self._most is not None:
+            return min(self._most, self._available)
         wanted = self._base.options.samples
         if isinstance(wanted, str):
             return self._available

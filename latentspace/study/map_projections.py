@@ -44,14 +44,12 @@ class MapProjections(MapImages):
         self._made: dict[tuple[Any, ...], Projection] = {}
 
     def check(self) -> None:
-        """Refuses also a method that is not installed, and a perplexity that was chosen too large.
+        """Refuses also a perplexity that was chosen too large.
 
         Raises:
-            InputError: Says what is allowed, or what to install.
+            InputError: Says what is allowed.
         """
         super().check()
-        if (advice := projection.missing(self.settings.method)) is not None:
-            raise InputError(f"{advice}, or choose another --method")
         chosen, largest = self.settings.perplexity, tsne.largest_perplexity(self._samples)
         if chosen > largest and self.missing is None:
             raise InputError(

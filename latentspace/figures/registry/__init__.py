@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from latentspace.figures.registry import (
     arithmetic,
+    clusters,
     comparison,
     interpolation,
     map_details,
@@ -21,13 +22,14 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--reconstructions": "how well the model draws what it has never seen",
     "--maps": "t-SNE of the pixels against t-SNE of the codes; with --dims 3 in space",
     "--map-films": "the maps forming, from the start to the end of the optimisation",
-    "--cousins": "the same by PCA, ICA, t-SNE and, where it is installed, UMAP",
+    "--cousins": "the same by PCA, ICA, t-SNE and UMAP",
     "--confused": "the classes that run together (8, 5, 7, 3), alone",
     "--latent-grid": "what the model draws at each place of the latent map",
     "--interpolation": "blending pixels against walking between codes",
     "--arithmetic": "sums and differences of codes, other classes in the same hand",
     "--attributes": "slant, thickness, width and height of strokes, changed by a code's direction",
     "--traversals": "what each axis of latent space draws, and new images drawn from it",
+    "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
 }
 FIGURES: tuple[Figure, ...] = (
     *reconstructions.FIGURES,
@@ -35,6 +37,7 @@ FIGURES: tuple[Figure, ...] = (
     *map_details.FIGURES,
     *interpolation.FIGURES,
     *arithmetic.FIGURES,
+    *clusters.FIGURES,
 )
 COMPARISONS = comparison.FIGURES
 

@@ -34,7 +34,6 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
             )
             for method, scores in found.items()
         }
-    left_out = "" if "umap" in found else " UMAP is left out: umap-learn is not installed."
     return {
         "rows": rows,
         "labels": study.maps.labels,
@@ -42,7 +41,7 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
         "title": "t-SNE and its cousins",
         "caption": (
             f"{which_images(study)}, {model_name(study)}. "
-            f"{how_made(study, study.cousins.settings['tsne'])}.{left_out} "
+            f"{how_made(study, study.cousins.settings['tsne'])}. "
             "10-NN: label accuracy of the ten nearest on the map; neighbours kept: share of the "
             f"ten nearest that are still among them. {READING}"
         ),

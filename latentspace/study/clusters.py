@@ -1,0 +1,317 @@
+"""Clusters found without labels: in pixels, in principal components and in codes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from latentspace import clustering, projection, scores
+from latentspace.augmentation import deform
+from latentspace.clustering import Clustering
+from latentspace.files import content_hash
+from latentspace.pixels import Chosen, parts
+from latentspace.processes import num_cores, run_all
+from latentspace.study.base import Base
+from latentspace.study.map_images import MapImages
+
+SEEDS = 5
+COPIES = 8
+MANIFOLD_STARTS = 10
+MOST_IMAGES, MOST_VALUES = 100_000, 500_000_000
+LEAST_IMAGES = 30
+SHOWN_MEMBERS = 8
+K_MEANS, MIXTURE, DENSE = "k-means", "Gaussian mixture", "HDBSCAN"
+PIXELS, CODES, DEFORMED = "pixels", "codes", ", deformed copies"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method found, once for each seed.
+
+    Attributes:
+        labels: int64 (seeds, N), see `Clustering`.
+        doubts: float64 (seeds, N).
+        seconds: float64 (seeds,), wall time of one clustering, with all that it needs.
+    """
+
+    labels: np.ndarray
+    doubts: np.ndarray
+    seconds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One cluster.
+
+    Attributes:
+        size: How many images it has.
+        counts: int64 (classes,), images by class.
+        match: The class that it stands for; None where it is left without one.
+        centre: float32 (H, W, C), the mean code of its images, decoded.
+        typical: Positions of the images whose codes are nearest to that mean, int64 (K,).
+        doubtful: Positions of the images that may belong to another cluster most, int64 (K,).
+    """
+
+    size: int
+    counts: np.ndarray
+    match: int | None
+    centre: np.ndarray
+    typical: np.ndarray
+    doubtful: np.ndarray
+
+    @property
+    def purity(self) -> float:
+        """Share of its commonest class."""
+        return float(self.counts.max() / self.size)
+
+
+class Clusters:
+    """Clusters of all images of a split by several methods, compared with the classes."""
+
+    shown = f"{CODES}{DEFORMED}: UMAP, {MIXTURE}"
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        size = int(np.prod(base.data.image_shape))
+        self.images = MapImages(base, most=min(MOST_IMAGES, MOST_VALUES // size))
+
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no clusters; None where there can."""
+        count = len(self.images.indices)
+        if self._base.options.num_clusters is None and not self._base.data.has_classes:
+            return "without classes the number of clusters is yours to choose: pass --num-clusters"
+        if count < LEAST_IMAGES or self.count * 2 > count:
+            return (
+                f"{count} images are too few for {self.count} clusters: "
+                f"{max(LEAST_IMAGES, 2 * self.count)} are needed, of --split all for example"
+            )
+        return None
+
+    @cached_property
+    def count(self) -> int:
+        """How many clusters are sought."""
+        return self._base.options.num_clusters or max(2, len(np.unique(self.images.labels)))
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds of each method."""
+        return [self._base.options.seed + number for number in range(SEEDS)]
+
+    @cached_property
+    def found(self) -> dict[str, Found]:
+        """What each method found, by its name."""
+        base, images = self._base, self.images
+        chosen = (base.options.split, content_hash(images.indices), self.count, self.seeds[0])
+        arrays = base.cached_groups("clusters", self._compute, *base.model_key, *chosen)
+        return {name: Found(**group) for name, group in arrays.items()}
+
+    @cached_property
+    def agreements(self) -> dict[str, dict[str, np.ndarray]]:
+        """For each method "accuracy", "nmi" and "ari" of each seed, float64 (seeds,)."""
+        if not self._base.data.has_classes:
+            return {}
+        by_seed = {
+            name: [clustering.agreement(self.images.labels, labels) for labels in found.labels]
+            for name, found in self.found.items()
+        }
+        return {
+            name: {score: np.array([each[score] for each in made]) for score in made[0]}
+            for name, made in by_seed.items()
+        }
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The cluster of each image by the method and seed that are drawn, int64 (N,)."""
+        return self.found[self.shown].labels[0]
+
+    @cached_property
+    def sheets(self) -> list[Sheet]:
+        """The clusters that are drawn, in the order of the classes that they stand for."""
+        classes, codes = self._base.data.class_names, self.images.codes
+        table = clustering.contingency(self.images.labels, self.labels, len(classes))
+        match = clustering.matching(table) if self._base.data.has_classes else None
+        members = [np.flatnonzero(self.labels == number) for number in range(len(table))]
+        means = np.stack([codes[rows].mean(axis=0) for rows in members])
+        centres = self._base.decoded(means)
+        doubts = self.found[self.shown].doubts[0]
+        sheets = []
+        for number, rows in enumerate(members):
+            away = np.linalg.norm(codes[rows] - means[number], axis=1)
+            matched = -1 if match is None else int(match[number])
+            sheets.append(
+                Sheet(
+                    size=len(rows),
+                    counts=table[number],
+                    match=None if matched < 0 else matched,
+                    centre=centres[number],
+                    typical=rows[np.argsort(away, kind="stable")[:SHOWN_MEMBERS]],
+                    doubtful=rows[np.argsort(-doubts[rows], kind="stable")[:SHOWN_MEMBERS]],
+                )
+            )
+        last = len(classes)
+        return sorted(sheets, key=lambda sheet: last if sheet.match is None else sheet.match)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """For each method the medians and ranges over seeds; the clusters that are drawn."""
+        by_method = {}
+        for name, found in self.found.items():
+            agreed = self.agreements.get(name, {})
+            by_method[name] = {
+                "clusters": [len(np.unique(labels[labels >= 0])) for labels in found.labels],
+                **{score: _spread(values) for score, values in agreed.items()},
+                "stability": clustering.stability(found.labels),
+                "seconds": _spread(found.seconds),
+            }
+        names = self._base.data.class_names
+        return {
+            "images": len(self.images.indices),
+            "split": self._base.options.split,
+            "seeds": self.seeds,
+            "methods": by_method,
+            "drawn": [
+                {
+                    "class": None if sheet.match is None else names[sheet.match],
+                    "size": sheet.size,
+                    **({"purity": sheet.purity} if self.agreements else {}),
+                }
+                for sheet in self.sheets
+            ],
+        }
+
+    @property
+    def answer(self) -> str:
+        """How far the clusters are the classes, or how stable they are, in one line."""
+        count = f"{len(self.images.indices):,} {self.images.split_name}"
+        if not self.agreements:
+            agreed = self.metrics["methods"][self.shown]["stability"]
+            return f"{self.count} clusters of {count}; {SEEDS} seeds agree by {agreed:.2f} (ARI)"
+        ours, theirs = (
+            self.metrics["methods"][name]["accuracy"]
+            for name in (self.shown, f"{PIXELS}: {K_MEANS}")
+        )
+        return (
+            f"{self.count} clusters, found without labels, are the classes of "
+            f"{ours['median']:.1%} of {count} (median of {SEEDS} seeds, {ours['low']:.1%} to "
+            f"{ours['high']:.1%}); {K_MEANS} of the pixels {theirs['median']:.1%}"
+        )
+
+    def _compute(self) -> dict[str, dict[str, np.ndarray]]:
+        base, images = self._base, self.images
+        with base.bar("clusters", 4 * SEEDS + COPIES + 4 * SEEDS) as bar:
+            encode, _ = scores.linear_autoencoder(
+                Chosen(base.data.train_pixels, base.fitted), base.run.latent_dim
+            )
+            flat = {
+                PIXELS: images.vectors("pixel"),
+                f"PCA {base.run.latent_dim}": encode(images.images).astype(np.float32),
+                CODES: images.codes,
+            }
+            wanted = {f"{source}: {K_MEANS}": (clustering.k_means, source) for source in flat}
+            wanted[f"{CODES}: {MIXTURE}"] = (clustering.gaussian_mixture, CODES)
+            made = {}
+            for name, (method, source) in wanted.items():
+                runs = []
+                for seed in self.seeds:
+                    runs.append(_timed(partial(method, flat[source], self.count, seed)))
+                    bar.update()
+                made[name] = _gathered(runs)
+            return {**made, **self._on_manifolds(bar.update)}
+
+    def _on_manifolds(self, advance: Callable[[], Any]) -> dict[str, dict[str, np.ndarray]]:
+        vectors = {CODES: self.images.codes}
+        vectors[PIXELS], condense = projection.condensed(self.images.vectors("pixel"))
+        represent = {
+            CODES: self._base.run.encode,
+            PIXELS: lambda batch: condense(batch.reshape(len(batch), -1)),
+        }
+        copies: dict[str, list[np.ndarray]] = {source: [] for source in vectors}
+        copying = dict.fromkeys(vectors, 0.0)
+        rng = np.random.default_rng(self._base.options.seed)
+        for _ in range(COPIES):
+            started = time.perf_counter()
+            batch = self._deformed(rng)
+            deforming = time.perf_counter() - started
+            for source in vectors:
+                started = time.perf_counter()
+                copies[source].append(represent[source](batch))
+                copying[source] += time.perf_counter() - started + deforming
+            advance()
+        inputs, spent = {}, {}
+        for source, found in vectors.items():
+            for kind, changed in (("", []), (DEFORMED, copies[source])):
+                started = time.perf_counter()
+                graph = clustering.neighbor_graph(found, changed)
+                spent[source + kind] = time.perf_counter() - started
+                spent[source + kind] += copying[source] if kind else 0.0
+                for seed in self.seeds:
+                    arguments = (found, graph, self.count, seed, source + kind == CODES + DEFORMED)
+                    inputs[f"{source}{kind}/{seed}"] = arguments
+        many = len(self.images.indices) > projection.SEQUENTIAL_LIMIT
+        done = run_all(
+            _on_manifold,
+            inputs,
+            processes=num_cores() if many else 1,
+            on_report=lambda name: advance(),
+        )
+        made = {}
+        for source in spent:
+            runs = [done[f"{source}/{seed}"] for seed in self.seeds]
+            for number, finder in enumerate((MIXTURE, DENSE)[: len(runs[0])]):
+                each = [run[number] for run in runs]
+                made[f"{source}: UMAP, {finder}"] = _gathered(each, spent[source])
+        return made
+
+    def _deformed(self, rng: np.random.Generator) -> np.ndarray:
+        images = self.images.images
+        return np.concatenate([deform(images[part], rng) for part in parts(images)])
+
+
+def _on_manifold(
+    vectors: np.ndarray,
+    graph: tuple[np.ndarray, np.ndarray],
+    count: int,
+    seed: int,
+    dense: bool,
+    report: Callable[[], None],
+) -> list[tuple[Clustering, float]]:
+    """Clusters by a mixture, and by density if wanted, with the seconds of each."""
+    started = time.perf_counter()
+    points = clustering.manifold(vectors, graph, seed)
+    spent = time.perf_counter() - started
+    finders = [partial(clustering.gaussian_mixture, points, count, seed, starts=MANIFOLD_STARTS)]
+    if dense:
+        finders.append(partial(clustering.dense_regions, points))
+    made = [_timed(finder) for finder in finders]
+    report()
+    return [(found, seconds + spent) for found, seconds in made]
+
+
+def _timed(find: Callable[[], Clustering]) -> tuple[Clustering, float]:
+    started = time.perf_counter()
+    return find(), time.perf_counter() - started
+
+
+def _gathered(
+    runs: list[tuple[Clustering, float]], more_seconds: float = 0.0
+) -> dict[str, np.ndarray]:
+    return {
+        "labels": np.stack([found.labels for found, _ in runs]),
+        "doubts": np.stack([found.doubts for found, _ in runs]),
+        "seconds": np.array([seconds + more_seconds for _, seconds in runs]),
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    """Median and range over seeds."""
+    return {
+        "median": float(np.median(values)),
+        "low": float(values.min()),
+        "high": float(values.max()),
+    }
