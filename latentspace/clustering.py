@@ -13,7 +13,7 @@ from latentspace.projection import embed
 
 STARTS = 3  # of k-means; the best fit is taken
 NEIGHBORS = 15  # itself among them
-MANIFOLD_DIMS = 10
+MANIFOLD_DIMS, MANIFOLD_EPOCHS = 10, 200
 LEAST_CLUSTER, CORE_NEIGHBORS = 0.01, 15  # of HDBSCAN: share of the images; neighbours
 NOISE = -1
 
@@ -105,7 +105,14 @@ def manifold(vectors: np.ndarray, graph: tuple[np.ndarray, np.ndarray], seed: in
     Returns:
         float32 (N, at most `MANIFOLD_DIMS`).
     """
-    return embed(vectors, dims=MANIFOLD_DIMS, seed=seed, min_dist=0.0, graph=graph)
+    return embed(
+        vectors,
+        dims=MANIFOLD_DIMS,
+        seed=seed,
+        min_dist=0.0,
+        epochs=MANIFOLD_EPOCHS,
+        graph=graph,
+    )
 
 
 def neighbor_graph(

@@ -221,6 +221,7 @@ def embed(
     dims: int,
     seed: int,
     min_dist: float = UMAP_MIN_DIST,
+    epochs: int | None = None,
     graph: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Projects by UMAP (McInnes, Healy & Melville 2018), with the settings of its package.
@@ -230,6 +231,7 @@ def embed(
         dims: Of the result, lowered where N is small.
         seed: The same seed gives the same points, by one thread.
         min_dist: How near neighbours may come to lie; 0 for clusters.
+        epochs: Passes over the neighbours; None takes 500, or 200 of more than 10,000 vectors.
         graph: The neighbours of each vector, itself first: their indices, int (N, k), and
             distances, float32 (N, k). Without them, 15 are sought by the package.
 
@@ -248,6 +250,7 @@ def embed(
             n_neighbors=neighbors,
             n_components=min(dims, len(vectors) - 2),
             min_dist=min_dist,
+            n_epochs=epochs,
             random_state=seed,
             precomputed_knn=(None, None, None) if graph is None else (*graph, None),
         ).fit_transform(vectors)

@@ -225,8 +225,8 @@ class Clusters:
             return {**made, **self._on_manifolds(bar.update)}
 
     def _on_manifolds(self, advance: Callable[[], Any]) -> dict[str, dict[str, np.ndarray]]:
-        vectors = {CODES: self.images.codes}
-        vectors[PIXELS], condense = projection.condensed(self.images.vectors("pixel"))
+        condensed, condense = projection.condensed(self.images.vectors("pixel"))
+        vectors = {PIXELS: condensed, CODES: self.images.codes}
         represent = {
             CODES: self._base.run.encode,
             PIXELS: lambda batch: condense(batch.reshape(len(batch), -1)),
