@@ -21,6 +21,8 @@ ALLOWED = {
     "tsne": set(),
     "projection": {"tsne", *FILES},
     "neighborhoods": set(),
+    "detection": {"neighborhoods"},
+    "foreign": {"datasets"},
     "augmentation": set(),
     "checkpoint": FILES,
     "fitting": {"checkpoint", "augmentation", "pixels", *FILES},
@@ -40,12 +42,14 @@ ALLOWED = {
     "figures": {"media", "pixels", "figures"},
     "study": {
         *("study", "datasets", "runs", "judge", "projection", "tsne", "neighborhoods"),
+        *("detection", "foreign"),
         *("paths", "scores", "pixels"),
         *("directions", "expressions", "strokes", *FILES),
     },
     "report": {"figures", "media", "study", *FILES},
 }
 WITHOUT_KERAS = ("paths", "directions", "strokes", "projection", "tsne", "scores", "figures")
+WITHOUT_KERAS += ("detection", "foreign")
 
 
 def modules() -> list[str]:

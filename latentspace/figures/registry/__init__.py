@@ -11,6 +11,7 @@ from latentspace.figures.registry import (
     interpolation,
     map_details,
     maps,
+    outliers,
     reconstructions,
 )
 from latentspace.figures.registry.figure import Figure
@@ -28,6 +29,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--arithmetic": "sums and differences of codes, other classes in the same hand",
     "--attributes": "slant, thickness, width and height of strokes, changed by a code's direction",
     "--traversals": "what each axis of latent space draws, and new images drawn from it",
+    "--outliers": "images that stand out, labels that look wrong, how well foreign images are told",
 }
 FIGURES: tuple[Figure, ...] = (
     *reconstructions.FIGURES,
@@ -35,6 +37,7 @@ FIGURES: tuple[Figure, ...] = (
     *map_details.FIGURES,
     *interpolation.FIGURES,
     *arithmetic.FIGURES,
+    *outliers.FIGURES,
 )
 COMPARISONS = comparison.FIGURES
 
