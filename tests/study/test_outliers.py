@@ -9,6 +9,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.datasets import ImageDataset
+from latentspace.figures.registry import chosen
 from latentspace.study import Study
 from latentspace.study.image_scores import SCORES
 
@@ -206,3 +207,19 @@ def test_numbers_come_from_the_cache_the_second_time(tmp_path: Path) -> None:
     again = make_study(run, data, tmp_path).outliers.metrics
     assert json.dumps(again) == json.dumps(first)
     assert run.calls == []
+
+
+def test_the_picture_holds_what_is_listed_and_decodes_it_at_once() -> None:
+    study = study_of(square_data())
+    (figure,) = chosen({"--outliers"}, every=False, dims=2)
+    arguments = figure.arguments(study, 25)
+    listings = list(study.outliers.listings.values())
+    assert len(listings[-1].indices) == 0
+    for block, listing in zip(arguments["blocks"], listings, strict=True):
+        np.testing.assert_array_equal(block.images, study.images[listing.indices])
+        back = study.run.decode(study.codes[listing.indices])
+        np.testing.assert_allclose(block.reconstructions, back, atol=1e-6)
+    assert all(count > 0 for call, count in study.run.calls[: -len(listings)] if call == "decode")
+    assert len(arguments["score_names"]) == len(arguments["foreign"][0].scores)
+    assert f"finds {study.outliers.planted['codes']['found']:.1%}" in arguments["caption"]
+    assert figure.draw(study, 25).ndim == 3

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from latentspace.figures.outliers import Block, Foreign
 from latentspace.figures.registry.figure import Figure, model_name
 
@@ -14,16 +16,14 @@ EXAMPLES = 5  # of each kind of foreign images
 
 
 def _outliers(study: Study, fps: float) -> dict[str, Any]:
-    chapter, images = study.outliers, study.outliers.scores
+    images, listings = study.outliers.scores, list(study.outliers.listings.values())
+    listed = np.concatenate([listing.indices for listing in listings])
+    ends = np.cumsum([len(listing.indices) for listing in listings])
+    reconstructions = np.split(study.decoded(study.codes[listed]), ends[:-1])
     return {
         "blocks": [
-            Block(
-                listing.heading,
-                study.images[listing.indices],
-                study.decoded(study.codes[listing.indices]),
-                listing.reasons,
-            )
-            for listing in chapter.listings.values()
+            Block(listing.heading, study.images[listing.indices], back, listing.reasons)
+            for listing, back in zip(listings, reconstructions, strict=True)
         ],
         "foreign": [
             Foreign(
