@@ -63,6 +63,40 @@ def nearest_neighbors(
     return found[~own].reshape(len(rows), neighbors)
 
 
+def nearest_references(
+    points: np.ndarray, references: np.ndarray, neighbors: int = NEIGHBORS
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest of other points to each point, nearest first, exact.
+
+    Args:
+        points: (N, D) coordinates, Euclidean.
+        references: (M, D) coordinates.
+        neighbors: How many, at most M.
+
+    Returns:
+        Distances, float (N, neighbors), and indices into `references`, int64 (N, neighbors).
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1)
+    return search.fit(references).kneighbors(points)
+
+
+def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
+    """How many neighbours of each image are of each class.
+
+    Args:
+        found: int (R, k), the label of each neighbour, from 0.
+        num_classes: How many classes there are.
+
+    Returns:
+        int64 (R, num_classes).
+    """
+    votes = np.zeros((len(found), num_classes), np.int64)
+    np.add.at(votes, (np.arange(len(found))[:, np.newaxis], found), 1)
+    return votes
+
+
 def vote_hits(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
 
@@ -74,8 +108,7 @@ def vote_hits(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np
     Returns:
         bool (R,); the mean is the leave-one-out accuracy of a k-nearest-neighbour classifier.
     """
-    votes = np.zeros((len(rows), labels.max() + 1), np.int64)
-    np.add.at(votes, (np.arange(len(rows))[:, np.newaxis], labels[neighbors]), 1)
+    votes = count_votes(labels[neighbors], labels.max() + 1)
     return votes.argmax(axis=1) == labels[rows]
 
 

@@ -23,6 +23,8 @@ ALLOWED = {
     "clustering": {"projection"},
     "projection": {"tsne", "processes", *FILES},
     "neighborhoods": set(),
+    "detection": {"neighborhoods"},
+    "foreign": {"datasets"},
     "augmentation": set(),
     "checkpoint": FILES,
     "fitting": {"checkpoint", "augmentation", "pixels", *FILES},
@@ -43,12 +45,14 @@ ALLOWED = {
     "study": {
         *("study", "datasets", "runs", "judge", "projection", "tsne", "neighborhoods"),
         *("augmentation", "clustering", "processes"),
+        *("detection", "foreign"),
         *("paths", "scores", "pixels"),
         *("directions", "expressions", "strokes", *FILES),
     },
     "report": {"figures", "media", "study", *FILES},
 }
 WITHOUT_KERAS = ("paths", "directions", "strokes", "projection", "tsne", "scores", "figures")
+WITHOUT_KERAS += ("detection", "foreign")
 
 
 def modules() -> list[str]:

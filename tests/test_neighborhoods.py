@@ -133,3 +133,16 @@ def test_of_many_images_a_choice_is_scored(rng: np.random.Generator) -> None:
     assert len(np.unique(rows)) == neighborhoods.SCORED_IMAGES
     assert (np.diff(rows) > 0).all()
     assert neighborhoods.scored_rows(60, rng).tolist() == list(range(60))
+
+
+def test_the_nearest_references_are_those_of_all_distances(rng: np.random.Generator) -> None:
+    points, references = rng.normal(size=(7, 3)), rng.normal(size=(40, 3))
+    distances, found = neighborhoods.nearest_references(points, references, 5)
+    every = np.linalg.norm(points[:, None] - references, axis=2)
+    np.testing.assert_array_equal(found, np.argsort(every, axis=1)[:, :5])
+    np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :5])
+
+
+def test_votes_are_counted_by_class() -> None:
+    votes = neighborhoods.count_votes(np.array([[0, 2, 2], [1, 1, 1]]), 4)
+    assert votes.tolist() == [[1, 0, 2, 0], [0, 3, 0, 0]]

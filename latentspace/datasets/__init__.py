@@ -3,12 +3,13 @@
 from latentspace.datasets.class_names import DIGITS
 from latentspace.datasets.dataset import ImageDataset, Reading, limited, validation_indices
 from latentspace.datasets.named import load_dataset
-from latentspace.datasets.own_image import read_image, typical_ink_side
+from latentspace.datasets.own_image import fit_picture, read_image, typical_ink_side
 
 __all__ = [
     "DIGITS",
     "ImageDataset",
     "Reading",
+    "fit_picture",
     "limited",
     "load_dataset",
     "read_image",

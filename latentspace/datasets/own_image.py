@@ -34,11 +34,27 @@ def read_image(
     Raises:
         InputError: The file is no image that Pillow reads.
     """
-    height, width, channels = image_shape
     try:
-        picture = open_picture(path, channels)
+        picture = open_picture(path, image_shape[2])
     except InputError as error:
         raise InputError(f"{path} can't be read as an image: {error}") from error
+    return fit_picture(picture, image_shape, ink_side=ink_side)
+
+
+def fit_picture(
+    picture: Image.Image, image_shape: tuple[int, int, int], *, ink_side: int | None = None
+) -> np.ndarray:
+    """Brings a picture to the shape of a data set, as `read_image` does with a file.
+
+    Args:
+        picture: Of the mode "L" where `image_shape` has one channel, else "RGB".
+        image_shape: As for `read_image`.
+        ink_side: As for `read_image`.
+
+    Returns:
+        float32 `image_shape` in [0, 1].
+    """
+    height, width, channels = image_shape
     border = np.asarray(picture)
     edges = [border[0], border[-1], border[:, 0], border[:, -1]]
     ground = np.median(np.concatenate([edge.reshape(-1, channels) for edge in edges]), axis=0)

@@ -7,7 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
-from latentspace.figures.layout import Label, mosaic, page, text_width, there_and_back, zoom_for
+from latentspace.figures.layout import (
+    Label,
+    mosaic,
+    page,
+    stacked,
+    text_width,
+    there_and_back,
+    zoom_for,
+)
 
 SECTION_GAP = 26
 HEADING_ROOM = 28
@@ -172,20 +180,11 @@ def _paged(
             labels.append(Label(0, y - room + TITLE_ROOM / 2, grid.title, "lm"))
         bodies.append(body)
         y += body.shape[-3]
-    width = max(
-        *(body.shape[-2] for body in bodies), *(text_width(grid.title or " ") for grid in grids)
-    )
-    padded = [
-        np.pad(
-            body,
-            (*((0, 0),) * (body.ndim - 2), (0, width - body.shape[-2]), (0, 0)),
-            constant_values=255,
-        )
-        for body in bodies
-    ]
+    widest_title = max(text_width(grid.title or " ") for grid in grids)
+    bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
     names = [name for grid in grids for name in grid.names if name]
     return page(
-        np.concatenate(padded, axis=-3),
+        stacked(bodies),
         title=title,
         caption=caption,
         labels=labels,

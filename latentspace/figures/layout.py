@@ -85,6 +85,20 @@ def beside(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
     return np.concatenate(parts, axis=-2)
 
 
+def stacked(bodies: Sequence[np.ndarray]) -> np.ndarray:
+    """Puts bodies, uint8 (..., H, W, 3), below each other, white to the right of narrower ones."""
+    width = max(body.shape[-2] for body in bodies)
+    padded = [
+        np.pad(
+            body,
+            (*((0, 0),) * (body.ndim - 2), (0, width - body.shape[-2]), (0, 0)),
+            constant_values=WHITE,
+        )
+        for body in bodies
+    ]
+    return np.concatenate(padded, axis=-3)
+
+
 @dataclass(frozen=True)
 class Page:
     """A white page with its text, and the place that is kept for a body.
@@ -218,9 +232,9 @@ def there_and_back(length: int, hold_frames: int) -> list[int]:
     return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
 
 
-def text_width(text: str) -> int:
-    """Pixels that the longest line of a label takes."""
-    return math.ceil(max(_font(LABEL_SIZE).getlength(line) for line in text.splitlines()))
+def text_width(text: str, size: int = LABEL_SIZE) -> int:
+    """Pixels that the longest line of a label takes, its letters `size` pixels high."""
+    return math.ceil(max(_font(size).getlength(line) for line in text.splitlines()))
 
 
 def rendered(figure: Figure) -> np.ndarray:

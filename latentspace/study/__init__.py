@@ -13,6 +13,7 @@ from latentspace.study.confusion import Confusion
 from latentspace.study.cousins import Cousins
 from latentspace.study.interpolation import Interpolation
 from latentspace.study.maps import Maps
+from latentspace.study.outliers import Outliers
 from latentspace.study.placing import Placing
 from latentspace.study.reconstruction import Reconstruction
 from latentspace.study.traversals import Traversals
@@ -89,6 +90,11 @@ class Study(Base):
     def traversals(self) -> Traversals:
         """Axes of latent space and samples from it."""
         return Traversals(self)
+
+    @cached_property
+    def outliers(self) -> Outliers:
+        """Images that stand out, and how well foreign ones are told."""
+        return Outliers(self, self.reconstruction)
 
     def metrics(self, sections: set[str]) -> dict[str, Any]:
         """The numbers of the named chapters, and who judged."""

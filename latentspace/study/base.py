@@ -310,9 +310,12 @@ class Base:
             )
             return Selected(image, self.run.encode(image[np.newaxis])[0], Path(name).name)
         index = int(name) if name.isdigit() else self._typical(name.removeprefix(CLASS_PREFIX))
+        return Selected(self.images[index], self.codes[index], self.name_of(index))
+
+    def name_of(self, index: int) -> str:
+        """What a test image is called in a picture: its class, where there are any, and index."""
         label = self.data.class_names[self.data.test_labels[index]]
-        shown = f"{label} (#{index})" if self.data.has_classes else f"#{index}"
-        return Selected(self.images[index], self.codes[index], shown)
+        return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
 
     def check_selection(self, name: str, where: str) -> None:
         """Refuses a name that `select` could not follow, without loading anything.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace import projection, tsne
+from latentspace import neighborhoods, projection, tsne
 from latentspace.study.base import Base, Selected
 from latentspace.study.map_images import SPACES
 from latentspace.study.maps import Maps
@@ -84,7 +84,9 @@ class Placing:
             is_tsne = self._maps.settings.method == "tsne"
             put = tsne.transform if is_tsne else projection.place
             places = put(condense(vectors), reference, points)
-            neighbors = _nearest(vectors, source)
+            neighbors = neighborhoods.nearest_references(
+                vectors, source, min(SHOWN_NEIGHBORS, len(source))
+            )[1]
             found[space] = [
                 Placed(point, near) for point, near in zip(places, neighbors, strict=True)
             ]
@@ -107,10 +109,3 @@ class Placing:
             }
             for number, item in enumerate(self.selected)
         }
-
-
-def _nearest(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=min(SHOWN_NEIGHBORS, len(reference))).fit(reference)
-    return search.kneighbors(vectors, return_distance=False)

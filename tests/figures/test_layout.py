@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentspace.figures.layout import Label, beside, mosaic, page, zoom_for
+from latentspace.figures.layout import Label, beside, mosaic, page, stacked, text_width, zoom_for
 
 
 def grey_images(*shape: int) -> np.ndarray:
@@ -90,3 +90,17 @@ def test_beside_and_zoom() -> None:
     assert (joined[:, 3:8] == 255).all()
     assert (joined[:, 8:] == 1).all()
     assert [zoom_for(side) for side in (28, 80, 200, 8)] == [3, 1, 1, 10]
+
+
+def test_bodies_are_stacked_with_white_beside_narrower_ones() -> None:
+    above, below = np.full((2, 3, 5, 3), 7, np.uint8), np.full((2, 4, 8, 3), 9, np.uint8)
+    whole = stacked([above, below])
+    assert whole.shape == (2, 7, 8, 3)
+    assert (whole[:, :3, :5] == 7).all()
+    assert (whole[:, :3, 5:] == 255).all()
+    assert (whole[:, 3:] == 9).all()
+
+
+def test_smaller_letters_take_less_room() -> None:
+    assert 0 < text_width("error", 10) < text_width("error", 20)
+    assert text_width("longer\nno") == text_width("longer")

@@ -12,6 +12,7 @@ from latentspace.figures.registry import (
     interpolation,
     map_details,
     maps,
+    outliers,
     reconstructions,
 )
 from latentspace.figures.registry.figure import Figure
@@ -30,6 +31,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--attributes": "slant, thickness, width and height of strokes, changed by a code's direction",
     "--traversals": "what each axis of latent space draws, and new images drawn from it",
     "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
+    "--outliers": "images that stand out, labels that look wrong, how well foreign images are told",
 }
 FIGURES: tuple[Figure, ...] = (
     *reconstructions.FIGURES,
@@ -38,6 +40,7 @@ FIGURES: tuple[Figure, ...] = (
     *interpolation.FIGURES,
     *arithmetic.FIGURES,
     *clusters.FIGURES,
+    *outliers.FIGURES,
 )
 COMPARISONS = comparison.FIGURES
 

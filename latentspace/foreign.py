@@ -1,0 +1,95 @@
+"""Images that are not of a data set, at its own shape: noise, spoiled images, printed letters."""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from latentspace.datasets import fit_picture
+
+FACES = (  # of DejaVu, which matplotlib brings along
+    *("Sans", "Sans-Bold", "Sans-Oblique", "Sans-BoldOblique"),
+    *("SansMono", "SansMono-Bold", "SansMono-Oblique", "SansMono-BoldOblique"),
+    *("Serif", "Serif-Bold", "Serif-Italic", "Serif-BoldItalic"),
+)
+DIGIT_TWINS = "BIOSZbgiloqsz"  # read as 8, 1, 0, 5, 2; 6, 9, 1, 1, 0, 9, 5, 2
+LETTERS = tuple(letter for letter in string.ascii_letters if letter not in DIGIT_TWINS)
+FONT_SIZE = 96  # pixels; many times the size that letters are brought to
+SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW")
+
+
+def noise(count: int, image_shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Every value drawn uniformly from [0, 1), float32 (count, H, W, C)."""
+    return rng.random((count, *image_shape), np.float32)
+
+
+def inverted(images: np.ndarray) -> np.ndarray:
+    """Dark where images, float32 (N, H, W, C) in [0, 1], are bright."""
+    return 1 - images
+
+
+def shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Images (N, H, W, C), the pixels of each in a random order of its own; colours are kept."""
+    pixels = images.reshape(len(images), -1, images.shape[3])
+    order = rng.permuted(np.tile(np.arange(pixels.shape[1]), (len(pixels), 1)), axis=1)
+    return np.take_along_axis(pixels, order[..., np.newaxis], axis=1).reshape(images.shape)
+
+
+def upside_down(images: np.ndarray) -> np.ndarray:
+    """Images (N, H, W, C), turned by 180 degrees."""
+    return images[:, ::-1, ::-1]
+
+
+def letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
+    """Upright printed letters, bright on dark, as large as what the data set shows.
+
+    All of `LETTERS`, which leaves out those that a digit looks like, in each of `FACES`. How thick
+    strokes are is left to the face.
+
+    Args:
+        image_shape: (height, width, 1).
+        ink_side: Longer side of a letter in pixels, see `datasets.typical_ink_side`.
+
+    Returns:
+        float32 (faces * letters, H, W, 1) in [0, 1].
+    """
+    import matplotlib
+
+    folder = f"{matplotlib.get_data_path()}/fonts/ttf"
+    fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]
+    return np.stack(
+        [
+            fit_picture(_printed(letter, font), image_shape, ink_side=ink_side)
+            for font in fonts
+            for letter in LETTERS
+        ]
+    )
+
+
+def are_letters(names: Sequence[str]) -> bool:
+    """Whether any of some class names is a letter, by itself or spelled out as in "alpha"."""
+    return any(_is_letter(name.strip()) for name in names)
+
+
+def _is_letter(name: str) -> bool:
+    if len(name) == 1:
+        return name.isalpha()
+    for script in SCRIPTS:
+        for kind in ("SMALL LETTER", "LETTER"):
+            try:
+                unicodedata.lookup(f"{script} {kind} {name.upper()}")
+            except KeyError:
+                continue
+            return True
+    return False
+
+
+def _printed(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
+    left, top, right, bottom = (round(side) for side in font.getbbox(letter))
+    picture = Image.new("L", (right - left + 2, bottom - top + 2))  # a dark pixel on every side
+    ImageDraw.Draw(picture).text((1 - left, 1 - top), letter, 255, font)
+    return picture
