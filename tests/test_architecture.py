@@ -37,15 +37,18 @@ ALLOWED = {
     "strokes": set(),
     "directions": set(),
     "expressions": FILES,
+    "compression": {"compression", "pixels"},
     "figures": {"media", "pixels", "figures"},
     "study": {
         *("study", "datasets", "runs", "judge", "projection", "tsne", "neighborhoods"),
-        *("paths", "scores", "pixels"),
+        *("paths", "scores", "pixels", "compression"),
         *("directions", "expressions", "strokes", *FILES),
     },
     "report": {"figures", "media", "study", *FILES},
 }
-WITHOUT_KERAS = ("paths", "directions", "strokes", "projection", "tsne", "scores", "figures")
+WITHOUT_KERAS = (
+    *("paths", "directions", "strokes", "projection", "tsne", "scores", "compression", "figures"),
+)
 
 
 def modules() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from latentspace.study.arithmetic import Arithmetic
 from latentspace.study.attributes import AttributeSweeps
 from latentspace.study.base import Base, StudyOptions
+from latentspace.study.compression import Compression
 from latentspace.study.confusion import Confusion
 from latentspace.study.cousins import Cousins
 from latentspace.study.interpolation import Interpolation
@@ -83,6 +84,11 @@ class Study(Base):
     def traversals(self) -> Traversals:
         """Axes of latent space and samples from it."""
         return Traversals(self)
+
+    @cached_property
+    def compression(self) -> Compression:
+        """Codes as a way to store images."""
+        return Compression(self)
 
     def metrics(self, sections: set[str]) -> dict[str, Any]:
         """The numbers of the named chapters, and who judged."""
