@@ -140,7 +140,7 @@ def stored_in_sheets(
     Returns:
         Bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
-    count, height, width, channels = pixels.shape
+    height, width, channels = pixels.shape[1:]
     small = resized(pixels, -(-height // 2), -(-width // 2)) if halved else pixels
     files = [encoded(sheet, codec, quality) for sheet in sheets(small, block)]
     back = from_sheets([decoded(file, channels) for file in files], small.shape, block)

@@ -73,7 +73,7 @@ class Quantiser:
         """Each unit of more than one cell with its frequencies; the others need no bytes."""
         from constriction import stream
 
-        for unit in np.flatnonzero(self.levels > 1):
+        for unit in np.flatnonzero(self.levels > 1).tolist():
             weights = self.counts[unit, : self.levels[unit]] + SMOOTHING
             yield unit, stream.model.Categorical(weights / weights.sum(), perfect=False)
 

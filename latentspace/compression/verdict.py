@@ -40,13 +40,6 @@ class Method:
         """Sizes and mean squared errors."""
         return self.sizes, self.mse
 
-    def within(self, budget: float) -> int:
-        """The setting of least error that takes at most so many bytes; else the smallest one."""
-        fitting = np.flatnonzero(self.sizes <= budget)
-        if not len(fitting):
-            return int(self.sizes.argmin())
-        return int(fitting[self.mse[fitting].argmin()])
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -117,6 +110,18 @@ def verdict(
         if overtaken is None
         else min(others, key=lambda other: curves.error_at(others[other].curve, overtaken)),
     )
+
+
+def best_within(methods: Mapping[str, Method], budget: float) -> tuple[str, int]:
+    """The method and setting of least error at no more than so many bytes.
+
+    Where all need more, those that need fewest.
+    """
+    all_settings = [(name, at) for name, method in methods.items() for at in range(len(method.mse))]
+    fitting = [(name, at) for name, at in all_settings if methods[name].sizes[at] <= budget]
+    if not fitting:
+        return min(all_settings, key=lambda pair: methods[pair[0]].sizes[pair[1]])
+    return min(fitting, key=lambda pair: methods[pair[0]].mse[pair[1]])
 
 
 def _break_even(

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from latentspace.figures.registry import (
     arithmetic,
     comparison,
+    compression,
     interpolation,
     map_details,
     maps,
@@ -28,6 +29,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--arithmetic": "sums and differences of codes, other classes in the same hand",
     "--attributes": "slant, thickness, width and height of strokes, changed by a code's direction",
     "--traversals": "what each axis of latent space draws, and new images drawn from it",
+    "--compression": "bytes and errors of codes, against PCA and image files",
 }
 FIGURES: tuple[Figure, ...] = (
     *reconstructions.FIGURES,
@@ -35,6 +37,7 @@ FIGURES: tuple[Figure, ...] = (
     *map_details.FIGURES,
     *interpolation.FIGURES,
     *arithmetic.FIGURES,
+    *compression.FIGURES,
 )
 COMPARISONS = comparison.FIGURES
 

@@ -1,0 +1,106 @@
+"""Codes as a way to store images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latentspace.figures.registry.figure import Figure, model_name
+
+if TYPE_CHECKING:
+    from latentspace.study import Study
+
+
+def _measured(study: Study) -> str:
+    storing = study.compression.storing
+    return (
+        f"{len(storing.rows):,} test images of {study.data.name}, {model_name(study)}; uncompressed "
+        f"{storing.pixels[0].size:,} bytes each"
+    )
+
+
+def _fixed(study: Study) -> str:
+    """What is needed once, and when that pays."""
+    found = study.compression.verdict
+    decoder = f"The decoder takes {study.run.decoder_bytes / 1e6:.2f} MB besides"
+    if found.break_even is None or found.nearest is None:
+        return f"{decoder}."
+    return (
+        f"{decoder}: with {found.method}, {found.setting}, it pays from {found.break_even:,} images "
+        f"on against {found.nearest}."
+    )
+
+
+def _loses(study: Study) -> str:
+    """Where codes are the worse choice."""
+    chapter = study.compression
+    found = chapter.verdict
+    least = min(float(method.mse.min()) for method in chapter.codes.values())
+    name, size = min(chapter.lossless.items(), key=lambda pair: pair[1])
+    overtaken = (
+        f" From {found.overtaken_at:.0f} bytes on {found.overtaken_by} is better."
+        if found.overtaken_at is not None
+        else ""
+    )
+    return (
+        f"With any number of bytes the codes' error stays above {least:.5f}.{overtaken} Without any "
+        f"loss {name} takes {size:.0f} bytes, plain PNG files {chapter.lossless['PNG in single files']:.0f}."
+    )
+
+
+def _rate_distortion(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.compression
+    found, storing = chapter.verdict, chapter.storing
+    return {
+        "lines": chapter.lines,
+        "chosen": (found.size, found.mse),
+        "nearest_size": found.nearest_size,
+        "title": "What a code costs and what it loses, beside other ways to store an image",
+        "caption": (
+            f"{_measured(study)}. Files of their own: {len(storing.alone):,} of these; SSIM: "
+            f"{len(storing.similar):,}. Entropy coded: one real stream of a range coder for all "
+            "images, with the frequencies of the training codes. One step: cells of the same width "
+            "for all units, so that bits go where codes vary; of PCA so many components as pay, its "
+            "matrix not counted. Image files also at half size, where that is better; sheets hold "
+            "all images beside each other, so that their headers cost nothing. "
+            f"{_fixed(study)} {_loses(study)}"
+        ),
+    }
+
+
+def _budgets(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.compression
+    return {
+        "originals": chapter.originals,
+        "blocks": {
+            f"at most {budget:g} bytes an image": rows for budget, rows in chapter.blocks.items()
+        },
+        "title": "The same test images within the same few bytes",
+        "caption": (
+            f"{_measured(study)}. Beside each row the method and setting of least error within the "
+            "budget, and its bytes and mean squared error over all of them; in red where even the "
+            "smallest file needs more. Image files: all images in one sheet, which spares their "
+            f"headers. {_fixed(study)} {_loses(study)}"
+        ),
+    }
+
+
+FIGURES = (
+    Figure(
+        "--compression",
+        "rate_distortion.png",
+        "bytes an image against error: codes, PCA, JPEG, WebP, AVIF, PNG",
+        "compression",
+        "compression.draw_rate_distortion",
+        _rate_distortion,
+        in_story=False,
+    ),
+    Figure(
+        "--compression",
+        "compression.png",
+        "the same test images within the same few bytes by each method",
+        "compression",
+        "compression.draw_budgets",
+        _budgets,
+        in_story=False,
+    ),
+)
