@@ -15,7 +15,7 @@ from latentspace.pixels import to_unit_range
 
 SHEET_SIDE = 4096  # pixels; WebP allows 16,383
 BLOCKS = (1, 8, 16)  # sides to which the images of a sheet may be padded
-TRIAL_IMAGES = 500  # tell which padding needs fewest bytes
+TRIAL_IMAGES = 200  # tell which padding needs fewest bytes
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Codec:
         name: What it is called.
         format: Pillow's name of it.
         qualities: Settings to try, from the smallest file up; (None,) where nothing is lost.
+        half_qualities: Those to try at half size: coarse ones, for what halving loses no finer
+            quality brings back.
         options: What Pillow's `save` takes: those that make files smallest in acceptable time.
         alternatives: Further options, of which each file takes those that make it smallest.
         grey_options: Options for images of one channel.
@@ -36,6 +38,7 @@ class Codec:
     name: str
     format: str
     qualities: tuple[int | None, ...]
+    half_qualities: tuple[int, ...]
     options: Mapping[str, Any]
     alternatives: tuple[Mapping[str, Any], ...] = ({},)
     grey_options: Mapping[str, Any] | None = None
@@ -46,34 +49,28 @@ class Codec:
         """Whether every image comes back as it was."""
         return self.qualities == (None,)
 
-    @property
-    def coarse(self) -> tuple[int | None, ...]:
-        """The coarser half of the qualities, for images at half size; none where nothing is lost.
-
-        What halving loses no finer quality brings back.
-        """
-        return () if self.is_lossless else self.qualities[: -(-len(self.qualities) // 2)]
-
 
 CODECS = (
     Codec(
         "JPEG",
         "JPEG",
         (1, 5, 10, 25, 50, 75, 90),
+        (1, 5, 10, 15),
         {"optimize": True},
         ({"progressive": False}, {"progressive": True}),
     ),
-    Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), {"method": 6}),
+    Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), (0, 1, 2, 5, 10), {"method": 6}),
     Codec(
         "AVIF",
         "AVIF",
-        (0, 10, 25, 45, 75),
+        (0, 20, 45, 75),
+        (0, 10, 20, 30, 40),
         {"speed": 6},
         grey_options={"subsampling": "4:0:0"},
         is_small=False,
     ),
-    Codec("PNG", "PNG", (None,), {"optimize": True}),
-    Codec("lossless WebP", "WEBP", (None,), {"lossless": True, "quality": 100, "method": 4}),
+    Codec("PNG", "PNG", (None,), (), {"optimize": True}),
+    Codec("lossless WebP", "WEBP", (None,), (), {"lossless": True, "quality": 100, "method": 4}),
 )
 
 

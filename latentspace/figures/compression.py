@@ -31,6 +31,7 @@ COLORS = (  # of families in the order in which they come; the sixth and later o
 )
 MARKERS = {"solid": "o", "dashed": "s", "dotted": "^"}
 GAP = 4  # pixels between images
+TITLE_GAP = 10
 BLOCK_GAP, HEADING_HEIGHT = 20, 34
 LINE_OFFSET = 10  # pixels from the middle of a row to each of its two lines of text
 LEAST_IMAGE = 56
@@ -184,7 +185,6 @@ def draw_budgets(
     """
     zoom = zoom_for(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
-    width = originals.shape[2] * zoom
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
     names = ["original"]
@@ -210,8 +210,7 @@ def draw_budgets(
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
             put(row.images, [(row.name, INK), (cost, FAINT_INK if row.fits else OVER)])
     body = np.concatenate(bodies)
-    widest = max(map(text_width, blocks), default=0)
-    right = max(0, widest - body.shape[1], width - body.shape[1])
+    right = max(0, max(map(text_width, blocks), default=0) - body.shape[1])
     return page(
         body,
         title=title,
@@ -219,6 +218,7 @@ def draw_budgets(
         labels=labels,
         left=max(map(text_width, names)) + 12,
         right=right,
+        top=TITLE_GAP,
     )
 
 

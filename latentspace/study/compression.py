@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from latentspace import scores
 from latentspace.compression import codecs, coding, curves
-from latentspace.compression.verdict import Method, Verdict, best_within, verdict
+from latentspace.compression.methods import Line, Method, Row, Verdict, best_within, verdict
 from latentspace.datasets import limited
 from latentspace.files import content_hash
 from latentspace.pixels import Chosen, images_at_once, to_unit_range
@@ -23,7 +22,7 @@ from latentspace.study.storing import ALONE, SHEET, Numbers, Storing, columns
 TABLE_IMAGES = 10_000  # training images that cells and frequencies are learnt from
 BUDGET_BITS = (2, 4, 6, 8)  # for each unit, packed plainly: the picture's budgets
 CODE_STEPS = np.geomspace(2.8, 0.1, 8)  # in root mean square deviations of a unit
-PCA_STEPS = np.geomspace(2.0, 0.05, 10)  # in deviations of the first component
+PCA_STEPS = np.geomspace(2.0, 0.05, 16)  # in deviations of the first component
 MOST_COMPONENTS = 400
 FLOAT_BYTES, BITS_OF_A_BYTE = 4, 8
 
@@ -31,44 +30,6 @@ FLOATS, PLAIN = "codes, float32", "codes, plain"
 CODED, ONE_STEP = "codes, entropy coded", "codes, one step for all units"
 PCA_ONE_STEP = "PCA, one step for all components"
 STYLES = {"plain": "dashed", ONE_STEP: "dotted", ALONE: "dashed"}  # of lines, by how a name ends
-
-
-@dataclass(frozen=True)
-class Line:
-    """A curve of rate-distortion.
-
-    Attributes:
-        name: What it shows.
-        family: Lines of one family are forms of the same thing.
-        style: "solid", "dashed" or "dotted".
-        mse: Bytes an image and mean squared errors, the points that no other one beats.
-        ssim: The same of structural similarities.
-    """
-
-    name: str
-    family: str
-    style: str
-    mse: curves.Curve
-    ssim: curves.Curve
-
-
-@dataclass(frozen=True)
-class Row:
-    """Images that came back.
-
-    Attributes:
-        name: Of the method and its setting.
-        size: Bytes of an image, mean over all.
-        mse: Mean squared error, over all.
-        fits: Whether that is within the budget.
-        images: float32 (K, H, W, C) in [0, 1].
-    """
-
-    name: str
-    size: float
-    mse: float
-    fits: bool
-    images: np.ndarray
 
 
 class Compression:

@@ -21,7 +21,7 @@ SHOWN_IMAGES = 10
 BITS = (2, 3, 4, 6, 8)  # for each unit
 SHEET, ALONE = "in one sheet", "in single files"
 
-Numbers = dict[str, Any]  # what is measured of one setting, see `verdict.Method`
+Numbers = dict[str, Any]  # what is measured of one setting, see `methods.Method`
 
 
 def _table_bytes(quantiser: coding.Quantiser) -> int:
@@ -131,15 +131,15 @@ class Storing:
             size, back = codecs.stored_alone(self.pixels[self.alone], codec, quality)
             return self.measured(to_unit_range(back), size, among=self.alone)
 
+        padded = f", padded to multiples of {block}" if block > 1 else ""
         for quality in codec.qualities:
             setting = "lossless" if quality is None else f"quality {quality}"
-            padded = f", padded to multiples of {block}" if block > 1 else ""
-            sheet = f"{codec.name} {SHEET}"
-            tasks[sheet, setting + padded] = partial(in_sheets, quality, False)
-            if quality in codec.coarse:
-                tasks[sheet, f"half size, {setting}{padded}"] = partial(in_sheets, quality, True)
+            tasks[f"{codec.name} {SHEET}", setting + padded] = partial(in_sheets, quality, False)
             if codec.is_small:
                 tasks[f"{codec.name} {ALONE}", setting] = partial(by_itself, quality)
+        for quality in codec.half_qualities:
+            setting = f"half size, quality {quality}{padded}"
+            tasks[f"{codec.name} {SHEET}", setting] = partial(in_sheets, quality, True)
         return tasks
 
     def measured(

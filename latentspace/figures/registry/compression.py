@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def _measured(study: Study) -> str:
     storing = study.compression.storing
     return (
-        f"{len(storing.rows):,} test images of {study.data.name}, {model_name(study)}; uncompressed "
-        f"{storing.pixels[0].size:,} bytes each"
+        f"{len(storing.rows):,} test images of {study.data.name}, {model_name(study)}; "
+        f"{storing.pixels[0].size:,} bytes each as they are"
     )
 
 
@@ -25,8 +25,8 @@ def _fixed(study: Study) -> str:
     if found.break_even is None or found.nearest is None:
         return f"{decoder}."
     return (
-        f"{decoder}: with {found.method}, {found.setting}, it pays from {found.break_even:,} images "
-        f"on against {found.nearest}."
+        f"{decoder}, which pays from {found.break_even:,} images on, {found.size:.1f} bytes each, "
+        f"against {found.nearest} at the same error ({found.nearest_size:.1f} bytes)."
     )
 
 
@@ -35,15 +35,15 @@ def _loses(study: Study) -> str:
     chapter = study.compression
     found = chapter.verdict
     least = min(float(method.mse.min()) for method in chapter.codes.values())
-    name, size = min(chapter.lossless.items(), key=lambda pair: pair[1])
+    lossless = ", ".join(f"{name} {size:.0f}" for name, size in chapter.lossless.items())
     overtaken = (
         f" From {found.overtaken_at:.0f} bytes on {found.overtaken_by} is better."
         if found.overtaken_at is not None
         else ""
     )
     return (
-        f"With any number of bytes the codes' error stays above {least:.5f}.{overtaken} Without any "
-        f"loss {name} takes {size:.0f} bytes, plain PNG files {chapter.lossless['PNG in single files']:.0f}."
+        f"The codes' error stays above {least:.5f} with any number of bytes.{overtaken} Bytes "
+        f"without any loss: {lossless}."
     )
 
 
@@ -56,13 +56,12 @@ def _rate_distortion(study: Study, fps: float) -> dict[str, Any]:
         "nearest_size": found.nearest_size,
         "title": "What a code costs and what it loses, beside other ways to store an image",
         "caption": (
-            f"{_measured(study)}. Files of their own: {len(storing.alone):,} of these; SSIM: "
-            f"{len(storing.similar):,}. Entropy coded: one real stream of a range coder for all "
-            "images, with the frequencies of the training codes. One step: cells of the same width "
-            "for all units, so that bits go where codes vary; of PCA so many components as pay, its "
-            "matrix not counted. Image files also at half size, where that is better; sheets hold "
-            "all images beside each other, so that their headers cost nothing. "
-            f"{_fixed(study)} {_loses(study)}"
+            f"{_measured(study)}. Single files: {len(storing.alone):,} of these; SSIM: "
+            f"{len(storing.similar):,}. Entropy coded: a real stream of a range coder, one for all "
+            "images, by the frequencies of training codes. One step: cells of the same width for "
+            "all units, so that bits go where codes vary; of PCA so many components as pay, the "
+            "matrix not counted. Sheets hold all images side by side, which spares headers, also "
+            f"at half size where that is better. {_fixed(study)} {_loses(study)}"
         ),
     }
 
