@@ -89,6 +89,8 @@ def test_images_come_back_in_their_shape(codec: codecs.Codec, shape: tuple[int, 
         assert back.shape == pixels.shape
         assert alone == sum(len(codecs.encoded(i, codec, codec.qualities[-1])) for i in pixels)
     assert codecs.best_block(pixels, codec) in codecs.BLOCKS
+    if codec.half_qualities:
+        assert codecs.best_block(pixels, codec, halved=True) in codecs.BLOCKS
 
 
 @pytest.mark.parametrize("block", [1, 8, 16])

@@ -15,7 +15,7 @@ from latentspace.pixels import to_unit_range
 
 SHEET_SIDE = 4096  # pixels; WebP allows 16,383
 BLOCKS = (1, 8, 16)  # sides to which the images of a sheet may be padded
-TRIAL_IMAGES = 200  # tell which padding needs fewest bytes
+TRIAL_IMAGES = 500  # tell which padding needs fewest bytes
 
 
 @dataclass(frozen=True)
@@ -144,23 +144,36 @@ def stored_in_sheets(
     return sum(map(len, files)), resized(back, height, width) if halved else back
 
 
-def best_block(pixels: np.ndarray, codec: Codec) -> int:
+def best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
     """The one of `BLOCKS` that needs fewest bytes in sheets at equal error.
 
     Args:
         pixels: uint8 (N, H, W, C), of which the first `TRIAL_IMAGES` are tried.
         codec: The kind of file.
+        halved: Whether they are to be stored at half size.
     """
     tried = pixels[:TRIAL_IMAGES]
     images = to_unit_range(tried)
+    factor = 2 if halved else 1
+    sides = [-(-side // factor) for side in pixels.shape[1:3]]
+    # Where two blocks come to the same size, the smaller one stands for both.
+    padded = {block: [-(-side // block) * block for side in sides] for block in BLOCKS}
+    different = [
+        block
+        for at, block in enumerate(BLOCKS)
+        if padded[block] not in [padded[smaller] for smaller in BLOCKS[:at]]
+    ]
 
     def curve(block: int) -> tuple[np.ndarray, np.ndarray]:
-        stored = [stored_in_sheets(tried, codec, q, block=block) for q in codec.qualities]
+        stored = [
+            stored_in_sheets(tried, codec, quality, block=block, halved=halved)
+            for quality in (codec.half_qualities if halved else codec.qualities)
+        ]
         errors = [float(np.square(to_unit_range(back) - images).mean()) for _, back in stored]
         return np.array([size for size, _ in stored], float), np.array(errors)
 
-    found = {block: curve(block) for block in BLOCKS}
-    return min(BLOCKS, key=lambda block: mean_ratio(found[block], found[BLOCKS[0]]))
+    found = {block: curve(block) for block in different}
+    return min(found, key=lambda block: mean_ratio(found[block], found[BLOCKS[0]]))
 
 
 def sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:

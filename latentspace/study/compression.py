@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -108,11 +108,10 @@ class Compression:
 
         def compute() -> dict[str, Numbers]:
             with ThreadPoolExecutor(os.cpu_count()) as pool:  # codecs run beside each other
-                blocks = pool.map(partial(codecs.best_block, self.storing.pixels), known)
                 tasks = [
                     (name, setting, task)
-                    for codec, block in zip(known, blocks, strict=True)
-                    for (name, setting), task in self.storing.file_tasks(codec, block).items()
+                    for of_codec in pool.map(self.storing.file_tasks, known)
+                    for (name, setting), task in of_codec.items()
                 ]
                 found: dict[str, dict[str, Numbers]] = {}
                 with self._base.bar("image files", len(tasks)) as bar:

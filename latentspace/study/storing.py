@@ -115,13 +115,11 @@ class Storing:
             )
         return columns(found)
 
-    def file_tasks(
-        self, codec: codecs.Codec, block: int
-    ) -> dict[tuple[str, str], Callable[[], Numbers]]:
+    def file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:
         """What there is to measure of a codec, by names of method and setting."""
         tasks: dict[tuple[str, str], Callable[[], Numbers]] = {}
 
-        def in_sheets(quality: int | None, halved: bool) -> Numbers:
+        def in_sheets(quality: int | None, block: int, halved: bool) -> Numbers:
             size, back = codecs.stored_in_sheets(
                 self.pixels, codec, quality, block=block, halved=halved
             )
@@ -131,15 +129,20 @@ class Storing:
             size, back = codecs.stored_alone(self.pixels[self.alone], codec, quality)
             return self.measured(to_unit_range(back), size, among=self.alone)
 
-        padded = f", padded to multiples of {block}" if block > 1 else ""
-        for quality in codec.qualities:
-            setting = "lossless" if quality is None else f"quality {quality}"
-            tasks[f"{codec.name} {SHEET}", setting + padded] = partial(in_sheets, quality, False)
-            if codec.is_small:
-                tasks[f"{codec.name} {ALONE}", setting] = partial(by_itself, quality)
-        for quality in codec.half_qualities:
-            setting = f"half size, quality {quality}{padded}"
-            tasks[f"{codec.name} {SHEET}", setting] = partial(in_sheets, quality, True)
+        for halved, qualities in ((False, codec.qualities), (True, codec.half_qualities)):
+            if not qualities:
+                continue
+            block = codecs.best_block(self.pixels, codec, halved=halved)
+            for quality in qualities:
+                words = [
+                    *(["half size"] if halved else []),
+                    "lossless" if quality is None else f"quality {quality}",
+                    *([f"padded by {block}s"] if block > 1 else []),
+                ]
+                name = f"{codec.name} {SHEET}", ", ".join(words)
+                tasks[name] = partial(in_sheets, quality, block, halved)
+                if codec.is_small and not halved:
+                    tasks[f"{codec.name} {ALONE}", words[0]] = partial(by_itself, quality)
         return tasks
 
     def measured(
