@@ -16,6 +16,7 @@ from latentspace.pixels import to_unit_range
 SHEET_SIDE = 4096  # pixels; WebP allows 16,383
 BLOCKS = (1, 8, 16)  # sides to which the images of a sheet may be padded
 TRIAL_IMAGES = 500  # tell which padding needs fewest bytes
+CLEAR_SAVING = 0.02  # what a padding must save there, since so few images tell no less for sure
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def stored_in_sheets(
 
 
 def best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
-    """The one of `BLOCKS` that needs fewest bytes in sheets at equal error.
+    """The one of `BLOCKS` that needs fewest bytes in sheets at equal error; 1 if none clearly does.
 
     Args:
         pixels: uint8 (N, H, W, C), of which the first `TRIAL_IMAGES` are tried.
@@ -173,7 +174,9 @@ def best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int
         return np.array([size for size, _ in stored], float), np.array(errors)
 
     found = {block: curve(block) for block in different}
-    return min(found, key=lambda block: mean_ratio(found[block], found[BLOCKS[0]]))
+    ratios = {block: mean_ratio(found[block], found[BLOCKS[0]]) for block in different}
+    best = min(ratios, key=lambda block: ratios[block])
+    return best if ratios[best] < 1 - CLEAR_SAVING else BLOCKS[0]
 
 
 def sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:

@@ -137,7 +137,7 @@ class Storing:
                 words = [
                     *(["half size"] if halved else []),
                     "lossless" if quality is None else f"quality {quality}",
-                    *([f"padded by {block}s"] if block > 1 else []),
+                    *([f"blocks of {block}"] if block > 1 else []),
                 ]
                 name = f"{codec.name} {SHEET}", ", ".join(words)
                 tasks[name] = partial(in_sheets, quality, block, halved)
