@@ -117,7 +117,7 @@ def draw_rate_distortion(
                     transform=panel.get_xaxis_transform() if at_edge else panel.transData,
                     linestyle="none",
                     marker="D" if line.style == "solid" else "X",
-                    markersize=8,
+                    markersize=6.5,
                     markeredgecolor="white",
                     color=color,
                     label=line.name,

@@ -21,12 +21,14 @@ def _measured(study: Study) -> str:
 def _fixed(study: Study) -> str:
     """What is needed once, and when that pays."""
     found = study.compression.verdict
+    matrix = max(float(method.tables.max()) for method in study.compression.components.values())
     decoder = f"The decoder takes {study.run.decoder_bytes / 1e6:.2f} MB besides"
+    linear = f"PCA's matrix takes up to {matrix / 1e6:.2f} MB."
     if found.break_even is None or found.nearest is None:
-        return f"{decoder}."
+        return f"{decoder}. {linear}"
     return (
         f"{decoder}, which pays from {found.break_even:,} images on, {found.size:.1f} bytes each, "
-        f"against {found.nearest} at the same error ({found.nearest_size:.1f} bytes)."
+        f"against {found.nearest} at the same error ({found.nearest_size:.1f} bytes). {linear}"
     )
 
 
@@ -59,8 +61,8 @@ def _rate_distortion(study: Study, fps: float) -> dict[str, Any]:
             f"{_measured(study)}. Single files: {len(storing.alone):,} of these; SSIM: "
             f"{len(storing.similar):,}. Entropy coded: a real stream of a range coder, one for all "
             "images, by the frequencies of training codes. One step: cells of the same width for "
-            "all units, so that bits go where codes vary; of PCA so many components as pay, the "
-            "matrix not counted. Sheets hold all images side by side, which spares headers, also "
+            "all units, so that bits go where codes vary; of PCA so many components as pay. "
+            "Decoder and matrix are not counted. Sheets hold all images side by side, which spares headers, also "
             f"at half size where that is better. {_fixed(study)} {_loses(study)}"
         ),
     }
