@@ -62,8 +62,8 @@ def _rate_distortion(study: Study, fps: float) -> dict[str, Any]:
             f"{len(storing.similar):,}. Entropy coded: a real stream of a range coder, one for all "
             "images, by the frequencies of training codes. One step: cells of the same width for "
             "all units, so that bits go where codes vary; of PCA so many components as pay. "
-            "Decoder and matrix are not counted. Sheets hold all images side by side, which spares headers, also "
-            f"at half size where that is better. {_fixed(study)} {_loses(study)}"
+            "Decoder and matrix are not counted. Sheets hold all images side by side, which spares "
+            f"headers, also at half size where that is better. {_fixed(study)} {_loses(study)}"
         ),
     }
 
