@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
 FACTS, HISTORY, CHECKPOINT = "run.json", "history.csv", "checkpoint.npz"
 PREDICT_BATCH = 1024
+WEIGHT_BYTES = 4  # of a float32
 REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
 
 
@@ -83,6 +84,13 @@ class Run:
     def model_hash(self) -> str:
         """SHA-256 of both model files, as one string."""
         return self.facts["sha256"][ENCODER] + self.facts["sha256"][DECODER]
+
+    @property
+    def decoder_bytes(self) -> int:
+        """Size of the decoder's file; of its float32 weights where it lies in memory only."""
+        if self.networks is not None:
+            return int(self.networks[1].count_params()) * WEIGHT_BYTES
+        return (self.path / DECODER).stat().st_size
 
     def history(self) -> dict[str, np.ndarray]:
         """The columns of history.csv, each float64 (epochs,).

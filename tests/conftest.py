@@ -69,6 +69,7 @@ class LinearRun:
     latent_dim: int = 8
     name: str = "linear"
     model_hash: str = "linear"
+    decoder_bytes: int = 5000
     is_adopted: bool = False
     history_missing: str | None = None
     facts: dict = field(

@@ -41,18 +41,20 @@ ALLOWED = {
     "strokes": set(),
     "directions": set(),
     "expressions": FILES,
+    "compression": {"compression", "pixels"},
     "figures": {"media", "pixels", "figures"},
     "study": {
         *("study", "datasets", "runs", "judge", "projection", "tsne", "neighborhoods"),
-        *("augmentation", "clustering", "processes"),
-        *("detection", "foreign"),
+        *("augmentation", "clustering", "processes", "detection", "foreign", "compression"),
         *("paths", "scores", "pixels"),
         *("directions", "expressions", "strokes", *FILES),
     },
     "report": {"figures", "media", "study", *FILES},
 }
-WITHOUT_KERAS = ("paths", "directions", "strokes", "projection", "tsne", "scores", "figures")
-WITHOUT_KERAS += ("detection", "foreign")
+WITHOUT_KERAS = (
+    *("paths", "directions", "strokes", "projection", "tsne", "scores", "figures"),
+    *("clustering", "compression", "detection", "foreign"),
+)
 
 
 def modules() -> list[str]:

@@ -9,6 +9,7 @@ from latentspace.study.arithmetic import Arithmetic
 from latentspace.study.attributes import AttributeSweeps
 from latentspace.study.base import Base, StudyOptions
 from latentspace.study.clusters import Clusters
+from latentspace.study.compression import Compression
 from latentspace.study.confusion import Confusion
 from latentspace.study.cousins import Cousins
 from latentspace.study.interpolation import Interpolation
@@ -62,11 +63,6 @@ class Study(Base):
         return Confusion(self, self.maps)
 
     @cached_property
-    def clusters(self) -> Clusters:
-        """Clusters found without labels."""
-        return Clusters(self)
-
-    @cached_property
     def placing(self) -> Placing:
         """Codes and images that are brought to finished maps."""
         return Placing(self, self.maps)
@@ -90,6 +86,16 @@ class Study(Base):
     def traversals(self) -> Traversals:
         """Axes of latent space and samples from it."""
         return Traversals(self)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """Clusters found without labels."""
+        return Clusters(self)
+
+    @cached_property
+    def compression(self) -> Compression:
+        """Codes as a way to store images."""
+        return Compression(self)
 
     @cached_property
     def outliers(self) -> Outliers:

@@ -9,6 +9,7 @@ from latentspace.figures.registry import (
     arithmetic,
     clusters,
     comparison,
+    compression,
     interpolation,
     map_details,
     maps,
@@ -31,6 +32,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--attributes": "slant, thickness, width and height of strokes, changed by a code's direction",
     "--traversals": "what each axis of latent space draws, and new images drawn from it",
     "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
+    "--compression": "bytes and errors of codes, against PCA and image files",
     "--outliers": "images that stand out, labels that look wrong, how well foreign images are told",
 }
 FIGURES: tuple[Figure, ...] = (
@@ -40,6 +42,7 @@ FIGURES: tuple[Figure, ...] = (
     *interpolation.FIGURES,
     *arithmetic.FIGURES,
     *clusters.FIGURES,
+    *compression.FIGURES,
     *outliers.FIGURES,
 )
 COMPARISONS = comparison.FIGURES
