@@ -13,7 +13,7 @@ from conftest import PROJECT
 
 import train_cae
 import visualize
-from latentspace.study import arithmetic, attributes, clusters, interpolation
+from latentspace.study import arithmetic, attributes, clusters, interpolation, partitions
 
 README = (PROJECT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -26,7 +26,8 @@ COMMANDS = [
 FEW = {
     interpolation: {"SCORED_PAIRS": 20},
     arithmetic: {"SCORED_IMAGES": 40},
-    clusters: {"SEEDS": 2, "COPIES": 1},
+    clusters: {"SEEDS": 2},
+    partitions: {"COPIES": 1},
     attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
 }
 RUNS = ("small", "other")
