@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -16,6 +15,7 @@ from latentspace.compression.methods import Line, Method, Row, Verdict, best_wit
 from latentspace.datasets import limited
 from latentspace.files import content_hash
 from latentspace.pixels import Chosen, images_at_once, to_unit_range
+from latentspace.processes import num_cores
 from latentspace.study.base import Base
 from latentspace.study.storing import ALONE, SHEET, Numbers, Storing, columns
 
@@ -107,7 +107,7 @@ class Compression:
         known = codecs.available()
 
         def compute() -> dict[str, Numbers]:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:  # codecs run beside each other
+            with ThreadPoolExecutor(num_cores()) as pool:  # codecs run beside each other
                 tasks = [
                     (name, setting, task)
                     for of_codec in pool.map(self.storing.file_tasks, known)
