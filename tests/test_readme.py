@@ -13,6 +13,7 @@ from conftest import PROJECT
 
 import train_cae
 import visualize
+from latentspace import clustering
 from latentspace.study import arithmetic, attributes, clusters, interpolation, partitions
 
 README = (PROJECT / "README.md").read_text()
@@ -28,6 +29,7 @@ FEW = {
     arithmetic: {"SCORED_IMAGES": 40},
     clusters: {"SEEDS": 2},
     partitions: {"COPIES": 1},
+    clustering: {"MANIFOLD_EPOCHS": 10},
     attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
 }
 RUNS = ("small", "other")
