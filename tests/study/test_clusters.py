@@ -9,10 +9,12 @@ from conftest import LinearRun, make_study
 
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import UNLABELLED
+from latentspace.figures.registry import FIGURES
 from latentspace.projection import Settings
 from latentspace.study import Study, clusters
 
 SEEDS = 2
+PICTURE = next(figure for figure in FIGURES if figure.flag == "--clusters")
 
 
 @pytest.fixture(autouse=True)
@@ -83,10 +85,14 @@ def test_sheets_hold_the_members_of_each_cluster(study: Study) -> None:
 
 
 def test_a_number_of_clusters_can_be_chosen(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    chapter = make_study(linear_run, tiny, num_clusters=5).clusters
+    subject = make_study(linear_run, tiny, num_clusters=5)
+    chapter = subject.clusters
     assert len(chapter.sheets) == 5
     assert [sheet.match is None for sheet in chapter.sheets] == [False] * 3 + [True] * 2
     assert chapter.metrics["drawn"][-1]["class"] is None
+    drawn = PICTURE.arguments(subject, 20.0)
+    assert [name for name, _ in drawn["names"]] == [*tiny.class_names, "cluster 4", "cluster 5"]
+    assert PICTURE.draw(subject, 20.0).dtype == np.uint8
 
 
 def test_without_classes_stability_is_what_is_measured(
@@ -99,8 +105,11 @@ def test_without_classes_stability_is_what_is_measured(
         class_names=(UNLABELLED,),
     )
     assert "--num-clusters" in str(make_study(linear_run, bare).clusters.missing)
-    chapter = make_study(linear_run, bare, num_clusters=3).clusters
+    subject = make_study(linear_run, bare, num_clusters=3)
+    chapter = subject.clusters
     assert chapter.missing is None
+    assert PICTURE.arguments(subject, 20.0)["class_names"] == []
+    assert PICTURE.draw(subject, 20.0).dtype == np.uint8
     scores = chapter.metrics["methods"][chapter.shown]
     assert set(scores) == {"clusters", "stability", "seconds"}
     assert f"{scores['stability']:.2f}" in chapter.answer

@@ -40,10 +40,10 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
         },
         "names": [
             (
-                "" if sheet.match is None else names[sheet.match],
+                f"cluster {number}" if sheet.match is None else names[sheet.match],
                 f"{sheet.size:,}" + (f", {sheet.purity:.1%} pure" if judged else ""),
             )
-            for sheet in sheets
+            for number, sheet in enumerate(sheets, 1)
         ],
         "counts": np.stack([sheet.counts for sheet in sheets])[:, classes[:MOST_SHOWN]],
         "class_names": [names[label] for label in classes[:MOST_SHOWN]],
