@@ -71,8 +71,9 @@ class Clusters:
             return "without classes the number of clusters is yours to choose: pass --num-clusters"
         if count < LEAST_IMAGES or self.count * 2 > count:
             return (
-                f"{count} images are too few for {self.count} clusters: "
-                f"{max(LEAST_IMAGES, 2 * self.count)} are needed, of --split all for example"
+                f"{count:,} images are too few for {self.count:,} clusters: "
+                f"{max(LEAST_IMAGES, 2 * self.count):,} are needed, of --split all for example, "
+                "or a lower --num-clusters"
             )
         return None
 
