@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from latentspace.neighborhoods import nearest_references
 from latentspace.projection import embed
 
 STARTS = 3  # of k-means; the best fit is taken
@@ -133,14 +134,12 @@ def neighbor_graph(
         float32 (N, k), with k = `NEIGHBORS` or N where that is less.
     """
     from scipy.sparse import csr_array
-    from sklearn.neighbors import NearestNeighbors
 
     count = len(vectors)
     neighbors = min(NEIGHBORS, count)
-    search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1).fit(vectors)
     near = csr_array((count, count))
     for batch in itertools.chain([vectors], copies):
-        distances, indices = search.kneighbors(batch)
+        distances, indices = nearest_references(batch, vectors, neighbors)
         # As nearness, so that what is missing in a sparse matrix counts as infinitely far.
         found = csr_array(
             (1 / (1 + distances.ravel()), indices.ravel(), np.arange(count + 1) * neighbors),

@@ -20,7 +20,7 @@ ALLOWED = {
     "scores": {"pixels", "projection"},
     "tsne": set(),
     "processes": FILES,
-    "clustering": {"projection"},
+    "clustering": {"projection", "neighborhoods"},
     "projection": {"tsne", "processes", *FILES},
     "neighborhoods": set(),
     "detection": {"neighborhoods"},

@@ -6,13 +6,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latentspace.figures.layout import FAINT_INK, Label, mosaic, page, text_width, zoom_for
+from latentspace.figures.layout import (
+    FAINT_INK,
+    INK,
+    Label,
+    beside,
+    blank,
+    draw_frame,
+    mosaic,
+    page,
+    stacked,
+    text_width,
+    zoom_for,
+)
 
 GAP = 6
 PART_GAP = 28  # between centre, members and classes
 HEADING_ROOM = 28
 FRAME, FRAME_COLOR = 3, (214, 39, 40)
-CELL_WIDTH = 56
+CELL_WIDTH, NONE_INK = 56, (170, 170, 170)
 FULL = np.array([76, 135, 190])  # the colour of a class that is the whole of a cluster
 TABLE_LINE, TABLE_GAP, COLUMN_GAP = 26, 36, 28
 Members = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -62,32 +74,25 @@ def draw_clusters(
             labels.append(Label(start + (column + 0.5) * cell, -HEADING_ROOM / 2, name))
             for row, count in enumerate(counts[:, column]):
                 place = (start + (column + 0.5) * cell, row * (height + GAP) + height / 2)
-                labels.append(Label(*place, f"{count:,}", color=_INKS[bool(count)]))
-    parts = []
+                labels.append(Label(*place, f"{count:,}", color=INK if count else NONE_INK))
     for heading, block in zip(headings, blocks, strict=True):
         middle = (x + width / 2, "mm") if heading == headings[0] else (x, "lm")
         labels.append(Label(middle[0], -HEADING_ROOM / 2, heading, middle[1]))
-        parts += [block, np.full((block.shape[0], PART_GAP, 3), 255, np.uint8)]
         x += block.shape[1] + PART_GAP
-    body = np.concatenate(parts[:-1], axis=1)
+    body = beside(blocks, PART_GAP)
     for row, lines in enumerate(names):
         middle_y = row * (height + GAP) + height / 2
-        for line, offset, color in zip(lines, (-11, 11), (_INKS[True], FAINT_INK), strict=True):
+        for line, offset, color in zip(lines, (-11, 11), (INK, FAINT_INK), strict=True):
             labels.append(Label(-12, middle_y + offset, line, "rm", color=color))
-    written, size = _table(*table, top=body.shape[0] + TABLE_GAP)
-    whole = np.full((size[0], max(size[1], body.shape[1]), 3), 255, np.uint8)
-    whole[: body.shape[0], : body.shape[1]] = body
+    written, (room, table_width) = _table(*table, top=body.shape[0] + TABLE_GAP)
     return page(
-        whole,
+        stacked([body, blank(room - len(body), table_width)]),
         title=title,
         caption=caption,
         labels=[*labels, *written],
         left=max(text_width(line) for lines in names for line in lines) + 12,
         top=HEADING_ROOM,
     )
-
-
-_INKS = {True: (20, 20, 20), False: (170, 170, 170)}
 
 
 def _framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
@@ -102,8 +107,7 @@ def _framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
         for column in np.flatnonzero(marked):
             top, left = row * (height + GAP), column * (width + GAP)
             cell = sheet[top : top + height, left : left + width]
-            cell[:FRAME] = cell[-FRAME:] = FRAME_COLOR
-            cell[:, :FRAME] = cell[:, -FRAME:] = FRAME_COLOR
+            draw_frame(cell, FRAME, FRAME_COLOR)
     return sheet
 
 
@@ -124,7 +128,7 @@ def _table(
     for column, heading in enumerate(headings):
         words = [heading, *(row[column] for row in rows)]
         for line, word in enumerate(words):
-            color = _INKS[True] if line else FAINT_INK
+            color = INK if line else FAINT_INK
             labels.append(Label(x, top + (line + 0.5) * TABLE_LINE, word, "lm", color=color))
         x += max(map(text_width, words)) + COLUMN_GAP
     return labels, (top + (len(rows) + 1) * TABLE_LINE, x - COLUMN_GAP)

@@ -10,8 +10,8 @@ import numpy as np
 from latentspace.figures.layout import (
     FAINT_INK,
     INK,
-    WHITE,
     Label,
+    blank,
     mosaic,
     page,
     rendered,
@@ -203,7 +203,7 @@ def draw_budgets(
 
     put(originals, [("original", INK)])
     for heading, rows in blocks.items():
-        bodies.append(_white(BLOCK_GAP + HEADING_HEIGHT, bodies[0].shape[1]))
+        bodies.append(blank(BLOCK_GAP + HEADING_HEIGHT, bodies[0].shape[1]))
         y += len(bodies[-1])
         labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
         for row in rows:
@@ -223,8 +223,4 @@ def draw_budgets(
 
 
 def _padded(body: np.ndarray, height: int) -> np.ndarray:
-    return np.concatenate([body, _white(height - len(body), body.shape[1])])
-
-
-def _white(height: int, width: int) -> np.ndarray:
-    return np.full((height, width, 3), WHITE, np.uint8)
+    return np.concatenate([body, blank(height - len(body), body.shape[1])])

@@ -9,6 +9,7 @@ import numpy as np
 
 from latentspace.figures.layout import (
     Label,
+    draw_frame,
     mosaic,
     page,
     stacked,
@@ -114,8 +115,7 @@ def draw_grid_walk(
     for frame, (row, column) in zip(bodies, route, strict=True):
         top, left = row * cell_height, column * cell_width
         cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
-        cell[:FRAME_WIDTH] = cell[-FRAME_WIDTH:] = FRAME_COLOR
-        cell[:, :FRAME_WIDTH] = cell[:, -FRAME_WIDTH:] = FRAME_COLOR
+        draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
     return page(bodies, title=title, caption=caption, **_corner_labels(still.shape, corner_names))
 
 

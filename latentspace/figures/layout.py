@@ -99,6 +99,17 @@ def stacked(bodies: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(padded, axis=-3)
 
 
+def blank(height: int, width: int) -> np.ndarray:
+    """White, uint8 (height, width, 3)."""
+    return np.full((height, width, 3), WHITE, np.uint8)
+
+
+def draw_frame(cell: np.ndarray, width: int, color: tuple[int, int, int]) -> None:
+    """Draws a frame over the edge of a cell, uint8 (height, width, 3), in place."""
+    cell[:width] = cell[-width:] = color
+    cell[:, :width] = cell[:, -width:] = color
+
+
 @dataclass(frozen=True)
 class Page:
     """A white page with its text, and the place that is kept for a body.

@@ -10,8 +10,8 @@ import numpy as np
 from latentspace.figures.layout import (
     FAINT_INK,
     INK,
-    WHITE,
     Label,
+    blank,
     mosaic,
     page,
     stacked,
@@ -106,7 +106,7 @@ def _row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
     labels = [Label(0, HEADING_ROOM / 2, block.heading, "lm")]
     if not len(block.images):
         labels.append(Label(0, HEADING_ROOM * 1.3, NOTHING, "lm", FAINT_INK))
-        return _blank(2 * HEADING_ROOM, 1), labels
+        return blank(2 * HEADING_ROOM, 1), labels
     zoom = zoom_for(min(block.images.shape[1:3]))
     line = np.ones_like(block.images[:, :1])  # white, between the two
     pairs = np.concatenate([block.images, line, block.reconstructions], axis=1)
@@ -126,7 +126,7 @@ def _row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
             for number, text in enumerate(lines)
         ]
     under = max(map(len, block.reasons)) * REASON_LINE + BLOCK_GAP
-    return stacked([_blank(HEADING_ROOM, 1), body, _blank(under, 1)]), labels
+    return stacked([blank(HEADING_ROOM, 1), body, blank(under, 1)]), labels
 
 
 def _table(
@@ -156,8 +156,4 @@ def _table(
             for middle, text in zip(middles, texts, strict=True)
         ]
     width = max(round(x), text_width(heading))
-    return stacked([_blank(top, width), body]), labels
-
-
-def _blank(height: int, width: int) -> np.ndarray:
-    return np.full((height, width, 3), WHITE, np.uint8)
+    return stacked([blank(top, width), body]), labels

@@ -11,6 +11,7 @@ from latentspace.figures.registry.figure import Figure, model_name
 if TYPE_CHECKING:
     from latentspace.study import Study
 
+HEADINGS = {"nmi": "NMI", "ari": "ARI"}
 MOST_SHOWN = 20  # clusters, and classes beside them
 
 
@@ -48,7 +49,7 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
         "counts": np.stack([sheet.counts for sheet in sheets])[:, classes[:MOST_SHOWN]],
         "class_names": [names[label] for label in classes[:MOST_SHOWN]],
         "table": (
-            ["method", "clusters", *(HEADINGS[column] for column in columns)],
+            ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)],
             [
                 [name, _range(scores["clusters"]), *(_cell(scores[each], each) for each in columns)]
                 for name, scores in numbers["methods"].items()
@@ -69,15 +70,6 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
             "agree (ARI); seconds are those of one clustering."
         ),
     }
-
-
-HEADINGS = {
-    "accuracy": "accuracy",
-    "nmi": "NMI",
-    "ari": "ARI",
-    "stability": "stability",
-    "seconds": "seconds",
-}
 
 
 def _cell(value: dict[str, float] | float, name: str) -> str:
