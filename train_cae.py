@@ -64,7 +64,7 @@ def main() -> None:
 
     # Keras takes seconds to load, so whatever can be refused has been refused by now.
     with hushed():
-        from latentspace import scores, training
+        from latentspace import scores, snapshots, training
 
         devices = training.devices()
     if not config.resume and "epochs" not in given:
@@ -85,6 +85,14 @@ def main() -> None:
             plan=training.Plan.from_settings(settings, len(fitted)),
             checkpoint=checkpoint,
             facts={"settings": settings, "dataset": data.facts},
+            watch=snapshots.watch(
+                folder / runs.SNAPSHOTS,
+                data.train_labels,
+                held_back,
+                data.image_shape,
+                latent_dim=config.latent_dim,
+                seed=config.seed,
+            ),
             resume=config.resume,
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )

@@ -23,7 +23,7 @@ WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
 ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
 MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
-STEPS_PER_EXECUTION = 20
+STEPS_PER_EXECUTION = 5  # between which callbacks are called
 STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 

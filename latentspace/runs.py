@@ -26,12 +26,14 @@ from latentspace.files import (
 )
 from latentspace.model_files import load_model
 from latentspace.pixels import Pixels, parts, to_unit_range
+from latentspace.snapshots import Snapshots
 
 if TYPE_CHECKING:
     import keras
 
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
 FACTS, HISTORY, CHECKPOINT = "run.json", "history.csv", "checkpoint.npz"
+SNAPSHOTS = "snapshots.npz"
 PREDICT_BATCH = 1024
 WEIGHT_BYTES = 4  # of a float32
 REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
@@ -104,6 +106,21 @@ class Run:
             return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
         except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
             raise InputError(f"{path} is no history of a training: {error}; train again") from error
+
+    @property
+    def snapshots_missing(self) -> str | None:
+        """Why there are no snapshots of a training; None where there are some."""
+        if self.history_missing is None and not (self.path / SNAPSHOTS).is_file():
+            return f"{self.path} has no {SNAPSHOTS} of its training; train anew for them"
+        return self.history_missing
+
+    def snapshots(self) -> Snapshots:
+        """What the model made of a few images while it learned.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        return Snapshots.read(self.path / SNAPSHOTS)
 
     @cached_property
     def _encoder(self) -> keras.Model:

@@ -16,9 +16,11 @@ from latentspace.files import InputError
 from latentspace.fitting import Recipe, fit, suitable_batch_size
 from latentspace.network import build_decoder, build_encoder, standardize_codes
 from latentspace.pixels import Pixels, parts, to_unit_range
+from latentspace.recording import Recorder
 from latentspace.refinement import refine
 from latentspace.runs import predict
 from latentspace.scores import squared_errors
+from latentspace.snapshots import Watch
 
 REFINE_RATE_SHARE = 0.2  # of the learning rate
 
@@ -71,6 +73,7 @@ def train(
     plan: Plan,
     checkpoint: Path,
     facts: dict[str, Any],
+    watch: Watch | None = None,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = "auto",
@@ -83,6 +86,7 @@ def train(
         plan: What, and how.
         checkpoint: File for the state of the training; replaced after each epoch.
         facts: Kept in the checkpoint beside the state, for whoever resumes.
+        watch: Validation images of which snapshots are taken on the way.
         resume: Go on from `checkpoint`, which must come from the same images and plan.
         callbacks: Watchers of the training.
         verbose: Passed to Keras: 0 silent, 1 a bar, 2 a line per epoch.
@@ -99,13 +103,26 @@ def train(
     shape = train_pixels.shape[1:]
     encoder = build_encoder(shape, plan.latent_dim, **size, normalize=begun.stage < 2)
     decoder = build_decoder(shape, plan.latent_dim, **size)
+    recorders = []
+    if watch is not None:
+        recorder = Recorder(
+            watch,
+            validation_pixels[watch.rows],
+            latent_dim=plan.latent_dim,
+            epochs=plan.recipe.epochs + plan.refine_epochs,
+            batch_size=min(plan.recipe.batch_size, len(train_pixels)),
+            resume=resume,
+        )
+        recorders.append(recorder)
     common: dict[str, Any] = {
         "checkpoint": checkpoint,
         "facts": facts,
-        "callbacks": callbacks,
+        "callbacks": [*callbacks, *recorders],
         "verbose": verbose,
     }
     if begun.stage < 2:
+        for recorder in recorders:
+            recorder.look_through(encoder, decoder)
         progress = fit(
             join(encoder, decoder, code_noise=plan.code_noise),
             train_pixels,
@@ -120,6 +137,8 @@ def train(
     # The same corrections to begin with, whether or not the first stage was resumed.
     keras.utils.set_random_seed(plan.recipe.seed)
     encoder = refine(encoder, decoder, steps=plan.refine_steps, hidden_units=plan.hidden_units)
+    for recorder in recorders:
+        recorder.look_through(encoder, decoder)
     recipe = dataclasses.replace(
         plan.recipe,
         epochs=plan.refine_epochs,

@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import Affinities
 
 NEIGHBORS_PER_PERPLEXITY = 3
 REPORT_EVERY = 10  # iterations; the trajectory has a frame for each report
@@ -53,6 +58,8 @@ LARGE = (
     Phase(150, 0.9, 3, "fft", 2),
     Phase(50, 0.9, 3, "fft", 1),
 )
+# From a map of nearly the same vectors; a little exaggeration lets clusters form that it lacks.
+FOLLOWING = (Phase(20, 0.5, 1, "bh", 0.5, early=True), Phase(60, 0.8, 1, "bh", 0.5))
 SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, early=True), Phase(400, 0.8, 1, "bh", 0.8))
 
 
@@ -131,20 +138,12 @@ def embed(
             f"expected perplexity <= {largest_perplexity(len(vectors)):g} for {len(vectors)} "
             f"points. Received: perplexity={perplexity}"
         )
-    from openTSNE import TSNEEmbedding, affinity, initialization, nearest_neighbors
-    from sklearn.neighbors import NearestNeighbors
+    from openTSNE import TSNEEmbedding, initialization
     from threadpoolctl import threadpool_limits
 
     started = time.perf_counter()
     with threadpool_limits(threads):
-        count = int(NEIGHBORS_PER_PERPLEXITY * perplexity)
-        search = NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=threads)
-        distances, indices = search.fit(vectors).kneighbors()
-        affinities = affinity.PerplexityBasedNN(
-            perplexity=perplexity,
-            knn_index=nearest_neighbors.PrecomputedNeighbors(indices, distances),
-            n_jobs=threads,
-        )
+        affinities = _affinities(vectors, perplexity, threads)
         start = initialization.pca(vectors, n_components=dims, random_state=seed)
     found = time.perf_counter()
     embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
@@ -157,19 +156,7 @@ def embed(
             divergences.append(error)
             on_progress(before + iteration, error)
 
-        factor = EARLY_EXAGGERATION if phase.early else exaggeration
-        embedding.optimize(
-            phase.iterations,
-            exaggeration=factor,
-            learning_rate=phase.rate * len(vectors) / factor,
-            momentum=phase.momentum,
-            negative_gradient_method=phase.gradient,
-            theta=phase.coarseness,
-            ints_in_interval=phase.coarseness,
-            inplace=True,
-            callbacks=report,
-            callbacks_every_iters=REPORT_EVERY,
-        )
+        _descend(embedding, phase, exaggeration, callbacks=report)
         done += phase.iterations
     # A report comes before the step that it belongs to; the last frame is the map itself.
     points = np.asarray(embedding, np.float32)
@@ -180,6 +167,76 @@ def embed(
         trajectory=np.stack(trajectory),
         divergences=np.array(divergences, np.float32),
         seconds={"neighbors": found - started, "optimization": time.perf_counter() - found},
+    )
+
+
+def follow(
+    frames: np.ndarray, *, perplexity: float, seed: int, on_progress: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flat maps of vectors that change, each started from the one before, so that points travel.
+
+    A start is enough to keep one map like the next where the vectors change a little at a time;
+    Rauber, Falcão & Telea 2016, "Visualizing time-dependent data using dynamic t-SNE", hold points
+    back by a penalty as well, at the cost of each map's own quality.
+
+    Args:
+        frames: float32 (T, N, D), the same N things through time.
+        perplexity: Effective number of neighbours, at most `largest_perplexity(N)`.
+        seed: Seed of the little noise in the first start.
+        on_progress: Called after each map.
+
+    Returns:
+        The maps, float32 (T, N, 2), and the KL divergence of each, float64 (T,), in nats.
+    """
+    from openTSNE import TSNEEmbedding, initialization
+
+    points = initialization.pca(frames[0], n_components=2, random_state=seed)
+    maps: list[np.ndarray] = []
+    divergences = []
+    for vectors in frames:
+        # The points are few: a second thread would wait longer than it works.
+        affinities = _affinities(vectors, perplexity, threads=1)
+        embedding = TSNEEmbedding(points, affinities, n_jobs=1, random_state=seed)
+        for phase in FOLLOWING if maps else PLAIN:
+            _descend(embedding, phase)
+        points = np.array(embedding)
+        maps.append(points.astype(np.float32))
+        divergences.append(embedding.kl_divergence)
+        on_progress()
+    return np.stack(maps), np.array(divergences)
+
+
+def _affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:
+    """Joint probabilities of neighbours, found exactly."""
+    from openTSNE import affinity, nearest_neighbors
+    from sklearn.neighbors import NearestNeighbors
+
+    count = int(NEIGHBORS_PER_PERPLEXITY * perplexity)
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=threads)
+    distances, indices = search.fit(vectors).kneighbors()
+    return affinity.PerplexityBasedNN(
+        perplexity=perplexity,
+        knn_index=nearest_neighbors.PrecomputedNeighbors(indices, distances),
+        n_jobs=threads,
+    )
+
+
+def _descend(
+    embedding: TSNEEmbedding, phase: Phase, exaggeration: float = 1.0, **reporting: Any
+) -> None:
+    """Moves the points of an embedding through a phase, in place."""
+    factor = EARLY_EXAGGERATION if phase.early else exaggeration
+    embedding.optimize(
+        phase.iterations,
+        exaggeration=factor,
+        learning_rate=phase.rate * len(embedding) / factor,
+        momentum=phase.momentum,
+        negative_gradient_method=phase.gradient,
+        theta=phase.coarseness,
+        ints_in_interval=phase.coarseness,
+        inplace=True,
+        callbacks_every_iters=REPORT_EVERY,
+        **reporting,
     )
 
 

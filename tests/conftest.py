@@ -72,6 +72,7 @@ class LinearRun:
     decoder_bytes: int = 5000
     is_adopted: bool = False
     history_missing: str | None = None
+    snapshots_missing: str | None = "a stand-in was not trained"
     facts: dict = field(
         default_factory=lambda: {
             "dataset": {"hash": "none"},

@@ -13,6 +13,7 @@ from latentspace.study.compression import Compression
 from latentspace.study.confusion import Confusion
 from latentspace.study.cousins import Cousins
 from latentspace.study.interpolation import Interpolation
+from latentspace.study.learning import Learning
 from latentspace.study.maps import Maps
 from latentspace.study.outliers import Outliers
 from latentspace.study.placing import Placing
@@ -46,6 +47,11 @@ class Study(Base):
     def reconstruction(self) -> Reconstruction:
         """Reconstructions and their errors."""
         return Reconstruction(self)
+
+    @cached_property
+    def learning(self) -> Learning:
+        """How the model learned."""
+        return Learning(self)
 
     @cached_property
     def maps(self) -> Maps:

@@ -11,6 +11,7 @@ from latentspace.figures.registry import (
     comparison,
     compression,
     interpolation,
+    learning,
     map_details,
     maps,
     outliers,
@@ -22,6 +23,7 @@ __all__ = ["COMPARISONS", "FIGURES", "FLAGS", "Figure", "chosen"]
 
 FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--reconstructions": "how well the model draws what it has never seen",
+    "--film": "the model learning: reconstructions, the error and the map of the codes",
     "--maps": "t-SNE of the pixels against t-SNE of the codes; with --dims 3 in space",
     "--map-films": "the maps forming, from the start to the end of the optimisation",
     "--cousins": "the same by PCA, ICA, t-SNE and UMAP",
@@ -37,6 +39,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
 }
 FIGURES: tuple[Figure, ...] = (
     *reconstructions.FIGURES,
+    *learning.FIGURES,
     *maps.FIGURES,
     *map_details.FIGURES,
     *interpolation.FIGURES,
