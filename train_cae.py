@@ -137,7 +137,8 @@ def main() -> None:
     where = f"--run {shlex.quote(folder.name)}"
     if "models_dir" in given:
         where += f" --models-dir {shlex.quote(config.models_dir)}"
-    _report_end(progress.status, len(progress.rows), planned, where)
+    watched = "" if log is None else f" --tensorboard {shlex.quote(str(log.parent))}"
+    _report_end(progress.status, len(progress.rows), planned, where, watched)
 
 
 def _refuse_too_little(data: datasets.ImageDataset, fitted: int) -> None:
@@ -208,13 +209,13 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, d
     return config, facts["dataset"]
 
 
-def _report_end(status: str, epochs: int, planned: int, where: str) -> None:
+def _report_end(status: str, epochs: int, planned: int, where: str, watched: str) -> None:
     if status == "complete":
         print(f"next: python visualize.py {where}")
     elif status == "interrupted":
         print(
             f"interrupted after epoch {epochs} of {planned}, the best one kept; go on with "
-            f"python train_cae.py {where} --resume"
+            f"python train_cae.py {where} --resume{watched}"
         )
     else:
         print(

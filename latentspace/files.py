@@ -101,7 +101,7 @@ def check_folder(path: str | os.PathLike[str]) -> None:
             f"expected a folder to write to. Received: {path}, but {nearest} is a file"
         )
     if not os.access(nearest, os.W_OK):
-        raise InputError(f"{path} can't be written to: {nearest} is closed to you; pass another")
+        raise InputError(f"{path} can't be written to: {nearest} is closed to you")
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
