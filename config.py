@@ -227,6 +227,12 @@ class TrainConfig(DataConfig):
         "nothing measurable on a CPU (9.1 to 10.1 s an epoch with it, 9.7 to 10.2 s without)",
         group="training",
     )
+    tensorboard: str | None = option(
+        None,
+        "log losses, graph and reconstructions for TensorBoard while training, in DIR/RUN",
+        group="tensorboard",
+        metavar="DIR",
+    )
     augment: float = setting(0.25)  # share of the images that are deformed a little
     code_noise: float = setting(0.05)  # in standard deviations of a code's unit
     channels: tuple[int, ...] = setting((16, 32))
@@ -319,6 +325,13 @@ class VisualizeConfig(DataConfig):
     )
     all: bool = option(False, "every picture there is", group="pictures")
     list: bool = option(False, "list all pictures, a line each, and stop", group="pictures")
+    projector: str | None = option(
+        None,
+        "write the images on the maps for TensorBoard's Embedding Projector, as codes and as "
+        "pixels; pictures are made as well only where a flag asks for them",
+        group="tensorboard",
+        metavar="DIR",
+    )
     samples: int | str | None = option(
         None,
         "images on a map, or all (default: 5000, or all where there are fewer)",

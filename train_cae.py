@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from config import DataConfig, TrainConfig, describe, parse, run_script
 from latentspace import datasets, runs
-from latentspace.files import InputError, cache_folder, hushed
+from latentspace.files import InputError, cache_folder, check_folder, hushed
 from latentspace.pixels import Chosen, Pixels
 
 EXAMPLES = (
@@ -18,11 +19,13 @@ EXAMPLES = (
     "python train_cae.py --preset quick --dataset digits   a first look in seconds",
     "python train_cae.py --run small --latent-dim 8 --epochs 5",
     "python train_cae.py --run small --resume              go on after Ctrl-C or a crash",
+    "python train_cae.py --tensorboard logs                then: tensorboard --logdir logs",
 )
 # Where things lie and what to do with them: not part of how a model is made, so not kept with it.
 LEAST_SIDE = 4  # pixels
 NOT_KEPT = (
     *("models_dir", "run", "quiet", "resume", "overwrite", "dry_run"),
+    "tensorboard",
     *(field.name for field in dataclasses.fields(DataConfig)),
 )
 
@@ -61,6 +64,9 @@ def main() -> None:
     folder = Path(config.models_dir) / runs.checked_name(config.run or data.name)
     if not config.resume:
         runs.claim(folder, overwrite=config.overwrite)
+    log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
+    if log is not None:
+        _claim_log(log, config)
 
     # Keras takes seconds to load, so whatever can be refused has been refused by now.
     with hushed():
@@ -78,6 +84,12 @@ def main() -> None:
         "validation": Chosen(data.train_pixels, held_back),
         "test": data.test_pixels,
     }
+    watchers = []
+    if log is not None:
+        from latentspace.training_log import TrainingLog
+
+        watchers.append(TrainingLog(log, splits["validation"]))
+        print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
     with training.spread_over(devices):
         encoder, decoder, progress = training.train(
             splits["train"],
@@ -94,6 +106,7 @@ def main() -> None:
                 seed=config.seed,
             ),
             resume=config.resume,
+            callbacks=watchers,
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )
 
@@ -132,7 +145,8 @@ def main() -> None:
     where = f"--run {shlex.quote(folder.name)}"
     if "models_dir" in given:
         where += f" --models-dir {shlex.quote(config.models_dir)}"
-    _report_end(progress.status, len(progress.rows), planned, where)
+    watched = "" if log is None else f" --tensorboard {shlex.quote(str(log.parent))}"
+    _report_end(progress.status, len(progress.rows), planned, where, watched)
 
 
 def _refuse_too_little(data: datasets.ImageDataset, fitted: int) -> None:
@@ -148,6 +162,25 @@ def _refuse_too_little(data: datasets.ImageDataset, fitted: int) -> None:
             f"images should have at least {LEAST_SIDE}x{LEAST_SIDE} pixels. Received: "
             f"{height}x{width}; pass a larger --image-size"
         )
+
+
+def _claim_log(log: Path, config: TrainConfig) -> None:
+    """Makes sure that a training can be logged in a folder, and that nothing else is logged there.
+
+    Raises:
+        InputError: It can't be, or the log of another training may not be replaced.
+    """
+    check_folder(log)
+    if importlib.util.find_spec("tensorboard") is None:
+        raise InputError("--tensorboard needs the package tensorboard: pip install tensorboard")
+    earlier = [] if config.resume else list(log.glob("*/events.out.tfevents.*"))
+    if earlier and not config.overwrite:
+        raise InputError(
+            f"{log} is the log of an earlier training: pass --overwrite to replace it, --run NAME "
+            "for another run, or another --tensorboard DIR"
+        )
+    for file in earlier:
+        file.unlink()
 
 
 def _long_enough(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
@@ -184,13 +217,13 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, d
     return config, facts["dataset"]
 
 
-def _report_end(status: str, epochs: int, planned: int, where: str) -> None:
+def _report_end(status: str, epochs: int, planned: int, where: str, watched: str) -> None:
     if status == "complete":
         print(f"next: python visualize.py {where}")
     elif status == "interrupted":
         print(
             f"interrupted after epoch {epochs} of {planned}, the best one kept; go on with "
-            f"python train_cae.py {where} --resume"
+            f"python train_cae.py {where} --resume{watched}"
         )
     else:
         print(

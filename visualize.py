@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config import DataConfig, VisualizeConfig, describe, parse, run_script, spelled
-from latentspace import gallery
-from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, chosen
-from latentspace.files import InputError, cache_folder
+from latentspace import gallery, projector
+from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
+from latentspace.files import InputError, cache_folder, check_folder
+from latentspace.pixels import to_uint8
 
 if TYPE_CHECKING:
     from latentspace.datasets import ImageDataset
@@ -27,6 +29,7 @@ EXAMPLES = (
     "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
     "python visualize.py --arithmetic --expression '12 + 1.5*slant'",
     "python visualize.py --attributes --traversals",
+    "python visualize.py --run mnist-best --projector logs   then: tensorboard --logdir logs",
 )
 SOURCE = ("autoencoder", "encoder", "decoder", "weights", "model_code")  # of a person's own model
 OWN_MODEL = {*SOURCE, "bottleneck", "latent_output", "pixel_range", "save_run"} - {"model_code"}
@@ -55,6 +58,10 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
     """Draws and measures what a run, or a person's own model, has learned."""
     asked = {flag for flag in {f.flag for f in FIGURES} if given & {flag, flag.removeprefix("--")}}
     figures = chosen(asked, every=config.all, dims=config.dims)
+    board = None if config.projector is None else Path(config.projector)
+    if board is not None:
+        check_folder(board)
+        figures = figures if asked or config.all else []
     if len(config.start) != len(config.end):
         raise InputError(
             f"--from and --to go together, one image each for every way. Received: "
@@ -73,10 +80,9 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
     run = None if is_own else runs.find_run(next(iter(config.run), None), config.models_dir)
     folder = Path(config.outputs_dir) / (name if run is None else run.name)
     if config.dry_run:
-        print_plan(config, gallery.files(folder, figures, **form(config)))
+        pictures = gallery.files(folder, figures, **form(config))
+        print_plan(config, [*pictures, *(projector.files(board) if board is not None else [])])
         return
-
-    from latentspace.report import METRICS, write_metrics
 
     if run is None:
         run, data = adopt_model(config, given, name)
@@ -87,10 +93,31 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
             load_code(config.model_code)
         data = load_images(config, given, run)
     study = study_of(config, run, data, thorough=config.all or bool(asked))
+    if board is not None:
+        projector.check_count(len(study.maps.indices))
+    if figures:
+        draw_story(config, folder, figures, study)
+    if board is not None:
+        write_projector(board, study)
+
+
+def draw_story(
+    config: VisualizeConfig, folder: Path, figures: Sequence[Figure], study: Study
+) -> None:
+    """Makes pictures, and leaves their numbers beside them."""
+    from latentspace.report import METRICS, write_metrics
+
     made = gallery.write_figures(folder, figures, study, fps=config.fps, **form(config))
     sections = {str(figure.section) for figure in made if figure.measures(study)}
     write_metrics(folder / METRICS, study, sections)
     print("\n".join([str(folder / METRICS), *study.answers(sections)]))
+
+
+def write_projector(folder: Path, study: Study) -> None:
+    """Leaves the images on the maps where TensorBoard finds them."""
+    maps = study.maps
+    projector.write_projector(folder, maps.codes, to_uint8(maps.images), maps.table)
+    print(f"next: tensorboard --logdir {shlex.quote(str(folder))}")
 
 
 def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:

@@ -88,6 +88,22 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Makes sure, before long work, that files can be written to a folder, without making it.
+
+    Raises:
+        InputError: The folder is none, or may not be written to.
+    """
+    folder = Path(path).absolute()
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    if not nearest.is_dir():
+        raise InputError(
+            f"expected a folder to write to. Received: {path}, but {nearest} is a file"
+        )
+    if not os.access(nearest, os.W_OK):
+        raise InputError(f"{path} can't be written to: {nearest} is closed to you")
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes `value` to `path` atomically, as indented JSON with a final newline."""
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())

@@ -172,7 +172,7 @@ def fit(
                 validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
                 epochs=last,
                 initial_epoch=finished,
-                callbacks=[keeper, watcher, *callbacks],
+                callbacks=[keeper, *callbacks, watcher],  # an epoch that is kept is also watched
                 verbose=verbose,
             )
     except KeyboardInterrupt:

@@ -39,6 +39,8 @@ ALLOWED = {
     "model_config": FILES,
     "model_files": {"model_config", *FILES},
     "adoption": {"adoption", "datasets", "model_files", "runs", *FILES},
+    "training_log": {"pixels"},
+    "projector": {"pixels", *FILES},
     "gallery": {"figures", "media", *FILES},
     "judge": {"runs", "model_files", *FILES},
     "strokes": set(),
@@ -56,7 +58,7 @@ ALLOWED = {
 }
 WITHOUT_KERAS = (
     *("paths", "directions", "strokes", "projection", "tsne", "scores", "figures"),
-    *("clustering", "compression", "detection", "foreign"),
+    *("clustering", "compression", "detection", "foreign", "projector"),
 )
 
 

@@ -40,7 +40,8 @@ SMALL = {
 }
 OF_ONE_RUN = ("--pairs", "2", "--frames", "4")
 OWN_MODEL = ("--autoencoder", "--encoder", "--model-code")  # see test_own_model.py
-MAKES_NOTHING = ("--list", "--dry-run", *OWN_MODEL)
+WITHOUT_NUMBERS = ("--list", "--dry-run", "--projector", *OWN_MODEL)
+WRITTEN_TO = ("--tensorboard", "--projector")  # folders, here in a temporary one
 
 
 def on_small_runs(arguments: list[str]) -> list[str]:
@@ -59,6 +60,9 @@ def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = SMALL[shlex.split(command)[1]]
     extra = small.format(models=folder / "models", outputs=folder / "outputs")
     _, script, *arguments = shlex.split(f"{command} {extra}")
+    for at, argument in enumerate(arguments):
+        if argument in WRITTEN_TO:
+            arguments[at + 1] = str(folder / arguments[at + 1])
     if script == "visualize.py":
         arguments = on_small_runs(arguments)
     monkeypatch.setattr(sys, "argv", [script, *arguments])
@@ -99,7 +103,7 @@ def test_visualization_commands_run(
     run(command, folder, monkeypatch)
     printed = capsys.readouterr().out
     assert ".png" in printed
-    if not set(MAKES_NOTHING) & set(shlex.split(command)):
+    if not set(WITHOUT_NUMBERS) & set(shlex.split(command)):
         assert "metrics.json" in printed
 
 

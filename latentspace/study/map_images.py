@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from latentspace import scores
 from latentspace.files import InputError, content_hash
-from latentspace.pixels import to_unit_range
+from latentspace.pixels import parts, to_unit_range
 from latentspace.study.base import Base
 
 DEFAULT_SAMPLES = 5000
@@ -87,6 +88,37 @@ class MapImages:
         """float32 (samples, D)."""
         base = self._base
         return self._picked(lambda: base.codes, lambda: base.train_codes)
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """Mean squared error per pixel of each image's reconstruction, float64 (samples,)."""
+        return np.concatenate(
+            [
+                scores.squared_errors(self.images[part], self._base.run.decode(self.codes[part]))
+                for part in parts(self.images)
+            ]
+        )
+
+    @cached_property
+    def table(self) -> dict[str, list[object]]:
+        """What is known of each image, by column, each as long as there are samples.
+
+        A name that no other image has, its index in its split, its label where there are classes,
+        its split, and the error of its reconstruction.
+        """
+        data = self._base.data
+        tests, trains = len(data.test_labels), len(data.train_labels)
+        indices = self._picked(lambda: np.arange(tests), lambda: np.arange(trains))
+        splits = self._picked(lambda: np.full(tests, "test"), lambda: np.full(trains, "train"))
+        labels = [data.class_names[label] if data.has_classes else "" for label in self.labels]
+        rows = zip(labels, splits, indices, strict=True)
+        return {
+            "image": [f"{label} {split} #{index}" for label, split, index in rows],
+            "index": list(indices),
+            **({"label": labels} if data.has_classes else {}),
+            "split": list(splits),
+            "error": [f"{error:.5f}" for error in self.errors],
+        }
 
     def _picked(
         self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]
