@@ -58,8 +58,7 @@ LARGE = (
     Phase(150, 0.9, 3, "fft", 2),
     Phase(50, 0.9, 3, "fft", 1),
 )
-# From a map of nearly the same vectors; a little exaggeration lets clusters form that it lacks.
-FOLLOWING = (Phase(20, 0.5, 1, "bh", 0.5, early=True), Phase(60, 0.8, 1, "bh", 0.5))
+FOLLOWING = (Phase(100, 0.8, 1, "bh", 0.5),)  # from a map of nearly the same vectors
 SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, early=True), Phase(400, 0.8, 1, "bh", 0.8))
 
 
