@@ -56,7 +56,7 @@ def write_figures(
         if (reason := figure.missing(subject)) is not None:
             print(f"{folder / figure.file_by(method)} is left out: {reason}")
             continue
-        frames = figure.draw(subject, fps)
+        frames = figure.draw(figure.arguments(subject, fps))
         for path in files(folder, [figure], method=method, animation=animation):
             encoded = encoded_as(path.suffix, frames, fps=fps)
             write_bytes(path, encoded)
