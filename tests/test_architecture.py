@@ -36,7 +36,8 @@ ALLOWED = {
     "model_config": FILES,
     "model_files": {"model_config", *FILES},
     "adoption": {"adoption", "datasets", "model_files", "runs", *FILES},
-    "gallery": {"figures", "media", *FILES},
+    "records": {"figures", *FILES},
+    "gallery": {"figures", "media", "records", *FILES},
     "judge": {"runs", "model_files", *FILES},
     "strokes": set(),
     "directions": set(),
@@ -49,7 +50,7 @@ ALLOWED = {
         *("paths", "scores", "pixels"),
         *("directions", "expressions", "strokes", *FILES),
     },
-    "report": {"figures", "media", "study", *FILES},
+    "report": {"report", "figures", "records", "projection", "study", *FILES},
 }
 WITHOUT_KERAS = (
     *("paths", "directions", "strokes", "projection", "tsne", "scores", "figures"),
