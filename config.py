@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -332,6 +333,9 @@ class VisualizeConfig(DataConfig):
         group="tensorboard",
         metavar="DIR",
     )
+    open: bool = option(
+        False, "open the page with all of them, index.html, in the browser", group="pictures"
+    )
     samples: int | str | None = option(
         None,
         "images on a map, or all (default: 5000, or all where there are fewer)",
@@ -515,6 +519,11 @@ def parse(
         values = {**PRESETS[values.get("preset", "default")], **values}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return config(**values), frozenset(given)
+
+
+def command_line() -> str:
+    """What was typed, as it can be typed again in the script's folder."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def spelled(config: Any, names: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from config import DataConfig, VisualizeConfig, describe, parse, run_script, spelled
+from config import DataConfig, VisualizeConfig, command_line, describe, parse, run_script, spelled
 from latentspace import gallery, projector
 from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
 from latentspace.files import InputError, cache_folder, check_folder
@@ -36,7 +36,7 @@ OWN_MODEL = {*SOURCE, "bottleneck", "latent_output", "pixel_range", "save_run"} 
 FOR_TWO = {  # settings that mean something where two runs are compared
     *(item.name for item in dataclasses.fields(DataConfig)),
     *("run", "models_dir", "outputs_dir", "samples", "split", "method", "perplexity"),
-    *("exaggeration", "seed", "no_cache", "dry_run", "quiet"),
+    *("exaggeration", "seed", "no_cache", "dry_run", "quiet", "open"),
 }
 
 
@@ -95,22 +95,22 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
     study = study_of(config, run, data, thorough=config.all or bool(asked))
     if board is not None:
         projector.check_count(len(study.maps.indices))
+        write_projector(board, study)
     if figures:
         draw_story(config, folder, figures, study)
-    if board is not None:
-        write_projector(board, study)
 
 
 def draw_story(
     config: VisualizeConfig, folder: Path, figures: Sequence[Figure], study: Study
 ) -> None:
     """Makes pictures, and leaves their numbers beside them."""
-    from latentspace.report import METRICS, write_metrics
+    from latentspace.report import METRICS, show, write_metrics, write_page
 
-    made = gallery.write_figures(folder, figures, study, fps=config.fps, **form(config))
+    made = gallery.write_figures(folder, figures, study, **drawing(config))
     sections = {str(figure.section) for figure in made if figure.measures(study)}
     write_metrics(folder / METRICS, study, sections)
     print("\n".join([str(folder / METRICS), *study.answers(sections)]))
+    show(write_page(folder, study), in_browser=config.open)
 
 
 def write_projector(folder: Path, study: Study) -> None:
@@ -148,22 +148,28 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
         print_plan(config, gallery.files(folder, COMPARISONS, **form(config)))
         return
 
-    from latentspace.report import METRICS, TABLE, table_lines, write_comparison
+    from latentspace import report
     from latentspace.study.comparison import Comparison
 
     data = load_images(config, given, first)
     comparison = Comparison(
         *(study_of(config, run, data, thorough=False) for run in (first, second))
     )
-    gallery.write_figures(folder, COMPARISONS, comparison, fps=config.fps, **form(config))
-    write_comparison(folder, comparison)
-    print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
-    print("\n".join([*table_lines(comparison), *comparison.notes, comparison.answer]))
+    gallery.write_figures(folder, COMPARISONS, comparison, **drawing(config))
+    report.write_comparison(folder, comparison)
+    print(f"{folder / report.TABLE}\n{folder / report.METRICS}\n\n{comparison.images}")
+    print("\n".join([*report.table_lines(comparison), *comparison.notes, comparison.answer]))
+    report.show(report.write_comparison_page(folder, comparison), in_browser=config.open)
 
 
 def form(config: VisualizeConfig) -> dict[str, str]:
     """What the files of pictures are named after."""
     return {"method": config.method, "animation": config.format}
+
+
+def drawing(config: VisualizeConfig) -> dict[str, Any]:
+    """How pictures are drawn and written, and the command that asked for them."""
+    return {**form(config), "fps": config.fps, "command": command_line()}
 
 
 def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:

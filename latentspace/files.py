@@ -1,12 +1,15 @@
-"""Atomic writes, content hashes, and the one error that is meant for a person."""
+"""Atomic writes, content hashes, what records say of a time, the one error meant for a person."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
+import importlib.metadata
 import json
 import logging
 import os
+import platform
 import sys
 import tempfile
 import zipfile
@@ -17,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import platformdirs
+
+REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
 
 
 class InputError(ValueError):
@@ -165,6 +170,17 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise InputError(f"{path} can't be read as an NPZ file: {error}") from error
     except AttributeError as error:  # a single array: an .npy file under another name
         raise InputError(f"{path} is no NPZ file: it holds a single array") from error
+
+
+def now() -> str:
+    """The time in UTC, as ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on most."""
+    packages = {name: importlib.metadata.version(name) for name in REPORTED_PACKAGES}
+    return {"python": platform.python_version(), **packages}
 
 
 def cache_folder() -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from latentspace.figures.registry import Figure
 from latentspace.files import write_bytes
+from latentspace.records import keep_records, record
 
 
 def files(
@@ -34,8 +35,9 @@ def write_figures(
     fps: float,
     method: str,
     animation: str,
+    command: str,
 ) -> list[Figure]:
-    """Draws pictures and writes each as soon as it is drawn, with a line to stdout.
+    """Draws pictures and writes each as soon as it is drawn, with its record and a line to stdout.
 
     Args:
         folder: Where to write; made where it is missing.
@@ -44,11 +46,12 @@ def write_figures(
         fps: Frames per second of animations.
         method: As for `files`.
         animation: As for `files`.
+        command: The command line, for the records.
 
     Returns:
         Those that could be made.
     """
-    from latentspace.media import encoded_as
+    from latentspace.media import encoded_as, frame_size
 
     folder.mkdir(parents=True, exist_ok=True)
     made = []
@@ -56,10 +59,13 @@ def write_figures(
         if (reason := figure.missing(subject)) is not None:
             print(f"{folder / figure.file_by(method)} is left out: {reason}")
             continue
-        frames = figure.draw(subject, fps)
+        arguments = figure.arguments(subject, fps)
+        frames = figure.draw(arguments)
+        about = record(figure, subject, arguments, size=frame_size(frames), command=command)
         for path in files(folder, [figure], method=method, animation=animation):
             encoded = encoded_as(path.suffix, frames, fps=fps)
             write_bytes(path, encoded)
+            keep_records(folder, {path.name: about})
             print(f"{path}  {len(encoded) / 1e6:.2f} MB")
         made.append(figure)
     return made

@@ -45,6 +45,12 @@ class DrawnFrames(Sequence[np.ndarray]):
 Frames = np.ndarray | DrawnFrames
 
 
+def frame_size(frames: Frames) -> tuple[int, int]:
+    """Width and height in pixels of a still, (H, W, 3), or of each frame of an animation."""
+    still = frames if isinstance(frames, np.ndarray) and frames.ndim == 3 else frames[0]
+    return still.shape[1], still.shape[0]
+
+
 def png_bytes(frame: np.ndarray) -> bytes:
     """Encodes one frame, uint8 (H, W, 3), without loss; grey pictures are stored as such."""
     buffer = io.BytesIO()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import datetime
-import importlib.metadata
 import io
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +16,10 @@ import numpy as np
 from latentspace.files import (
     InputError,
     file_hash,
+    now,
     read_json,
     replacing,
+    versions,
     write_bytes,
     write_json,
 )
@@ -36,7 +35,6 @@ FACTS, HISTORY, CHECKPOINT = "run.json", "history.csv", "checkpoint.npz"
 SNAPSHOTS = "snapshots.npz"
 PREDICT_BATCH = 1024
 WEIGHT_BYTES = 4  # of a float32
-REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -238,11 +236,8 @@ def save_run(
         write_bytes(path / HISTORY, table.getvalue().encode())
     complete = {
         **facts,
-        "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in REPORTED_PACKAGES},
-        },
+        "finished": now(),
+        "versions": versions(),
         "sha256": {name: file_hash(path / name) for name in (ENCODER, DECODER)},
     }
     write_json(path / FACTS, complete)

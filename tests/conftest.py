@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import keras
 import numpy as np
@@ -214,3 +216,48 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Trained
         cwd=folder,
     )
     return Trained(folder, result.stdout)
+
+
+class Page(HTMLParser):
+    """An index.html: its elements with attributes and text; refuses what is not nested well."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[dict] = []
+        self._open: list[dict] = []
+        self.feed(path.read_text())
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        element = {"tag": tag, "text": "", **dict(attrs)}
+        self.elements.append(element)
+        if tag not in ("meta", "img"):
+            self._open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop()["tag"] == tag
+
+    def handle_data(self, data: str) -> None:
+        for element in self._open:
+            element["text"] += data
+
+    def all(self, *tags: str, **attributes: str) -> list[dict]:
+        return [
+            element
+            for element in self.elements
+            if element["tag"] in tags
+            and all(element.get(name.rstrip("_")) == value for name, value in attributes.items())
+        ]
+
+    def texts(self, *tags: str, **attributes: str) -> list[str]:
+        return [" ".join(found["text"].split()) for found in self.all(*tags, **attributes)]
+
+    @property
+    def text(self) -> str:
+        """All text."""
+        return " ".join(self.elements[0]["text"].split())
+
+    @property
+    def shown(self) -> list[str]:
+        """Files of the pictures, in their order."""
+        return [unquote(found["src"]) for found in self.all("img", "video")]

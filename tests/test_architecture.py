@@ -41,7 +41,8 @@ ALLOWED = {
     "adoption": {"adoption", "datasets", "model_files", "runs", *FILES},
     "training_log": {"pixels"},
     "projector": {"pixels", *FILES},
-    "gallery": {"figures", "media", *FILES},
+    "records": {"figures", *FILES},
+    "gallery": {"figures", "media", "records", *FILES},
     "judge": {"runs", "model_files", *FILES},
     "strokes": set(),
     "directions": set(),
@@ -54,7 +55,7 @@ ALLOWED = {
         *("paths", "scores", "pixels", "snapshots"),
         *("directions", "expressions", "strokes", *FILES),
     },
-    "report": {"figures", "media", "study", *FILES},
+    "report": {"report", "figures", "records", "projection", "study", *FILES},
 }
 WITHOUT_KERAS = (
     *("paths", "directions", "strokes", "projection", "tsne", "scores", "figures"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import run_script
+from conftest import Page, run_script
 from keras import layers
 
 from latentspace.files import file_hash
@@ -89,6 +89,9 @@ def test_one_flat_model_in_another_range_is_kept_as_a_run(folder: Path, tmp_path
     assert "learning_curve.png is left out: this model was not trained here" in printed
     for picture in ("reconstructions.png", "tsne_comparison.png", "interpolation.gif"):
         assert (tmp_path / "mine" / picture).exists()
+    page = Page(tmp_path / "mine" / "index.html")
+    assert "learning_curve.png is left out: this model was not trained here" in page.text
+    assert "own model" in page.texts("h4")
     facts = json.loads((tmp_path / "models" / "mine" / "run.json").read_text())
     assert facts["latent_dim"] == 5
     assert facts["adopted"]["pixel_range"] == [-1, 1]

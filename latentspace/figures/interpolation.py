@@ -27,13 +27,14 @@ ON_MAP_IMAGES, ON_MAP_THUMBNAIL = 7, 26  # per way; pixels a side
 
 
 def draw_interpolation(
-    *, ways: Mapping[str, np.ndarray], pair_names: Sequence[str], caption: str
+    *, ways: Mapping[str, np.ndarray], pair_names: Sequence[str], title: str, caption: str
 ) -> np.ndarray:
     """For each pair of images one row per way, from the first image to the second.
 
     Args:
         ways: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
         pair_names: A name for each pair.
+        title: Text above.
         caption: Text below.
 
     Returns:
@@ -63,7 +64,7 @@ def draw_interpolation(
     )
     return page(
         body,
-        title="From one image to another",
+        title=title,
         caption=caption,
         labels=labels,
         left=12 + max(map(text_width, ways)),

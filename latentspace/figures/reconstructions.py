@@ -19,6 +19,7 @@ def draw_reconstructions(
     trained_name: str,
     unseen_name: str,
     columns: int,
+    title: str,
     caption: str,
 ) -> np.ndarray:
     """Originals over reconstructions: training images left, unseen images right.
@@ -29,6 +30,7 @@ def draw_reconstructions(
         trained_name: Heading of the left block.
         unseen_name: Heading of the right block.
         columns: Pairs side by side in each block; N is a multiple of it.
+        title: Text above.
         caption: Text below.
 
     Returns:
@@ -57,7 +59,7 @@ def draw_reconstructions(
         offset += body.shape[1] + BLOCK_GAP
     return page(
         beside(bodies, BLOCK_GAP),
-        title="Originals over reconstructions",
+        title=title,
         caption=caption,
         labels=labels,
         top=26,
@@ -65,7 +67,7 @@ def draw_reconstructions(
 
 
 def draw_learning_curve(
-    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], caption: str
+    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], title: str, caption: str
 ) -> np.ndarray:
     """Training and validation loss per epoch on a logarithmic axis.
 
@@ -73,6 +75,7 @@ def draw_learning_curve(
         history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
             begins, a line says so.
         baselines: Named errors, drawn as horizontal lines.
+        title: Text above.
         caption: Text below.
 
     Returns:
@@ -109,4 +112,4 @@ def draw_learning_curve(
     axes.set_ylabel("mean squared error per pixel")
     axes.grid(alpha=0.3)
     axes.legend()
-    return page(rendered(figure), title="Learning curve", caption=caption)
+    return page(rendered(figure), title=title, caption=caption)

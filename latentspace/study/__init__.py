@@ -108,6 +108,27 @@ class Study(Base):
         """Images that stand out, and how well foreign ones are told."""
         return Outliers(self, self.reconstruction)
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What was chosen to look at, by flag, numbers in place of defaults; JSON has them all."""
+        options, maps = self.options, self.maps
+        return {
+            "--samples": len(maps.indices),
+            "--split": options.split,
+            "--perplexity": maps.settings.perplexity,
+            "--exaggeration": maps.settings.exaggeration,
+            "--place": list(options.place),
+            "--pairs": options.pairs,
+            "--from": list(options.starts),
+            "--to": list(options.ends),
+            "--frames": options.frames,
+            "--path": options.path,
+            "--axes": options.axes,
+            "--expression": options.expression,
+            "--num-clusters": options.num_clusters,
+            "--seed": options.seed,
+        }
+
     def metrics(self, sections: set[str]) -> dict[str, Any]:
         """The numbers of the named chapters, and who judged."""
         made: dict[str, Any] = {name: getattr(self, name).metrics for name in sorted(sections)}

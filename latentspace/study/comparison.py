@@ -65,6 +65,16 @@ class Comparison:
         return {letter: f"{letter}: {study.run.name}" for letter, study in self.studies.items()}
 
     @property
+    def model_key(self) -> tuple[str, str]:
+        """Hashes of both models, as one string, and of the images."""
+        return "".join(study.run.model_hash for study in self.studies.values()), self.data.hash
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What was chosen to look at, see `Study.chosen`."""
+        return self.studies[A].chosen
+
+    @property
     def images(self) -> str:
         """Which images were measured, in words."""
         maps = self.studies[A].maps

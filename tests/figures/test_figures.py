@@ -36,7 +36,13 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
 
     trained, unseen = block(0), block(10)
     frame = reconstructions.draw_reconstructions(
-        trained=trained, unseen=unseen, trained_name="t", unseen_name="u", columns=2, caption="c"
+        trained=trained,
+        unseen=unseen,
+        trained_name="t",
+        unseen_name="u",
+        columns=2,
+        title="t",
+        caption="c",
     )
     middle, zoom = frame.shape[1] // 2, layout.zoom_for(8)
     for part, other, side in (
@@ -64,7 +70,7 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
         "val_loss": np.array([0.2, 0.06, 0.02]),
     }
     frame = reconstructions.draw_learning_curve(
-        history=history, baselines={"PCA": 0.03, "this model": 0.015}, caption="c"
+        history=history, baselines={"PCA": 0.03, "this model": 0.015}, title="t", caption="c"
     )
     assert frame.ndim == 3
     (axes,) = drawn[0].axes
@@ -167,7 +173,9 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
 
 def test_interpolation_shows_ends_and_middle_of_each_way() -> None:
     ways = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
-    frame = interpolation.draw_interpolation(ways=ways, pair_names=["first", "second"], caption="c")
+    frame = interpolation.draw_interpolation(
+        ways=ways, pair_names=["first", "second"], title="t", caption="c"
+    )
     zoom = layout.zoom_for(8)
     for images in ways.values():
         for pair in images:

@@ -92,7 +92,7 @@ def test_a_number_of_clusters_can_be_chosen(linear_run: LinearRun, tiny: ImageDa
     assert chapter.metrics["drawn"][-1]["class"] is None
     drawn = PICTURE.arguments(subject, 20.0)
     assert [name for name, _ in drawn["names"]] == [*tiny.class_names, "cluster 4", "cluster 5"]
-    assert PICTURE.draw(subject, 20.0).dtype == np.uint8
+    assert PICTURE.draw(PICTURE.arguments(subject, 20.0)).dtype == np.uint8
 
 
 def test_without_classes_stability_is_what_is_measured(
@@ -109,7 +109,7 @@ def test_without_classes_stability_is_what_is_measured(
     chapter = subject.clusters
     assert chapter.missing is None
     assert PICTURE.arguments(subject, 20.0)["class_names"] == []
-    assert PICTURE.draw(subject, 20.0).dtype == np.uint8
+    assert PICTURE.draw(PICTURE.arguments(subject, 20.0)).dtype == np.uint8
     scores = chapter.metrics["methods"][chapter.shown]
     assert set(scores) == {"clusters", "stability", "seconds"}
     assert f"{scores['stability']:.2f}" in chapter.answer

@@ -101,7 +101,7 @@ def test_few_images_in_grey_or_colour_are_enough(
     assert study.compression.originals.shape == (count, 14, 11, channels)
     for figure in FIGURES:
         if figure.flag == "--compression":
-            assert figure.draw(study, 10.0).dtype == np.uint8
+            assert figure.draw(figure.arguments(study, 10.0)).dtype == np.uint8
 
 
 def test_dead_codes_are_measured_as_any_others(linear_run: LinearRun, tiny: ImageDataset) -> None:

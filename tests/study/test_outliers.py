@@ -222,4 +222,4 @@ def test_the_picture_holds_what_is_listed_and_decodes_it_at_once() -> None:
     assert all(count > 0 for call, count in study.run.calls[: -len(listings)] if call == "decode")
     assert len(arguments["score_names"]) == len(arguments["foreign"][0].scores)
     assert f"finds {study.outliers.planted['codes']['found']:.1%}" in arguments["caption"]
-    assert figure.draw(study, 25).ndim == 3
+    assert figure.draw(figure.arguments(study, 25)).ndim == 3

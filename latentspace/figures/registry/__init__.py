@@ -1,9 +1,10 @@
-"""`FIGURES`, the one list of pictures: flag, file, caption, numbers, and how each is drawn.
+"""`STORY`, the one list of pictures: flag, file, caption, numbers, and how each is drawn.
 
-`COMPARISONS` is the same for two runs beside each other.
+`FIGURES` are its pictures; `COMPARISONS` those of two runs beside each other.
 """
 
 from collections.abc import Collection
+from typing import Any
 
 from latentspace.figures.registry import (
     arithmetic,
@@ -17,9 +18,20 @@ from latentspace.figures.registry import (
     outliers,
     reconstructions,
 )
-from latentspace.figures.registry.figure import Figure
+from latentspace.figures.registry.figure import Figure, Part
 
-__all__ = ["COMPARISONS", "FIGURES", "FLAGS", "Figure", "chosen"]
+__all__ = [
+    "COMPARED",
+    "COMPARISONS",
+    "FIGURES",
+    "FLAGS",
+    "STORY",
+    "Figure",
+    "Part",
+    "chosen",
+    "options_of",
+    "part_of",
+]
 
 FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--reconstructions": "how well the model draws what it has never seen",
@@ -37,18 +49,89 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--compression": "bytes and errors of codes, against PCA and image files",
     "--outliers": "images that stand out, labels that look wrong, how well foreign images are told",
 }
-FIGURES: tuple[Figure, ...] = (
-    *reconstructions.FIGURES,
-    *learning.FIGURES,
-    *maps.FIGURES,
-    *map_details.FIGURES,
-    *interpolation.FIGURES,
-    *arithmetic.FIGURES,
-    *clusters.FIGURES,
-    *compression.FIGURES,
-    *outliers.FIGURES,
+STORY = (
+    Part(
+        "reconstruct",
+        "Reconstruct",
+        "A short code is all that is kept of an image. How much of it comes back, of images that "
+        "the model has never seen?",
+        reconstructions.FIGURES,
+    ),
+    Part(
+        "learn",
+        "Learn",
+        "How the model got there, epoch by epoch.",
+        learning.FIGURES,
+    ),
+    Part(
+        "map",
+        "Map",
+        "Codes are points in a space of many dimensions. Maps bring what is near there near on "
+        "paper: pixels against codes.",
+        (*maps.FIGURES, *map_details.FIGURES),
+    ),
+    Part(
+        "interpolate",
+        "Interpolate",
+        "Between two images, blended pixels are ghosts. Do the codes between theirs stand for "
+        "images at every step?",
+        interpolation.FIGURES,
+    ),
+    Part(
+        "calculate",
+        "Calculate",
+        "Codes can be added, subtracted and moved. What changes in the images then, and what "
+        "stays?",
+        arithmetic.FIGURES,
+    ),
+    Part(
+        "use",
+        "Use",
+        "What codes are good for: finding groups without a label, storing images in a few bytes, "
+        "noticing what does not belong.",
+        (*clusters.FIGURES, *compression.FIGURES, *outliers.FIGURES),
+    ),
 )
-COMPARISONS = comparison.FIGURES
+COMPARED = Part(
+    "compare",
+    "Side by side",
+    "The same images through both models.",
+    comparison.FIGURES,
+)
+FIGURES: tuple[Figure[Any], ...] = tuple(figure for part in STORY for figure in part.figures)
+COMPARISONS = COMPARED.figures
+
+MAPPED = ("--samples", "--split", "--perplexity", "--exaggeration", "--seed")
+WALKED = ("--pairs", "--from", "--to", "--frames", "--path", "--seed")
+OPTIONS = {  # by flag what its pictures depend on, or by file where one is an exception
+    "--maps": MAPPED,
+    "--map-films": MAPPED,
+    "--cousins": MAPPED,
+    "--confused": MAPPED,
+    "--latent-grid": MAPPED,
+    "--place": (*MAPPED, "--place"),
+    "--interpolation": WALKED,
+    "interpolation_on_map.png": (*MAPPED, *WALKED),
+    "--arithmetic": ("--expression", "--seed"),
+    "same_hand.png": ("--seed",),
+    "--traversals": ("--axes", "--seed"),
+    "--clusters": ("--split", "--num-clusters", "--seed"),
+    comparison.FLAG: MAPPED,
+    "learning_curve.png": (),
+}
+
+
+def options_of(figure: Figure[Any]) -> tuple[str, ...]:
+    """The options that a picture depends on; what `OPTIONS` does not name, on the seed alone.
+
+    A map's method and dimensions are no such option: maps by others lie beside it.
+    """
+    return OPTIONS.get(figure.file, OPTIONS.get(figure.flag, ("--seed",)))
+
+
+def part_of(figure: Figure[Any]) -> Part:
+    """The part that a picture belongs to."""
+    return next(part for part in (*STORY, COMPARED) if figure in part.figures)
 
 
 def chosen(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:

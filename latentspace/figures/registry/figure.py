@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -65,12 +65,12 @@ class Figure(Generic[Subject]):
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
 
-    def draw(self, subject: Subject, fps: float) -> Frames:
+    def draw(self, arguments: Mapping[str, Any]) -> Frames:
         """Draws it.
 
         Args:
-            subject: Where arrays and numbers come from.
-            fps: Frames per second at which an animation will be shown.
+            arguments: What `arguments` takes out of a subject, for as many frames per second as an
+                animation will be shown at.
 
         Returns:
             uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation, held whole or drawn frame by
@@ -78,7 +78,24 @@ class Figure(Generic[Subject]):
         """
         module, name = self.function.split(".")
         function = getattr(importlib.import_module(f"latentspace.figures.{module}"), name)
-        return function(**self.arguments(subject, fps))
+        return function(**arguments)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the story, a headed section of the report.
+
+    Attributes:
+        name: Its name in records and in links.
+        title: Its heading.
+        about: What it asks, in a line or two.
+        figures: Its pictures, in the order in which they are told.
+    """
+
+    name: str
+    title: str
+    about: str
+    figures: tuple[Figure[Any], ...]
 
 
 def no_map(study: Study) -> str | None:

@@ -38,6 +38,7 @@ def _interpolation(study: Study, fps: float) -> dict[str, Any]:
     return {
         "ways": {name: chapter.ways[kind] for kind, name in ROWS.items()},
         "pair_names": chapter.pair_names,
+        "title": "From one image to another",
         "caption": (
             f"Test images of {study.data.name}, {model_name(study)}. The two images blended; the "
             "straight line between their codes, decoded; and the way between their codes that "

@@ -28,6 +28,7 @@ def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
         "trained_name": trained_name,
         "unseen_name": unseen_name,
         "columns": columns,
+        "title": "Originals over reconstructions",
         "caption": (
             f"{study.data.name}, {model_name(study)}. Under each pair its mean squared error per "
             f"pixel. Mean over {len(study.fitted):,} "
@@ -35,25 +36,6 @@ def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
             f"{numbers['train_mse']:.5f}, over all {len(study.images):,} {unseen_name} "
             f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
             f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}."
-        ),
-    }
-
-
-def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
-    facts = study.run.facts
-    numbers = facts["scores"]
-    return {
-        "history": study.run.history(),
-        "baselines": {
-            f"PCA, {study.run.latent_dim} components, test images": numbers["pca_mse"],
-            "this model, test images": numbers["test_mse"],
-        },
-        "caption": (
-            f"{facts['dataset']['name']}, {model_name(study)}, {facts['parameters']:,} parameters, "
-            f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s "
-            f"({facts['device']}). Validation images come out of the training "
-            "split; the test images were seen once, at the end. The loss of the training images is "
-            "that of partly deformed images, with noise on their codes in the first stage."
         ),
     }
 
@@ -66,14 +48,5 @@ FIGURES = (
         "reconstruction",
         "reconstructions.draw_reconstructions",
         _reconstructions,
-    ),
-    Figure(
-        "--reconstructions",
-        "learning_curve.png",
-        "training and validation loss per epoch",
-        None,
-        "reconstructions.draw_learning_curve",
-        _learning_curve,
-        missing=lambda study: study.run.history_missing,
     ),
 )

@@ -1,48 +1,18 @@
-"""What a look at a run, or at two, leaves behind beside its pictures: numbers, as files."""
+"""The numbers of a look at two runs, as metrics.json and as a table."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import io
-import math
 from pathlib import Path
-from typing import Any
 
-from latentspace.files import InputError, read_json, write_bytes, write_json
-from latentspace.study import Study
+from latentspace.files import write_bytes, write_json
+from latentspace.report.metrics import METRICS, without_nan
 from latentspace.study.comparison import Comparison
 from latentspace.study.measure import A, B
 
-METRICS, TABLE = "metrics.json", "comparison.csv"
-
-
-def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
-    """Writes metrics.json whole: the sections just measured, and earlier ones that still hold.
-
-    An earlier section still holds when it was measured with the same model on the same images.
-
-    Args:
-        path: The file.
-        study: What was measured.
-        sections: Names of the sections to measure now, see `Study.metrics`.
-    """
-    about = {
-        "run": study.run.name,
-        "model_hash": study.run.model_hash,
-        "dataset": study.data.name,
-        "dataset_hash": study.data.hash,
-    }
-    earlier = {}
-    if path.exists():
-        try:
-            earlier = read_json(path)
-        except InputError:
-            earlier = {}
-    if {key: earlier.get(key) for key in about} != about:
-        earlier = {}
-    measured = _without_nan(study.metrics(sections))
-    write_json(path, {**earlier, **about, "seed": study.options.seed, **measured})
+TABLE = "comparison.csv"
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
@@ -77,7 +47,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         }
         for measure in comparison.measures
     }
-    write_json(folder / METRICS, _without_nan({**about, "measures": measured}))
+    write_json(folder / METRICS, without_nan({**about, "measures": measured}))
 
     columns = comparison.baseline_names
     table = io.StringIO()
@@ -102,10 +72,10 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     write_bytes(folder / TABLE, table.getvalue().encode())
 
 
-def table_lines(comparison: Comparison) -> list[str]:
-    """The measures of two runs as aligned lines, for a person to read."""
+def table_rows(comparison: Comparison) -> list[list[str]]:
+    """The measures of two runs as cells for a person to read, the headings first."""
     columns = comparison.baseline_names
-    rows = [
+    return [
         ["", *comparison.names.values(), "B - A", "95% interval", "better", *columns],
         *(
             [
@@ -119,6 +89,11 @@ def table_lines(comparison: Comparison) -> list[str]:
             for measure in comparison.measures
         ),
     ]
+
+
+def table_lines(comparison: Comparison) -> list[str]:
+    """The measures of two runs as aligned lines."""
+    rows = table_rows(comparison)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -127,12 +102,3 @@ def table_lines(comparison: Comparison) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _without_nan(value: Any) -> Any:
-    """NaN -> None, which is what JSON has for a number that could not be measured."""
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,17 @@
+"""What a look at a run, or at two, leaves behind beside its pictures: numbers and a page."""
+
+from latentspace.report.comparison import TABLE, table_lines, write_comparison
+from latentspace.report.metrics import METRICS, write_metrics
+from latentspace.report.page import PAGE, show, write_comparison_page, write_page
+
+__all__ = [
+    "METRICS",
+    "PAGE",
+    "TABLE",
+    "show",
+    "table_lines",
+    "write_comparison",
+    "write_comparison_page",
+    "write_metrics",
+    "write_page",
+]

@@ -1,0 +1,49 @@
+"""The numbers of a look at a run, as metrics.json."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from latentspace.files import InputError, read_json, write_json
+from latentspace.study import Study
+
+METRICS = "metrics.json"
+
+
+def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
+    """Writes metrics.json whole: the sections just measured, and earlier ones that still hold.
+
+    An earlier section still holds when it was measured with the same model on the same images.
+
+    Args:
+        path: The file.
+        study: What was measured.
+        sections: Names of the sections to measure now, see `Study.metrics`.
+    """
+    about = {
+        "run": study.run.name,
+        "model_hash": study.run.model_hash,
+        "dataset": study.data.name,
+        "dataset_hash": study.data.hash,
+    }
+    earlier = {}
+    if path.exists():
+        try:
+            earlier = read_json(path)
+        except InputError:
+            earlier = {}
+    if {key: earlier.get(key) for key in about} != about:
+        earlier = {}
+    measured = without_nan(study.metrics(sections))
+    write_json(path, {**earlier, **about, "seed": study.options.seed, **measured})
+
+
+def without_nan(value: Any) -> Any:
+    """NaN -> None, which is what JSON has for a number that could not be measured."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

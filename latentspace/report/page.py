@@ -1,0 +1,217 @@
+"""index.html: all pictures of a folder in the order of the story, their scores, how it was made."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from PIL import Image
+
+from latentspace.figures.registry import COMPARED, STORY, Figure, Part
+from latentspace.files import InputError, read_json, write_bytes
+from latentspace.projection import METHODS
+from latentspace.records import Record, read_records, staleness
+from latentspace.report.comparison import table_rows
+from latentspace.report.facts import facts_of, looks
+from latentspace.report.metrics import METRICS
+from latentspace.report.scores import measured
+from latentspace.study import Study
+from latentspace.study.comparison import Comparison
+from latentspace.study.measure import UNKNOWN
+
+PAGE = "index.html"
+TEMPLATE = "index.html.jinja"
+NO_RECORD = "no record of how it was made"
+KINDS = {".png": "image", ".gif": "image", ".mp4": "video", ".html": "page"}
+WIDE = 900  # pixels from which on a picture has a row to itself
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file beside the page, and its address relative to it."""
+
+    name: str
+
+    @property
+    def address(self) -> str:
+        """The name, quoted for a link."""
+        return quote(self.name, safe="", errors="replace")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture on the page.
+
+    Attributes:
+        file: The file that is shown.
+        others: The same in other formats.
+        kind: "image", "video", or "page" for one that is linked only.
+        title: Text above.
+        caption: Text below.
+        alt: What it shows, in a line, for who does not see it.
+        size: Width and height in pixels; None where they are not known.
+        stale: Why it is out of date; None where it is not.
+    """
+
+    file: Link
+    others: list[Link]
+    kind: str
+    title: str
+    caption: str
+    alt: str
+    size: tuple[int, int] | None
+    stale: str | None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it has a row to itself."""
+        return self.size is None or self.size[0] >= WIDE
+
+
+@dataclass(frozen=True)
+class Section:
+    """A headed section.
+
+    Attributes:
+        part: What it tells.
+        pictures: Those that lie there.
+        notes: Why pictures of the story can't be had, a line each.
+        flags: Flags whose pictures have not been made.
+    """
+
+    part: Part
+    pictures: list[Shown]
+    notes: list[str]
+    flags: list[str]
+
+
+def write_page(folder: Path, study: Study) -> Path:
+    """Writes the page of a run: what lies in the folder now, whenever it was made.
+
+    Args:
+        folder: Where pictures, their records and metrics.json lie.
+        study: What is looked at now.
+
+    Returns:
+        The page.
+    """
+    try:
+        metrics = read_json(folder / METRICS)
+    except InputError:
+        metrics = {}
+    run = study.run
+    return _write(
+        folder,
+        study,
+        STORY,
+        title=run.name,
+        lead=f"What a code of {run.latent_dim} numbers keeps of an image. Images: {study.data}.",
+        scores=measured(metrics, run.latent_dim),
+        facts={"": facts_of(run.facts)},
+    )
+
+
+def write_comparison_page(folder: Path, comparison: Comparison) -> Path:
+    """Writes the page of two runs beside each other, as `write_page`."""
+    runs = {letter: study.run for letter, study in comparison.studies.items()}
+    return _write(
+        folder,
+        comparison,
+        (COMPARED,),
+        title=" against ".join(run.name for run in runs.values()),
+        lead=" ".join([f"{comparison.images}.", *comparison.notes]),
+        table=[["" if cell == UNKNOWN else cell for cell in row] for row in table_rows(comparison)],
+        answer=comparison.answer,
+        facts={f"{letter}: {run.name}": facts_of(run.facts) for letter, run in runs.items()},
+    )
+
+
+def show(page: Path, *, in_browser: bool) -> None:
+    """Names a page in a line to stdout; opens it first where that was asked for."""
+    if in_browser and not webbrowser.open(page.resolve().as_uri()):
+        print("there is no browser here to open the page with")
+    print(page)
+
+
+def _write(folder: Path, subject: Any, parts: tuple[Part, ...], **content: Any) -> Path:
+    records = read_records(folder)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(TEMPLATE).render(
+        {"scores": {}, "table": [], "answer": "", **content},
+        sections=[_section(part, folder, records, subject) for part in parts],
+        looks=looks(records.values()),
+        images=str(subject.data),
+        images_hash=subject.data.hash,
+    )
+    write_bytes(folder / PAGE, html.encode(errors="replace"))
+    return folder / PAGE
+
+
+def _section(part: Part, folder: Path, records: Mapping[str, Record], subject: Any) -> Section:
+    pictures, absent = [], []
+    for figure in part.figures:
+        found = [
+            shown
+            for file in dict.fromkeys(map(figure.file_by, METHODS))
+            if (shown := _shown(figure, file, folder, records, subject.model_key)) is not None
+        ]
+        if not found:
+            absent.append(figure)
+        pictures += found
+    # Other reasons than those of the story may take long to find out.
+    reasons = {figure.file: figure.missing(subject) for figure in absent if figure.in_story}
+    notes = [f"{file} is left out: {reason}." for file, reason in reasons.items() if reason]
+    made = {figure.flag for figure in part.figures if figure not in absent}
+    flags = [figure.flag for figure in absent if not reasons.get(figure.file)]
+    return Section(part, pictures, notes, [f for f in dict.fromkeys(flags) if f not in made])
+
+
+def _shown(
+    figure: Figure[Any],
+    file: str,
+    folder: Path,
+    records: Mapping[str, Record],
+    key: tuple[str, str],
+) -> Shown | None:
+    """A picture as it lies in the folder, out of date or not; None where it does not."""
+    names = [file, *([str(PurePath(file).with_suffix(".mp4"))] if figure.moves else [])]
+    reasons = {
+        name: staleness(records[name], records, key) if name in records else NO_RECORD
+        for name in names
+        if (folder / name).is_file()
+    }
+    if not reasons:
+        return None
+    # Of several formats the one that is not out of date.
+    file = min(reasons, key=lambda name: reasons[name] is not None)
+    one = records.get(file)
+    return Shown(
+        file=Link(file),
+        others=[Link(other) for other in reasons if other != file],
+        kind=KINDS[PurePath(file).suffix],
+        title=one.title if one is not None else file,
+        caption=one.caption if one is not None else figure.about,
+        alt=figure.about,
+        size=one.size if one is not None else _size(folder / file),
+        stale=reasons[file],
+    )
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image file; None of what is no image."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, Image.DecompressionBombError):
+        return None

@@ -1,0 +1,280 @@
+"""index.html, read as a browser would."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote
+
+import pytest
+from conftest import LinearRun, Page, make_study
+from PIL import Image
+
+from latentspace.datasets import ImageDataset
+from latentspace.figures.registry import COMPARISONS, FIGURES, STORY, Figure, part_of
+from latentspace.files import write_json
+from latentspace.records import RECORDS, Record, keep_records
+from latentspace.report import METRICS, PAGE, page, write_page
+from latentspace.report.facts import facts_of
+
+NASTY = "<b>\"x'&</b>"
+
+
+def figure_of(file: str) -> Figure:
+    return next(figure for figure in (*FIGURES, *COMPARISONS) if figure.file == file)
+
+
+def draw(folder: Path, file: str, *, size: tuple[int, int] = (40, 20)) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size).save(folder / file)
+
+
+@pytest.fixture
+def study(linear_run: LinearRun, tiny: ImageDataset):
+    return make_study(linear_run, tiny)
+
+
+@pytest.fixture
+def add(tmp_path: Path, study) -> Callable[..., None]:
+    """Puts a picture of the study into the folder, with its record, changed as asked for."""
+
+    def added(file: str, **changes: object) -> None:
+        if file.endswith((".png", ".gif")):
+            draw(tmp_path, file)
+        else:
+            (tmp_path / file).touch()
+        stem = file.rsplit(".", 1)[0]
+        figure = next(f for f in FIGURES if file == f.file or (f.moves and f.file[:-4] == stem))
+        one = Record(
+            title=f"Title of {file}",
+            caption=f"Caption of {file}",
+            flag=figure.flag,
+            part=part_of(figure).name,
+            section=figure.section,
+            size=(40, 20),
+            model_hash=study.run.model_hash,
+            dataset_hash=study.data.hash,
+            settings={"--seed": 0},
+            made="2026-01-01T10:00:00+00:00",
+            command="python visualize.py --quiet",
+            versions={"python": "3.11"},
+        )
+        keep_records(tmp_path, {file: dataclasses.replace(one, **changes)})
+
+    return added
+
+
+def test_pictures_stand_once_in_the_order_of_the_story(tmp_path: Path, study, add) -> None:
+    files = [figure.file for figure in FIGURES]
+    for file in reversed(files):
+        add(file)
+    draw(tmp_path, "holiday.png")  # no picture of the program
+    assert write_page(tmp_path, study) == tmp_path / PAGE
+    read = Page(tmp_path / PAGE)
+    parts = ["Reconstruct", "Learn", "Map", "Interpolate", "Calculate", "Use"]
+    assert [part.title for part in STORY] == parts
+    assert read.texts("h2") == [*parts, "How it was made"]
+    assert [found["id"] for found in read.all("section")][:6] == [part.name for part in STORY]
+    assert read.shown == files
+    assert [found["text"] for found in read.all("h3")][: len(files)] == [
+        f"Title of {file}" for file in files
+    ]
+    captions = [f"Caption of {file} {file} 40 × 20 pixels" for file in files]
+    assert read.texts("figcaption") == captions
+    for found, figure in zip(read.all("img"), FIGURES, strict=True):
+        assert found["alt"] == figure.about
+        assert (found["width"], found["height"], found["loading"]) == ("40", "20", "lazy")
+    assert read.texts("p", class_="reason") == []
+
+
+def test_all_links_lead_to_files_or_into_the_page(tmp_path: Path, study, add) -> None:
+    for file in ("reconstructions.png", "tour.gif", "attributes.mp4"):
+        add(file)
+    write_json(tmp_path / METRICS, {"reconstruction": {"test_mse": 0.1, "pca_mse": 0.2}})
+    read = Page(write_page(tmp_path, study))
+    names = {found["id"] for found in read.elements if "id" in found}
+    addresses = [found.get("href", found.get("src")) for found in read.all("a", "img", "video")]
+    assert "#scores-reconstruct" in addresses
+    for address in addresses:
+        if address.startswith("#"):
+            assert address[1:] in names
+        else:
+            assert (tmp_path / unquote(address)).is_file()
+    assert read.all("script", "link", "iframe") == []
+    assert "http" not in (tmp_path / PAGE).read_text()
+
+
+@pytest.mark.parametrize("name", ["a b.png", "#1?.png", "50%25.png", "ä<script>'\".png", "a:b.png"])
+def test_names_of_files_are_quoted_for_links(tmp_path: Path, name: str) -> None:
+    address = page.Link(name).address
+    assert unquote(address) == name
+    assert not set(address) & set(" #?<>'\":")
+    assert page.Link("\udcff.png").address  # a name that is no text
+
+
+def test_animations_play_and_pages_are_linked(
+    tmp_path: Path, study, add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = Figure("--maps", "explorer.html", "all images to walk among", None, "", dict)
+    monkeypatch.setattr(
+        page, "STORY", (*STORY[:2], dataclasses.replace(STORY[2], figures=(explorer,)), *STORY[3:])
+    )
+    add("interpolation.mp4")
+    (tmp_path / "explorer.html").touch()
+    read = Page(write_page(tmp_path, study))
+    (video,) = read.all("video")
+    assert {"controls", "muted", "loop", "playsinline"} <= set(video)
+    assert (video["src"], video["width"]) == ("interpolation.mp4", "40")
+    assert video["aria-label"] == figure_of("interpolation.gif").about
+    (link,) = read.all("a", class_="open")
+    assert (link["href"], link["text"]) == ("explorer.html", "all images to walk among")
+
+
+def test_of_two_formats_one_is_shown_and_the_other_linked(tmp_path: Path, study, add) -> None:
+    add("interpolation.gif")
+    add("interpolation.mp4")
+    read = Page(write_page(tmp_path, study))
+    assert read.shown == ["interpolation.gif"]
+    assert "interpolation.mp4" in [found.get("href") for found in read.all("a")]
+    add("interpolation.gif", model_hash="other")  # is out of date, so the other is shown
+    assert Page(write_page(tmp_path, study)).shown == ["interpolation.mp4"]
+
+
+def test_what_is_out_of_date_says_why(tmp_path: Path, study, add) -> None:
+    add("reconstructions.png", model_hash="other")
+    add("learning_curve.png", dataset_hash="other")
+    add("tsne_pixel.png", settings={"--samples": 5000})
+    later = {"made": "2026-01-01T11:00:00+00:00", "settings": {"--samples": 10000}}
+    add("tsne_comparison.png", **later)
+    draw(tmp_path, "umap_pixel.png", size=(30, 10))
+    read = Page(write_page(tmp_path, study))
+    assert read.texts("p", class_="reason") == [
+        "Out of date: made from another model",
+        "Out of date: made from other images",
+        "Out of date: made with other settings (--samples 5000; newer pictures of this part: "
+        "10000)",
+        "Out of date: no record of how it was made",
+    ]
+    assert read.shown[2:] == ["tsne_pixel.png", "umap_pixel.png", "tsne_comparison.png"]
+    unknown = read.all("img")[3]
+    assert (unknown["width"], unknown["height"]) == ("30", "10")
+    assert figure_of("tsne_pixel.png").about in read.texts("figcaption")[3]
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"pictures": 3}'])
+def test_without_readable_records_and_numbers_there_is_a_page(
+    tmp_path: Path, study, damaged: str
+) -> None:
+    draw(tmp_path, "reconstructions.png")
+    (tmp_path / RECORDS).write_text(damaged)
+    (tmp_path / METRICS).write_text(damaged)
+    read = Page(write_page(tmp_path, study))
+    assert read.shown == ["reconstructions.png"]
+    assert read.texts("p", class_="reason") == ["Out of date: no record of how it was made"]
+    assert "Scores" not in read.texts("h2")
+
+
+def test_a_damaged_picture_has_no_size(tmp_path: Path, study) -> None:
+    (tmp_path / "reconstructions.png").write_text("no picture")
+    (image,) = Page(write_page(tmp_path, study)).all("img")
+    assert "width" not in image
+
+
+def test_an_empty_folder_says_what_makes_pictures(tmp_path: Path, study) -> None:
+    study.run.history_missing = "nothing tells how it learned"
+    read = Page(write_page(tmp_path / "new", study))
+    absent = read.texts("p", class_="absent")
+    assert "Pictures of this part come with --reconstructions." in absent
+    assert "learning_curve.png is left out: nothing tells how it learned." in absent
+    assert len(read.texts("h2")) == 7
+
+
+def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
+    study.run.name = NASTY
+    study.run.facts[NASTY] = NASTY
+    object.__setattr__(study.data, "name", NASTY)
+    write_json(tmp_path / METRICS, {"outliers": {"auroc": {NASTY: {"codes": 0.5}}}})
+    add("reconstructions.png", title=NASTY, caption=f"of {NASTY}", command=f"python {NASTY}")
+    text = write_page(tmp_path, study).read_text()
+    assert "<b>" not in text
+    read = Page(tmp_path / PAGE)
+    assert read.texts("h1") == [NASTY]
+    assert NASTY in read.texts("title")[0]
+    assert NASTY in read.texts("h3")
+    assert f"of {NASTY} reconstructions.png 40 × 20 pixels" in read.texts("figcaption")
+    assert f"python {NASTY}" in read.texts("code")
+    assert NASTY in read.texts("dd")
+    assert any(NASTY in words for words in read.texts("th"))
+
+
+def test_scores_stand_beside_their_baselines(tmp_path: Path, study, add) -> None:
+    numbers = {"knn_accuracy": 0.9, "knn_accuracy_interval": [0.85, 0.95]}
+    write_json(
+        tmp_path / METRICS,
+        {
+            "reconstruction": {"train_mse": 0.1, "test_mse": 0.125, "pca_mse": 0.25},
+            "maps": {"latent": numbers, "pixel": {"knn_accuracy": 0.5}},
+        },
+    )
+    read = Page(write_page(tmp_path, study))
+    assert read.texts("th", scope="rowgroup") == ["Reconstruct", "Map"]
+    rows = [text for text in read.texts("tr") if "better" in text]
+    assert rows == [
+        "Mean squared error of test images lower is better 0.12500 PCA, 8 components 0.25000",
+        "10-NN label accuracy in the map higher is better 0.900 (0.850 to 0.950) pixels 0.500",
+    ]
+    assert read.texts("strong") == ["0.12500", "0.900"]
+
+
+def test_the_record_of_the_model_and_of_the_looks_is_told(tmp_path: Path, study, add) -> None:
+    study.run.facts["settings"] |= {"channels": [16, 32], "batch_size": None}
+    add("reconstructions.png")
+    add("learning_curve.png")
+    add("tsne_pixel.png", command="python visualize.py --maps", made="2026-01-02T10:00:00+00:00")
+    read = Page(write_page(tmp_path, study))
+    lines = dict(zip(read.texts("dt"), read.texts("dd"), strict=True))
+    assert (lines["channels"], lines["batch size"], lines["validation split"]) == (
+        "16, 32",
+        "–",
+        "0.1",
+    )
+    assert lines["images"] == str(study.data)
+    assert read.texts("li")[-2:] == [
+        "python visualize.py --maps 1 picture, 2026-01-02 10:00:00 UTC; python 3.11",
+        "python visualize.py --quiet 2 pictures, 2026-01-01 10:00:00 UTC; python 3.11",
+    ]
+
+
+def test_facts_are_said_in_words() -> None:
+    facts = facts_of(
+        {"status": "adopted", "parameters": 12345, "adopted": {"bottleneck": None}, "settings": {}}
+    )
+    assert [(group.heading, group.lines) for group in facts] == [
+        ("run", [("status", "adopted"), ("parameters", "12,345")]),
+        ("own model", [("bottleneck", "–")]),
+    ]
+    assert facts_of({"dataset": {"reading": {"limit": True}}})[0].lines == [
+        ("reading, limit", "yes")
+    ]
+
+
+@pytest.mark.parametrize(("opens", "lines"), [(True, 1), (False, 2)])
+def test_a_page_is_opened_where_there_is_a_browser(
+    tmp_path: Path,
+    opens: bool,
+    lines: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[str] = []
+    stand_in = SimpleNamespace(open=lambda address: asked.append(address) or opens)
+    monkeypatch.setattr(page, "webbrowser", stand_in)
+    page.show(tmp_path / "a b" / PAGE, in_browser=True)
+    assert asked == [(tmp_path / "a b" / PAGE).as_uri()]
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == lines
+    assert printed[-1] == str(tmp_path / "a b" / PAGE)
+    page.show(tmp_path / PAGE, in_browser=False)
+    assert len(asked) == 1
