@@ -56,9 +56,9 @@ def write_figures(
         if (reason := figure.missing(subject)) is not None:
             print(f"{folder / figure.file_by(method)} is left out: {reason}")
             continue
-        frames = figure.draw(subject, fps)
+        drawn = figure.draw(subject, fps)
         for path in files(folder, [figure], method=method, animation=animation):
-            encoded = encoded_as(path.suffix, frames, fps=fps)
+            encoded = drawn if isinstance(drawn, bytes) else encoded_as(path.suffix, drawn, fps=fps)
             write_bytes(path, encoded)
             print(f"{path}  {len(encoded) / 1e6:.2f} MB")
         made.append(figure)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from latentspace import neighborhoods
 from latentspace.files import InputError, content_hash
 from latentspace.pixels import to_unit_range
 from latentspace.study.base import Base
@@ -121,6 +122,24 @@ class MapImages:
             space: One of `SPACES`.
         """
         return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
+
+    def nearest(self, space: str, count: int) -> np.ndarray:
+        """The nearest others of each image before any projection, nearest first.
+
+        Args:
+            space: One of `SPACES`.
+            count: How many, below the number of images.
+
+        Returns:
+            int64 (samples, count).
+        """
+        rows = np.arange(self._samples)
+
+        def compute() -> dict[str, np.ndarray]:
+            found = neighborhoods.nearest_neighbors(self.vectors(space), rows, count)
+            return {"neighbors": found}
+
+        return self._base.cached("nearest", compute, *self._key(space, rows), count)["neighbors"]
 
     def _key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
         """What the vectors of some of the images depend on."""

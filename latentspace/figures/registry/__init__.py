@@ -10,6 +10,7 @@ from latentspace.figures.registry import (
     clusters,
     comparison,
     compression,
+    explorer,
     interpolation,
     map_details,
     maps,
@@ -34,6 +35,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
     "--compression": "bytes and errors of codes, against PCA and image files",
     "--outliers": "images that stand out, labels that look wrong, how well foreign images are told",
+    "--explorer": "a page to explore both maps with the mouse, image by image",
 }
 FIGURES: tuple[Figure, ...] = (
     *reconstructions.FIGURES,
@@ -44,6 +46,7 @@ FIGURES: tuple[Figure, ...] = (
     *clusters.FIGURES,
     *compression.FIGURES,
     *outliers.FIGURES,
+    *explorer.FIGURES,
 )
 COMPARISONS = comparison.FIGURES
 
