@@ -13,7 +13,6 @@ from config import DataConfig, VisualizeConfig, command_line, describe, parse, r
 from latentspace import gallery, projector
 from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
 from latentspace.files import InputError, cache_folder, check_folder
-from latentspace.pixels import to_uint8
 
 if TYPE_CHECKING:
     from latentspace.datasets import ImageDataset
@@ -116,7 +115,7 @@ def draw_story(
 def write_projector(folder: Path, study: Study) -> None:
     """Leaves the images on the maps where TensorBoard finds them."""
     maps = study.maps
-    projector.write_projector(folder, maps.codes, to_uint8(maps.images), maps.table)
+    projector.write_projector(folder, maps.codes, maps.pixels, maps.table)
     print(f"next: tensorboard --logdir {shlex.quote(str(folder))}")
 
 

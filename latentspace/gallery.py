@@ -60,10 +60,11 @@ def write_figures(
             print(f"{folder / figure.file_by(method)} is left out: {reason}")
             continue
         arguments = figure.arguments(subject, fps)
-        frames = figure.draw(arguments)
-        about = record(figure, subject, arguments, size=frame_size(frames), command=command)
+        drawn = figure.draw(arguments)
+        size = None if isinstance(drawn, bytes) else frame_size(drawn)
+        about = record(figure, subject, arguments, size=size, command=command)
         for path in files(folder, [figure], method=method, animation=animation):
-            encoded = encoded_as(path.suffix, frames, fps=fps)
+            encoded = drawn if isinstance(drawn, bytes) else encoded_as(path.suffix, drawn, fps=fps)
             write_bytes(path, encoded)
             keep_records(folder, {path.name: about})
             print(f"{path}  {len(encoded) / 1e6:.2f} MB")

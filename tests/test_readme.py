@@ -102,7 +102,7 @@ def test_visualization_commands_run(
 ) -> None:
     run(command, folder, monkeypatch)
     printed = capsys.readouterr().out
-    assert ".png" in printed
+    assert re.search(r"\.(png|html)\b", printed)
     if not set(WITHOUT_NUMBERS) & set(shlex.split(command)):
         assert "metrics.json" in printed
 

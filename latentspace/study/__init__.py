@@ -12,6 +12,7 @@ from latentspace.study.clusters import Clusters
 from latentspace.study.compression import Compression
 from latentspace.study.confusion import Confusion
 from latentspace.study.cousins import Cousins
+from latentspace.study.exploration import Exploration
 from latentspace.study.interpolation import Interpolation
 from latentspace.study.learning import Learning
 from latentspace.study.maps import Maps
@@ -107,6 +108,11 @@ class Study(Base):
     def outliers(self) -> Outliers:
         """Images that stand out, and how well foreign ones are told."""
         return Outliers(self, self.reconstruction)
+
+    @cached_property
+    def exploration(self) -> Exploration:
+        """What there is to know of each image on the maps."""
+        return Exploration(self, self.maps, self.clusters)
 
     @property
     def chosen(self) -> dict[str, Any]:

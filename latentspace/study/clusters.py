@@ -87,10 +87,15 @@ class Clusters:
         """The seeds of each method."""
         return [self._base.options.seed + number for number in range(SEEDS)]
 
-    @cached_property
+    @property
     def found(self) -> dict[str, Found]:
         """What each method found, by its name."""
-        return Partitions(self._base, self.images, self.count, self.seeds).found
+        return self._partitions.found
+
+    @property
+    def is_known(self) -> bool:
+        """Whether clusters were found already, so that asking for them costs nothing."""
+        return self.missing is None and self._partitions.is_known
 
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:
@@ -110,6 +115,10 @@ class Clusters:
     def labels(self) -> np.ndarray:
         """The cluster of each image by the method and seed that are drawn, int64 (N,)."""
         return self.found[self.shown].labels[0]
+
+    @cached_property
+    def _partitions(self) -> Partitions:
+        return Partitions(self._base, self.images, self.count, self.seeds)
 
     @cached_property
     def sheets(self) -> list[Sheet]:

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from latentspace import scores
+from latentspace import neighborhoods, scores
 from latentspace.files import InputError, content_hash
-from latentspace.pixels import parts, to_unit_range
+from latentspace.pixels import parts, to_uint8, to_unit_range
 from latentspace.study.base import Base
 
 DEFAULT_SAMPLES = 5000
@@ -72,10 +72,29 @@ class MapImages:
         return np.sort(rng.choice(self._available, self._samples, replace=False))
 
     @cached_property
-    def images(self) -> np.ndarray:
-        """float32 (samples, H, W, C)."""
+    def is_training(self) -> np.ndarray:
+        """Whether an image is a training image, bool (samples,)."""
         data = self._base.data
-        return to_unit_range(self._picked(lambda: data.test_pixels, lambda: data.train_pixels))
+        tests, trains = np.zeros(len(data.test_labels), bool), np.ones(len(data.train_labels), bool)
+        return self._picked(lambda: tests, lambda: trains)
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The index of each image among the test or the training images, int64 (samples,)."""
+        data = self._base.data
+        tests, trains = np.arange(len(data.test_labels)), np.arange(len(data.train_labels))
+        return self._picked(lambda: tests, lambda: trains)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """uint8 (samples, H, W, C)."""
+        data = self._base.data
+        return self._picked(lambda: data.test_pixels, lambda: data.train_pixels)
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """float32 (samples, H, W, C) in [0, 1]."""
+        return to_unit_range(self.pixels)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -89,15 +108,15 @@ class MapImages:
         base = self._base
         return self._picked(lambda: base.codes, lambda: base.train_codes)
 
-    @cached_property
+    @property
+    def reconstructions(self) -> np.ndarray:
+        """uint8 (samples, H, W, C)."""
+        return self._reconstructed["pixels"]
+
+    @property
     def errors(self) -> np.ndarray:
-        """Mean squared error per pixel of each image's reconstruction, float64 (samples,)."""
-        return np.concatenate(
-            [
-                scores.squared_errors(self.images[part], self._base.run.decode(self.codes[part]))
-                for part in parts(self.images)
-            ]
-        )
+        """Mean squared error of each reconstruction per pixel, float64 (samples,)."""
+        return self._reconstructed["errors"]
 
     @cached_property
     def table(self) -> dict[str, list[object]]:
@@ -107,18 +126,31 @@ class MapImages:
         its split, and the error of its reconstruction.
         """
         data = self._base.data
-        tests, trains = len(data.test_labels), len(data.train_labels)
-        indices = self._picked(lambda: np.arange(tests), lambda: np.arange(trains))
-        splits = self._picked(lambda: np.full(tests, "test"), lambda: np.full(trains, "train"))
+        splits = ["train" if trained else "test" for trained in self.is_training]
         labels = [data.class_names[label] if data.has_classes else "" for label in self.labels]
-        rows = zip(labels, splits, indices, strict=True)
+        rows = zip(labels, splits, self.numbers, strict=True)
         return {
-            "image": [f"{label} {split} #{index}" for label, split, index in rows],
-            "index": list(indices),
-            **({"label": labels} if data.has_classes else {}),
+            "image": [f"{label} {split} #{number}" for label, split, number in rows],
+            "index": list(self.numbers),
+            **({"label": list(labels)} if data.has_classes else {}),
             "split": list(splits),
             "error": [f"{error:.5f}" for error in self.errors],
         }
+
+    @cached_property
+    def _reconstructed(self) -> dict[str, np.ndarray]:
+        base = self._base
+
+        def compute() -> dict[str, np.ndarray]:
+            pixels, errors = np.empty(self.images.shape, np.uint8), np.empty(len(self.images))
+            for part in parts(self.images):
+                back = base.run.decode(self.codes[part])
+                errors[part] = scores.squared_errors(self.images[part], back)
+                pixels[part] = to_uint8(back)
+            return {"pixels": pixels, "errors": errors}
+
+        key = (*base.model_key, base.options.split, content_hash(self.indices))
+        return base.cached("reconstructed", compute, *key)
 
     def _picked(
         self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]
@@ -153,6 +185,24 @@ class MapImages:
             space: One of `SPACES`.
         """
         return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
+
+    def nearest(self, space: str, count: int) -> np.ndarray:
+        """The nearest others of each image before any projection, nearest first.
+
+        Args:
+            space: One of `SPACES`.
+            count: How many, below the number of images.
+
+        Returns:
+            int64 (samples, count).
+        """
+        rows = np.arange(self._samples)
+
+        def compute() -> dict[str, np.ndarray]:
+            found = neighborhoods.nearest_neighbors(self.vectors(space), rows, count)
+            return {"neighbors": found}
+
+        return self._base.cached("nearest", compute, *self._key(space, rows), count)["neighbors"]
 
     def _key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
         """What the vectors of some of the images depend on."""

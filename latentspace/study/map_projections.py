@@ -39,8 +39,8 @@ class Film:
 class MapProjections(MapImages):
     """The same images, projected from their pixels and from their codes, in any number of ways."""
 
-    def __init__(self, base: Base) -> None:
-        super().__init__(base)
+    def __init__(self, base: Base, *, most: int | None = None) -> None:
+        super().__init__(base, most=most)
         self._made: dict[tuple[Any, ...], Projection] = {}
 
     def check(self) -> None:

@@ -25,8 +25,8 @@ COMPARED = {  # of the pixel map and the latent map
 class Maps(MapProjections):
     """The same images, mapped from their pixels and from their codes, and how good the maps are."""
 
-    def __init__(self, base: Base) -> None:
-        super().__init__(base)
+    def __init__(self, base: Base, *, most: int | None = None) -> None:
+        super().__init__(base, most=most)
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
 
     @cached_property

@@ -19,6 +19,7 @@ from latentspace.processes import num_cores, run_all
 from latentspace.study.base import Base
 from latentspace.study.map_images import MapImages
 
+KIND = "clusters"  # begins the names of files in the cache
 COPIES = 8
 MANIFOLD_STARTS = 10
 K_MEANS, MIXTURE, DENSE = "k-means", "Gaussian mixture", "HDBSCAN"
@@ -50,12 +51,19 @@ class Partitions:
     @cached_property
     def found(self) -> dict[str, Found]:
         """What each method found, by its name."""
+        arrays = self._base.cached_groups(KIND, self._compute, *self._key)
+        return {name: Found(**group) for name, group in arrays.items()}
+
+    @property
+    def is_known(self) -> bool:
+        """Whether memory or the cache holds them."""
+        return "found" in vars(self) or self._base.is_cached(KIND, *self._key)
+
+    @property
+    def _key(self) -> tuple[str | int, ...]:
         base = self._base
         chosen = (base.options.split, content_hash(self._images.indices), self._count)
-        arrays = base.cached_groups(
-            "clusters", self._compute, *base.model_key, *chosen, *self._seeds
-        )
-        return {name: Found(**group) for name, group in arrays.items()}
+        return (*base.model_key, *chosen, *self._seeds)
 
     def _compute(self) -> dict[str, dict[str, np.ndarray]]:
         base, images = self._base, self._images

@@ -11,7 +11,7 @@ def test_files_are_unique_and_flags_are_known() -> None:
     files = [figure.file for figure in (*FIGURES, *COMPARISONS)]
     assert len(set(files)) == len(files)
     assert {figure.flag for figure in FIGURES} == {*FLAGS, "--place"}
-    assert {file.rsplit(".", 1)[1] for file in files} == {"png", "gif"}
+    assert {file.rsplit(".", 1)[1] for file in files} == {"png", "gif", "html"}
 
 
 def test_maps_are_named_by_their_method() -> None:
@@ -40,6 +40,8 @@ def test_animations_are_written_in_the_format_asked_for() -> None:
         [".gif", ".mp4"],
     ]
     assert all(figure.suffixes("both") == [".png"] for figure in COMPARISONS)
+    page = next(figure for figure in FIGURES if figure.flag == "--explorer")
+    assert page.suffixes("both") == [".html"]
 
 
 @pytest.mark.parametrize("figure", [*FIGURES, *COMPARISONS], ids=lambda figure: figure.file)

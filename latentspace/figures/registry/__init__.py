@@ -11,6 +11,7 @@ from latentspace.figures.registry import (
     clusters,
     comparison,
     compression,
+    explorer,
     interpolation,
     learning,
     map_details,
@@ -48,6 +49,7 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
     "--compression": "bytes and errors of codes, against PCA and image files",
     "--outliers": "images that stand out, labels that look wrong, how well foreign images are told",
+    "--explorer": "a page to explore both maps with the mouse, image by image",
 }
 STORY = (
     Part(
@@ -68,7 +70,7 @@ STORY = (
         "Map",
         "Codes are points in a space of many dimensions. Maps bring what is near there near on "
         "paper: pixels against codes.",
-        (*maps.FIGURES, *map_details.FIGURES),
+        (*maps.FIGURES, *map_details.FIGURES, *explorer.FIGURES),
     ),
     Part(
         "interpolate",
@@ -109,6 +111,7 @@ OPTIONS = {  # by flag what its pictures depend on, or by file where one is an e
     "--cousins": MAPPED,
     "--confused": MAPPED,
     "--latent-grid": MAPPED,
+    "--explorer": MAPPED,
     "--place": (*MAPPED, "--place"),
     "--interpolation": WALKED,
     "interpolation_on_map.png": (*MAPPED, *WALKED),

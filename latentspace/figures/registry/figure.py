@@ -24,7 +24,8 @@ class Figure(Generic[Subject]):
 
     Attributes:
         flag: The command-line flag that asks for it, a key of `FLAGS`.
-        file: Its name in the output folder; the suffix says still (.png) or animation (.gif).
+        file: Its name in the output folder; the suffix says still (.png), animation (.gif) or page
+            (.html).
         about: What it shows, in one line.
         section: The section of metrics.json with its numbers; None where it has none.
         function: The pure drawing function, as "module.name" within `latentspace.figures`.
@@ -51,7 +52,7 @@ class Figure(Generic[Subject]):
     def suffixes(self, animation: str) -> list[str]:
         """The kinds of file that it is written as, when animations are "gif", "mp4" or "both"."""
         if not self.moves:
-            return [".png"]
+            return [PurePath(self.file).suffix]
         return [".gif", ".mp4"] if animation == "both" else [f".{animation}"]
 
     def measures(self, study: Study) -> bool:
@@ -65,7 +66,7 @@ class Figure(Generic[Subject]):
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
 
-    def draw(self, arguments: Mapping[str, Any]) -> Frames:
+    def draw(self, arguments: Mapping[str, Any]) -> Frames | bytes:
         """Draws it.
 
         Args:
@@ -74,7 +75,7 @@ class Figure(Generic[Subject]):
 
         Returns:
             uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation, held whole or drawn frame by
-            frame.
+            frame; a page as the bytes of its file.
         """
         module, name = self.function.split(".")
         function = getattr(importlib.import_module(f"latentspace.figures.{module}"), name)

@@ -12,24 +12,32 @@ from latentspace.figures.registry.figure import Figure, hold_frames, model_name,
 if TYPE_CHECKING:
     from latentspace.projection import Settings
     from latentspace.study import Study
+    from latentspace.study.maps import Maps
 
 READING = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
 
 
-def _method(study: Study) -> str:
+def method_name(study: Study) -> str:
     return study.maps.method_name(study.maps.settings.method)
 
 
-def which_images(study: Study) -> str:
-    return f"{len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}"
+def which_images(study: Study, maps: Maps | None = None) -> str:
+    """The images on the maps of a study, or on others of its maps."""
+    return f"{len((maps or study.maps).indices):,} {study.maps.split_name} of {study.data.name}"
 
 
-def how_made(study: Study, settings: Settings, *spaces: str, rows: np.ndarray | None = None) -> str:
+def how_made(
+    study: Study,
+    settings: Settings,
+    *spaces: str,
+    rows: np.ndarray | None = None,
+    maps: Maps | None = None,
+) -> str:
     """What a reader must know of how maps of these spaces (or all), of some images, were made."""
     if settings.method != "tsne":
         return study.maps.method_name(settings.method)
     spaces = spaces or tuple(study.maps.spaces)
-    made = study.maps.projections(settings, rows, spaces)
+    made = (maps or study.maps).projections(settings, rows, spaces)
     facts = {space: made[space].facts for space in spaces}
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
@@ -65,7 +73,7 @@ def _image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
             "inked": study.strokes_missing is None,
-            "title": f"{_method(study)} of the {study.maps.spaces[space]}",
+            "title": f"{method_name(study)} of the {study.maps.spaces[space]}",
             "caption": (
                 f"{which_images(study)}{model}. {how_made(study, settings, space)}. "
                 f"{_scores(study, settings, space)}. {READING}"
@@ -83,7 +91,8 @@ def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], di
             found = study.maps.scored(chosen)[space]
             maps.append(
                 (
-                    f"{_method(study)} of the {heading}: 10-NN {found['knn_accuracy'].value:.3f}, "
+                    f"{method_name(study)} of the {heading}: "
+                    f"10-NN {found['knn_accuracy'].value:.3f}, "
                     f"silhouette {found['silhouette'].value:.3f}",
                     study.maps.points(space, chosen),
                 )

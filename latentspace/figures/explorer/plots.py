@@ -1,0 +1,106 @@
+"""The two maps of the page as Bokeh plots that share their data, their view and their selection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+MARGIN = 1.04  # of what the points span
+LARGEST_DOT, LEAST_DOT = 10.0, 2.5  # pixels
+DOT_SCALE = 400.0  # pixels, over the root of how many points there are
+STRENGTH, FADED = 0.85, 0.06  # of selected points and of others
+
+
+def plot_maps(
+    points: Mapping[str, np.ndarray],
+    colors: np.ndarray,
+    more: Mapping[str, Any],
+) -> tuple[str, dict[str, str]]:
+    """Draws maps of the same images.
+
+    Args:
+        points: For each space, by name, float (N, 2).
+        colors: Of each point, uint32 (N,) as 0xRRGGBBAA.
+        more: What else `explore` of page.js is to be given: arrays, or mappings of them.
+
+    Returns:
+        A script that draws them when the page is loaded and then calls `explore` of page.js; and
+        for each space the element that its plot is drawn into. Both are HTML.
+    """
+    from bokeh.document import Document
+    from bokeh.embed import components
+    from bokeh.models import BooleanFilter, CDSView, ColumnDataSource, CustomJS
+
+    places = {
+        f"{space}_{axis}": of[:, at].astype(np.float32)
+        for space, of in points.items()
+        for at, axis in enumerate("xy")
+    }
+    source = ColumnDataSource({**places, "color": colors.astype(np.uint32)})
+    shown = BooleanFilter(booleans=None)
+    view = CDSView(filter=shown)
+    plots = {space: _plot(space, source, view, of) for space, of in points.items()}
+    source.selected.js_on_change("indices", CustomJS(code="explorer.tally()"))
+    document = Document()
+    for plot in plots.values():
+        document.add_root(plot)
+    args = {"source": source, "shown": shown, "plots": plots, **more}
+    ready = CustomJS(args=args, code=f"explore({{{', '.join(args)}}})")
+    document.js_on_event("document_ready", ready)
+    return components(plots)
+
+
+def _plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
+    from bokeh.models import (
+        BoxSelectTool,
+        CustomJS,
+        LassoSelectTool,
+        PanTool,
+        Range1d,
+        Scatter,
+        WheelZoomTool,
+    )
+    from bokeh.plotting import figure
+
+    low, high = points.min(axis=0), points.max(axis=0)
+    reach = MARGIN * float((high - low).max() or 1.0) / 2  # one scale for both axes
+    x_range, y_range = (
+        Range1d(start=float(middle - reach), end=float(middle + reach))
+        for middle in (low + high) / 2
+    )
+    box, zoom = BoxSelectTool(name="box", continuous=False), WheelZoomTool()
+    lasso = LassoSelectTool(name="lasso", continuous=False)
+    plot = figure(
+        x_range=x_range,
+        y_range=y_range,
+        tools=[box, lasso, PanTool(name="move"), zoom],
+        active_drag=box,
+        active_scroll=zoom,
+        toolbar_location=None,
+        output_backend="webgl",
+        sizing_mode="stretch_both",
+        min_border=0,
+        outline_line_color=None,
+        background_fill_color=None,
+        border_fill_color=None,
+    )
+    plot.axis.visible = False
+    plot.grid.visible = False
+    size = float(np.clip(DOT_SCALE / np.sqrt(len(points)), LEAST_DOT, LARGEST_DOT))
+
+    def dots(alpha: float) -> Scatter:
+        return Scatter(
+            x=f"{space}_x",
+            y=f"{space}_y",
+            size=size,
+            fill_color="color",
+            fill_alpha=alpha,
+            line_color=None,
+        )
+
+    plot.add_glyph(source, dots(STRENGTH), nonselection_glyph=dots(FADED), view=view)
+    for event in ("mousemove", "mouseleave", "tap", "doubletap", "rangesupdate", "reset"):
+        plot.js_on_event(event, CustomJS(code=f"explorer.{event}('{space}', cb_obj)"))
+    return plot
