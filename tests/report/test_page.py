@@ -53,7 +53,7 @@ def add(tmp_path: Path, study) -> Callable[..., None]:
             flag=figure.flag,
             part=part_of(figure).name,
             section=figure.section,
-            size=(40, 20),
+            size=None if file.endswith(".html") else (40, 20),
             model_hash=study.run.model_hash,
             dataset_hash=study.data.hash,
             settings={"--seed": 0},
@@ -77,13 +77,18 @@ def test_pictures_stand_once_in_the_order_of_the_story(tmp_path: Path, study, ad
     assert [part.title for part in STORY] == parts
     assert read.texts("h2") == [*parts, "How it was made"]
     assert [found["id"] for found in read.all("section")][:6] == [part.name for part in STORY]
-    assert read.shown == files
+    pictures = [figure for figure in FIGURES if not figure.file.endswith(".html")]
+    assert read.shown == [figure.file for figure in pictures]
     assert [found["text"] for found in read.all("h3")][: len(files)] == [
         f"Title of {file}" for file in files
     ]
-    captions = [f"Caption of {file} {file} 40 × 20 pixels" for file in files]
-    assert read.texts("figcaption") == captions
-    for found, figure in zip(read.all("img"), FIGURES, strict=True):
+    assert read.texts("figcaption") == [
+        f"Caption of {figure.file} {figure.file}" + (" 40 × 20 pixels" * (figure in pictures))
+        for figure in FIGURES
+    ]
+    opened = {found["href"]: found["text"] for found in read.all("a", class_="open")}
+    assert opened == {f.file: f.about for f in FIGURES if f not in pictures}
+    for found, figure in zip(read.all("img"), pictures, strict=True):
         assert found["alt"] == figure.about
         assert (found["width"], found["height"], found["loading"]) == ("40", "20", "lazy")
     assert read.texts("p", class_="reason") == []

@@ -130,7 +130,7 @@ def test_the_page_is_written_as_it_is(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = make_study(linear_run, tiny, projection=PCA)
-    options = {"method": "pca", "animation": "both"}
+    options = {"method": "pca", "animation": "both", "command": "python visualize.py"}
     made = gallery.write_figures(tmp_path, [PAGE], study, fps=20, **options)
     assert made == [PAGE]
     page = (tmp_path / "explorer.html").read_text("utf-8")
