@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from latentspace import neighborhoods, scores, tsne
-from latentspace.files import content_hash
+from latentspace.files import InputError, content_hash
 from latentspace.pixels import Chosen, to_unit_range
 from latentspace.projection import condensed
 from latentspace.snapshots import Snapshots
@@ -32,6 +32,10 @@ class Learning:
             return self._base.run.snapshots_missing
         if not self._base.is_trained_on_data:
             return "a training is shown on the images that it had; drop --dataset"
+        try:
+            self.snapshots  # noqa: B018
+        except InputError as error:
+            return str(error)
         return None
 
     @property

@@ -9,6 +9,7 @@ from conftest import LinearRun, make_study
 
 from latentspace import neighborhoods, scores
 from latentspace.datasets import ImageDataset
+from latentspace.files import InputError
 from latentspace.pixels import to_uint8
 from latentspace.snapshots import Snapshots
 from latentspace.study import Study
@@ -108,3 +109,14 @@ def test_a_few_images_have_a_film_but_no_map(tiny: ImageDataset) -> None:
     assert "8 images are no map" in str(learning.map_missing)
     assert set(learning.metrics) == {"images", "probes", "steps", "images_seen", "mse", "pca_mse"}
     assert "10-NN" not in str(learning.answer)
+
+
+def test_a_damaged_film_costs_only_the_film(
+    tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(run: Filmed) -> Snapshots:
+        raise InputError("snapshots.npz can't be read")
+
+    monkeypatch.setattr(Filmed, "snapshots", damaged)
+    learning = make_study(filmed(tiny), tiny).learning
+    assert learning.missing == learning.map_missing == "snapshots.npz can't be read"
