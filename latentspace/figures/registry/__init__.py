@@ -111,7 +111,7 @@ OPTIONS = {  # by flag what its pictures depend on, or by file where one is an e
     "--cousins": MAPPED,
     "--confused": MAPPED,
     "--latent-grid": MAPPED,
-    "--explorer": MAPPED,
+    "--explorer": MAPPED[1:],  # without --samples: by itself it shows more images than maps do
     "--place": (*MAPPED, "--place"),
     "--interpolation": WALKED,
     "interpolation_on_map.png": (*MAPPED, *WALKED),
