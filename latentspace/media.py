@@ -64,8 +64,8 @@ def gif_bytes(frames: Frames, *, fps: float) -> bytes:
 
     Grey frames keep all 256 greys exactly; coloured ones get a palette of 255 colours, made from
     the first, the middle and the last frame, which leaves one entry for what stays as it was from
-    one frame to the next. Frames that repeat their predecessor become one frame
-    that is shown longer.
+    one frame to the next. Frames that repeat their predecessor become one frame that is shown
+    longer.
 
     Args:
         frames: (T, H, W, 3) uint8.

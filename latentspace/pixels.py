@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 VALUES_AT_ONCE = 2**26  # as floats 256 MB; MNIST is done in one
 
@@ -42,6 +46,15 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
     """uint8 (..., H, W, 1 or 3) -> uint8 (..., H, W, 3)."""
     return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
+
+
+def resized(pixels: np.ndarray, height: int, width: int, how: Image.Resampling) -> np.ndarray:
+    """uint8 (N, H, W, 1 or 3) -> uint8 (N, height, width, 1 or 3), by a filter of Pillow."""
+    from PIL import Image
+
+    images = [Image.fromarray(one.squeeze(-1) if one.shape[-1] == 1 else one) for one in pixels]
+    small = [np.asarray(image.resize((width, height), how)) for image in images]
+    return np.stack(small).reshape(len(pixels), height, width, pixels.shape[-1])
 
 
 class Chosen:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from latentspace.files import InputError, write_bytes
-from latentspace.pixels import to_unit_range
+from latentspace.pixels import resized, to_unit_range
 
 TENSORS = ("codes", "pixels")
 VECTORS, METADATA, SPRITE = "vectors.tsv", "metadata.tsv", "sprite.png"
@@ -132,7 +132,7 @@ def sprite(pixels: np.ndarray, side: int) -> np.ndarray:
     count, *shape = pixels.shape
     height, width = (max(1, round(length * side / max(shape[:2]))) for length in shape[:2])
     if (height, width) != tuple(shape[:2]):
-        pixels = _scaled(pixels, height, width)
+        pixels = resized(pixels, height, width, Image.Resampling.LANCZOS)
     if height != width:
         opaque = np.full((*pixels.shape[:3], 1), 255, np.uint8)
         pixels = np.concatenate([pixels, opaque], axis=3)
@@ -142,11 +142,6 @@ def sprite(pixels: np.ndarray, side: int) -> np.ndarray:
     sheet[:count, top : top + height, left : left + width] = pixels
     sheet = sheet.reshape(cells, cells, side, side, -1).swapaxes(1, 2)
     return sheet.reshape(cells * side, cells * side, -1)
-
-
-def _scaled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    small = [_picture(image).resize((width, height), Image.Resampling.LANCZOS) for image in pixels]
-    return np.stack([np.asarray(image) for image in small]).reshape(len(pixels), height, width, -1)
 
 
 def _picture(pixels: np.ndarray) -> Image.Image:

@@ -52,12 +52,16 @@ class Recorder(keras.callbacks.Callback):
         self._watch, self._images = watch, to_unit_range(pixels)
         self._epochs, self._batch_size = epochs, batch_size
         self._view: keras.Model | None = None
+        self._due = np.empty(0, np.int64)
         self._epoch = 0
 
     def look_through(self, encoder: keras.Model, decoder: keras.Model) -> None:
         """Takes the models of images -> codes and of codes -> images that are trained next."""
         # A model of its own predicts without disturbing the training.
         self._view = keras.Model(encoder.input, [encoder.output, decoder(encoder.output)])
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._due = snapshots.schedule(self._epochs * self.params["steps"])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch
@@ -79,8 +83,7 @@ class Recorder(keras.callbacks.Callback):
     def _look(self, step: int) -> None:
         """Takes a snapshot where one has been due since the last."""
         last = self.snapshots.steps.max(initial=-1)
-        due = snapshots.schedule(self._epochs * self.params["steps"])
-        if self._view is None or not ((due > last) & (due <= step)).any():
+        if self._view is None or not ((self._due > last) & (self._due <= step)).any():
             return
         codes, images = self._view.predict_on_batch(self._images)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):

@@ -149,7 +149,9 @@ def watch(
     rows = np.random.default_rng(seed).permutation(len(held_back))
     # The first of each class, then the second of each, and so on.
     classes = labels[held_back[rows]]
-    turns = np.array([np.sum(classes[:place] == label) for place, label in enumerate(classes)])
+    by_class = np.argsort(classes, kind="stable")
+    turns = np.empty(len(rows), np.int64)
+    turns[by_class] = np.arange(len(rows)) - np.searchsorted(classes[by_class], classes[by_class])
     rows = rows[np.argsort(turns, kind="stable")][: max(most, probes)]
     probes = min(probes, len(rows))
     shown = rows[:probes]

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset
+from latentspace.fitting import Recipe
 from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
 from latentspace.study import Study, StudyOptions
+from latentspace.training import Plan
 
 PROJECT = Path(__file__).resolve().parent.parent
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
@@ -37,6 +39,19 @@ def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     thickness = rng.uniform(1.0, 2.0, (count, 1, 1))
     images = np.exp(-((distance / thickness) ** 2))
     return np.rint(images * 255).astype(np.uint8), labels.astype(np.int64)
+
+
+def small_plan(*, epochs: int = 4, refine_epochs: int = 3, refine_steps: int = 2) -> Plan:
+    """A small network, trained for a few epochs in batches of eight."""
+    return Plan(
+        latent_dim=4,
+        channels=(4, 6),
+        hidden_units=16,
+        code_noise=0.05,
+        recipe=Recipe(epochs=epochs, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3),
+        refine_epochs=refine_epochs,
+        refine_steps=refine_steps,
+    )
 
 
 @pytest.fixture

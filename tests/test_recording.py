@@ -1,29 +1,19 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import stop_fit_after
+from conftest import small_plan, stop_fit_after
 
 from latentspace import snapshots, training
 from latentspace.checkpoint import Progress
 from latentspace.datasets import ImageDataset
-from latentspace.fitting import Recipe
 from latentspace.snapshots import Snapshots
 from latentspace.training import Plan
 
-PLAN = Plan(
-    latent_dim=4,
-    channels=(4, 6),
-    hidden_units=16,
-    code_noise=0.05,
-    recipe=Recipe(epochs=3, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3),
-    refine_epochs=2,
-    refine_steps=1,
-)
+PLAN = small_plan(epochs=3, refine_epochs=2, refine_steps=1)
 STEPS = 15  # an epoch
 
 
@@ -123,10 +113,7 @@ def test_a_lost_film_begins_again_where_training_goes_on(
 
 def test_a_new_training_does_not_go_on_with_an_old_film(tiny: ImageDataset, tmp_path: Path) -> None:
     train(tiny, tmp_path)
-    short = dataclasses.replace(
-        PLAN, refine_epochs=0, recipe=dataclasses.replace(PLAN.recipe, epochs=1)
-    )
-    train(tiny, tmp_path, short)
+    train(tiny, tmp_path, small_plan(epochs=1, refine_epochs=0))
     assert Snapshots.read(tmp_path / "snapshots.npz").steps[-1] == STEPS
 
 

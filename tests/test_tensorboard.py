@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import TINY_SHAPE, run_script, stop_fit_after, tiny_arrays
+from conftest import TINY_SHAPE, run_script, small_plan, stop_fit_after, tiny_arrays
 from PIL import Image
 
 import train_cae
@@ -26,21 +26,12 @@ from config import TrainConfig
 from latentspace import training
 from latentspace.datasets import validation_indices
 from latentspace.files import InputError
-from latentspace.fitting import Recipe
 from latentspace.runs import find_run
 from latentspace.training_log import TrainingLog
 
 PATIENCE = 120  # seconds; TensorBoard takes a few to start and to read, more on a busy machine
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-PLAN = training.Plan(
-    latent_dim=4,
-    channels=(4, 6),
-    hidden_units=16,
-    code_noise=0.05,
-    recipe=Recipe(epochs=3, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3),
-    refine_epochs=3,
-    refine_steps=1,
-)
+PLAN = small_plan(epochs=3, refine_steps=1)
 
 
 def until(ready: Callable[[], Any]) -> Any:

@@ -9,24 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, stop_fit_after
+from conftest import PROJECT, small_plan, stop_fit_after
 
 from config import PRESETS, TrainConfig
 from latentspace import training
 from latentspace.checkpoint import Progress
 from latentspace.datasets import ImageDataset
-from latentspace.fitting import Recipe
 from latentspace.training import Plan
 
-PLAN = Plan(
-    latent_dim=4,
-    channels=(4, 6),
-    hidden_units=16,
-    code_noise=0.05,
-    recipe=Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3),
-    refine_epochs=3,
-    refine_steps=2,
-)
+PLAN = small_plan()
 
 
 def train(

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.figures.layout import Label, mosaic, prepare_page, rendered, written, zoom_for
+from latentspace.figures.layout import (
+    Label,
+    blank,
+    mosaic,
+    prepare_page,
+    rendered,
+    written,
+    zoom_for,
+)
 from latentspace.media import DrawnFrames
 from latentspace.pixels import to_unit_range
 
@@ -87,7 +95,7 @@ def draw_training(
 
     def draw(number: int) -> np.ndarray:
         moment = order[number]
-        body = np.full((body_height, total_width, 3), 255, np.uint8)
+        body = blank(body_height, total_width)
         grid = pairs(reconstructions[moment])
         body[: len(grid), : grid.shape[1]] = grid
         body[len(grid) : len(grid) + STRIP] = written(notes[moment], (STRIP, total_width))

@@ -28,16 +28,19 @@ def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
         "dataset": study.data.name,
         "dataset_hash": study.data.hash,
     }
-    earlier = {}
-    if path.exists():
-        try:
-            earlier = read_json(path)
-        except InputError:
-            earlier = {}
+    earlier = read_metrics(path)
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}
     measured = without_nan(study.metrics(sections))
     write_json(path, {**earlier, **about, "seed": study.options.seed, **measured})
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """What metrics.json holds; nothing where there is none, or a damaged one."""
+    try:
+        return read_json(path)
+    except InputError:
+        return {}
 
 
 def without_nan(value: Any) -> Any:

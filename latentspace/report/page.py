@@ -13,12 +13,12 @@ import jinja2
 from PIL import Image
 
 from latentspace.figures.registry import COMPARED, STORY, Figure, Part
-from latentspace.files import InputError, read_json, write_bytes
+from latentspace.files import write_bytes
 from latentspace.projection import METHODS
 from latentspace.records import Record, read_records, staleness
 from latentspace.report.comparison import table_rows
 from latentspace.report.facts import facts_of, looks
-from latentspace.report.metrics import METRICS
+from latentspace.report.metrics import METRICS, read_metrics
 from latentspace.report.scores import measured
 from latentspace.study import Study
 from latentspace.study.comparison import Comparison
@@ -100,10 +100,6 @@ def write_page(folder: Path, study: Study) -> Path:
     Returns:
         The page.
     """
-    try:
-        metrics = read_json(folder / METRICS)
-    except InputError:
-        metrics = {}
     run = study.run
     return _write(
         folder,
@@ -111,7 +107,7 @@ def write_page(folder: Path, study: Study) -> Path:
         STORY,
         title=run.name,
         lead=f"What a code of {run.latent_dim} numbers keeps of an image. Images: {study.data}.",
-        scores=measured(metrics, run.latent_dim),
+        scores=measured(read_metrics(folder / METRICS), run.latent_dim),
         facts={"": facts_of(run.facts)},
     )
 

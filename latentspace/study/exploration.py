@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from latentspace import clustering
-from latentspace.files import content_hash
 from latentspace.study.base import Base
-from latentspace.study.clusters import LEAST_IMAGES, Clusters
+from latentspace.study.clusters import LEAST_IMAGES, MOST_VALUES, Clusters
 from latentspace.study.maps import Maps
 from latentspace.study.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
 
-MOST_IMAGES, MOST_VALUES = 10_000, 500_000_000
+MOST_IMAGES = 10_000
 NEAREST = 5
 MOST_ON_MANIFOLD = 20_000  # codes of which UMAP takes less than a minute
 
@@ -106,7 +105,9 @@ class Exploration:
             found = clustering.gaussian_mixture(points, count, seed, starts=starts)
             return {"labels": found.labels}
 
-        made = self._base.cached("quick_clusters", compute, *self._key, seed, finder, count or 0)
+        made = self._base.cached(
+            "quick_clusters", compute, *self.maps.key, seed, finder, count or 0
+        )
         return made["labels"], f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
 
     def _named(self, found: np.ndarray, method: str) -> Grouping:
@@ -125,9 +126,3 @@ class Exploration:
         if (found == clustering.NOISE).any():
             names.append("in no cluster")
         return Grouping(labels, names, method)
-
-    @property
-    def _key(self) -> tuple[str, ...]:
-        """What all that the model says of these images depends on."""
-        base = self._base
-        return (*base.model_key, base.options.split, content_hash(self.maps.indices))

@@ -14,7 +14,7 @@ from latentspace.projection import condensed
 from latentspace.snapshots import Snapshots
 from latentspace.study.base import Base
 from latentspace.study.map_images import LEAST_IMAGES
-from latentspace.study.map_projections import IMAGES_PER_PERPLEXITY
+from latentspace.study.map_projections import suitable_perplexity
 
 PERPLEXITY = 20  # more would blur the classes of a few hundred images
 
@@ -112,8 +112,7 @@ class Learning:
     @property
     def perplexity(self) -> float:
         """Effective number of neighbours of the maps."""
-        suitable = max(1, (len(self.snapshots.indices) - 1) // IMAGES_PER_PERPLEXITY)
-        return float(min(PERPLEXITY, suitable))
+        return suitable_perplexity(len(self.snapshots.indices), PERPLEXITY)
 
     @cached_property
     def _maps(self) -> dict[str, np.ndarray]:

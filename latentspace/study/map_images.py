@@ -149,8 +149,7 @@ class MapImages:
                 pixels[part] = to_uint8(back)
             return {"pixels": pixels, "errors": errors}
 
-        key = (*base.model_key, base.options.split, content_hash(self.indices))
-        return base.cached("reconstructed", compute, *key)
+        return base.cached("reconstructed", compute, *self.key)
 
     def _picked(
         self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]
@@ -203,6 +202,11 @@ class MapImages:
             return {"neighbors": found}
 
         return self._base.cached("nearest", compute, *self._key(space, rows), count)["neighbors"]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What all that the model says of these images depends on."""
+        return self._key("latent", np.arange(self._samples))
 
     def _key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
         """What the vectors of some of the images depend on."""

@@ -36,6 +36,11 @@ class Film:
     exaggerated: np.ndarray
 
 
+def suitable_perplexity(count: int, wanted: float) -> float:
+    """The perplexity that is wanted, lowered where `count` images are too few for it."""
+    return float(min(wanted, max(1, (count - 1) // IMAGES_PER_PERPLEXITY)))
+
+
 class MapProjections(MapImages):
     """The same images, projected from their pixels and from their codes, in any number of ways."""
 
@@ -63,8 +68,9 @@ class MapProjections(MapImages):
         chosen = self._base.options.projection
         if chosen.perplexity != projection.DEFAULT_PERPLEXITY:
             return chosen
-        suitable = max(1, (self._samples - 1) // IMAGES_PER_PERPLEXITY)
-        return dataclasses.replace(chosen, perplexity=float(min(chosen.perplexity, suitable)))
+        return dataclasses.replace(
+            chosen, perplexity=suitable_perplexity(self._samples, chosen.perplexity)
+        )
 
     @staticmethod
     def method_name(method: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from latentspace.pixels import resized
+
 MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
 MOST_BYTES = 12_000_000  # of a sheet without loss
 EFFORT, QUALITY = 20, 85  # of 100: of the search for a small file; of what is kept with loss
@@ -44,7 +46,7 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
     notes = []
     if scale < 1:
         height, width = (max(1, int(side * scale)) for side in (height, width))
-        pictures = np.stack([_scaled(picture, height, width) for picture in pictures])
+        pictures = resized(pictures, height, width, Image.Resampling.BOX)
         notes.append(f"scaled down to {height}x{width} pixels")
     columns = min(count, math.ceil(math.sqrt(count * height / width)))
     rows = -(-count // columns)
@@ -57,12 +59,6 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
         encoded = _webp(image, quality=QUALITY)
         notes.append("compressed with a little loss")
     return Sheet(encoded, (height, width), columns, " and ".join(notes))
-
-
-def _scaled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
-    scaled = image.resize((width, height), Image.Resampling.BOX)
-    return np.asarray(scaled).reshape(height, width, picture.shape[-1])
 
 
 def _webp(image: Image.Image, **options: int | bool) -> bytes:
