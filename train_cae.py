@@ -9,10 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from config import DataConfig, TrainConfig, describe, parse, run_script
-from latentspace import datasets, runs
-from latentspace.files import InputError, cache_folder, check_folder, hushed
+from latentspace import datasets, run_saving
+from latentspace.caching import cache_folder
+from latentspace.files import InputError, hushed
 from latentspace.pixels import Chosen, Pixels
+from latentspace.run_facts import BEGUN_SNAPSHOTS, CHECKPOINT
+from latentspace.writing import check_folder, sole_writer
 
 EXAMPLES = (
     "python train_cae.py                                   MNIST, 32 units, saved as models/mnist",
@@ -61,9 +66,23 @@ def main() -> None:
         len(data.train_pixels), config.validation_split, config.seed
     )
     _refuse_too_little(data, len(fitted))
-    folder = Path(config.models_dir) / runs.checked_name(config.run or data.name)
-    if not config.resume:
-        runs.claim(folder, overwrite=config.overwrite)
+    folder = Path(config.models_dir) / run_saving.checked_name(config.run or data.name)
+    with sole_writer(folder, wait=False):
+        if not config.resume:
+            run_saving.claim(folder, overwrite=config.overwrite)
+        train(config, given, data, folder, fitted=fitted, held_back=held_back)
+
+
+def train(
+    config: TrainConfig,
+    given: frozenset[str],
+    data: datasets.ImageDataset,
+    folder: Path,
+    *,
+    fitted: np.ndarray,
+    held_back: np.ndarray,
+) -> None:
+    """Trains on the images `fitted`, watches the error on those `held_back`, and saves the run."""
     log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
     if log is not None:
         _claim_log(log, config)
@@ -76,7 +95,6 @@ def main() -> None:
     if not config.resume and "epochs" not in given:
         config = _long_enough(config, len(fitted), given)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
-    checkpoint = folder / runs.CHECKPOINT
     print(f"training on {', '.join(devices)}")
     training.make_repeatable(config.seed, bitwise=config.deterministic)
     splits: dict[str, Pixels] = {
@@ -95,10 +113,10 @@ def main() -> None:
             splits["train"],
             splits["validation"],
             plan=training.Plan.from_settings(settings, len(fitted)),
-            checkpoint=checkpoint,
+            checkpoint=folder / CHECKPOINT,
             facts={"settings": settings, "dataset": data.facts},
             watch=snapshots.watch(
-                folder / runs.SNAPSHOTS,
+                folder / BEGUN_SNAPSHOTS,
                 data.train_labels,
                 held_back,
                 data.image_shape,
@@ -115,7 +133,7 @@ def main() -> None:
         f"{split}_mse": training.mean_error(autoencoder, pixels) for split, pixels in splits.items()
     }
     errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
-    run = runs.save_run(
+    run = run_saving.save_run(
         folder,
         encoder,
         decoder,
@@ -135,7 +153,7 @@ def main() -> None:
         history=progress.rows,
     )
     if progress.status == "complete":
-        checkpoint.unlink(missing_ok=True)
+        run_saving.forget_checkpoint(folder)
     print(
         f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
@@ -207,12 +225,12 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, d
     """The settings and the facts of the images that a stopped training began with."""
     name = config.run or config.dataset or "mnist"
     folder = Path(config.models_dir) / name
-    runs.check_resumable(folder)
+    run_saving.check_resumable(folder)
     with hushed():
         from latentspace import checkpoint
     asked = {key: getattr(config, key) for key in given - set(NOT_KEPT)}
-    facts = checkpoint.resumed_facts(folder / runs.CHECKPOINT, asked=asked)
-    dataset = config.dataset or facts["dataset"]["source"] or facts["dataset"]["name"]
+    facts = checkpoint.resumed_facts(folder / CHECKPOINT, TrainConfig, asked=asked)
+    dataset = config.dataset or datasets.recorded_place(facts["dataset"])
     config = dataclasses.replace(config, **facts["settings"], run=name, dataset=dataset)
     return config, facts["dataset"]
 
@@ -227,8 +245,9 @@ def _report_end(status: str, epochs: int, planned: int, where: str, watched: str
         )
     else:
         print(
-            f"stopped after epoch {epochs} of {planned}: the loss is no longer finite. The best "
-            f"epoch is kept; train again with --overwrite and a lower --learning-rate"
+            f"stopped after epoch {epochs} of {planned}: the loss has exploded, beyond that of "
+            "plain grey, or is no longer finite. The best epoch is kept; train again with "
+            "--overwrite and a lower --learning-rate"
         )
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from config import DataConfig, VisualizeConfig, command_line, describe, parse, run_script, spelled
 from latentspace import gallery, projector
+from latentspace.caching import cache_folder
 from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
-from latentspace.files import InputError, cache_folder, check_folder
+from latentspace.files import InputError
+from latentspace.writing import check_folder, sole_writer
 
 if TYPE_CHECKING:
     from latentspace.datasets import ImageDataset
@@ -94,9 +96,11 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
     study = study_of(config, run, data, thorough=config.all or bool(asked))
     if board is not None:
         projector.check_count(len(study.maps.indices))
-        write_projector(board, study)
+        with sole_writer(board, wait=True):
+            write_projector(board, study)
     if figures:
-        draw_story(config, folder, figures, study)
+        with sole_writer(folder, wait=True):
+            draw_story(config, folder, figures, study)
 
 
 def draw_story(
@@ -154,11 +158,12 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
     comparison = Comparison(
         *(study_of(config, run, data, thorough=False) for run in (first, second))
     )
-    gallery.write_figures(folder, COMPARISONS, comparison, **drawing(config))
-    report.write_comparison(folder, comparison)
-    print(f"{folder / report.TABLE}\n{folder / report.METRICS}\n\n{comparison.images}")
-    print("\n".join([*report.table_lines(comparison), *comparison.notes, comparison.answer]))
-    report.show(report.write_comparison_page(folder, comparison), in_browser=config.open)
+    with sole_writer(folder, wait=True):
+        gallery.write_figures(folder, COMPARISONS, comparison, **drawing(config))
+        report.write_comparison(folder, comparison)
+        print(f"{folder / report.TABLE}\n{folder / report.METRICS}\n\n{comparison.images}")
+        print("\n".join([*report.table_lines(comparison), *comparison.notes, comparison.answer]))
+        report.show(report.write_comparison_page(folder, comparison), in_browser=config.open)
 
 
 def form(config: VisualizeConfig) -> dict[str, str]:
@@ -179,14 +184,16 @@ def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:
 
 def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> ImageDataset:
     """The images that were asked for, or those of a run, in the form that its model takes."""
+    from latentspace import datasets
+
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
     trained_on = run.facts["dataset"]
     if config.dataset is not None:
         return read_images(config, {**shape, **config.reading(given)})
-    name = trained_on["source"] or trained_on["name"]
     kept = trained_on.get("reading", {})
-    return read_images(config, {**shape, **kept, **config.reading(given)}, dataset=name)
+    place = datasets.recorded_place(trained_on)
+    return read_images(config, {**shape, **kept, **config.reading(given)}, dataset=place)
 
 
 def read_images(
@@ -210,13 +217,13 @@ def adopt_model(
     config: VisualizeConfig, given: frozenset[str], name: str
 ) -> tuple[Run, ImageDataset]:
     """A person's own model as a run, checked with the images that are read for it."""
-    from latentspace import runs
+    from latentspace import run_saving
     from latentspace.files import hushed
 
     with hushed():
         from latentspace import adoption
 
-    path = Path(config.models_dir) / runs.checked_name(name)
+    path = Path(config.models_dir) / run_saving.checked_name(name)
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
     run, data = adoption.adopt_run(
@@ -229,7 +236,9 @@ def adopt_model(
     )
     print(f"model: {run.facts['adopted']['description']}")
     if config.save_run is not None and run.networks is not None:
-        run = runs.save_run(path, *run.networks, facts=run.facts, history=())
+        with sole_writer(path, wait=False):
+            run_saving.claim(path, overwrite=False)
+            run = run_saving.save_run(path, *run.networks, facts=run.facts, history=())
         print(f"{path} is kept: from now on --run {name} is enough")
     return run, data
 

@@ -26,6 +26,11 @@ MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 5  # between which callbacks are called
 STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
+LEAST_WORST = 0.01  # mean squared error that plain images are not expected to exceed
+
+
+class DivergedError(InputError):
+    """A training came to nothing: there is no epoch to keep."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,8 @@ def fit(
     """Trains a stage by mean squared error and leaves the best epoch's weights in the model.
 
     Muon (Jordan et al. 2024) updates the dense kernels and Adam the rest; the rate warms up and
-    then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`.
+    then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`. A
+    loss that is no longer finite, or stays above that of plain grey, ends the training.
 
     Args:
         autoencoder: Model of images -> images; trained in place.
@@ -147,7 +153,8 @@ def fit(
         The progress, earlier stages included; its status says how the training ended.
 
     Raises:
-        InputError: There was no epoch to keep.
+        DivergedError: The loss was not finite in the first epoch.
+        InputError: The first epoch was interrupted.
     """
     earlier = earlier or Progress()
     last = len(earlier.rows) + recipe.epochs
@@ -158,11 +165,12 @@ def fit(
         steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _joins_steps(autoencoder) else 1,
     )
     autoencoder.optimizer.build(autoencoder.trainable_variables)
-    keeper = Keeper(autoencoder, checkpoint, facts, last, earlier)
+    validation_images = to_unit_range(validation_pixels[:])
+    worst = max(float(validation_images.var()), LEAST_WORST)
+    keeper = Keeper(autoencoder, checkpoint, facts, last, earlier, worst=worst)
     if resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
-    validation_images = to_unit_range(validation_pixels[:])
     try:
         with interruptible() as watcher:
             autoencoder.fit(
@@ -178,9 +186,13 @@ def fit(
     except KeyboardInterrupt:
         keeper.progress.status = "interrupted"
     progress = keeper.progress
+    if not progress.rows and progress.status == "diverged":
+        raise DivergedError(
+            "the loss was no longer finite before the end of the first epoch, so there is nothing "
+            "to keep: train with a lower --learning-rate"
+        )
     if not progress.rows:
-        advice = "lower --learning-rate" if progress.status == "diverged" else "train again"
-        raise InputError(f"{progress.status} before the end of the first epoch: {advice}")
+        raise InputError("stopped before the end of the first epoch: go on with --resume")
     if progress.status == "running":
         progress.status = "complete"
     keeper.load_best()
@@ -189,13 +201,13 @@ def fit(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[keras.callbacks.Callback]:
-    """Lets Ctrl-C end a training between two steps, and a second one at once.
+    """Lets Ctrl-C, or SIGTERM, end a training between two steps, and a second one at once.
 
     Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
     finalizer or a callback out of TensorFlow runs, where Python only reports exceptions.
 
     Yields:
-        A callback, for the training, that raises KeyboardInterrupt after Ctrl-C.
+        A callback, for the training, that raises KeyboardInterrupt after either.
     """
     asked = threading.Event()
 
@@ -214,11 +226,12 @@ def interruptible() -> Iterator[keras.callbacks.Callback]:
     if threading.current_thread() is not threading.main_thread():  # where no signal arrives
         yield watcher
         return
-    earlier = signal.signal(signal.SIGINT, ask)
+    earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield watcher
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:

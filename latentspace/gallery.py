@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from latentspace.figures.registry import Figure
-from latentspace.files import write_bytes
 from latentspace.records import keep_records, record
+from latentspace.writing import write_bytes
 
 
 def files(

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le
+from typing_extensions import TypedDict
 
-from latentspace.files import (
-    InputError,
-    file_hash,
-    hushed,
-    read_json,
-    replacing,
-    write_json,
-)
+from latentspace.documents import read_document, write_document
+from latentspace.files import InputError, file_hash, hushed
 from latentspace.model_files import load_model
 from latentspace.runs import predict
+from latentspace.writing import replacing
 
 if TYPE_CHECKING:
     import keras
 
+VERSION = 1
 FOLDER = "judges"  # within the folder of all runs
 EPOCHS, MOST_EPOCHS = 4, 40
 LEAST_STEPS = 600  # of a few images, more epochs of smaller batches make them up
@@ -34,6 +33,16 @@ FILTERS = (16, 32)
 KERNEL_SIZE = 5
 HIDDEN_UNITS = 128
 DROPOUT = 0.3
+
+
+class JudgeFacts(TypedDict):
+    """What is kept of a judge beside its model."""
+
+    dataset: str
+    dataset_hash: str
+    test_accuracy: Annotated[float, Ge(0), Le(1)]
+    seconds: Annotated[float, Ge(0)]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,10 @@ def find_judge(
     """
     path = models_dir / FOLDER / f"{name}.keras"
     about = path.with_suffix(".json")
-    try:
-        facts = read_json(about)
+    with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
+        facts = read_document(about, JudgeFacts, version=VERSION, renew="it is trained anew")
         if facts["dataset_hash"] == data_hash and facts["sha256"] == file_hash(path):
             return Judge(path, facts)
-    except (InputError, KeyError, OSError):
-        pass  # none yet, or damaged: both are mended by training one
     started = time.perf_counter()
     model = _fitted(*train, on_epoch or (lambda: None))
     seconds = time.perf_counter() - started
@@ -111,7 +118,7 @@ def find_judge(
         "seconds": round(seconds, 1),
         "sha256": file_hash(path),
     }
-    write_json(about, facts)
+    write_document(about, facts, version=VERSION)
     return Judge(path, facts)
 
 

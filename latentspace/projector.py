@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from latentspace.files import InputError, write_bytes
+from latentspace.files import InputError
 from latentspace.pixels import resized, to_unit_range
+from latentspace.writing import write_bytes
 
 TENSORS = ("codes", "pixels")
 VECTORS, METADATA, SPRITE = "vectors.tsv", "metadata.tsv", "sprite.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -54,6 +55,11 @@ class Recorder(keras.callbacks.Callback):
         self._view: keras.Model | None = None
         self._due = np.empty(0, np.int64)
         self._epoch = 0
+
+    @property
+    def path(self) -> Path:
+        """The file that everything is kept in."""
+        return self._watch.path
 
     def look_through(self, encoder: keras.Model, decoder: keras.Model) -> None:
         """Takes the models of images -> codes and of codes -> images that are trained next."""

@@ -6,15 +6,27 @@ It lies beside them as pictures.json. By it a later look knows which of them are
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
+from latentspace.documents import checked, read_document, write_document
 from latentspace.figures.registry import Figure, options_of, part_of
-from latentspace.files import InputError, now, read_json, versions, write_json
+from latentspace.files import InputError, now, say_once, versions
 
 RECORDS = "pictures.json"
+RECORDS_VERSION = 1
+RENEW = "make the pictures again"
+
+
+class RecordsFacts(TypedDict):
+    """What pictures.json holds: records by name of the file."""
+
+    pictures: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,15 +99,21 @@ def record(
 def read_records(folder: Path) -> dict[str, Record]:
     """Records of the pictures that lie in a folder, by file name.
 
-    What is damaged counts as absent: a picture without a record is still a picture.
+    What is damaged counts as absent, and is said so: a picture without a record is still a picture.
     """
-    try:
-        kept = read_json(folder / RECORDS).get("pictures")
-    except InputError:
+    path = folder / RECORDS
+    if not path.exists():
         return {}
-    found = {name: _read(facts) for name, facts in kept.items()} if isinstance(kept, dict) else {}
+    try:
+        kept = read_document(path, RecordsFacts, version=RECORDS_VERSION, renew=RENEW)["pictures"]
+    except InputError as error:
+        say_once(str(error))
+        return {}
+    found = {name: _read(name, facts) for name, facts in kept.items()}
     return {
-        name: one for name, one in found.items() if one is not None and (folder / name).is_file()
+        name: one
+        for name, one in found.items()
+        if one is not None and Path(name).name == name and (folder / name).is_file()
     }
 
 
@@ -103,7 +121,7 @@ def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
     """Adds records of pictures to those of their folder; those of files that are gone go."""
     kept = {**read_records(folder), **records}
     facts = {name: dataclasses.asdict(one) for name, one in kept.items()}
-    write_json(folder / RECORDS, {"pictures": facts})
+    write_document(folder / RECORDS, {"pictures": facts}, version=RECORDS_VERSION)
 
 
 def staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:
@@ -148,15 +166,9 @@ def _words(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _read(facts: Any) -> Record | None:
+def _read(name: str, facts: Any) -> Record | None:
     """A record out of what a file says; None where it says something else."""
-    kinds = {"settings": dict, "versions": dict, "section": str | None, "size": list | None}
-    names = [item.name for item in dataclasses.fields(Record)]
-    if not isinstance(facts, dict) or set(facts) != set(names):
+    try:
+        return checked(json.dumps(facts).encode(), Record, where=name, renew=RENEW)
+    except InputError:
         return None
-    if not all(isinstance(facts[name], kinds.get(name, str)) for name in names):
-        return None
-    size = facts["size"]
-    if size is not None and not (len(size) == 2 and all(isinstance(side, int) for side in size)):
-        return None
-    return Record(**{**facts, "size": size and tuple(size)})

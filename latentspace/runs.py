@@ -1,11 +1,11 @@
-"""One folder in models/ is one trained model: saving, finding, checking and loading it."""
+"""One folder in models/ is one trained model: finding, checking and loading it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,26 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.files import (
-    InputError,
-    file_hash,
-    now,
-    read_json,
-    replacing,
-    versions,
-    write_bytes,
-    write_json,
-)
+from latentspace.documents import read_document
+from latentspace.files import InputError, file_hash
 from latentspace.model_files import load_model
 from latentspace.pixels import Pixels, parts, to_unit_range
+from latentspace.run_facts import (
+    CHECKPOINT,
+    DECODER,
+    ENCODER,
+    FACTS,
+    HISTORY,
+    RUN_VERSION,
+    SNAPSHOTS,
+    RunFacts,
+)
 from latentspace.snapshots import Snapshots
 
 if TYPE_CHECKING:
     import keras
 
-ENCODER, DECODER = "encoder.keras", "decoder.keras"
-FACTS, HISTORY, CHECKPOINT = "run.json", "history.csv", "checkpoint.npz"
-SNAPSHOTS = "snapshots.npz"
 PREDICT_BATCH = 1024
 WEIGHT_BYTES = 4  # of a float32
 
@@ -99,11 +98,14 @@ class Run:
             InputError: The file is missing or is no such table.
         """
         path = self.path / HISTORY
+        self._check(HISTORY)
         try:
             rows = list(csv.DictReader(io.StringIO(path.read_text())))
             return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
         except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
-            raise InputError(f"{path} is no history of a training: {error}; train again") from error
+            raise InputError(
+                f"{path} is no history of a training ({error}): {_again(self.path)}"
+            ) from error
 
     @property
     def snapshots_missing(self) -> str | None:
@@ -118,15 +120,16 @@ class Run:
         Raises:
             InputError: The file is missing or damaged.
         """
+        self._check(SNAPSHOTS)
         return Snapshots.read(self.path / SNAPSHOTS)
 
     @cached_property
     def _encoder(self) -> keras.Model:
-        return self.networks[0] if self.networks else load_model(self.path / ENCODER)
+        return self.networks[0] if self.networks else self._loaded(ENCODER)
 
     @cached_property
     def _decoder(self) -> keras.Model:
-        return self.networks[1] if self.networks else load_model(self.path / DECODER)
+        return self.networks[1] if self.networks else self._loaded(DECODER)
 
     def encode(self, images: Pixels) -> np.ndarray:
         """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches."""
@@ -139,6 +142,34 @@ class Run:
         """
         images = predict(self._decoder, codes)
         return np.clip(images, 0, 1, out=images)
+
+    def _loaded(self, name: str) -> keras.Model:
+        """One of the two networks, which has to be what run.json says it is."""
+        model = load_model(self.path / name)
+        self._check(name)  # a training may have replaced it since run.json was read
+        sides = [self.image_shape, (self.latent_dim,)]
+        wanted = sides if name == ENCODER else sides[::-1]
+        found = [tuple(side[1:]) for side in (model.input_shape, model.output_shape)]
+        if found != wanted:
+            raise InputError(
+                f"{self.path / name} is a model of {found[0]} -> {found[1]}, but {FACTS} says "
+                f"{wanted[0]} -> {wanted[1]}: {_again(self.path)}"
+            )
+        return model
+
+    def _check(self, name: str) -> None:
+        """Makes sure that a file is the one that run.json describes.
+
+        Raises:
+            InputError: It is another one.
+        """
+        known = self.facts["sha256"].get(name)  # older runs know their models only
+        path = self.path / name
+        if known is not None and path.is_file() and file_hash(path) != known:
+            raise InputError(
+                f"{path} is not the file that {FACTS} describes (SHA-256 differs): the run is "
+                f"damaged, half written or just being replaced; {_again(self.path)}"
+            )
 
 
 def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
@@ -158,90 +189,6 @@ def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
     if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
         return run(inputs)
     return np.concatenate([run(to_unit_range(inputs[part])) for part in parts(inputs)])
-
-
-def checked_name(name: str) -> str:
-    """A name for a run, which is that of one folder.
-
-    Raises:
-        InputError: It leads elsewhere.
-    """
-    if not name or name in (".", "..") or Path(name).name != name:
-        raise InputError(f"a run's name is that of one folder, without / in it. Received: {name!r}")
-    return name
-
-
-def claim(path: Path, *, overwrite: bool) -> None:
-    """Makes sure that a new training may write a run.
-
-    Args:
-        path: The run's folder.
-        overwrite: What is there may be replaced.
-
-    Raises:
-        InputError: There is a run, whole or begun, that may not be replaced.
-    """
-    if not overwrite and ((path / FACTS).exists() or (path / CHECKPOINT).exists()):
-        raise InputError(
-            f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
-            "it, or --run NAME for another run"
-        )
-
-
-def check_resumable(path: Path) -> None:
-    """Makes sure that a run was begun and not finished.
-
-    Raises:
-        InputError: There is nothing to resume.
-    """
-    if not (path / CHECKPOINT).exists():
-        state = "is finished" if (path / FACTS).exists() else "does not exist"
-        raise InputError(
-            f"{path} {state}: there is nothing to resume; train without --resume, or name another "
-            "run with --run"
-        )
-
-
-def save_run(
-    path: Path,
-    encoder: keras.Model,
-    decoder: keras.Model,
-    *,
-    facts: Mapping[str, Any],
-    history: Sequence[Mapping[str, float]],
-) -> Run:
-    """Writes a run: the two models, the history, and last run.json with the hashes of the models.
-
-    Each file is replaced atomically, and run.json comes last, so an interruption leaves a run that
-    `load_run` either accepts whole or refuses.
-
-    Args:
-        path: The folder; made where it is missing.
-        encoder: A whole Keras model of images -> codes.
-        decoder: A whole Keras model of codes -> images.
-        facts: What run.json is to say; time, versions and hashes are added.
-        history: One row per epoch, each with the same keys; none of a model trained elsewhere.
-
-    Returns:
-        The run.
-    """
-    for name, model in ((ENCODER, encoder), (DECODER, decoder)):
-        with replacing(path / name) as temporary:
-            model.save(temporary)
-    if history:
-        table = io.StringIO()
-        writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-        write_bytes(path / HISTORY, table.getvalue().encode())
-    complete = {
-        **facts,
-        "finished": now(),
-        "versions": versions(),
-        "sha256": {name: file_hash(path / name) for name in (ENCODER, DECODER)},
-    }
-    write_json(path / FACTS, complete)
-    return Run(path, complete)
 
 
 def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
@@ -272,37 +219,36 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
 
 def _finished(path: Path) -> str:
     try:
-        return str(read_json(path).get("finished", ""))
+        return str(_read_facts(path.parent).get("finished", ""))
     except InputError:
         return ""
 
 
+def _read_facts(path: Path) -> dict[str, Any]:
+    return read_document(path / FACTS, RunFacts, version=RUN_VERSION, renew=_again(path))
+
+
 def _load_run(path: Path) -> Run:
-    train = f"python train_cae.py --run {path.name}"
     if not (path / FACTS).is_file():
         if (path / CHECKPOINT).is_file():
-            raise InputError(f"{path} is an unfinished training: finish it with {train} --resume")
-        raise InputError(f"{path} is no run: it has no {FACTS}; train one with {train}")
-    facts = read_json(path / FACTS)
-    for key, kind in {
-        "dataset": dict,
-        "image_shape": list,
-        "latent_dim": int,
-        "settings": dict,
-        "scores": dict,
-        "sha256": dict,
-    }.items():
-        if not isinstance(facts.get(key), kind):
-            raise InputError(
-                f"{path / FACTS} should have {key!r}, a {kind.__name__}. Received: "
-                f"{facts.get(key)!r}; train again with {train} --overwrite"
-            )
+            raise InputError(f"{path} is an unfinished training: {_again(path)}")
+        raise InputError(
+            f"{path} is no run: it has no {FACTS}; train one with python train_cae.py --run "
+            f"{shlex.quote(path.name)}"
+        )
+    run = Run(path, _read_facts(path))
     for name in (ENCODER, DECODER):
         if not (path / name).is_file():
-            raise InputError(f"{path} has no {name}: train again with {train} --overwrite")
-        if file_hash(path / name) != facts["sha256"].get(name):
-            raise InputError(
-                f"{path / name} is not the file that {FACTS} describes (SHA-256 differs): the run "
-                f"is damaged or half written; train again with {train} --overwrite"
-            )
-    return Run(path, facts)
+            raise InputError(f"{path} has no {name}: {_again(path)}")
+        if name not in run.facts["sha256"]:
+            raise InputError(f"{path / FACTS} has no SHA-256 of {name}: {_again(path)}")
+        run._check(name)
+    return run
+
+
+def _again(path: Path) -> str:
+    """What makes a run whole, in words."""
+    train = f"python train_cae.py --run {shlex.quote(path.name)}"
+    if (path / CHECKPOINT).is_file():
+        return f"finish it with {train} --resume"
+    return f"train again with {train} --overwrite"

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.files import InputError, read_arrays, replacing
+from latentspace.files import InputError, read_arrays
 from latentspace.pixels import to_uint8, to_unit_range
+from latentspace.writing import replacing
 
 MOST_FRAMES = 96  # after the one at the start
 FIRST_STEP = 2

@@ -13,7 +13,7 @@ import keras
 
 from latentspace.checkpoint import Progress, read_checkpoint
 from latentspace.files import InputError
-from latentspace.fitting import Recipe, fit, suitable_batch_size
+from latentspace.fitting import DivergedError, Recipe, fit, suitable_batch_size
 from latentspace.network import build_decoder, build_encoder, standardize_codes
 from latentspace.pixels import Pixels, parts, to_unit_range
 from latentspace.recording import Recorder
@@ -105,6 +105,8 @@ def train(
     decoder = build_decoder(shape, plan.latent_dim, **size)
     recorders = []
     if watch is not None:
+        if not resume:
+            watch.path.unlink(missing_ok=True)
         recorder = Recorder(
             watch,
             validation_pixels[watch.rows],
@@ -123,14 +125,19 @@ def train(
     if begun.stage < 2:
         for recorder in recorders:
             recorder.look_through(encoder, decoder)
-        progress = fit(
-            join(encoder, decoder, code_noise=plan.code_noise),
-            train_pixels,
-            validation_pixels,
-            recipe=plan.recipe,
-            resume=resume,
-            **common,
-        )
+        try:
+            progress = fit(
+                join(encoder, decoder, code_noise=plan.code_noise),
+                train_pixels,
+                validation_pixels,
+                recipe=plan.recipe,
+                resume=resume,
+                **common,
+            )
+        except DivergedError:  # there is nothing to go on with
+            for path in (checkpoint, *(recorder.path for recorder in recorders)):
+                path.unlink(missing_ok=True)
+            raise
         encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_pixels))
         if progress.status != "complete" or not plan.refine_epochs:
             return encoder, decoder, progress

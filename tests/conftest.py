@@ -6,9 +6,11 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import keras
@@ -76,6 +78,33 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train, test = tiny_arrays(120, seed=0), tiny_arrays(60, seed=1)
     np.savez(path, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
     return path
+
+
+class Killed(BaseException):
+    """The process is dead from here on."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    """Lets a process die at its n-th call (from 0) that changes the file system.
+
+    Nothing that comes after it changes anything any more, not even what would tidy up.
+    """
+    calls = 0
+
+    def dying(name: str) -> Callable[..., Any]:
+        real = getattr(os, name)
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > call:
+                raise Killed
+            return real(*args, **kwargs)
+
+        return called
+
+    for name in ("replace", "unlink", "rename", "rmdir", "mkdir", "chmod", "fsync"):
+        monkeypatch.setattr(os, name, dying(name))
 
 
 @dataclass

@@ -10,10 +10,15 @@ import pytest
 from conftest import PROJECT
 
 PACKAGE = PROJECT / "latentspace"
-FILES = {"files"}
+FILES = {"files", "writing", "documents"}
 ALLOWED = {
     "__init__": set(),
     "files": set(),
+    "writing": {"files"},
+    "documents": FILES,
+    "caching": FILES,
+    "run_facts": set(),
+    "run_saving": {"runs", "run_facts", *FILES},
     "pixels": set(),
     "datasets": {"datasets", "pixels", *FILES},
     **dict.fromkeys(("network", "paths", "media"), FILES),
@@ -26,7 +31,7 @@ ALLOWED = {
     "detection": {"neighborhoods"},
     "foreign": {"datasets"},
     "augmentation": set(),
-    "checkpoint": FILES,
+    "checkpoint": {"run_facts", *FILES},
     "fitting": {"checkpoint", "augmentation", "pixels", *FILES},
     "refinement": set(),
     "snapshots": {"pixels", *FILES},
@@ -35,10 +40,10 @@ ALLOWED = {
         *("network", "refinement", "fitting", "checkpoint", "recording", "snapshots"),
         *("runs", "scores", "pixels", *FILES),
     },
-    "runs": {"model_files", "snapshots", "pixels", *FILES},
+    "runs": {"model_files", "run_facts", "snapshots", "pixels", *FILES},
     "model_config": FILES,
     "model_files": {"model_config", *FILES},
-    "adoption": {"adoption", "datasets", "model_files", "runs", *FILES},
+    "adoption": {"adoption", "datasets", "model_files", "runs", "run_facts", *FILES},
     "training_log": {"pixels"},
     "projector": {"pixels", *FILES},
     "records": {"figures", *FILES},
@@ -52,7 +57,7 @@ ALLOWED = {
     "study": {
         *("study", "datasets", "runs", "judge", "projection", "tsne", "neighborhoods"),
         *("augmentation", "clustering", "processes", "detection", "foreign", "compression"),
-        *("paths", "scores", "pixels", "snapshots"),
+        *("paths", "scores", "pixels", "snapshots", "caching", "run_facts"),
         *("directions", "expressions", "strokes", *FILES),
     },
     "report": {"report", "figures", "records", "projection", "study", *FILES},

@@ -39,5 +39,5 @@ def test_a_checkpoint_of_an_older_version_is_refused(tmp_path: Path) -> None:
     state = {"facts": {}, "counts": {}, "progress": {"rows": [{"epoch": 1, "val_loss": 0.3}]}}
     path = tmp_path / "checkpoint.npz"
     np.savez(path, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
-    with pytest.raises(InputError, match=r"older version.*--overwrite"):
+    with pytest.raises(InputError, match=r"stage is wrong \(field required\).*--overwrite"):
         read_checkpoint(path)

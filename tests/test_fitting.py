@@ -130,18 +130,21 @@ def test_ctrl_c_keeps_the_best_epoch_so_far(
     assert (tmp_path / "checkpoint.npz").exists()
 
 
-def test_ctrl_c_before_the_first_epoch_says_so(
+def test_ctrl_c_in_the_first_epoch_says_how_to_go_on(
     tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_fit_after(monkeypatch, 0, KeyboardInterrupt)
-    with pytest.raises(InputError, match="interrupted before the end of the first epoch"):
-        fit(build(), tiny, tmp_path / "checkpoint.npz")
+    path = tmp_path / "checkpoint.npz"
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, 0, KeyboardInterrupt)
+        with pytest.raises(InputError, match=r"before the end of the first epoch.*--resume"):
+            fit(build(), tiny, path)
+    assert len(fit(build(seed=99), tiny, path, resume=True).rows) == RECIPE.epochs
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tiny: ImageDataset, tmp_path: Path) -> None:
     model = build()
     model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
-    with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
+    with pytest.raises(InputError, match=r"no longer finite.*--learning-rate"):
         fitting.fit(
             model,
             tiny.train_pixels,
@@ -151,6 +154,47 @@ def test_a_loss_that_is_not_finite_stops_the_training(tiny: ImageDataset, tmp_pa
             facts={},
             verbose=0,
         )
+
+
+class Spoil(keras.callbacks.Callback):
+    """Sets all weights to a value at a step of an epoch, and counts the steps after it."""
+
+    def __init__(self, value: float, epoch: int) -> None:
+        super().__init__()
+        self._value, self._epoch = value, epoch
+        self.steps_after = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch >= self._epoch:
+            weights = self.model.get_weights()
+            self.model.set_weights([np.full_like(each, self._value) for each in weights])
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self.steps_after += not np.isfinite(self.model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize(("value", "epochs"), [(np.nan, 2), (10.0, 4)])
+def test_what_explodes_later_ends_with_the_best_epoch(
+    tiny: ImageDataset, tmp_path: Path, value: float, epochs: int
+) -> None:
+    model, spoil = build(), Spoil(value, epoch=2)
+    progress = fitting.fit(
+        model,
+        tiny.train_pixels,
+        tiny.test_pixels,
+        recipe=dataclasses.replace(RECIPE, epochs=8),
+        checkpoint=tmp_path / "checkpoint.npz",
+        facts={},
+        callbacks=[spoil],
+        verbose=0,
+    )
+    assert progress.status == "diverged"
+    assert len(progress.rows) == epochs
+    assert progress.best_epoch <= 2
+    assert spoil.steps_after <= 1
+    back = model.predict(tiny.test_images, verbose=0)
+    best = progress.rows[progress.best_epoch - 1]["val_loss"]
+    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(best, rel=1e-4)
 
 
 def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from PIL import Image
 
 from latentspace import projector
 from latentspace.datasets import ImageDataset
-from latentspace.files import InputError, check_folder
+from latentspace.files import InputError
 from latentspace.projector import cell_side, metadata_tsv, sprite, vectors_tsv
+from latentspace.writing import check_folder
 
 ABOUT = {"image": ["a", "b"], "label": [0, 1]}
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from latentspace.figures.registry import COMPARISONS, FIGURES
 from latentspace.files import file_hash
-from latentspace.runs import CHECKPOINT, DECODER, ENCODER, FACTS, HISTORY, SNAPSHOTS
+from latentspace.run_facts import CHECKPOINT, DECODER, ENCODER, FACTS, HISTORY, SNAPSHOTS
 
 SMALL_LOOK = (
     "--samples",

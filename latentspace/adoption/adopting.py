@@ -24,7 +24,8 @@ from latentspace.adoption.surgery import choose_code, cut_autoencoder
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError, content_hash
 from latentspace.model_files import load_code, load_model, load_weights, shortened
-from latentspace.runs import DECODER, ENCODER, Run
+from latentspace.run_facts import DECODER, ENCODER
+from latentspace.runs import Run
 
 CHECKED_IMAGES = 1000
 
@@ -171,7 +172,7 @@ def adopt_run(
     bottleneck: str | None = None,
     latent_output: str | None = None,
 ) -> tuple[Run, ImageDataset]:
-    """Makes a run in memory out of a person's files; `runs.save_run` can keep it.
+    """Makes a run in memory out of a person's files; `run_saving.save_run` can keep it.
 
     Args:
         source: The arguments of `read_source`.

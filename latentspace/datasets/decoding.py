@@ -14,14 +14,26 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 from tqdm import tqdm
+from typing_extensions import TypedDict
 
 from latentspace.datasets.pictures import fitted, open_picture, picture_size
-from latentspace.files import InputError, content_hash, read_json, replacing, write_json
+from latentspace.documents import read_document, write_document
+from latentspace.files import InputError, content_hash, file_hash, say_once
+from latentspace.writing import replacing
 
 FILES_AT_ONCE = 2048  # to bound memory
 CACHE_VERSION = 1  # raised when the same files would give other pixels
+AFRESH = "the images are decoded afresh"
 
 Made = TypeVar("Made")
+
+
+class CacheFacts(TypedDict):
+    """What is kept beside the pixels: their version and hash, and which files gave none."""
+
+    kept_as: int
+    failures: dict[str, str]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ def decode_files(
 
     shape = (*size, channels)
     if cache_dir is not None:
-        key = content_hash(CACHE_VERSION, *digests, *shape)
+        key = content_hash(*digests, *shape)
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             return _kept(cache_dir / f"images-{key}", (len(paths), *shape), images)
@@ -128,7 +140,12 @@ def _kept(
     failures: dict[int, str] = {}
     with replacing(raw) as temporary, temporary.open("wb") as file:
         _write(file, images(failures))
-    write_json(about, {"failures": {str(number): text for number, text in failures.items()}})
+    facts = {
+        "kept_as": CACHE_VERSION,
+        "failures": {str(number): text for number, text in failures.items()},
+        "sha256": file_hash(raw),
+    }
+    write_document(about, facts, version=1)
     found = _mapped(raw, about, shape)
     if found is None:
         raise OSError(f"{raw} can't be read again")
@@ -141,11 +158,20 @@ def _write(file: BinaryIO, images: Iterator[np.ndarray]) -> None:
 
 
 def _mapped(raw: Path, about: Path, shape: tuple[int, int, int, int]) -> Decoded | None:
-    """What lies in the cache; None where it is missing, damaged or empty."""
+    """What lies in the cache; None where it is missing, or is said to be damaged."""
+    if not about.exists():
+        return None
     try:
-        failures = {int(number): str(text) for number, text in read_json(about)["failures"].items()}
-        pixels = np.memmap(raw, np.uint8, "r").reshape(shape[0] - len(failures), *shape[1:])
-    except (InputError, OSError, KeyError, ValueError, AttributeError):
+        facts = read_document(about, CacheFacts, version=1, renew=AFRESH)
+        if facts["kept_as"] != CACHE_VERSION or file_hash(raw) != facts["sha256"]:
+            raise InputError(f"{raw} is damaged, or was kept by another version: {AFRESH}")
+        failures = {int(number): text for number, text in facts["failures"].items()}
+        wanted = (shape[0] - len(failures), *shape[1:])
+        # There is no memory to map where no file could be decoded.
+        kept = np.memmap(raw, np.uint8, "r") if wanted[0] else np.empty(0, np.uint8)
+        pixels = kept.reshape(wanted)
+    except (OSError, ValueError) as error:
+        say_once(str(error))
         return None
     return Decoded(pixels, failures)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import ImageDataset, Reading
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
-from latentspace.files import InputError, hushed, read_arrays
+from latentspace.files import InputError, hushed, printable, read_arrays
 
 DIGITS_TEST_SHARE = 0.2
 AS_IT_IS = Reading()
@@ -67,6 +68,21 @@ def load_dataset(
         )
     name = path.name if path.is_dir() else path.stem
     return _read(path, reading, name=name, source=str(path), **how)
+
+
+def recorded_place(facts: Mapping[str, Any]) -> str:
+    """Where the images lie that `ImageDataset.facts` are of, as `load_dataset` takes it.
+
+    Raises:
+        InputError: Nobody said where, and there is no set of that name.
+    """
+    place = facts["source"] or facts["name"]
+    if facts["source"] is None and place not in CLASS_NAMES:
+        raise InputError(
+            f"the images are on record as {printable(place)!r}, which is no data set of that name: "
+            "pass --dataset"
+        )
+    return place
 
 
 class _UnavailableError(InputError):

@@ -7,10 +7,11 @@ import dataclasses
 import io
 from pathlib import Path
 
-from latentspace.files import write_bytes, write_json
-from latentspace.report.metrics import METRICS, without_nan
+from latentspace.documents import write_document
+from latentspace.report.metrics import METRICS, METRICS_VERSION, without_nan
 from latentspace.study.comparison import Comparison
 from latentspace.study.measure import A, B
+from latentspace.writing import write_bytes
 
 TABLE = "comparison.csv"
 
@@ -47,7 +48,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         }
         for measure in comparison.measures
     }
-    write_json(folder / METRICS, without_nan({**about, "measures": measured}))
+    numbers = without_nan({**about, "measures": measured})
+    write_document(folder / METRICS, numbers, version=METRICS_VERSION)
 
     columns = comparison.baseline_names
     table = io.StringIO()

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
-from latentspace.files import InputError, read_json, write_json
+from typing_extensions import TypedDict
+
+from latentspace.documents import read_document, write_document
+from latentspace.files import InputError, say_once
 from latentspace.study import Study
 
 METRICS = "metrics.json"
+METRICS_VERSION = 1
+
+
+class MetricsFacts(TypedDict):
+    """What numbers of a look are of; sections of numbers stand beside it."""
+
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012
+    run: NotRequired[str]
+    model_hash: NotRequired[str]
+    dataset: NotRequired[str]
+    dataset_hash: NotRequired[str]
+    seed: NotRequired[int]
 
 
 def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
@@ -32,14 +47,19 @@ def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}
     measured = without_nan(study.metrics(sections))
-    write_json(path, {**earlier, **about, "seed": study.options.seed, **measured})
+    numbers = {**earlier, **about, "seed": study.options.seed, **measured}
+    write_document(path, numbers, version=METRICS_VERSION)
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """What metrics.json holds; nothing where there is none, or a damaged one."""
+    """What metrics.json holds; nothing where there is none, or one that is said to be damaged."""
+    if not path.exists():
+        return {}
+    renew = "measure again with python visualize.py --all"
     try:
-        return read_json(path)
-    except InputError:
+        return read_document(path, MetricsFacts, version=METRICS_VERSION, renew=renew)
+    except InputError as error:
+        say_once(str(error))
         return {}
 
 

@@ -13,7 +13,6 @@ import jinja2
 from PIL import Image
 
 from latentspace.figures.registry import COMPARED, STORY, Figure, Part
-from latentspace.files import write_bytes
 from latentspace.projection import METHODS
 from latentspace.records import Record, read_records, staleness
 from latentspace.report.comparison import table_rows
@@ -23,6 +22,7 @@ from latentspace.report.scores import measured
 from latentspace.study import Study
 from latentspace.study.comparison import Comparison
 from latentspace.study.measure import UNKNOWN
+from latentspace.writing import write_bytes
 
 PAGE = "index.html"
 TEMPLATE = "index.html.jinja"

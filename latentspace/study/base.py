@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from latentspace import directions, judge, scores
+from latentspace.caching import cached_arrays
 from latentspace.datasets import (
     ImageDataset,
     limited,
@@ -21,7 +22,7 @@ from latentspace.datasets import (
     validation_indices,
 )
 from latentspace.expressions import CLASS_PREFIX
-from latentspace.files import InputError, cached_arrays, content_hash
+from latentspace.files import InputError, content_hash
 from latentspace.judge import Judge
 from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
@@ -252,7 +253,7 @@ class Base:
             compute: Called where there is nothing to read.
             *key: All that the result depends on.
         """
-        return cached_arrays(self._cache_file(kind, *key), compute)
+        return cached_arrays(self._cache_file(kind, *key), compute, version=CACHE_VERSION)
 
     def cached_groups(
         self,
@@ -283,7 +284,7 @@ class Base:
     def _cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
         if self._cache_dir is None:
             return None
-        return self._cache_dir / f"{kind}-{content_hash(CACHE_VERSION, *key)}.npz"
+        return self._cache_dir / f"{kind}-{content_hash(*key)}.npz"
 
     def bar(self, text: str, total: int) -> tqdm:
         """A progress bar on stderr."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentspace import projection
 from latentspace.files import InputError
-from latentspace.runs import DECODER, ENCODER
+from latentspace.run_facts import DECODER, ENCODER
 from latentspace.study import Study, baselines
 from latentspace.study.measure import NEITHER, A, B, Measure, paired
 

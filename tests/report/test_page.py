@@ -13,8 +13,8 @@ from conftest import LinearRun, Page, make_study
 from PIL import Image
 
 from latentspace.datasets import ImageDataset
+from latentspace.documents import write_document
 from latentspace.figures.registry import COMPARISONS, FIGURES, STORY, Figure, part_of
-from latentspace.files import write_json
 from latentspace.records import RECORDS, Record, keep_records
 from latentspace.report import METRICS, PAGE, page, write_page
 from latentspace.report.facts import facts_of
@@ -97,7 +97,8 @@ def test_pictures_stand_once_in_the_order_of_the_story(tmp_path: Path, study, ad
 def test_all_links_lead_to_files_or_into_the_page(tmp_path: Path, study, add) -> None:
     for file in ("reconstructions.png", "tour.gif", "attributes.mp4"):
         add(file)
-    write_json(tmp_path / METRICS, {"reconstruction": {"test_mse": 0.1, "pca_mse": 0.2}})
+    numbers = {"reconstruction": {"test_mse": 0.1, "pca_mse": 0.2}}
+    write_document(tmp_path / METRICS, numbers, version=1)
     read = Page(write_page(tmp_path, study))
     names = {found["id"] for found in read.elements if "id" in found}
     addresses = [found.get("href", found.get("src")) for found in read.all("a", "img", "video")]
@@ -200,7 +201,8 @@ def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
     study.run.name = NASTY
     study.run.facts[NASTY] = NASTY
     object.__setattr__(study.data, "name", NASTY)
-    write_json(tmp_path / METRICS, {"outliers": {"auroc": {NASTY: {"codes": 0.5}}}})
+    numbers = {"outliers": {"auroc": {NASTY: {"codes": 0.5}}}}
+    write_document(tmp_path / METRICS, numbers, version=1)
     add("reconstructions.png", title=NASTY, caption=f"of {NASTY}", command=f"python {NASTY}")
     text = write_page(tmp_path, study).read_text()
     assert "<b>" not in text
@@ -216,12 +218,13 @@ def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
 
 def test_scores_stand_beside_their_baselines(tmp_path: Path, study, add) -> None:
     numbers = {"knn_accuracy": 0.9, "knn_accuracy_interval": [0.85, 0.95]}
-    write_json(
+    write_document(
         tmp_path / METRICS,
         {
             "reconstruction": {"train_mse": 0.1, "test_mse": 0.125, "pca_mse": 0.25},
             "maps": {"latent": numbers, "pixel": {"knn_accuracy": 0.5}},
         },
+        version=1,
     )
     read = Page(write_page(tmp_path, study))
     assert read.texts("th", scope="rowgroup") == ["Reconstruct", "Map"]

@@ -12,7 +12,7 @@ from latentspace import neighborhoods, projection, scores
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError
 from latentspace.neighborhoods import Estimate
-from latentspace.runs import DECODER, ENCODER
+from latentspace.run_facts import DECODER, ENCODER
 from latentspace.study.comparison import OF_CLASSES, OF_MAPS, SHOWN, Comparison
 from latentspace.study.measure import Measure
 

@@ -1,0 +1,77 @@
+"""The files of a run, what run.json says in it, and which values make sense there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+from annotated_types import Ge, Gt, Le, Lt
+from typing_extensions import TypedDict
+
+ENCODER, DECODER = "encoder.keras", "decoder.keras"
+FACTS, HISTORY, SNAPSHOTS = "run.json", "history.csv", "snapshots.npz"
+# Of a training that is not finished.
+CHECKPOINT, BEGUN_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
+
+RUN_VERSION = 1
+LARGEST_SIDE, LARGEST_CODE = 1 << 14, 1 << 20
+OPEN, CLOSED = {"extra": "allow"}, {"extra": "forbid"}
+
+Side = Annotated[int, Ge(1), Le(LARGEST_SIDE)]
+Count = Annotated[int, Ge(0)]
+Share = Annotated[float, Gt(0), Lt(1)]
+Score = Annotated[float, Ge(0), Lt(float("inf"))]
+Channels = Literal[1, 3]
+
+
+class ReadingFacts(TypedDict):
+    """How the images were read, see `datasets.Reading`."""
+
+    __pydantic_config__ = CLOSED  # type: ignore[misc]
+    image_size: tuple[Side, Side] | None
+    channels: Channels | None
+    test_fraction: Share
+    limit: Annotated[int, Ge(1)] | None
+    labels: str | None
+
+
+class DatasetFacts(TypedDict):
+    """Which images a model was trained on."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]
+    name: str
+    source: str | None
+    hash: str
+    reading: NotRequired[ReadingFacts]
+
+
+class OriginFacts(TypedDict):
+    """Where a model that was trained elsewhere comes from."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]
+    description: str
+
+
+class SettingsFacts(TypedDict):
+    """Settings of the training that a look at the run asks for."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]
+    validation_split: NotRequired[Share]
+    seed: NotRequired[Count]
+
+
+class RunFacts(TypedDict):
+    """All that must be right for a run to be looked at; what else stands there is shown only."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]
+    dataset: DatasetFacts
+    image_shape: tuple[Side, Side, Channels]
+    latent_dim: Annotated[int, Ge(1), Le(LARGEST_CODE)]
+    settings: SettingsFacts
+    scores: dict[str, Score]
+    sha256: dict[str, str]
+    adopted: NotRequired[OriginFacts]
+    finished: NotRequired[str]
+    epochs: NotRequired[Count]
+    parameters: NotRequired[Count]
+    seconds: NotRequired[Annotated[float, Ge(0)]]
+    device: NotRequired[str]
