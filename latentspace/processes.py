@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
 from queue import Empty
 from typing import Any
 
@@ -24,12 +26,16 @@ def num_cores() -> int:
         return os.cpu_count() or 1
 
 
+def _nothing(*report: Any) -> None:
+    """Takes a report that nobody wants."""
+
+
 def run_all(
     function: Callable[..., Any],
     inputs: Mapping[str, tuple[Any, ...]],
     *,
     processes: int,
-    on_report: Callable[..., None],
+    on_report: Callable[..., None] = _nothing,
 ) -> dict[str, Any]:
     """Calls a function once for each input.
 
@@ -51,11 +57,15 @@ def run_all(
             name: function(*arguments, partial(on_report, name))
             for name, arguments in inputs.items()
         }
-    context = get_context("spawn")
-    reports = context.Queue()
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_Worker.begin, initargs=(reports,)
-    ) as pool:
+    context = get_context("spawn")  # what has loaded TensorFlow must not be forked
+    try:
+        reports = context.Queue()
+        pool = ProcessPoolExecutor(
+            processes, mp_context=context, initializer=_Worker.begin, initargs=(reports,)
+        )
+    except (OSError, NotImplementedError):  # no room in /dev/shm, or none at all: no semaphores
+        return run_all(function, inputs, processes=1, on_report=on_report)
+    with pool:
         futures = {
             name: pool.submit(_Worker.call, function, name, arguments)
             for name, arguments in inputs.items()
@@ -82,6 +92,15 @@ class _Worker:
     @classmethod
     def begin(cls, reports: Any) -> None:
         cls.reports = reports
+        threading.Thread(target=cls.end_with_parent, daemon=True).start()
+
+    @staticmethod
+    def end_with_parent() -> None:
+        """Ends this process where the one that it works for is killed; it would wait for ever."""
+        parent = parent_process()
+        if parent is not None:
+            wait_for([parent.sentinel])
+            os._exit(1)
 
     @classmethod
     def call(cls, function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-import os
+from collections.abc import Callable
 
 import numpy as np
+
+from latentspace.processes import num_cores, run_all
 
 ATTRIBUTES = ("thickness", "length", "slant", "width", "height", "area")
 UPSCALE = 4
@@ -39,17 +39,15 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
     """
     grey = images.mean(axis=-1)
     parts = [grey[start : start + IMAGES_AT_ONCE] for start in range(0, len(grey), IMAGES_AT_ONCE)]
-    if len(grey) < WORTH_PROCESSES:
-        rows = [_measure_part(part) for part in parts]
-    else:
-        # Spawned, since a process that has loaded TensorFlow must not be forked.
-        spawn = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), spawn) as pool:
-            rows = list(pool.map(_measure_part, parts))
-    return dict(zip(ATTRIBUTES, np.concatenate(rows, axis=1), strict=True))
+    rows = run_all(
+        _measure_part,
+        {str(number): (part,) for number, part in enumerate(parts)},
+        processes=1 if len(grey) < WORTH_PROCESSES else num_cores(),
+    )
+    return dict(zip(ATTRIBUTES, np.concatenate(list(rows.values()), axis=1), strict=True))
 
 
-def _measure_part(grey: np.ndarray) -> np.ndarray:
+def _measure_part(grey: np.ndarray, report: Callable[..., None]) -> np.ndarray:
     """float (N, H, W) -> float64 (attributes, N)."""
     shape = dict(zip(("slant", "width", "height"), _parallelogram(grey), strict=True))
     stroke = dict(zip(("thickness", "length", "area"), _medial_axis(grey), strict=True))

@@ -49,7 +49,7 @@ ALLOWED = {
     "records": {"figures", *FILES},
     "gallery": {"figures", "media", "records", *FILES},
     "judge": {"runs", "model_files", *FILES},
-    "strokes": set(),
+    "strokes": {"processes"},
     "directions": set(),
     "expressions": FILES,
     "compression": {"compression", "pixels"},

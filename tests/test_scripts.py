@@ -21,7 +21,7 @@ from PIL import Image
 
 from latentspace.figures.registry import COMPARISONS, FIGURES
 from latentspace.files import file_hash
-from latentspace.run_facts import CHECKPOINT, DECODER, ENCODER, FACTS, HISTORY, SNAPSHOTS
+from latentspace.run_facts import BEGUN_SNAPSHOTS, DECODER, ENCODER, FACTS, HISTORY, SNAPSHOTS
 
 SMALL_LOOK = (
     "--samples",
@@ -435,13 +435,13 @@ def test_bad_input_to_train_gets_one_line(
 
 def start_training(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Begins a training in the background and waits until an epoch has been finished."""
-    checkpoint = folder / "bars" / CHECKPOINT
-    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+    kept = folder / "bars" / BEGUN_SNAPSHOTS
+    before = kept.stat().st_mtime_ns if kept.exists() else None
     command = [sys.executable, str(PROJECT / "train_cae.py"), "--run", "bars", "--quiet"]
     command += ["--models-dir", str(folder), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
+    while not kept.exists() or kept.stat().st_mtime_ns == before:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)

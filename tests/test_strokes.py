@@ -52,6 +52,7 @@ def test_many_images_are_measured_in_processes_with_the_same_result(
     images = np.stack([bar(2 + number / 4, 18) for number in range(6)])
     alone = strokes.measure(images)
     monkeypatch.setattr(strokes, "WORTH_PROCESSES", 2)
+    monkeypatch.setattr(strokes, "num_cores", lambda: 2)
     monkeypatch.setattr(strokes, "IMAGES_AT_ONCE", 3)
     together = strokes.measure(images)
     for name in strokes.ATTRIBUTES:
