@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,8 @@ def write_figures(
         for path in files(folder, [figure], method=method, animation=animation):
             encoded = drawn if isinstance(drawn, bytes) else encoded_as(path.suffix, drawn, fps=fps)
             write_bytes(path, encoded)
-            keep_records(folder, {path.name: about})
+            digest = hashlib.sha256(encoded).hexdigest()
+            keep_records(folder, {path.name: dataclasses.replace(about, sha256=digest)})
             print(f"{path}  {len(encoded) / 1e6:.2f} MB")
         made.append(figure)
     return made

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from latentspace.documents import checked, read_document, write_document
 from latentspace.figures.registry import Figure, options_of, part_of
-from latentspace.files import InputError, now, say_once, versions
+from latentspace.files import InputError, file_hash, now, say_once, versions
 
 RECORDS = "pictures.json"
 RECORDS_VERSION = 1
@@ -46,6 +46,7 @@ class Record:
         made: When, in UTC, as ISO 8601.
         command: The command line that made it.
         versions: Of Python and of packages, at that time.
+        sha256: Of the file; None of what earlier versions kept.
     """
 
     title: str
@@ -60,6 +61,7 @@ class Record:
     made: str
     command: str
     versions: Mapping[str, str]
+    sha256: str | None = None
 
 
 def record(
@@ -100,7 +102,24 @@ def read_records(folder: Path) -> dict[str, Record]:
     """Records of the pictures that lie in a folder, by file name.
 
     What is damaged counts as absent, and is said so: a picture without a record is still a picture.
+    So does the record of a file that has been replaced since.
     """
+    return {
+        name: one
+        for name, one in _kept(folder).items()
+        if one.sha256 is None or file_hash(folder / name) == one.sha256
+    }
+
+
+def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
+    """Adds records of pictures to those of their folder; those of files that are gone go."""
+    kept = {**_kept(folder), **records}
+    facts = {name: dataclasses.asdict(one) for name, one in kept.items()}
+    write_document(folder / RECORDS, {"pictures": facts}, version=RECORDS_VERSION)
+
+
+def _kept(folder: Path) -> dict[str, Record]:
+    """All readable records of files that lie in a folder, whatever these hold now."""
     path = folder / RECORDS
     if not path.exists():
         return {}
@@ -115,13 +134,6 @@ def read_records(folder: Path) -> dict[str, Record]:
         for name, one in found.items()
         if one is not None and Path(name).name == name and (folder / name).is_file()
     }
-
-
-def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
-    """Adds records of pictures to those of their folder; those of files that are gone go."""
-    kept = {**read_records(folder), **records}
-    facts = {name: dataclasses.asdict(one) for name, one in kept.items()}
-    write_document(folder / RECORDS, {"pictures": facts}, version=RECORDS_VERSION)
 
 
 def staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:

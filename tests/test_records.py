@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +44,25 @@ def test_records_add_up_and_go_with_their_files(tmp_path: Path) -> None:
     (tmp_path / "a.png").unlink()
     keep_records(tmp_path, {"b.png": PICTURE})
     assert list(json.loads((tmp_path / RECORDS).read_text())["pictures"]) == ["b.png"]
+
+
+def test_the_record_of_a_file_that_was_replaced_since_is_none(tmp_path: Path) -> None:
+    """As where a look was killed after it had written a picture, before its record."""
+    (tmp_path / "a.png").write_bytes(b"abc")
+    one = dataclasses.replace(PICTURE, sha256=hashlib.sha256(b"abc").hexdigest())
+    keep_records(tmp_path, {"a.png": one})
+    assert read_records(tmp_path) == {"a.png": one}
+    (tmp_path / "a.png").write_bytes(b"abd")
+    assert read_records(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/etc/hostname", "b/../a.png"])
+def test_a_record_of_a_file_elsewhere_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b").mkdir()
+    text = json.dumps({"pictures": {name: dataclasses.asdict(PICTURE)}})
+    (tmp_path / "b" / RECORDS).write_text(text)
+    assert read_records(tmp_path / "b") == {}
 
 
 @pytest.mark.parametrize(
