@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,19 @@ from conftest import Killed, LinearRun, kill_at, make_study
 
 from latentspace import gallery
 from latentspace.datasets import ImageDataset
-from latentspace.figures.registry import FIGURES
+from latentspace.figures.registry import FIGURES, Figure
 from latentspace.records import RECORDS, read_records
 from latentspace.study import Study
 from latentspace.writing import PARTIAL
 
 
-def drawn(arguments: dict[str, Any]) -> np.ndarray:
+def drawn(figure: Figure, arguments: Mapping[str, Any]) -> np.ndarray:
     """Stands in for a picture: it tells what it was drawn from, and takes no time."""
     return np.full((4, 4, 3), len(arguments["caption"]) % 251, np.uint8)
 
 
 DRAWN = [
-    dataclasses.replace(figure, draw=drawn)
+    figure
     for figure in FIGURES
     if figure.file in ("reconstructions.png", "traversals.png", "samples.png")
 ]
@@ -43,6 +43,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_look_that_is_killed_leaves_whole_pictures_and_no_record_that_is_wrong(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Figure, "draw", drawn)
     first, second = (make_study(linear_run, tiny, axes=axes) for axes in ("principal", "units"))
     look(tmp_path / "old", first, "old")
     look(tmp_path / "new", second, "new")
