@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from latentspace.writing import PARTIAL
 
 def drawn(figure: Figure, arguments: Mapping[str, Any]) -> np.ndarray:
     """Stands in for a picture: it tells what it was drawn from, and takes no time."""
-    return np.full((4, 4, 3), len(arguments["caption"]) % 251, np.uint8)
+    return np.full((4, 4, 3), zlib.crc32(repr(arguments).encode()) % 251, np.uint8)
 
 
 DRAWN = [
