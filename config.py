@@ -7,6 +7,7 @@ import dataclasses
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -553,6 +554,8 @@ def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...
     Returns:
         The exit code: 0; 2 after a mendable error; 130 after Ctrl-C.
     """
+    # Said where /dev/shm is full or closed, which costs nobody more than a little time.
+    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     try:
         main()
     except mendable as error:

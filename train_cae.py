@@ -17,7 +17,7 @@ from latentspace.caching import cache_folder
 from latentspace.files import InputError, hushed
 from latentspace.pixels import Chosen, Pixels
 from latentspace.run_facts import BEGUN_SNAPSHOTS, CHECKPOINT
-from latentspace.writing import check_folder, sole_writer
+from latentspace.writing import check_folder, check_temporary_folder, sole_writer
 
 EXAMPLES = (
     "python train_cae.py                                   MNIST, 32 units, saved as models/mnist",
@@ -41,6 +41,7 @@ def main() -> None:
     if config.dry_run:
         return
 
+    check_temporary_folder()
     begun: dict[str, Any] = {}
     if config.resume:
         config, begun = _resumed(config, given)

@@ -14,7 +14,7 @@ from latentspace import gallery, projector
 from latentspace.caching import cache_folder
 from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
 from latentspace.files import InputError
-from latentspace.writing import check_folder, sole_writer
+from latentspace.writing import check_folder, check_temporary_folder, sole_writer
 
 if TYPE_CHECKING:
     from latentspace.datasets import ImageDataset
@@ -49,7 +49,9 @@ def main() -> None:
         figures = (*FIGURES, *COMPARISONS)
         width = max(len(figure.file) for figure in figures)
         print("\n".join(f"{f.flag:<18} {f.file:<{width}}  {f.about}" for f in figures))
-    elif len(config.run) < 2:
+        return
+    check_temporary_folder()
+    if len(config.run) < 2:
         look_at_one(config, given)
     else:
         compare_two(config, given)

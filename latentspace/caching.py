@@ -55,5 +55,9 @@ def cached_arrays(
         with replacing(path) as temporary:
             np.savez(temporary, **arrays, **{MARK: np.array(mark)})  # type: ignore[arg-type]
     except OSError as error:
-        say_once(f"nothing is kept for the next look: {error}")
+        reason = getattr(error.__cause__, "strerror", error)
+        say_once(
+            f"nothing can be kept in {path.parent} ({reason}), so the next look computes it again: "
+            "name another folder in the environment variable LATENTSPACE_CACHE"
+        )
     return arrays

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -242,11 +246,8 @@ def embed(
         # The package speaks of TensorFlow, which it does not need, and of the single thread that
         # a seed costs.
         warnings.simplefilter("ignore")
-        with hushed():
-            from umap import UMAP
-
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
-        return UMAP(
+        return _umap_class()(
             n_neighbors=neighbors,
             n_components=min(dims, len(vectors) - 2),
             min_dist=min_dist,
@@ -254,6 +255,22 @@ def embed(
             random_state=seed,
             precomputed_knn=(None, None, None) if graph is None else (*graph, None),
         ).fit_transform(vectors)
+
+
+@cache
+def _umap_class() -> type:
+    """The class of umap-learn, which keeps what it compiles in a folder that may be closed."""
+    with hushed():
+        try:
+            from umap import UMAP
+        except RuntimeError:  # neither beside its source nor in the home folder
+            import numba
+
+            folder = tempfile.mkdtemp(prefix="latentspace-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
+            from umap import UMAP
+    return UMAP
 
 
 COUSINS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {

@@ -122,6 +122,21 @@ def check_folder(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{path} can't be written to: {nearest} is closed to you")
 
 
+def check_temporary_folder() -> None:
+    """Makes sure that there is a folder for temporary files, which libraries ask for.
+
+    Raises:
+        InputError: There is none that can be written to.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise InputError(
+            "no folder for temporary files can be written to: name one in the environment variable "
+            "TMPDIR"
+        ) from error
+
+
 @contextlib.contextmanager
 def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
     """Keeps a folder for this process while the block runs, so that two never mix their files.

@@ -78,7 +78,7 @@ def test_a_cache_that_cannot_be_written_costs_only_the_cache_and_is_said_once(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
-    for name in ("x.npz", "x.npz"):
+    for name in ("x.npz", "y.npz"):
         arrays = cached_arrays(tmp_path / "file" / name, Compute(), version=1)
         assert arrays["a"].shape == (3,)
-    assert capfd.readouterr().err.count("nothing is kept for the next look") == 1
+    assert capfd.readouterr().err.count("nothing can be kept in") == 1

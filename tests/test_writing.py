@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from latentspace.writing import (
     PARTIAL,
     UnwritableError,
     check_folder,
+    check_temporary_folder,
     replacing,
     replacing_all,
     sole_writer,
@@ -200,6 +202,16 @@ def test_a_closed_folder_is_refused_before_any_work(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="is closed to you"):
         check_folder(tmp_path / "new")
+
+
+def test_without_a_folder_for_temporary_files_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_temporary_folder()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nobody"])
+    with pytest.raises(InputError, match="environment variable TMPDIR"):
+        check_temporary_folder()
 
 
 def _write_too_much(path: str, pipe: object) -> None:
