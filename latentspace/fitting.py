@@ -180,7 +180,7 @@ def fit(
                 validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
                 epochs=last,
                 initial_epoch=finished,
-                callbacks=[keeper, *callbacks, watcher],  # an epoch that is kept is also watched
+                callbacks=[*callbacks, keeper, watcher],  # an epoch that is kept has been watched
                 verbose=verbose,
             )
     except KeyboardInterrupt:
