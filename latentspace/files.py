@@ -12,8 +12,6 @@ import os
 import platform
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,16 +158,12 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads all arrays of an .npz file; pickled objects in it are refused.
 
     Raises:
-        InputError: The file can't be read, is damaged, or is no .npz file.
+        InputError: The file can't be read, is damaged, is no .npz file, or needs more memory than
+            there is.
     """
-    try:
-        # An open file, since NumPy leaves one open when it finds the archive damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return dict(archive.items())
-    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} can't be read as an NPZ file: {error}") from error
-    except AttributeError as error:  # a single array: an .npy file under another name
-        raise InputError(f"{path} is no NPZ file: it holds a single array") from error
+    from latentspace.npz import read_npz  # here, since it raises the errors of this module
+
+    return read_npz(Path(path))
 
 
 def now() -> str:

@@ -6,21 +6,31 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset
+from latentspace.files import InputError
 from latentspace.fitting import Recipe
 from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
 from latentspace.study import Study, StudyOptions
 from latentspace.training import Plan
+
+# The same examples in every run, and no folder of those that failed.
+hypothesis.settings.register_profile(
+    "project", deadline=None, derandomize=True, database=None, print_blob=False
+)
+hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parent.parent
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
@@ -39,6 +49,17 @@ def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     thickness = rng.uniform(1.0, 2.0, (count, 1, 1))
     images = np.exp(-((distance / thickness) ** 2))
     return np.rint(images * 255).astype(np.uint8), labels.astype(np.int64)
+
+
+def or_refused(call: Callable, *arguments: object) -> Any:
+    """What a call gives; None where it refuses its input, which has to be said in one line."""
+    try:
+        return call(*arguments)
+    except InputError as error:
+        said = str(error)
+    assert said.strip()
+    assert said.isprintable(), said
+    return None
 
 
 def small_plan(*, epochs: int = 4, refine_epochs: int = 3, refine_steps: int = 2) -> Plan:

@@ -13,9 +13,11 @@ PACKAGE = PROJECT / "latentspace"
 FILES = {"files"}
 ALLOWED = {
     "__init__": set(),
-    "files": set(),
+    "files": {"npz"},  # and back, for the error: only when it reads one
+    "memory": FILES,
+    "npz": {"memory", *FILES},
     "pixels": set(),
-    "datasets": {"datasets", "pixels", *FILES},
+    "datasets": {"datasets", "memory", "npz", "pixels", *FILES},
     **dict.fromkeys(("network", "paths", "media"), FILES),
     "scores": {"pixels", "projection"},
     "tsne": set(),
@@ -37,7 +39,8 @@ ALLOWED = {
     },
     "runs": {"model_files", "snapshots", "pixels", *FILES},
     "model_config": FILES,
-    "model_files": {"model_config", *FILES},
+    "model_weights": {"memory", *FILES},
+    "model_files": {"model_config", "model_weights", "memory", *FILES},
     "adoption": {"adoption", "datasets", "model_files", "runs", *FILES},
     "training_log": {"pixels"},
     "projector": {"pixels", *FILES},
