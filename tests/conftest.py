@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -97,6 +99,24 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train, test = tiny_arrays(120, seed=0), tiny_arrays(60, seed=1)
     np.savez(path, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
     return path
+
+
+def chain(*inner: keras.layers.Layer) -> keras.Sequential:
+    return keras.Sequential([keras.Input((4,)), *inner])
+
+
+def rewritten(path: Path, change: Callable[[dict], object]) -> Path:
+    """A copy of a .keras file whose config was changed."""
+    target = path.with_name(f"changed_{path.name}")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "config.json":
+                config = json.loads(data)
+                change(config)
+                data = json.dumps(config).encode()
+            copy.writestr(name, data)
+    return target
 
 
 @dataclass

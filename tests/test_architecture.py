@@ -38,7 +38,7 @@ ALLOWED = {
         *("runs", "scores", "pixels", *FILES),
     },
     "runs": {"model_files", "snapshots", "pixels", *FILES},
-    "model_config": FILES,
+    "model_config": {"memory", *FILES},
     "model_weights": {"memory", *FILES},
     "model_files": {"model_config", "model_weights", "memory", *FILES},
     "adoption": {"adoption", "datasets", "model_files", "runs", *FILES},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from latentspace.files import InputError, printable
@@ -9,7 +10,8 @@ from latentspace.files import InputError, printable
 
 def leads_outside(path: Path, folder: Path) -> bool:
     """Whether a file found within a folder is really somewhere else."""
-    return not path.resolve().is_relative_to(folder.resolve())
+    # Not Path.resolve, which raises where links go round in a circle.
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def refuse_outside(path: Path, folder: Path) -> None:

@@ -146,7 +146,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
                 yield opened
                 return
             with _one_at_a_time:
-                refuse_too_large(16 * count, f"{count:,} pixels", "make the image smaller")
+                refuse_too_large(16 * count, f"a picture of {count:,} pixels", "make it smaller")
                 yield opened
     except InputError:
         raise
