@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +29,10 @@ from latentspace.projection import Settings
 from latentspace.study import Study, StudyOptions
 from latentspace.training import Plan
 
-# The same examples in every run, and no folder of those that failed.
+# The same examples in every run, and no folder left in the checkout.
+os.environ.setdefault(
+    "HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir(), "hypothesis"))
+)
 hypothesis.settings.register_profile(
     "project", deadline=None, derandomize=True, database=None, print_blob=False
 )
