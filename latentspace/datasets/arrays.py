@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -271,7 +272,7 @@ def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     if values.shape == (count,):
         if values.dtype.kind == "S":
             return np.char.decode(values, "utf-8", "replace")
-        if values.dtype.kind == "U":
+        if values.dtype.kind == "U" and _is_text(values):
             return values
         if values.dtype.kind in "uibf" and (np.abs(values) <= LARGEST_LABEL).all():
             whole = values.astype(np.int64)
@@ -281,6 +282,12 @@ def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
         f"{where}: labels should be {count} whole numbers or names. Received: shape "
         f"{labels.shape}, {labels.dtype}"
     )
+
+
+def _is_text(values: np.ndarray) -> bool:
+    """Whether an array of str holds characters: NumPy makes strings of any numbers in a file."""
+    native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    return bool((native.view(np.uint32) <= sys.maxunicode).all())
 
 
 def _is_one_hot(values: np.ndarray) -> bool:

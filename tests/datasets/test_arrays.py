@@ -234,6 +234,8 @@ def test_any_labels_become_as_many_classes_in_a_fixed_order(labels: list[str]) -
         (np.array([0, 1, np.nan, 1]), "whole numbers or names"),
         (np.array([0, 1, 2**64 - 1, 1], np.uint64), "whole numbers or names"),
         (np.array([0, 1, 2, 3], np.complex64), "whole numbers or names"),
+        (np.array([1, 2, 3, 0x110000], "<u4").view("<U1"), "whole numbers or names"),
+        (np.array([1, 2, 3, 2**32 - 1], ">u4").view(">U1"), "whole numbers or names"),
     ],
 )
 def test_labels_that_are_no_labels_are_refused(
@@ -241,6 +243,13 @@ def test_labels_that_are_no_labels_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         loaded(tmp_path, images=images_of(4), labels=labels)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_names_in_either_byte_order_are_read(tmp_path: Path, order: str) -> None:
+    names = np.array(["aß", "b", "\ud800", "\U0010ffff"], f"{order}U2")
+    data = loaded(tmp_path, images=images_of(4), labels=names)
+    assert data.class_names == ("aß", "b", "?", "\N{REPLACEMENT CHARACTER}")
 
 
 def test_a_file_that_would_not_fit_as_a_data_set_is_refused_before_it_is_read(
