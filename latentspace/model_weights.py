@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.weights.h5"  # in a .keras file
 LONGEST_NAME = 80
+MOST_SAID = 1 << 16  # bytes of an attribute: HDF5 itself writes no longer ones beside an object
 
 
 def check_weights(path: Path) -> None:
@@ -48,8 +49,16 @@ def _check(file: h5py.File, path: Path) -> None:
     import h5py
 
     needed = 0
-    for name, found in _everything(file, path):
+    for name, found in (("/", file), *_everything(file, path)):
         shown = printable(name, LONGEST_NAME)
+        for said in found.attrs:
+            about = found.attrs.get_id(said)
+            # HDF5 makes room for as much as an attribute says that it has, before it reads it.
+            if math.prod(about.shape or ()) * about.dtype.itemsize > MOST_SAID:
+                raise InputError(
+                    f"{path} has an attribute of {shown} that is larger than any that Keras "
+                    "writes; save the weights again"
+                )
         if isinstance(found, h5py.Group):
             continue
         if not isinstance(found, h5py.Dataset) or found.dtype.hasobject or found.dtype.fields:

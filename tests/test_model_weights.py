@@ -196,3 +196,12 @@ def test_weights_that_do_not_fit_into_memory_are_refused(
     monkeypatch.setattr(memory, "available_bytes", lambda: 59)
     with pytest.raises(InputError, match=r"reading the weights in .* needs 60 bytes of memory"):
         load_weights(model(), path)
+
+
+def test_an_attribute_larger_than_keras_writes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights.h5"
+    model().save_weights(path)
+    with h5py.File(path, "r+", libver="latest") as file:
+        file.create_group("more").attrs["long"] = np.zeros(70_000, np.uint8)
+    with pytest.raises(InputError, match="an attribute of //more that is larger than any"):
+        load_weights(model(), path)
