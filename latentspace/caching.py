@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from latentspace.files import InputError, read_arrays, say_once
+from latentspace.files import InputError, say_once
+from latentspace.npz import read_arrays
 from latentspace.writing import replacing
 
 MARK = "kept as"  # name of the array that tells what a file of the cache holds

@@ -17,7 +17,8 @@ from annotated_types import Ge, Le
 from typing_extensions import TypedDict
 
 from latentspace.documents import checked
-from latentspace.files import InputError, printable, read_arrays
+from latentspace.files import InputError, printable
+from latentspace.npz import read_arrays
 from latentspace.run_facts import DatasetFacts
 from latentspace.writing import replacing
 

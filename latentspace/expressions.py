@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.files import InputError
+from latentspace.files import InputError, printable
 
-_NUMBER = r"\d+(?:\.\d+)?"
+MOST_DIGITS = 18  # of an index; there are no data sets with more images
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _TERM = re.compile(
     rf"(?P<sign>[+-]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?"
-    r"(?P<name>\d+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
+    r"(?P<name>[0-9]+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
 )
+LONGEST_NAME = 255
 CLASS_PREFIX = "class:"
 
 
@@ -37,7 +40,7 @@ class Term:
         """The term as a person would write it, with its sign."""
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} × "
         name = self.name if self.name.startswith(CLASS_PREFIX) else self.name.split("/")[-1]
-        return f"{'−' if self.factor < 0 else '+'} {size}{name}"
+        return f"{'−' if self.factor < 0 else '+'} {size}{printable(name, LONGEST_NAME)}"
 
 
 def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
@@ -67,17 +70,22 @@ def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
                 f"{expected}; a term is one of {known}, as in '12 - class:1 + 0.5*class:7'"
             )
         factor = float(match["factor"] or 1) * (-1 if match["sign"] == "-" else 1)
+        if not math.isfinite(factor):
+            shown = printable(match["factor"])
+            raise InputError(f"can't multiply with {shown}: expected a factor that is finite")
         terms.append(Term(factor, match["name"], match.start("name")))
         position = match.end()
     if all(term.name in words for term in terms):
-        raise InputError(f"{text!r} changes no image: begin with an index, as in '12 + {text}'")
+        raise InputError(
+            f"{text!r} changes no image: begin with an index, as in {'12 + ' + text.strip()!r}"
+        )
     return tuple(terms)
 
 
 def _is_term(name: str, words: Sequence[str]) -> bool:
     is_file = "." in name or "/" in name
     return (
-        name.isdigit()
+        (name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS)
         or name in words
         or is_file
         or name[: len(CLASS_PREFIX)] == CLASS_PREFIX != name

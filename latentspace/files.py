@@ -1,4 +1,4 @@
-"""The one error meant for a person; hashes, arrays in files, what records say of a time."""
+"""The one error meant for a person; hashes, names to be printed, what records say of a time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import logging
 import os
 import platform
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator
 from functools import cache
 
@@ -84,22 +82,6 @@ def content_hash(*parts: np.ndarray | str | int | float | None) -> str:
             digest.update(repr(part).encode())
         digest.update(b"\0")
     return digest.hexdigest()
-
-
-def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads all arrays of an .npz file; pickled objects in it are refused.
-
-    Raises:
-        InputError: The file can't be read, is damaged, or is no .npz file.
-    """
-    try:
-        # An open file, since NumPy leaves one open when it finds the archive damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return dict(archive.items())
-    except (OSError, ValueError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} can't be read as an NPZ file: {error}") from error
-    except AttributeError as error:  # a single array: an .npy file under another name
-        raise InputError(f"{path} is no NPZ file: it holds a single array") from error
 
 
 def now() -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import types
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from latentspace.files import InputError, hushed
+from latentspace.files import InputError, hushed, printable
+from latentspace.memory import refuse_too_large
 
 CONFIG = "config.json"
+MEMBERS = ("metadata.json", CONFIG, "model.weights.h5")
+NAMED = 8  # unknown classes, in messages
+LONGEST_TEXT = 160  # characters, out of the file
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
 # Where Keras keeps what a model is made of. keras.utils and keras.saving, which read and write
 # files, are not among them.
@@ -29,7 +32,7 @@ VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsi
 # Layers that run code out of the file, or read other files that it names.
 REACHING_OUT = (
     *("__lambda__", "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
-    *("StringLookup", "IntegerLookup", "TextVectorization"),
+    *("IndexLookup", "StringLookup", "IntegerLookup", "TextVectorization"),
 )
 
 
@@ -41,13 +44,15 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     again = "save the model again with model.save('NAME.keras')"
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(CONFIG) as file:
-            text = file.read(MAX_CONFIG_BYTES + 1)
-    except KeyError as error:
-        raise InputError(f"{path} is no Keras model: it has no {CONFIG}; {again}") from error
-    # The last two: a compression or an encryption that Python does not know.
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path} is damaged or no Keras model: {error}; {again}") from error
+        with zipfile.ZipFile(path) as archive:
+            _check_members(archive, path)
+            with archive.open(CONFIG) as file:
+                text = file.read(MAX_CONFIG_BYTES + 1)
+    except InputError:
+        raise
+    except Exception as error:  # the ways to compress and encrypt a file have errors of their own
+        said = printable(str(error), LONGEST_TEXT) or type(error).__name__
+        raise InputError(f"{path} is damaged or no Keras model: {said}; {again}") from error
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
             f"{path} has a {CONFIG} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
@@ -56,7 +61,8 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} has a damaged {CONFIG}: {error}; {again}") from error
+        said = printable(str(error), LONGEST_TEXT)
+        raise InputError(f"{path} has a damaged {CONFIG}: {said}; {again}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} has a {CONFIG} that describes no model; {again}")
     return config
@@ -75,6 +81,11 @@ def refuse_foreign_code(path: Path, config: dict[str, Any]) -> None:
     with hushed():
         import keras  # noqa: F401  quietly, before the functions below do
     foreign = set()
+    for layer in _computed_while_loading(config):
+        raise InputError(
+            f"{path} computes its layer {layer!r} while it is loaded, out "
+            "of no image: save the model again with model.save('NAME.keras')"
+        )
     for entry, layer in _entries(config):
         kind = str(entry["class_name"])
         if not kind.startswith("__") and _is_registered(entry):
@@ -89,13 +100,36 @@ def refuse_foreign_code(path: Path, config: dict[str, Any]) -> None:
         if not _is_of_keras(entry):
             name = entry.get("config") if kind == "function" else kind
             module = entry.get("module")
-            foreign.add(str(name) if module in (None, "builtins") else f"{module}.{name}")
+            full = str(name) if module in (None, "builtins") else f"{module}.{name}"
+            foreign.add(printable(full, LONGEST_TEXT))
     if foreign:
         raise InputError(
-            f"{path} needs {', '.join(sorted(foreign))}, which Keras does not have: pass "
+            f"{path} needs {', '.join(sorted(foreign)[:NAMED])}, which Keras does not have: pass "
             "--model-code FILE.py, the file that defines and registers "
             f"{'it' if len(foreign) == 1 else 'them'} (@keras.saving.register_keras_serializable())"
         )
+
+
+def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    """Makes sure that an archive holds what Keras writes, each once, and no more than fits.
+
+    Keras unpacks what else there is onto the disk. Of two files of one name another reader may take
+    the other one.
+    """
+    names = archive.namelist()
+    if CONFIG not in names:
+        raise InputError(
+            f"{path} is no Keras model: it has no {CONFIG}; save the model again with "
+            "model.save('NAME.keras')"
+        )
+    odd = [name for name in names if name not in MEMBERS or names.count(name) > 1]
+    if odd:
+        raise InputError(
+            f"{path} should hold {', '.join(MEMBERS)}, each once. Received: "
+            f"{printable(odd[0], LONGEST_TEXT)}"
+        )
+    needed = sum(member.file_size for member in archive.infolist())
+    refuse_too_large(needed, f"unpacking {path}", "pass a smaller model")
 
 
 def _entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -107,11 +141,25 @@ def _entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             if "class_name" in value:
                 settings = value.get("config")
                 named = settings.get("name") if isinstance(settings, dict) else None
-                layer = str(value.get("name") or named or layer)
+                layer = printable(str(value.get("name") or named or layer))
                 yield value, layer
             waiting.extend((inner, layer) for inner in value.values())
         elif isinstance(value, list):
             waiting.extend((inner, layer) for inner in value)
+
+
+def _computed_while_loading(config: dict[str, Any]) -> Iterator[str]:
+    """Layers that are called on constants: Keras does so at once, whatever size they ask for.
+
+    Keras itself writes none, since calls without an image are no part of a model.
+    """
+    for entry, layer in _entries(config):
+        nodes = entry.get("inbound_nodes")
+        for node in nodes if isinstance(nodes, list) else []:
+            if isinstance(node, dict) and all(
+                inner["class_name"] != "__keras_tensor__" for inner, _ in _entries(node)
+            ):
+                yield layer
 
 
 def _is_registered(entry: dict[str, Any]) -> bool:
@@ -128,8 +176,8 @@ def _is_of_keras(entry: dict[str, Any]) -> bool:
     import keras
 
     kind, module = entry["class_name"], entry.get("module")
-    if not isinstance(kind, str) or not isinstance(module, str):
-        return kind in VALUES
+    if not isinstance(kind, str) or not isinstance(module, str) or kind.startswith("__"):
+        return isinstance(kind, str) and kind in VALUES
     package, _, place = module.partition(".")
     if kind == "function":  # an activation, loss or the like, found by Keras under its name
         name, homes = entry.get("config"), [getattr(keras, part) for part in FUNCTION_PARTS]

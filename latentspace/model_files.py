@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import math
 import re
 import shutil
 import sys
@@ -16,12 +17,14 @@ import tempfile
 import types
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace.files import InputError, hushed
+from latentspace.memory import refuse_too_large
 from latentspace.model_config import read_config, refuse_foreign_code
+from latentspace.model_weights import check_weights
 
 if TYPE_CHECKING:
     import keras
@@ -32,6 +35,8 @@ WORDY = (  # in Keras' messages: whole models, values of weights, and what is sa
     r"A total of \d+ objects could not be loaded. Example error message for object ",
     r"The shape of the target variable and the shape of the target value in \S+ must match. ",
 )
+BYTES_PER_VALUE = 4  # weights and images are 32-bit floats nearly always
+LEAST_BATCH = 32  # images; as many go through a model at once, or more
 SHOWN_ERROR = 240  # characters; Keras likes to print whole models
 
 
@@ -50,15 +55,19 @@ def load_model(path: str | Path) -> keras.Model:
     """
     path = Path(path)
     _refuse_other_formats(path)
-    config = read_config(path)
     # Weights and layers are wanted, not the training, whose loss is often a function of its own.
-    refuse_foreign_code(path, {**config, "compile_config": None})
+    config = {**read_config(path), "compile_config": None}
+    refuse_foreign_code(path, config)
     with hushed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on how the file was made, long ago
         import keras
 
         try:
+            check_weights(path)
+            _refuse_too_large(path, config)
             model = keras.models.load_model(path, compile=False, safe_mode=True)
+        except InputError:
+            raise
         except Exception as error:  # a damaged model makes Keras raise anything
             raise InputError(
                 f"{path} can't be loaded by Keras {keras.__version__}: {shortened(error)}; save "
@@ -123,12 +132,17 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     with hushed(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         try:
+            if zipfile.is_zipfile(path):
+                read_config(path)  # which knows what such a file may hold
+            check_weights(path)
             suffix, named = _weights_suffix(path), path
             if suffix != next((end for end in WEIGHTS if path.name.endswith(end)), None):
                 # Keras goes by the name, and Keras 2 gave .weights.h5 to files of the old format.
                 named = Path(folder) / f"model{suffix}"
                 shutil.copyfile(path, named)
             model.load_weights(named)
+        except InputError:
+            raise
         except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
             raise InputError(
                 f"{path} can't be read into the model {model.name!r}: {shortened(error)}; pass "
@@ -142,6 +156,50 @@ def shortened(error: BaseException) -> str:
     text = re.sub("|".join(WORDY), "", text, flags=re.DOTALL)
     text = " ".join(text.split()) or type(error).__name__
     return (text if len(text) <= SHOWN_ERROR else text[: SHOWN_ERROR - 1] + "…").rstrip(" .;,")
+
+
+def _refuse_too_large(path: Path, config: dict[str, Any]) -> None:
+    """Raises an InputError where there is not the memory for the model that a config describes.
+
+    It costs a few letters to ask for a layer of a billion units. So the model is made without
+    values first, which takes no memory, and measured.
+    """
+    import keras
+
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    except Exception:
+        if keras.saving.get_custom_objects():  # layers of a person's own may not do without values
+            return
+        raise
+    if not isinstance(model, keras.Model):
+        return
+    held = sum(math.prod(variable.shape) for variable in model.variables)
+    largest = max((math.prod(shape) for shape in _shapes(model)), default=0)
+    try:
+        refuse_too_large(
+            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
+            f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
+            "pass a smaller model",
+        )
+    except InputError:
+        keras.utils.clear_session()  # it would give the variables their values some time
+        raise
+
+
+def _shapes(model: keras.Model) -> Iterator[list[int]]:
+    """The shapes of what flows between the layers of a model, and those of models in it."""
+    import keras
+
+    for operation in getattr(model, "operations", model.layers):
+        try:
+            flowing = keras.tree.flatten(operation.output)
+        except (AttributeError, ValueError):  # used several times, or made of no layers
+            flowing = []
+        yield from ([side for side in tensor.shape if side is not None] for tensor in flowing)
+        if isinstance(operation, keras.Model):
+            yield from _shapes(operation)
 
 
 def _refuse_other_formats(path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.files import InputError, read_arrays
+from latentspace.files import InputError
+from latentspace.npz import read_arrays
 from latentspace.pixels import to_uint8, to_unit_range
 from latentspace.writing import replacing
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
+import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -13,16 +16,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
 
 from latentspace.datasets import ImageDataset
+from latentspace.files import InputError
 from latentspace.fitting import Recipe
 from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
 from latentspace.study import Study, StudyOptions
 from latentspace.training import Plan
+
+# The same examples in every run, and no folder left in the checkout.
+os.environ.setdefault(
+    "HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir(), "hypothesis"))
+)
+hypothesis.settings.register_profile(
+    "project", deadline=None, derandomize=True, database=None, print_blob=False
+)
+hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parent.parent
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
@@ -41,6 +55,17 @@ def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     thickness = rng.uniform(1.0, 2.0, (count, 1, 1))
     images = np.exp(-((distance / thickness) ** 2))
     return np.rint(images * 255).astype(np.uint8), labels.astype(np.int64)
+
+
+def or_refused(call: Callable, *arguments: object) -> Any:
+    """What a call gives; None where it refuses its input, which has to be said in one line."""
+    try:
+        return call(*arguments)
+    except InputError as error:
+        said = str(error)
+    assert said.strip()
+    assert said.isprintable(), said
+    return None
 
 
 def small_plan(*, epochs: int = 4, refine_epochs: int = 3, refine_steps: int = 2) -> Plan:
@@ -78,6 +103,24 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train, test = tiny_arrays(120, seed=0), tiny_arrays(60, seed=1)
     np.savez(path, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
     return path
+
+
+def chain(*inner: keras.layers.Layer) -> keras.Sequential:
+    return keras.Sequential([keras.Input((4,)), *inner])
+
+
+def rewritten(path: Path, change: Callable[[dict], object]) -> Path:
+    """A copy of a .keras file whose config was changed."""
+    target = path.with_name(f"changed_{path.name}")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "config.json":
+                config = json.loads(data)
+                change(config)
+                data = json.dumps(config).encode()
+            copy.writestr(name, data)
+    return target
 
 
 class Killed(BaseException):

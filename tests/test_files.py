@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from latentspace.files import content_hash, file_hash, hushed
+from latentspace.files import content_hash, file_hash, hushed, printable
 
 
 def test_content_hash_tells_values_shapes_and_dtypes_apart() -> None:
@@ -36,3 +38,15 @@ def test_hushed_hides_native_output_and_nothing_after(
     with hushed():
         os.write(2, b"asked for")
     assert capfd.readouterr().err == "asked for"
+
+
+@given(st.text(max_size=60) | st.binary(max_size=40).map(os.fsdecode), st.integers(1, 50))
+@settings(max_examples=300)
+def test_any_name_becomes_one_printable_line(text: str, longest: int) -> None:
+    shown = printable(text, longest)
+    assert shown.isprintable()
+    assert len(shown) <= longest
+    assert shown.encode().decode() == shown  # no half of a surrogate pair
+    assert printable(shown, longest) == shown
+    if text.isprintable() and len(text) <= longest:
+        assert shown == text

@@ -9,6 +9,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from latentspace import media
@@ -118,3 +120,37 @@ def test_paper_stays_white_in_a_coloured_gif() -> None:
     frames[:, 20:40, 20:40] = rng.integers(0, 255, (3, 20, 20, 3))
     read, _, _ = read_gif(gif_bytes(frames, fps=10))
     assert (np.stack(read)[:, :20] == 255).all()
+
+
+@given(
+    size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    colored=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60)
+def test_any_picture_comes_back_from_a_png(size: tuple[int, int], colored: bool, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 256, (*size, 3 if colored else 1), np.uint8)
+    frame = to_rgb(values)
+    image = Image.open(io.BytesIO(png_bytes(frame)))
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frame)
+
+
+@given(
+    order=st.lists(st.integers(0, 3), min_size=1, max_size=8),
+    fps=st.floats(1, 50),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60)
+def test_any_grey_frames_come_back_from_a_gif_and_are_shown_as_long(
+    order: list[int], fps: float, seed: int
+) -> None:
+    greys = np.random.default_rng(seed).integers(0, 256, (4, 5, 4, 1), np.uint8)
+    frames = to_rgb(greys[order])
+    times = np.rint(np.arange(len(order) + 1) * 100 / fps).astype(int) * 10
+    read, durations, _ = read_gif(gif_bytes(frames, fps=fps))
+    starts = [0, *(n for n in range(1, len(order)) if order[n] != order[n - 1])]
+    assert len(read) == len(starts)
+    np.testing.assert_array_equal(np.stack(read), frames[starts])
+    ends = [*starts[1:], len(order)]
+    expected = [times[end] - times[start] for start, end in zip(starts, ends, strict=True)]
+    assert durations == expected

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 import sys
 import zipfile
@@ -9,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import chain, rewritten
 from keras import layers, ops
 
 from latentspace import model_files
@@ -32,24 +32,6 @@ def build():
 
 number = 3
 """
-
-
-def chain(*inner: layers.Layer) -> keras.Sequential:
-    return keras.Sequential([keras.Input((4,)), *inner])
-
-
-def rewritten(path: Path, change) -> Path:
-    """A copy of a .keras file whose config was changed."""
-    target = path.with_name(f"changed_{path.name}")
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
-        for name in source.namelist():
-            data = source.read(name)
-            if name == "config.json":
-                config = json.loads(data)
-                change(config)
-                data = json.dumps(config).encode()
-            copy.writestr(name, data)
-    return target
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,10 +21,13 @@ from latentspace.datasets.dataset import (
     train_test_indices,
 )
 from latentspace.datasets.pictures import brought_to
-from latentspace.files import InputError
+from latentspace.files import InputError, printable
 from latentspace.pixels import to_uint8
 
 CHANNELS = (1, 3, 4)
+BYTES_PER_IMAGE = 100  # of memory beside its pixels: label, index, and at worst a class of its own
+LARGEST_LABEL = 2**53  # whole numbers up to it are exact as floats
+LISTED = 8  # arrays, in messages
 SPLITS = ("train", "test", "val")  # as they appear in the names of arrays
 EXPECTED = (
     "expected x_train, y_train, x_test and y_test as Keras has them, or one array of images, "
@@ -207,6 +212,27 @@ def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     )
 
 
+def memory_needed(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
+    """Bytes of memory that arrays take while they become a data set, in which they are bytes.
+
+    Args:
+        shapes: Shape and dtype of each, images and labels.
+    """
+    held, copies = 0, [0]
+    for shape, dtype in shapes:
+        count = math.prod(shape)
+        held += count * dtype.itemsize
+        if len(shape) not in (3, 4):
+            continue
+        held += count + BYTES_PER_IMAGE * shape[0]
+        # Measured: floats are checked, shifted and clipped in copies, three of them at a time;
+        # where there is an opacity, colours and paper are floats of four bytes.
+        has_opacity = len(shape) == 4 and 4 in (shape[1], shape[3])
+        of_value = 3 * dtype.itemsize if dtype.kind == "f" else 1
+        copies.append(count * max(of_value, 10 if has_opacity else 0))
+    return held + max(copies)
+
+
 def _contents(pixels: np.ndarray) -> np.ndarray:
     """A number for each image, (N,), the same for copies."""
     hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
@@ -246,16 +272,22 @@ def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     if values.shape == (count,):
         if values.dtype.kind == "S":
             return np.char.decode(values, "utf-8", "replace")
-        if values.dtype.kind == "U":
+        if values.dtype.kind == "U" and _is_text(values):
             return values
-        if values.dtype.kind in "uib" or (
-            values.dtype.kind == "f" and (values == np.rint(values)).all()
-        ):
-            return values.astype(np.int64)
+        if values.dtype.kind in "uibf" and (np.abs(values) <= LARGEST_LABEL).all():
+            whole = values.astype(np.int64)
+            if (whole == values).all():
+                return whole
     raise InputError(
         f"{where}: labels should be {count} whole numbers or names. Received: shape "
         f"{labels.shape}, {labels.dtype}"
     )
+
+
+def _is_text(values: np.ndarray) -> bool:
+    """Whether an array of str holds characters: NumPy makes strings of any numbers in a file."""
+    native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    return bool((native.view(np.uint32) <= sys.maxunicode).all())
 
 
 def _is_one_hot(values: np.ndarray) -> bool:
@@ -282,4 +314,5 @@ def _labels_for(
 
 
 def _listed(arrays: Mapping[str, np.ndarray]) -> str:
-    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "no array"
+    shown = [f"{printable(name)} {array.shape}" for name, array in arrays.items()]
+    return ", ".join([*shown[:LISTED], *["..."] * (len(shown) > LISTED)]) or "no array"

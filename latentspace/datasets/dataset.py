@@ -121,16 +121,32 @@ def shaped(shape: Sequence[int]) -> str:
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
 
 
-def natural(name: str) -> list[str | int]:
-    """A key that sorts names as a person would: "2" before "10"."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
+    """A key that sorts names as a person would: "2" before "10"; names that differ never tie."""
+    # Numbers are compared as text, shorter ones first: Python makes none of thousands of digits.
+    parts: list[str | tuple[int, str]] = [*re.split(r"(\d+)", name)]
+    for place in range(1, len(parts), 2):
+        digits = str(parts[place]).lstrip("0")
+        parts[place] = (len(digits), digits)
+    return parts, name
 
 
 def as_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels that are names -> int64 (N,) and the names of the classes, in natural order."""
+    """Labels that are names -> int64 (N,) and the names of the classes, in natural order.
+
+    Names are fit to be printed, and stay different: of those that would then be the same the later
+    ones get a number.
+    """
     names = sorted(set(labels), key=natural)
     places = {name: place for place, name in enumerate(names)}
-    return np.array([places[label] for label in labels]), tuple(map(printable, names))
+    shown: dict[str, int] = {}  # how often a name was wanted
+    for name in names:
+        chosen = fit = printable(name)
+        while chosen in shown:
+            shown[fit] += 1
+            chosen = f"{fit} ({shown[fit]})"
+        shown[chosen] = 1
+    return np.array([places[label] for label in labels]), tuple(shown)
 
 
 def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +17,15 @@ import numpy as np
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
-from latentspace.datasets.pictures import fitted, open_picture, picture_size
+from latentspace.datasets.dataset import shaped
+from latentspace.datasets.pictures import fitted, open_picture, picture_size, read_file
 from latentspace.documents import read_document, write_document
-from latentspace.files import InputError, content_hash, file_hash, say_once
+from latentspace.files import InputError, content_hash, file_hash, printable, say_once
+from latentspace.memory import refuse_too_large
 from latentspace.writing import replacing
 
 FILES_AT_ONCE = 2048  # to bound memory
+LONGEST_PATH = 200  # letters, in messages
 CACHE_VERSION = 1  # raised when the same files would give other pixels
 AFRESH = "the images are decoded afresh"
 
@@ -70,7 +74,7 @@ def look_at(paths: Sequence[Path], *, show_progress: bool) -> list[Look | InputE
 
     def look(path: Path) -> Look | InputError:
         try:
-            data = path.read_bytes()
+            data = read_file(path)
             height, width, grey = picture_size(data)
         except (InputError, OSError) as error:
             return InputError(str(error))
@@ -97,13 +101,24 @@ def decode_files(
         channels: 1 for grey, 3 for colour.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
+
+    Raises:
+        InputError: A file is another than it was at the first look, or the pixels have to be kept
+            in memory, and there is not enough.
     """
+    expected = dict(zip(paths, digests, strict=True))
 
     def decoded(path: Path) -> np.ndarray | InputError:
-        try:
-            return fitted(open_picture(path.read_bytes(), channels, draft=max(size)), size)
-        except (InputError, OSError) as error:
-            return InputError(str(error))
+        with contextlib.suppress(InputError, OSError):
+            data = read_file(path)
+            if hashlib.sha256(data).hexdigest() == expected[path]:
+                try:
+                    return fitted(open_picture(data, channels, draft=max(size)), size)
+                except InputError as error:
+                    return error
+        # What can't be read goes into the cache as well, under the hashes of the first look.
+        shown = printable(str(path), LONGEST_PATH)
+        raise InputError(f"{shown} changed while images were read: read them again")
 
     def images(failures: dict[int, str]) -> Iterator[np.ndarray]:
         found = _each(decoded, paths, "decoding images", show_progress)
@@ -119,10 +134,19 @@ def decode_files(
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             return _kept(cache_dir / f"images-{key}", (len(paths), *shape), images)
+    refuse_too_large(
+        len(paths) * math.prod(shape),
+        f"{len(paths):,} images of {shaped(shape)}, which can't be kept in the cache,",
+        "mend or allow the cache, where they are read from as they are needed, or pass --limit N "
+        "or a smaller --image-size",
+    )
     failures: dict[int, str] = {}
-    stacked = list(images(failures))
-    pixels = np.stack(stacked) if stacked else np.empty((0, *shape), np.uint8)
-    return Decoded(pixels, failures)
+    pixels = np.empty((len(paths), *shape), np.uint8)
+    count = 0
+    for image in images(failures):
+        pixels[count] = image
+        count += 1
+    return Decoded(pixels[:count], failures)
 
 
 def _kept(

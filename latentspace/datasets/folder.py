@@ -22,14 +22,17 @@ from latentspace.datasets.dataset import (
     train_test_indices,
 )
 from latentspace.datasets.decoding import Look, decode_files, look_at
+from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import suffixes
 from latentspace.files import InputError, printable
+from latentspace.memory import refuse_too_large
 
 LABELS_FILE = "labels.csv"
 SPLIT_FOLDERS = ("train", "test")
 LONGEST_SIDE = 256  # pixels that images are brought to where nobody says otherwise
 NAMED_FILES = 3
 LONGEST_NAME = 80
+TABLE_EXPANSION = 10  # bytes of memory a byte of a table
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,11 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
     is_split = all((folder / part).is_dir() for part in SPLIT_FOLDERS)
     table = Path(labels) if labels else folder / LABELS_FILE
     if labels or table.is_file():
+        if not labels:
+            refuse_outside(table, folder)
         known = _read_labels(table)
-        paths = {path.relative_to(folder).as_posix(): path for path in _walk(folder, notes)}
+        found_in = _walk(folder, folder, notes)
+        paths = {path.relative_to(folder).as_posix(): path for path in found_in}
         if absent := [name for name in known if name not in paths and Path(name).suffix]:
             notes.append(
                 f"{len(absent)} files that {table} names are not there: "
@@ -158,7 +164,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
         found = [
             ImageFile(path, label, part == "test" if is_split else None)
             for part in (SPLIT_FOLDERS if is_split else (".",))
-            for path, label in _with_classes(folder / part, notes)
+            for path, label in _with_classes(folder / part, folder, notes)
         ]
     if not found:
         raise InputError(
@@ -169,9 +175,9 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
     return found, notes
 
 
-def _with_classes(root: Path, notes: list[str]) -> list[tuple[Path, str | None]]:
+def _with_classes(root: Path, folder: Path, notes: list[str]) -> list[tuple[Path, str | None]]:
     """The images below a folder, each with the subfolder that it lies in, if there are any."""
-    found = [(path, path.relative_to(root).parts) for path in _walk(root, notes)]
+    found = [(path, path.relative_to(root).parts) for path in _walk(root, folder, notes)]
     in_classes = [(path, parts[0]) for path, parts in found if len(parts) > 1]
     if not in_classes:
         return [(path, None) for path, _ in found]
@@ -181,36 +187,52 @@ def _with_classes(root: Path, notes: list[str]) -> list[tuple[Path, str | None]]
     return list(in_classes)
 
 
-def _walk(root: Path, notes: list[str]) -> Iterator[Path]:
-    outside, inner = 0, root.resolve()
+def _walk(root: Path, folder: Path, notes: list[str]) -> Iterator[Path]:
+    """The image files below a root, which is the folder of the data set or a part of it."""
+    outside, linked = 0, 0
     for parent, folders, names in os.walk(root):
+        if leads_outside(Path(parent), folder):  # the root itself: links below are not followed
+            outside += 1
+            break
         folders[:] = sorted((name for name in folders if name[0] != "."), key=natural)
+        linked += sum(Path(parent, name).is_symlink() for name in folders)
         for name in sorted(names, key=natural):
             path = Path(parent, name)
             if name[0] == "." or path.suffix.lower() not in suffixes():
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(inner):
+            if path.is_symlink() and leads_outside(path, folder):
                 outside += 1
             elif path.is_file():
                 yield path
     if outside:
-        notes.append(f"{outside} links that lead out of {root} are left out")
+        notes.append(f"{outside} links that lead out of {folder} are left out")
+    if linked:
+        notes.append(f"{linked} links to folders in {folder} are left out")
 
 
 def _read_labels(path: Path) -> dict[str, str]:
     """Classes by file, from a table of file,label with or without a heading."""
+    if not path.is_file():  # a pipe or a device could keep one waiting for ever
+        raise InputError(f"there is no file {path}: expected a table of file,label")
+    refuse_too_large(TABLE_EXPANSION * path.stat().st_size, str(path), "pass a smaller table")
+    known = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
+            rows = csv.reader(file)
+            for name, *label in filter(None, rows):
+                if not label:
+                    raise InputError(
+                        f"{path} should have a file and a label in each line. Received: "
+                        f"{printable(name, LONGEST_NAME)!r} in line {rows.line_num}"
+                    )
+                known[Path(name.strip()).as_posix()] = label[0].strip()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} can't be read as a table of file,label: {error}") from error
-    wrong = next((number for number, row in enumerate(rows, 1) if len(row) < 2), None)
-    if wrong is not None or not rows:
+    if not known:
         raise InputError(
-            f"{path} should have a file and a label in each line. Received: "
-            + (f"{rows[wrong - 1][0]!r} in line {wrong}" if wrong else "an empty file")
+            f"{path} should have a file and a label in each line. Received: an empty file"
         )
-    return {Path(file.strip()).as_posix(): label.strip() for file, label, *_ in rows}
+    return known
 
 
 def _suitable(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from latentspace.datasets.arrays import Arrays
-from latentspace.files import InputError
+from latentspace.datasets.arrays import BYTES_PER_IMAGE, Arrays
+from latentspace.datasets.links import refuse_outside
+from latentspace.files import InputError, printable
+from latentspace.memory import refuse_too_large
 
 IDX_FILES = {
     "train_images": "train-images-idx3-ubyte",
@@ -18,6 +21,9 @@ IDX_FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
+MOST_EXPANSION = 1032  # of what is compressed by deflate, the way of gzip
+READ_AT_ONCE = 1 << 24  # bytes
+LONGEST_REASON = 160  # characters
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -57,33 +63,75 @@ def read_idx(path: Path) -> np.ndarray:
         uint8 array of the shape in the header.
 
     Raises:
-        InputError: The file can't be read, is no IDX file, or is longer or shorter than it says.
+        InputError: The file can't be read, is no IDX file, is longer or shorter than it says, holds
+            nothing, or needs more memory than there is.
     """
+    is_packed = path.suffix == ".gz"
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            start = file.read(4)
-            if len(start) < 4 or start[:3] != b"\0\0\x08" or not 1 <= start[3] <= 4:
-                raise InputError(
-                    f"{path} is no IDX file of bytes: expected it to begin with 00 00 08 and the "
-                    f"number of dimensions. Received: {start.hex(' ') or 'nothing'}"
-                )
-            header = file.read(4 * start[3])
-            if len(header) < 4 * start[3]:
-                raise InputError(f"{path} ends within its header; download it again")
-            shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+        stored = path.stat().st_size
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            shape = _read_shape(file, path)
             expected = math.prod(shape)
-            # One byte more than promised tells a longer file from a complete one.
-            values = file.read(expected + 1)
-    except (OSError, EOFError, zlib.error, OverflowError, MemoryError) as error:
-        raise InputError(f"{path} can't be read: {error}; download it again") from error
-    if len(values) != expected:
-        found = "more" if len(values) > expected else f"{len(values):,}"
+            most = stored * MOST_EXPANSION if is_packed else stored - 4 - 4 * len(shape)
+            if expected > most or (not is_packed and expected < most):
+                raise _wrong_length(path, shape, f"{'at most ' * is_packed}{most:,}")
+            refuse_too_large(
+                expected + BYTES_PER_IMAGE * shape[0],
+                f"{path}, of the shape {shape},",
+                "take fewer images, or a folder of image files, which are read as they are needed",
+            )
+            values = np.empty(expected, np.uint8)
+            count = _fill(values, file)
+            if count < expected:
+                raise _wrong_length(path, shape, f"{count:,}")
+            if file.read(1):
+                raise _wrong_length(path, shape, "more")
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
+        said = printable(str(error), LONGEST_REASON) or type(error).__name__
+        raise InputError(f"{path} can't be read: {said}; download it again") from error
+    return values.reshape(shape)
+
+
+def _read_shape(file: io.BufferedIOBase, path: Path) -> tuple[int, ...]:
+    start = file.read(4)
+    if len(start) < 4 or start[:3] != b"\0\0\x08" or not 1 <= start[3] <= 4:
         raise InputError(
-            f"{path} should hold {expected:,} values, as its header {shape} says. Received: "
-            f"{found}; download it again"
+            f"{path} is no IDX file of bytes: expected it to begin with 00 00 08 and the "
+            f"number of dimensions. Received: {start.hex(' ') or 'nothing'}"
         )
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    header = file.read(4 * start[3])
+    if len(header) < 4 * start[3]:
+        raise InputError(f"{path} ends within its header; download it again")
+    shape = tuple(int(size) for size in np.frombuffer(header, ">u4"))
+    if 0 in shape:
+        raise InputError(f"{path} holds nothing: its header says {shape}; download it again")
+    return shape
+
+
+def _fill(values: np.ndarray, file: io.BufferedIOBase) -> int:
+    """Reads into uint8 (N,), by parts, so that only what is really there takes memory."""
+    start = 0
+    while part := file.read(min(READ_AT_ONCE, len(values) - start)):
+        values[start : start + len(part)] = np.frombuffer(part, np.uint8)
+        start += len(part)
+    return start
+
+
+def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputError:
+    return InputError(
+        f"{path} should hold {math.prod(shape):,} values, as its header {shape} says. Received: "
+        f"{received}; download it again"
+    )
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    return next((p for p in (folder / stem, folder / f"{stem}.gz") if p.is_file()), None)
+    """The file of a folder that has a standard name; what is no file, or outside, is not read.
+
+    Raises:
+        InputError: It is a link that leads out of the folder.
+    """
+    for path in (folder / stem, folder / f"{stem}.gz"):
+        if path.is_file():
+            refuse_outside(path, folder)
+            return path
+    return None

@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.datasets.arrays import Arrays, assemble, find_arrays
+from latentspace.datasets.arrays import Arrays, assemble, find_arrays, memory_needed
 from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import ImageDataset, Reading
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
-from latentspace.files import InputError, hushed, printable, read_arrays
+from latentspace.datasets.links import refuse_outside
+from latentspace.files import InputError, hushed, printable
+from latentspace.memory import refuse_too_large
+from latentspace.npz import read_arrays, read_headers
 
 DIGITS_TEST_SHARE = 0.2
+LONGEST_NAME = 255  # bytes or letters: as long as names of files can be
 AS_IT_IS = Reading()
 
 
@@ -66,7 +70,7 @@ def load_dataset(
             f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, or "
             "a folder of image files, of four IDX files or of .npz files"
         )
-    name = path.name if path.is_dir() else path.stem
+    name = printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
     return _read(path, reading, name=name, source=str(path), **how)
 
 
@@ -98,7 +102,7 @@ def _read(
         arrays = _read_npz([path], reading.labels)
     elif is_idx_folder(path):
         arrays = read_idx_folder(path)
-    elif files := sorted(path.glob("*.npz")):
+    elif files := _npz_files(path):
         arrays = _read_npz(files, reading.labels)
     else:
         return read_image_folder(path, reading, **common, **how)
@@ -108,14 +112,35 @@ def _read(
 def _read_npz(paths: list[Path], labels: str | None) -> Arrays:
     """The arrays of one file, or of several that belong together, such as images and labels."""
     several = len(paths) > 1
+    where = str(paths[0].parent if several else paths[0])
+    all_paths = [*paths, *([] if labels is None else [Path(labels)])]
+    headers = [header for path in all_paths for header in read_headers(path).values()]
+    refuse_too_large(
+        memory_needed((header.shape, header.dtype) for header in headers),
+        where,
+        "store fewer images or bytes in place of floats, or pass a folder of image files, which "
+        "are read as they are needed",
+    )
     found = {
         f"{path.stem}/{name}" if several else name: array
         for path in paths
         for name, array in read_arrays(path).items()
     }
     if labels is not None:
-        found |= {f"labels/{name}": array for name, array in read_arrays(labels).items()}
-    return find_arrays(found, str(paths[0].parent if several else paths[0]))
+        found |= {f"labels/{name}": array for name, array in read_arrays(Path(labels)).items()}
+    return find_arrays(found, where)
+
+
+def _npz_files(folder: Path) -> list[Path]:
+    """The .npz files of a folder.
+
+    Raises:
+        InputError: One is a link that leads out of it.
+    """
+    files = [path for path in sorted(folder.glob("*.npz")) if path.is_file()]
+    for path in files:
+        refuse_outside(path, folder)
+    return files
 
 
 def _load_named(name: str, data_dir: str | None, reading: Reading, **how: Any) -> ImageDataset:

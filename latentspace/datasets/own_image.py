@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from latentspace.datasets.pictures import open_picture
+from latentspace.datasets.pictures import open_picture, read_file
 from latentspace.files import InputError
 from latentspace.pixels import to_unit_range
 
@@ -35,8 +36,10 @@ def read_image(
         InputError: The file is no image that Pillow reads.
     """
     try:
-        picture = open_picture(path, image_shape[2])
-    except InputError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, about odd metadata
+            picture = open_picture(read_file(path), image_shape[2])
+    except (InputError, OSError) as error:
         raise InputError(f"{path} can't be read as an image: {error}") from error
     return fit_picture(picture, image_shape, ink_side=ink_side)
 

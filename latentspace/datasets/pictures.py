@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
-import zlib
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -13,16 +12,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from latentspace.files import InputError
+from latentspace.files import InputError, printable
+from latentspace.memory import refuse_too_large
 from latentspace.pixels import to_uint8
 
 # What Pillow hands to another program, or knows by name only.
 NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
-UNREADABLE = (
-    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error),
-    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
+MOST_BYTES = 1 << 29  # of an image file; Pillow's limit of pixels is less in any format
+LARGE = 1 << 24  # pixels; larger images are decoded one at a time, in up to 16 bytes a pixel
+LONGEST_REASON = 160  # characters
+_one_at_a_time = threading.Lock()
 SWAPPED_SIDES = range(5, 9)  # orientations that a camera notes for a picture lying on its side
 ORIENTATION = 0x0112
 
@@ -32,6 +32,20 @@ def suffixes() -> frozenset[str]:
     """File name endings, lower case with the dot, of what is read as an image."""
     known = Image.registered_extensions()
     return frozenset(suffix for suffix, name in known.items() if name in _formats())
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        InputError: It is no file, or larger than an image can be.
+        OSError: It can't be read.
+    """
+    if not path.is_file():  # a pipe or a device could keep one waiting for ever
+        raise InputError("no file")
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise InputError(f"a file of {size:,} bytes, more than an image has ({MOST_BYTES:,})")
+    return path.read_bytes()
 
 
 def picture_size(data: bytes) -> tuple[int, int, bool]:
@@ -48,11 +62,11 @@ def picture_size(data: bytes) -> tuple[int, int, bool]:
         return height, width, grey
 
 
-def open_picture(source: Path | bytes, channels: int, *, draft: int | None = None) -> Image.Image:
+def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Image.Image:
     """Decodes an image: upright, what is transparent is white.
 
     Args:
-        source: A file, or its bytes.
+        data: The bytes of an image file.
         channels: 1 for grey, 3 for colour.
         draft: Side that is enough: a JPEG file is then decoded at a fraction of its size where
             that leaves both sides as long.
@@ -61,10 +75,10 @@ def open_picture(source: Path | bytes, channels: int, *, draft: int | None = Non
         A picture of mode L or RGB.
 
     Raises:
-        InputError: It can't be read, or is no image that Pillow reads, or too large to be decoded.
+        InputError: They are no image that Pillow reads, or too large to be decoded.
     """
     mode = "L" if channels == 1 else "RGB"
-    with _opened(source) as opened:
+    with _opened(data) as opened:
         if draft is not None:
             opened.draft(mode, (draft, draft))
         picture = ImageOps.exif_transpose(opened)
@@ -114,16 +128,33 @@ def brought_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.n
 
 
 @contextlib.contextmanager
-def _opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """Opens an image, and turns what goes wrong while it is read into an `InputError`."""
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Opens an image, and turns what goes wrong while it is read into an `InputError`.
+
+    Only what Pillow does belongs into the block.
+    """
     try:
-        with Image.open(file, formats=_formats()) as opened:
-            yield opened
+        with Image.open(io.BytesIO(data), formats=_formats()) as opened:
+            count = opened.width * opened.height
+            # Pillow refuses twice as many, and only warns of these, unless warnings are off.
+            if Image.MAX_IMAGE_PIXELS is not None and count > Image.MAX_IMAGE_PIXELS:
+                raise InputError(
+                    f"{count:,} pixels are more than {Image.MAX_IMAGE_PIXELS:,} and may be a "
+                    "decompression bomb"
+                )
+            if count <= LARGE:
+                yield opened
+                return
+            with _one_at_a_time:
+                refuse_too_large(16 * count, f"a picture of {count:,} pixels", "make it smaller")
+                yield opened
+    except InputError:
+        raise
     except Image.UnidentifiedImageError as error:
         raise InputError("no image that Pillow reads") from error
-    except UNREADABLE as error:
-        raise InputError(str(error) or type(error).__name__) from error
+    except Exception as error:  # each of some fifty decoders raises what it likes
+        said = printable(str(error), LONGEST_REASON) or type(error).__name__
+        raise InputError(said) from error
 
 
 @lru_cache(maxsize=1)

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import or_refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from latentspace.datasets import ImageDataset, Reading, load_dataset
-from latentspace.datasets.arrays import as_pixels
-from latentspace.datasets.dataset import UNLABELLED, natural
+from latentspace import memory
+from latentspace.datasets import ImageDataset, Reading, load_dataset, named
+from latentspace.datasets.arrays import Arrays, as_pixels, assemble, find_arrays, memory_needed
+from latentspace.datasets.dataset import UNLABELLED, as_classes, natural
 from latentspace.files import InputError
+from latentspace.npz import read_arrays
 
 
 def images_of(count: int, shape: tuple[int, ...] = (5, 4)) -> np.ndarray:
@@ -50,7 +58,7 @@ def test_npz_round_trip_in_colour(tmp_path: Path) -> None:
         ({"y_test": np.array(["a", "b"])}, "numbers or names, not both"),
         ({"y_train": None}, "should both have labels.*y_test"),
         ({"z_train": images_of(4)}, "x_train, y_train, x_test and y_test"),
-        ({"y_train": np.array([object()] * 4)}, "can't be read"),
+        ({"y_train": np.array([object()] * 4)}, "numbers or text. Received: object"),
     ],
 )
 def test_foreign_npz_files_are_refused(tmp_path: Path, change: dict, message: str) -> None:
@@ -193,3 +201,158 @@ def test_limit_takes_of_both_splits(tmp_path: Path) -> None:
 
 def test_names_sort_as_a_person_would() -> None:
     assert sorted(["s10", "s2", "b", "s1"], key=natural) == ["b", "s1", "s2", "s10"]
+    long = "9" * 5000  # of which Python makes no number
+    assert sorted([f"s{long}", "s2", "9s"], key=natural) == ["9s", "s2", f"s{long}"]
+
+
+def test_names_that_look_alike_have_an_order_and_stay_different() -> None:
+    for names in (["01", "1", "001"], ["1", "001", "01"]):
+        assert as_classes(names)[1] == ("001", "01", "1")
+    bad = "\N{REPLACEMENT CHARACTER}"
+    indices, names = as_classes(["a\n", "a\t", f"a{bad}", f"a{bad} (2)", "x" * 40, "x" * 50])
+    assert len(set(names)) == 6
+    assert sorted(indices) == list(range(6))
+    assert all(name.isprintable() for name in names)
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=8))
+@settings(max_examples=200)
+def test_any_labels_become_as_many_classes_in_a_fixed_order(labels: list[str]) -> None:
+    indices, names = as_classes(labels)
+    assert len(set(names)) == len(names) == len(set(labels))
+    assert all(name.isprintable() for name in names)
+    assert [labels[0] == label for label in labels] == (indices == indices[0]).tolist()
+    again, same = as_classes(labels[::-1])
+    assert same == names
+    assert again[::-1].tolist() == indices.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 1, np.inf, 1]), "whole numbers or names"),
+        (np.array([0, 1, 1e300, 1]), "whole numbers or names"),
+        (np.array([0, 1, np.nan, 1]), "whole numbers or names"),
+        (np.array([0, 1, 2**64 - 1, 1], np.uint64), "whole numbers or names"),
+        (np.array([0, 1, 2, 3], np.complex64), "whole numbers or names"),
+        (np.array([1, 2, 3, 0x110000], "<u4").view("<U1"), "whole numbers or names"),
+        (np.array([1, 2, 3, 2**32 - 1], ">u4").view(">U1"), "whole numbers or names"),
+    ],
+)
+def test_labels_that_are_no_labels_are_refused(
+    tmp_path: Path, labels: np.ndarray, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        loaded(tmp_path, images=images_of(4), labels=labels)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_names_in_either_byte_order_are_read(tmp_path: Path, order: str) -> None:
+    names = np.array(["aß", "b", "\ud800", "\U0010ffff"], f"{order}U2")
+    data = loaded(tmp_path, images=images_of(4), labels=names)
+    assert data.class_names == ("aß", "b", "?", "\N{REPLACEMENT CHARACTER}")
+
+
+def test_a_file_that_would_not_fit_as_a_data_set_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.zeros((1000, 10, 10))  # 0.8 MB as they lie there, three times as much to convert
+    np.savez_compressed(tmp_path / "floats.npz", x_train=images, y_train=np.arange(1000) % 2)
+    read = []
+    monkeypatch.setattr(named, "read_arrays", lambda path: read.append(path) or read_arrays(path))
+    for available, is_enough in ((3_500_000, True), (3_000_000, False)):
+        monkeypatch.setattr(memory, "available_bytes", lambda available=available: available)
+        if is_enough:
+            load_dataset(str(tmp_path / "floats.npz"))
+            assert len(read) == 1
+            continue
+        with pytest.raises(InputError, match=r"needs 3\.4 MB of memory\. There are 3\.0 MB"):
+            load_dataset(str(tmp_path / "floats.npz"), reading=Reading(limit=10))
+        assert len(read) == 1
+
+
+@pytest.mark.parametrize("kind", ["u1", "?", "f4", "f8", "rgba"])
+def test_what_memory_is_asked_for_is_about_what_is_taken(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.random((300, 40, 40, 4 if kind == "rgba" else 1)) * 2 - 1
+    if kind in ("u1", "rgba"):
+        images = (images * 127 + 128).astype(np.uint8)
+    images = images.astype("u1" if kind == "rgba" else kind)
+    needed = memory_needed([(images.shape, images.dtype)])
+    tracemalloc.start()
+    try:
+        own = images.copy()
+        assemble(Arrays(own), Reading(), name="x", source=None)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.9 * taken < needed < 1.6 * taken
+
+
+def test_files_of_a_folder_may_not_lead_out_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    np.savez(tmp_path / "outside.npz", x=images_of(9))
+    (folder / "a.npz").symlink_to(tmp_path / "outside.npz")
+    with pytest.raises(InputError, match=r"holds a\.npz, a link that leads out of it"):
+        load_dataset(str(folder))
+    named_directly = load_dataset(str(folder / "a.npz"))  # whoever names a link means it
+    assert len(named_directly.train_pixels) + len(named_directly.test_pixels) == 9
+    (folder / "a.npz").unlink()
+    np.savez(folder / "b.npz", x=images_of(9))
+    os.mkfifo(folder / "pipe.npz")
+    (folder / "folder.npz").mkdir()
+    assert load_dataset(str(folder)).name == "set"
+
+
+def test_names_of_arrays_and_files_are_fit_to_be_printed(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in ("a\n\x1b[31mred", "b\u202egnp"):
+        np.savez(folder / f"{name}.npz", x=images_of(3))
+    assert or_refused(load_dataset, str(folder)) is None
+    with pytest.raises(InputError, match="one array of images") as caught:
+        loaded(tmp_path, **{f"x\n{number}": images_of(2) for number in range(50)})
+    assert str(caught.value).endswith("(2, 5, 4), ...")
+
+
+@given(
+    arrays.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4).flatmap(
+        lambda shape: arrays.arrays(
+            st.sampled_from(["u1", "?", "i2", "u8", "f2", "f8", "c8", "S3", "U2"]), shape
+        )
+    )
+)
+@settings(max_examples=200)
+def test_any_array_is_images_or_refused(array: np.ndarray) -> None:
+    found = or_refused(as_pixels, array, "here")
+    if found is not None:
+        pixels, _ = found
+        assert pixels.dtype == np.uint8
+        assert pixels.shape[0] == array.shape[0]
+        assert pixels.shape[3] in (1, 3)
+        assert array.dtype.kind in "?biuf"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["x_train", "y_train", "x_test", "y_test", "val", "labels", "a\n"]),
+        st.tuples(
+            st.lists(st.integers(0, 3), max_size=4).map(tuple),
+            st.sampled_from(["u1", "f4", "U2", "S2", "i8", "c8"]),
+        ),
+        max_size=5,
+    )
+)
+@settings(max_examples=200)
+def test_any_set_of_arrays_is_a_data_set_or_refused(shapes: dict) -> None:
+    found = or_refused(
+        find_arrays, {name: np.zeros(*about) for name, about in shapes.items()}, "here"
+    )
+    if found is not None:
+        assert found.train_images.ndim in (3, 4)
+        data = or_refused(lambda: assemble(found, Reading(), name="any", source=None))
+        if data is not None:
+            assert len(data.train_labels) == len(data.train_pixels) > 0
+            assert len(data.test_labels) == len(data.test_pixels) > 0
+            assert max(data.train_labels.max(), data.test_labels.max()) < len(data.class_names)

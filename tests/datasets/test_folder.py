@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import or_refused
 from PIL import Image
 
+from latentspace import memory
 from latentspace.datasets import ImageDataset, Reading
 from latentspace.datasets.dataset import UNLABELLED
+from latentspace.datasets.decoding import look_at
 from latentspace.datasets.folder import LONGEST_SIDE, find_images, read_image_folder
 from latentspace.files import InputError
 
@@ -182,3 +188,168 @@ def test_odd_names_are_fit_to_be_printed(tmp_path: Path) -> None:
     names = read(tmp_path / "set").class_names
     assert "a\N{REPLACEMENT CHARACTER}b" in names
     assert max(map(len, names)) == 32
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    outside = write_classes(tmp_path / "outside")
+    folder = write_classes(tmp_path / "people", classes=2)
+    (folder / "s99").symlink_to(outside / "s10")
+    (folder / "s8" / "loop").symlink_to(folder)
+    (folder / "s8" / "itself").symlink_to("itself")
+    (folder / "s8" / "chain.png").symlink_to(folder / "s8" / "next.png")
+    (folder / "s8" / "next.png").symlink_to(outside / "s8" / "0.png")
+    (folder / "s8" / "round.png").symlink_to(folder / "s8" / "round.png")
+    (folder / "s8" / "gone.png").symlink_to(folder / "s8" / "nothing.png")
+    files, notes = find_images(folder)
+    assert len(files) == 10
+    assert {file.label for file in files} == {"s8", "s9"}
+    assert notes == [
+        f"2 links that lead out of {folder} are left out",
+        f"2 links to folders in {folder} are left out",
+    ]
+
+
+def test_train_and_test_may_not_be_links_out_of_the_folder(tmp_path: Path) -> None:
+    write_classes(tmp_path / "outside")
+    folder = tmp_path / "set"
+    write_classes(folder / "train")
+    (folder / "test").symlink_to(tmp_path / "outside")
+    files, notes = find_images(folder)
+    assert {file.is_test for file in files} == {False}
+    assert notes == [f"1 links that lead out of {folder} are left out"]
+
+
+def test_a_table_may_not_lead_out_of_the_folder_unless_it_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number in range(4):
+        picture(number).save(folder / f"{number}.png")
+    (tmp_path / "secret.csv").write_text("0.png,a\n1.png,b\n2.png,a\n")
+    (folder / "labels.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(InputError, match=r"holds labels\.csv, a link that leads out of it"):
+        read(folder)
+    assert len(values(read(folder, Reading(labels=str(folder / "labels.csv"))))) == 3
+
+
+def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "people")
+    os.mkfifo(folder / "s8" / "pipe.png")
+    (folder / "s8" / "folder.png").mkdir()
+    (folder / "s8" / "device.png").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        place = os.getcwd()
+        os.chdir(folder / "s8")  # names of sockets are short
+        try:
+            listening.bind("socket.png")
+        finally:
+            os.chdir(place)
+        assert len(values(read(folder))) == 15
+    os.mkfifo(folder / "labels.csv")
+    assert len(values(read(folder))) == 15
+    with pytest.raises(InputError, match=r"there is no file .*labels\.csv"):
+        read(folder, Reading(labels=str(folder / "labels.csv")))
+
+
+ODD_NAMES = (
+    *(b"a\nb", b"a\tb", b"\x1b[31mred\x1b[0m", b"\x07bell", b"<script>alert(1)<"),
+    *(b"$(touch x)`;&|", b"\xff\xfe", b"%s{0}\\n", b"-rf", b"' OR \"1", b" ", b"...", b"CON"),
+    *("x\u202egnp.exe".encode(), "a\u200bb".encode(), "e\u0301".encode(), "\u00e9".encode()),
+    *(b"x" * 255, b"x" * 254),
+)
+
+
+def test_odd_names_stay_apart_and_are_harmless(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    for place, name in enumerate(ODD_NAMES):
+        inner = os.fsencode(folder) + b"/" + name
+        os.makedirs(inner)
+        for number in range(2):
+            picture(5 * place + number).save(os.fsdecode(inner) + f"/{number}.png")
+        with open(inner + b"/" + name[:240] + b".png", "wb") as file:
+            file.write(b"no image")
+    data = read(folder)
+    shown = [name for name in ODD_NAMES if not name.startswith(b".")]
+    assert len(data.class_names) == len(set(data.class_names)) == len(shown)
+    for text in (*data.class_names, *data.notes, str(data)):
+        assert text.isprintable()
+        text.encode()  # no half of a surrogate pair, at which printing would fail
+    assert len(values(data)) == 2 * len(shown)
+    json.dumps(data.facts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"../../etc/x.png,a\n/etc/passwd.png,b\n0.png,c\n1.png,d\n",
+        b"\0.png,a\n0.png,c\n1.png,\0\n",
+        b"0.png," + b"9" * 100_000 + b"\n1.png," + b"8" * 9000 + b"\n",
+        b"0.png," + b"x" * 200_000 + b"\n1.png,a\n",  # longer than a field may be
+        b'0.png,"a\n\x1b[31m"\n1.png,b\n',
+        b"\xef\xbb\xbf0.png,a\n1.png,b\n",
+        "0.png,a\n1.png,b\n".encode("utf-16"),
+        "0.png,\xe9\n1.png,b\n".encode("latin-1"),
+        b"0.png,=1+1\n1.png,<img src=x>\n" + b"," * 1000,
+        b"\n" * 1000,
+        b'"' * 999,
+        b"\x1b]0;title\x07\n",
+    ],
+)
+def test_any_table_gives_classes_or_is_refused(tmp_path: Path, text: bytes) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number in range(3):
+        picture(number).save(folder / f"{number}.png")
+    (tmp_path / "table.csv").write_bytes(text)
+    data = or_refused(read, folder, Reading(labels=str(tmp_path / "table.csv")))
+    if data is not None:
+        assert len(values(data)) == 2
+        assert all(part.isprintable() for part in (*data.class_names, *data.notes))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda path: picture(99).save(path), Path.unlink, lambda path: swap_for_pipe(path)]
+)
+def test_images_that_change_while_they_are_read_are_no_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change
+) -> None:
+    folder, cache = write_classes(tmp_path / "people"), tmp_path / "cache"
+
+    def meddled(paths, **options):
+        looks = look_at(paths, **options)
+        change(folder / "s8" / "0.png")
+        return looks
+
+    monkeypatch.setattr("latentspace.datasets.folder.look_at", meddled)
+    with pytest.raises(InputError, match=r"s8/0\.png changed while images were read"):
+        read(folder, cache=cache)
+    assert not list(cache.glob("*"))
+
+
+def swap_for_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def test_decoded_images_that_do_not_fit_into_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_classes(tmp_path / "people")
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1500)
+    with pytest.raises(
+        InputError, match=r"15 images of 12x9 pixels in grey, which can't be kept in the cache, "
+        r"needs 1\.6 KB of memory\. There are 1\.5 KB: .*--limit N or a smaller --image-size"
+    ):  # fmt: skip
+        read(folder)
+    assert len(values(read(folder, Reading(limit=8)))) == 8
+    assert read(folder, Reading(image_size=(8, 8))).image_shape == (8, 8, 1)
+    assert len(values(read(folder, cache=tmp_path / "cache"))) == 15
+    (tmp_path / "closed").write_text("no folder")
+    with pytest.raises(InputError, match="can't be kept in the cache"):
+        read(folder, cache=tmp_path / "closed")
+
+
+def test_an_image_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "people")
+    os.truncate(folder / "s8" / "0.png", 2**40)
+    (note,) = read(folder).notes
+    assert "s8/0.png (a file of 1,099,511,627,776 bytes, more than an image has" in note

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
 import struct
+import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import or_refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
+from latentspace import memory
 from latentspace.datasets import load_dataset
 from latentspace.datasets.idx import IDX_FILES, read_idx
 from latentspace.files import InputError
@@ -51,7 +60,7 @@ def test_idx_folder_round_trip(tmp_path: Path, compress: bool) -> None:
     ("damage", "message"),
     [
         (lambda data: data[:-1], "should hold 60 values.*Received: 59"),
-        (lambda data: data + b"\0", "Received: more"),
+        (lambda data: data + b"\0", "should hold 60 values.*Received: 61"),
         (lambda data: data[:9], "ends within its header"),
         (lambda data: b"\x89PNG" + data[4:], "no IDX file of bytes.*89 50 4e 47"),
         (lambda data: b"", "Received: nothing"),
@@ -79,3 +88,133 @@ def test_missing_idx_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "shapes" / IDX_FILES["test_labels"]).unlink()
     with pytest.raises(InputError, match="t10k-labels-idx1-ubyte"):
         load_dataset(str(tmp_path / "shapes"))
+
+
+def header(*shape: int) -> bytes:
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+
+
+def sparse(path: Path, start: bytes, size: int) -> Path:
+    """A file of a size that takes no room on disk: zeros after its start."""
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(size)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (header(2**31, 28, 28), r"should hold 1,683,627,180,032 values.*Received: 0;"),
+        (header(2**32 - 1, 2**32 - 1, 2**32 - 1, 2**32 - 1), "should hold .*Received: 0;"),
+        (header(0, 28, 28), r"holds nothing: its header says \(0, 28, 28\)"),
+        (header(2**31, 0, 28), "holds nothing"),
+        (header(0), "holds nothing"),
+        (b"\0\0\x08\0", "no IDX file of bytes"),
+        (b"\0\0\x08\x05" + bytes(20), "no IDX file of bytes"),
+        (b"\0\0\x0d\x03" + bytes(16), "no IDX file of bytes.*00 00 0d 03"),
+    ],
+)
+def test_impossible_headers_are_refused_before_anything_is_read(
+    tmp_path: Path, data: bytes, message: str
+) -> None:
+    for path, content in (
+        (tmp_path / "raw", data),
+        (tmp_path / "packed.gz", gzip.compress(data)),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            read_idx(path)
+        said = str(caught.value)
+        assert "\n" not in said
+        if path.name == "raw":
+            assert re.search(message, said)
+
+
+def test_a_data_set_larger_than_memory_is_refused_by_its_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 12 * 10**9)
+    size = 2**31 * 28 * 28
+    path = sparse(tmp_path / "images", header(2**31, 28, 28), 16 + size)
+    with pytest.raises(
+        InputError, match=r"images, of the shape \(2147483648, 28, 28\), needs 1\.9 TB of memory\. "
+        r"There are 12 GB: .*a folder of image files"
+    ):  # fmt: skip
+        read_idx(path)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
+    path = tmp_path / "small"
+    path.write_bytes(idx_bytes(np.zeros((20, 5, 4), np.uint8)))  # 400 bytes and 20 labels
+    with pytest.raises(InputError, match=r"needs 2\.4 KB of memory\. There are 1\.0 KB"):
+        read_idx(path)
+
+
+def test_a_compressed_file_can_promise_no_more_than_its_compression_gives(tmp_path: Path) -> None:
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(header(1000, 28, 28) + bytes(10)))
+    with pytest.raises(InputError, match=r"784,000 values.*Received: at most \d+,\d+;"):
+        read_idx(path)
+
+
+def test_a_gzip_bomb_is_read_no_further_than_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    chunks = [
+        packer.compress(header(100, 5, 4)),
+        *(packer.compress(bytes(2**24)) for _ in range(8)),
+    ]
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(b"".join([*chunks, packer.flush()]))  # of 130 KB come 134 MB
+    asked = []
+    original = gzip.GzipFile.read
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda file, size=-1: asked.append(size) or original(file, size)
+    )
+    with pytest.raises(InputError, match=r"should hold 2,000 values.*Received: more"):
+        read_idx(path)
+    assert 0 < sum(asked) < 3000
+    assert min(asked) >= 0  # never "all there is"
+
+
+def test_pipes_and_links_out_of_the_folder_are_not_read(tmp_path: Path) -> None:
+    write_idx_folder(tmp_path / "shapes")
+    path = tmp_path / "shapes" / IDX_FILES["test_labels"]
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="holds t10k-labels-idx1-ubyte, a link that leads out"):
+        load_dataset(str(tmp_path / "shapes"))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="should hold t10k-labels-idx1-ubyte"):
+        load_dataset(str(tmp_path / "shapes"))
+    path.unlink()
+    (tmp_path / "elsewhere").rename(path)
+    (tmp_path / "named").symlink_to(tmp_path / "shapes")  # what is named may be a link
+    assert load_dataset(str(tmp_path / "named")).name == "shapes"
+
+
+@given(
+    shape=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+    packed=st.booleans(),
+)
+@settings(max_examples=60)
+def test_any_array_comes_back(shape: list[int], seed: int, packed: bool) -> None:
+    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    assert_array_equal(read_bytes(idx_bytes(values), packed), values)
+
+
+@given(st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(b"\0\0\x08".__add__)))
+@settings(max_examples=150)
+def test_any_bytes_are_an_array_or_refused_in_one_line(data: bytes) -> None:
+    for packed in (False, True):
+        found = or_refused(read_bytes, data, packed)
+        assert found is None or found.dtype == np.uint8
+
+
+def read_bytes(data: bytes, packed: bool) -> np.ndarray:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.gz" if packed else "x")
+        path.write_bytes(gzip.compress(data, 1) if packed else data)
+        return read_idx(path)

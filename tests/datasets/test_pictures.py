@@ -1,11 +1,22 @@
 from __future__ import annotations
 
 import io
+import struct
+import time
+import tracemalloc
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from conftest import or_refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from latentspace import memory
+from latentspace.datasets import pictures
 from latentspace.datasets.pictures import (
     brought_to,
     fitted,
@@ -110,3 +121,128 @@ def test_grey_and_colour_images_are_brought_to_each_other() -> None:
     colour = brought_to(grey, (4, 4), 3)
     np.testing.assert_array_equal(colour, grey.repeat(3, axis=3))
     np.testing.assert_array_equal(brought_to(colour, (4, 4), 1), grey)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, *between: bytes, values: bytes = b"") -> bytes:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(values))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(between) + body + chunk(b"IEND", b"")
+
+
+ONE_PIXEL = b"\0\x80"
+ENDLESS = zlib.compress(bytes(2**26), 9)  # of 65 KB come 64 MiB
+
+
+@pytest.mark.parametrize("decode", [picture_size, lambda data: open_picture(data, 1)])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (png(2**31 - 1, 2**31 - 1), "decompression bomb"),
+        (png(100_000, 100_000), "decompression bomb"),
+        (png(12_000, 10_000), "120,000,000 pixels are more than 89,478,485 and may be a .* bomb"),
+        (b"P5 99999999 99999999 255\n", "decompression bomb"),
+        (
+            b"BM" + struct.pack("<IIIIIIHHIIIIII", 0, 0, 54, 40, 2**30, 2**30, 1, 24, *[0] * 6),
+            "bomb",
+        ),
+    ],
+)
+def test_more_pixels_than_pillow_allows_without_a_warning_are_refused(
+    decode, data: bytes, message: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as while a folder is read
+        with pytest.raises(InputError, match=message):
+            decode(data)
+
+
+def test_the_limit_of_pillow_is_left_as_it_is() -> None:
+    assert Image.MAX_IMAGE_PIXELS == 1024**3 // 4 // 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(1, 1, chunk(b"iCCP", b"x\0\0" + ENDLESS), values=ONE_PIXEL),
+        png(1, 1, chunk(b"zTXt", b"x\0\0" + ENDLESS), values=ONE_PIXEL),
+        png(1, 1, chunk(b"iTXt", b"x\0\1\0\0\0" + ENDLESS), values=ONE_PIXEL),
+        png(1, 1, chunk(b"eXIf", b"MM\0*\xff\xff\xff\xff" + bytes(20)), values=ONE_PIXEL),
+        png(1, 1, chunk(b"eXIf", b"\xff" * 200), values=ONE_PIXEL),
+        png(1, 1, chunk(b"acTL", struct.pack(">II", 2**31, 0)), values=ONE_PIXEL),
+        png(1, 1, values=bytes(2**25)),
+        png(3, 3, values=ONE_PIXEL),
+        png(0, 5),
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"1"),
+        b"\xff\xd8\xff\xe1\xff\xffExif\0\0" + b"\xff" * 300,
+        b"II*\0\x08\0\0\0\xff\xff" + b"\xff" * 600,
+        b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(30),
+        b"RIFF\xff\xff\xff\xffWEBPVP8X" + b"\xff" * 40,
+        b"\0\0\1\0\xff\xff" + b"\xff" * 64,
+        b"8BPS\0\1" + b"\xff" * 60,
+        b"icns\0\0\0\xff" + b"ic07\0\0\0\xff" + b"\xff" * 90,
+    ],
+)
+def test_odd_files_are_read_with_little_memory_or_refused(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            or_refused(picture_size, data)
+            found = or_refused(open_picture, data, 1)
+        assert found is None or found.mode == "L"
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_an_animation_the_first_frame_is_read() -> None:
+    frames = [Image.new("L", (8, 8), 20 * number) for number in range(9)]
+    for kind in ("GIF", "PNG", "WEBP", "TIFF"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert np.asarray(open_picture(data, 1)).max() == 0, kind
+
+
+def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "LARGE", 1000)
+    data = encoded(Image.new("L", (50, 50)))
+    busy, most = [], []
+    original = pictures._from_high_depth
+
+    def counted(picture):
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.01)
+        busy.pop()
+        return original(picture)
+
+    monkeypatch.setattr(pictures, "_from_high_depth", counted)
+    deep = encoded(Image.fromarray(np.zeros((50, 50), np.uint16)))
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(lambda _: open_picture(deep, 1), range(8)))) == 8
+    assert most == [1] * 8
+    monkeypatch.setattr(memory, "available_bytes", lambda: 30_000)
+    with pytest.raises(InputError, match=r"a picture of 2,500 pixels needs 40 KB of memory"):
+        open_picture(data, 1)
+
+
+@given(
+    st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "PCX"]),
+    st.data(),
+)
+@settings(max_examples=150)
+def test_damaged_images_are_read_or_refused(kind: str, data: st.DataObject) -> None:
+    whole = bytearray(encoded(Image.new("RGB", (20, 16), (9, 99, 200)), kind))
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(whole[: data.draw(st.integers(1, len(whole)))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        or_refused(picture_size, damaged)
+        found = or_refused(open_picture, damaged, 3)
+    assert found is None or found.mode == "RGB"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from latentspace.figures.layout import Label, beside, mosaic, page, stacked, text_width, zoom_for
 
@@ -104,3 +106,55 @@ def test_bodies_are_stacked_with_white_beside_narrower_ones() -> None:
 def test_smaller_letters_take_less_room() -> None:
     assert 0 < text_width("error", 10) < text_width("error", 20)
     assert text_width("longer\nno") == text_width("longer")
+
+
+@given(
+    shape=st.tuples(*(st.integers(1, 4) for _ in range(4)), st.sampled_from([1, 3])),
+    zoom=st.integers(1, 3),
+    gap=st.integers(0, 3),
+    row_gap=st.none() | st.integers(0, 3),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=100)
+def test_every_image_is_found_unchanged_in_its_place(
+    shape: tuple[int, ...], zoom: int, gap: int, row_gap: int | None, seed: int
+) -> None:
+    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    tiled = mosaic(values / np.float32(255), zoom=zoom, gap=gap, row_gap=row_gap)
+    down, right = shape[2] * zoom, shape[3] * zoom
+    row_gap = gap if row_gap is None else row_gap
+    white = np.ones(tiled.shape[:2], bool)
+    for row in range(shape[0]):
+        for column in range(shape[1]):
+            place = np.s_[
+                row * (down + row_gap) : row * (down + row_gap) + down,
+                column * (right + gap) : column * (right + gap) + right,
+            ]
+            white[place] = False
+            large = values[row, column].repeat(zoom, axis=0).repeat(zoom, axis=1)
+            np.testing.assert_array_equal(tiled[place], np.broadcast_to(large, (down, right, 3)))
+    assert tiled.shape == (
+        shape[0] * (down + row_gap) - row_gap, shape[1] * (right + gap) - gap, 3
+    )  # fmt: skip
+    assert (tiled[white] == 255).all()
+
+
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=4),
+    gap=st.integers(0, 3),
+)
+@settings(max_examples=50)
+def test_bodies_are_found_unchanged_below_and_beside_each_other(
+    sizes: list[tuple[int, int]], gap: int
+) -> None:
+    bodies = [np.full((*size, 3), number, np.uint8) for number, size in enumerate(sizes)]
+    whole = stacked(bodies)
+    assert [(whole == number).all(axis=2).sum() for number in range(len(sizes))] == [
+        height * width for height, width in sizes
+    ]
+    level = [body[:1] for body in bodies]
+    joined = beside(level, gap)
+    assert joined.shape[1] == sum(width for _, width in sizes) + gap * (len(sizes) - 1)
+    assert [(joined == number).all(axis=2).sum() for number in range(len(sizes))] == [
+        width for _, width in sizes
+    ]
