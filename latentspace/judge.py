@@ -19,7 +19,7 @@ from latentspace.files import (
     replacing,
     write_json,
 )
-from latentspace.model_files import load_model
+from latentspace.model_files import load_model, save_model
 from latentspace.runs import predict
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def find_judge(
     model = _fitted(*train, on_epoch or (lambda: None))
     seconds = time.perf_counter() - started
     with replacing(path) as temporary:
-        model.save(temporary)
+        save_model(model, temporary)
     accuracy = (predict(model, test[0]).argmax(axis=1) == test[1]).mean()
     facts = {
         "dataset": name,

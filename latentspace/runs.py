@@ -23,7 +23,7 @@ from latentspace.files import (
     write_bytes,
     write_json,
 )
-from latentspace.model_files import load_model
+from latentspace.model_files import load_model, save_model
 from latentspace.pixels import Pixels, parts, to_unit_range
 from latentspace.snapshots import Snapshots
 
@@ -227,7 +227,7 @@ def save_run(
     """
     for name, model in ((ENCODER, encoder), (DECODER, decoder)):
         with replacing(path / name) as temporary:
-            model.save(temporary)
+            save_model(model, temporary)
     if history:
         table = io.StringIO()
         writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
