@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from latentspace.documents import read_document, write_document
 from latentspace.files import InputError, file_hash, hushed
-from latentspace.model_files import load_model
+from latentspace.model_files import load_model, save_model
 from latentspace.runs import predict
 from latentspace.writing import replacing
 
@@ -109,7 +109,7 @@ def find_judge(
     model = _fitted(*train, on_epoch or (lambda: None))
     seconds = time.perf_counter() - started
     with replacing(path) as temporary:
-        model.save(temporary)
+        save_model(model, temporary)
     accuracy = (predict(model, test[0]).argmax(axis=1) == test[1]).mean()
     facts = {
         "dataset": name,

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 MP4_QUALITY = 18  # constant rate factor of x264: visually without loss
+# The same frames give the same file: no names of programs in it, and never a time.
+NOTHING_MORE = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
 GIF_TICK = 10  # milliseconds; the format knows no finer time
 GIF_COLORS = 255
 NEARLY_WHITE = 240  # what the choice of colours makes of white and the greys next to it
@@ -124,7 +126,7 @@ def mp4_bytes(frames: Frames, *, fps: float) -> bytes:
             codec="libx264",
             quality=None,
             macro_block_size=1,
-            output_params=["-crf", str(MP4_QUALITY), "-movflags", "+faststart"],
+            output_params=["-crf", str(MP4_QUALITY), "-movflags", "+faststart", *NOTHING_MORE],
         )
         writer.send(None)
         for frame in frames:

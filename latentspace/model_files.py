@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace.files import InputError, hushed
 from latentspace.memory import refuse_too_large
+from latentspace.model_archive import stable
 from latentspace.model_config import read_config, refuse_foreign_code
 from latentspace.model_weights import check_weights
 
@@ -265,3 +266,20 @@ def _weights_suffix(path: Path) -> str:
     with h5py.File(path) as file:
         legacy = "layer_names" in file.attrs or "model_weights" in file
     return ".h5" if legacy else ".weights.h5"
+
+
+def save_model(model: keras.Model, path: str | Path) -> None:
+    """Saves a whole model so that equal models give equal bytes, whenever and wherever they are.
+
+    It is an ordinary .keras file; `keras.models.load_model` opens it without this project.
+
+    Args:
+        model: The model, with its training state where it was compiled.
+        path: The .keras file to write.
+
+    Raises:
+        OSError: It can't be written to.
+    """
+    model.save(path)
+    path = Path(path)
+    path.write_bytes(stable(path.read_bytes()))

@@ -25,6 +25,7 @@ METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
 EXACT_DIM = 1024
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
 SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
+AT_ONCE = 2  # maps, of pixels and of codes
 PLACING_NEIGHBORS = 10
 DEFAULT_PERPLEXITY = 30.0
 UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
@@ -164,7 +165,9 @@ def project_all(
     """Projects several sets of vectors; large ones at the same time, a process each.
 
     Neither way of approximating repulsion makes full use of a second core, but maps do not depend
-    on each other. Small ones are made one after the other.
+    on each other. Small ones are made one after the other. One thread gives a slightly other map
+    than several do, so a large map that is made alone, since the other one is in the cache, has no
+    more threads than it would have beside the other.
 
     Args:
         sources: Each set of vectors by name, see `project`.
@@ -178,13 +181,12 @@ def project_all(
         InputError: A process was ended from outside.
     """
     cores, count = num_cores(), max(map(len, sources.values()))
-    at_once = min(len(sources), cores)
-    if count <= SEQUENTIAL_LIMIT or settings.method != "tsne":
-        at_once = 1
+    at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
+    threads = max(1, cores // at_once)
     return run_all(
         _project,
-        {name: (vectors, settings, max(1, cores // at_once)) for name, vectors in sources.items()},
-        processes=at_once,
+        {name: (vectors, settings, threads) for name, vectors in sources.items()},
+        processes=min(at_once, len(sources), cores),
         on_report=on_progress,
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace.documents import document
 from latentspace.files import InputError, file_hash, now, versions
+from latentspace.model_files import save_model
 from latentspace.run_facts import (
     BEGUN_SNAPSHOTS,
     CHECKPOINT,
@@ -102,8 +103,8 @@ def save_run(
     if begun.is_file():
         names.append(SNAPSHOTS)
     with replacing_all(path, (*names, FACTS)) as places:
-        encoder.save(places[ENCODER])
-        decoder.save(places[DECODER])
+        save_model(encoder, places[ENCODER])
+        save_model(decoder, places[DECODER])
         if history:
             places[HISTORY].write_text(_table(history))
         if begun.is_file():

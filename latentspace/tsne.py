@@ -162,7 +162,8 @@ def embed(
     trajectory[-1], divergences[-1] = points.astype(np.float16), embedding.kl_divergence
     return Embedding(
         points=points,
-        kl_divergence=float(embedding.kl_divergence),
+        # Summed up by several threads: the last digits are another in each run.
+        kl_divergence=float(np.float32(embedding.kl_divergence)),
         trajectory=np.stack(trajectory),
         divergences=np.array(divergences, np.float32),
         seconds={"neighbors": found - started, "optimization": time.perf_counter() - found},

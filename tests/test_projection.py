@@ -83,6 +83,25 @@ def test_several_maps_come_by_name_also_from_processes_of_their_own(
     assert made["one"].facts["kl_divergence"] < 1
 
 
+@pytest.mark.parametrize(("limit", "threads"), [(100, 4), (1000, 8)])
+def test_a_map_has_the_same_threads_whether_made_alone_or_beside_another(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, limit: int, threads: int
+) -> None:
+    given: list[tuple[int, int]] = []
+
+    def run_all(function, inputs, *, processes, on_report):
+        given.extend((arguments[-1], processes) for arguments in inputs.values())
+        return {}
+
+    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
+    monkeypatch.setattr(projection, "num_cores", lambda: 8)
+    monkeypatch.setattr(projection, "run_all", run_all)
+    for sources in ({"one": clusters}, {"one": clusters, "other": clusters}):
+        projection.project_all(sources, Settings(), on_progress=lambda *report: None)
+    at_once = 2 if limit == 100 else 1
+    assert given == [(threads, 1), (threads, at_once), (threads, at_once)]
+
+
 class Deadly(np.ndarray):
     """Vectors that end the process that they are sent to."""
 

@@ -74,8 +74,13 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     write_bytes(folder / TABLE, table.getvalue().encode())
 
 
-def table_rows(comparison: Comparison) -> list[list[str]]:
-    """The measures of two runs as cells for a person to read, the headings first."""
+def table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
+    """The measures of two runs as cells for a person to read, the headings first.
+
+    Args:
+        comparison: What was measured.
+        timed: With the time that training took, which no two trainings share.
+    """
     columns = comparison.baseline_names
     return [
         ["", *comparison.names.values(), "B - A", "95% interval", "better", *columns],
@@ -89,6 +94,7 @@ def table_rows(comparison: Comparison) -> list[list[str]]:
                 *(measure.number(measure.baselines.get(name)) for name in columns),
             ]
             for measure in comparison.measures
+            if timed or measure.key != "seconds"
         ),
     ]
 

@@ -1,14 +1,29 @@
-"""How a model, and what is looked at, came about, in words: run.json and the looks on record."""
+"""How a model, and what is looked at, came about, in words: run.json and the looks on record.
+
+Times and folders are left to the files on record: the same work, done anywhere at any time, is told
+in the same words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
+from latentspace.figures.registry import without_folders
 from latentspace.records import Record
 
 HEADINGS = {"dataset": "data set", "adopted": "own model", "sha256": "SHA-256"}
+TIMES = ("finished", "seconds")  # of run.json
+OWN_MODEL = ("autoencoder", "encoder", "decoder", "weights", "model_code")
+FILES = ("source", "labels", *OWN_MODEL)  # facts that may say where a file lies
+WHERE = ("--models-dir", "--outputs-dir", "--data-dir", "--projector")  # each with its value
+HOW = ("--quiet", "--open", "--no-cache")  # what changes nothing in what is made
+NO_FILES = ("--bottleneck", "--latent-output")  # names of layers, which may look like paths
+CLASS_PREFIX = "class:"
 
 
 @dataclass(frozen=True)
@@ -21,18 +36,18 @@ class Facts:
 
 @dataclass(frozen=True)
 class Look:
-    """A command that made pictures which still lie there: how many, when last, and with what."""
+    """A command that made pictures which still lie there, how many, and the versions it used."""
 
     command: str
-    made: str
     count: int
     versions: str
 
 
 def facts_of(run: Mapping[str, Any]) -> list[Facts]:
-    """All that run.json says, plain facts first, then what it groups."""
-    plain = {name: value for name, value in run.items() if not isinstance(value, Mapping)}
-    groups = {name: value for name, value in run.items() if isinstance(value, Mapping)}
+    """All that run.json says but times and folders, plain facts first, then what it groups."""
+    told = {name: value for name, value in run.items() if name not in TIMES}
+    plain = {name: value for name, value in told.items() if not isinstance(value, Mapping)}
+    groups = {name: value for name, value in told.items() if isinstance(value, Mapping)}
     return [
         Facts(HEADINGS.get(name, name), list(_lines(values)))
         for name, values in {"run": plain, **groups}.items()
@@ -40,17 +55,68 @@ def facts_of(run: Mapping[str, Any]) -> list[Facts]:
     ]
 
 
-def looks(records: Iterable[Record]) -> list[Look]:
-    """The commands on record, the latest first."""
+def looks(records: Iterable[Record], runs: Sequence[str]) -> list[Look]:
+    """The commands on record, the latest first, see `spelled`."""
     by_command: dict[str, list[Record]] = {}
     for one in records:
-        by_command.setdefault(one.command, []).append(one)
+        by_command.setdefault(spelled(one.command, runs), []).append(one)
     found = []
     for command, made in by_command.items():
         latest = max(made, key=lambda one: one.made)
         versions = ", ".join(f"{name} {version}" for name, version in latest.versions.items())
-        found.append(Look(command, latest.made, len(made), versions))
-    return sorted(found, key=lambda look: look.made, reverse=True)
+        found.append((latest.made, Look(command, len(made), versions)))
+    return [look for _, look in sorted(found, key=lambda one: one[0], reverse=True)]
+
+
+def spelled(command: str, runs: Sequence[str]) -> str:
+    """A command as it can be typed wherever its files are at hand.
+
+    Args:
+        command: As it was typed.
+        runs: The runs that it looked at.
+
+    Returns:
+        The same without folders: files by their names, runs by theirs, and without the flags that
+        say where things lie or how loud the work is.
+    """
+    try:
+        words = shlex.split(command)[2:]
+    except ValueError:  # a damaged record
+        words = command.split()[2:]
+    parts = [
+        part for word in words for part in (word.split("=", 1) if word[:2] == "--" else [word])
+    ]
+    kept: list[str] = []
+    flag = ""
+    for part in parts:
+        flag = part if part.startswith("--") else flag
+        if flag == "--run" or flag in WHERE or flag in HOW:
+            continue
+        kept.append(part if part == flag else _bare(part, flag))
+    is_own = any(f"--{name.replace('_', '-')}" in kept for name in OWN_MODEL)
+    named = [] if is_own else [word for run in runs for word in ("--run", run)]
+    return shlex.join(["python", "visualize.py", *named, *kept])
+
+
+def without_places(one: Record) -> Record:
+    """A record whose settings name files without their folders."""
+
+    def bare(flag: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [bare(flag, inner) for inner in value]
+        return _bare(value, flag) if isinstance(value, str) else value
+
+    settings = {flag: bare(flag, value) for flag, value in one.settings.items()}
+    return dataclasses.replace(one, settings=settings)
+
+
+def _bare(value: str, flag: str) -> str:
+    """The value of a flag, a file by its name alone."""
+    if flag == "--expression":
+        return without_folders(value)
+    if flag in NO_FILES or value.startswith(CLASS_PREFIX):
+        return value
+    return PurePath(value).name or value
 
 
 def _lines(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -58,6 +124,8 @@ def _lines(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         words = name.replace("_", " ")
         if isinstance(value, Mapping):
             yield from ((f"{words}, {inner}", text) for inner, text in _lines(value))
+        elif name in FILES and isinstance(value, str):
+            yield words, _bare(value, "")
         else:
             yield words, _text(value)
 

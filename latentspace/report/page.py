@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -16,7 +16,7 @@ from latentspace.figures.registry import COMPARED, STORY, Figure, Part
 from latentspace.projection import METHODS
 from latentspace.records import Record, read_records, staleness
 from latentspace.report.comparison import table_rows
-from latentspace.report.facts import facts_of, looks
+from latentspace.report.facts import facts_of, looks, without_places
 from latentspace.report.metrics import METRICS, read_metrics
 from latentspace.report.scores import measured
 from latentspace.study import Study
@@ -105,6 +105,7 @@ def write_page(folder: Path, study: Study) -> Path:
         folder,
         study,
         STORY,
+        runs=[run.name],
         title=run.name,
         lead=f"What a code of {run.latent_dim} numbers keeps of an image. Images: {study.data}.",
         scores=measured(read_metrics(folder / METRICS), run.latent_dim),
@@ -119,9 +120,13 @@ def write_comparison_page(folder: Path, comparison: Comparison) -> Path:
         folder,
         comparison,
         (COMPARED,),
+        runs=[run.name for run in runs.values()],
         title=" against ".join(run.name for run in runs.values()),
         lead=" ".join([f"{comparison.images}.", *comparison.notes]),
-        table=[["" if cell == UNKNOWN else cell for cell in row] for row in table_rows(comparison)],
+        table=[
+            ["" if cell == UNKNOWN else cell for cell in row]
+            for row in table_rows(comparison, timed=False)
+        ],
         answer=comparison.answer,
         facts={f"{letter}: {run.name}": facts_of(run.facts) for letter, run in runs.items()},
     )
@@ -134,8 +139,10 @@ def show(page: Path, *, in_browser: bool) -> None:
     print(page)
 
 
-def _write(folder: Path, subject: Any, parts: tuple[Part, ...], **content: Any) -> Path:
-    records = read_records(folder)
+def _write(
+    folder: Path, subject: Any, parts: tuple[Part, ...], *, runs: Sequence[str], **content: Any
+) -> Path:
+    records = {name: without_places(one) for name, one in read_records(folder).items()}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -146,7 +153,7 @@ def _write(folder: Path, subject: Any, parts: tuple[Part, ...], **content: Any) 
     html = environment.get_template(TEMPLATE).render(
         {"scores": {}, "table": [], "answer": "", **content},
         sections=[_section(part, folder, records, subject) for part in parts],
-        looks=looks(records.values()),
+        looks=looks(records.values(), runs),
         images=str(subject.data),
         images_hash=subject.data.hash,
     )

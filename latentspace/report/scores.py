@@ -17,6 +17,7 @@ class Cell:
     """A measured value: whose it is, value and interval as text, whether it is clearly the best."""
 
     name: str
+    number: float
     value: str
     interval: str
     is_best: bool
@@ -104,7 +105,7 @@ def _row(score: Score, metrics: Mapping[str, Any], filling: Mapping[str, Any]) -
         for rival in rivals:
             is_better = (one.value > rival.value) == (score.better == HIGHER)
             is_best = is_best and is_better and not one.overlaps(rival)
-        return Cell(filled(name), value, " to ".join(interval), is_best)
+        return Cell(filled(name), one.value, value, " to ".join(interval), is_best)
 
     return Row(filled(score.words), score.better, cell(OWN), list(map(cell, others)))
 

@@ -92,11 +92,6 @@ class Clusters:
         """What each method found, by its name."""
         return self._partitions.found
 
-    @property
-    def is_known(self) -> bool:
-        """Whether clusters were found already, so that asking for them costs nothing."""
-        return self.missing is None and self._partitions.is_known
-
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:
         """For each method "accuracy", "nmi" and "ari" of each seed, float64 (seeds,)."""

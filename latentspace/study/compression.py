@@ -48,7 +48,9 @@ class Compression:
 
         def compute() -> dict[str, Numbers]:
             codes = base.codes[self.storing.rows]
-            table = self._training_codes(base.fitted[limited(len(base.fitted), TABLE_IMAGES)])
+            # Encoded alone: a code's last digits depend on what else is encoded with it.
+            chosen = base.fitted[limited(len(base.fitted), TABLE_IMAGES)]
+            table = base.run.encode(base.data.train_pixels[chosen])
             spread = float(np.sqrt(table.var(axis=0).mean()))
             floats = self.storing.measured(base.run.decode(codes), codes.nbytes)
             common = {"table": table, "codes": codes, "decode": base.run.decode}
@@ -239,13 +241,6 @@ class Compression:
     def _families(self) -> list[str]:
         few = self.pca_names[0].partition(",")[0]
         return ["codes", few, PCA_ONE_STEP, *(codec.name for codec in codecs.CODECS)]
-
-    def _training_codes(self, rows: np.ndarray) -> np.ndarray:
-        """Codes of some training images; where those of all are not known yet, these alone."""
-        base = self._base
-        if base.is_cached("codes", "train", *base.model_key):
-            return base.train_codes[rows]
-        return base.run.encode(base.data.train_pixels[rows])
 
     def _kept(
         self, kind: str, compute: Callable[[], Mapping[str, Numbers]], *key: str | int

@@ -55,11 +55,6 @@ class Partitions:
         return {name: Found(**group) for name, group in arrays.items()}
 
     @property
-    def is_known(self) -> bool:
-        """Whether memory or the cache holds them."""
-        return "found" in vars(self) or self._base.is_cached(KIND, *self._key)
-
-    @property
     def _key(self) -> tuple[str | int, ...]:
         base = self._base
         chosen = (base.options.split, content_hash(self._images.indices), self._count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from latentspace.documents import write_document
 from latentspace.figures.registry import COMPARISONS, FIGURES, STORY, Figure, part_of
 from latentspace.records import RECORDS, Record, keep_records
 from latentspace.report import METRICS, PAGE, page, write_page
-from latentspace.report.facts import facts_of
+from latentspace.report.facts import facts_of, spelled
 
 NASTY = "<b>\"x'&</b>"
 
@@ -203,7 +204,7 @@ def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
     object.__setattr__(study.data, "name", NASTY)
     numbers = {"outliers": {"auroc": {NASTY: {"codes": 0.5}}}}
     write_document(tmp_path / METRICS, numbers, version=1)
-    add("reconstructions.png", title=NASTY, caption=f"of {NASTY}", command=f"python {NASTY}")
+    add("reconstructions.png", title=NASTY, caption=f"of {NASTY}", command=f"x y {NASTY}")
     text = write_page(tmp_path, study).read_text()
     assert "<b>" not in text
     read = Page(tmp_path / PAGE)
@@ -211,7 +212,7 @@ def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
     assert NASTY in read.texts("title")[0]
     assert NASTY in read.texts("h3")
     assert f"of {NASTY} reconstructions.png 40 × 20 pixels" in read.texts("figcaption")
-    assert f"python {NASTY}" in read.texts("code")
+    assert shlex.join(["python", "visualize.py", "--run", NASTY, "b>"]) in read.texts("code")
     assert NASTY in read.texts("dd")
     assert any(NASTY in words for words in read.texts("th"))
 
@@ -238,9 +239,20 @@ def test_scores_stand_beside_their_baselines(tmp_path: Path, study, add) -> None
 
 def test_the_record_of_the_model_and_of_the_looks_is_told(tmp_path: Path, study, add) -> None:
     study.run.facts["settings"] |= {"channels": [16, 32], "batch_size": None}
+    study.run.facts |= {"finished": "2026-01-01T09:00:00+00:00", "seconds": 12345.5}
+    study.run.facts["dataset"] |= {"source": "/home/me/bars.npz"}
     add("reconstructions.png")
     add("learning_curve.png")
-    add("tsne_pixel.png", command="python visualize.py --maps", made="2026-01-02T10:00:00+00:00")
+    typed = (
+        "python visualize.py --run=/a/linear --maps --place '/a b/one.png' --models-dir /a --open"
+    )
+    add(
+        "tsne_pixel.png",
+        command=typed,
+        made="2026-01-02T10:00:00+00:00",
+        settings={"--place": ["/a b/one.png", "class:a/b"]},
+    )
+    add("tsne_latent.png", made="2026-01-02T11:00:00+00:00", settings={"--place": []})
     read = Page(write_page(tmp_path, study))
     lines = dict(zip(read.texts("dt"), read.texts("dd"), strict=True))
     assert (lines["channels"], lines["batch size"], lines["validation split"]) == (
@@ -249,10 +261,47 @@ def test_the_record_of_the_model_and_of_the_looks_is_told(tmp_path: Path, study,
         "0.1",
     )
     assert lines["images"] == str(study.data)
+    assert lines["source"] == "bars.npz"
     assert read.texts("li")[-2:] == [
-        "python visualize.py --maps 1 picture, 2026-01-02 10:00:00 UTC; python 3.11",
-        "python visualize.py --quiet 2 pictures, 2026-01-01 10:00:00 UTC; python 3.11",
+        "python visualize.py --run linear 3 pictures; python 3.11",
+        "python visualize.py --run linear --maps --place one.png 1 picture; python 3.11",
     ]
+    assert read.texts("p", class_="reason") == [
+        "Out of date: made with other settings (--place one.png class:a/b; newer pictures of this "
+        "part: none)"
+    ]
+    for told in ("2026-", "12345", "12,345", "/a", "/home"):
+        assert told not in read.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("", "--run A"),
+        ("--run x/A --maps --samples 10000 --quiet", "--run A --maps --samples 10000"),
+        ("--data-dir /d --outputs-dir=/o --maps --no-cache", "--run A --maps"),
+        (
+            "--dataset /d/portraits/ --from /d/a.png class:b/c",
+            "--run A --dataset portraits --from a.png class:b/c",
+        ),
+        (
+            "--autoencoder d/m.keras --bottleneck a/b --save-run A",
+            "--autoencoder m.keras --bottleneck a/b --save-run A",
+        ),
+        (
+            "--expression '/d/a.png - 0.5*d/b.png + class:b/c'",
+            "--run A --expression 'a.png - 0.5*b.png + class:b/c'",
+        ),
+        ("--pixel-range -1 1", "--run A --pixel-range -1 1"),
+    ],
+)
+def test_commands_are_told_without_folders(typed: str, told: str) -> None:
+    assert spelled(f"python visualize.py {typed}", ["A"]) == f"python visualize.py {told}".strip()
+
+
+def test_a_comparison_names_both_runs() -> None:
+    typed = "python visualize.py --run /m/A --run B --samples 100"
+    assert spelled(typed, ["A", "B"]) == "python visualize.py --run A --run B --samples 100"
 
 
 def test_facts_are_said_in_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 MARGIN = 1.04  # of what the points span
 LARGEST_DOT, LEAST_DOT = 10.0, 2.5  # pixels
 DOT_SCALE = 400.0  # pixels, over the root of how many points there are
+# What Bokeh calls its documents and elements, by chance, and its models, by counting all of them.
+MADE_UP = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=")p\d+(?=")')
 STRENGTH, FADED = 0.85, 0.06  # of selected points and of others
 
 
@@ -49,7 +52,14 @@ def plot_maps(
     args = {"source": source, "shown": shown, "plots": plots, **more}
     ready = CustomJS(args=args, code=f"explore({{{', '.join(args)}}})")
     document.js_on_event("document_ready", ready)
-    return components(plots)
+    script, elements = components(plots)
+    names: dict[str, str] = {}
+
+    def counted(text: str) -> str:
+        """The same plots have the same names, whenever they are drawn."""
+        return MADE_UP.sub(lambda name: names.setdefault(name[0], f"made-{len(names)}"), text)
+
+    return counted(script), {space: counted(element) for space, element in elements.items()}
 
 
 def _plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:

@@ -19,7 +19,7 @@ from latentspace.figures.registry import (
     outliers,
     reconstructions,
 )
-from latentspace.figures.registry.figure import Figure, Part
+from latentspace.figures.registry.figure import Figure, Part, without_folders
 
 __all__ = [
     "COMPARED",
@@ -32,6 +32,7 @@ __all__ = [
     "chosen",
     "options_of",
     "part_of",
+    "without_folders",
 ]
 
 FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.figures.registry.figure import Figure, hold_frames, judged, model_name
+from latentspace.figures.registry.figure import (
+    Figure,
+    hold_frames,
+    judged,
+    model_name,
+    without_folders,
+)
 
 if TYPE_CHECKING:
     from latentspace.study import Study
@@ -20,7 +26,7 @@ TRAVERSALS_TITLE = "Walking along axes of latent space"
 def _arithmetic(study: Study, fps: float) -> dict[str, Any]:
     about = f"{study.data.name}, {model_name(study)}; images are decoded from codes."
     if study.options.expression:
-        about += f" = {study.options.expression}."
+        about += f" = {without_folders(study.options.expression)}."
     elif study.arithmetic.missing is None:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "

@@ -23,7 +23,7 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
     judged = bool(chapter.agreements)
     classes = [sheet.match for sheet in sheets if sheet.match is not None] if judged else []
     classes += [label for label in range(len(names)) if judged and label not in classes]
-    columns = ["stability", "seconds"]
+    columns = ["stability"]
     if judged:
         columns = ["accuracy", "nmi", "ari", *columns]
     shown = "" if len(sheets) == len(chapter.sheets) else f" The first {len(sheets)} are drawn."
@@ -67,7 +67,7 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
             "less. The table: medians of "
             f"{len(numbers['seeds'])} seeds, with their range. Accuracy is that of the best "
             "matching of clusters and classes; stability, how far clusterings of different seeds "
-            "agree (ARI); seconds are those of one clustering."
+            "agree (ARI)."
         ),
     }
 
@@ -75,10 +75,9 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
 def _cell(value: dict[str, float] | float, name: str) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
-    digits = 1 if name == "seconds" else 3
-    if name in ("nmi", "ari", "seconds"):
-        return f"{value['median']:.{digits}f}"
-    return f"{value['median']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
+    if name in ("nmi", "ari"):
+        return f"{value['median']:.3f}"
+    return f"{value['median']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
 
 
 def _range(counts: list[int]) -> str:

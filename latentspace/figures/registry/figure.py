@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 HOLD_SECONDS = 0.6
 TSNE = "tsne_"  # begins the files of maps that another method can make as well
 TAKE_MINUTES = ("interpolation", "arithmetic")  # sections measured when asked for by flag
+FOLDERS = re.compile(r"(?<![^\s*])(?!class:)[^\s*]*/(?=[^\s/])")  # before the name of a file
 Subject = TypeVar("Subject")  # what is drawn: a study, or a comparison of two
 
 
@@ -120,3 +122,8 @@ def judged(study: Study) -> str:
         return ""
     accuracy = study.judge.facts["test_accuracy"]
     return f"Judge: a classifier trained on the real images, {accuracy:.1%} right on unseen ones."
+
+
+def without_folders(expression: str) -> str:
+    """What a person wrote, image files by their names alone: where they lie is no part of it."""
+    return FOLDERS.sub("", expression)

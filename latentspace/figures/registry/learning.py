@@ -123,10 +123,10 @@ def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
         "title": "Learning curve",
         "caption": (
             f"{facts['dataset']['name']}, {model_name(study)}, {facts['parameters']:,} parameters, "
-            f"trained for {facts['epochs']} epochs in {facts['seconds']:.0f} s "
-            f"({facts['device']}). Validation images come out of the training "
-            "split; the test images were seen once, at the end. The loss of the training images is "
-            "that of partly deformed images, with noise on their codes in the first stage."
+            f"trained for {facts['epochs']} epochs ({facts['device']}). Validation images come "
+            "out of the training split; the test images were seen once, at the end. The loss of "
+            "the training images is that of partly deformed images, with noise on their codes in "
+            "the first stage."
         ),
     }
 
