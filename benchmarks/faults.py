@@ -44,14 +44,14 @@ RUN = "small"
 EARLIER_SECONDS = 0.5  # before the first file is written, killing begins
 POLL_SECONDS = 0.005
 TRAINING = (
-    *("train_cae.py", "--dataset", "digits", "--limit", "250", "--run", RUN, "--deterministic"),
-    *("--latent-dim", "4", "--batch-size", "32", "--epochs", "8", "--refine-epochs", "2"),
+    *("train_cae.py", "--dataset", "digits", "--limit", "120", "--run", RUN, "--deterministic"),
+    *("--latent-dim", "4", "--batch-size", "32", "--epochs", "6", "--refine-epochs", "2"),
     *("--quiet", "--overwrite", "--models-dir", "models"),
 )
 RESUME = ("train_cae.py", "--run", RUN, "--resume", "--quiet", "--models-dir", "models")
 LOOK = (
     *("visualize.py", "--run", RUN, "--quiet", "--models-dir", "models", "--outputs-dir"),
-    *("outputs", "--reconstructions", "--maps", "--film", "--format", "both"),
+    *("outputs", "--reconstructions", "--traversals"),
 )
 TIMED = {FACTS, HISTORY, RECORDS, METRICS}  # files that hold times
 
@@ -141,7 +141,7 @@ class Subject(ABC):
     def _begin(self) -> None:
         shutil.rmtree(self._trial, ignore_errors=True)
         shutil.copytree(self._before, self._trial)
-        (self._trial / "tmp").mkdir()
+        (self._trial / "tmp").mkdir(exist_ok=True)
 
     def _watched(self) -> tuple[float, float]:
         """Runs the command undisturbed: seconds to the first change of a file, and to its end."""
