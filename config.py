@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
 import shlex
 import sys
@@ -554,12 +555,15 @@ def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...
     Returns:
         The exit code: 0; 2 after a mendable error; 130 after Ctrl-C.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Said where /dev/shm is full or closed, which costs nobody more than a little time.
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     try:
         main()
     except mendable as error:
-        print(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        said = "".join(letter if letter.isprintable() else " " for letter in str(error))
+        print(f"{Path(sys.argv[0]).name}: error: {' '.join(said.split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\n{Path(sys.argv[0]).name}: stopped", file=sys.stderr)

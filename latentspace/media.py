@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import tempfile
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import overload
 
 import numpy as np
 from PIL import Image
+
+from latentspace.writing import UnwritableError, temporary_file
 
 MP4_QUALITY = 18  # constant rate factor of x264: visually without loss
 # The same frames give the same file: no names of programs in it, and never a time.
@@ -112,27 +114,38 @@ def mp4_bytes(frames: Frames, *, fps: float) -> bytes:
         The file's bytes.
 
     Raises:
-        OSError: The encoder failed.
+        UnwritableError: The encoder failed, as where there is no room for temporary files.
     """
     import imageio_ffmpeg
 
     height, width = (side + side % 2 for side in frames[0].shape[:2])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "animation.mp4"
-        writer = imageio_ffmpeg.write_frames(
-            str(path),
-            (width, height),
-            fps=fps,
-            codec="libx264",
-            quality=None,
-            macro_block_size=1,
-            output_params=["-crf", str(MP4_QUALITY), "-movflags", "+faststart", *NOTHING_MORE],
+    with temporary_file(".mp4") as path:
+        # Not through imageio_ffmpeg.write_frames, which does not tell when an encoder fails.
+        encoder = subprocess.Popen(
+            [
+                *(imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"),
+                *("-f", "rawvideo", "-s", f"{width}x{height}", "-pix_fmt", "rgb24"),
+                *("-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"),
+                *("-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY), "-movflags", "+faststart"),
+                *NOTHING_MORE,
+                str(path),
+            ],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        writer.send(None)
-        for frame in frames:
-            missing = ((0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0))
-            writer.send(np.ascontiguousarray(np.pad(frame, missing, constant_values=255)))
-        writer.close()
+        with encoder:
+            assert encoder.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # the encoder has ended, and says why
+                for frame in frames:
+                    missing = ((0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0))
+                    padded = np.pad(frame, missing, constant_values=255)
+                    encoder.stdin.write(np.ascontiguousarray(padded).data)
+            said = encoder.communicate()[1].decode(errors="replace").split("\n")
+        if encoder.returncode:
+            raise UnwritableError(
+                f"an MP4 can't be made in {path.parent} ({said[0]}): make room there, or name "
+                "another folder in the environment variable TMPDIR"
+            )
         return path.read_bytes()
 
 

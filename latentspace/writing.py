@@ -41,7 +41,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_file(target.parent, target.suffix) as temporary:
+        with temporary_file(target.suffix, target.parent) as temporary:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
@@ -72,19 +72,20 @@ def replacing_all(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Pa
 
 
 @contextlib.contextmanager
-def temporary_file(folder: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
-    """A new empty file in a folder, gone after the block.
+def temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Path]:
+    """A new empty file, gone after the block.
 
     Where a process is killed in between, the next one that makes such a file there removes it.
 
     Args:
-        folder: An existing folder.
         suffix: Of the name.
+        folder: An existing folder; None takes that of the system for temporary files.
 
     Yields:
         Its path.
     """
-    _sweep(Path(folder))
+    folder = folder or Path(tempfile.gettempdir())
+    _sweep(folder)
     while True:
         handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=suffix, dir=folder)
         temporary = Path(name)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from latentspace import media
+from latentspace.files import InputError
 from latentspace.media import gif_bytes, png_bytes
 from latentspace.pixels import to_rgb
 
@@ -154,3 +157,16 @@ def test_any_grey_frames_come_back_from_a_gif_and_are_shown_as_long(
     ends = [*starts[1:], len(order)]
     expected = [times[end] - times[start] for start, end in zip(starts, ends, strict=True)]
     assert durations == expected
+
+
+def test_an_encoder_that_fails_leaves_no_part_of_an_mp4(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def nowhere(suffix: str) -> Iterator[Path]:
+        yield tmp_path / "missing" / f"a{suffix}"
+
+    monkeypatch.setattr(media, "temporary_file", nowhere)
+    frames = np.zeros((40, 64, 64, 3), np.uint8)
+    with pytest.raises(InputError, match=r"an MP4 can't be made in .*missing.*TMPDIR"):
+        media.mp4_bytes(frames, fps=10)

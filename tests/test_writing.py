@@ -97,7 +97,7 @@ def test_several_files_are_replaced_in_order_once_all_are_written(tmp_path: Path
 def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
     (tmp_path / ".partial-of-nobody.png").touch()
     (tmp_path / ".hidden").touch()
-    writer = holder("temporary_file", f"{str(tmp_path)!r}, '.npz'")
+    writer = holder("temporary_file", f"'.npz', Path({str(tmp_path)!r})")
     write_bytes(tmp_path / "a", b"")
     (left,) = tmp_path.glob(f"{PARTIAL}*")
     assert left.suffix == ".npz"
@@ -119,7 +119,7 @@ def test_a_file_that_is_swept_away_before_it_is_locked_is_made_again(
         lock(handle, wait=wait)
 
     monkeypatch.setattr(writing, "_lock", late)
-    with temporary_file(tmp_path, ".x") as temporary:
+    with temporary_file(".x", tmp_path) as temporary:
         assert temporary.exists()
         assert temporary == seen[1] != seen[0]
 
