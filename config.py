@@ -525,7 +525,8 @@ def parse(
 
 def command_line() -> str:
     """What was typed, as it can be typed again in the script's folder."""
-    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    typed = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    return typed.encode(errors="backslashreplace").decode()  # names of files need not be text
 
 
 def spelled(config: Any, names: Collection[str]) -> str:

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import pytest
 
-from config import PRESETS, TrainConfig, VisualizeConfig, describe, parse, run_script, spelled
+from config import (
+    PRESETS,
+    TrainConfig,
+    VisualizeConfig,
+    command_line,
+    describe,
+    parse,
+    run_script,
+    spelled,
+)
 from latentspace.files import InputError
 from latentspace.projection import METHODS
 
@@ -108,9 +118,14 @@ def test_mendable_errors_become_one_line(capsys: pytest.CaptureFixture[str]) -> 
 
     mendable = (InputError, OSError)
     assert run_script(lambda: None, mendable=mendable) == 0
-    assert run_script(lambda: fail(InputError("bad\nnews")), mendable=mendable) == 2
+    assert run_script(lambda: fail(InputError("bad\n\x1b[31mnews")), mendable=mendable) == 2
     assert run_script(lambda: fail(PermissionError(13, "no")), mendable=mendable) == 2
-    assert capsys.readouterr().err.splitlines()[0].endswith("error: bad news")
+    assert capsys.readouterr().err.splitlines()[0].endswith("error: bad [31mnews")
     assert run_script(lambda: fail(KeyboardInterrupt()), mendable=mendable) == 130
     with pytest.raises(ValueError, match="a defect"):
         run_script(lambda: fail(ValueError("a defect")), mendable=mendable)
+
+
+def test_a_command_that_is_no_text_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/a/visualize.py", "--run", "b c", "caf\udce9"])
+    assert command_line() == "python visualize.py --run 'b c' 'caf\\udce9'"

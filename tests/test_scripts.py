@@ -451,13 +451,15 @@ def start_training(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_path: Path) -> None:
     settings = ("--dataset", str(tiny_npz), "--latent-dim", "4", "--epochs", "2000")
     process = start_training(tmp_path, *settings)
+    again = ("train_cae.py", "--dataset", tiny_npz, "--run", "bars", "--models-dir", tmp_path)
+    second = run_script(*again, "--overwrite", cwd=tmp_path, code=2)
+    assert f"another process is writing to {tmp_path / 'bars'}: wait" in second.stderr
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     facts = json.loads((tmp_path / "bars" / FACTS).read_text())
     assert facts["status"] == "interrupted"
     assert 1 <= facts["epochs"] < 2000
 
-    again = ("train_cae.py", "--dataset", tiny_npz, "--models-dir", tmp_path)
     assert "--resume" in run_script(*again, cwd=tmp_path, code=2).stderr
     go_on = ("train_cae.py", "--run", "bars", "--resume", "--models-dir", tmp_path)
     other = run_script(*go_on, "--epochs", "7", cwd=tmp_path, code=2)
@@ -465,7 +467,7 @@ def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_pat
     other = run_script(*go_on, "--dataset", "digits", cwd=tmp_path, code=2)
     assert "begun with other images" in other.stderr
     process = start_training(tmp_path, "--resume")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
     assert json.loads((tmp_path / "bars" / FACTS).read_text())["epochs"] > facts["epochs"]
 

@@ -55,7 +55,7 @@ def load_dataset(
         (28, 28, 1)
     """
     if reading.labels is not None:  # so that it is found again from another folder
-        reading = replace(reading, labels=str(Path(reading.labels).resolve()))
+        reading = replace(reading, labels=_on_record(Path(reading.labels)))
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
     if dataset is None:
         try:
@@ -71,7 +71,22 @@ def load_dataset(
             "a folder of image files, of four IDX files or of .npz files"
         )
     name = printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
-    return _read(path, reading, name=name, source=str(path), **how)
+    return _read(path, reading, name=name, source=_on_record(path), **how)
+
+
+def _on_record(path: Path) -> str:
+    """A path as a run keeps it, to be found again from any folder.
+
+    Raises:
+        InputError: It is no text.
+    """
+    try:
+        return str(path.resolve()).encode().decode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{printable(str(path), LONGEST_NAME)} can't be kept on record, since its name is no "
+            "UTF-8: rename it"
+        ) from error
 
 
 def recorded_place(facts: Mapping[str, Any]) -> str:

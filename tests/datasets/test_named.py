@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 from test_idx import write_idx_folder
 
-from latentspace.datasets import Reading, load_dataset, named
+from latentspace.datasets import Reading, load_dataset, named, recorded_place
 from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import UNLABELLED
 from latentspace.files import InputError
@@ -73,3 +74,18 @@ def test_folders_of_every_kind_are_told_apart(tmp_path: Path) -> None:
     data = load_dataset(str(folder), reading=Reading(test_fraction=0.25))
     assert (data.name, data.image_shape, data.class_names) == ("pictures.v2", (8, 9, 3), UNLABELLED)
     assert (len(data.train_pixels), len(data.test_pixels)) == (3, 1)
+
+
+def test_a_place_that_cannot_be_kept_on_record_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"caf\S* can't be kept on record.*rename it"):
+        load_dataset(str(folder))
+
+
+def test_images_on_record_are_found_by_path_or_by_a_known_name() -> None:
+    assert recorded_place({"source": "/a/b", "name": "../c"}) == "/a/b"
+    assert recorded_place({"source": None, "name": "mnist"}) == "mnist"
+    for name in ("../c", "/etc", "bars"):
+        with pytest.raises(InputError, match="no data set of that name: pass --dataset"):
+            recorded_place({"source": None, "name": name})
