@@ -19,7 +19,7 @@ CONFIG, METADATA = "config.json", "metadata.json"
 WEIGHTS_SUFFIX, VARIABLES = ".h5", "vars"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
 READABLE = 0o600 << 16  # what Keras' own archives say of the permissions of a file
-SHARED = "shared_object_id"
+SHARED, POLICY = "shared_object_id", "DTypePolicy"
 NUMBER = re.compile(r"_\d+$")
 
 
@@ -52,14 +52,20 @@ def stable(archive: bytes) -> bytes:
 
 
 def _numbered(config: Any) -> Any:
-    """A config whose shared objects are numbered in the order in which they stand."""
+    """A config whose shared objects are numbered in the order in which they stand.
+
+    Kinds of numbers are values, as good shared as not; which of them are depends on whether a model
+    was built or cloned.
+    """
     numbers: dict[Any, int] = {}
 
     def visit(value: Any) -> Any:
         if isinstance(value, dict):
+            is_value = str(value.get("class_name")).endswith(POLICY)
             return {
                 key: numbers.setdefault(inner, len(numbers) + 1) if key == SHARED else visit(inner)
                 for key, inner in value.items()
+                if not (key == SHARED and is_value)
             }
         return [visit(inner) for inner in value] if isinstance(value, list) else value
 

@@ -80,6 +80,22 @@ def test_equal_models_are_equal_files(
         loaded[0].fit(images, images[:, :2], verbose=0)
 
 
+def test_a_model_whose_layers_share_a_kind_of_numbers_is_no_other_model(tmp_path: Path) -> None:
+    """As those of a model that was built do, and those of a clone do not."""
+
+    def written(name: str, policy: keras.DTypePolicy | None) -> bytes:
+        inputs = keras.Input((4,), name="images")
+        hidden = layers.Dense(3, dtype=policy, name="hidden")(inputs)
+        model = keras.Model(inputs, layers.Dense(2, dtype=policy, name="codes")(hidden), name="m")
+        model.set_weights([np.ones(weights.shape) for weights in model.get_weights()])
+        save_model(model, tmp_path / name)
+        keras.models.load_model(tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    policy = keras.DTypePolicy("float32")
+    assert written("shared.keras", policy) == written("own.keras", None)
+
+
 def test_other_weights_are_another_file(tmp_path: Path) -> None:
     model = after(0, branched)
     save_model(model, tmp_path / "model.keras")
