@@ -8,6 +8,9 @@ every file has to be the old or the new one, byte for byte but for the times in 
 training that nobody killed, and a plain second look with those of an undisturbed one; and nothing
 else may lie there, nor among the temporary files.
 
+Each command is a process of its own, forked from this one, which has loaded the libraries: so two
+hundred moments take minutes. While libraries load, nothing is written.
+
     python benchmarks/faults.py --moments 50
 """
 
@@ -16,13 +19,15 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import importlib
 import os
+import runpy
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -31,7 +36,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latentspace import runs
-from latentspace.files import InputError
+from latentspace.files import InputError, hushed
 from latentspace.records import RECORDS, read_records
 from latentspace.report import METRICS
 from latentspace.report.metrics import read_metrics
@@ -53,6 +58,11 @@ LOOK = (
     *("visualize.py", "--run", RUN, "--quiet", "--models-dir", "models", "--outputs-dir"),
     *("outputs", "--reconstructions", "--traversals"),
 )
+LOADED = (
+    *("keras", "sklearn.decomposition", "sklearn.neighbors", "latentspace.training"),
+    *("latentspace.training_log", "latentspace.study", "latentspace.report", "latentspace.gallery"),
+    *("latentspace.figures.grids", "latentspace.figures.reconstructions", "matplotlib.pyplot"),
+)
 TIMED = {FACTS, HISTORY, RECORDS, METRICS}  # files that hold times
 
 
@@ -61,6 +71,9 @@ def main() -> None:
     parser.add_argument("--moments", type=int, default=50, metavar="N", help="of each signal")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the moments")
     arguments = parser.parse_args()
+    with hushed():
+        for name in LOADED:
+            importlib.import_module(name)
     rng = np.random.default_rng(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         for kind in (Training, Look):
@@ -115,10 +128,10 @@ class Subject(ABC):
     def trial(self, number: signal.Signals, moment: float) -> str:
         """Kills the command at a moment, mends what it left, and says what that was."""
         self._begin()
-        process = start(self._trial, *self.command)
+        process = Command(self._trial, *self.command)
         time.sleep(moment)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=300)
+        process.kill(number)
+        said = process.wait()
         require("Traceback" not in said, said)
         for name, data in contents(self._trial / self.place).items():
             if name in self._old and name not in TIMED and not self.may_differ(process.returncode):
@@ -134,7 +147,7 @@ class Subject(ABC):
         require(not left, f"{left} is left behind")
         return state
 
-    def may_differ(self, code: int) -> bool:
+    def may_differ(self, code: int | None) -> bool:
         """Whether a command that ended so has left a version of its own."""
         return False
 
@@ -146,13 +159,13 @@ class Subject(ABC):
     def _watched(self) -> tuple[float, float]:
         """Runs the command undisturbed: seconds to the first change of a file, and to its end."""
         began, first = time.perf_counter(), 0.0
-        process = start(self._trial, *self.command)
+        process = Command(self._trial, *self.command)
         before = stamps(self._trial / self.place)
         while process.poll() is None:
             if not first and stamps(self._trial / self.place) != before:
                 first = time.perf_counter() - began
             time.sleep(POLL_SECONDS)
-        require(process.returncode == 0, process.communicate()[1])
+        require(process.returncode == 0, process.wait())
         return first, time.perf_counter() - began
 
 
@@ -166,7 +179,7 @@ class Training(Subject):
     def prepare(self, folder: Path) -> None:
         run(folder, *TRAINING, "--seed", "1")
 
-    def may_differ(self, code: int) -> bool:
+    def may_differ(self, code: int | None) -> bool:
         return code == 0  # interrupted as by Ctrl-C: the best epoch so far
 
     def state(self, folder: Path) -> str:
@@ -216,29 +229,61 @@ class Look(Subject):
         run(folder, *self.command)
 
 
-def start(folder: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
-    """Begins a command in a folder, with a cache and temporary files of its own."""
-    environment = {
-        **os.environ,
-        "LATENTSPACE_CACHE": str(folder / "cache"),
-        "TMPDIR": str(folder / "tmp"),
-        "PYTHONPATH": "",
-    }
-    (folder / "tmp").mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, str(PROJECT / script), *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Command:
+    """A script that runs in a process of its own, forked from this one."""
+
+    def __init__(self, folder: Path, script: str, *arguments: str) -> None:
+        """Begins it in a folder, with a cache and temporary files of its own."""
+        self.returncode: int | None = None
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
+        (folder / "tmp").mkdir(exist_ok=True)
+        self._process = os.fork()
+        if self._process == 0:
+            os.dup2(self._said.fileno(), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.chdir(folder)
+            os.environ |= {
+                "LATENTSPACE_CACHE": str(folder / "cache"),
+                "TMPDIR": str(folder / "tmp"),
+            }
+            tempfile.tempdir = None
+            sys.argv = [script, *arguments]
+            code = 1
+            try:
+                runpy.run_path(str(PROJECT / script), run_name="__main__")
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else 1
+            except BaseException:
+                traceback.print_exc()
+            os._exit(code)
+
+    def poll(self) -> int | None:
+        """How it ended, minus the signal where it was killed; None where it goes on."""
+        return self._wait(os.WNOHANG)
+
+    def kill(self, number: signal.Signals) -> None:
+        """Sends a signal, if it has not ended by itself."""
+        if self.poll() is None:
+            os.kill(self._process, number)
+
+    def wait(self) -> str:
+        """What it said on stderr, once it has ended."""
+        self._wait(0)
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace")
+
+    def _wait(self, options: int) -> int | None:
+        if self.returncode is None:
+            process, status = os.waitpid(self._process, options)
+            if process:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
 
 
 def run(folder: Path, *command: str) -> None:
     """Runs a command in a folder to its end."""
-    process = start(folder, *command)
-    _, said = process.communicate(timeout=300)
+    process = Command(folder, *command)
+    said = process.wait()
     require(process.returncode == 0, f"{' '.join(command)}: {said}")
 
 
