@@ -19,6 +19,7 @@ SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
 MEASURED_IMAGES = 8_000  # training images that the directions are learnt from, at most
 CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 3, (-1.25, 1.25)
 SCORED_IMAGES = 500
+LEAST_IMAGES = 20
 RELIABILITY_PAIRS = 200
 EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
 ARRAYS = ("weights", "steps", "deviations", "means")
@@ -39,6 +40,8 @@ class AttributeSweeps:
     @property
     def missing(self) -> str | None:
         """Why there are no attributes here; None where there are."""
+        if len(self._order) < LEAST_IMAGES:
+            return f"{len(self._order)} training images are too few: {LEAST_IMAGES} are needed"
         return self._base.strokes_missing or self._base.judge_missing
 
     @cached_property
