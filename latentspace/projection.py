@@ -222,8 +222,12 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
-    centred = vectors - vectors.mean(axis=0)
-    dims = max(1, min(settings.dims, int(np.linalg.matrix_rank(centred))))
+    rank = int(np.linalg.matrix_rank(vectors - vectors.mean(axis=0)))
+    if rank == 0:
+        return np.zeros((len(vectors), settings.dims))
+    if rank < vectors.shape[1]:  # a direction without variance can't be scaled to have some
+        vectors = principal_components(vectors, rank).transform(vectors)
+    dims = min(settings.dims, rank)
     with warnings.catch_warnings():
         # Two components that keep turning are as independent as any others.
         warnings.simplefilter("ignore", ConvergenceWarning)

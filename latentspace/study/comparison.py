@@ -101,7 +101,9 @@ class Comparison:
             if not study.is_trained_on_data
         ]
         if not self.has_classes:
-            found.append("Measures of classes are left out: without two classes there are none.")
+            found.append(
+                "Measures of classes are left out: they need two classes, and one of two images."
+            )
         return found
 
     @cached_property
