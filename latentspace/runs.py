@@ -237,7 +237,8 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
         if path.is_dir():
             # A run is called what its folder is, and "." and ".." are no names.
             return _load_run(path if path.name.strip(".") else path.resolve())
-    known = ", ".join(sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))) or "none"
+    names = sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))
+    known = ", ".join(printable(name, LONGEST_SHOWN) for name in names) or "none"
     raise InputError(
         f"no run {printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
         f"{folder} ({known})"

@@ -41,6 +41,26 @@ hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parent.parent
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
+HOSTILE_NAMES = (  # as folders and labels may have them
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'); alert(1); ('",
+    "<!-- <script>",
+    "$\\frac{",
+    "$x$",
+    "%(s)s {0} {{ ${heading} $$",
+    "a\tb\nc",
+    "\x1b[31mred",
+    "\u202edlrow\u2028",
+    "a" * 255,
+    "\N{GRINNING FACE}",
+    "Z\u0351\u0343\u0357a\u0352\u0348l\u0349g\u034ao",
+    "_hidden",
+    "   ",
+    "",
+    "../..",
+    "CON",
+)
 
 
 def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
