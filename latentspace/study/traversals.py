@@ -101,7 +101,8 @@ class Traversals:
         if len(names) > 1:
             each = directions.class_gaussians(base.train_codes, labels, len(names))
             for label in np.unique(labels)[:SHOWN_CLASSES]:
-                drawn[names[label]] = self._drawn(
+                name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
+                drawn[name] = self._drawn(
                     each.means[label], each.covariances[label], int(label), rng
                 )
         return drawn
