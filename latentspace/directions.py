@@ -59,15 +59,21 @@ def class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: int) -> Gaus
         classes: Number of classes.
 
     Returns:
-        The Gaussians; a class without members has the mean and covariance of all.
+        The Gaussians; a class without members has the mean and covariance of all, one of a single
+        member the covariance.
     """
     from sklearn.covariance import ledoit_wolf
 
     fits = []
     for label in range(classes):
         members = codes[labels == label] if (labels == label).any() else codes
-        members = members.astype(np.float64)
-        fits.append((members.mean(axis=0), ledoit_wolf(members)[0]))
+        spread = members if len(members) > 1 else codes
+        fits.append(
+            (
+                members.mean(axis=0, dtype=np.float64),
+                ledoit_wolf(spread.astype(np.float64))[0],
+            )
+        )
     means, covariances = zip(*fits, strict=True)
     return Gaussians(np.stack(means), np.stack(covariances))
 
@@ -271,11 +277,14 @@ def reliability(differences: np.ndarray, random_differences: np.ndarray) -> floa
         random_differences: float (M, D), M at least 3.
 
     Returns:
-        Cohen's d; under `MEANINGLESS` the direction means nothing.
+        Cohen's d; under `MEANINGLESS` the direction means nothing. NaN where no cosine differs from
+        another, as of two images.
     """
     first, second = (_pairwise_cosines(each) for each in (differences, random_differences))
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-    return float((first.mean() - second.mean()) / max(spread, np.finfo(float).tiny))
+    if spread < np.finfo(np.float32).eps:
+        return float("nan")
+    return float((first.mean() - second.mean()) / spread)
 
 
 def _pairwise_cosines(vectors: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from latentspace.documents import read_document, write_document
 from latentspace.files import InputError, file_hash, hushed
 from latentspace.model_files import load_model, save_model
+from latentspace.run_facts import JUDGES
 from latentspace.runs import predict
 from latentspace.writing import replacing
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import keras
 
 VERSION = 1
-FOLDER = "judges"  # within the folder of all runs
 EPOCHS, MOST_EPOCHS = 4, 40
 LEAST_STEPS = 600  # of a few images, more epochs of smaller batches make them up
 BATCH_SIZE, LEAST_BATCH, STEPS_WANTED = 128, 16, 16
@@ -99,7 +99,7 @@ def find_judge(
     Raises:
         OSError: The folder can't be written to.
     """
-    path = models_dir / FOLDER / f"{name}.keras"
+    path = models_dir / JUDGES / f"{name}.keras"
     about = path.with_suffix(".json")
     with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
         facts = read_document(about, JudgeFacts, version=VERSION, renew="it is trained anew")

@@ -97,6 +97,11 @@ def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
     return votes
 
 
+def are_telling(labels: np.ndarray) -> bool:
+    """Whether labels (N,) divide images at all: neither into one class nor into single images."""
+    return 2 <= len(np.unique(labels)) < len(labels)
+
+
 def vote_hits(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
 
@@ -106,10 +111,13 @@ def vote_hits(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np
         rows: int (R,).
 
     Returns:
-        bool (R,); the mean is the leave-one-out accuracy of a k-nearest-neighbour classifier.
+        float64 (R,), 1 or 0; the mean is the leave-one-out accuracy of a k-nearest-neighbour
+        classifier. NaN where labels are not `are_telling`: of one class every vote is right.
     """
+    if not are_telling(labels):
+        return np.full(len(rows), np.nan)
     votes = count_votes(labels[neighbors], labels.max() + 1)
-    return votes.argmax(axis=1) == labels[rows]
+    return (votes.argmax(axis=1) == labels[rows]).astype(np.float64)
 
 
 def kept_shares(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -136,15 +144,18 @@ def trust(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray) -> np.nda
 
     Args:
         source: (N, D) coordinates before the projection.
-        neighbors: int (R, k) neighbours after it, k below N / 2.
+        neighbors: int (R, k) neighbours after it.
         rows: int (R,).
 
     Returns:
-        float64 (R,), 1 where every neighbour in the map is one of the k nearest in the source.
+        float64 (R,), 1 where every neighbour in the map is one of the k nearest in the source; NaN
+        where k is no less than N / 2, of which the measure is not defined.
     """
     from sklearn.metrics import pairwise_distances
 
     count, k = len(source), neighbors.shape[1]
+    if 2 * k >= count:
+        return np.full(len(rows), np.nan)
     penalties = np.zeros(len(rows))
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
@@ -167,11 +178,11 @@ def silhouettes(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: int (R,).
 
     Returns:
-        float64 (R,) in [-1, 1]; NaN where there are fewer than two classes, or as many as images.
+        float64 (R,) in [-1, 1]; NaN where labels are not `are_telling`.
     """
     from sklearn.metrics import silhouette_samples
 
-    if not 2 <= len(np.unique(labels)) < len(labels):
+    if not are_telling(labels):
         return np.full(len(labels), np.nan)
     return silhouette_samples(points, labels)
 
@@ -234,7 +245,7 @@ def distance_correlation(
         rng: Chooses the points and resamples them.
 
     Returns:
-        The estimate.
+        The estimate; NaN where all distances of one kind are equal.
     """
     from scipy.spatial.distance import pdist, squareform
     from scipy.stats import rankdata
@@ -256,7 +267,9 @@ def distance_correlation(
     covariance = total(first * second) - mean_1 * mean_2 / mass
     variance_1 = total(first * first) - mean_1**2 / mass
     variance_2 = total(second * second) - mean_2**2 / mass
-    correlations = covariance / np.sqrt(variance_1 * variance_2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = covariance / np.sqrt(variance_1 * variance_2)
+    correlations[~np.isfinite(correlations)] = np.nan
     return _estimate(float(correlations[0]), correlations[1:])
 
 

@@ -25,6 +25,7 @@ METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
 EXACT_DIM = 1024
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
 SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
+ROUNDING = 1e-5  # of the largest value: what vectors that are encoded apart may differ by
 AT_ONCE = 2  # maps, of pixels and of codes
 PLACING_NEIGHBORS = 10
 DEFAULT_PERPLEXITY = 30.0
@@ -88,7 +89,17 @@ def principal_components(vectors: np.ndarray, count: int) -> PCA:
 
     # Of many dimensions the covariance alone would take longer than approximating the components.
     solver = "covariance_eigh" if vectors.shape[1] <= EXACT_DIM else "auto"
-    return PCA(min(count, *vectors.shape), svd_solver=solver, random_state=0).fit(vectors)
+    pca = PCA(min(count, *vectors.shape), svd_solver=solver, random_state=0)
+    if len(vectors) == 1:  # it varies as little as two equal ones, of which there is a covariance
+        vectors = np.repeat(vectors, 2, axis=0)
+    with np.errstate(invalid="ignore"):  # of equal vectors no component has a share
+        return pca.fit(vectors)
+
+
+def are_alike(vectors: np.ndarray) -> bool:
+    """Whether vectors (N, D) are equal but for rounding, so that nothing can be told of them."""
+    spread = (vectors.max(axis=0) - vectors.min(axis=0)).max()
+    return bool(spread <= ROUNDING * np.abs(vectors).max())
 
 
 def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
@@ -131,6 +142,8 @@ def project(
     started = time.perf_counter()
     if settings.method != "tsne":
         points = COUSINS[settings.method](vectors, settings).astype(np.float32)
+        # Vectors of fewer dimensions than the map has lie on a line of it, or on a plane.
+        points = np.pad(points, ((0, 0), (0, settings.dims - points.shape[1])))
         return Projection(points, time.perf_counter() - started)
     made = tsne.embed(
         vectors,
@@ -209,12 +222,18 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
+    rank = int(np.linalg.matrix_rank(vectors - vectors.mean(axis=0)))
+    if rank == 0:
+        return np.zeros((len(vectors), settings.dims))
+    if rank < vectors.shape[1]:  # a direction without variance can't be scaled to have some
+        vectors = principal_components(vectors, rank).transform(vectors)
+    dims = min(settings.dims, rank)
     with warnings.catch_warnings():
         # Two components that keep turning are as independent as any others.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return FastICA(
-            settings.dims, whiten="unit-variance", random_state=settings.seed
-        ).fit_transform(vectors)
+        return FastICA(dims, whiten="unit-variance", random_state=settings.seed).fit_transform(
+            vectors
+        )
 
 
 def _umap(vectors: np.ndarray, settings: Settings) -> np.ndarray:

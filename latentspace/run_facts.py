@@ -11,6 +11,7 @@ ENCODER, DECODER = "encoder.keras", "decoder.keras"
 FACTS, HISTORY, SNAPSHOTS = "run.json", "history.csv", "snapshots.npz"
 # Of a training that is not finished.
 CHECKPOINT, BEGUN_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
+JUDGES = "judges"  # a folder among those of the runs
 
 RUN_VERSION = 1
 LARGEST_SIDE, LARGEST_CODE = 1 << 14, 1 << 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace.documents import document
-from latentspace.files import InputError, file_hash, now, versions
+from latentspace.files import InputError, file_hash, now, printable, versions
 from latentspace.model_files import save_model
 from latentspace.run_facts import (
     BEGUN_SNAPSHOTS,
@@ -19,6 +19,7 @@ from latentspace.run_facts import (
     ENCODER,
     FACTS,
     HISTORY,
+    JUDGES,
     RUN_VERSION,
     SNAPSHOTS,
 )
@@ -28,15 +29,32 @@ from latentspace.writing import replacing_all
 if TYPE_CHECKING:
     import keras
 
+LONGEST_NAME = 120  # bytes: the folder of a comparison has two names in one, of at most 255
+
 
 def checked_name(name: str) -> str:
     """A name for a run, which is that of one folder.
 
     Raises:
-        InputError: It leads elsewhere.
+        InputError: It leads elsewhere, can't be typed as a flag's value, printed or seen, or is
+            taken.
     """
-    if not name or name in (".", "..") or Path(name).name != name:
-        raise InputError(f"a run's name is that of one folder, without / in it. Received: {name!r}")
+    if (
+        not name.isprintable()
+        or name != name.strip()
+        or name[:1] in ("", ".", "-")
+        or Path(name).name != name
+        or len(name.encode()) > LONGEST_NAME
+    ):
+        raise InputError(
+            "a run's name is that of one folder: letters that can be printed, at most "
+            f"{LONGEST_NAME} bytes of them, without / in it, with no . or - before it and no space "
+            f"around it. Received: {printable(repr(name), LONGEST_NAME)}; pass another one"
+        )
+    if name.casefold() == JUDGES:
+        raise InputError(
+            f"{name!r} is the folder in which classifiers lie beside the runs: pass another name"
+        )
     return name
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentspace.documents import read_document
-from latentspace.files import InputError, file_hash
+from latentspace.files import InputError, file_hash, printable
 from latentspace.model_files import load_model
 from latentspace.pixels import Pixels, parts, to_unit_range
 from latentspace.run_facts import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PREDICT_BATCH = 1024
 WEIGHT_BYTES = 4  # of a float32
+LONGEST_SHOWN = 120  # letters of a name
 
 
 @dataclass(frozen=True)
@@ -132,16 +133,38 @@ class Run:
         return self.networks[1] if self.networks else self._loaded(DECODER)
 
     def encode(self, images: Pixels) -> np.ndarray:
-        """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches."""
-        return predict(self._encoder, images)
+        """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches.
+
+        Raises:
+            InputError: A code is not finite.
+        """
+        return self._finite(predict(self._encoder, images), "codes", "images")
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
 
         A decoder that ends linearly may leave the range by a little; it is clipped, as in pictures.
+
+        Raises:
+            InputError: An image is not finite.
         """
-        images = predict(self._decoder, codes)
+        images = self._finite(predict(self._decoder, codes), "images", "codes")
         return np.clip(images, 0, 1, out=images)
+
+    def _finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
+        """What a network gave (N, ...), unchanged: all that is drawn or measured comes this way.
+
+        Raises:
+            InputError: Says for how many it is not finite, the first of them, and what to do.
+        """
+        odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        if len(odd):
+            mend = "pass another model" if self.is_adopted else _again(self.path)
+            raise InputError(
+                f"run {self.name} gives {what} that are not finite for {len(odd):,} of "
+                f"{len(values):,} {made_of} (first for number {odd[0]}): {mend}"
+            )
+        return values
 
     def _loaded(self, name: str) -> keras.Model:
         """One of the two networks, which has to be what run.json says it is."""
@@ -212,9 +235,14 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
         return _load_run(max(finished, key=lambda path: finished[path]).parent)
     for path in (folder / name, Path(name)):
         if path.is_dir():
-            return _load_run(path)
-    known = ", ".join(sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))) or "none"
-    raise InputError(f"no run {name!r}: expected a path or one of the runs in {folder} ({known})")
+            # A run is called what its folder is, and "." and ".." are no names.
+            return _load_run(path if path.name.strip(".") else path.resolve())
+    names = sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))
+    known = ", ".join(printable(name, LONGEST_SHOWN) for name in names) or "none"
+    raise InputError(
+        f"no run {printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
+        f"{folder} ({known})"
+    )
 
 
 def _finished(path: Path) -> str:
@@ -229,6 +257,11 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 
 def _load_run(path: Path) -> Run:
+    if not path.name.isprintable():
+        raise InputError(
+            f"{printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run, since it "
+            "can't be printed: rename the folder"
+        )
     if not (path / FACTS).is_file():
         if (path / CHECKPOINT).is_file():
             raise InputError(f"{path} is an unfinished training: {_again(path)}")

@@ -182,11 +182,17 @@ def step_lengths(ways: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of two measures (N,); pairs with a NaN are left out."""
+    """Spearman's rank correlation of two measures (N,); pairs with a NaN are left out.
+
+    NaN where one of the measures is the same in all pairs.
+    """
     from scipy.stats import spearmanr
 
     known = np.isfinite(first) & np.isfinite(second)
-    return float(spearmanr(first[known], second[known]).statistic)
+    first, second = first[known], second[known]
+    if min(len(np.unique(first)), len(np.unique(second))) < 2:
+        return float("nan")
+    return float(spearmanr(first, second).statistic)
 
 
 def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:

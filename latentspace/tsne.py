@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openTSNE.affinity import Affinities
 
 NEIGHBORS_PER_PERPLEXITY = 3
+START_DEVIATION = 1e-4  # as in openTSNE
 REPORT_EVERY = 10  # iterations; the trajectory has a frame for each report
 PLACING_PERPLEXITY, PLACING_NEIGHBORS = 5, 10
 
@@ -137,13 +138,13 @@ def embed(
             f"expected perplexity <= {largest_perplexity(len(vectors)):g} for {len(vectors)} "
             f"points. Received: perplexity={perplexity}"
         )
-    from openTSNE import TSNEEmbedding, initialization
+    from openTSNE import TSNEEmbedding
     from threadpoolctl import threadpool_limits
 
     started = time.perf_counter()
     with threadpool_limits(threads):
         affinities = _affinities(vectors, perplexity, threads)
-        start = initialization.pca(vectors, n_components=dims, random_state=seed)
+        start = _start(vectors, dims, seed)
     found = time.perf_counter()
     embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
     trajectory, divergences = [start.astype(np.float16)], [np.nan]
@@ -188,9 +189,9 @@ def follow(
     Returns:
         The maps, float32 (T, N, 2), and the KL divergence of each, float64 (T,), in nats.
     """
-    from openTSNE import TSNEEmbedding, initialization
+    from openTSNE import TSNEEmbedding
 
-    points = initialization.pca(frames[0], n_components=2, random_state=seed)
+    points = _start(frames[0], 2, seed)
     maps: list[np.ndarray] = []
     divergences = []
     for vectors in frames:
@@ -204,6 +205,17 @@ def follow(
         divergences.append(embedding.kl_divergence)
         on_progress()
     return np.stack(maps), np.array(divergences)
+
+
+def _start(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
+    """Where points begin: at the principal components, tiny, with a little noise, (N, dims)."""
+    from openTSNE import initialization
+
+    if np.ptp(vectors, axis=0).max() == 0:  # without any variance to scale components by
+        return np.random.default_rng(seed).normal(0, START_DEVIATION, (len(vectors), dims))
+    missing = max(0, dims - vectors.shape[1])
+    vectors = np.pad(vectors, ((0, 0), (0, missing)))
+    return initialization.pca(vectors, n_components=dims, random_state=seed)
 
 
 def _affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:

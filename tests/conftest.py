@@ -21,12 +21,13 @@ import keras
 import numpy as np
 import pytest
 
+from latentspace import clustering, neighborhoods, projection, tsne
 from latentspace.datasets import ImageDataset
 from latentspace.files import InputError
 from latentspace.fitting import Recipe
 from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
-from latentspace.study import Study, StudyOptions
+from latentspace.study import Study, StudyOptions, clusters
 from latentspace.training import Plan
 
 # The same examples in every run, and no folder left in the checkout.
@@ -40,6 +41,26 @@ hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parent.parent
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
+HOSTILE_NAMES = (  # as folders and labels may have them
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'); alert(1); ('",
+    "<!-- <script>",
+    "$\\frac{",
+    "$x$",
+    "%(s)s {0} {{ ${heading} $$",
+    "a\tb\nc",
+    "\x1b[31mred",
+    "\u202edlrow\u2028",
+    "a" * 255,
+    "\N{GRINNING FACE}",
+    "Z\u0351\u0343\u0357a\u0352\u0348l\u0349g\u034ao",
+    "_hidden",
+    "   ",
+    "",
+    "../..",
+    "CON",
+)
 
 
 def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -258,6 +279,19 @@ def make_study(
         subject.judge = AngleJudge()
         subject._models_dir = Path()  # where judges would be; this one was never there
     return subject
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out what takes its time and is one thread with a seed: UMAP; shortens t-SNE."""
+    short = tuple(dataclasses.replace(phase, iterations=20) for phase in tsne.PLAIN)
+    for schedule in ("PLAIN", "SPATIAL", "FOLLOWING"):
+        monkeypatch.setattr(tsne, schedule, short)
+    monkeypatch.setattr(projection, "num_cores", lambda: 1)
+    monkeypatch.setattr(clustering, "manifold", lambda vectors, graph, seed: vectors[:, :3])
+    monkeypatch.setattr(projection, "COUSINS", {**projection.COUSINS, "umap": projection._pca})
+    monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
+    monkeypatch.setattr(clusters, "SEEDS", 2)
 
 
 def run_script(

@@ -52,7 +52,7 @@ ALLOWED = {
     "projector": {"pixels", *FILES},
     "records": {"figures", *FILES},
     "gallery": {"figures", "media", "records", *FILES},
-    "judge": {"runs", "model_files", *FILES},
+    "judge": {"runs", "run_facts", "model_files", *FILES},
     "strokes": {"processes"},
     "directions": set(),
     "expressions": FILES,

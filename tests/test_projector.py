@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LinearRun, make_study
+from conftest import HOSTILE_NAMES, LinearRun, make_study
 from PIL import Image
 
 from latentspace import projector
@@ -39,6 +39,11 @@ def test_vectors_come_back_and_pixels_exactly() -> None:
 def test_metadata_has_a_header_and_keeps_each_value_on_its_place() -> None:
     data = metadata_tsv({"image": ["a\tb\nc\r\u2028d", "é"], "error": [0.5, 1]})
     assert read_tsv(data) == [["image", "error"], ["a b c d", "0.5"], ["é", "1"]]
+
+
+def test_no_name_breaks_the_table() -> None:
+    rows = read_tsv(metadata_tsv({"label": HOSTILE_NAMES, "index": range(len(HOSTILE_NAMES))}))
+    assert [row[1:] for row in rows] == [["index"], *([str(n)] for n in range(len(HOSTILE_NAMES)))]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 import time
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace import clustering, gallery, neighborhoods, projection, records, tsne
+from latentspace import gallery, records
 from latentspace.datasets import ImageDataset
 from latentspace.figures.registry import COMPARISONS, FIGURES
 from latentspace.pixels import to_uint8
@@ -20,7 +19,7 @@ from latentspace.projection import Settings
 from latentspace.report import PAGE, write_comparison_page, write_metrics, write_page
 from latentspace.runs import DECODER, ENCODER
 from latentspace.snapshots import Snapshots
-from latentspace.study import Study, clusters
+from latentspace.study import Study
 from latentspace.study.comparison import Comparison
 
 WATCHED = np.arange(3, 120, 4)  # of the training images
@@ -76,19 +75,6 @@ def told(data: ImageDataset, folder: Path, year: int, name: str = "told") -> Tol
         codes=codes.astype(np.float16),
     )
     return run
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves out what takes its time and is one thread with a seed: UMAP; shortens t-SNE."""
-    short = tuple(dataclasses.replace(phase, iterations=20) for phase in tsne.PLAIN)
-    for schedule in ("PLAIN", "SPATIAL", "FOLLOWING"):
-        monkeypatch.setattr(tsne, schedule, short)
-    monkeypatch.setattr(projection, "num_cores", lambda: 1)
-    monkeypatch.setattr(clustering, "manifold", lambda vectors, graph, seed: vectors[:, :3])
-    monkeypatch.setattr(projection, "COUSINS", {**projection.COUSINS, "umap": projection._pca})
-    monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
-    monkeypatch.setattr(clusters, "SEEDS", 2)
 
 
 def look(

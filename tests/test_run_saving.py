@@ -134,3 +134,24 @@ def test_only_what_was_begun_can_be_resumed(tmp_path: Path) -> None:
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is that of one folder"):
         run_saving.checked_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(" ", "a ", "\u2003a", "a\nb", "a\tb", "\x1b[31mred", "\u202edlrow", "\udcff", "a\0b"),
+        *("-a", "--help", ".hidden", "...", "a" * 121, "é" * 61, "judges", "Judges"),
+    ],
+)
+def test_a_name_that_can_not_be_seen_typed_or_kept_is_refused_in_a_line(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        run_saving.checked_name(name)
+    assert str(caught.value).isprintable()
+    assert "another" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["$x$", "<b>", "a b", "é" * 60, "CON", "%(s)s {0}", "a\\b", "a-b.c"]
+)
+def test_odd_names_of_runs_are_taken(name: str) -> None:
+    assert run_saving.checked_name(name) == name

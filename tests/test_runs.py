@@ -204,3 +204,40 @@ def test_what_can_be_resumed_is_said_to_be(copy: Path) -> None:
     (copy / "first" / DECODER).write_bytes(b"half")
     with pytest.raises(InputError, match=r"finish it with .* --run first --resume"):
         runs.find_run("first", copy)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused_with_its_count(models: Path, value: float) -> None:
+    run = runs.find_run("first", models)
+    images = np.zeros((7, 6, 5, 1), np.float32)
+    images[2:5, 1, 1] = value
+    with pytest.raises(InputError) as caught:
+        run.encode(images)
+    assert str(caught.value) == (
+        "run first gives codes that are not finite for 3 of 7 images (first for number 2): "
+        "train again with python train_cae.py --run first --overwrite"
+    )
+    networks = run._encoder, keras.models.clone_model(run._decoder)
+    networks[1].set_weights([np.full_like(part, np.nan) for part in networks[1].get_weights()])
+    adopted = runs.Run(run.path, {**run.facts, "adopted": {}}, networks)
+    broken = r"images that are not finite for 4 of 4 codes .*: pass another model"
+    with pytest.raises(InputError, match=broken):
+        adopted.decode(np.zeros((4, 3), np.float32))
+
+
+def test_a_folder_with_a_name_that_can_not_be_printed_is_no_run(copy: Path) -> None:
+    shutil.copytree(copy / "first", copy / "a\nb")
+    with pytest.raises(InputError, match=r"'a\\nb' can't be the name of a run.*rename the folder"):
+        runs.find_run("a\nb", copy)
+    with pytest.raises(InputError, match=r"no run 'x\\x1b'") as caught:
+        runs.find_run("x\x1b", copy)
+    assert str(caught.value).isprintable()
+
+
+def test_a_run_has_its_folders_name_from_within_it(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "first" / "inner").mkdir()
+    for folder, name in (("first", "."), ("first/inner", "..")):
+        monkeypatch.chdir(copy / folder)
+        assert runs.find_run(name, "elsewhere").name == "first"

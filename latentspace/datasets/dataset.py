@@ -14,6 +14,7 @@ from latentspace.files import content_hash, printable
 from latentspace.pixels import to_unit_range
 
 UNLABELLED = ("image",)
+BLANK = "(blank)"  # what a class is called whose name can't be seen
 SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the same in every run
 
 
@@ -134,14 +135,14 @@ def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
 def as_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels that are names -> int64 (N,) and the names of the classes, in natural order.
 
-    Names are fit to be printed, and stay different: of those that would then be the same the later
-    ones get a number.
+    Names are fit to be printed and to be seen, and stay different: of those that would then be the
+    same the later ones get a number.
     """
     names = sorted(set(labels), key=natural)
     places = {name: place for place, name in enumerate(names)}
     shown: dict[str, int] = {}  # how often a name was wanted
     for name in names:
-        chosen = fit = printable(name)
+        chosen = fit = printable(name) if name.strip() else BLANK
         while chosen in shown:
             shown[fit] += 1
             chosen = f"{fit} ({shown[fit]})"

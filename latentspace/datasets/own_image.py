@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from latentspace.datasets.pictures import open_picture, read_file
-from latentspace.files import InputError
+from latentspace.files import InputError, printable
 from latentspace.pixels import to_unit_range
 
+LONGEST_PATH = 120  # letters that are shown
 LIGHT_GROUND, INK_CONTRAST = 127, 40  # of 255
 
 
@@ -40,7 +41,9 @@ def read_image(
             warnings.simplefilter("ignore")  # Pillow's, about odd metadata
             picture = open_picture(read_file(path), image_shape[2])
     except (InputError, OSError) as error:
-        raise InputError(f"{path} can't be read as an image: {error}") from error
+        raise InputError(
+            f"{printable(str(path), LONGEST_PATH)} can't be read as an image: {error}"
+        ) from error
     return fit_picture(picture, image_shape, ink_side=ink_side)
 
 

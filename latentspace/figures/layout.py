@@ -245,13 +245,18 @@ def there_and_back(length: int, hold_frames: int) -> list[int]:
 
 def text_width(text: str, size: int = LABEL_SIZE) -> int:
     """Pixels that the longest line of a label takes, its letters `size` pixels high."""
-    return math.ceil(max(_font(size).getlength(line) for line in text.splitlines()))
+    return math.ceil(max(_font(size).getlength(line) for line in text.splitlines() or [""]))
 
 
 def rendered(figure: Figure) -> np.ndarray:
     """A matplotlib figure as uint8 (height, width, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.legend import Legend
 
+    named = [text for legend in figure.findobj(Legend) for text in legend.get_texts()]
+    named += [text for axes in figure.axes for text in (axes.title, *axes.texts)]
+    for text in named:  # a name between two dollars is no formula
+        text.set_parse_math(False)
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():  # a name in a script that the font lacks becomes boxes
         warnings.filterwarnings("ignore", "Glyph .* missing from font")

@@ -221,18 +221,22 @@ def add_class_legend(figure: Figure | SubFigure, class_names: Sequence[str]) -> 
     if len(class_names) > MOST_LISTED:
         return
     handles = [
-        Line2D([], [], linestyle="", marker="o", color=color, label=name)
-        for color, name in zip(class_colors(len(class_names)), class_names, strict=True)
+        Line2D([], [], linestyle="", marker="o", color=color)
+        for color in class_colors(len(class_names))
     ]
     columns = -(-len(handles) // LEGEND_LINES)
-    figure.legend(
-        handles=handles,
+    legend = figure.legend(
+        handles,
+        ["class"] * len(handles),
         loc="outside right center",
         title="class",
         frameon=False,
         ncols=columns,
         fontsize=10 if columns == 1 else 8,
     )
+    # Given to `legend`, a name that begins with _ would be left out.
+    for text, name in zip(legend.get_texts(), class_names, strict=True):
+        text.set_text(name)
 
 
 def _inked(images: np.ndarray, colors: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
 MEASURED_IMAGES = 8_000  # training images that the directions are learnt from, at most
 CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 3, (-1.25, 1.25)
 SCORED_IMAGES = 500
+LEAST_IMAGES = 20
 RELIABILITY_PAIRS = 200
 EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
 ARRAYS = ("weights", "steps", "deviations", "means")
@@ -39,6 +40,8 @@ class AttributeSweeps:
     @property
     def missing(self) -> str | None:
         """Why there are no attributes here; None where there are."""
+        if len(self._order) < LEAST_IMAGES:
+            return f"{len(self._order)} training images are too few: {LEAST_IMAGES} are needed"
         return self._base.strokes_missing or self._base.judge_missing
 
     @cached_property
@@ -158,6 +161,8 @@ class AttributeSweeps:
             swept = _swept(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
             values = self._values(decode(swept), found.deviations[labels])
             responses = _per_class(_slopes(values, CALIBRATION_STEPS), labels, found)
+            # What leaves no stroke to measure is taken to do what it says.
+            responses = np.where(np.isfinite(responses), responses, np.eye(len(SWEPT)))
             found = directions.calibrated(found, responses)
         return found
 
@@ -268,12 +273,19 @@ def _slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
     return np.einsum("s,asnb->anb", weights, values) / np.square(weights).sum()
 
 
+def _known_mean(slopes: np.ndarray) -> np.ndarray:
+    """Means over the images of (A, N, A) without NaN, (A, A); NaN where no image is left."""
+    known = np.isfinite(slopes)
+    counts = known.sum(axis=1)
+    return np.where(known, slopes, 0).sum(axis=1) / np.where(counts, counts, np.nan)
+
+
 def _per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
     """Mean slopes of each class, (classes, A, A); of all images where a class has none."""
-    everyone = np.nanmean(slopes, axis=1)
+    everyone = _known_mean(slopes)
     return np.stack(
         [
-            np.nanmean(slopes[:, labels == label], axis=1) if (labels == label).any() else everyone
+            _known_mean(slopes[:, labels == label]) if (labels == label).any() else everyone
             for label in range(len(found.steps))
         ]
     )
@@ -281,7 +293,7 @@ def _per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.
 
 def _sweep_scores(values: np.ndarray) -> dict[str, np.ndarray]:
     """slope, spearman and leakage, each (A,), from the values (A, S, N, A) of a sweep."""
-    slopes = np.nanmean(_slopes(values, STEPS), axis=1)
+    slopes = _known_mean(_slopes(values, STEPS))
     own = np.stack([values[a, :, :, a].T for a in range(len(values))])  # (A, N, S)
     return {
         "slope": np.diag(slopes),

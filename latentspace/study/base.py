@@ -22,14 +22,17 @@ from latentspace.datasets import (
     validation_indices,
 )
 from latentspace.expressions import CLASS_PREFIX
-from latentspace.files import InputError, content_hash
+from latentspace.files import InputError, content_hash, printable
 from latentspace.judge import Judge
 from latentspace.pixels import to_unit_range
 from latentspace.projection import Settings
 from latentspace.runs import Run
 
 INK_IMAGES = 500  # tell how large what is drawn usually is
+LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else there are no strokes
 MOST_REFERENCES = 100_000
+LONGEST_SHOWN = 160  # letters of what a person passed
+MOST_DIGITS = 18  # Python makes no number of thousands of them
 CACHE_VERSION = 1  # raised when the same settings would give other numbers
 
 
@@ -198,14 +201,19 @@ class Base:
         """Why images do not show strokes, bright on dark ground; None where they do."""
         if self.data.image_shape[2] != 1:
             return "stroke attributes are measured on grey images only"
-        if np.median(to_unit_range(self.data.test_pixels[:INK_IMAGES])) > scores.INK:
+        pixels = (self.data.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
+        test, train = (to_unit_range(some) for some in pixels)
+        inked = min((some > scores.INK).any(axis=(1, 2, 3)).mean() for some in (test, train))
+        if np.median(test) > scores.INK or inked < LEAST_INKED:
             return "stroke attributes are measured on bright strokes on dark ground only"
+        if min(self.data.image_shape[:2]) < LEAST_SIDE:
+            return f"stroke attributes need images of {LEAST_SIDE} pixels a side or more"
         return None
 
     @property
     def judge_missing(self) -> str | None:
         """Why there can be no judge; None where there is one, or will be when it is asked for."""
-        if self._models_dir is None or not self.data.has_classes:
+        if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
             return "without two classes or more there is nothing to judge"
         return None
 
@@ -303,14 +311,16 @@ class Base:
             InputError: There is no such image.
         """
         self.check_selection(name, repr(name))
-        if not name.isdigit() and not name.startswith(CLASS_PREFIX):
+        if not name.isdecimal() and not name.startswith(CLASS_PREFIX):
             image = read_image(
                 Path(name),
                 self.run.image_shape,
                 ink_side=typical_ink_side(self.data.test_pixels[:INK_IMAGES]),
             )
-            return Selected(image, self.run.encode(image[np.newaxis])[0], Path(name).name)
-        index = int(name) if name.isdigit() else self._typical(name.removeprefix(CLASS_PREFIX))
+            return Selected(
+                image, self.run.encode(image[np.newaxis])[0], printable(Path(name).name)
+            )
+        index = int(name) if name.isdecimal() else self._typical(name.removeprefix(CLASS_PREFIX))
         return Selected(self.images[index], self.codes[index], self.name_of(index))
 
     def name_of(self, index: int) -> str:
@@ -328,8 +338,9 @@ class Base:
         Raises:
             InputError: Says what there is.
         """
-        if name.isdigit():
-            if int(name) >= len(self.images):
+        where = printable(where, LONGEST_SHOWN)
+        if name.isdecimal():
+            if len(name) > MOST_DIGITS or int(name) >= len(self.images):
                 raise InputError(
                     f"{self.data.name} has test images 0 to {len(self.images) - 1}. Received: "
                     f"{where}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentspace import clustering
+from latentspace.projection import are_alike
 from latentspace.study.base import Base
 from latentspace.study.map_images import MapImages
 from latentspace.study.partitions import (
@@ -67,7 +68,9 @@ class Clusters:
     def missing(self) -> str | None:
         """Why there can be no clusters; None where there can."""
         count = len(self.images.indices)
-        if self._base.options.num_clusters is None and not self._base.data.has_classes:
+        if are_alike(self.images.codes):
+            return "the codes of all images are equal: they fall into no clusters"
+        if self._base.options.num_clusters is None and not self._has_classes:
             return "without classes the number of clusters is yours to choose: pass --num-clusters"
         if count < LEAST_IMAGES or self.count * 2 > count:
             return (
@@ -76,6 +79,11 @@ class Clusters:
                 "or a lower --num-clusters"
             )
         return None
+
+    @cached_property
+    def _has_classes(self) -> bool:
+        """Whether there are two classes or more among the images."""
+        return len(np.unique(self.images.labels)) > 1
 
     @cached_property
     def count(self) -> int:
@@ -95,7 +103,7 @@ class Clusters:
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:
         """For each method "accuracy", "nmi" and "ari" of each seed, float64 (seeds,)."""
-        if not self._base.data.has_classes:
+        if not self._has_classes:
             return {}
         by_seed = {
             name: [clustering.agreement(self.images.labels, labels) for labels in found.labels]
@@ -120,8 +128,9 @@ class Clusters:
         """The clusters that are drawn, in the order of the classes that they stand for."""
         classes, codes = self._base.data.class_names, self.images.codes
         table = clustering.contingency(self.images.labels, self.labels, len(classes))
-        match = clustering.matching(table) if self._base.data.has_classes else None
-        members = [np.flatnonzero(self.labels == number) for number in range(len(table))]
+        table = table[table.any(axis=1)]  # of few different images some clusters stay empty
+        match = clustering.matching(table) if self._has_classes else None
+        members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
         centres = self._base.decoded(means)
         doubts = self.found[self.shown].doubts[0]

@@ -52,10 +52,14 @@ class Comparison:
         """Takes the studies of A and of B: the same data, the same options.
 
         Raises:
-            InputError: The images are too few to be scored by their neighbours.
+            InputError: There can be no maps by which to score them.
         """
-        if (reason := first.maps.missing) is not None:
-            raise InputError(f"two runs can't be compared by so few images: {reason}")
+        for study in (first, second):
+            if (reason := study.maps.missing) is not None:
+                raise InputError(
+                    f"two runs can't be compared without maps of both: of run {study.run.name} "
+                    f"{reason}"
+                )
         self.studies = {A: first, B: second}
         self.data, self.options = first.data, first.options
 
@@ -97,7 +101,9 @@ class Comparison:
             if not study.is_trained_on_data
         ]
         if not self.has_classes:
-            found.append("Measures of classes are left out: without two classes there are none.")
+            found.append(
+                "Measures of classes are left out: they need two classes, and one of two images."
+            )
         return found
 
     @cached_property
@@ -172,6 +178,8 @@ class Comparison:
         ]
         for key, words in {**(OF_CLASSES if self.has_classes else {}), **OF_MAPS}.items():
             on_maps = [scored[key] for scored in self._on_maps.values()]
+            if not np.isfinite(on_maps).all():  # so few images that it is not defined
+                continue
             options = {"tells": key not in OF_MAPS, "baselines": self._beside(key)}
             found.append(paired(key, words, on_maps, rng, **options))
         return [*found, *self._facts(found[0])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from functools import cached_property
 from typing import Any
 
@@ -51,13 +52,13 @@ class Confusion:
         np.add.at(mixed, (self._maps.labels[rows][:, np.newaxis], self._maps.labels[found]), 1)
         shares = mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1)
         shares = shares + shares.T
-        np.fill_diagonal(shares, 0)
-        chosen = list(np.unravel_index(shares.argmax(), shares.shape))
-        while len(chosen) < min(CLASSES, len(np.unique(self._maps.labels))):
-            nearness = shares[chosen].sum(axis=0)
-            nearness[chosen] = -1
-            chosen.append(nearness.argmax())
-        return [int(label) for label in chosen]
+        present = np.unique(self._maps.labels)
+        pairs = list(itertools.combinations(present.tolist(), 2))
+        chosen = list(max(pairs, key=lambda pair: shares[pair]))
+        while len(chosen) < min(CLASSES, len(present)):
+            others = [label for label in present.tolist() if label not in chosen]
+            chosen.append(max(others, key=lambda label: shares[chosen, label].sum()))
+        return chosen
 
     @cached_property
     def rows(self) -> np.ndarray:

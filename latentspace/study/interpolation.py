@@ -26,6 +26,13 @@ class Interpolation:
     def __init__(self, base: Base, maps: Maps) -> None:
         self._base, self._maps = base, maps
 
+    @property
+    def missing(self) -> str | None:
+        """Why there are no ways; None where there are."""
+        if len(self._base.images) < 2:
+            return "a single test image has no other to lead to"
+        return None
+
     def check(self) -> None:
         """Refuses ends that the data does not have, and ways that are too short.
 
@@ -124,7 +131,8 @@ class Interpolation:
 
         confidence, least_confidence and midpoint_confidence of the judge (means over the ways; left
         out without judge), nearest_distance (to a training image), grey_share (of images that show
-        strokes), step_ratio (longest step over mean step) and length, both as seen in the images.
+        strokes), step_ratio (longest step over mean step, of ways on which anything changes) and
+        length, both as seen in the images.
         """
         base = self._base
 
@@ -152,9 +160,14 @@ class Interpolation:
 
     def _scored(self, ways: np.ndarray) -> dict[str, np.ndarray]:
         steps = scores.step_lengths(ways)
+        changing = steps[steps.any(axis=1)]
         return {
             **self._look_of(ways),
-            "step_ratio": (steps.max(axis=1) / steps.mean(axis=1)).mean(),
+            "step_ratio": (
+                (changing.max(axis=1) / changing.mean(axis=1)).mean()
+                if len(changing)
+                else np.array(np.nan)
+            ),
             "length": steps.sum(axis=1).mean(),
         }
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,21 @@ class MapProjections(MapImages):
         super().__init__(base, most=most)
         self._made: dict[tuple[Any, ...], Projection] = {}
 
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no map; None where there can."""
+        return super().missing or self._alike
+
+    @cached_property
+    def _alike(self) -> str | None:
+        for space, words in SPACES.items():
+            if projection.are_alike(self.vectors(space)):
+                return (
+                    f"the {words} of all {self._samples:,} images are equal, so that nothing tells "
+                    "where each should lie"
+                )
+        return None
+
     def check(self) -> None:
         """Refuses also a perplexity that was chosen too large.
 
@@ -56,7 +72,7 @@ class MapProjections(MapImages):
         """
         super().check()
         chosen, largest = self.settings.perplexity, tsne.largest_perplexity(self._samples)
-        if chosen > largest and self.missing is None:
+        if chosen > largest and super().missing is None:
             raise InputError(
                 f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
                 f"--perplexity {chosen:g}; lower it or raise --samples"

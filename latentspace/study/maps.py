@@ -96,7 +96,7 @@ class Maps(MapProjections):
             before, scores_before = self._before(space)
             after = neighborhoods.nearest_neighbors(points, rows)
             return scores_before | {
-                "knn_accuracy": neighborhoods.vote_hits(after, self.labels, rows).astype(float),
+                "knn_accuracy": neighborhoods.vote_hits(after, self.labels, rows),
                 "neighbors_kept": neighborhoods.kept_shares(before, after),
                 "trustworthiness": neighborhoods.trust(self.vectors(space), after, rows),
                 "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
@@ -117,10 +117,9 @@ class Maps(MapProjections):
         """
         rows = self._rows
         neighbors = neighborhoods.nearest_neighbors(vectors, rows)
-        hits = neighborhoods.vote_hits(neighbors, self.labels, rows)
         silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
         return neighbors, {
-            "source_knn_accuracy": hits.astype(float),
+            "source_knn_accuracy": neighborhoods.vote_hits(neighbors, self.labels, rows),
             "source_silhouette": silhouettes,
         }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentspace import directions
+from latentspace.projection import are_alike
 from latentspace.study.base import Base
 
 STEPS = 33  # of a moving picture; a still one shows every fourth
@@ -41,6 +42,13 @@ class Traversals:
     def __init__(self, base: Base) -> None:
         self._base = base
 
+    @property
+    def missing(self) -> str | None:
+        """Why there is nothing to walk along; None where there is."""
+        if are_alike(self._base.train_codes):
+            return "the codes of all training images are equal: no axis of them leads anywhere"
+        return None
+
     @cached_property
     def axes(self) -> Axes:
         """Principal axes of the training codes, or single units, walked between quantiles."""
@@ -50,7 +58,7 @@ class Traversals:
             vectors = np.eye(codes.shape[1])
             names = [f"unit {unit}" for unit in range(len(vectors))]
         else:
-            values, found = np.linalg.eigh(np.cov(codes.T))
+            values, found = np.linalg.eigh(np.atleast_2d(np.cov(codes.T)))
             vectors = found.T[::-1]
             shares = values[::-1] / values.sum()
             names = [f"axis {number + 1}, {share:.1%}" for number, share in enumerate(shares)]
@@ -69,10 +77,14 @@ class Traversals:
         return Axes([names[axis] for axis in order], images[order], changes[order].astype(float))
 
     @cached_property
+    def deviations(self) -> np.ndarray:
+        """Standard deviation of each unit on the images, float32 (D,)."""
+        return self._base.codes.std(axis=0)
+
+    @cached_property
     def dead_units(self) -> list[int]:
-        """Units whose standard deviation on the images is under 5% of the largest."""
-        deviations = self._base.codes.std(axis=0)
-        return np.flatnonzero(deviations < DEAD_SHARE * deviations.max()).tolist()
+        """Units whose standard deviation is under 5% of the largest."""
+        return np.flatnonzero(self.deviations < DEAD_SHARE * self.deviations.max()).tolist()
 
     @cached_property
     def samples(self) -> dict[str, tuple[np.ndarray, float | None]]:
@@ -89,7 +101,8 @@ class Traversals:
         if len(names) > 1:
             each = directions.class_gaussians(base.train_codes, labels, len(names))
             for label in np.unique(labels)[:SHOWN_CLASSES]:
-                drawn[names[label]] = self._drawn(
+                name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
+                drawn[name] = self._drawn(
                     each.means[label], each.covariances[label], int(label), rng
                 )
         return drawn
@@ -99,7 +112,7 @@ class Traversals:
         """deviation of each unit, dead units, and the judge's confidence in new and real images."""
         base = self._base
         metrics: dict[str, Any] = {
-            "unit_deviations": base.codes.std(axis=0).round(4).tolist(),
+            "unit_deviations": self.deviations.round(4).tolist(),
             "dead_units": self.dead_units,
         }
         if base.judge is not None:

@@ -213,6 +213,9 @@ def test_names_that_look_alike_have_an_order_and_stay_different() -> None:
     assert len(set(names)) == 6
     assert sorted(indices) == list(range(6))
     assert all(name.isprintable() for name in names)
+    assert sorted(as_classes(["", "  ", "\u2003", "a"])[1]) == [
+        *("(blank)", "(blank) (2)", "(blank) (3)", "a"),
+    ]
 
 
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=8))

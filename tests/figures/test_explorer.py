@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import shutil
@@ -11,14 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny_arrays
+from conftest import HOSTILE_NAMES, LinearRun, make_study, tiny_arrays
 from PIL import Image
 from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
+from latentspace.datasets import ImageDataset
+from latentspace.datasets.dataset import as_classes
 from latentspace.figures.explorer import draw_explorer, sheet
 from latentspace.figures.explorer.page import Groups, Map, Pictures
 from latentspace.figures.explorer.plots import MARGIN
 from latentspace.figures.maps import class_colors
+from latentspace.records import Record, keep_records
+from latentspace.report import write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COUNT = 60
@@ -133,7 +138,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def opened(browser: Browser, file: Path, **context) -> Opened:
+def opened(browser: Browser, file: Path, ready: str = "body.ready", **context) -> Opened:
     made = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
     made.set_offline(True)
     result = Opened(made.new_page())
@@ -147,7 +152,7 @@ def opened(browser: Browser, file: Path, **context) -> Opened:
         lambda asked: asked.url.startswith(("file:", "data:")) or result.troubles.append(asked.url),
     )
     result.page.goto(file.as_uri())
-    result.page.wait_for_selector("body.ready")
+    result.page.wait_for_selector(ready)
     return result
 
 
@@ -330,3 +335,36 @@ def test_a_large_sheet_is_bounded_and_says_how(monkeypatch: pytest.MonkeyPatch) 
     assert np.prod(Image.open(io.BytesIO(made.encoded)).size) <= 10_000 + 20 * 100
     mean = tile(made, 42).mean()
     assert mean == pytest.approx(pictures[42].mean(), abs=10)
+
+
+def test_names_are_text_on_the_pages_and_nothing_else(
+    browser: Browser, tmp_path: Path, tiny: ImageDataset
+) -> None:
+    labels, names = as_classes(list(HOSTILE_NAMES))
+    told = " ".join(names)
+    explorer = tmp_path / "explorer.html"
+    classes = Groups("class", np.resize(labels, COUNT), names)
+    clusters = Groups("cluster", LABELS, [f"cluster, mostly {name}" for name in names[:3]])
+    explorer.write_bytes(
+        drawn(classes=classes, clusters=clusters, title=told, subject=told, caption=told)
+    )
+    data = dataclasses.replace(tiny, name=names[0], class_names=names)
+    facts = {"dataset": {"name": told, "hash": ""}, "adopted": {"source": told}}
+    run = LinearRun(data.image_shape, name=names[1], is_adopted=True, facts=facts)
+    study = make_study(run, data)
+    (tmp_path / "tour.gif").touch()
+    shown = Record(told, told, "", "", None, (4, 4), *study.model_key, {}, "", told, {}, None)
+    keep_records(tmp_path, {"tour.gif": shown})
+    index = write_page(tmp_path, study)
+    for path, ready in ((explorer, "body.ready"), (index, "#made")):
+        result = opened(browser, path, ready=ready)
+        assert result.page.locator("[onerror]").count() == 0
+        if path is explorer:
+            listed = result.page.locator("#classes .name").all_text_contents()
+            assert listed == [*names]
+            assert " ".join(result.page.inner_text("footer").split()) == " ".join(told.split())
+        else:
+            assert result.page.locator("script").count() == 0
+            assert result.page.inner_text("h1") == names[1]
+        assert result.troubles == []
+        result.page.context.close()

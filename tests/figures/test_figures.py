@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import HOSTILE_NAMES
 from matplotlib.figure import Figure
 
+from latentspace.datasets.dataset import as_classes
 from latentspace.figures import grids, interpolation, layout, maps, reconstructions
 
 
@@ -343,3 +345,16 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
         ]
         assert len(found) == 1
         assert (frame[found[0][0] - 1, found[0][1] - 1] == colors[label]).all()
+
+
+def test_names_are_written_as_they_are_and_never_as_formulas() -> None:
+    labels, names = as_classes(list(HOSTILE_NAMES))
+    points = np.random.default_rng(0).normal(size=(len(labels), 2))
+    figure = Figure(figsize=(6, 6), dpi=50, layout="constrained")
+    axes = figure.subplots()
+    maps.scatter(axes, points, labels, names, heading="$\\frac{")
+    maps.add_class_legend(figure, names)
+    layout.rendered(figure)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*names]
+    assert not any(text.get_parse_math() for text in (*axes.texts, *figure.legends[0].get_texts()))
+    assert layout.text_width("") == 0

@@ -98,3 +98,26 @@ def test_options_beyond_the_data_are_refused(
 def test_images_of_another_shape_are_refused(tiny: ImageDataset) -> None:
     with pytest.raises(InputError, match=r"\(14, 12, 1\). Received: \(14, 11, 1\)"):
         make_study(LinearRun((14, 12, 1)), tiny)
+
+
+@pytest.mark.parametrize("name", ["²", "9" * 5000, "60", "a\nb", "\x1b[31mred", "\udcff", "../.."])
+def test_a_name_that_stands_for_no_image_is_refused_in_a_line(
+    linear_run: LinearRun, tiny: ImageDataset, name: str
+) -> None:
+    subject = make_study(linear_run, tiny)
+    with pytest.raises(InputError) as caught:
+        subject.check_selection(name, f"--place {name}")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+def test_an_odd_name_of_an_image_file_is_fit_to_be_drawn(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "$x$\n\x1b\udcff.png"
+    Image.fromarray(tiny.test_pixels[7, ..., 0]).save(path)
+    assert make_study(linear_run, tiny).select(str(path)).name == "$x$\ufffd\ufffd?.png"
+    path.write_text("no image")
+    with pytest.raises(InputError, match="can't be read as an image") as caught:
+        make_study(linear_run, tiny).select(str(path))
+    assert str(caught.value).isprintable()

@@ -255,7 +255,9 @@ def test_too_few_images_are_refused_and_adopted_models_named(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     few = make_study(linear_run, tiny, samples=10)
-    with pytest.raises(InputError, match="so few images: 10 images are no map: 12 are needed"):
+    with pytest.raises(
+        InputError, match="without maps of both: of run A 10 images are no map: 12 are needed"
+    ):
         Comparison(few, few)
     own = dataclasses.replace(linear_run, is_adopted=True)
     comparison = Comparison(make_study(linear_run, tiny), make_study(own, tiny))

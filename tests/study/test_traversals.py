@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from conftest import LinearRun, make_study
 
@@ -42,3 +44,11 @@ def test_samples_are_drawn_per_class_and_for_all(linear_run: LinearRun, tiny: Im
     drawn, confidence = make_study(linear_run, tiny).traversals.samples["lying"]
     assert drawn.shape == (traversals.SAMPLES_SHOWN, 14, 11, 1)
     assert confidence is None
+
+
+def test_a_class_that_is_called_all_classes_keeps_its_samples(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    data = dataclasses.replace(tiny, class_names=("all classes", "lying", "slanted"))
+    samples = make_study(linear_run, data).traversals.samples
+    assert list(samples) == ["all classes", "all classes (a class)", "lying", "slanted"]

@@ -12,6 +12,7 @@ from latentspace.figures.registry.figure import (
     hold_frames,
     judged,
     model_name,
+    told,
     without_folders,
 )
 
@@ -66,7 +67,7 @@ def _same_hand(study: Study, fps: float) -> dict[str, Any]:
     hand = ", ".join(
         f"{name} {kept[f'{name}_kept']:.2f}"
         for name in ("slant", "thickness")
-        if f"{name}_kept" in kept
+        if np.isfinite(kept.get(f"{name}_kept", np.nan))
     )
     return {
         "grids": [study.arithmetic.same_hand],
@@ -84,12 +85,15 @@ def _attributes(study: Study) -> dict[str, Any]:
     grids = []
     for name, images in zip(chapter.directions.names, chapter.shown, strict=True):
         found = {measure: values[name] for measure, values in numbers["codes"].items()}
-        reliability = numbers["reliability"][name]
-        title = (
-            f"{name}: slope {found['slope']:.2f}, rank correlation {found['spearman']:.2f}, same "
-            f"class {found['same_class']:.1%}, leakage {found['leakage']:.2f}, reliability "
-            f"{reliability:.1f}" + (" (means nothing)" if name in numbers["meaningless"] else "")
-        )
+        parts = [
+            *told("slope", found["slope"], ".2f"),
+            *told("rank correlation", found["spearman"], ".2f"),
+            *told("same class", found["same_class"], ".1%"),
+            *told("leakage", found["leakage"], ".2f"),
+            *told("reliability", numbers["reliability"][name], ".1f"),
+        ]
+        nothing = " (means nothing)" if name in numbers["meaningless"] else ""
+        title = f"{name}: {', '.join(parts)}{nothing}"
         grids.append(SimpleNamespace(headings=[], names=[], images=images, title=title))
     return {
         "grids": grids,
@@ -118,15 +122,20 @@ def _attributes_moving(study: Study, fps: float) -> dict[str, Any]:
     return {**arguments, "hold_frames": hold_frames(fps)}
 
 
+def _no_axes(study: Study) -> str | None:
+    return study.traversals.missing
+
+
 def _traversals(study: Study) -> tuple[SimpleNamespace, str]:
     axes = study.traversals.axes
     names = [f"{name}: {change:.1f}" for name, change in zip(axes.names, axes.changes, strict=True)]
     dead = study.traversals.dead_units
+    alive = "No unit is dead." if study.traversals.deviations.any() else ""  # one image tells none
     caption = (
         f"{study.data.name}, {model_name(study)}. The mean code moved from the 1% to the 99% "
         "quantile of the training codes; first the axes that change the image most (by the "
         "Euclidean distance of the ends). "
-        + (f"Dead units: {', '.join(map(str, dead))}." if dead else "No unit is dead.")
+        + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive)
     )
     return SimpleNamespace(headings=[], names=names, images=axes.images, title=""), caption
 
@@ -222,6 +231,7 @@ FIGURES = (
         "grids.draw_grids",
         _traversals_still,
         in_story=False,
+        missing=_no_axes,
     ),
     Figure(
         "--traversals",
@@ -231,6 +241,7 @@ FIGURES = (
         "grids.draw_moving_grids",
         _traversals_moving,
         in_story=False,
+        missing=_no_axes,
     ),
     Figure(
         "--traversals",
@@ -240,5 +251,6 @@ FIGURES = (
         "grids.draw_grids",
         _samples,
         in_story=False,
+        missing=_no_axes,
     ),
 )

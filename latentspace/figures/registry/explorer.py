@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from latentspace.figures.explorer.page import Groups, Map, Pictures
-from latentspace.figures.registry.figure import Figure, model_name
+from latentspace.figures.registry.figure import Figure, model_name, told
 from latentspace.figures.registry.maps import READING, how_made, method_name, which_images
 
 if TYPE_CHECKING:
@@ -62,9 +60,11 @@ def _scores(study: Study, space: str) -> str:
         return ""
     maps = study.exploration.maps
     found = maps.scored(maps.flat)[space]
-    silhouette = found["silhouette"].value
-    return f"10-NN label accuracy {found['knn_accuracy'].value:.3f}" + (
-        f", silhouette {silhouette:.3f}" if np.isfinite(silhouette) else ""
+    return ", ".join(
+        [
+            *told("10-NN label accuracy", found["knn_accuracy"].value),
+            *told("silhouette", found["silhouette"].value),
+        ]
     )
 
 

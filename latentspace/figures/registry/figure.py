@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -99,6 +100,11 @@ class Part:
     title: str
     about: str
     figures: tuple[Figure[Any], ...]
+
+
+def told(words: str, value: float, form: str = ".3f") -> list[str]:
+    """A number in words, for captions; none where it could not be measured."""
+    return [] if math.isnan(value) else [f"{words} {value:{form}}"]
 
 
 def no_map(study: Study) -> str | None:

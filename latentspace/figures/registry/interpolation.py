@@ -20,6 +20,10 @@ MEASURES = {  # in words, and how they are written
 ON_MAP_PAIRS = 4
 
 
+def _no_way(study: Study) -> str | None:
+    return study.interpolation.missing
+
+
 def _numbers(study: Study) -> str:
     numbers = study.interpolation.metrics
     measures = {name: words for name, words in MEASURES.items() if name in numbers["real_images"]}
@@ -117,6 +121,7 @@ FIGURES = (
         "interpolation",
         "interpolation.draw_interpolation",
         _interpolation,
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -125,6 +130,7 @@ FIGURES = (
         None,
         "interpolation.draw_interpolation_loop",
         _loop("Blending pixels", pixels=True, codes=False),
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -133,6 +139,7 @@ FIGURES = (
         None,
         "interpolation.draw_interpolation_loop",
         _loop("Walking between codes", pixels=False, codes=True),
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -141,6 +148,7 @@ FIGURES = (
         None,
         "interpolation.draw_interpolation_loop",
         _loop("Blending pixels, walking between codes", pixels=True, codes=True),
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -150,6 +158,7 @@ FIGURES = (
         "grids.draw_corner_grid",
         _corner_grid,
         in_story=False,
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -159,6 +168,7 @@ FIGURES = (
         "grids.draw_grid_walk",
         _corner_grid,
         in_story=False,
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -168,6 +178,7 @@ FIGURES = (
         "interpolation.draw_tour",
         _tour,
         in_story=False,
+        missing=_no_way,
     ),
     Figure(
         "--interpolation",
@@ -177,6 +188,6 @@ FIGURES = (
         "interpolation.draw_ways_on_map",
         _on_map,
         in_story=False,
-        missing=no_map,
+        missing=lambda study: _no_way(study) or no_map(study),
     ),
 )

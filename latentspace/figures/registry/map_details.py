@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.figures.registry.figure import Figure, model_name, no_map
+from latentspace.figures.registry.figure import Figure, model_name, no_map, told
 from latentspace.figures.registry.maps import READING, how_made, which_images
 
 if TYPE_CHECKING:
+    from latentspace.neighborhoods import Estimate
     from latentspace.study import Study
 
 TABLE_ROWS = {
@@ -26,10 +28,7 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
     for space, row in study.maps.spaces.items():
         rows[row] = {
             study.maps.method_name(method): (
-                f"10-NN {scores[space]['knn_accuracy'].value:.3f}, neighbours kept "
-                f"{scores[space]['neighbors_kept'].value:.0%}\ntrustworthiness "
-                f"{scores[space]['trustworthiness'].value:.3f}, silhouette "
-                f"{scores[space]['silhouette'].value:.2f}",
+                _two_lines(scores[space]),
                 study.maps.points(space, study.cousins.settings[method]),
             )
             for method, scores in found.items()
@@ -46,6 +45,21 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
             f"ten nearest that are still among them. {READING}"
         ),
     }
+
+
+def _two_lines(found: Mapping[str, Estimate]) -> str:
+    """How good a map is, without what could not be measured."""
+    lines = (
+        [
+            *told("10-NN", found["knn_accuracy"].value),
+            *told("neighbours kept", found["neighbors_kept"].value, ".0%"),
+        ],
+        [
+            *told("trustworthiness", found["trustworthiness"].value),
+            *told("silhouette", found["silhouette"].value, ".2f"),
+        ],
+    )
+    return "\n".join(", ".join(line) for line in lines)
 
 
 def _confusion(study: Study, fps: float) -> dict[str, Any]:

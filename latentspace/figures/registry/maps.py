@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.figures.registry.figure import Figure, hold_frames, model_name, no_map
+from latentspace.figures.registry.figure import Figure, hold_frames, model_name, no_map, told
 
 if TYPE_CHECKING:
     from latentspace.projection import Settings
@@ -53,14 +53,14 @@ def how_made(
 
 def _scores(study: Study, settings: Settings, space: str) -> str:
     found = study.maps.scored(settings)[space]
-    words = (
-        f"10-NN label accuracy {found['knn_accuracy'].value:.3f} in the map, "
-        f"{found['source_knn_accuracy'].value:.3f} before it"
-    )
-    return (
-        f"{words}; trustworthiness {found['trustworthiness'].value:.3f}; "
-        f"{found['neighbors_kept'].value:.0%} of neighbours kept"
-    )
+    parts = [
+        f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
+        for words in told("10-NN label accuracy", found["knn_accuracy"].value)
+    ]
+    parts += told("trustworthiness", found["trustworthiness"].value)
+    parts.append(f"{found['neighbors_kept'].value:.0%} of neighbours kept")
+    scores = "; ".join(parts)
+    return f"{scores[0].upper()}{scores[1:]}"
 
 
 def _image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
@@ -89,11 +89,14 @@ def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], di
         maps = []
         for space, heading in study.maps.spaces.items():
             found = study.maps.scored(chosen)[space]
+            numbers = [
+                *told("10-NN", found["knn_accuracy"].value),
+                *told("silhouette", found["silhouette"].value),
+            ]
+            heading = f"{method_name(study)} of the {heading}"
             maps.append(
                 (
-                    f"{method_name(study)} of the {heading}: "
-                    f"10-NN {found['knn_accuracy'].value:.3f}, "
-                    f"silhouette {found['silhouette'].value:.3f}",
+                    ": ".join([heading, *filter(None, [", ".join(numbers)])]),
                     study.maps.points(space, chosen),
                 )
             )
