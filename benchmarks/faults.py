@@ -81,7 +81,11 @@ def main() -> None:
             for number in SIGNALS:
                 found: collections.Counter[str] = collections.Counter()
                 for moment in rng.uniform(*subject.span, arguments.moments):
-                    found[subject.trial(number, moment)] += 1
+                    state = subject.trial(number, moment)
+                    print(
+                        f"{subject.name}, {number.name}, {moment:.3f} s: {state}", file=sys.stderr
+                    )
+                    found[state] += 1
                 told = ", ".join(f"{count} {state}" for state, count in found.most_common())
                 print(
                     f"{kind.__name__}, {number.name}, {arguments.moments} times: {told}", flush=True
