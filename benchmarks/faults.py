@@ -69,6 +69,7 @@ TIMED = {FACTS, HISTORY, RECORDS, METRICS}  # files that hold times
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--moments", type=int, default=50, metavar="N", help="of each signal")
+    parser.add_argument("--only", choices=("training", "look"), help="kill only one of the two")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the moments")
     arguments = parser.parse_args()
     with hushed():
@@ -77,6 +78,8 @@ def main() -> None:
     rng = np.random.default_rng(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         for kind in (Training, Look):
+            if arguments.only not in (None, kind.name):
+                continue
             subject = kind(Path(folder))
             for number in SIGNALS:
                 found: collections.Counter[str] = collections.Counter()
