@@ -146,12 +146,13 @@ def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
     without locks, such as some of networks, goes without.
 
     Args:
-        folder: Made where it is missing; removed again where nothing has come to lie in it.
+        folder: Made where it is missing, and then removed where nothing has come to lie in it.
         wait: Wait until another process has done, after a line to stdout, instead of refusing.
 
     Raises:
         InputError: Another process writes there, or nobody can.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     handle = _lock_folder(folder, wait=False)
     if handle is None:
         if not wait:
@@ -165,8 +166,9 @@ def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
         _sweep(folder)
         yield
     finally:
-        with contextlib.suppress(OSError):  # it is not empty
-            folder.rmdir()
+        with contextlib.suppress(OSError):  # one is not empty
+            for place in made:
+                place.rmdir()
         if handle is not None:
             os.close(handle)
 

@@ -157,9 +157,12 @@ def test_the_second_writer_can_wait(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_which_nothing_came_to_lie_goes(tmp_path: Path) -> None:
-    with sole_writer(tmp_path / "run", wait=False):
-        assert (tmp_path / "run").is_dir()
-    assert not (tmp_path / "run").exists()
+    with sole_writer(tmp_path / "new" / "run", wait=False):
+        assert (tmp_path / "new" / "run").is_dir()
+    assert os.listdir(tmp_path) == []
+    with sole_writer(tmp_path, wait=False):
+        pass
+    assert tmp_path.is_dir()
 
 
 def test_a_folder_that_its_last_writer_removed_is_made_again(
