@@ -117,7 +117,7 @@ def test_ten_images_are_enough(tmp_path: Path) -> None:
         (["--dataset", "digits", "--limit", "1"], "needs a training image and a test image"),
         (["--dataset", "few.npz"], "few should have at least 3 training images. Received: 2"),
         (["--dataset", "digits", "--image-size", "1", "1"], "at least 4x4 pixels. Received: 1x1"),
-        (["--dataset", "digits", "--run", "a/b"], "that of one folder, without / in it"),
+        (["--dataset", "digits", "--run", "a/b"], "without / in it, with no"),
         (["--dataset", "digits", "--image-size", "0", "8"], "expected a whole number of 1 or more"),
         (["--dataset", "text.npz"], "expected x_train, y_train, x_test and y_test"),
     ],

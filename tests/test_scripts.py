@@ -202,7 +202,7 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     text = (tmp_path / "bars" / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=pytest.fail)
     judge = json.loads((trained.models / "judges" / "bars.json").read_text())
-    assert metrics["judge"] == judge
+    assert {"schema_version": 1, **metrics["judge"]} == judge
     assert set(metrics["placing"]) == {"own.png", "2 (#5)"}
     assert set(metrics["cousins"]) >= {"pca", "ica", "tsne"}
     assert metrics["confusion"]["images"] == 50

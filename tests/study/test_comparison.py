@@ -195,7 +195,7 @@ def test_without_two_classes_their_measures_are_left_out(make: Make, tiny: Image
     measures = by_key(comparison)
     assert not set(measures) & set(OF_CLASSES)
     assert set(measures) >= set(OF_MAPS)
-    assert any("without two classes" in note for note in comparison.notes)
+    assert any("they need two classes" in note for note in comparison.notes)
     assert "accuracy" not in comparison.answer
     assert comparison.examples[0].names[0].startswith("#")
 
@@ -256,7 +256,7 @@ def test_too_few_images_are_refused_and_adopted_models_named(
 ) -> None:
     few = make_study(linear_run, tiny, samples=10)
     with pytest.raises(
-        InputError, match="without maps of both: of run A 10 images are no map: 12 are needed"
+        InputError, match="without maps of both: of run linear 10 images are no map: 12 are needed"
     ):
         Comparison(few, few)
     own = dataclasses.replace(linear_run, is_adopted=True)
