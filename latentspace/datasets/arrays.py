@@ -186,7 +186,7 @@ def as_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
 def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     if images.dtype == bool:
         return images * np.uint8(255), None
-    if not images.size:
+    if not images.size and images.dtype.kind in "uif":
         return images.astype(np.uint8), None
     if images.dtype.kind in "ui":
         low, high = float(images.min()), float(images.max())
@@ -246,7 +246,7 @@ def _as_indices(
     count = len(arrays.train_images) + (
         0 if arrays.test_images is None else len(arrays.test_images)
     )
-    if arrays.train_labels is None:
+    if arrays.train_labels is None or not count:
         return np.zeros(count, np.int64), UNLABELLED
     given = [(arrays.train_images, arrays.train_labels)]
     if arrays.test_images is not None and arrays.test_labels is not None:
@@ -268,7 +268,7 @@ def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     values = labels
     if values.ndim == 2 and values.shape[1] > 1 and _is_one_hot(values):
         values = values.argmax(axis=1)
-    values = values.reshape(len(values), -1)[:, 0] if values.size == len(values) else values
+    values = values.reshape(len(values)) if values.size == len(values) else values
     if values.shape == (count,):
         if values.dtype.kind == "S":
             return np.char.decode(values, "utf-8", "replace")

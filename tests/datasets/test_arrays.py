@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import or_refused
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -326,6 +326,7 @@ def test_names_of_arrays_and_files_are_fit_to_be_printed(tmp_path: Path) -> None
         )
     )
 )
+@example(np.empty((0, 1, 1), np.complex64))
 @settings(max_examples=200)
 def test_any_array_is_images_or_refused(array: np.ndarray) -> None:
     found = or_refused(as_pixels, array, "here")
@@ -347,6 +348,7 @@ def test_any_array_is_images_or_refused(array: np.ndarray) -> None:
         max_size=5,
     )
 )
+@example({"x_test": ((0, 0, 0), "u1"), "y_test": ((0,), "u1")})
 @settings(max_examples=200)
 def test_any_set_of_arrays_is_a_data_set_or_refused(shapes: dict) -> None:
     found = or_refused(
