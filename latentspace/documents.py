@@ -54,9 +54,9 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
             raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB: {renew}")
         text = path.read_bytes()
         value = json.loads(text)
+    except InputError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} can't be read as JSON ({error}): {renew}") from error
     if not isinstance(value, dict):
         raise InputError(

@@ -15,6 +15,7 @@ from functools import cache
 
 import numpy as np
 
+LONGEST_REASON = 160  # characters
 REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
 
 
@@ -63,6 +64,11 @@ def printable(text: str, longest: int = 32) -> str:
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
     )
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def reason(error: BaseException) -> str:
+    """What an exception of a library says, fit to be printed; its kind where it says nothing."""
+    return printable(str(error), LONGEST_REASON) or type(error).__name__
 
 
 def file_hash(path: str | os.PathLike[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from latentspace.files import InputError, hushed, printable
+from latentspace.files import InputError, hushed, printable, reason
 from latentspace.memory import refuse_too_large
 
 CONFIG = "config.json"
@@ -51,8 +51,9 @@ def read_config(path: Path) -> dict[str, Any]:
     except InputError:
         raise
     except Exception as error:  # the ways to compress and encrypt a file have errors of their own
-        said = printable(str(error), LONGEST_TEXT) or type(error).__name__
-        raise InputError(f"{path} is damaged or no Keras model: {said}; {again}") from error
+        raise InputError(
+            f"{path} is damaged or no Keras model: {reason(error)}; {again}"
+        ) from error
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
             f"{path} has a {CONFIG} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
@@ -61,8 +62,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        said = printable(str(error), LONGEST_TEXT)
-        raise InputError(f"{path} has a damaged {CONFIG}: {said}; {again}") from error
+        raise InputError(f"{path} has a damaged {CONFIG}: {reason(error)}; {again}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} has a {CONFIG} that describes no model; {again}")
     return config

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentspace.files import InputError, printable
+from latentspace.files import InputError, printable, reason
 from latentspace.memory import refuse_too_large
 
 KINDS = "biufcSU"  # of dtypes: numbers and text; no objects, which are code, and no records
@@ -78,8 +78,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         with contextlib.suppress(OSError), path.open("rb") as file:
             if file.read(len(ONE_ARRAY)) == ONE_ARRAY:
                 raise InputError(f"{path} is no NPZ file: it holds a single array") from error
-        said = printable(str(error), 160) or type(error).__name__
-        raise InputError(f"{path} can't be read as an NPZ file: {said}") from error
+        raise InputError(f"{path} can't be read as an NPZ file: {reason(error)}") from error
 
 
 def _found(archive: zipfile.ZipFile, path: Path) -> dict[str, tuple[zipfile.ZipInfo, Header]]:

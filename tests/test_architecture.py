@@ -64,7 +64,7 @@ ALLOWED = {
         *("paths", "scores", "pixels", "snapshots", "caching", "run_facts"),
         *("directions", "expressions", "strokes", *FILES),
     },
-    "report": {"report", "figures", "records", "projection", "study", *FILES},
+    "report": {"report", "figures", "records", "expressions", "projection", "study", *FILES},
 }
 WITHOUT_KERAS = (
     *("paths", "directions", "strokes", "projection", "tsne", "scores", "figures"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from latentspace.datasets.arrays import BYTES_PER_IMAGE, Arrays
 from latentspace.datasets.links import refuse_outside
-from latentspace.files import InputError, printable
+from latentspace.files import InputError, reason
 from latentspace.memory import refuse_too_large
 
 IDX_FILES = {
@@ -23,7 +23,6 @@ IDX_FILES = {
 }
 MOST_EXPANSION = 1032  # of what is compressed by deflate, the way of gzip
 READ_AT_ONCE = 1 << 24  # bytes
-LONGEST_REASON = 160  # characters
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -87,8 +86,7 @@ def read_idx(path: Path) -> np.ndarray:
             if file.read(1):
                 raise _wrong_length(path, shape, "more")
     except (OSError, EOFError, zlib.error, MemoryError) as error:
-        said = printable(str(error), LONGEST_REASON) or type(error).__name__
-        raise InputError(f"{path} can't be read: {said}; download it again") from error
+        raise InputError(f"{path} can't be read: {reason(error)}; download it again") from error
     return values.reshape(shape)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from latentspace.files import InputError, printable
+from latentspace.files import InputError, reason
 from latentspace.memory import refuse_too_large
 from latentspace.pixels import to_uint8
 
@@ -21,7 +21,6 @@ NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 MOST_BYTES = 1 << 29  # of an image file; Pillow's limit of pixels is less in any format
 LARGE = 1 << 24  # pixels; larger images are decoded one at a time, in up to 16 bytes a pixel
-LONGEST_REASON = 160  # characters
 _one_at_a_time = threading.Lock()
 SWAPPED_SIDES = range(5, 9)  # orientations that a camera notes for a picture lying on its side
 ORIENTATION = 0x0112
@@ -153,8 +152,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError as error:
         raise InputError("no image that Pillow reads") from error
     except Exception as error:  # each of some fifty decoders raises what it likes
-        said = printable(str(error), LONGEST_REASON) or type(error).__name__
-        raise InputError(said) from error
+        raise InputError(reason(error)) from error
 
 
 @lru_cache(maxsize=1)

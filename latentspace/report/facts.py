@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from latentspace.expressions import CLASS_PREFIX
 from latentspace.figures.registry import without_folders
 from latentspace.records import Record
 
@@ -23,7 +24,6 @@ FILES = ("source", "labels", *OWN_MODEL)  # facts that may say where a file lies
 WHERE = ("--models-dir", "--outputs-dir", "--data-dir", "--projector")  # each with its value
 HOW = ("--quiet", "--open", "--no-cache")  # what changes nothing in what is made
 NO_FILES = ("--bottleneck", "--latent-output")  # names of layers, which may look like paths
-CLASS_PREFIX = "class:"
 
 
 @dataclass(frozen=True)
