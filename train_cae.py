@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from config import DataConfig, TrainConfig, describe, parse, run_script
-from latentspace import datasets, run_saving
-from latentspace.caching import cache_folder
-from latentspace.files import InputError, hushed
-from latentspace.pixels import Chosen, Pixels
-from latentspace.run_facts import BEGUN_SNAPSHOTS, CHECKPOINT
-from latentspace.writing import check_folder, check_temporary_folder, sole_writer
+from latentspace import datasets
+from latentspace.core.cache import cache_folder
+from latentspace.core.errors import InputError
+from latentspace.core.files import check_folder, check_temporary_folder, sole_writer
+from latentspace.core.pixels import Chosen, Pixels
+from latentspace.core.provenance import hushed
+from latentspace.models import downloads, saving
+from latentspace.models.run_schema import BEGUN_SNAPSHOTS, CHECKPOINT
 
 EXAMPLES = (
     "python train_cae.py                                   MNIST, 32 units, saved as models/mnist",
@@ -51,6 +53,7 @@ def main() -> None:
         reading=datasets.Reading.from_facts({**begun.get("reading", {}), **config.reading(given)}),
         cache_dir=cache_folder(),
         show_progress=not config.quiet,
+        download=downloads.download,
     )
     if begun and begun["hash"] != data.hash:
         raise InputError(
@@ -67,10 +70,10 @@ def main() -> None:
         len(data.train_pixels), config.validation_split, config.seed
     )
     _refuse_too_little(data, len(fitted))
-    folder = Path(config.models_dir) / run_saving.checked_name(config.run or data.name)
+    folder = Path(config.models_dir) / saving.checked_name(config.run or data.name)
     with sole_writer(folder, wait=False):
         if not config.resume:
-            run_saving.claim(folder, overwrite=config.overwrite)
+            saving.claim(folder, overwrite=config.overwrite)
         train(config, given, data, folder, fitted=fitted, held_back=held_back)
 
 
@@ -90,14 +93,16 @@ def train(
 
     # Keras takes seconds to load, so whatever can be refused has been refused by now.
     with hushed():
-        from latentspace import scores, snapshots, training
+        from latentspace.analysis import scores
+        from latentspace.models import snapshots
+        from latentspace.training import stages
 
-        devices = training.devices()
+        devices = stages.devices()
     if not config.resume and "epochs" not in given:
         config = _long_enough(config, len(fitted), given)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
     print(f"training on {', '.join(devices)}")
-    training.make_repeatable(config.seed, bitwise=config.deterministic)
+    stages.make_repeatable(config.seed, bitwise=config.deterministic)
     splits: dict[str, Pixels] = {
         "train": Chosen(data.train_pixels, fitted),
         "validation": Chosen(data.train_pixels, held_back),
@@ -105,15 +110,15 @@ def train(
     }
     watchers = []
     if log is not None:
-        from latentspace.training_log import TrainingLog
+        from latentspace.training.tensorboard import TrainingLog
 
         watchers.append(TrainingLog(log, splits["validation"]))
         print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
-    with training.spread_over(devices):
-        encoder, decoder, progress = training.train(
+    with stages.spread_over(devices):
+        encoder, decoder, progress = stages.train(
             splits["train"],
             splits["validation"],
-            plan=training.Plan.from_settings(settings, len(fitted)),
+            plan=stages.Plan.from_settings(settings, len(fitted)),
             checkpoint=folder / CHECKPOINT,
             facts={"settings": settings, "dataset": data.facts},
             watch=snapshots.watch(
@@ -129,12 +134,12 @@ def train(
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )
 
-    autoencoder = training.join(encoder, decoder)
+    autoencoder = stages.join(encoder, decoder)
     errors = {
-        f"{split}_mse": training.mean_error(autoencoder, pixels) for split, pixels in splits.items()
+        f"{split}_mse": stages.mean_error(autoencoder, pixels) for split, pixels in splits.items()
     }
     errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
-    run = run_saving.save_run(
+    run = saving.save_run(
         folder,
         encoder,
         decoder,
@@ -154,7 +159,7 @@ def train(
         history=progress.rows,
     )
     if progress.status == "complete":
-        run_saving.forget_checkpoint(folder)
+        saving.forget_checkpoint(folder)
     print(
         f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
@@ -204,7 +209,7 @@ def _claim_log(log: Path, config: TrainConfig) -> None:
 
 def _long_enough(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
     """The settings with epochs enough to learn from `count` images, where these are a few."""
-    from latentspace import fitting
+    from latentspace.training import fitting
 
     batch_size = config.batch_size or fitting.suitable_batch_size(count)
     epochs = fitting.enough_epochs(
@@ -226,9 +231,9 @@ def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, d
     """The settings and the facts of the images that a stopped training began with."""
     name = config.run or config.dataset or "mnist"
     folder = Path(config.models_dir) / name
-    run_saving.check_resumable(folder)
+    saving.check_resumable(folder)
     with hushed():
-        from latentspace import checkpoint
+        from latentspace.training import checkpoint
     asked = {key: getattr(config, key) for key in given - set(NOT_KEPT)}
     facts = checkpoint.resumed_facts(folder / CHECKPOINT, TrainConfig, asked=asked)
     dataset = config.dataset or datasets.recorded_place(facts["dataset"])

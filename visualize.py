@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config import DataConfig, VisualizeConfig, command_line, describe, parse, run_script, spelled
-from latentspace import gallery, projector
-from latentspace.caching import cache_folder
-from latentspace.figures.registry import COMPARISONS, FIGURES, FLAGS, Figure, chosen
-from latentspace.files import InputError
-from latentspace.writing import check_folder, check_temporary_folder, sole_writer
+from latentspace.chapters import COMPARISONS, FIGURES, FLAGS, Figure, chosen
+from latentspace.core.cache import cache_folder
+from latentspace.core.errors import InputError
+from latentspace.core.files import check_folder, check_temporary_folder, sole_writer
+from latentspace.report import embedding_projector, gallery
 
 if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
     from latentspace.datasets import ImageDataset
-    from latentspace.runs import Run
-    from latentspace.study import Study
+    from latentspace.models.runs import Run
 
 EXAMPLES = (
     "python visualize.py                                  the whole story of the run trained last",
@@ -77,27 +77,29 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
             "them, and --save-run NAME to make a run of your own model"
         )
 
-    from latentspace import runs
+    from latentspace.models import runs
 
     name = own_name(config) if is_own else ""
     run = None if is_own else runs.find_run(next(iter(config.run), None), config.models_dir)
     folder = Path(config.outputs_dir) / (name if run is None else run.name)
     if config.dry_run:
         pictures = gallery.files(folder, figures, **form(config))
-        print_plan(config, [*pictures, *(projector.files(board) if board is not None else [])])
+        print_plan(
+            config, [*pictures, *(embedding_projector.files(board) if board is not None else [])]
+        )
         return
 
     if run is None:
         run, data = adopt_model(config, given, name)
     else:
         if config.model_code is not None:
-            from latentspace.model_files import load_code
+            from latentspace.models.keras_files.loading import load_code
 
             load_code(config.model_code)
         data = load_images(config, given, run)
     study = study_of(config, run, data, thorough=config.all or bool(asked))
     if board is not None:
-        projector.check_count(len(study.maps.indices))
+        embedding_projector.check_count(len(study.maps.indices))
         with sole_writer(board, wait=True):
             write_projector(board, study)
     if figures:
@@ -121,7 +123,7 @@ def draw_story(
 def write_projector(folder: Path, study: Study) -> None:
     """Leaves the images on the maps where TensorBoard finds them."""
     maps = study.maps
-    projector.write_projector(folder, maps.codes, maps.pixels, maps.table)
+    embedding_projector.write_projector(folder, maps.codes, maps.pixels, maps.table)
     print(f"next: tensorboard --logdir {shlex.quote(str(folder))}")
 
 
@@ -133,7 +135,7 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
             "leave it out, or pass --run once"
         )
 
-    from latentspace import runs
+    from latentspace.models import runs
 
     if len(config.run) != 2:
         raise InputError(f"two runs can be compared. Received: --run {len(config.run)} times")
@@ -154,7 +156,7 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
         return
 
     from latentspace import report
-    from latentspace.study.comparison import Comparison
+    from latentspace.chapters.compare.measure import Comparison
 
     data = load_images(config, given, first)
     comparison = Comparison(
@@ -203,6 +205,7 @@ def read_images(
 ) -> ImageDataset:
     """Reads images, and says what was read."""
     from latentspace import datasets
+    from latentspace.models import downloads
 
     data = datasets.load_dataset(
         dataset or config.dataset,
@@ -210,6 +213,7 @@ def read_images(
         reading=datasets.Reading.from_facts(reading),
         cache_dir=None if config.no_cache else cache_folder(),
         show_progress=not config.quiet,
+        download=downloads.download,
     )
     print("\n".join([*data.notes, f"images: {data}"]))
     return data
@@ -219,16 +223,16 @@ def adopt_model(
     config: VisualizeConfig, given: frozenset[str], name: str
 ) -> tuple[Run, ImageDataset]:
     """A person's own model as a run, checked with the images that are read for it."""
-    from latentspace import run_saving
-    from latentspace.files import hushed
+    from latentspace.core.provenance import hushed
+    from latentspace.models import saving
 
     with hushed():
-        from latentspace import adoption
+        from latentspace.models import importing
 
-    path = Path(config.models_dir) / run_saving.checked_name(name)
+    path = Path(config.models_dir) / saving.checked_name(name)
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
-    run, data = adoption.adopt_run(
+    run, data = importing.adopt_run(
         {part: getattr(config, part) for part in SOURCE},
         path=path,
         read=lambda wanted: read_images(config, {**wanted, **config.reading(given)}),
@@ -239,8 +243,8 @@ def adopt_model(
     print(f"model: {run.facts['adopted']['description']}")
     if config.save_run is not None and run.networks is not None:
         with sole_writer(path, wait=False):
-            run_saving.claim(path, overwrite=False)
-            run = run_saving.save_run(path, *run.networks, facts=run.facts, history=())
+            saving.claim(path, overwrite=False)
+            run = saving.save_run(path, *run.networks, facts=run.facts, history=())
         print(f"{path} is kept: from now on --run {name} is enough")
     return run, data
 
@@ -253,7 +257,7 @@ def own_name(config: VisualizeConfig) -> str:
 
 def study_of(config: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
     """A study of a run with the options that were asked for."""
-    from latentspace.study import Study, StudyOptions
+    from latentspace.chapters.study import Study, StudyOptions
 
     return Study(
         run,

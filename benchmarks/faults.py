@@ -35,13 +35,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from latentspace import runs
-from latentspace.files import InputError, hushed
-from latentspace.records import RECORDS, read_records
+from latentspace.core.errors import InputError
+from latentspace.core.files import PARTIAL
+from latentspace.core.provenance import hushed
+from latentspace.models import runs
+from latentspace.models.run_schema import CHECKPOINT, FACTS, HISTORY
 from latentspace.report import METRICS
 from latentspace.report.metrics import read_metrics
-from latentspace.run_facts import CHECKPOINT, FACTS, HISTORY
-from latentspace.writing import PARTIAL
+from latentspace.report.records import RECORDS, read_records
 
 PROJECT = Path(__file__).resolve().parent.parent
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
@@ -59,9 +60,14 @@ LOOK = (
     *("outputs", "--reconstructions", "--traversals"),
 )
 LOADED = (
-    *("keras", "sklearn.decomposition", "sklearn.neighbors", "latentspace.training"),
-    *("latentspace.training_log", "latentspace.study", "latentspace.report", "latentspace.gallery"),
-    *("latentspace.figures.grids", "latentspace.figures.reconstructions", "matplotlib.pyplot"),
+    *("keras", "sklearn.decomposition", "sklearn.neighbors", "latentspace.training.stages"),
+    *(
+        "latentspace.training.tensorboard",
+        "latentspace.chapters.study",
+        "latentspace.report",
+        "latentspace.report.gallery",
+    ),
+    *("latentspace.drawing.grids", "latentspace.chapters.reconstruct.draw", "matplotlib.pyplot"),
 )
 TIMED = {FACTS, HISTORY, RECORDS, METRICS}  # files that hold times
 

@@ -36,15 +36,16 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latentspace.chapters.calculate.expressions import parse_expression
+from latentspace.core.errors import InputError
+from latentspace.core.provenance import file_hash, hushed
 from latentspace.datasets import load_dataset
 from latentspace.datasets.dataset import as_classes
 from latentspace.datasets.folder import find_images
 from latentspace.datasets.idx import read_idx
 from latentspace.datasets.pictures import open_picture, picture_size, read_file
-from latentspace.expressions import parse_expression
-from latentspace.files import InputError, file_hash, hushed
-from latentspace.model_config import read_config, refuse_foreign_code
-from latentspace.runs import find_run
+from latentspace.models.keras_files.config_check import read_config, refuse_foreign_code
+from latentspace.models.runs import find_run
 
 MOST_SECONDS = 1.0
 MOST_BYTES = 512 << 20

@@ -26,8 +26,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import TrainConfig, VisualizeConfig
-from latentspace import datasets, neighborhoods, projection, runs, tsne
-from latentspace.pixels import to_unit_range
+from latentspace import datasets
+from latentspace.analysis import neighborhoods, projection, tsne
+from latentspace.core.pixels import to_unit_range
+from latentspace.models import runs
 
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 70_000)
 PERPLEXITY = VisualizeConfig().perplexity
@@ -143,8 +145,8 @@ def divergence(vectors: np.ndarray, points: np.ndarray) -> float:
 
 def drawing_seconds(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> float:
     """Seconds to draw and encode the three pictures of the maps."""
-    from latentspace.figures import maps
-    from latentspace.media import png_bytes
+    from latentspace.chapters.maps import draw as maps
+    from latentspace.drawing.media import png_bytes
 
     started = time.perf_counter()
     common: dict[str, Any] = {"labels": labels, "class_names": datasets.DIGITS}

@@ -26,9 +26,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import TrainConfig
-from latentspace import runs
-from latentspace.figures.registry import FIGURES, STORY
-from latentspace.files import InputError
+from latentspace.chapters import FIGURES, STORY
+from latentspace.core.errors import InputError
+from latentspace.models import runs
 from latentspace.report import METRICS
 from latentspace.report.metrics import read_metrics
 from latentspace.report.scores import Cell, Row, measured

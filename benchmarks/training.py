@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import PRESETS, TrainConfig
 from latentspace import datasets
-from latentspace.files import hushed
-from latentspace.pixels import to_unit_range
+from latentspace.core.pixels import to_unit_range
+from latentspace.core.provenance import hushed
 
 TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
 ARTICLE_EPOCHS = 20
@@ -104,7 +104,9 @@ def article(
 
 def ours(train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
     """The default preset; `epochs` counts those of both stages."""
-    from latentspace import recording, snapshots, training
+    from latentspace.models import snapshots
+    from latentspace.training import recording
+    from latentspace.training import stages as training
 
     class Timed(recording.Recorder):
         """Adds its time to a clock's account."""
@@ -163,7 +165,8 @@ def stopwatch(test_images: np.ndarray, *, every: int) -> Any:
     """
     import keras
 
-    from latentspace import runs, scores
+    from latentspace.analysis import scores
+    from latentspace.models import runs
 
     class Stopwatch(keras.callbacks.Callback):
         def __init__(self) -> None:

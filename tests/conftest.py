@@ -21,14 +21,15 @@ import keras
 import numpy as np
 import pytest
 
-from latentspace import clustering, neighborhoods, projection, tsne
+from latentspace.analysis import clustering, neighborhoods, projection, tsne
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.clusters import measure
+from latentspace.chapters.study import Study, StudyOptions
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import ImageDataset
-from latentspace.files import InputError
-from latentspace.fitting import Recipe
-from latentspace.pixels import to_unit_range
-from latentspace.projection import Settings
-from latentspace.study import Study, StudyOptions, clusters
-from latentspace.training import Plan
+from latentspace.training.fitting import Recipe
+from latentspace.training.stages import Plan
 
 # The same examples in every run, and no folder left in the checkout.
 os.environ.setdefault(
@@ -291,7 +292,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clustering, "manifold", lambda vectors, graph, seed: vectors[:, :3])
     monkeypatch.setattr(projection, "COUSINS", {**projection.COUSINS, "umap": projection._pca})
     monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
-    monkeypatch.setattr(clusters, "SEEDS", 2)
+    monkeypatch.setattr(measure, "SEEDS", 2)
 
 
 def run_script(

@@ -15,8 +15,8 @@ from config import (
     run_script,
     spelled,
 )
-from latentspace.files import InputError
-from latentspace.projection import METHODS
+from latentspace.analysis.projection import METHODS
+from latentspace.core.errors import InputError
 
 
 def train(*argv: str) -> tuple[TrainConfig, frozenset[str]]:

@@ -13,7 +13,7 @@ import pytest
 from conftest import Page, run_script
 from keras import layers
 
-from latentspace.files import file_hash
+from latentspace.core.provenance import file_hash
 
 SHAPE = (14, 11, 1)
 LOOK = ("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4")

@@ -13,8 +13,11 @@ from conftest import PROJECT
 
 import train_cae
 import visualize
-from latentspace import clustering
-from latentspace.study import arithmetic, attributes, clusters, interpolation, partitions
+from latentspace.analysis import clustering
+from latentspace.chapters.calculate import arithmetic, attributes
+from latentspace.chapters.clusters import measure as clusters
+from latentspace.chapters.clusters import partitions
+from latentspace.chapters.interpolate import measure as interpolation
 
 README = (PROJECT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)

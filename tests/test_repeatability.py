@@ -11,16 +11,22 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace import gallery, records
+from latentspace.analysis.projection import Settings
+from latentspace.chapters import COMPARISONS, FIGURES
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.study import Study
+from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset
-from latentspace.figures.registry import COMPARISONS, FIGURES
-from latentspace.pixels import to_uint8
-from latentspace.projection import Settings
-from latentspace.report import PAGE, write_comparison_page, write_metrics, write_page
-from latentspace.runs import DECODER, ENCODER
-from latentspace.snapshots import Snapshots
-from latentspace.study import Study
-from latentspace.study.comparison import Comparison
+from latentspace.models.runs import DECODER, ENCODER
+from latentspace.models.snapshots import Snapshots
+from latentspace.report import (
+    PAGE,
+    gallery,
+    records,
+    write_comparison_page,
+    write_metrics,
+    write_page,
+)
 
 WATCHED = np.arange(3, 120, 4)  # of the training images
 YEARS = (1971, 2077, 2091)  # of three looks

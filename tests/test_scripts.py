@@ -19,9 +19,16 @@ import pytest
 from conftest import PROJECT, Trained, run_script
 from PIL import Image
 
-from latentspace.figures.registry import COMPARISONS, FIGURES
-from latentspace.files import file_hash
-from latentspace.run_facts import BEGUN_SNAPSHOTS, DECODER, ENCODER, FACTS, HISTORY, SNAPSHOTS
+from latentspace.chapters import COMPARISONS, FIGURES
+from latentspace.core.provenance import file_hash
+from latentspace.models.run_schema import (
+    BEGUN_SNAPSHOTS,
+    DECODER,
+    ENCODER,
+    FACTS,
+    HISTORY,
+    SNAPSHOTS,
+)
 
 SMALL_LOOK = (
     "--samples",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from latentspace.core.errors import InputError, printable
+from latentspace.core.pixels import to_uint8
 from latentspace.datasets.dataset import (
     UNLABELLED,
     ImageDataset,
@@ -21,8 +23,6 @@ from latentspace.datasets.dataset import (
     train_test_indices,
 )
 from latentspace.datasets.pictures import brought_to
-from latentspace.files import InputError, printable
-from latentspace.pixels import to_uint8
 
 CHANNELS = (1, 3, 4)
 BYTES_PER_IMAGE = 100  # of memory beside its pixels: label, index, and at worst a class of its own

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.files import content_hash, printable
-from latentspace.pixels import to_unit_range
+from latentspace.core.errors import printable
+from latentspace.core.pixels import to_unit_range
+from latentspace.core.provenance import content_hash
 
 UNLABELLED = ("image",)
 BLANK = "(blank)"  # what a class is called whose name can't be seen

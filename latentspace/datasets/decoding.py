@@ -17,12 +17,13 @@ import numpy as np
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
+from latentspace.core.documents import read_document, write_document
+from latentspace.core.errors import InputError, printable, say_once
+from latentspace.core.files import replacing
+from latentspace.core.memory import refuse_too_large
+from latentspace.core.provenance import content_hash, file_hash
 from latentspace.datasets.dataset import shaped
 from latentspace.datasets.pictures import fitted, open_picture, picture_size, read_file
-from latentspace.documents import read_document, write_document
-from latentspace.files import InputError, content_hash, file_hash, printable, say_once
-from latentspace.memory import refuse_too_large
-from latentspace.writing import replacing
 
 FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages

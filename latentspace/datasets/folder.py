@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from latentspace.core.errors import InputError, printable
+from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.dataset import (
     UNLABELLED,
     ImageDataset,
@@ -24,8 +26,6 @@ from latentspace.datasets.dataset import (
 from latentspace.datasets.decoding import Look, decode_files, look_at
 from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import suffixes
-from latentspace.files import InputError, printable
-from latentspace.memory import refuse_too_large
 
 LABELS_FILE = "labels.csv"
 SPLIT_FOLDERS = ("train", "test")

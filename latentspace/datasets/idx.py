@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from latentspace.core.errors import InputError, reason
+from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.arrays import BYTES_PER_IMAGE, Arrays
 from latentspace.datasets.links import refuse_outside
-from latentspace.files import InputError, reason
-from latentspace.memory import refuse_too_large
 
 IDX_FILES = {
     "train_images": "train-images-idx3-ubyte",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from latentspace.files import InputError, printable
+from latentspace.core.errors import InputError, printable
 
 
 def leads_outside(path: Path, folder: Path) -> bool:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from latentspace.core.errors import InputError, printable
+from latentspace.core.memory import refuse_too_large
+from latentspace.core.npz import read_arrays, read_headers
 from latentspace.datasets.arrays import Arrays, assemble, find_arrays, memory_needed
 from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import ImageDataset, Reading
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
 from latentspace.datasets.links import refuse_outside
-from latentspace.files import InputError, hushed, printable
-from latentspace.memory import refuse_too_large
-from latentspace.npz import read_arrays, read_headers
 
 DIGITS_TEST_SHARE = 0.2
 LONGEST_NAME = 255  # bytes or letters: as long as names of files can be
 AS_IT_IS = Reading()
+Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]
+
+
+def _offline(name: str) -> NoReturn:
+    """Stands for the download of whoever gives none."""
+    raise FileNotFoundError("no download was given")
 
 
 def load_dataset(
@@ -31,6 +37,7 @@ def load_dataset(
     reading: Reading = AS_IT_IS,
     cache_dir: Path | None = None,
     show_progress: bool = False,
+    download: Download = _offline,
 ) -> ImageDataset:
     """Finds and reads a data set.
 
@@ -43,6 +50,8 @@ def load_dataset(
         reading: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
         show_progress: Draw progress bars on stderr.
+        download: Name of a set -> its training and its test images and labels, asked where the set
+            is not in `data_dir`; raises an OSError where it can't be had.
 
     Returns:
         The data set. Its `name` says what was really loaded.
@@ -59,11 +68,11 @@ def load_dataset(
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
     if dataset is None:
         try:
-            return _load_named("mnist", data_dir, reading, **how)
+            return _load_named("mnist", data_dir, reading, download, **how)
         except _UnavailableError:
-            return _load_named("digits", data_dir, reading, **how)
+            return _load_named("digits", data_dir, reading, download, **how)
     if dataset in CLASS_NAMES:
-        return _load_named(dataset, data_dir, reading, **how)
+        return _load_named(dataset, data_dir, reading, download, **how)
     path = Path(dataset).resolve()
     if not path.is_dir() and not (path.is_file() and path.suffix == ".npz"):
         raise InputError(
@@ -158,7 +167,9 @@ def _npz_files(folder: Path) -> list[Path]:
     return files
 
 
-def _load_named(name: str, data_dir: str | None, reading: Reading, **how: Any) -> ImageDataset:
+def _load_named(
+    name: str, data_dir: str | None, reading: Reading, download: Download, **how: Any
+) -> ImageDataset:
     if data_dir is not None and name != "digits":
         if not Path(data_dir).is_dir():
             raise InputError(f"no data folder {data_dir!r}: check --data-dir or LATENTSPACE_DATA")
@@ -166,18 +177,19 @@ def _load_named(name: str, data_dir: str | None, reading: Reading, **how: Any) -
         for path in (folder, folder.with_suffix(".npz")):
             if path.exists():
                 return _read(path, reading, name=name, source=None, **how)
-    arrays = _digits() if name == "digits" else _download(name)
+    arrays = _digits() if name == "digits" else _download(name, download)
     return assemble(arrays, reading, name=name, source=None, class_names=CLASS_NAMES[name])
 
 
-def _download(name: str) -> Arrays:
-    """Keras' own loader: its cache in ~/.keras, else its download."""
-    with hushed():
-        import keras
+def _download(name: str, download: Download) -> Arrays:
+    """A named set from where `download` finds it.
 
+    Raises:
+        InputError: It can't be had.
+    """
     try:
-        splits = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # Keras raises a bare Exception where the network is missing.
+        splits = download(name)
+    except OSError as error:
         raise _UnavailableError(
             f"{name} is not on disk and can't be downloaded ({error}): pass --data-dir DIR with "
             f"DIR/{name}/{IDX_FILES['train_images']}.gz and its three companions, or with "

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from latentspace.core.errors import InputError, printable
+from latentspace.core.pixels import to_unit_range
 from latentspace.datasets.pictures import open_picture, read_file
-from latentspace.files import InputError, printable
-from latentspace.pixels import to_unit_range
 
 LONGEST_PATH = 120  # letters that are shown
 LIGHT_GROUND, INK_CONTRAST = 127, 40  # of 255

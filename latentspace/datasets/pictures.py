@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from latentspace.files import InputError, reason
-from latentspace.memory import refuse_too_large
-from latentspace.pixels import to_uint8
+from latentspace.core.errors import InputError, reason
+from latentspace.core.memory import refuse_too_large
+from latentspace.core.pixels import to_uint8
 
 # What Pillow hands to another program, or knows by name only.
 NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}

@@ -7,11 +7,11 @@ import dataclasses
 import io
 from pathlib import Path
 
-from latentspace.documents import write_document
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.compare.paired import A, B
+from latentspace.core.documents import write_document
+from latentspace.core.files import write_bytes
 from latentspace.report.metrics import METRICS, METRICS_VERSION, without_nan
-from latentspace.study.comparison import Comparison
-from latentspace.study.measure import A, B
-from latentspace.writing import write_bytes
 
 TABLE = "comparison.csv"
 

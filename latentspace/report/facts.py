@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from latentspace.expressions import CLASS_PREFIX
-from latentspace.figures.registry import without_folders
-from latentspace.records import Record
+from latentspace.chapters import without_folders
+from latentspace.chapters.calculate.expressions import CLASS_PREFIX
+from latentspace.report.records import Record
 
 HEADINGS = {"dataset": "data set", "adopted": "own model", "sha256": "SHA-256"}
 TIMES = ("finished", "seconds")  # of run.json

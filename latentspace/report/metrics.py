@@ -8,9 +8,9 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from latentspace.documents import read_document, write_document
-from latentspace.files import InputError, say_once
-from latentspace.study import Study
+from latentspace.chapters.study import Study
+from latentspace.core.documents import read_document, write_document
+from latentspace.core.errors import InputError, say_once
 
 METRICS = "metrics.json"
 METRICS_VERSION = 1

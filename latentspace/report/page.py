@@ -12,17 +12,17 @@ from urllib.parse import quote
 import jinja2
 from PIL import Image
 
-from latentspace.figures.registry import COMPARED, STORY, Figure, Part
-from latentspace.projection import METHODS
-from latentspace.records import Record, read_records, staleness
+from latentspace.analysis.projection import METHODS
+from latentspace.chapters import COMPARED, STORY, Figure, Part
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.compare.paired import UNKNOWN
+from latentspace.chapters.study import Study
+from latentspace.core.files import write_bytes
 from latentspace.report.comparison import table_rows
 from latentspace.report.facts import facts_of, looks, without_places
 from latentspace.report.metrics import METRICS, read_metrics
+from latentspace.report.records import Record, read_records, staleness
 from latentspace.report.scores import measured
-from latentspace.study import Study
-from latentspace.study.comparison import Comparison
-from latentspace.study.measure import UNKNOWN
-from latentspace.writing import write_bytes
 
 PAGE = "index.html"
 TEMPLATE = "index.html.jinja"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from latentspace.projection import METHODS
+from latentspace.analysis.projection import METHODS
 from latentspace.report.table import EACH, HIGHER, TABLE, Score
 
 OWN = "this model"

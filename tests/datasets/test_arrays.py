@@ -11,12 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from latentspace import memory
+from latentspace.core import memory
+from latentspace.core.errors import InputError
+from latentspace.core.npz import read_arrays
 from latentspace.datasets import ImageDataset, Reading, load_dataset, named
 from latentspace.datasets.arrays import Arrays, as_pixels, assemble, find_arrays, memory_needed
 from latentspace.datasets.dataset import UNLABELLED, as_classes, natural
-from latentspace.files import InputError
-from latentspace.npz import read_arrays
 
 
 def images_of(count: int, shape: tuple[int, ...] = (5, 4)) -> np.ndarray:

@@ -10,12 +10,12 @@ import pytest
 from conftest import or_refused
 from PIL import Image
 
-from latentspace import memory
+from latentspace.core import memory
+from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset, Reading
 from latentspace.datasets.dataset import UNLABELLED
 from latentspace.datasets.decoding import look_at
 from latentspace.datasets.folder import LONGEST_SIDE, find_images, read_image_folder
-from latentspace.files import InputError
 
 
 def picture(value: int, size: tuple[int, int] = (9, 12), mode: str = "L") -> Image.Image:

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from latentspace import memory
+from latentspace.core import memory
+from latentspace.core.errors import InputError
 from latentspace.datasets import load_dataset
 from latentspace.datasets.idx import IDX_FILES, read_idx
-from latentspace.files import InputError
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

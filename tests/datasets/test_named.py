@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from PIL import Image
 from test_idx import write_idx_folder
 
-from latentspace.datasets import Reading, load_dataset, named, recorded_place
+from latentspace.core.errors import InputError
+from latentspace.datasets import Reading, load_dataset, recorded_place
 from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import UNLABELLED
-from latentspace.files import InputError
 
 
 def test_named_set_is_found_under_the_data_folder(tmp_path: Path) -> None:
@@ -40,14 +41,28 @@ def test_digits_are_real_digits_at_28x28() -> None:
     assert not any(image.tobytes() in hashes for image in data.test_pixels)
 
 
-def test_fallback_to_digits_only_where_nothing_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unavailable(name: str) -> None:
-        raise named._UnavailableError(f"{name} can't be downloaded")
+def test_fallback_to_digits_only_where_nothing_was_named() -> None:
+    def unavailable(name: str) -> NoReturn:
+        raise OSError("no network")
 
-    monkeypatch.setattr(named, "_download", unavailable)
-    assert load_dataset(None).name == "digits"
-    with pytest.raises(InputError, match="mnist can't be downloaded"):
-        load_dataset("mnist")
+    assert load_dataset(None, download=unavailable).name == "digits"
+    for given in ({}, {"download": unavailable}):
+        with pytest.raises(InputError, match="mnist is not on disk and can't be downloaded"):
+            load_dataset("mnist", **given)
+
+
+def test_named_set_is_downloaded_where_it_is_not_on_disk(tmp_path: Path) -> None:
+    images, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20) % 10
+    images[labels == 7] = 255
+    asked = []
+
+    def download(name: str) -> tuple:
+        asked.append(name)
+        return (images, labels), (images[:10], labels[:10])
+
+    data = load_dataset("mnist", str(tmp_path), download=download)
+    assert (asked, len(data.train_pixels), data.class_names[7]) == (["mnist"], 20, "7")
+    assert data.test_pixels[7].min() == 255
 
 
 def test_named_set_may_be_an_npz_file(tmp_path: Path) -> None:

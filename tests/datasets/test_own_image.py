@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latentspace.core.errors import InputError
 from latentspace.datasets import read_image, typical_ink_side
-from latentspace.files import InputError
 
 
 @pytest.mark.parametrize("size", [(28, 28), (50, 200), (90, 30)])

@@ -15,16 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from latentspace import memory
+from latentspace.core import memory
+from latentspace.core.errors import InputError
 from latentspace.datasets import pictures
-from latentspace.datasets.pictures import (
-    brought_to,
-    fitted,
-    open_picture,
-    picture_size,
-    suffixes,
-)
-from latentspace.files import InputError
+from latentspace.datasets.pictures import brought_to, fitted, open_picture, picture_size, suffixes
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:

@@ -13,12 +13,12 @@ import pytest
 from conftest import LinearRun, Page, make_study
 from PIL import Image
 
+from latentspace.chapters import COMPARISONS, FIGURES, STORY, Figure, part_of
+from latentspace.core.documents import write_document
 from latentspace.datasets import ImageDataset
-from latentspace.documents import write_document
-from latentspace.figures.registry import COMPARISONS, FIGURES, STORY, Figure, part_of
-from latentspace.records import RECORDS, Record, keep_records
 from latentspace.report import METRICS, PAGE, page, write_page
 from latentspace.report.facts import facts_of, spelled
+from latentspace.report.records import RECORDS, Record, keep_records
 
 NASTY = "<b>\"x'&</b>"
 

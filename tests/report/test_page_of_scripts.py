@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conftest import Page, Trained, run_script
 
-from latentspace.figures.registry import COMPARISONS
+from latentspace.chapters import COMPARISONS
 
 LOOK = ("--samples", "50", "--perplexity", "8", "--quiet")
 

@@ -4,7 +4,7 @@ import json
 
 from conftest import PROJECT
 
-from latentspace.figures.registry import STORY
+from latentspace.chapters import STORY
 from latentspace.report.scores import Row, measured
 from latentspace.report.table import EACH, TABLE
 

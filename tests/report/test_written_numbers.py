@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from latentspace.neighborhoods import Estimate
-from latentspace.projection import Settings
+from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.compare.paired import Measure
 from latentspace.report import METRICS, TABLE, table_lines, write_comparison, write_metrics
-from latentspace.study.measure import Measure
 
 
 def study(model_hash: str, **sections: dict) -> SimpleNamespace:

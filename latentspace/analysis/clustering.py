@@ -1,0 +1,227 @@
+"""Clusters of codes or pixels, found without labels, and how far they are the classes."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.analysis.neighborhoods import nearest_references
+from latentspace.analysis.projection import embed
+
+STARTS = 3  # of k-means; the best fit is taken
+NEIGHBORS = 15  # itself among them
+MANIFOLD_DIMS, MANIFOLD_EPOCHS = 10, 200
+LEAST_CLUSTER, CORE_NEIGHBORS = 0.01, 15  # of HDBSCAN: share of the images; neighbours
+NOISE = -1
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Which cluster each image belongs to.
+
+    Attributes:
+        labels: int64 (N,) from 0; `NOISE` where an image belongs to none.
+        doubts: float64 (N,) in [0, 1], the probability that it belongs to another one.
+    """
+
+    labels: np.ndarray
+    doubts: np.ndarray
+
+
+def k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
+    """Lloyd's k-means from several starts by k-means++ (Arthur & Vassilvitskii 2007).
+
+    Args:
+        vectors: float32 (N, D).
+        count: Clusters, at most N.
+        seed: Of the starts.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # Fewer different vectors than clusters leave some empty.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = KMeans(count, n_init=STARTS, random_state=seed).fit_predict(vectors)
+    return Clustering(labels.astype(np.int64), np.zeros(len(labels)))
+
+
+def gaussian_mixture(vectors: np.ndarray, count: int, seed: int, *, starts: int = 1) -> Clustering:
+    """A mixture of Gaussians with full covariances, fitted by EM (Dempster, Laird & Rubin 1977).
+
+    Args:
+        vectors: float32 (N, D).
+        count: Gaussians, at most N.
+        seed: Of the starts.
+        starts: The best fit of so many is taken. In many dimensions each takes long.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    with warnings.catch_warnings():
+        # A mixture that still moves after the last step is judged by its scores like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        vectors = vectors.astype(np.float64)
+        mixture = GaussianMixture(count, n_init=starts, random_state=seed).fit(vectors)
+        shares = mixture.predict_proba(vectors)
+    labels = shares.argmax(axis=1)
+    # Summed over the others: of an almost certain image, 1 - share would round to 0.
+    shares[np.arange(len(shares)), labels] = 0
+    return Clustering(labels.astype(np.int64), shares.sum(axis=1))
+
+
+def dense_regions(vectors: np.ndarray) -> Clustering:
+    """HDBSCAN (Campello, Moulavi & Sander 2013): finds by itself how many clusters there are.
+
+    Args:
+        vectors: float32 (N, D). A cluster has `LEAST_CLUSTER` of them or more.
+    """
+    from sklearn.cluster import HDBSCAN
+
+    least = max(2, round(LEAST_CLUSTER * len(vectors)))
+    search = HDBSCAN(
+        min_cluster_size=least,
+        min_samples=min(CORE_NEIGHBORS, len(vectors)),
+        n_jobs=-1,
+        copy=True,
+    ).fit(vectors)
+    return Clustering(search.labels_.astype(np.int64), 1 - search.probabilities_)
+
+
+def manifold(vectors: np.ndarray, graph: tuple[np.ndarray, np.ndarray], seed: int) -> np.ndarray:
+    """Brings vectors to a few dimensions in which what hangs together lies together.
+
+    Source: N2D (McConville, Santos-Rodríguez, Piechocki & Craddock 2019, "Not too deep"): UMAP of
+    an autoencoder's codes, clustered by a Gaussian mixture.
+
+    Args:
+        vectors: float32 (N, D).
+        graph: Their neighbours, see `neighbor_graph`.
+        seed: Of the projection.
+
+    Returns:
+        float32 (N, at most `MANIFOLD_DIMS`).
+    """
+    return embed(
+        vectors,
+        dims=MANIFOLD_DIMS,
+        seed=seed,
+        min_dist=0.0,
+        epochs=MANIFOLD_EPOCHS,
+        graph=graph,
+    )
+
+
+def neighbor_graph(
+    vectors: np.ndarray, copies: Iterable[np.ndarray] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest neighbours of vectors, also by way of copies that were changed a little.
+
+    The distance of two images is that of their vectors, or of a copy of one to the other where that
+    is less. What a copy may undo, such as a turn or a shift, no longer keeps images apart: the idea
+    of the tangent distance (Simard, LeCun & Denker 1993), with samples in place of tangents.
+
+    Args:
+        vectors: float32 (N, D).
+        copies: Each float32 (N, D), the vectors of the changed images, in the same order.
+
+    Returns:
+        For each vector itself and its nearest others: indices, int64 (N, k), and distances,
+        float32 (N, k), with k = `NEIGHBORS` or N where that is less.
+    """
+    from scipy.sparse import csr_array
+
+    count = len(vectors)
+    neighbors = min(NEIGHBORS, count)
+    near = csr_array((count, count))
+    for batch in itertools.chain([vectors], copies):
+        distances, indices = nearest_references(batch, vectors, neighbors)
+        # As nearness, so that what is missing in a sparse matrix counts as infinitely far.
+        found = csr_array(
+            (1 / (1 + distances.ravel()), indices.ravel(), np.arange(count + 1) * neighbors),
+            shape=(count, count),
+        )
+        near = near.maximum(found)
+    near = near.maximum(near.T).tocsr()
+    near.setdiag(2)  # nearer than anything else can be
+    rows = np.repeat(np.arange(count), np.diff(near.indptr))
+    order = np.lexsort((-near.data, rows))
+    first = order[near.indptr[:-1, np.newaxis] + np.arange(neighbors)]
+    distances = np.maximum(1 / near.data[first] - 1, 0)
+    return near.indices[first].astype(np.int64), distances.astype(np.float32)
+
+
+def contingency(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
+    """How many images of each class lie in each cluster, those in none left out.
+
+    Args:
+        labels: int (N,) classes from 0.
+        clusters: int (N,) clusters from 0, or `NOISE`.
+        num_classes: How many classes there are.
+
+    Returns:
+        int64 (clusters, num_classes).
+    """
+    inside = clusters != NOISE
+    table = np.zeros((clusters.max(initial=-1) + 1, num_classes), np.int64)
+    np.add.at(table, (clusters[inside], labels[inside]), 1)
+    return table
+
+
+def matching(table: np.ndarray) -> np.ndarray:
+    """The class that each cluster stands for, no class twice, so that most images are right.
+
+    Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering.
+
+    Args:
+        table: int (clusters, classes), see `contingency`.
+
+    Returns:
+        int64 (clusters,); -1 for a cluster that is left without a class.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    matched = np.full(len(table), -1, np.int64)
+    matched[rows] = columns
+    return matched
+
+
+def agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
+    """How far clusters are the classes.
+
+    Args:
+        labels: int (N,) classes from 0.
+        clusters: int (N,) clusters from 0. Images in none are wrong for the accuracy, and a cluster
+            of their own for the others.
+
+    Returns:
+        "accuracy" under the best `matching`, "nmi" (mutual information over the mean entropy, Vinh,
+        Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1 each.
+    """
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    table = contingency(labels, clusters, int(labels.max()) + 1)
+    matched = matching(table)
+    right = sum(row[column] for row, column in zip(table, matched, strict=True) if column >= 0)
+    return {
+        "accuracy": float(right / len(labels)),
+        "nmi": float(normalized_mutual_info_score(labels, clusters)),
+        "ari": float(adjusted_rand_score(labels, clusters)),
+    }
+
+
+def stability(partitions: Iterable[np.ndarray]) -> float:
+    """How far clusterings by different seeds agree: their adjusted Rand index, mean over pairs.
+
+    Args:
+        partitions: Two or more, int (N,) each.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    pairs = itertools.combinations(partitions, 2)
+    return float(np.mean([adjusted_rand_score(first, second) for first, second in pairs]))

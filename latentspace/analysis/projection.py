@@ -1,0 +1,341 @@
+"""Codes or pixels (N, D) -> points (N, 2 or 3), by t-SNE or one of its cousins; aligning maps."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentspace.analysis import tsne
+from latentspace.core.processes import num_cores, run_all
+from latentspace.core.provenance import hushed
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
+METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
+EXACT_DIM = 1024
+LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
+SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
+ROUNDING = 1e-5  # of the largest value: what vectors that are encoded apart may differ by
+AT_ONCE = 2  # maps, of pixels and of codes
+PLACING_NEIGHBORS = 10
+DEFAULT_PERPLEXITY = 30.0
+UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to project.
+
+    Attributes:
+        method: A key of `METHODS`.
+        dims: 2 or 3.
+        perplexity: Of t-SNE: effective number of neighbours, at most `tsne.largest_perplexity(N)`.
+        exaggeration: Of t-SNE: factor of attraction after its early phase.
+        seed: Seed of what is random.
+    """
+
+    method: str = "tsne"
+    dims: int = 2
+    perplexity: float = DEFAULT_PERPLEXITY
+    exaggeration: float = 1.0
+    seed: int = 0
+
+    @property
+    def key(self) -> tuple[str | int | float, ...]:
+        """What a projection depends on besides its vectors."""
+        own = (self.perplexity, self.exaggeration) if self.method == "tsne" else ()
+        return (self.method, self.dims, self.seed, *own)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A map, and what it cost.
+
+    Attributes:
+        points: float32 (N, dims).
+        seconds: Wall time.
+        facts: t-SNE only: iterations, kl_divergence (nats), seconds_neighbors and
+            seconds_optimization.
+        arrays: t-SNE only: trajectory and divergences, see `tsne.Embedding`.
+    """
+
+    points: np.ndarray
+    seconds: float
+    facts: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def principal_components(vectors: np.ndarray, count: int) -> PCA:
+    """Fits principal components, by the way that is fastest for the shape of the vectors.
+
+    Args:
+        vectors: float32 (N, D).
+        count: How many; fewer where N or D is less.
+
+    Returns:
+        The fitted model.
+    """
+    from sklearn.decomposition import PCA
+
+    # Of many dimensions the covariance alone would take longer than approximating the components.
+    solver = "covariance_eigh" if vectors.shape[1] <= EXACT_DIM else "auto"
+    pca = PCA(min(count, *vectors.shape), svd_solver=solver, random_state=0)
+    if len(vectors) == 1:  # it varies as little as two equal ones, of which there is a covariance
+        vectors = np.repeat(vectors, 2, axis=0)
+    with np.errstate(invalid="ignore"):  # of equal vectors no component has a share
+        return pca.fit(vectors)
+
+
+def are_alike(vectors: np.ndarray) -> bool:
+    """Whether vectors (N, D) are equal but for rounding, so that nothing can be told of them."""
+    spread = (vectors.max(axis=0) - vectors.min(axis=0)).max()
+    return bool(spread <= ROUNDING * np.abs(vectors).max())
+
+
+def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Brings vectors of many dimensions to `LARGEST_DIM` principal components.
+
+    As van der Maaten & Hinton 2008 do before t-SNE: distances keep nearly all of their variance
+    and neighbours are found many times faster.
+
+    Args:
+        vectors: float32 (N, D).
+
+    Returns:
+        float32 (N, min(D, LARGEST_DIM)), and the function that does the same to other vectors.
+    """
+    if vectors.shape[1] <= LARGEST_DIM or len(vectors) <= LARGEST_DIM:
+        return vectors, lambda others: others
+    pca = principal_components(vectors, LARGEST_DIM)
+    return pca.transform(vectors), pca.transform
+
+
+def project(
+    vectors: np.ndarray,
+    settings: Settings,
+    *,
+    threads: int | None = None,
+    on_progress: Callable[[int, float], None] = lambda iteration, divergence: None,
+) -> Projection:
+    """Projects vectors.
+
+    Args:
+        vectors: float32 (N, D), `condensed` where D is large.
+        settings: How.
+        threads: Threads to use; None takes all cores.
+        on_progress: Called by t-SNE with the number of finished iterations (of
+            `tsne.num_iterations`) and the KL divergence.
+
+    Raises:
+        ValueError: The perplexity is too large for N points.
+    """
+    started = time.perf_counter()
+    if settings.method != "tsne":
+        points = COUSINS[settings.method](vectors, settings).astype(np.float32)
+        # Vectors of fewer dimensions than the map has lie on a line of it, or on a plane.
+        points = np.pad(points, ((0, 0), (0, settings.dims - points.shape[1])))
+        return Projection(points, time.perf_counter() - started)
+    made = tsne.embed(
+        vectors,
+        dims=settings.dims,
+        perplexity=settings.perplexity,
+        exaggeration=settings.exaggeration,
+        seed=settings.seed,
+        threads=threads or num_cores(),
+        on_progress=on_progress,
+    )
+    return Projection(
+        made.points,
+        time.perf_counter() - started,
+        facts={
+            "iterations": tsne.num_iterations(len(vectors), settings.dims),
+            "kl_divergence": made.kl_divergence,
+            **{f"seconds_{part}": seconds for part, seconds in made.seconds.items()},
+        },
+        arrays={
+            "trajectory": made.trajectory,
+            "divergences": made.divergences,
+        },
+    )
+
+
+def project_all(
+    sources: Mapping[str, np.ndarray],
+    settings: Settings,
+    *,
+    on_progress: Callable[[str, int, float], None],
+) -> dict[str, Projection]:
+    """Projects several sets of vectors; large ones at the same time, a process each.
+
+    Neither way of approximating repulsion makes full use of a second core, but maps do not depend
+    on each other. Small ones are made one after the other. One thread gives a slightly other map
+    than several do, so a large map that is made alone, since the other one is in the cache, has no
+    more threads than it would have beside the other.
+
+    Args:
+        sources: Each set of vectors by name, see `project`.
+        settings: How, the same for all.
+        on_progress: As in `project`, with the name before.
+
+    Returns:
+        The projections by name.
+
+    Raises:
+        InputError: A process was ended from outside.
+    """
+    cores, count = num_cores(), max(map(len, sources.values()))
+    at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
+    threads = max(1, cores // at_once)
+    return run_all(
+        _project,
+        {name: (vectors, settings, threads) for name, vectors in sources.items()},
+        processes=min(at_once, len(sources), cores),
+        on_report=on_progress,
+    )
+
+
+def _project(
+    vectors: np.ndarray,
+    settings: Settings,
+    threads: int,
+    on_progress: Callable[[int, float], None],
+) -> Projection:
+    return project(vectors, settings, threads=threads, on_progress=on_progress)
+
+
+def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
+    return principal_components(vectors, settings.dims).transform(vectors)
+
+
+def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
+    """FastICA (Hyvärinen & Oja 2000): independent directions within the first components."""
+    from sklearn.decomposition import FastICA
+    from sklearn.exceptions import ConvergenceWarning
+
+    rank = int(np.linalg.matrix_rank(vectors - vectors.mean(axis=0)))
+    if rank == 0:
+        return np.zeros((len(vectors), settings.dims))
+    if rank < vectors.shape[1]:  # a direction without variance can't be scaled to have some
+        vectors = principal_components(vectors, rank).transform(vectors)
+    dims = min(settings.dims, rank)
+    with warnings.catch_warnings():
+        # Two components that keep turning are as independent as any others.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return FastICA(dims, whiten="unit-variance", random_state=settings.seed).fit_transform(
+            vectors
+        )
+
+
+def _umap(vectors: np.ndarray, settings: Settings) -> np.ndarray:
+    return embed(vectors, dims=settings.dims, seed=settings.seed)
+
+
+def embed(
+    vectors: np.ndarray,
+    *,
+    dims: int,
+    seed: int,
+    min_dist: float = UMAP_MIN_DIST,
+    epochs: int | None = None,
+    graph: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Projects by UMAP (McInnes, Healy & Melville 2018), with the settings of its package.
+
+    Args:
+        vectors: float32 (N, D).
+        dims: Of the result, lowered where N is small.
+        seed: The same seed gives the same points, by one thread.
+        min_dist: How near neighbours may come to lie; 0 for clusters.
+        epochs: Passes over the neighbours; None takes 500, or 200 of more than 10,000 vectors.
+        graph: The neighbours of each vector, itself first: their indices, int (N, k), and
+            distances, float32 (N, k). Without them, 15 are sought by the package.
+
+    Returns:
+        float32 (N, dims).
+    """
+    with warnings.catch_warnings():
+        # The package speaks of TensorFlow, which it does not need, and of the single thread that
+        # a seed costs.
+        warnings.simplefilter("ignore")
+        neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
+        return _umap_class()(
+            n_neighbors=neighbors,
+            n_components=min(dims, len(vectors) - 2),
+            min_dist=min_dist,
+            n_epochs=epochs,
+            random_state=seed,
+            precomputed_knn=(None, None, None) if graph is None else (*graph, None),
+        ).fit_transform(vectors)
+
+
+@cache
+def _umap_class() -> type:
+    """The class of umap-learn, which keeps what it compiles in a folder that may be closed."""
+    with hushed():
+        try:
+            from umap import UMAP
+        except RuntimeError:  # neither beside its source nor in the home folder
+            import numba
+
+            folder = tempfile.mkdtemp(prefix="latentspace-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
+            from umap import UMAP
+    return UMAP
+
+
+COUSINS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
+    "pca": _pca,
+    "ica": _ica,
+    "umap": _umap,
+}
+
+
+def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Puts further vectors on a map at the median place of their nearest neighbours on it.
+
+    Source: the initial placement of Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE
+    space". A vector far from all others still lands among those nearest to it.
+
+    Args:
+        vectors: float (M, D).
+        reference: float (N, D), what the map was made of.
+        points: float (N, dims), the map.
+
+    Returns:
+        float (M, dims).
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(PLACING_NEIGHBORS, len(reference))).fit(reference)
+    return np.median(points[search.kneighbors(vectors, return_distance=False)], axis=1)
+
+
+def aligned(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The turn and mirroring that lays a map as near as possible to another one.
+
+    Source: orthogonal Procrustes (Schönemann 1966). Distances within the map stay what they are.
+
+    Args:
+        points: float (N, dims).
+        reference: float (N, dims), the same images in the same order.
+
+    Returns:
+        A rotation R, (dims, dims), and a shift s, (dims,): `points @ R + s` is the map aligned,
+        centred on the centre of `reference`.
+    """
+    from scipy.linalg import orthogonal_procrustes
+
+    centre = points.mean(axis=0)
+    rotation, _ = orthogonal_procrustes(points - centre, reference - reference.mean(axis=0))
+    return rotation, reference.mean(axis=0) - centre @ rotation

@@ -1,0 +1,211 @@
+"""Every number that is reported. Arrays in, numbers out; nothing here knows a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis.projection import principal_components
+from latentspace.core.pixels import Pixels, to_unit_range
+
+ROWS_AT_ONCE = 512
+SSIM_WINDOW = 11
+INK = 0.15  # what is brighter belongs to a stroke
+BRIGHT = 0.65  # what is darker, and ink, is grey
+PCA_IMAGES = 100_000
+SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
+
+
+def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Mean squared error of each image.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        reconstructions: float32, the same shape.
+
+    Returns:
+        float64 (N,), per pixel, in [0, 1]; its mean is the error that training minimises.
+    """
+    difference = (images - reconstructions).reshape(len(images), -1)
+    return np.einsum("ij,ij->i", difference, difference, dtype=np.float64) / difference.shape[1]
+
+
+def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Structural similarity (SSIM) of each image, with the Gaussian window of its authors.
+
+    Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment", as in
+    `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances. Images too
+    small for that window of 11 pixels get the largest square window that fits.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        reconstructions: float32, the same shape.
+
+    Returns:
+        float64 (N,), means over pixels and channels, at most 1 (equal).
+    """
+    from skimage.metrics import structural_similarity as ssim
+
+    side = min(images.shape[1:3])
+    window: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5}
+    if side < SSIM_WINDOW:
+        window = {"win_size": side - 1 + side % 2}  # the largest odd number up to it
+    options = {"data_range": 1.0, "channel_axis": -1, "use_sample_covariance": False, **window}
+    pairs = zip(images, reconstructions, strict=True)
+    return np.array([ssim(image, back, **options) for image, back in pairs], np.float64)
+
+
+def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
+    """Test error of the best linear autoencoder: principal components of the training images.
+
+    Args:
+        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
+        test_images: float32 (M, H, W, C) in [0, 1].
+        components: Number of components, the latent size of the model to compare; fewer are used
+            where images or pixels are fewer.
+
+    Returns:
+        Mean squared error per pixel of `test_images`, comparable with `squared_errors`.
+    """
+    encode, decode = linear_autoencoder(train_pixels, components)
+    return float(squared_errors(test_images, decode(encode(test_images))).mean())
+
+
+def linear_autoencoder(
+    train_pixels: Pixels, components: int
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+    """The best linear autoencoder: principal components of the training images.
+
+    Args:
+        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` an even choice is taken.
+        components: Number of components; fewer are used where images or pixels are fewer.
+
+    Returns:
+        What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what
+        decodes them; decoded pixels may lie outside [0, 1].
+    """
+    rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
+    shape = train_pixels.shape[1:]
+    pca = principal_components(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
+    return (
+        lambda images: pca.transform(images.reshape(len(images), -1)),
+        lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),
+    )
+
+
+def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest of other images to each image, by Euclidean distance, exact.
+
+    A few candidates are found among the principal components, where a distance is never longer
+    than between the images; an image whose best candidate is not proven by that is compared with
+    all.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        references: float32 (M, H, W, C).
+
+    Returns:
+        Distances, float32 (N,), in units in which one pixel between black and white counts 1, and
+        indices into `references`, int64 (N,).
+    """
+    flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
+    if len(references) <= SKETCH_DIM:
+        return _nearest_of_all(flat, flat_references)
+    bounds, candidates = _candidates(flat, flat_references)
+    distances = np.empty(len(flat), np.float32)
+    found = np.empty(len(flat), np.int64)
+    for start in range(0, len(flat), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        away = flat_references[candidates[rows]] - flat[rows, np.newaxis]
+        squares = np.einsum("nkp,nkp->nk", away, away)
+        best = squares.argmin(axis=1)[:, np.newaxis]
+        distances[rows] = np.sqrt(np.take_along_axis(squares, best, axis=1)[:, 0])
+        found[rows] = np.take_along_axis(candidates[rows], best, axis=1)[:, 0]
+    unproven = np.flatnonzero(distances > bounds)
+    if len(unproven):
+        distances[unproven], found[unproven] = _nearest_of_all(flat[unproven], flat_references)
+    return distances, found
+
+
+def _nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute", n_jobs=-1).fit(references)
+    distances, indices = search.kneighbors(flat)
+    return distances[:, 0].astype(np.float32), indices[:, 0]
+
+
+def _candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A few references for each row, and a distance that no other reference comes below."""
+    from sklearn.neighbors import NearestNeighbors
+
+    some = references[:: max(1, len(references) // SKETCH_FIT)]
+    pca = principal_components(some, SKETCH_DIM)
+
+    def sketch(batch: np.ndarray) -> np.ndarray:
+        # What the components leave out goes in as its length: |a - b| >= ||a| - |b||.
+        parts = pca.transform(batch)
+        rest = np.square(batch - pca.mean_).sum(axis=1) - np.square(parts).sum(axis=1)
+        return np.column_stack([parts, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)
+
+    search = NearestNeighbors(n_neighbors=SKETCH_CANDIDATES, algorithm="brute", n_jobs=-1)
+    bounds, indices = search.fit(sketch(references)).kneighbors(sketch(flat))
+    return bounds[:, -1], indices
+
+
+def grey_share(images: np.ndarray) -> float:
+    """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
+
+    Args:
+        images: float32 (..., H, W, C) in [0, 1].
+
+    Returns:
+        Pixels between `INK` and `BRIGHT` as a share of all above `INK`.
+    """
+    ink = images > INK
+    return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
+
+
+def step_lengths(ways: np.ndarray) -> np.ndarray:
+    """How far the picture changes from frame to frame.
+
+    Args:
+        ways: float32 (N, T, H, W, C).
+
+    Returns:
+        float32 (N, T - 1) Euclidean distances between neighbouring frames.
+    """
+    steps = np.diff(ways.reshape(*ways.shape[:2], -1), axis=1)
+    return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation of two measures (N,); pairs with a NaN are left out.
+
+    NaN where one of the measures is the same in all pairs.
+    """
+    from scipy.stats import spearmanr
+
+    known = np.isfinite(first) & np.isfinite(second)
+    first, second = first[known], second[known]
+    if min(len(np.unique(first)), len(np.unique(second))) < 2:
+        return float("nan")
+    return float(spearmanr(first, second).statistic)
+
+
+def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:
+    """Mean over rows (N, S) of Spearman's rank correlation with an order (S,).
+
+    Rows with a NaN, or that never change, count as 0.
+    """
+    from scipy.stats import rankdata
+
+    varied = np.isfinite(rows).all(axis=1) & (np.ptp(rows, axis=1) > 0)
+    ranks = rankdata(rows[varied], axis=1)
+    wanted = rankdata(order)
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    wanted = wanted - wanted.mean()
+    lengths = np.linalg.norm(centred, axis=1) * np.linalg.norm(wanted)
+    return float((centred @ wanted / lengths).sum() / len(rows))

@@ -1,0 +1,373 @@
+"""What all chapters of a study share: the model, the images, their codes, and the cache."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from latentspace.analysis import classes, scores
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.calculate.expressions import CLASS_PREFIX
+from latentspace.core.cache import cached_arrays
+from latentspace.core.errors import InputError, printable
+from latentspace.core.pixels import to_unit_range
+from latentspace.core.provenance import content_hash
+from latentspace.datasets import (
+    ImageDataset,
+    limited,
+    read_image,
+    typical_ink_side,
+    validation_indices,
+)
+from latentspace.models import classifier
+from latentspace.models.classifier import Judge
+from latentspace.models.runs import Run
+
+INK_IMAGES = 500  # tell how large what is drawn usually is
+LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else there are no strokes
+MOST_REFERENCES = 100_000
+LONGEST_SHOWN = 160  # letters of what a person passed
+MOST_DIGITS = 18  # Python makes no number of thousands of them
+CACHE_VERSION = 2  # raised when the same settings would give other numbers
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """What a person chose to look at.
+
+    Attributes:
+        samples: Images on a map, or "all"; None takes `map_images.DEFAULT_SAMPLES`, or all where
+            there are fewer.
+        split: Which images lie on the maps: "test", "train" or "all".
+        projection: How maps are made.
+        place: Names of images to place on the maps, see `Base.select`.
+        pairs: Pairs to interpolate between, where `starts` is empty.
+        starts: Names of images to walk from, see `Base.select`.
+        ends: Names of images to walk to, as many.
+        frames: Images on a way, both ends included.
+        path: The way that the animations take, one of `paths.WAYS`.
+        axes: "principal" or "units", what traversals walk along.
+        num_clusters: Clusters to find; None takes as many as there are classes.
+        thorough: Measure also what takes minutes, for captions and metrics.json.
+        expression: What to calculate, see `expressions.parse_expression`.
+        seed: Seed of every choice.
+    """
+
+    samples: int | str | None
+    split: str
+    projection: Settings
+    place: tuple[str, ...]
+    pairs: int
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+    frames: int
+    path: str
+    axes: str
+    expression: str | None
+    num_clusters: int | None
+    thorough: bool
+    seed: int
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, thorough: bool) -> StudyOptions:
+        """Options out of settings of the same names, those of `projection` among them."""
+
+        def taken(kind: type, **known: Any) -> dict[str, Any]:
+            names = {item.name for item in dataclasses.fields(kind)} - set(known)
+            return {**{name: settings[name] for name in names}, **known}
+
+        made = Settings(**taken(Settings))
+        return cls(
+            **taken(
+                cls,
+                projection=made,
+                starts=settings["start"],
+                ends=settings["end"],
+                thorough=thorough,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Selected:
+    """An image that a person chose.
+
+    Attributes:
+        image: float32 (H, W, C) in [0, 1].
+        code: float32 (D,).
+        name: What it is called in a picture.
+    """
+
+    image: np.ndarray
+    code: np.ndarray
+    name: str
+
+
+class Base:
+    """A model, images, and the codes of the images, each computed on demand and once.
+
+    All images are test images unless a name says otherwise.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: ImageDataset,
+        options: StudyOptions,
+        *,
+        cache_dir: Path | None = None,
+        models_dir: Path | None = None,
+        show_progress: bool = False,
+    ) -> None:
+        """Checks that the images fit the model.
+
+        Args:
+            run: The model.
+            data: The images.
+            options: What to look at.
+            cache_dir: Folder for results that take long; None keeps nothing.
+            models_dir: Folder of all runs, for the judge of the data set; None goes without judge.
+            show_progress: Draw progress bars on stderr.
+
+        Raises:
+            InputError: The images are not the model's shape.
+        """
+        if data.image_shape != run.image_shape:
+            raise InputError(
+                f"run {run.name} takes images of the shape {run.image_shape}. Received: "
+                f"{data.image_shape} from {data.name}; pass --run for another model or --dataset "
+                "for other images"
+            )
+        self.run, self.data, self.options = run, data, options
+        self._cache_dir, self._models_dir = cache_dir, models_dir
+        self._show_progress = show_progress
+
+    @property
+    def images(self) -> np.ndarray:
+        """float32 (N, H, W, C) in [0, 1]."""
+        return self.data.test_images
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Codes of all images, float32 (N, D)."""
+        return self._encoded("test")
+
+    @cached_property
+    def train_codes(self) -> np.ndarray:
+        """Codes of all training images, float32 (M, D)."""
+        return self._encoded("train")
+
+    @cached_property
+    def reference_rows(self) -> np.ndarray:
+        """Training images that others are compared with: all, or `MOST_REFERENCES` of more."""
+        return limited(len(self.data.train_pixels), MOST_REFERENCES)
+
+    @cached_property
+    def references(self) -> np.ndarray:
+        """The images of `reference_rows`, float32 (M, H, W, C) in [0, 1]."""
+        return to_unit_range(self.data.train_pixels[self.reference_rows])
+
+    @cached_property
+    def class_means(self) -> np.ndarray:
+        """Mean code of the training images of each class, float32 (classes, D)."""
+        return classes.class_means(
+            self.train_codes, self.data.train_labels, len(self.data.class_names)
+        )
+
+    @property
+    def is_trained_on_data(self) -> bool:
+        """Whether these are the images that the model was trained with."""
+        return not self.run.is_adopted and self.data.hash == self.run.facts["dataset"]["hash"]
+
+    @cached_property
+    def fitted(self) -> np.ndarray:
+        """Indices of the training images that the model was fitted to, those held back left out.
+
+        All training images where the model comes from other data.
+        """
+        count = len(self.data.train_pixels)
+        if not self.is_trained_on_data:
+            return np.arange(count)
+        settings = self.run.facts["settings"]
+        return validation_indices(count, settings["validation_split"], settings["seed"])[0]
+
+    @cached_property
+    def strokes_missing(self) -> str | None:
+        """Why images do not show strokes, bright on dark ground; None where they do."""
+        if self.data.image_shape[2] != 1:
+            return "stroke attributes are measured on grey images only"
+        pixels = (self.data.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
+        test, train = (to_unit_range(some) for some in pixels)
+        inked = min((some > scores.INK).any(axis=(1, 2, 3)).mean() for some in (test, train))
+        if np.median(test) > scores.INK or inked < LEAST_INKED:
+            return "stroke attributes are measured on bright strokes on dark ground only"
+        if min(self.data.image_shape[:2]) < LEAST_SIDE:
+            return f"stroke attributes need images of {LEAST_SIDE} pixels a side or more"
+        return None
+
+    @property
+    def judge_missing(self) -> str | None:
+        """Why there can be no judge; None where there is one, or will be when it is asked for."""
+        if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
+            return "without two classes or more there is nothing to judge"
+        return None
+
+    @cached_property
+    def judge(self) -> Judge | None:
+        """The classifier of this data set, trained where there is none yet; None if missing."""
+        data = self.data
+        if self._models_dir is None or self.judge_missing is not None:
+            return None
+        with self.bar("training the judge", classifier.num_epochs(len(self.references))) as bar:
+            return classifier.find_judge(
+                self._models_dir,
+                name=data.name,
+                data_hash=data.hash,
+                train=(self.references, data.train_labels[self.reference_rows]),
+                test=(data.test_images, data.test_labels),
+                on_epoch=bar.update,
+            )
+
+    @property
+    def judge_key(self) -> str:
+        """What everything that the judge says depends on."""
+        return self.judge.facts["sha256"] if self.judge is not None else ""
+
+    @property
+    def model_key(self) -> tuple[str, str]:
+        """What everything that the model says of these images depends on."""
+        return self.run.model_hash, self.data.hash
+
+    def decoded(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (..., D) -> images (..., H, W, C), all in one batch."""
+        images = self.run.decode(codes.reshape(-1, codes.shape[-1]))
+        return images.reshape(*codes.shape[:-1], *images.shape[1:])
+
+    def cached(
+        self,
+        kind: str,
+        compute: Callable[[], dict[str, Any]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, np.ndarray]:
+        """Arrays from the cache, or computed and kept there.
+
+        Args:
+            kind: Begins the file's name.
+            compute: Called where there is nothing to read.
+            *key: All that the result depends on.
+        """
+        return cached_arrays(self._cache_file(kind, *key), compute, version=CACHE_VERSION)
+
+    def cached_groups(
+        self,
+        kind: str,
+        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """As `cached`, for numbers in named groups; no name of a group holds a slash."""
+
+        def flat() -> dict[str, np.ndarray]:
+            return {
+                f"{group}/{name}": np.asarray(value)
+                for group, numbers in compute().items()
+                for name, value in numbers.items()
+            }
+
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for path, value in self.cached(kind, flat, *key).items():
+            group, _, name = path.partition("/")
+            groups.setdefault(group, {})[name] = value
+        return groups
+
+    def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
+        """Whether the cache holds a file for what `cached` would be asked for."""
+        path = self._cache_file(kind, *key)
+        return path is not None and path.exists()
+
+    def _cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
+        if self._cache_dir is None:
+            return None
+        return self._cache_dir / f"{kind}-{content_hash(*key)}.npz"
+
+    def bar(self, text: str, total: int) -> tqdm:
+        """A progress bar on stderr."""
+        return tqdm(
+            total=total, desc=text, leave=False, disable=None if self._show_progress else True
+        )
+
+    def select(self, name: str) -> Selected:
+        """The image that a name stands for.
+
+        Args:
+            name: Index of a test image, "class:7" for the typical member of a class (the test image
+                whose code is nearest to the mean code of the class), or the path of an image file.
+
+        Raises:
+            InputError: There is no such image.
+        """
+        self.check_selection(name, repr(name))
+        if not name.isdecimal() and not name.startswith(CLASS_PREFIX):
+            image = read_image(
+                Path(name),
+                self.run.image_shape,
+                ink_side=typical_ink_side(self.data.test_pixels[:INK_IMAGES]),
+            )
+            return Selected(
+                image, self.run.encode(image[np.newaxis])[0], printable(Path(name).name)
+            )
+        index = int(name) if name.isdecimal() else self._typical(name.removeprefix(CLASS_PREFIX))
+        return Selected(self.images[index], self.codes[index], self.name_of(index))
+
+    def name_of(self, index: int) -> str:
+        """What a test image is called in a picture: its class, where there are any, and index."""
+        label = self.data.class_names[self.data.test_labels[index]]
+        return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
+
+    def check_selection(self, name: str, where: str) -> None:
+        """Refuses a name that `select` could not follow, without loading anything.
+
+        Args:
+            name: What a person passed.
+            where: How to name it in the message.
+
+        Raises:
+            InputError: Says what there is.
+        """
+        where = printable(where, LONGEST_SHOWN)
+        if name.isdecimal():
+            if len(name) > MOST_DIGITS or int(name) >= len(self.images):
+                raise InputError(
+                    f"{self.data.name} has test images 0 to {len(self.images) - 1}. Received: "
+                    f"{where}"
+                )
+        elif name.startswith(CLASS_PREFIX):
+            if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:
+                known = ", ".join(self.data.class_names)
+                raise InputError(f"{self.data.name} has the classes {known}. Received: {where}")
+        elif not Path(name).is_file():
+            raise InputError(
+                f"expected the index of a test image, class:NAME or an image file. Received: "
+                f"{where}"
+            )
+
+    def _typical(self, class_name: str) -> int:
+        label = self.data.class_names.index(class_name)
+        members = np.flatnonzero(self.data.test_labels == label)
+        if not len(members):
+            raise InputError(f"no test image of {self.data.name} is of the class {class_name}")
+        away = np.linalg.norm(self.codes[members] - self.class_means[label], axis=1)
+        return int(members[away.argmin()])
+
+    def _encoded(self, split: str) -> np.ndarray:
+        pixels = getattr(self.data, f"{split}_pixels")
+        codes = self.cached(
+            "codes", lambda: {"codes": self.run.encode(pixels)}, split, *self.model_key
+        )
+        return codes["codes"]

@@ -1,0 +1,303 @@
+"""Sweeps along directions of measured stroke attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import scores
+from latentspace.chapters.base import Base
+from latentspace.chapters.calculate import directions, strokes
+from latentspace.chapters.calculate.directions import Attributes
+from latentspace.core.pixels import to_unit_range
+
+SWEPT = ("slant", "thickness", "width", "height")
+STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
+SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
+MEASURED_IMAGES = 8_000  # training images that the directions are learnt from, at most
+CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 3, (-1.25, 1.25)
+SCORED_IMAGES = 500
+LEAST_IMAGES = 20
+RELIABILITY_PAIRS = 200
+EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
+ARRAYS = ("weights", "steps", "deviations", "means")
+CODES, PIXELS, RANDOM = "codes", "pixels", "random_codes"
+
+TOWARD_DATA = 0.5  # share of the way to its nearest neighbours for a code moved by two steps
+
+Decode = Callable[[np.ndarray], np.ndarray]
+Move = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+class AttributeSweeps:
+    """What happens to an image when its code moves along the direction of an attribute."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @property
+    def missing(self) -> str | None:
+        """Why there are no attributes here; None where there are."""
+        if len(self._order) < LEAST_IMAGES:
+            return f"{len(self._order)} training images are too few: {LEAST_IMAGES} are needed"
+        return self._base.strokes_missing or self._base.judge_missing
+
+    @cached_property
+    def predicted(self) -> Attributes:
+        """What a code says of the attributes: learnt from training images, steps not calibrated."""
+        return self._cached("attributes", lambda: self._fitted_to(self._base.train_codes))
+
+    @cached_property
+    def directions(self) -> Attributes:
+        """Directions calibrated on further training images, so that a step is what it says."""
+        base = self._base
+        return self._cached(
+            "attribute-steps",
+            lambda: self._calibrated(self.predicted, base.train_codes, self.moved, base.decoded),
+        )
+
+    def moved(
+        self, codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
+    ) -> np.ndarray:
+        """Codes moved along directions, and the further the more back towards their class.
+
+        A straight move leaves the region where codes of images lie; a share of the way to the
+        nearest training codes of the class, growing with the move, keeps it there.
+
+        Args:
+            codes: float32 (N, D).
+            labels: int (N,).
+            moves: float (N, D), what to add.
+            steps: float (N,), how many standard deviations of an attribute that is.
+
+        Returns:
+            float32 (N, D).
+        """
+        base = self._base
+        moved = directions.toward_own_class(
+            codes + moves,
+            labels,
+            base.train_codes[base.fitted],
+            base.data.train_labels[base.fitted],
+            TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1),
+        )
+        return moved.astype(np.float32)
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """Test images of different classes, swept: float32 (A, images, steps, H, W, C)."""
+        base, labels = self._base, self._base.data.test_labels
+        rng = np.random.default_rng(base.options.seed)
+        picked = np.sort(rng.permutation(np.unique(labels))[:SHOWN_IMAGES])
+        indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
+        steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS)
+        vectors = self.directions.steps[picked]
+        swept = _swept(base.codes[indices], picked, vectors, steps, self.moved)
+        return base.decoded(swept).swapaxes(1, 2)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What test images do in a sweep from -2 to +2 steps; empty where there are no attributes.
+
+        For directions in latent space, random ones of equal length there, and directions learnt the
+        same way in pixel space, each attribute's slope (its change per step, both in standard
+        deviations within a class), spearman (of attribute and step, mean over the images),
+        same_class (share that the judge calls the class of the unmoved image) and leakage (largest
+        change of another swept attribute per step) and grey_share; and the reliability of each
+        direction, with the names of those that mean nothing. Moves in pixel space are straight.
+        """
+        base = self._base
+        if self.missing is not None:
+            return {}
+
+        def compute() -> dict[str, np.ndarray]:
+            rng = np.random.default_rng(base.options.seed)
+            chosen = rng.choice(
+                len(base.images), min(SCORED_IMAGES, len(base.images)), replace=False
+            )
+            labels = base.data.test_labels[chosen]
+            steps = self.directions.steps
+            random = rng.normal(size=steps.shape)
+            random *= _lengths(steps) / _lengths(random)
+            flat = _flat(base.data.train_images)
+            in_pixels = self._calibrated(self._fitted_to(flat), flat, _straight, self._as_images)
+            spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
+                CODES: (base.codes, steps, self.moved, base.decoded),
+                RANDOM: (base.codes, random, self.moved, base.decoded),
+                PIXELS: (_flat(base.images), in_pixels.steps, _straight, self._as_images),
+            }
+            numbers = {"reliability": self._reliability(rng)}
+            for name, (vectors, vector_steps, move, decode) in spaces.items():
+                swept = _swept(vectors[chosen], labels, vector_steps[labels], STEPS, move)
+                images = decode(swept)
+                values = self._values(images, self.directions.deviations[labels])
+                kept = self._keeps_class(images, decode(vectors[chosen]))
+                grey = np.array([scores.grey_share(part) for part in images])
+                found = _sweep_scores(values) | {"same_class": kept, "grey_share": grey}
+                numbers |= {f"{name}/{measure}": value for measure, value in found.items()}
+            return numbers
+
+        arrays = base.cached("sweeps", compute, *base.model_key, base.options.seed, base.judge_key)
+        metrics: dict[str, Any] = {}
+        for key, values in arrays.items():
+            space, _, measure = key.rpartition("/")
+            section = metrics.setdefault(space, {}) if space else metrics
+            section[measure] = dict(zip(SWEPT, values.tolist(), strict=True))
+        found = metrics["reliability"]
+        metrics["meaningless"] = [name for name in SWEPT if found[name] < directions.MEANINGLESS]
+        return metrics
+
+    # --- inside
+
+    def _calibrated(
+        self, found: Attributes, train: np.ndarray, move: Move, decode: Decode
+    ) -> Attributes:
+        """Mends the steps by what they do to training images that they were not learnt from."""
+        apart = self._order[: self._apart]
+        labels = self._base.data.train_labels[apart]
+        for _ in range(CALIBRATION_ROUNDS):
+            swept = _swept(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
+            values = self._values(decode(swept), found.deviations[labels])
+            responses = _per_class(_slopes(values, CALIBRATION_STEPS), labels, found)
+            # What leaves no stroke to measure is taken to do what it says.
+            responses = np.where(np.isfinite(responses), responses, np.eye(len(SWEPT)))
+            found = directions.calibrated(found, responses)
+        return found
+
+    def _fitted_to(self, vectors: np.ndarray) -> Attributes:
+        """Directions among vectors (M, D) of all training images, not yet calibrated."""
+        chosen, measured = self._measured
+        labels = self._base.data.train_labels[chosen]
+        return directions.attribute_directions(
+            vectors[chosen], labels, measured, len(self._base.data.class_names)
+        )
+
+    def _cached(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
+        base = self._base
+
+        def arrays() -> dict[str, np.ndarray]:
+            found = compute()
+            return {name: getattr(found, name) for name in ARRAYS}
+
+        return Attributes(SWEPT, **base.cached(kind, arrays, *base.model_key, base.options.seed))
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """Training images that the model was fitted to, in random order."""
+        return np.random.default_rng(self._base.options.seed).permutation(self._base.fitted)
+
+    @property
+    def _apart(self) -> int:
+        """How many of them calibrate the steps that the others taught."""
+        return min(CALIBRATION_IMAGES, len(self._order) // 4)
+
+    @cached_property
+    def _measured(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Indices of training images (none of them used to calibrate) and their attributes."""
+        chosen = self._order[self._apart : self._apart + MEASURED_IMAGES]
+        measured = strokes.measure(to_unit_range(self._base.data.train_pixels[chosen]))
+        return chosen, {name: measured[name] for name in SWEPT}
+
+    def _as_images(self, vectors: np.ndarray) -> np.ndarray:
+        """Flat pixels (..., P) -> images (..., H, W, C), clipped to [0, 1]."""
+        return np.clip(vectors, 0, 1).reshape(*vectors.shape[:-1], *self._base.run.image_shape)
+
+    def _values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
+        measured = strokes.measure(images.reshape(-1, *images.shape[3:]))
+        values = np.stack([measured[name] for name in SWEPT], axis=1)
+        return values.reshape(*images.shape[:3], len(SWEPT)) / deviations
+
+    def _keeps_class(self, images: np.ndarray, unmoved: np.ndarray) -> np.ndarray:
+        """Share of the images (A, S, N, ...) that the judge calls what the unmoved one is."""
+        judge = self._base.judge
+        assert judge is not None
+        own = judge.probabilities(unmoved).argmax(axis=1)
+        called = judge.probabilities(images.reshape(-1, *images.shape[3:])).argmax(axis=1)
+        return (called.reshape(images.shape[:3]) == own).mean(axis=(1, 2))
+
+    def _reliability(self, rng: np.random.Generator) -> np.ndarray:
+        """Reliability of each direction, from differences of extreme images of the same class."""
+        chosen, measured = self._measured
+        codes, labels = self._base.train_codes[chosen], self._base.data.train_labels[chosen]
+        pairs = rng.integers(0, len(codes), (RELIABILITY_PAIRS, 2))
+        random = codes[pairs[:, 0]] - codes[pairs[:, 1]]
+        found = []
+        for values in measured.values():
+            differences = []
+            for label in rng.choice(np.unique(labels), RELIABILITY_PAIRS):
+                members = np.flatnonzero(labels == label)
+                ordered = codes[members[np.argsort(values[members])]]
+                ends = max(1, round(EXTREME_SHARE * len(ordered)))
+                differences.append(rng.choice(ordered[-ends:]) - rng.choice(ordered[:ends]))
+            found.append(directions.reliability(np.stack(differences), random))
+        return np.array(found)
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def _straight(
+    codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    return (codes + moves).astype(np.float32)
+
+
+def _swept(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    directions: np.ndarray,
+    steps: Sequence[float] | np.ndarray,
+    move: Move,
+) -> np.ndarray:
+    """Codes (N, D) at every step along directions (N, A, D): float32 (A, S, N, D)."""
+    amounts = np.asarray(steps)[:, np.newaxis, np.newaxis]
+    moves = amounts * directions.swapaxes(0, 1)[:, np.newaxis]  # (A, S, N, D)
+    shape = moves.shape
+    every = np.broadcast_to(codes, shape).reshape(-1, shape[-1])
+    amounts = np.broadcast_to(amounts, (*shape[:-1], 1)).ravel()
+    labels = np.broadcast_to(labels, shape[:-1]).ravel()
+    return move(every, labels, moves.reshape(-1, shape[-1]), amounts).reshape(shape)
+
+
+def _slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
+    """Change per step of every attribute along every direction: (A, S, N, A) -> (A, N, A)."""
+    weights = np.array(steps)  # of mean 0
+    return np.einsum("s,asnb->anb", weights, values) / np.square(weights).sum()
+
+
+def _known_mean(slopes: np.ndarray) -> np.ndarray:
+    """Means over the images of (A, N, A) without NaN, (A, A); NaN where no image is left."""
+    known = np.isfinite(slopes)
+    counts = known.sum(axis=1)
+    return np.where(known, slopes, 0).sum(axis=1) / np.where(counts, counts, np.nan)
+
+
+def _per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
+    """Mean slopes of each class, (classes, A, A); of all images where a class has none."""
+    everyone = _known_mean(slopes)
+    return np.stack(
+        [
+            _known_mean(slopes[:, labels == label]) if (labels == label).any() else everyone
+            for label in range(len(found.steps))
+        ]
+    )
+
+
+def _sweep_scores(values: np.ndarray) -> dict[str, np.ndarray]:
+    """slope, spearman and leakage, each (A,), from the values (A, S, N, A) of a sweep."""
+    slopes = _known_mean(_slopes(values, STEPS))
+    own = np.stack([values[a, :, :, a].T for a in range(len(values))])  # (A, N, S)
+    return {
+        "slope": np.diag(slopes),
+        "spearman": np.array([scores.mean_rank_correlation(np.array(STEPS), rows) for rows in own]),
+        "leakage": np.abs(slopes - np.diag(np.diag(slopes))).max(axis=1),
+    }

@@ -1,0 +1,265 @@
+"""Directions of latent space: attributes, moving between classes, reliability."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.analysis.classes import Gaussians, class_means
+
+NEIGHBORS = 10
+RIDGE = 1.0
+ENOUGH_MEMBERS = 300
+HELD_WITHIN = 2.5  # standard deviations of the target class
+EIGENVALUE_FLOOR = 1e-9  # of the largest; what is smaller counts as no variance at all
+MEANINGLESS = 0.2  # Cohen's d of a small effect
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Directions of measured attributes in each class, all of them told apart from each other.
+
+    Attributes:
+        names: The attributes.
+        weights: float64 (classes, A, D): a code times these is the attribute, in standard
+            deviations within its class, up to a constant.
+        steps: float64 (classes, A, D): what to add to a code of a class to raise one attribute by
+            one standard deviation within that class and none of the others.
+        deviations: float64 (classes, A), that standard deviation in the attribute's own unit.
+        means: float64 (classes, A), the mean of the attribute in its own unit.
+    """
+
+    names: tuple[str, ...]
+    weights: np.ndarray
+    steps: np.ndarray
+    deviations: np.ndarray
+    means: np.ndarray
+
+    def only(self, names: Sequence[str]) -> Attributes:
+        """Some of the attributes."""
+        kept = [self.names.index(name) for name in names]
+        arrays = (self.weights, self.steps, self.deviations, self.means)
+        return Attributes(tuple(names), *(array[:, kept] for array in arrays))
+
+
+def transport(
+    codes: np.ndarray,
+    sources: np.ndarray,
+    targets: np.ndarray,
+    gaussians: Gaussians,
+    kept: Attributes | None = None,
+) -> np.ndarray:
+    """Moves codes from one class to another by the optimal map between the classes' Gaussians.
+
+    Source: the Bures-Wasserstein map (Dowson & Landau 1982; Peyré & Cuturi 2019, "Computational
+    optimal transport", section 2.6). With `kept` it is the same map under a condition: the
+    attributes that the code is predicted to have stay as they are, in their own unit, as far as the
+    target class has them at all, and only what they do not explain is mapped.
+
+    Args:
+        codes: float (N, D).
+        sources: int (N,) class of each code.
+        targets: int (N,) class to move it to.
+        gaussians: From `class_gaussians`.
+        kept: Attributes to hold.
+
+    Returns:
+        float64 (N, D); a code that stays in its class is unchanged.
+    """
+    if kept is None:
+        classes, dim = gaussians.means.shape
+        no_values = np.zeros((classes, 0))
+        no_directions = np.zeros((classes, 0, dim))
+        kept = Attributes((), no_directions, no_directions, no_values, no_values)
+    moved = codes.astype(np.float64)
+    for source, target in np.unique(np.stack([sources, targets], axis=1), axis=0):
+        if source == target:
+            continue
+        chosen = (sources == source) & (targets == target)
+        centred = moved[chosen] - gaussians.means[source]
+        (explained, rest), (explained_target, rest_target) = (
+            _split(gaussians.covariances[label], kept.weights[label]) for label in (source, target)
+        )
+        held = centred @ kept.weights[source].T  # in standard deviations of the source class
+        free = (centred - held @ explained.T) @ _bures_map(rest, rest_target).T
+        held = held * kept.deviations[source] + kept.means[source]  # in the attributes' units
+        held = (held - kept.means[target]) / kept.deviations[target]
+        held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
+        # The map's range is that of the source: what would add to the held part is taken out.
+        held = held - free @ kept.weights[target].T
+        moved[chosen] = gaussians.means[target] + free + held @ explained_target.T
+    return moved
+
+
+def toward_data(codes: np.ndarray, references: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+    """Moves codes part of the way to the mean of their nearest real neighbours.
+
+    One step of mean shift (Fukunaga & Hostetler 1975), which leads towards where data is dense.
+
+    Args:
+        codes: float (N, D).
+        references: float (M, D) codes of real images.
+        share: How much of the way, in [0, 1]; one for all codes, or (N, 1).
+
+    Returns:
+        float (N, D) of the dtype of `codes`.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(NEIGHBORS, len(references))).fit(references)
+    nearest = references[search.kneighbors(codes, return_distance=False)].mean(axis=1)
+    return (codes + share * (nearest - codes)).astype(codes.dtype)
+
+
+def toward_own_class(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    references: np.ndarray,
+    reference_labels: np.ndarray,
+    shares: np.ndarray,
+) -> np.ndarray:
+    """Moves codes `toward_data` of their own class.
+
+    Args:
+        codes: float (N, D).
+        labels: int (N,) class that each code is to belong to.
+        references: float (M, D) codes of real images.
+        reference_labels: int (M,).
+        shares: float (N,), how much of the way each goes, in [0, 1].
+
+    Returns:
+        float (N, D) of the dtype of `codes`; where a class has no references, unchanged.
+    """
+    moved = codes.copy()
+    for label in np.unique(labels):
+        members, own = labels == label, references[reference_labels == label]
+        if len(own):
+            moved[members] = toward_data(codes[members], own, shares[members, np.newaxis])
+    return moved
+
+
+def attribute_directions(
+    codes: np.ndarray, labels: np.ndarray, measured: Mapping[str, np.ndarray], classes: int
+) -> Attributes:
+    """Finds the directions along which measured attributes change, class by class.
+
+    Ridge regression of each measure on the codes gives the weights. Among all moves that raise one
+    predicted attribute by one standard deviation and leave the other ones alone, a step is the
+    likeliest under the Gaussian of the codes of the class. A class with fewer than
+    `ENOUGH_MEMBERS` images gets the directions of all classes together, their means taken out.
+
+    Args:
+        codes: float (N, D).
+        labels: int (N,) in 0..classes-1.
+        measured: For each attribute float (N,), NaN where it could not be measured.
+        classes: Number of classes.
+
+    Returns:
+        The directions.
+    """
+    values = np.stack(list(measured.values()), axis=1)
+    known = np.isfinite(values).all(axis=1)
+    codes, values, labels = codes[known].astype(np.float64), values[known], labels[known]
+    means = class_means(values, labels, classes)
+    codes, values = codes - class_means(codes, labels, classes)[labels], values - means[labels]
+    together = _attribute_fit(codes, values)
+    fits = [
+        _attribute_fit(codes[members], values[members])
+        if (members := labels == label).sum() >= ENOUGH_MEMBERS
+        else together
+        for label in range(classes)
+    ]
+    weights, steps, deviations = (np.stack(parts) for parts in zip(*fits, strict=True))
+    return Attributes(tuple(measured), weights, steps, deviations, means)
+
+
+def _attribute_fit(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Weights (A, D), steps (A, D) and deviations (A,) from centred codes and values."""
+    from sklearn.linear_model import Ridge
+
+    deviations = values.std(axis=0)
+    deviations[deviations == 0] = 1.0
+    ridge = Ridge(RIDGE, fit_intercept=False).fit(codes, values / deviations)
+    weights = np.atleast_2d(ridge.coef_)
+    steps, _ = _split(np.cov(codes.T), weights)
+    return weights, steps.T, deviations
+
+
+def calibrated(attributes: Attributes, responses: np.ndarray) -> Attributes:
+    """Mends steps by what they were seen to do.
+
+    Args:
+        attributes: The directions.
+        responses: float (classes, A, A): by how many of its standard deviations attribute j of the
+            decoded images of a class changed for one step along direction i.
+
+    Returns:
+        Directions whose steps, as far as responses add up, change their own attribute by one
+        standard deviation and no other.
+    """
+    return dataclasses.replace(
+        attributes, steps=np.linalg.pinv(responses, rcond=1e-2) @ attributes.steps
+    )
+
+
+def reliability(differences: np.ndarray, random_differences: np.ndarray) -> float:
+    """How much more alike the single differences behind a direction are than random ones.
+
+    Source: Liu, Jun, Li & Heer 2019, "Latent space cartography": Cohen's d between the pairwise
+    cosines of the differences that a direction is the mean of, and those of random pairs. By
+    Cohen's convention 0.2 is a small effect, 0.5 a medium and 0.8 a large one.
+
+    Args:
+        differences: float (N, D), N at least 3.
+        random_differences: float (M, D), M at least 3.
+
+    Returns:
+        Cohen's d; under `MEANINGLESS` the direction means nothing. NaN where no cosine differs from
+        another, as of two images.
+    """
+    first, second = (_pairwise_cosines(each) for each in (differences, random_differences))
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    if spread < np.finfo(np.float32).eps:
+        return float("nan")
+    return float((first.mean() - second.mean()) / spread)
+
+
+def _pairwise_cosines(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return (units @ units.T)[np.triu_indices(len(units), 1)]
+
+
+def _split(covariance: np.ndarray, measures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Parts a Gaussian into what linear measures tell of a code, and the rest.
+
+    Args:
+        covariance: float64 (D, D).
+        measures: float64 (A, D).
+
+    Returns:
+        float64 (D, A), the expected change of a code for each unit of each measure, and float64
+        (D, D), the covariance of what is left when the measures are known.
+    """
+    shared = covariance @ measures.T  # (D, A)
+    explained = shared @ np.linalg.pinv(measures @ shared)
+    return explained, covariance - explained @ shared.T
+
+
+def _bures_map(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The symmetric matrix T with T source T = target, float64 (D, D)."""
+    root, inverse_root = _root(source)
+    middle, _ = _root(root @ target @ root)
+    return inverse_root @ middle @ inverse_root
+
+
+def _root(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Square root of a symmetric matrix, and its pseudo-inverse."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    kept = values > values[-1] * EIGENVALUE_FLOOR
+    roots = np.sqrt(np.where(kept, values, 0))
+    inverses = np.where(kept, 1 / np.where(kept, roots, 1), 0)
+    return (vectors * roots) @ vectors.T, (vectors * inverses) @ vectors.T

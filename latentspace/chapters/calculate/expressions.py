@@ -1,0 +1,106 @@
+"""Arithmetic expressions over codes, as a person writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.core.errors import InputError, printable
+
+MOST_DIGITS = 18  # of an index; there are no data sets with more images
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_TERM = re.compile(
+    rf"(?P<sign>[+-]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?"
+    r"(?P<name>[0-9]+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
+)
+LONGEST_NAME = 255
+CLASS_PREFIX = "class:"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of an expression.
+
+    Attributes:
+        factor: What it is multiplied with, the sign included.
+        name: "1234", the index of an image, "class:7", a word, or the path of an image file.
+        position: Where it begins in the expression, from 0.
+    """
+
+    factor: float
+    name: str
+    position: int
+
+    @property
+    def label(self) -> str:
+        """The term as a person would write it, with its sign."""
+        size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} × "
+        name = self.name if self.name.startswith(CLASS_PREFIX) else self.name.split("/")[-1]
+        return f"{'−' if self.factor < 0 else '+'} {size}{printable(name, LONGEST_NAME)}"
+
+
+def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
+    """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
+
+    Args:
+        text: The expression. A term is the index of an image, class:NAME, one of `words`, or the
+            path of an image file, with an optional factor before a `*`; terms that begin with a
+            letter end at a space.
+        words: Further terms.
+
+    Returns:
+        The terms in their order, at least one of which is no word.
+
+    Raises:
+        InputError: Something is no term; the message points at the place.
+    """
+    terms: list[Term] = []
+    position = len(text) - len(text.lstrip())
+    while position < len(text) or not terms:
+        match = _TERM.match(text, position)
+        if match is None or not _is_term(match["name"], words) or (terms and not match["sign"]):
+            expected = "a term" if not terms or text[position] in "+-" else "+ or -"
+            known = ", ".join(["an index", "class:NAME", *words, "an image file"])
+            raise InputError(
+                f"can't read {text!r} at character {position + 1}, {text[position:]!r}: expected "
+                f"{expected}; a term is one of {known}, as in '12 - class:1 + 0.5*class:7'"
+            )
+        factor = float(match["factor"] or 1) * (-1 if match["sign"] == "-" else 1)
+        if not math.isfinite(factor):
+            shown = printable(match["factor"])
+            raise InputError(f"can't multiply with {shown}: expected a factor that is finite")
+        terms.append(Term(factor, match["name"], match.start("name")))
+        position = match.end()
+    if all(term.name in words for term in terms):
+        raise InputError(
+            f"{text!r} changes no image: begin with an index, as in {'12 + ' + text.strip()!r}"
+        )
+    return tuple(terms)
+
+
+def _is_term(name: str, words: Sequence[str]) -> bool:
+    is_file = "." in name or "/" in name
+    return (
+        (name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS)
+        or name in words
+        or is_file
+        or name[: len(CLASS_PREFIX)] == CLASS_PREFIX != name
+    )
+
+
+def evaluate(terms: Sequence[Term], codes: Sequence[np.ndarray]) -> np.ndarray:
+    """Adds up the terms.
+
+    Args:
+        terms: From `parse_expression`.
+        codes: The code (D,) that each term names, without its factor.
+
+    Returns:
+        float32 (D,).
+    """
+    weighted = [term.factor * code for term, code in zip(terms, codes, strict=True)]
+    return np.stack(weighted).sum(axis=0, dtype=np.float32)

@@ -1,0 +1,143 @@
+"""Moving along single axes of latent space, and drawing new images from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import classes
+from latentspace.analysis.projection import are_alike
+from latentspace.chapters.base import Base
+
+STEPS = 33  # of a moving picture; a still one shows every fourth
+SHOWN_AXES = 10
+RANGE = (0.01, 0.99)  # quantiles of the codes between which an axis is walked
+DEAD_SHARE = 0.05  # of the largest deviation: a unit that moves less is dead
+SAMPLES_SHOWN, SAMPLES_SCORED = 10, 1000
+SHOWN_CLASSES = 10
+EVERYTHING = "all classes"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Axes of latent space, those that change the decoded image most before the others.
+
+    Attributes:
+        names: One per axis.
+        images: float32 (axes, steps, H, W, C): the mean code, moved along each axis.
+        changes: float64 (axes,): Euclidean distance between the decoded ends of the walk.
+    """
+
+    names: list[str]
+    images: np.ndarray
+    changes: np.ndarray
+
+
+class Traversals:
+    """What single axes of latent space stand for, and what lies between codes of images."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @property
+    def missing(self) -> str | None:
+        """Why there is nothing to walk along; None where there is."""
+        if are_alike(self._base.train_codes):
+            return "the codes of all training images are equal: no axis of them leads anywhere"
+        return None
+
+    @cached_property
+    def axes(self) -> Axes:
+        """Principal axes of the training codes, or single units, walked between quantiles."""
+        base, codes = self._base, self._base.train_codes.astype(np.float64)
+        centre = codes.mean(axis=0)
+        if base.options.axes == "units":
+            vectors = np.eye(codes.shape[1])
+            names = [f"unit {unit}" for unit in range(len(vectors))]
+        else:
+            values, found = np.linalg.eigh(np.atleast_2d(np.cov(codes.T)))
+            vectors = found.T[::-1]
+            shares = values[::-1] / values.sum()
+            names = [f"axis {number + 1}, {share:.1%}" for number, share in enumerate(shares)]
+        along = (codes - centre) @ vectors.T
+        low, high = np.quantile(along, RANGE, axis=0)
+        places = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, STEPS)  # (axes, steps)
+        walked = centre + places[..., None] * vectors[:, None]
+        images = base.decoded(walked.astype(np.float32))
+        changes = np.linalg.norm((images[:, -1] - images[:, 0]).reshape(len(images), -1), axis=1)
+        order = np.argsort(-changes, kind="stable")
+        if base.options.axes == "units":
+            names = [f"{name}, dead" if unit in self.dead_units else name
+                     for unit, name in enumerate(names)]  # fmt: skip
+        else:
+            order = order[:SHOWN_AXES]
+        return Axes([names[axis] for axis in order], images[order], changes[order].astype(float))
+
+    @cached_property
+    def deviations(self) -> np.ndarray:
+        """Standard deviation of each unit on the images, float32 (D,)."""
+        return self._base.codes.std(axis=0)
+
+    @cached_property
+    def dead_units(self) -> list[int]:
+        """Units whose standard deviation is under 5% of the largest."""
+        return np.flatnonzero(self.deviations < DEAD_SHARE * self.deviations.max()).tolist()
+
+    @cached_property
+    def samples(self) -> dict[str, tuple[np.ndarray, float | None]]:
+        """New images drawn from a Gaussian per class, and from one for all classes.
+
+        Name -> images, float32 (samples, H, W, C), and the judge's mean confidence in as many
+        samples as `SAMPLES_SCORED`; of a class, in that class.
+        """
+        base = self._base
+        rng = np.random.default_rng(base.options.seed)
+        labels, names = base.data.train_labels, base.data.class_names
+        everything = classes.class_gaussians(base.train_codes, np.zeros_like(labels), 1)
+        drawn = {EVERYTHING: self._drawn(everything.means[0], everything.covariances[0], None, rng)}
+        if len(names) > 1:
+            each = classes.class_gaussians(base.train_codes, labels, len(names))
+            for label in np.unique(labels)[:SHOWN_CLASSES]:
+                name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
+                drawn[name] = self._drawn(
+                    each.means[label], each.covariances[label], int(label), rng
+                )
+        return drawn
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """deviation of each unit, dead units, and the judge's confidence in new and real images."""
+        base = self._base
+        metrics: dict[str, Any] = {
+            "unit_deviations": self.deviations.round(4).tolist(),
+            "dead_units": self.dead_units,
+        }
+        if base.judge is not None:
+            metrics["sample_confidence"] = {
+                name: confidence for name, (_, confidence) in self.samples.items()
+            }
+            metrics["real_confidence"] = self.real_confidence
+        return metrics
+
+    @cached_property
+    def real_confidence(self) -> float | None:
+        """The judge's mean confidence in real images; None without judge."""
+        judge = self._base.judge
+        if judge is None:
+            return None
+        return float(judge.probabilities(self._base.images).max(axis=1).mean())
+
+    def _drawn(
+        self, mean: np.ndarray, covariance: np.ndarray, label: int | None, rng: np.random.Generator
+    ) -> tuple[np.ndarray, float | None]:
+        judge = self._base.judge
+        codes = rng.multivariate_normal(mean, covariance, SAMPLES_SCORED, method="eigh")
+        images = self._base.decoded(codes.astype(np.float32))
+        if judge is None:
+            return images[:SAMPLES_SHOWN], None
+        believed = judge.probabilities(images)
+        confidence = believed.max(axis=1) if label is None else believed[:, label]
+        return images[:SAMPLES_SHOWN], float(confidence.mean())

@@ -1,0 +1,134 @@
+"""Clusters: a row for each, with its centre, its members and the classes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from latentspace.drawing.layout import (
+    FAINT_INK,
+    INK,
+    Label,
+    beside,
+    blank,
+    draw_frame,
+    mosaic,
+    page,
+    stacked,
+    text_width,
+    zoom_for,
+)
+
+GAP = 6
+PART_GAP = 28  # between centre, members and classes
+HEADING_ROOM = 28
+FRAME, FRAME_COLOR = 3, (214, 39, 40)
+CELL_WIDTH, NONE_INK = 56, (170, 170, 170)
+FULL = np.array([76, 135, 190])  # the colour of a class that is the whole of a cluster
+TABLE_LINE, TABLE_GAP, COLUMN_GAP = 26, 36, 28
+Members = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+def draw_clusters(
+    *,
+    centres: np.ndarray,
+    members: Mapping[str, Members],
+    names: Sequence[tuple[str, str]],
+    counts: np.ndarray,
+    class_names: Sequence[str],
+    table: tuple[Sequence[str], Sequence[Sequence[str]]],
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """A row for each cluster, and a table below.
+
+    Args:
+        centres: float32 (clusters, H, W, C) in [0, 1].
+        members: By heading, for each cluster some of its images, float32 (K, H, W, C), and which of
+            them to frame, bool (K,).
+        names: What each cluster is called, and a line about it.
+        counts: int (clusters, classes), images of each class in each cluster.
+        class_names: Names of these classes; none leaves the counts out.
+        table: Headings of the columns, and rows of words.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    zoom = zoom_for(min(centres.shape[1:3]))
+    height, width = centres.shape[1] * zoom, centres.shape[2] * zoom
+    blocks = [mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
+    headings = ["centre"]
+    for heading, rows in members.items():
+        blocks.append(_framed(rows, centres.shape[1:], zoom))
+        headings.append(heading)
+    labels, x = [], 0
+    if class_names:
+        cell = max(CELL_WIDTH, *(text_width(name) + 12 for name in class_names))
+        start = sum(block.shape[1] + PART_GAP for block in blocks)
+        blocks.append(_heat(counts, height, cell))
+        headings.append("")
+        for column, name in enumerate(class_names):
+            labels.append(Label(start + (column + 0.5) * cell, -HEADING_ROOM / 2, name))
+            for row, count in enumerate(counts[:, column]):
+                place = (start + (column + 0.5) * cell, row * (height + GAP) + height / 2)
+                labels.append(Label(*place, f"{count:,}", color=INK if count else NONE_INK))
+    for heading, block in zip(headings, blocks, strict=True):
+        middle = (x + width / 2, "mm") if heading == headings[0] else (x, "lm")
+        labels.append(Label(middle[0], -HEADING_ROOM / 2, heading, middle[1]))
+        x += block.shape[1] + PART_GAP
+    body = beside(blocks, PART_GAP)
+    for row, lines in enumerate(names):
+        middle_y = row * (height + GAP) + height / 2
+        for line, offset, color in zip(lines, (-11, 11), (INK, FAINT_INK), strict=True):
+            labels.append(Label(-12, middle_y + offset, line, "rm", color=color))
+    written, (room, table_width) = _table(*table, top=body.shape[0] + TABLE_GAP)
+    return page(
+        stacked([body, blank(room - len(body), table_width)]),
+        title=title,
+        caption=caption,
+        labels=[*labels, *written],
+        left=max(text_width(line) for lines in names for line in lines) + 12,
+        top=HEADING_ROOM,
+    )
+
+
+def _framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
+    """Rows of images, those that are marked in a frame; uint8 (height, width, 3)."""
+    columns = max(len(images) for images, _ in rows)
+    cells = np.full((len(rows), columns, *shape), np.nan, np.float32)
+    for row, (images, _) in enumerate(rows):
+        cells[row, : len(images)] = images
+    sheet = mosaic(cells, zoom=zoom, gap=GAP)
+    height, width = shape[0] * zoom, shape[1] * zoom
+    for row, (_, marked) in enumerate(rows):
+        for column in np.flatnonzero(marked):
+            top, left = row * (height + GAP), column * (width + GAP)
+            cell = sheet[top : top + height, left : left + width]
+            draw_frame(cell, FRAME, FRAME_COLOR)
+    return sheet
+
+
+def _heat(counts: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A cell for each count, coloured by its share of its row; uint8 (height, width, 3)."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    colors = 255 + np.sqrt(shares)[..., np.newaxis] * (FULL - 255)  # (clusters, classes, 3)
+    sheet = np.full((len(counts), height + GAP, counts.shape[1], width, 3), 255, np.uint8)
+    sheet[:, :height] = np.rint(colors)[:, np.newaxis, :, np.newaxis]
+    return sheet.reshape(len(counts) * (height + GAP), counts.shape[1] * width, 3)[:-GAP]
+
+
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, top: int
+) -> tuple[list[Label], tuple[int, int]]:
+    """The labels of a table below `top`, and the height and width down to its end."""
+    labels, x = [], 0
+    for column, heading in enumerate(headings):
+        words = [heading, *(row[column] for row in rows)]
+        for line, word in enumerate(words):
+            color = INK if line else FAINT_INK
+            labels.append(Label(x, top + (line + 0.5) * TABLE_LINE, word, "lm", color=color))
+        x += max(map(text_width, words)) + COLUMN_GAP
+    return labels, (top + (len(rows) + 1) * TABLE_LINE, x - COLUMN_GAP)

@@ -1,0 +1,206 @@
+"""Clusters found without labels: in pixels, in principal components and in codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import clustering
+from latentspace.analysis.projection import are_alike
+from latentspace.chapters.base import Base
+from latentspace.chapters.clusters.partitions import (
+    CODES,
+    DEFORMED,
+    K_MEANS,
+    MIXTURE,
+    PIXELS,
+    Found,
+    Partitions,
+)
+from latentspace.chapters.maps.images import MapImages
+
+SEEDS = 5
+MOST_IMAGES, MOST_VALUES = 100_000, 500_000_000
+LEAST_IMAGES = 30
+SHOWN_MEMBERS = 8
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One cluster.
+
+    Attributes:
+        size: How many images it has.
+        counts: int64 (classes,), images by class.
+        match: The class that it stands for; None where it is left without one.
+        centre: float32 (H, W, C), the mean code of its images, decoded.
+        typical: Positions of the images whose codes are nearest to that mean, int64 (K,).
+        doubtful: Positions of the images that may belong to another cluster most, int64 (K,).
+    """
+
+    size: int
+    counts: np.ndarray
+    match: int | None
+    centre: np.ndarray
+    typical: np.ndarray
+    doubtful: np.ndarray
+
+    @property
+    def purity(self) -> float:
+        """Share of its commonest class."""
+        return float(self.counts.max() / self.size)
+
+
+class Clusters:
+    """Clusters of all images of a split by several methods, compared with the classes."""
+
+    shown = f"{CODES}{DEFORMED}: UMAP, {MIXTURE}"
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        size = int(np.prod(base.data.image_shape))
+        self.images = MapImages(base, most=min(MOST_IMAGES, MOST_VALUES // size))
+
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no clusters; None where there can."""
+        count = len(self.images.indices)
+        if are_alike(self.images.codes):
+            return "the codes of all images are equal: they fall into no clusters"
+        if self._base.options.num_clusters is None and not self._has_classes:
+            return "without classes the number of clusters is yours to choose: pass --num-clusters"
+        if count < LEAST_IMAGES or self.count * 2 > count:
+            return (
+                f"{count:,} images are too few for {self.count:,} clusters: "
+                f"{max(LEAST_IMAGES, 2 * self.count):,} are needed, of --split all for example, "
+                "or a lower --num-clusters"
+            )
+        return None
+
+    @cached_property
+    def _has_classes(self) -> bool:
+        """Whether there are two classes or more among the images."""
+        return len(np.unique(self.images.labels)) > 1
+
+    @cached_property
+    def count(self) -> int:
+        """How many clusters are sought."""
+        return self._base.options.num_clusters or max(2, len(np.unique(self.images.labels)))
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds of each method."""
+        return [self._base.options.seed + number for number in range(SEEDS)]
+
+    @property
+    def found(self) -> dict[str, Found]:
+        """What each method found, by its name."""
+        return self._partitions.found
+
+    @cached_property
+    def agreements(self) -> dict[str, dict[str, np.ndarray]]:
+        """For each method "accuracy", "nmi" and "ari" of each seed, float64 (seeds,)."""
+        if not self._has_classes:
+            return {}
+        by_seed = {
+            name: [clustering.agreement(self.images.labels, labels) for labels in found.labels]
+            for name, found in self.found.items()
+        }
+        return {
+            name: {score: np.array([each[score] for each in made]) for score in made[0]}
+            for name, made in by_seed.items()
+        }
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The cluster of each image by the method and seed that are drawn, int64 (N,)."""
+        return self.found[self.shown].labels[0]
+
+    @cached_property
+    def _partitions(self) -> Partitions:
+        return Partitions(self._base, self.images, self.count, self.seeds)
+
+    @cached_property
+    def sheets(self) -> list[Sheet]:
+        """The clusters that are drawn, in the order of the classes that they stand for."""
+        classes, codes = self._base.data.class_names, self.images.codes
+        table = clustering.contingency(self.images.labels, self.labels, len(classes))
+        table = table[table.any(axis=1)]  # of few different images some clusters stay empty
+        match = clustering.matching(table) if self._has_classes else None
+        members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
+        means = np.stack([codes[rows].mean(axis=0) for rows in members])
+        centres = self._base.decoded(means)
+        doubts = self.found[self.shown].doubts[0]
+        sheets = []
+        for number, rows in enumerate(members):
+            away = np.linalg.norm(codes[rows] - means[number], axis=1)
+            matched = -1 if match is None else int(match[number])
+            sheets.append(
+                Sheet(
+                    size=len(rows),
+                    counts=table[number],
+                    match=None if matched < 0 else matched,
+                    centre=centres[number],
+                    typical=rows[np.argsort(away, kind="stable")[:SHOWN_MEMBERS]],
+                    doubtful=rows[np.argsort(-doubts[rows], kind="stable")[:SHOWN_MEMBERS]],
+                )
+            )
+        last = len(classes)
+        return sorted(sheets, key=lambda sheet: last if sheet.match is None else sheet.match)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """For each method the medians and ranges over seeds; the clusters that are drawn."""
+        by_method = {}
+        for name, found in self.found.items():
+            agreed = self.agreements.get(name, {})
+            by_method[name] = {
+                "clusters": [len(np.unique(labels[labels >= 0])) for labels in found.labels],
+                **{score: _spread(values) for score, values in agreed.items()},
+                "stability": clustering.stability(found.labels),
+                "seconds": _spread(found.seconds),
+            }
+        names = self._base.data.class_names
+        return {
+            "images": len(self.images.indices),
+            "split": self._base.options.split,
+            "seeds": self.seeds,
+            "methods": by_method,
+            "drawn": [
+                {
+                    "class": None if sheet.match is None else names[sheet.match],
+                    "size": sheet.size,
+                    **({"purity": sheet.purity} if self.agreements else {}),
+                }
+                for sheet in self.sheets
+            ],
+        }
+
+    @property
+    def answer(self) -> str:
+        """How far the clusters are the classes, or how stable they are, in one line."""
+        count = f"{len(self.images.indices):,} {self.images.split_name}"
+        if not self.agreements:
+            agreed = self.metrics["methods"][self.shown]["stability"]
+            return f"{self.count} clusters of {count}; {SEEDS} seeds agree by {agreed:.2f} (ARI)"
+        ours, theirs = (
+            self.metrics["methods"][name]["accuracy"]
+            for name in (self.shown, f"{PIXELS}: {K_MEANS}")
+        )
+        return (
+            f"{self.count} clusters, found without labels, are the classes of "
+            f"{ours['median']:.1%} of {count} (median of {SEEDS} seeds, {ours['low']:.1%} to "
+            f"{ours['high']:.1%}); {K_MEANS} of the pixels {theirs['median']:.1%}"
+        )
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    """Median and range over seeds."""
+    return {
+        "median": float(np.median(values)),
+        "low": float(values.min()),
+        "high": float(values.max()),
+    }

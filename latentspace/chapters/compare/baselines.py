@@ -1,0 +1,52 @@
+"""What has learned nothing, measured as a model is: the pixels, and principal components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
+
+from latentspace.analysis import scores
+from latentspace.chapters.study import Study
+from latentspace.core.pixels import Chosen
+from latentspace.core.provenance import content_hash
+
+PIXELS = "pixels"
+
+
+def measured(study: Study, components: Iterable[int]) -> dict[str, dict[str, float]]:
+    """Scores of the pixels, and of principal components of the images that a model was fitted to.
+
+    Args:
+        study: Where images and cache come from.
+        components: Numbers of principal components, a linear model for each.
+
+    Returns:
+        By name of the baseline its means over images: source_knn_accuracy and source_silhouette
+        of the images on the maps; of a linear model also mse and ssim of the test images.
+    """
+    maps, data = study.maps, study.data
+    on_maps = (data.hash, study.options.split, content_hash(maps.indices), study.options.seed)
+    fitted = content_hash(study.fitted)
+
+    def of_pixels() -> dict[str, np.ndarray]:
+        return maps.source_scores(maps.vectors("pixel"))[1]
+
+    def of_components(count: int) -> dict[str, np.ndarray]:
+        encode, decode = scores.linear_autoencoder(Chosen(data.train_pixels, study.fitted), count)
+        back = decode(encode(data.test_images))
+        return {
+            **maps.source_scores(encode(maps.images))[1],
+            "mse": scores.squared_errors(data.test_images, back),
+            "ssim": scores.structural_similarity(data.test_images, back),
+        }
+
+    found = {PIXELS: study.cached("baseline_pixels", of_pixels, *on_maps)}
+    for count in components:
+        compute = partial(of_components, count)
+        found[f"PCA {count}"] = study.cached("baseline_pca", compute, *on_maps, fitted, count)
+    return {
+        name: {key: float(values.mean()) for key, values in by_image.items()}
+        for name, by_image in found.items()
+    }

@@ -1,0 +1,86 @@
+"""What two models make of the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from latentspace.drawing.layout import (
+    FAINT_INK,
+    INK,
+    WHITE,
+    Label,
+    mosaic,
+    page,
+    text_width,
+    zoom_for,
+)
+
+LABEL_ROOM = 24  # pixels under each image for its label
+TITLE_ROOM = 38  # pixels above a block for its title
+LEAST_GAP = 6  # pixels between columns
+
+
+class Block(Protocol):
+    """Images, and what both models make of them.
+
+    Attributes:
+        title: Which images these are.
+        names: What each is called, (N,).
+        images: The originals, one model's and the other's reconstructions, float32
+            (3, N, H, W, C) in [0, 1].
+        errors: Mean squared errors per pixel of both models, float64 (2, N).
+    """
+
+    title: str
+    names: Sequence[str]
+    images: np.ndarray
+    errors: np.ndarray
+
+
+def draw_reconstructions(
+    *, blocks: Sequence[Block], rows: Sequence[str], title: str, caption: str
+) -> np.ndarray:
+    """Originals over the reconstructions of both models, each with its error.
+
+    Args:
+        blocks: What to draw, one below the other. The smaller error of two is printed darker.
+        rows: What the three rows of a block are called.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    zoom = zoom_for(min(blocks[0].images.shape[2:4]))
+    width = blocks[0].images.shape[3] * zoom
+    widest = max(text_width(name) for block in blocks for name in block.names)
+    pitch = width + max(LEAST_GAP, widest + 2 * LEAST_GAP - width)
+    bodies, labels, offset = [], [], 0
+    full = max(len(block.names) for block in blocks) * pitch
+    for block in blocks:
+        body = mosaic(block.images, zoom=zoom, gap=pitch - width, row_gap=LABEL_ROOM)
+        right = full - body.shape[1]
+        body = np.pad(body, ((TITLE_ROOM, LABEL_ROOM), (0, right), (0, 0)), constant_values=WHITE)
+        labels.append(Label(0, offset + TITLE_ROOM - 14, block.title, "lm"))
+        cell = block.images.shape[2] * zoom + LABEL_ROOM
+        texts = [block.names, *([f"{error:.5f}" for error in errors] for errors in block.errors)]
+        best = block.errors.min(axis=0)
+        for row, (name, line) in enumerate(zip(rows, texts, strict=True)):
+            top = offset + TITLE_ROOM + row * cell
+            labels.append(Label(-12, top + (cell - LABEL_ROOM) / 2, name, "rm"))
+            for column, text in enumerate(line):
+                dark = row == 0 or block.errors[row - 1, column] == best[column]
+                x, y = column * pitch + width / 2, top + cell - LABEL_ROOM / 2
+                labels.append(Label(x, y, text, color=INK if dark else FAINT_INK))
+        bodies.append(body)
+        offset += len(body)
+    return page(
+        np.concatenate(bodies),
+        title=title,
+        caption=caption,
+        labels=labels,
+        left=max(map(text_width, rows)) + 12,
+    )

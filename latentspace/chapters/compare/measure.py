@@ -1,0 +1,273 @@
+"""Two models beside each other: the same images through both, and which is better by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import projection
+from latentspace.chapters.compare import baselines
+from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, paired
+from latentspace.chapters.study import Study
+from latentspace.core.errors import InputError
+from latentspace.models.run_schema import DECODER, ENCODER
+
+SHOWN = 10  # images in a row of examples
+LATENT = "latent"  # of `map_images.SPACES`
+OF_CLASSES = {
+    "source_knn_accuracy": "10-NN label accuracy of codes",
+    "source_silhouette": "silhouette of codes",
+    "knn_accuracy": "10-NN label accuracy in the map",
+    "silhouette": "silhouette in the map",
+}
+OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
+    "neighbors_kept": "neighbours kept in the map",
+    "trustworthiness": "trustworthiness of the map",
+}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Test images, each with what both models make of it.
+
+    Attributes:
+        title: Which images these are.
+        names: What each is called, (N,).
+        images: The originals, A's and B's reconstructions, float32 (3, N, H, W, C) in [0, 1].
+        errors: Mean squared errors per pixel of A and of B, float64 (2, N).
+    """
+
+    title: str
+    names: list[str]
+    images: np.ndarray
+    errors: np.ndarray
+
+
+class Comparison:
+    """What two studies of the same images say of their models, A and B."""
+
+    def __init__(self, first: Study, second: Study) -> None:
+        """Takes the studies of A and of B: the same data, the same options.
+
+        Raises:
+            InputError: There can be no maps by which to score them.
+        """
+        for study in (first, second):
+            if (reason := study.maps.missing) is not None:
+                raise InputError(
+                    f"two runs can't be compared without maps of both: of run {study.run.name} "
+                    f"{reason}"
+                )
+        self.studies = {A: first, B: second}
+        self.data, self.options = first.data, first.options
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What each model is called, by its letter."""
+        return {letter: f"{letter}: {study.run.name}" for letter, study in self.studies.items()}
+
+    @property
+    def model_key(self) -> tuple[str, str]:
+        """Hashes of both models, as one string, and of the images."""
+        return "".join(study.run.model_hash for study in self.studies.values()), self.data.hash
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What was chosen to look at, see `Study.chosen`."""
+        return self.studies[A].chosen
+
+    @property
+    def images(self) -> str:
+        """Which images were measured, in words."""
+        maps = self.studies[A].maps
+        scored = len(self._on_maps[A]["neighbors_kept"])
+        few = f", {scored:,} of them scored" if scored < len(maps.indices) else ""
+        return (
+            f"{len(self.data.test_images):,} test images of {self.data.name}; on the maps "
+            f"{len(maps.indices):,} {maps.split_name}{few}"
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the numbers, a sentence each."""
+        found = [
+            f"{self.names[letter]} was trained elsewhere, perhaps on these images."
+            if study.run.is_adopted
+            else f"{self.names[letter]} was, by its record, not trained on these images of "
+            f"{self.data.name}."
+            for letter, study in self.studies.items()
+            if not study.is_trained_on_data
+        ]
+        if not self.has_classes:
+            found.append(
+                "Measures of classes are left out: they need two classes, and one of two images."
+            )
+        return found
+
+    @cached_property
+    def has_classes(self) -> bool:
+        """Whether the labels of the images on the maps say anything."""
+        return bool(np.isfinite(self._on_maps[A]["silhouette"]).all())
+
+    # --- what is shown
+
+    @cached_property
+    def points(self) -> dict[str, np.ndarray]:
+        """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
+        first, second = (
+            study.maps.projections(study.maps.flat, spaces=(LATENT,))[LATENT].points
+            for study in self.studies.values()
+        )
+        turn, shift = projection.aligned(second, first)
+        return {A: first, B: second @ turn + shift}
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Mean squared error per pixel of every test image, float64 (2, N): A's and B's."""
+        return np.stack([study.reconstruction.by_image["mse"] for study in self.studies.values()])
+
+    @cached_property
+    def examples(self) -> list[Examples]:
+        """Images drawn by seed, and those on which the models differ most, either way."""
+        errors = self.errors
+        worse = errors[0] - errors[1]  # of A than of B
+        rng = np.random.default_rng(self.options.seed)
+        order = np.argsort(-worse, kind="stable")
+        first, last = order[:SHOWN], order[::-1][:SHOWN]
+        chosen = {
+            "drawn by seed": np.sort(rng.choice(len(order), len(first), replace=False)),
+            "where B is better by most": first[worse[first] > 0],
+            "where A is better by most": last[worse[last] < 0],
+        }
+        rows = np.concatenate(list(chosen.values()))
+        back = [study.run.decode(study.codes[rows]) for study in self.studies.values()]
+        images = np.stack([self.data.test_images[rows], *back])
+        ends = np.cumsum([len(part) for part in chosen.values()])
+        return [
+            Examples(title, self._named(part), images[:, end - len(part) : end], errors[:, part])
+            for (title, part), end in zip(chosen.items(), ends, strict=True)
+            if len(part)
+        ]
+
+    # --- what is measured
+
+    @cached_property
+    def measures(self) -> list[Measure]:
+        """All measures: those with an interval, then training errors and facts of the models."""
+        rng = np.random.default_rng(self.options.seed)
+        of_images = [study.reconstruction.by_image for study in self.studies.values()]
+        found = [
+            paired(
+                "test_mse",
+                "mean squared test error",
+                [scored["mse"] for scored in of_images],
+                rng,
+                less_is_better=True,
+                baselines=self._beside("mse"),
+                decimals=5,
+            ),
+            paired(
+                "test_ssim",
+                "SSIM of test images",
+                [scored["ssim"] for scored in of_images],
+                rng,
+                baselines=self._beside("ssim"),
+            ),
+        ]
+        for key, words in {**(OF_CLASSES if self.has_classes else {}), **OF_MAPS}.items():
+            on_maps = [scored[key] for scored in self._on_maps.values()]
+            if not np.isfinite(on_maps).all():  # so few images that it is not defined
+                continue
+            options = {"tells": key not in OF_MAPS, "baselines": self._beside(key)}
+            found.append(paired(key, words, on_maps, rng, **options))
+        return [*found, *self._facts(found[0])]
+
+    @property
+    def baseline_names(self) -> list[str]:
+        """What the measures are compared with, in the order of a table's columns."""
+        return list(self._baselines)
+
+    @property
+    def answer(self) -> str:
+        """Which model has learned more by which measures, in a line."""
+        groups: dict[str, list[str]] = {}
+        for measure in self.measures:
+            if measure.tells:
+                groups.setdefault(measure.better, []).append(measure.sentence)
+        undecided = groups.pop(NEITHER, None)
+        who = {
+            f"{winner} ({self.studies[winner].run.name})": sentences
+            for winner, sentences in groups.items()
+        }
+        if undecided is not None:
+            who[NEITHER] = undecided
+        verbs = [" has learned more", *("" for _ in who)]
+        return "; ".join(
+            f"{name}{verb} by {', '.join(sentences)}"
+            for (name, sentences), verb in zip(who.items(), verbs, strict=False)
+        )
+
+    # --- inside
+
+    @cached_property
+    def _on_maps(self) -> dict[str, dict[str, np.ndarray]]:
+        """Scores of the images on the maps by model, see `Maps.by_image`."""
+        return {
+            letter: study.maps.by_image(LATENT, study.maps.flat)
+            for letter, study in self.studies.items()
+        }
+
+    @cached_property
+    def _baselines(self) -> dict[str, dict[str, float]]:
+        """What has learned nothing, see `baselines.measured`."""
+        sizes = {study.run.latent_dim for study in self.studies.values()}
+        return baselines.measured(self.studies[A], sorted(sizes))
+
+    def _beside(self, key: str) -> dict[str, float]:
+        """What the baselines reach by a measure, those that have it."""
+        return {name: found[key] for name, found in self._baselines.items() if key in found}
+
+    def _facts(self, test: Measure) -> list[Measure]:
+        """What the records of both runs say, beside their test errors."""
+        train = [
+            study.run.facts["scores"].get("train_mse") if study.is_trained_on_data else None
+            for study in self.studies.values()
+        ]
+        ratios = [
+            None if error is None else value / error
+            for value, error in zip(test.values, train, strict=True)
+        ]
+        runs = [study.run for study in self.studies.values()]
+        sizes = [
+            sum((run.path / name).stat().st_size for name in (ENCODER, DECODER)) for run in runs
+        ]
+        rows: list[tuple[str, str, list[Any], int]] = [
+            ("train_mse", "mean squared training error", train, 5),
+            ("test_over_train", "test error over training error", ratios, 3),
+            ("latent_dim", "units per code", [run.latent_dim for run in runs], 0),
+            ("parameters", "parameters", [run.facts.get("parameters") for run in runs], 0),
+            ("bytes", "bytes of both model files", sizes, 0),
+            ("seconds", "seconds of training", [run.facts.get("seconds") for run in runs], 1),
+            ("trained_on", "trained on", [_trained_on(s) for s in self.studies.values()], 0),
+        ]
+        return [
+            Measure(key, words, (first, second), tells=False, decimals=decimals)
+            for key, words, (first, second), decimals in rows
+        ]
+
+    def _named(self, rows: np.ndarray) -> list[str]:
+        """What test images are called: their class, where there are classes, and their index."""
+        names = self.data.class_names
+        if len(names) < 2:
+            return [f"#{row}" for row in rows]
+        return [f"{names[self.data.test_labels[row]]} #{row}" for row in rows]
+
+
+def _trained_on(study: Study) -> str:
+    if study.run.is_adopted:
+        return "not known"
+    name = study.run.facts["dataset"]["name"]
+    return name if study.is_trained_on_data else f"{name}, other images"

@@ -1,0 +1,105 @@
+"""One measure of two models, and which of them is the better one by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods
+from latentspace.analysis.neighborhoods import Estimate
+
+A, B, NEITHER, UNKNOWN = "A", "B", "neither", "-"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of both models.
+
+    Attributes:
+        key: Its name in metrics.json.
+        words: Its name for a person.
+        values: Of A and of B; None where it is not known.
+        more: What B has more than A over the same images; None where no interval can be had.
+        less_is_better: Whether the smaller value is the better one.
+        tells: Whether it says how much a model has learned.
+        baselines: The same measure of what has learned nothing, by name.
+        decimals: Digits after the point that are worth reading.
+    """
+
+    key: str
+    words: str
+    values: tuple[float | str | None, float | str | None]
+    more: Estimate | None = None
+    less_is_better: bool = False
+    tells: bool = True
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    decimals: int = 4
+
+    @property
+    def difference(self) -> float | None:
+        """B - A; None where they are no numbers."""
+        first, second = self.values
+        if isinstance(first, int | float) and isinstance(second, int | float):
+            return second - first
+        return None
+
+    @property
+    def better(self) -> str:
+        """`A` or `B`; `NEITHER` where the interval includes 0, `UNKNOWN` where there is none."""
+        if self.more is None:
+            return UNKNOWN
+        if not self.more.excludes_zero:
+            return NEITHER
+        return B if (self.more.value > 0) != self.less_is_better else A
+
+    def number(self, value: float | str | None, sign: str = "") -> str:
+        """A value as a person reads it; `sign` is "+" for differences."""
+        if value is None:
+            return UNKNOWN
+        return value if isinstance(value, str) else f"{value:{sign},.{self.decimals}f}"
+
+    def interval(self, more: Estimate | None) -> str:
+        """The interval of a difference as a person reads it."""
+        if more is None:
+            return UNKNOWN
+        return f"{self.number(more.low, '+')} to {self.number(more.high, '+')}"
+
+    @property
+    def sentence(self) -> str:
+        """The measure in words, the better value before the other one."""
+        first, second = map(self.number, self.values)
+        if self.more is None or self.better == NEITHER:
+            sign, more = "B - A ", self.more
+            both = f"A {first}, B {second}"
+        elif self.better == A:
+            sign, more = "", Estimate(-self.more.value, -self.more.high, -self.more.low)
+            both = f"{first} against {second}"
+        else:
+            sign, more = "", self.more
+            both = f"{second} against {first}"
+        difference = self.number(None if more is None else more.value, "+")
+        return f"{self.words} ({both}, {sign}{difference}, 95% interval {self.interval(more)})"
+
+
+def paired(
+    key: str,
+    words: str,
+    by_image: Sequence[np.ndarray],
+    rng: np.random.Generator,
+    **options: Any,
+) -> Measure:
+    """A measure that each image has, of both models, with the interval of its mean difference.
+
+    Args:
+        key: See `Measure`.
+        words: See `Measure`.
+        by_image: Of A and of B, each float (N,), the same images.
+        rng: Source of the resamples.
+        **options: What else `Measure` takes.
+    """
+    first, second = by_image
+    more = neighborhoods.mean_estimate(second - first, rng)
+    return Measure(key, words, (float(first.mean()), float(second.mean())), more, **options)

@@ -1,0 +1,226 @@
+"""What codes cost and lose as a way to store images, beside others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from latentspace.drawing.layout import (
+    FAINT_INK,
+    INK,
+    Label,
+    blank,
+    mosaic,
+    page,
+    rendered,
+    text_width,
+    zoom_for,
+)
+
+COLORS = (  # of families in the order in which they come; the sixth and later ones are files
+    "#3f90da",
+    "#a96b59",
+    "#e88b00",
+    "#717581",
+    "#bd1f01",
+    "#832db6",
+    "#111111",
+    "#2a9d5c",
+)
+MARKERS = {"solid": "o", "dashed": "s", "dotted": "^"}
+GAP = 4  # pixels between images
+TITLE_GAP = 10
+BLOCK_GAP, HEADING_HEIGHT = 20, 34
+LINE_OFFSET = 10  # pixels from the middle of a row to each of its two lines of text
+LEAST_IMAGE = 56
+OVER = (190, 40, 20)  # what is more than the budget is written in this colour
+
+
+class Line(Protocol):
+    """A curve.
+
+    Attributes:
+        name: What it shows.
+        family: Lines of one family share a colour.
+        style: "solid", "dashed" or "dotted".
+        mse: Bytes an image and mean squared errors, float64 (S,) each.
+        ssim: Bytes an image and structural similarities.
+    """
+
+    name: str
+    family: str
+    style: str
+    mse: tuple[np.ndarray, np.ndarray]
+    ssim: tuple[np.ndarray, np.ndarray]
+
+
+class Row(Protocol):
+    """Images that came back.
+
+    Attributes:
+        name: Of the method and its setting.
+        size: Bytes of an image.
+        mse: Mean squared error.
+        fits: Whether that is within the budget.
+        images: float32 (K, H, W, C) in [0, 1].
+    """
+
+    name: str
+    size: float
+    mse: float
+    fits: bool
+    images: np.ndarray
+
+
+def draw_rate_distortion(
+    *,
+    lines: Sequence[Line],
+    chosen: tuple[float, float],
+    nearest_size: float | None,
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Bytes an image against mean squared error, and against structural similarity.
+
+    Args:
+        lines: The curves; one of a single point becomes a mark of its own, at the lower edge where
+            its error is 0.
+        chosen: Bytes and mean squared error that an arrow starts from.
+        nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    figure = Figure(figsize=(12.5, 7.6), dpi=100, layout="constrained")
+    panels = figure.subplots(1, 2)
+    families = list(dict.fromkeys(line.family for line in lines))
+    for panel, measure, words in zip(
+        panels,
+        ("mse", "ssim"),
+        ("mean squared error per pixel", "structural similarity (SSIM)"),
+        strict=True,
+    ):
+        for line in lines:
+            sizes, values = getattr(line, measure)
+            color = COLORS[families.index(line.family) % len(COLORS)]
+            if len(sizes) == 1:
+                at_edge = measure == "mse" and values[0] <= 0
+                panel.plot(
+                    *(sizes, [0.015] if at_edge else values),
+                    transform=panel.get_xaxis_transform() if at_edge else panel.transData,
+                    linestyle="none",
+                    marker="D" if line.style == "solid" else "X",
+                    markersize=6.5,
+                    markeredgecolor="white",
+                    color=color,
+                    label=line.name,
+                    zorder=4,
+                    clip_on=False,
+                )
+                continue
+            panel.plot(
+                sizes,
+                values,
+                linestyle=line.style,
+                linewidth=2.4 if line.family == families[0] else 1.4,
+                marker=MARKERS[line.style],
+                markersize=5 if line.family == families[0] else 3.5,
+                color=color,
+                label=line.name,
+                zorder=3 if line.family == families[0] else 2,
+            )
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.set_xlabel("bytes an image")
+        panel.set_ylabel(words)
+        panel.grid(alpha=0.3)
+    panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    if nearest_size is not None:
+        size, error = chosen
+        panels[0].annotate(
+            "",
+            xy=(nearest_size, error),
+            xytext=(size, error),
+            arrowprops={"arrowstyle": "<->", "color": "0.2", "shrinkA": 0, "shrinkB": 0},
+            zorder=5,
+        )
+        panels[0].annotate(
+            f"{size:.1f} and {nearest_size:.1f} bytes\nat error {error:.5f}",
+            xy=(size, error),
+            xytext=(-6, -4),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color="0.2",
+        )
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    return page(rendered(figure), title=title, caption=caption)
+
+
+def draw_budgets(
+    *, originals: np.ndarray, blocks: Mapping[str, Sequence[Row]], title: str, caption: str
+) -> np.ndarray:
+    """The same images, stored within several budgets by several methods.
+
+    Args:
+        originals: float32 (K, H, W, C) in [0, 1], shown once.
+        blocks: Rows by the heading of their budget. A row says its bytes and its error; more bytes
+            than the budget has are written in `OVER`.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    zoom = zoom_for(min(originals.shape[1:3]), LEAST_IMAGE)
+    row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
+    bodies: list[np.ndarray] = []
+    labels: list[Label] = []
+    names = ["original"]
+    y = 0
+
+    def put(images: np.ndarray, texts: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
+        nonlocal y
+        body = mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
+        bodies.append(_padded(body, row_height))
+        middle = y + body.shape[0] / 2
+        for number, (text, color) in enumerate(texts):
+            shift = (2 * number - len(texts) + 1) * LINE_OFFSET
+            labels.append(Label(-12, middle + shift, text, "rm", color))
+            names.append(text)
+        y += row_height
+
+    put(originals, [("original", INK)])
+    for heading, rows in blocks.items():
+        bodies.append(blank(BLOCK_GAP + HEADING_HEIGHT, bodies[0].shape[1]))
+        y += len(bodies[-1])
+        labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
+        for row in rows:
+            cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
+            put(row.images, [(row.name, INK), (cost, FAINT_INK if row.fits else OVER)])
+    body = np.concatenate(bodies)
+    right = max(0, max(map(text_width, blocks), default=0) - body.shape[1])
+    return page(
+        body,
+        title=title,
+        caption=caption,
+        labels=labels,
+        left=max(map(text_width, names)) + 12,
+        right=right,
+        top=TITLE_GAP,
+    )
+
+
+def _padded(body: np.ndarray, height: int) -> np.ndarray:
+    return np.concatenate([body, blank(height - len(body), body.shape[1])])

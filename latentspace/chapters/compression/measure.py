@@ -1,0 +1,285 @@
+"""Codes as a way to store images, against principal components and image files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import scores
+from latentspace.chapters.base import Base
+from latentspace.chapters.compression import codecs, coding, curves
+from latentspace.chapters.compression.methods import (
+    Line,
+    Method,
+    Row,
+    Verdict,
+    best_within,
+    verdict,
+)
+from latentspace.chapters.compression.storing import ALONE, SHEET, Numbers, Storing, columns
+from latentspace.core.pixels import Chosen, images_at_once, to_unit_range
+from latentspace.core.processes import num_cores
+from latentspace.core.provenance import content_hash
+from latentspace.datasets import limited
+
+TABLE_IMAGES = 10_000  # training images that cells and frequencies are learnt from
+BUDGET_BITS = (2, 4, 6, 8)  # for each unit, packed plainly: the picture's budgets
+CODE_STEPS = np.geomspace(2.8, 0.1, 8)  # in root mean square deviations of a unit
+PCA_STEPS = np.geomspace(2.0, 0.05, 16)  # in deviations of the first component
+MOST_COMPONENTS = 400
+FLOAT_BYTES, BITS_OF_A_BYTE = 4, 8
+
+FLOATS, PLAIN = "codes, float32", "codes, plain"
+CODED, ONE_STEP = "codes, entropy coded", "codes, one step for all units"
+PCA_ONE_STEP = "PCA, one step for all components"
+STYLES = {"plain": "dashed", ONE_STEP: "dotted", ALONE: "dashed"}  # of lines, by how a name ends
+
+
+class Compression:
+    """Bytes and errors of codes, of principal components and of image files."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        self.storing = Storing(base)
+
+    # --- what is measured
+
+    @cached_property
+    def codes(self) -> dict[str, Method]:
+        """Quantised codes in their forms, and `FLOATS`, what they are before."""
+        base = self._base
+
+        def compute() -> dict[str, Numbers]:
+            codes = base.codes[self.storing.rows]
+            # Encoded alone: a code's last digits depend on what else is encoded with it.
+            chosen = base.fitted[limited(len(base.fitted), TABLE_IMAGES)]
+            table = base.run.encode(base.data.train_pixels[chosen])
+            spread = float(np.sqrt(table.var(axis=0).mean()))
+            floats = self.storing.measured(base.run.decode(codes), codes.nbytes)
+            common = {"table": table, "codes": codes, "decode": base.run.decode}
+            return {
+                FLOATS: columns({"float32": floats}),
+                **self.storing.by_bits(PLAIN, CODED, **common),
+                ONE_STEP: self.storing.by_steps(CODE_STEPS * (spread or 1.0), **common),
+            }
+
+        return self._kept("compression_codes", compute, *base.model_key)
+
+    @cached_property
+    def components(self) -> dict[str, Method]:
+        """Principal components: as many as units at as many bits, and at their best."""
+        base, few = self._base, self._base.run.latent_dim
+
+        def compute() -> dict[str, Numbers]:
+            chosen = Chosen(base.data.train_pixels, base.fitted)
+            encode, inverse = scores.linear_autoencoder(chosen, MOST_COMPONENTS)
+            count = min(TABLE_IMAGES, images_at_once(chosen))
+            table = encode(to_unit_range(chosen[limited(len(chosen), count)]))
+            codes = encode(self.storing.images)
+            vector = FLOAT_BYTES * self.storing.images[0].size
+
+            def decode(parts: np.ndarray) -> np.ndarray:
+                whole = np.pad(parts, ((0, 0), (0, codes.shape[1] - parts.shape[1])))
+                return np.clip(inverse(whole), 0, 1).astype(np.float32)
+
+            def tables(quantiser: coding.Quantiser) -> int:
+                used = np.count_nonzero(quantiser.levels > 1) + 1  # the mean image too
+                return int(used) * vector + quantiser.table_bytes
+
+            spread = float(table[:, 0].std())
+            common: dict[str, Any] = {"decode": decode, "tables": tables}
+            return {
+                **self.storing.by_bits(
+                    *self.pca_names, table=table[:, :few], codes=codes[:, :few], **common
+                ),
+                PCA_ONE_STEP: self.storing.by_steps(
+                    PCA_STEPS * (spread or 1.0), table=table, codes=codes, **common
+                ),
+            }
+
+        key = (base.data.hash, content_hash(base.fitted), few)
+        return self._kept("compression_components", compute, *key)
+
+    @property
+    def pca_names(self) -> tuple[str, str]:
+        """What principal components, as many as units, are called: plain and entropy coded."""
+        few = self._base.run.latent_dim
+        return f"PCA {few}, plain", f"PCA {few}, entropy coded"
+
+    @cached_property
+    def files(self) -> dict[str, Method]:
+        """Image files, by codec and by whether each image has a file of its own."""
+        known = codecs.available()
+
+        def compute() -> dict[str, Numbers]:
+            with ThreadPoolExecutor(num_cores()) as pool:  # codecs run beside each other
+                tasks = [
+                    (name, setting, task)
+                    for of_codec in pool.map(self.storing.file_tasks, known)
+                    for (name, setting), task in of_codec.items()
+                ]
+                found: dict[str, dict[str, Numbers]] = {}
+                with self._base.bar("image files", len(tasks)) as bar:
+                    results = pool.map(lambda task: task[2](), tasks)
+                    for (name, setting, _), numbers in zip(tasks, results, strict=True):
+                        found.setdefault(name, {})[setting] = numbers
+                        bar.update()
+            return {name: columns(settings) for name, settings in found.items()}
+
+        key = (self._base.data.hash, *(codec.name for codec in known))
+        return self._kept("compression_files", compute, *key)
+
+    @property
+    def lossless(self) -> dict[str, float]:
+        """Bytes of an image by each way of storing it that loses nothing."""
+        kinds = [codec.name for codec in codecs.CODECS if codec.is_lossless]
+        names = [f"{kind} {form}" for kind in kinds for form in (SHEET, ALONE)]
+        return {name: float(self.files[name].sizes[0]) for name in names}
+
+    # --- what is shown
+
+    @property
+    def lines(self) -> list[Line]:
+        """All curves; a method of one setting is a line of one point."""
+        found = []
+        for name, method in {**self.codes, **self.components, **self.files}.items():
+            family = next((kind for kind in self._families if name.startswith(kind)), name)
+            style = next((way for end, way in STYLES.items() if name.endswith(end)), "solid")
+            far = curves.front((method.sizes, 1 - method.ssim))
+            line = Line(name, family, style, curves.front(method.curve), (far[0], 1 - far[1]))
+            found.append(line)
+        return found
+
+    @property
+    def blocks(self) -> dict[float, list[Row]]:
+        """By budget in bytes: the best of codes, of PCA, and of each codec in sheets.
+
+        The budgets are what codes take, packed plainly, at each of `BUDGET_BITS`.
+        """
+        losing = [codec.name for codec in codecs.available() if not codec.is_lossless]
+        kinds: list[dict[str, Method]] = [
+            self._forms,
+            self.components,
+            *({f"{name} {SHEET}": self.files[f"{name} {SHEET}"]} for name in losing),
+        ]
+        units = self._base.run.latent_dim
+        return {
+            budget: [_row(methods, budget) for methods in kinds]
+            for budget in (units * bits / BITS_OF_A_BYTE for bits in BUDGET_BITS)
+        }
+
+    @property
+    def originals(self) -> np.ndarray:
+        """The images of the blocks as they are, float32 (K, H, W, C)."""
+        return self.storing.images[self.storing.shown]
+
+    # --- what follows
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What follows from all curves."""
+        return verdict(
+            self._forms,
+            {**self.components, **self.files},
+            error=float(self.codes[FLOATS].mse[0]),
+            decoder_bytes=self._base.run.decoder_bytes,
+        )
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Bytes an image, errors and similarity of each method and setting, and the verdict."""
+        found = self.verdict
+        methods = {**self.codes, **self.components, **self.files}
+        return {
+            "images": len(self.storing.rows),
+            "images_in_a_file_each": len(self.storing.alone),
+            "images_of_ssim": len(self.storing.similar),
+            "pixel_bytes": self.storing.pixels[0].size,
+            "methods": {name: _listed(method) for name, method in methods.items()},
+            "lossless_bytes": self.lossless,
+            "chosen": f"{found.method}, {found.setting}",
+            "chosen_bytes": found.size,
+            "chosen_mse": found.mse,
+            "nearest": found.nearest,
+            "nearest_bytes": found.nearest_size,
+            "decoder_bytes": self._base.run.decoder_bytes,
+            "break_even_images": found.break_even,
+            "overtaken_by": found.overtaken_by,
+            "overtaken_at_bytes": found.overtaken_at,
+        }
+
+    @property
+    def answer(self) -> str:
+        """What codes cost and what the nearest alternative does, and where codes lose."""
+        found = self.verdict
+        parts = [
+            f"at {found.size:.1f} bytes an image the codes give a mean squared error of "
+            f"{found.mse:.5f}"
+        ]
+        if found.nearest is None:
+            parts.append("no alternative reaches that error")
+        else:
+            parts.append(
+                f"the nearest alternative at that error, {found.nearest}, needs "
+                f"{found.nearest_size:.1f}"
+            )
+        if found.break_even is not None:
+            parts.append(
+                f"the decoder ({self._base.run.decoder_bytes / 1e6:.1f} MB) pays from "
+                f"{found.break_even:,} images on"
+            )
+        if found.overtaken_at is None:
+            parts.append("nothing that was measured beats them with more bytes")
+        else:
+            parts.append(f"from {found.overtaken_at:.1f} bytes on {found.overtaken_by} is better")
+        return "; ".join(parts)
+
+    # --- inside
+
+    @property
+    def _forms(self) -> dict[str, Method]:
+        return {name: method for name, method in self.codes.items() if name != FLOATS}
+
+    @property
+    def _families(self) -> list[str]:
+        few = self.pca_names[0].partition(",")[0]
+        return ["codes", few, PCA_ONE_STEP, *(codec.name for codec in codecs.CODECS)]
+
+    def _kept(
+        self, kind: str, compute: Callable[[], Mapping[str, Numbers]], *key: str | int
+    ) -> dict[str, Method]:
+        groups = self._base.cached_groups(kind, compute, *key)
+        return {name: Method(**numbers) for name, numbers in groups.items()}
+
+
+def _row(methods: Mapping[str, Method], budget: float) -> Row:
+    name, at = best_within(methods, budget)
+    method = methods[name]
+    size = float(method.sizes[at])
+    return Row(
+        f"{name}, {method.settings[at]}",
+        size,
+        float(method.mse[at]),
+        size <= budget,
+        to_unit_range(method.shown[at]),
+    )
+
+
+def _listed(method: Method) -> list[dict[str, Any]]:
+    """A method for metrics.json, a setting each."""
+    return [
+        {
+            "setting": str(setting),
+            "bytes": float(size),
+            "mse": float(mse),
+            "ssim": float(ssim),
+            "table_bytes": int(tables),
+        }
+        for setting, size, mse, ssim, tables in zip(
+            method.settings, method.sizes, method.mse, method.ssim, method.tables, strict=True
+        )
+    ]

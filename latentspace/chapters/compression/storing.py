@@ -1,0 +1,179 @@
+"""Storing the images of a study in one way or another, and measuring what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import scores
+from latentspace.chapters.base import Base
+from latentspace.chapters.compression import codecs, coding
+from latentspace.core.pixels import images_at_once, to_uint8, to_unit_range
+from latentspace.datasets import limited
+
+MEASURED_IMAGES = 10_000
+ALONE_IMAGES = 2_000  # stored as a file each
+SIMILARITY_IMAGES = 500
+SHOWN_IMAGES = 10
+BITS = (2, 3, 4, 6, 8)  # for each unit
+SHEET, ALONE = "in one sheet", "in single files"
+
+Numbers = dict[str, Any]  # what is measured of one setting, see `methods.Method`
+
+
+def _table_bytes(quantiser: coding.Quantiser) -> int:
+    return quantiser.table_bytes
+
+
+class Storing:
+    """The test images that are stored, and what each way of storing them costs and loses."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Test images that are measured: all, or a fixed choice of more."""
+        pixels = self._base.data.test_pixels
+        return limited(len(pixels), min(MEASURED_IMAGES, images_at_once(pixels)))
+
+    @cached_property
+    def alone(self) -> np.ndarray:
+        """Those among `rows`, by place, that are stored as a file each."""
+        return limited(len(self.rows), ALONE_IMAGES)
+
+    @cached_property
+    def similar(self) -> np.ndarray:
+        """Those among `alone`, by place, of which structural similarity is measured."""
+        return limited(len(self.alone), SIMILARITY_IMAGES)
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """Those among `rows`, by place, that are shown.
+
+        The first of each class where there are ten classes, else the first ones of all.
+        """
+        labels = self._base.data.test_labels[self.rows]
+        _, firsts = np.unique(labels, return_index=True)
+        return firsts if len(firsts) == SHOWN_IMAGES else np.arange(len(self.rows))[:SHOWN_IMAGES]
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """The images of `rows`, uint8 (N, H, W, C)."""
+        return self._base.data.test_pixels[self.rows]
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """The same, float32 in [0, 1]."""
+        return to_unit_range(self.pixels)
+
+    def by_bits(
+        self,
+        plain: str,
+        coded: str,
+        *,
+        table: np.ndarray,
+        codes: np.ndarray,
+        decode: Callable[[np.ndarray], np.ndarray],
+        tables: Callable[[coding.Quantiser], int] = _table_bytes,
+    ) -> dict[str, Numbers]:
+        """The same cells twice: packed plainly, and entropy coded."""
+        found: dict[str, dict[str, Numbers]] = {plain: {}, coded: {}}
+        for bits in BITS:
+            quantiser = coding.by_range(table, bits)
+            symbols = quantiser.quantised(codes)
+            numbers = self.measured(
+                decode(quantiser.restored(symbols)),
+                len(coding.packed(symbols, bits)),
+                tables=tables(quantiser),
+            )
+            stream = self._per_image(len(quantiser.written(symbols)))
+            setting = f"{bits} bits a unit"
+            found[plain][setting], found[coded][setting] = numbers, {**numbers, "sizes": stream}
+        return {name: columns(settings) for name, settings in found.items()}
+
+    def by_steps(
+        self,
+        steps: np.ndarray,
+        *,
+        table: np.ndarray,
+        codes: np.ndarray,
+        decode: Callable[[np.ndarray], np.ndarray],
+        tables: Callable[[coding.Quantiser], int] = _table_bytes,
+    ) -> Numbers:
+        found = {}
+        for step in steps:
+            quantiser = coding.by_step(table, step)
+            symbols = quantiser.quantised(codes)
+            found[f"step {step:.3g}"] = self.measured(
+                decode(quantiser.restored(symbols)),
+                len(quantiser.written(symbols)),
+                tables=tables(quantiser),
+            )
+        return columns(found)
+
+    def file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:
+        """What there is to measure of a codec, by names of method and setting."""
+        tasks: dict[tuple[str, str], Callable[[], Numbers]] = {}
+
+        def in_sheets(quality: int | None, block: int, halved: bool) -> Numbers:
+            size, back = codecs.stored_in_sheets(
+                self.pixels, codec, quality, block=block, halved=halved
+            )
+            return self.measured(to_unit_range(back), size)
+
+        def by_itself(quality: int | None) -> Numbers:
+            size, back = codecs.stored_alone(self.pixels[self.alone], codec, quality)
+            return self.measured(to_unit_range(back), size, among=self.alone)
+
+        for halved, qualities in ((False, codec.qualities), (True, codec.half_qualities)):
+            if not qualities:
+                continue
+            block = codecs.best_block(self.pixels, codec, halved=halved)
+            for quality in qualities:
+                words = [
+                    *(["half size"] if halved else []),
+                    "lossless" if quality is None else f"quality {quality}",
+                    *([f"blocks of {block}"] if block > 1 else []),
+                ]
+                name = f"{codec.name} {SHEET}", ", ".join(words)
+                tasks[name] = partial(in_sheets, quality, block, halved)
+                if codec.is_small and not halved:
+                    tasks[f"{codec.name} {ALONE}", words[0]] = partial(by_itself, quality)
+        return tasks
+
+    def measured(
+        self, back: np.ndarray, size: int, *, tables: int = 0, among: np.ndarray | None = None
+    ) -> Numbers:
+        """Numbers of one setting.
+
+        Args:
+            back: What comes back, float32 (N, H, W, C) in [0, 1], of all `rows`, or of those
+                `among` them.
+            size: Bytes of all these together.
+            tables: Bytes of what does not grow with them.
+            among: Places among `rows`.
+        """
+        images = self.images if among is None else self.images[among]
+        similar = self.alone[self.similar] if among is None else self.similar
+        return {
+            "sizes": self._per_image(size, len(images)),
+            "mse": scores.squared_errors(images, back).mean(),
+            "ssim": scores.structural_similarity(images[similar], back[similar]).mean(),
+            "tables": float(tables),
+            "shown": to_uint8(back[self.shown] if among is None else back[:0]),
+        }
+
+    def _per_image(self, size: int, count: int | None = None) -> float:
+        """Bytes an image; a stream of nothing counts as one byte."""
+        return max(1, size) / (count or len(self.rows))
+
+
+def columns(settings: Mapping[str, Numbers]) -> Numbers:
+    """Numbers by setting -> an array for each number, with the names of the settings."""
+    names = next(iter(settings.values()))
+    columns = {name: np.array([numbers[name] for numbers in settings.values()]) for name in names}
+    return {"settings": np.array(list(settings)), **columns}

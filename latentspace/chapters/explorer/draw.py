@@ -1,0 +1,178 @@
+"""The page: pictures, plots and facts put into a template, with everything that they need."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from latentspace.chapters.explorer.plots import plot_maps
+from latentspace.chapters.explorer.sheet import make_sheet
+from latentspace.core.pixels import to_uint8
+from latentspace.drawing.points import class_colors
+
+ERROR_COLORS, ERROR_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
+ERROR_QUANTILES = (0.01, 0.99)  # beyond these colours stay the same
+MAP = Template(
+    '<section class="map"><div class="heading"><h2>$heading</h2><p>$scores</p></div>'
+    '<div class="room"><div class="plot" id="$space">$plot<div class="ring"></div></div></div>'
+    "</section>"
+)
+NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map and what belongs to its space.
+
+    Attributes:
+        heading: What it is of.
+        scores: How good it is.
+        points: float (N, 2).
+        near: What the nearest images are called.
+        neighbors: int (N, K), the images nearest to each in the space, nearest first.
+    """
+
+    heading: str
+    scores: str
+    points: np.ndarray
+    near: str
+    neighbors: np.ndarray
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images, with what is said of each.
+
+    Attributes:
+        originals: uint8 (N, H, W, 1 or 3).
+        reconstructions: uint8, the same shape.
+        errors: float (N,), squared, means over pixels.
+        numbers: int (N,), the index of each among the test or the training images.
+        is_training: bool (N,).
+    """
+
+    originals: np.ndarray
+    reconstructions: np.ndarray
+    errors: np.ndarray
+    numbers: np.ndarray
+    is_training: np.ndarray
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A way to divide the images.
+
+    Attributes:
+        kind: What a group is.
+        labels: int (N,) indices into `names`.
+        names: What each is called.
+    """
+
+    kind: str
+    labels: np.ndarray
+    names: Sequence[str]
+
+
+def draw_explorer(
+    *,
+    maps: Mapping[str, Map],
+    pictures: Pictures,
+    classes: Groups,
+    clusters: Groups | None,
+    title: str,
+    subject: str,
+    caption: str,
+) -> bytes:
+    """Two maps of the same images, linked: what is pointed at or selected in one is so in both.
+
+    Args:
+        maps: The maps by the names of their spaces.
+        pictures: The images.
+        classes: Their classes, which can be switched off and on.
+        clusters: Their clusters; None where there are none.
+        title: Text above.
+        subject: Whose images they are.
+        caption: Text below.
+
+    Returns:
+        The HTML page, one file that opens without a network. Its pictures are uint8, exact where
+        the caption does not say otherwise.
+    """
+    from bokeh.resources import Resources
+
+    sheet = make_sheet(np.concatenate([pictures.originals, pictures.reconstructions]))
+    if sheet.note:
+        caption += f" To keep the file small, pictures are {sheet.note}."
+    grouped = {groups.kind: groups for groups in (classes, clusters) if groups is not None}
+    known = {
+        "tile": sheet.tile,
+        "columns": sheet.columns,
+        "nearest": next(iter(maps.values())).neighbors.shape[1],
+        "groups": {
+            kind: {"names": list(groups.names), "colors": _group_colors(groups)}
+            for kind, groups in grouped.items()
+        },
+        "ramp": _error_colors(),
+        "ends": np.quantile(pictures.errors, ERROR_QUANTILES).tolist(),
+    }
+    arrays = {
+        "errors": pictures.errors.astype(np.float32),
+        "numbers": pictures.numbers.astype(np.int32),
+        "is_training": pictures.is_training.astype(np.uint8),
+        "labels": {kind: groups.labels.astype(np.int32) for kind, groups in grouped.items()},
+        "neighbors": {space: one.neighbors.astype(np.int32) for space, one in maps.items()},
+    }
+    colors = np.array(known["groups"]["class"]["colors"], np.uint32)[classes.labels]
+    places = {space: one.points for space, one in maps.items()}
+    script, plots = plot_maps(places, colors, arrays)
+    page = Template(_part("page.html")).substitute(
+        title=html.escape(title),
+        subject=html.escape(subject),
+        caption=html.escape(caption),
+        maps="".join(
+            MAP.substitute(
+                space=space,
+                heading=html.escape(one.heading),
+                scores=html.escape(one.scores),
+                plot=plots[space],
+            )
+            for space, one in maps.items()
+        ),
+        near="".join(
+            NEAR.substitute(space=space, heading=html.escape(one.near))
+            for space, one in maps.items()
+        ),
+        sheet="data:image/webp;base64," + base64.b64encode(sheet.encoded).decode(),
+        known=json.dumps(known).replace("<", r"\u003c"),
+        style=_part("page.css"),
+        behavior=_part("page.js"),
+        plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
+    )
+    return page.encode()
+
+
+def _group_colors(groups: Groups) -> list[int]:
+    return _packed(class_colors(len(groups.names)))
+
+
+def _error_colors() -> list[int]:
+    from matplotlib import colormaps
+
+    return _packed(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3])
+
+
+def _packed(colors: np.ndarray) -> list[int]:
+    """RGB in [0, 1], float (N, 3) -> 0xRRGGBBAA."""
+    red, green, blue = to_uint8(colors).astype(np.uint32).T
+    return (red << 24 | green << 16 | blue << 8 | 255).tolist()
+
+
+def _part(name: str) -> str:
+    return (Path(__file__).parent / name).read_text("utf-8")

@@ -1,0 +1,124 @@
+"""What the page to explore shows of each image: places, neighbours, error and cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from latentspace.analysis import clustering
+from latentspace.chapters.base import Base
+from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clusters
+from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
+from latentspace.chapters.maps.measure import Maps
+
+MOST_IMAGES = 10_000
+NEAREST = 5
+MOST_ON_MANIFOLD = 20_000  # codes of which UMAP takes less than a minute
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The cluster of each image.
+
+    Attributes:
+        labels: int64 (N,) indices into `names`.
+        names: What each cluster is called, with the class of most of its images.
+        method: What found them.
+    """
+
+    labels: np.ndarray
+    names: list[str]
+    method: str
+
+
+class Exploration:
+    """Images that lie on two flat maps, and what there is to know of each."""
+
+    def __init__(self, base: Base, maps: Maps, clusters: Clusters) -> None:
+        self._base, self._maps, self._clusters = base, maps, clusters
+
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no page; None where there can."""
+        return self.maps.missing
+
+    @cached_property
+    def maps(self) -> Maps:
+        """The maps: of the chosen number of images, else of more than pictures need."""
+        base = self._base
+        many = MOST_IMAGES * int(np.prod(base.data.image_shape)) > MOST_VALUES
+        if base.options.samples is not None or many:
+            return self._maps
+        larger = Maps(base, most=MOST_IMAGES)
+        return self._maps if len(larger.indices) == len(self._maps.indices) else larger
+
+    @cached_property
+    def neighbors(self) -> dict[str, np.ndarray]:
+        """For each of `Maps.spaces` the nearest others of each image, int64 (N, `NEAREST`)."""
+        return {space: self.maps.nearest(space, NEAREST) for space in self.maps.spaces}
+
+    @property
+    def clusters_missing(self) -> str | None:
+        """Why there are no clusters; None where there are."""
+        count = len(self.maps.indices)
+        if count < max(LEAST_IMAGES, 2 * (self._count or 1)):
+            return f"{count:,} images are too few"
+        if self._count is None and count > MOST_ON_MANIFOLD:
+            return f"of {count:,} images their number is yours to choose, by --num-clusters"
+        return None
+
+    @cached_property
+    def clusters(self) -> Grouping:
+        """Clusters found without labels, in the order of the classes that they stand for.
+
+        Quicker ones than those of the chapter on clusters, also where these are known: what a page
+        shows must not depend on what else was looked at before.
+        """
+        return self._named(*self._quick_clusters())
+
+    @property
+    def _count(self) -> int | None:
+        """How many clusters are sought; None leaves it to the method."""
+        base = self._base
+        chosen = base.options.num_clusters is not None or base.data.has_classes
+        return self._clusters.count if chosen else None
+
+    def _quick_clusters(self) -> tuple[np.ndarray, str]:
+        """The cluster of each image, int64 (N,), and what found it."""
+        codes, count, seed = self.maps.codes, self._count, self._base.options.seed
+        on_manifold = len(codes) <= MOST_ON_MANIFOLD
+        finder = DENSE if count is None else MIXTURE
+
+        def compute() -> dict[str, np.ndarray]:
+            points, starts = codes, 1
+            if on_manifold:
+                points = clustering.manifold(codes, clustering.neighbor_graph(codes), seed)
+                starts = MANIFOLD_STARTS
+            if count is None:
+                return {"labels": clustering.dense_regions(points).labels}
+            found = clustering.gaussian_mixture(points, count, seed, starts=starts)
+            return {"labels": found.labels}
+
+        made = self._base.cached(
+            "quick_clusters", compute, *self.maps.key, seed, finder, count or 0
+        )
+        return made["labels"], f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
+
+    def _named(self, found: np.ndarray, method: str) -> Grouping:
+        """Clusters numbered anew and named; what is in none is called so, and comes last."""
+        data, numbers = self._base.data, np.unique(found[found != clustering.NOISE])
+        table = clustering.contingency(self.maps.labels, found, len(data.class_names))[numbers]
+        match = clustering.matching(table) if data.has_classes else -np.ones(len(numbers))
+        order = np.lexsort((-table.sum(axis=1), np.where(match < 0, len(data.class_names), match)))
+        labels = np.full(len(found), len(order))
+        names = []
+        for place, number in enumerate(order):
+            labels[found == numbers[number]] = place
+            counts = table[number]
+            mostly = f", mostly {data.class_names[counts.argmax()]}" if data.has_classes else ""
+            names.append(f"cluster {place + 1}{mostly}")
+        if (found == clustering.NOISE).any():
+            names.append("in no cluster")
+        return Grouping(labels, names, method)

@@ -1,0 +1,226 @@
+"""Ways between images: blended pixels, codes walked straight, on a sphere, along the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from latentspace.analysis import projection, scores
+from latentspace.chapters.base import Base, Selected
+from latentspace.chapters.interpolate import paths
+from latentspace.chapters.maps.measure import Maps
+from latentspace.core.errors import InputError
+
+PIXELS, REAL = "pixels", "real_images"
+KINDS = (PIXELS, *paths.WAYS)
+SCORED_PAIRS, SCORED_FRAMES = 500, 33
+LEAST_PAIRS, SCORED_VALUES = 50, 2**26  # of large images fewer pairs are scored
+GRID_SIDE = 9
+TOUR_CLASSES = 12  # at most; of more, the first
+
+
+class Interpolation:
+    """Ways between pairs of images of different classes."""
+
+    def __init__(self, base: Base, maps: Maps) -> None:
+        self._base, self._maps = base, maps
+
+    @property
+    def missing(self) -> str | None:
+        """Why there are no ways; None where there are."""
+        if len(self._base.images) < 2:
+            return "a single test image has no other to lead to"
+        return None
+
+    def check(self) -> None:
+        """Refuses ends that the data does not have, and ways that are too short.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        options = self._base.options
+        if options.frames < 2:
+            raise InputError("a way has two ends. Received: --frames 1; pass at least 2")
+        for flag, names in (("--from", options.starts), ("--to", options.ends)):
+            for name in names:
+                self._base.check_selection(name, f"{flag} {name}")
+
+    # --- what is shown
+
+    @cached_property
+    def pairs(self) -> list[tuple[Selected, Selected]]:
+        """The images to walk between: those asked for, else pairs of different classes by seed."""
+        base, options = self._base, self._base.options
+        if options.starts:
+            ends = zip(options.starts, options.ends, strict=True)
+            return [(base.select(start), base.select(end)) for start, end in ends]
+        drawn = self._drawn_pairs()
+        return [self._selected(next(drawn)) for _ in range(options.pairs)]
+
+    @property
+    def pair_names(self) -> list[str]:
+        """Both ends of each pair, in words."""
+        return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
+
+    @cached_property
+    def code_ways(self) -> dict[str, np.ndarray]:
+        """For each of `paths.WAYS` the codes on the way, float32 (pairs, frames, D)."""
+        starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
+        return self._code_ways(starts, ends, self._base.options.frames)
+
+    @cached_property
+    def ways(self) -> dict[str, np.ndarray]:
+        """For each of `KINDS` the images on the way, float32 (pairs, frames, H, W, C).
+
+        Blending ends in the images themselves, walking in their reconstructions.
+        """
+        starts, ends = (np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1))
+        return {
+            PIXELS: paths.linear(starts, ends, self._base.options.frames),
+            **{kind: self._base.decoded(codes) for kind, codes in self.code_ways.items()},
+        }
+
+    @cached_property
+    def corners(self) -> list[Selected]:
+        """Four images to blend between: the ends of two pairs, shown ones first."""
+        drawn = self._drawn_pairs()
+        pairs = [*self.pairs, self._selected(next(drawn)), self._selected(next(drawn))]
+        return [end for pair in pairs[:2] for end in pair]
+
+    @cached_property
+    def grid(self) -> np.ndarray:
+        """Codes blended bilinearly between the corners, decoded, float32 (side, side, H, W, C)."""
+        corners = np.stack([corner.code for corner in self.corners])
+        sides = paths.linear(corners[:2], corners[2:], GRID_SIDE)  # down both edges: (2, side, D)
+        return self._base.decoded(paths.linear(sides[0], sides[1], GRID_SIDE))
+
+    @cached_property
+    def tour(self) -> np.ndarray:
+        """One way along the data through a typical image of each class and back to the first.
+
+        float32 (frames, H, W, C); the first frame follows the last.
+        """
+        base = self._base
+        present = np.unique(base.data.test_labels)[:TOUR_CLASSES]
+        stops = np.stack(
+            [base.select(f"class:{base.data.class_names[label]}").code for label in present]
+        )
+        legs = paths.along_data(self._graph, stops, np.roll(stops, -1, axis=0), base.options.frames)
+        return base.decoded(legs[:, :-1].reshape(-1, stops.shape[1]))
+
+    def places(self, kind: str) -> np.ndarray:
+        """Where a kind of `paths.WAYS` runs on the latent map, float (pairs, frames, 2)."""
+        codes = self.code_ways[kind]
+        placed = projection.place(
+            codes.reshape(-1, codes.shape[-1]), self._maps.codes, self._maps.points("latent")
+        )
+        return placed.reshape(*codes.shape[:2], 2)
+
+    # --- what is measured
+
+    @property
+    def scored_pairs(self) -> int:
+        """For how many pairs of test images `metrics` are the means."""
+        affordable = SCORED_VALUES // (SCORED_FRAMES * self._base.images[0].size)
+        return min(SCORED_PAIRS, max(LEAST_PAIRS, affordable))
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """What ways between pairs of test images are like, for each of `KINDS`, and real images.
+
+        confidence, least_confidence and midpoint_confidence of the judge (means over the ways; left
+        out without judge), nearest_distance (to a training image), grey_share (of images that show
+        strokes), step_ratio (longest step over mean step, of ways on which anything changes) and
+        length, both as seen in the images.
+        """
+        base = self._base
+
+        def compute() -> dict[str, dict[str, np.ndarray]]:
+            drawn = self._drawn_pairs()
+            pairs = np.array([next(drawn) for _ in range(self.scored_pairs)])
+            starts, ends = pairs.T
+            codes = self._code_ways(base.codes[starts], base.codes[ends], SCORED_FRAMES)
+            numbers = {}
+            for kind in KINDS:
+                if kind == PIXELS:
+                    ways = paths.linear(base.images[starts], base.images[ends], SCORED_FRAMES)
+                else:
+                    ways = base.decoded(codes[kind])
+                numbers[kind] = self._scored(ways)
+            numbers[REAL] = self._look_of(base.images[:, np.newaxis])
+            return numbers
+
+        judge = base.judge.facts["sha256"] if base.judge else ""
+        groups = base.cached_groups("ways", compute, *base.model_key, base.options.seed, judge)
+        return {
+            kind: {measure: float(value) for measure, value in numbers.items()}
+            for kind, numbers in groups.items()
+        }
+
+    def _scored(self, ways: np.ndarray) -> dict[str, np.ndarray]:
+        steps = scores.step_lengths(ways)
+        changing = steps[steps.any(axis=1)]
+        return {
+            **self._look_of(ways),
+            "step_ratio": (
+                (changing.max(axis=1) / changing.mean(axis=1)).mean()
+                if len(changing)
+                else np.array(np.nan)
+            ),
+            "length": steps.sum(axis=1).mean(),
+        }
+
+    def _look_of(self, ways: np.ndarray) -> dict[str, np.ndarray]:
+        """What each single frame of ways (N, T, H, W, C) looks like."""
+        base = self._base
+        frames = ways.reshape(-1, *ways.shape[2:])
+        numbers = {"nearest_distance": scores.nearest(frames, base.references)[0].mean()}
+        if base.strokes_missing is None:
+            numbers["grey_share"] = np.array(scores.grey_share(frames))
+        if base.judge is not None:
+            confidence = base.judge.probabilities(frames).max(axis=1).reshape(ways.shape[:2])
+            numbers["confidence"] = confidence.mean()
+            if ways.shape[1] > 1:
+                numbers["least_confidence"] = confidence.min(axis=1).mean()
+                numbers["midpoint_confidence"] = confidence[:, ways.shape[1] // 2].mean()
+        return numbers
+
+    # --- inside
+
+    @cached_property
+    def _graph(self) -> paths.NeighborGraph:
+        base = self._base
+        codes = base.train_codes[base.reference_rows]
+
+        def compute() -> dict[str, np.ndarray]:
+            graph = paths.neighbor_graph(codes)
+            return {"distances": graph.distances, "indices": graph.indices}
+
+        arrays = base.cached("neighbors", compute, *base.model_key, paths.GRAPH_NEIGHBORS)
+        return paths.NeighborGraph(codes, arrays["distances"], arrays["indices"])
+
+    def _code_ways(
+        self, starts: np.ndarray, ends: np.ndarray, frames: int
+    ) -> dict[str, np.ndarray]:
+        base = self._base
+        return {
+            "linear": paths.linear(starts, ends, frames),
+            "spherical": paths.spherical(starts, ends, frames, base.train_codes.mean(axis=0)),
+            "data": paths.along_data(self._graph, starts, ends, frames),
+        }
+
+    def _drawn_pairs(self) -> Iterator[tuple[int, int]]:
+        """Indices of two test images of different classes, or of any where there is one class."""
+        rng = np.random.default_rng(self._base.options.seed)
+        labels = self._base.data.test_labels
+        several = len(np.unique(labels)) > 1
+        while True:
+            first, second = rng.choice(len(labels), 2, replace=False)
+            if labels[first] != labels[second] or not several:
+                yield int(first), int(second)
+
+    def _selected(self, pair: tuple[int, int]) -> tuple[Selected, Selected]:
+        first, second = (self._base.select(str(index)) for index in pair)
+        return first, second

@@ -1,0 +1,178 @@
+"""A model learning: the same images, drawn better and better, with the curve of the error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.core.pixels import to_unit_range
+from latentspace.drawing.layout import (
+    Label,
+    blank,
+    mosaic,
+    prepare_page,
+    rendered,
+    written,
+    zoom_for,
+)
+from latentspace.drawing.media import DrawnFrames
+
+ROWS = 3  # of pairs, where there are enough
+GAP, ROW_GAP = 4, 14
+SIDE_LABELS = 104  # pixels left of the images
+HEADING = 22
+STRIP = 34  # pixels for the line that changes
+CHART_HEIGHT, CHART_DPI = 240, 100
+LEAST_WIDTH = 560
+LEAST_SIDE = 56  # pixels; larger images would make the film of MNIST too large
+NOW = (200, 30, 30)  # the colour of the moment on the chart
+
+
+def draw_training(
+    *,
+    originals: np.ndarray,
+    reconstructions: np.ndarray,
+    names: Sequence[str],
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    baselines: Mapping[str, float],
+    notes: Sequence[str],
+    order: Sequence[int],
+    title: str,
+    caption: str,
+) -> DrawnFrames:
+    """Originals over their reconstructions at each moment of a training, and the errors up to it.
+
+    Args:
+        originals: uint8 (P, H, W, C), images of a class next to each other.
+        reconstructions: uint8 (T, P, H, W, C).
+        names: The class of each original.
+        curves: For each name images seen and errors, float (K,) each; the first has a point for
+            each of the T moments.
+        baselines: Errors, drawn as horizontal lines.
+        notes: For each moment a line of text.
+        order: The moment that each frame shows.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        The frames, uint8 (height, width, 3).
+    """
+    rows = ROWS if len(originals) >= 2 * ROWS else 1
+    columns = len(originals) // rows
+    height, width = originals.shape[1:3]
+    zoom = zoom_for(min(height, width), LEAST_SIDE)
+    cell_height, cell_width = (2 * height + 1) * zoom + ROW_GAP, width * zoom + GAP
+
+    def pairs(drawn: np.ndarray) -> np.ndarray:
+        # (P, H, W, C) twice -> (rows, columns, 2 H + 1, W, C), a class going down a column.
+        upper, lower = (to_unit_range(pixels[: rows * columns]) for pixels in (originals, drawn))
+        both = np.concatenate([upper, np.ones_like(upper[:, :1]), lower], axis=1)
+        grid = both.reshape(columns, rows, *both.shape[1:]).swapaxes(0, 1)
+        return mosaic(grid, zoom=zoom, gap=GAP, row_gap=ROW_GAP)
+
+    total_width = max(columns * cell_width - GAP, LEAST_WIDTH)
+    labels = [
+        Label((column + 0.5) * cell_width - GAP / 2, -HEADING / 2, members.pop())
+        for column in range(columns)
+        if len(members := set(names[column * rows : (column + 1) * rows])) == 1
+    ]
+    for row in range(rows):
+        for part, word in enumerate(("original", "drawn")):
+            y = row * cell_height + ((0.5 + part) * height + part) * zoom
+            labels.append(Label(-12, y, word, "rm"))
+    chart = _chart(curves, baselines, total_width)
+    body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
+    sheet = prepare_page(
+        (body_height, total_width),
+        title=title,
+        caption=caption,
+        labels=labels,
+        left=SIDE_LABELS,
+        top=HEADING,
+    )
+
+    def draw(number: int) -> np.ndarray:
+        moment = order[number]
+        body = blank(body_height, total_width)
+        grid = pairs(reconstructions[moment])
+        body[: len(grid), : grid.shape[1]] = grid
+        body[len(grid) : len(grid) + STRIP] = written(notes[moment], (STRIP, total_width))
+        body[len(grid) + STRIP :] = chart.until(moment)
+        return sheet.around(body)
+
+    return DrawnFrames(len(order), draw)
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """Curves that grow: what lies left of a moment has happened by then, as errors are functions.
+
+    Attributes:
+        empty: The axes alone, uint8 (height, width, 3).
+        whole: The same with the curves.
+        places: int (T,) the column of each moment.
+        rows: First and last row of the area in which the curves lie.
+    """
+
+    empty: np.ndarray
+    whole: np.ndarray
+    places: np.ndarray
+    rows: tuple[int, int]
+
+    def until(self, moment: int) -> np.ndarray:
+        """The chart at a moment, uint8 (height, width, 3), with a line where it is."""
+        x, (top, bottom) = self.places[moment], self.rows
+        shown = np.concatenate([self.whole[:, :x], self.empty[:, x:]], axis=1)
+        line = shown[top:bottom, x - 1 : x + 1]
+        np.minimum(line, np.array(NOW, np.uint8), out=line)
+        return shown
+
+
+def _chart(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    baselines: Mapping[str, float],
+    width: int,
+) -> _Chart:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, StrMethodFormatter
+
+    figure = Figure(
+        figsize=(width / CHART_DPI, CHART_HEIGHT / CHART_DPI), dpi=CHART_DPI, layout="constrained"
+    )
+    axes = figure.subplots()
+    times = next(iter(curves.values()))[0]
+    drawn = [
+        axes.plot(*curve, linewidth=2 if number == 0 else 1.2, label=name)[0]
+        for number, (name, curve) in enumerate(curves.items())
+    ]
+    for name, error in baselines.items():
+        axes.axhline(
+            error, color="0.4", linestyle="--", linewidth=1.2, label=f"{name}: {error:.4f}"
+        )
+    last = max(times.max(), 1)
+    first = times[times > 0].min(initial=last)
+    axes.set_xscale("symlog", linthresh=first, linscale=0.3)
+    axes.set_xlim(0, 1.05 * last)
+    axes.set_xticks([0, *(10**k for k in range(10) if first <= 10**k <= last)])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(LogLocator(subs=()))
+    axes.set_xlabel("images seen")
+    axes.set_ylabel("mean squared error")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right", fontsize="small")
+    whole = rendered(figure)
+    places = axes.transData.transform(np.column_stack([times, np.ones_like(times)]))[:, 0]
+    area = axes.get_window_extent()
+    for line in drawn:
+        line.set_data([], [])
+    return _Chart(
+        empty=rendered(figure),
+        whole=whole,
+        places=np.clip(np.rint(places).astype(int), 1, width - 1),
+        rows=(round(len(whole) - area.y1), round(len(whole) - area.y0)),
+    )

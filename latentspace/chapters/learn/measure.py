@@ -1,0 +1,170 @@
+"""How a model learned: what it made of a few unseen images on the way."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods, scores, tsne
+from latentspace.analysis.projection import condensed
+from latentspace.chapters.base import Base
+from latentspace.chapters.maps.images import LEAST_IMAGES
+from latentspace.chapters.maps.projections import suitable_perplexity
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import Chosen, to_unit_range
+from latentspace.core.provenance import content_hash
+from latentspace.models.snapshots import Snapshots
+
+PERPLEXITY = 20  # more would blur the classes of a few hundred images
+
+
+class Learning:
+    """Snapshots of a training, their scores, and maps of their codes."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    @property
+    def missing(self) -> str | None:
+        """Why there is nothing to show; None where there is."""
+        if self._base.run.snapshots_missing is not None:
+            return self._base.run.snapshots_missing
+        if not self._base.is_trained_on_data:
+            return "a training is shown on the images that it had; drop --dataset"
+        try:
+            self.snapshots  # noqa: B018
+        except InputError as error:
+            return str(error)
+        return None
+
+    @property
+    def map_missing(self) -> str | None:
+        """Why there can be no map of the codes; None where there can."""
+        if self.missing is None and len(self.snapshots.indices) < LEAST_IMAGES:
+            return f"{len(self.snapshots.indices)} images are no map: {LEAST_IMAGES} are needed"
+        return self.missing
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """What was kept of the training."""
+        return self._base.run.snapshots()
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Classes of the watched images, int64 (M,)."""
+        return self._base.data.train_labels[self.snapshots.indices]
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What was watched, and by snapshot how well it was drawn and how near classes lay.
+
+        images, probes; steps, images_seen and mse of each snapshot, and pca_mse of the same images,
+        with as many components as the code has units; where there are two classes or more,
+        knn_accuracy of the codes of each snapshot (leave-one-out, 10 neighbours) beside
+        pixel_knn_accuracy. Of the maps, where there are any, the kl_divergence of the last and of a
+        map of the same codes that was made afresh.
+        """
+        film = self.snapshots
+        numbers: dict[str, Any] = {
+            "images": len(film.indices),
+            "probes": len(film.originals),
+            "steps": film.steps.tolist(),
+            "images_seen": film.images_seen.tolist(),
+            "mse": film.errors.tolist(),
+            "pca_mse": self._pca_error,
+        }
+        if self._has_neighbors:
+            numbers["knn_accuracy"] = [self._knn_accuracy(codes) for codes in self._codes]
+            numbers["pixel_knn_accuracy"] = self._knn_accuracy(self._flat_pixels)
+        if self.map_missing is None:
+            last, afresh = self._maps["divergences"]
+            numbers["map_kl_divergence"] = float(last)
+            numbers["afresh_kl_divergence"] = float(afresh)
+        return numbers
+
+    @property
+    def answer(self) -> str | None:
+        """When the model began to draw better than PCA, and what became of the neighbours."""
+        film, numbers = self.snapshots, self.metrics
+        linear = numbers["pca_mse"]
+        better = np.flatnonzero(film.errors < linear)
+        line = f"never below the error of PCA ({linear:.5f})"
+        if len(better):
+            line = (
+                f"below the error of PCA ({linear:.5f}) after "
+                f"{film.images_seen[better[0]]:,} images, {film.epochs[better[0]]:.2f} epochs"
+            )
+        if "knn_accuracy" in numbers:
+            line += (
+                f"; 10-NN label accuracy of the codes {numbers['knn_accuracy'][0]:.3f} at the "
+                f"start, {numbers['knn_accuracy'][-1]:.3f} at the end, of the pixels "
+                f"{numbers['pixel_knn_accuracy']:.3f}"
+            )
+        return line
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """t-SNE of the watched images by space: float32 (T, M, 2), the pixels' always the same."""
+        codes = self._maps["codes"]
+        return {"pixel": np.broadcast_to(self._maps["pixels"], codes.shape), "latent": codes}
+
+    @property
+    def perplexity(self) -> float:
+        """Effective number of neighbours of the maps."""
+        return suitable_perplexity(len(self.snapshots.indices), PERPLEXITY)
+
+    @cached_property
+    def _maps(self) -> dict[str, np.ndarray]:
+        perplexity, seed = self.perplexity, self._base.options.seed
+
+        def compute() -> dict[str, np.ndarray]:
+            with self._base.bar("maps of the training", len(self._codes) + 2) as bar:
+                follow = partial(
+                    tsne.follow, perplexity=perplexity, seed=seed, on_progress=bar.update
+                )
+                points, divergences = follow(self._codes)
+                afresh = follow(self._codes[-1:])[1]
+                pixels = follow(condensed(self._flat_pixels)[0][np.newaxis])[0]
+            return {
+                "codes": points,
+                "pixels": pixels,
+                "divergences": np.array([divergences[-1], afresh[0]]),
+            }
+
+        film = self.snapshots
+        key = (self._base.data.hash, film.indices, film.codes, perplexity, seed)
+        return self._base.cached("training_maps", compute, *key)
+
+    @property
+    def _has_neighbors(self) -> bool:
+        return len(np.unique(self.labels)) > 1 and self.map_missing is None
+
+    @cached_property
+    def _pca_error(self) -> float:
+        base, film = self._base, self.snapshots
+
+        def compute() -> dict[str, np.ndarray]:
+            watched = to_unit_range(base.data.train_pixels[film.indices])
+            fitted = Chosen(base.data.train_pixels, base.fitted)
+            return {"mse": np.array(scores.pca_error(fitted, watched, base.run.latent_dim))}
+
+        key = (base.data.hash, film.indices, content_hash(base.fitted), base.run.latent_dim)
+        return float(base.cached("learning_pca", compute, *key)["mse"])
+
+    @cached_property
+    def _codes(self) -> np.ndarray:
+        """float32 (T, M, D)."""
+        return self.snapshots.codes.astype(np.float32)
+
+    @cached_property
+    def _flat_pixels(self) -> np.ndarray:
+        """float32 (M, H * W * C)."""
+        pixels = self._base.data.train_pixels[self.snapshots.indices]
+        return to_unit_range(pixels).reshape(len(pixels), -1)
+
+    def _knn_accuracy(self, vectors: np.ndarray) -> float:
+        rows = np.arange(len(vectors))
+        neighbors = neighborhoods.nearest_neighbors(vectors, rows)
+        return float(neighborhoods.vote_hits(neighbors, self.labels, rows).mean())

@@ -1,0 +1,193 @@
+"""Maps: images or points at the places that a projection gave them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from latentspace.core.pixels import to_rgb, to_uint8
+from latentspace.drawing.layout import Label, page, rendered
+from latentspace.drawing.points import (
+    MOST_NAMED,
+    add_class_legend,
+    centre,
+    class_colors,
+    name_scale,
+    scatter,
+)
+
+CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
+LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some are left out
+MOST_TRIES = 128  # nearest cells that are tried for an image before it is left out
+LEAST_THUMBNAIL = 28  # pixels
+LEAST_SIDE = 1000  # pixels that a map of a few images is given, in thumbnails as large as they are
+FRAME_SHARE = 0.07  # of the shorter side of a thumbnail
+INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
+CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
+
+
+def draw_image_map(
+    *,
+    images: np.ndarray,
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    inked: bool,
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """The images themselves at their places, none hiding another, their class shown by colour.
+
+    Strokes on dark ground become coloured ink on white paper; other images keep their colours and
+    get a frame.
+
+    Each image moves to the nearest free cell of a fine grid; one that finds none nearby is left
+    out, and the caption says how many found one.
+
+    Args:
+        images: float32 (N, H, W, C) in [0, 1].
+        points: float (N, 2).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names to write at the clusters.
+        inked: Whether the images are strokes on dark ground.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    thumbnails = _thumbnails(images)
+    count, height, width, _ = thumbnails.shape
+    side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * count * height * width))  # pixels
+    rows, columns = math.ceil(side / height), math.ceil(side / width)
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = float((high - low).max()) or 1.0
+    # One scale for both axes: a map is not stretched.
+    x, y = ((points - (low + high) / 2) * (side - max(height, width)) / extent).T
+    wanted = np.stack([(rows - 1) / 2 - y / height, (columns - 1) / 2 + x / width], axis=1)
+    places = _free_cells(wanted, rows, columns)
+    shown = places[:, 0] >= 0
+
+    grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
+    colors = class_colors(len(class_names))[labels[shown]]
+    tint = _inked if inked else _framed
+    grid[places[shown, 0], places[shown, 1]] = tint(thumbnails[shown], colors)
+    body = grid.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
+    used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))
+    used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
+    top, left = used_rows[0], used_columns[0]
+    body = body[top : used_rows[-1] + 1, left : used_columns[-1] + 1]
+
+    text_scale = max(1.0, body.shape[1] / 1000)
+    names = []
+    for label, name in enumerate(class_names):
+        if len(class_names) <= MOST_NAMED and (labels == label).any():
+            row, column = centre(wanted[labels == label])
+            color = class_colors(len(class_names))[label] * 0.75
+            red, green, blue = (int(value) for value in to_uint8(color))
+            names.append(
+                Label(
+                    (column + 0.5) * width - left,
+                    (row + 0.5) * height - top,
+                    name,
+                    color=(red, green, blue),
+                    size=round(CLASS_LABEL_SIZE * name_scale(len(class_names))),
+                )
+            )
+    caption += f" {int(shown.sum()):,} of {count:,} images found a free cell near their place."
+    return page(body, title=title, caption=caption, labels=names, text_scale=text_scale)
+
+
+def draw_comparison(
+    *,
+    maps: Sequence[tuple[str, np.ndarray]],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Maps of the same images as points side by side, with one legend.
+
+    Args:
+        maps: For each map its heading and its points, float (N, 2).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names for the legend.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7 * len(maps) + 1.2, 7.4), dpi=120, layout="constrained")
+    for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
+        scatter(axes, points, labels, class_names, heading=heading)
+    add_class_legend(figure, class_names)
+    return page(rendered(figure), title=title, caption=caption)
+
+
+def _inked(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """White paper with ink in a colour for each image, where it is bright: uint8 (N, H, W, 3)."""
+    return to_uint8(1 - images * (1 - INK_STRENGTH * colors[:, np.newaxis, np.newaxis, :]))
+
+
+def _framed(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """The images as they are, each in a frame of its colour: uint8 (N, H, W, 3)."""
+    framed = to_rgb(to_uint8(images)).copy()
+    edge = max(1, round(FRAME_SHARE * min(images.shape[1:3])))
+    inside = framed[:, edge:-edge, edge:-edge].copy()
+    framed[:] = to_uint8(colors)[:, np.newaxis, np.newaxis, :]
+    framed[:, edge:-edge, edge:-edge] = inside
+    return framed
+
+
+def _thumbnails(images: np.ndarray) -> np.ndarray:
+    """Images enlarged by a whole number, or shrunk by averaging blocks; aspect kept.
+
+    They get at least `LEAST_THUMBNAIL` pixels and less than twice that, but more where they are so
+    few that the map would be smaller than `LEAST_SIDE`.
+    """
+    count, height, width, _ = images.shape
+    side = min(height, width)
+    map_side = math.sqrt(CELLS_PER_IMAGE * count * height * width)
+    zoom = max(-(-LEAST_THUMBNAIL // side), int(LEAST_SIDE / map_side))
+    if zoom > 1:
+        return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    block = min(side // LEAST_THUMBNAIL, int(map_side / LEAST_SIDE))
+    if block < 2:
+        return images
+    height, width = (size // block for size in images.shape[1:3])
+    cut = images[:, : height * block, : width * block]
+    blocks = cut.reshape(len(images), height, block, width, block, images.shape[3])
+    return blocks.mean(axis=(2, 4))
+
+
+def _free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Gives each place the nearest cell of a grid that is still free.
+
+    Args:
+        wanted: float (N, 2) row and column.
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+
+    Returns:
+        int (N, 2) row and column; -1 where all `MOST_TRIES` nearest cells are taken.
+    """
+    from scipy.spatial import cKDTree
+
+    count = rows * columns
+    centres = np.stack(np.divmod(np.arange(count), columns), axis=1)
+    distances, nearest = cKDTree(centres).query(wanted, k=min(MOST_TRIES, count))
+    taken = np.zeros(count, bool)
+    places = np.full((len(wanted), 2), -1)
+    # Who lies nearest to the middle of a cell is asked first, and so moves least.
+    for index in np.argsort(distances.reshape(len(wanted), -1)[:, 0], kind="stable"):
+        tries = np.atleast_1d(nearest[index])
+        free = tries[~taken[tries]]
+        if len(free):
+            taken[free[0]] = True
+            places[index] = centres[free[0]]
+    return places

@@ -1,0 +1,217 @@
+"""Which images lie on the maps, and what of them is projected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods, scores
+from latentspace.chapters.base import Base
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import parts, to_uint8, to_unit_range
+from latentspace.core.provenance import content_hash
+
+DEFAULT_SAMPLES = 5000
+LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
+SPACES = {"pixel": "pixels", "latent": "codes"}
+
+
+class MapImages:
+    """Images of one split or of both, drawn by seed, as pixels and as codes.
+
+    Attributes:
+        spaces: What is projected, by name: "pixel" and "latent", in words.
+    """
+
+    spaces = SPACES
+
+    def __init__(self, base: Base, *, most: int | None = None) -> None:
+        """Takes the chosen number of images, or all of the split up to `most` where it is given."""
+        self._base, self._most = base, most
+
+    def check(self) -> None:
+        """Refuses more samples than there are images, and images to place that are not there.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        base, count = self._base, self._available
+        if self._samples > count:
+            raise InputError(
+                f"{base.data.name} has {count:,} {self.split_name}. Received: --samples "
+                f"{self._samples}; pass at most {count}, or all"
+            )
+        for name in base.options.place:
+            base.check_selection(name, f"--place {name}")
+
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no map; None where there can."""
+        if self._samples < LEAST_IMAGES:
+            return (
+                f"{self._samples} images are no map: {LEAST_IMAGES} are needed, of more --samples "
+                "or of --split all, which takes training images as well"
+            )
+        return None
+
+    @property
+    def split_name(self) -> str:
+        """Where the images come from, for captions."""
+        kinds = {"test": "test images", "train": "training images", "all": "images"}
+        return kinds[self._base.options.split]
+
+    @cached_property
+    def indices(self) -> np.ndarray:
+        """Sorted indices of the images on the maps, int64 (samples,).
+
+        They count through the split; through the test images and on through the training images
+        where it is "all".
+        """
+        rng = np.random.default_rng(self._base.options.seed)
+        return np.sort(rng.choice(self._available, self._samples, replace=False))
+
+    @cached_property
+    def is_training(self) -> np.ndarray:
+        """Whether an image is a training image, bool (samples,)."""
+        data = self._base.data
+        tests, trains = np.zeros(len(data.test_labels), bool), np.ones(len(data.train_labels), bool)
+        return self._picked(lambda: tests, lambda: trains)
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The index of each image among the test or the training images, int64 (samples,)."""
+        data = self._base.data
+        tests, trains = np.arange(len(data.test_labels)), np.arange(len(data.train_labels))
+        return self._picked(lambda: tests, lambda: trains)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """uint8 (samples, H, W, C)."""
+        data = self._base.data
+        return self._picked(lambda: data.test_pixels, lambda: data.train_pixels)
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """float32 (samples, H, W, C) in [0, 1]."""
+        return to_unit_range(self.pixels)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 (samples,)."""
+        data = self._base.data
+        return self._picked(lambda: data.test_labels, lambda: data.train_labels)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """float32 (samples, D)."""
+        base = self._base
+        return self._picked(lambda: base.codes, lambda: base.train_codes)
+
+    @property
+    def reconstructions(self) -> np.ndarray:
+        """uint8 (samples, H, W, C)."""
+        return self._reconstructed["pixels"]
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Mean squared error of each reconstruction per pixel, float64 (samples,)."""
+        return self._reconstructed["errors"]
+
+    @cached_property
+    def table(self) -> dict[str, list[object]]:
+        """What is known of each image, by column, each as long as there are samples.
+
+        A name that no other image has, its index in its split, its label where there are classes,
+        its split, and the error of its reconstruction.
+        """
+        data = self._base.data
+        splits = ["train" if trained else "test" for trained in self.is_training]
+        labels = [data.class_names[label] if data.has_classes else "" for label in self.labels]
+        rows = zip(labels, splits, self.numbers, strict=True)
+        return {
+            "image": [f"{label} {split} #{number}" for label, split, number in rows],
+            "index": list(self.numbers),
+            **({"label": list(labels)} if data.has_classes else {}),
+            "split": list(splits),
+            "error": [f"{error:.5f}" for error in self.errors],
+        }
+
+    @cached_property
+    def _reconstructed(self) -> dict[str, np.ndarray]:
+        base = self._base
+
+        def compute() -> dict[str, np.ndarray]:
+            pixels, errors = np.empty(self.images.shape, np.uint8), np.empty(len(self.images))
+            for part in parts(self.images):
+                back = base.run.decode(self.codes[part])
+                errors[part] = scores.squared_errors(self.images[part], back)
+                pixels[part] = to_uint8(back)
+            return {"pixels": pixels, "errors": errors}
+
+        return base.cached("reconstructed", compute, *self.key)
+
+    def _picked(
+        self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Takes the images' rows out of what belongs to each split, called where it is needed."""
+        split, indices = self._base.options.split, self.indices
+        if split != "all":
+            return (test if split == "test" else train)()[indices]
+        tested = indices[indices < len(self._base.images)]
+        rest = indices[len(tested) :] - len(self._base.images)
+        return np.concatenate([test()[tested], train()[rest]])
+
+    @property
+    def _available(self) -> int:
+        data = self._base.data
+        counts = {"test": len(data.test_labels), "train": len(data.train_labels)}
+        return counts.get(self._base.options.split, sum(counts.values()))
+
+    @property
+    def _samples(self) -> int:
+        if self._most is not None:
+            return min(self._most, self._available)
+        wanted = self._base.options.samples
+        if isinstance(wanted, str):
+            return self._available
+        return wanted or min(DEFAULT_SAMPLES, self._available)
+
+    def vectors(self, space: str) -> np.ndarray:
+        """What is projected: flat pixels, float32 (samples, H * W * C), or codes.
+
+        Args:
+            space: One of `SPACES`.
+        """
+        return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
+
+    def nearest(self, space: str, count: int) -> np.ndarray:
+        """The nearest others of each image before any projection, nearest first.
+
+        Args:
+            space: One of `SPACES`.
+            count: How many, below the number of images.
+
+        Returns:
+            int64 (samples, count).
+        """
+        rows = np.arange(self._samples)
+
+        def compute() -> dict[str, np.ndarray]:
+            found = neighborhoods.nearest_neighbors(self.vectors(space), rows, count)
+            return {"neighbors": found}
+
+        return self._base.cached("nearest", compute, *self._key(space, rows), count)["neighbors"]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What all that the model says of these images depends on."""
+        return self._key("latent", np.arange(self._samples))
+
+    def _key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
+        """What the vectors of some of the images depend on."""
+        base = self._base
+        model = (base.run.model_hash,) if space == "latent" else ()
+        chosen = content_hash(self.indices[rows])
+        return (space, base.data.hash, *model, base.options.split, chosen)

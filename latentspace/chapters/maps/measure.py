@@ -1,0 +1,187 @@
+"""Maps of pixels and of codes, with their scores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods
+from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.base import Base
+from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.maps.projections import MapProjections
+
+COMPARED = {  # of the pixel map and the latent map
+    "silhouette": "silhouette",
+    "knn_accuracy": "10-NN label accuracy",
+}
+
+
+class Maps(MapProjections):
+    """The same images, mapped from their pixels and from their codes, and how good the maps are."""
+
+    def __init__(self, base: Base, *, most: int | None = None) -> None:
+        super().__init__(base, most=most)
+        self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The scores of both maps, each mean with its interval, and the pixel map's distance.
+
+        For each space: samples, seconds and what t-SNE says of itself; knn_accuracy,
+        neighbors_kept, trustworthiness, silhouette, class_neighbors_kept and distance_correlation
+        of the map; source_knn_accuracy and source_silhouette before it. Under "difference": what
+        the latent map has more than the pixel map, by image.
+        """
+        settings = self.settings
+        about: dict[str, Any] = {
+            "method": settings.method,
+            "dims": settings.dims,
+            "split": self._base.options.split,
+            "scored_images": min(self._samples, neighborhoods.SCORED_IMAGES),
+        }
+        estimates = self.estimates
+        for space, made in self.projections(settings).items():
+            about[space] = {"samples": self._samples, "seconds": made.seconds, **made.facts}
+            if settings.method == "tsne":
+                about[space] |= {"perplexity": settings.perplexity}
+            about[space] |= with_intervals(estimates[space])
+        return {**about, "difference": with_intervals(estimates["difference"])}
+
+    @property
+    def estimates(self) -> dict[str, dict[str, Estimate]]:
+        """The scores of the maps by space, see `metrics`, and their differences."""
+        return self.scored(self.settings)
+
+    @property
+    def answer(self) -> str | None:
+        """Whether classes are denser in the latent map, in a line; None without two classes."""
+        found = self.estimates
+        silhouette = found["difference"]["silhouette"]
+        if not np.isfinite(silhouette.value):
+            return None
+        verdict = "neither map can be told to have the denser classes"
+        if silhouette.excludes_zero:
+            where = "latent" if silhouette.value > 0 else "pixel"
+            verdict = f"classes are denser in the {where} map"
+        parts = []
+        for name, words in COMPARED.items():
+            more = found["difference"][name]
+            parts.append(
+                f"{words} {found['latent'][name].value:.3f} against "
+                f"{found['pixel'][name].value:.3f} ({more.value:+.3f}, 95% interval "
+                f"{more.low:+.3f} to {more.high:+.3f})"
+            )
+        return f"{verdict}: {'; '.join(parts)}"
+
+    def by_image(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
+        """Scores of each scored image, before the projection and in the map.
+
+        Args:
+            space: One of `SPACES`.
+            settings: How the map is made.
+
+        Returns:
+            source_knn_accuracy, source_silhouette, knn_accuracy, neighbors_kept, trustworthiness
+            and silhouette, each float64 (R,).
+        """
+
+        def compute() -> dict[str, np.ndarray]:
+            points = self.projections(settings, spaces=(space,))[space].points
+            before, scores_before = self._before(space)
+            after = neighborhoods.nearest_neighbors(points, rows)
+            return scores_before | {
+                "knn_accuracy": neighborhoods.vote_hits(after, self.labels, rows),
+                "neighbors_kept": neighborhoods.kept_shares(before, after),
+                "trustworthiness": neighborhoods.trust(self.vectors(space), after, rows),
+                "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
+            }
+
+        rows, key = self._rows, self._key(space, np.arange(self._samples))
+        return self._base.cached("map_scores_by_image", compute, *key, *settings.key)
+
+    def source_scores(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What is known of vectors of the images without any projection.
+
+        Args:
+            vectors: float (samples, D).
+
+        Returns:
+            The neighbours of the scored images, int64 (R, neighbors), and by image
+            source_knn_accuracy and source_silhouette, float64 (R,).
+        """
+        rows = self._rows
+        neighbors = neighborhoods.nearest_neighbors(vectors, rows)
+        silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
+        return neighbors, {
+            "source_knn_accuracy": neighborhoods.vote_hits(neighbors, self.labels, rows),
+            "source_silhouette": silhouettes,
+        }
+
+    def scored(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
+        """The scores of both maps that some settings give, and their differences."""
+        base = self._base
+
+        def compute() -> dict[str, dict[str, tuple[float, ...]]]:
+            return {
+                group: {name: dataclasses.astuple(found) for name, found in estimates.items()}
+                for group, estimates in self._score(settings).items()
+            }
+
+        everything = np.arange(self._samples)
+        keys = [part for space in SPACES for part in self._key(space, everything)]
+        groups = base.cached_groups("map_scores", compute, *keys, *settings.key)
+        return {
+            group: {name: Estimate(*map(float, found)) for name, found in estimates.items()}
+            for group, estimates in groups.items()
+        }
+
+    def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
+        rng = np.random.default_rng(self._base.options.seed)
+        made, rows = self.projections(settings), self._rows
+        labels = self.labels[rows]
+        found: dict[str, dict[str, Estimate]] = {}
+        by_image = {space: self.by_image(space, settings) for space in SPACES}
+        for space in SPACES:
+            found[space] = {
+                name: neighborhoods.mean_estimate(values, rng)
+                for name, values in by_image[space].items()
+            }
+            pair = (self.vectors(space)[rows], made[space].points[rows])
+            found[space] |= {
+                "class_neighbors_kept": neighborhoods.class_neighbors_kept(*pair, labels, rng),
+                "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
+            }
+        found["difference"] = {
+            name: neighborhoods.mean_estimate(
+                by_image["latent"][name] - by_image["pixel"][name], rng
+            )
+            for name in COMPARED
+        }
+        return found
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """Which of the images are scored, int64 (R,)."""
+        rng = np.random.default_rng(self._base.options.seed)
+        return neighborhoods.scored_rows(self._samples, rng)
+
+    def _before(self, space: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """`source_scores` of a space, the same for every map of it."""
+        if space not in self._sources:
+            self._sources[space] = self.source_scores(self.vectors(space))
+        return self._sources[space]
+
+
+def with_intervals(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Estimates as numbers for metrics.json: each value, and its interval as [low, high]."""
+    numbers: dict[str, Any] = {}
+    for name, estimate in estimates.items():
+        numbers[name] = estimate.value
+        numbers[f"{name}_interval"] = [estimate.low, estimate.high]
+    return numbers

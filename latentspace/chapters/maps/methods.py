@@ -1,0 +1,44 @@
+"""The flat maps by every method of projection, with the same scores."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.maps.measure import Maps, with_intervals
+
+COUSINS = ("pca", "ica", "tsne", "umap")
+
+
+class Cousins:
+    """The same images, projected by PCA, ICA, t-SNE and UMAP."""
+
+    def __init__(self, maps: Maps) -> None:
+        self._maps = maps
+
+    @property
+    def settings(self) -> dict[str, Settings]:
+        """By method how its maps are made: flat, all else as chosen."""
+        return {method: dataclasses.replace(self._maps.flat, method=method) for method in COUSINS}
+
+    @property
+    def scores(self) -> dict[str, dict[str, dict[str, Estimate]]]:
+        """By method and space the scores of the map, see `Maps.metrics`."""
+        return {method: self._maps.scored(settings) for method, settings in self.settings.items()}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The same as numbers, with the seconds that each map took."""
+        return {
+            method: {
+                space: {
+                    "seconds": self._maps.projections(self.settings[method])[space].seconds,
+                    **with_intervals(found[space]),
+                }
+                for space in SPACES
+            }
+            for method, found in self.scores.items()
+        }

@@ -1,0 +1,107 @@
+"""The classes that run together in pixels, alone: the article's 8, 5, 7 and 3."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods, tsne
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.base import Base
+from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.maps.measure import Maps
+from latentspace.datasets import DIGITS
+
+ARTICLES_CHOICE = ("8", "5", "7", "3")
+CLASSES = 4  # chosen where the classes are not the article's
+LEAST_IMAGES = 20
+
+
+class Confusion:
+    """Some classes by themselves: their maps, and how far their neighbourhoods mix."""
+
+    def __init__(self, base: Base, maps: Maps) -> None:
+        self._base, self._maps = base, maps
+
+    @property
+    def missing(self) -> str | None:
+        """Why there is nothing to show; None where there is."""
+        if self._maps.missing is not None:
+            return self._maps.missing
+        if len(np.unique(self._maps.labels)) < 3:
+            return "fewer than three classes can't run together"
+        if len(self.rows) < LEAST_IMAGES:
+            return f"fewer than {LEAST_IMAGES} images of these classes are on the maps"
+        return None
+
+    @cached_property
+    def classes(self) -> list[int]:
+        """The labels: the article's choice of digits, else those that mix most in pixels."""
+        names = self._base.data.class_names
+        if names == DIGITS:
+            return [names.index(name) for name in ARTICLES_CHOICE]
+        rows = neighborhoods.scored_rows(
+            len(self._maps.labels), np.random.default_rng(self._base.options.seed)
+        )
+        found = neighborhoods.nearest_neighbors(self._maps.vectors("pixel"), rows)
+        mixed = np.zeros((len(names), len(names)))
+        np.add.at(mixed, (self._maps.labels[rows][:, np.newaxis], self._maps.labels[found]), 1)
+        shares = mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1)
+        shares = shares + shares.T
+        present = np.unique(self._maps.labels)
+        pairs = list(itertools.combinations(present.tolist(), 2))
+        chosen = list(max(pairs, key=lambda pair: shares[pair]))
+        while len(chosen) < min(CLASSES, len(present)):
+            others = [label for label in present.tolist() if label not in chosen]
+            chosen.append(max(others, key=lambda label: shares[chosen, label].sum()))
+        return chosen
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Which of the images on the maps are of these classes, int64 (R,)."""
+        return np.flatnonzero(np.isin(self._maps.labels, self.classes))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 (R,)."""
+        return self._maps.labels[self.rows]
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the flat maps, the perplexity lowered where these images are too few for it."""
+        perplexity = min(self._maps.flat.perplexity, tsne.largest_perplexity(len(self.rows)))
+        return dataclasses.replace(self._maps.flat, perplexity=perplexity)
+
+    def points(self, space: str) -> np.ndarray:
+        """The map of these images alone, float32 (R, 2)."""
+        return self._maps.points(space, self.settings, self.rows)
+
+    @cached_property
+    def mixing(self) -> dict[str, np.ndarray]:
+        """Share of the 10 nearest neighbours that belong to another of these classes, by class.
+
+        For each of "pixel", "pixel_map", "latent" and "latent_map", float64 (classes,).
+        """
+        rows, labels = np.arange(len(self.rows)), self.labels
+        found: dict[str, np.ndarray] = {}
+        for space in SPACES:
+            source = self._maps.vectors(space)[self.rows]
+            for name, points in ((space, source), (f"{space}_map", self.points(space))):
+                neighbors = neighborhoods.nearest_neighbors(points, rows)
+                foreign = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
+                found[name] = np.array([foreign[labels == label].mean() for label in self.classes])
+        return found
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The classes, how many images, and `mixing`."""
+        names = self._base.data.class_names
+        return {
+            "classes": [names[label] for label in self.classes],
+            "images": len(self.rows),
+            **{name: shares.tolist() for name, shares in self.mixing.items()},
+        }

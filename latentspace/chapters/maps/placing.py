@@ -1,0 +1,111 @@
+"""On a finished map: what the decoder draws between its images, and where further images lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods, projection, tsne
+from latentspace.chapters.base import Base, Selected
+from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.maps.measure import Maps
+
+GRID_SIDE = 40
+GRID_NEIGHBORS = 5
+GRID_REACH = 1.0  # cells; a cell without an image so near stays empty
+SHOWN_NEIGHBORS = 5
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image on one of the maps.
+
+    Attributes:
+        point: float32 (2,), its place.
+        neighbors: int (SHOWN_NEIGHBORS,), which of the images on the map are nearest to it before
+            the projection, nearest first.
+    """
+
+    point: np.ndarray
+    neighbors: np.ndarray
+
+
+class Placing:
+    """Codes and images that are brought to the maps when these are finished."""
+
+    def __init__(self, base: Base, maps: Maps) -> None:
+        self._base, self._maps = base, maps
+
+    @cached_property
+    def grid(self) -> np.ndarray:
+        """A square of cells over the latent map, each decoded from the codes near it.
+
+        float32 (side, side, H, W, C), the top row first; NaN in cells without an image near them.
+        Codes are weighted by the inverse of their squared distance on the map.
+        """
+        from sklearn.neighbors import NearestNeighbors
+
+        points, codes = self._maps.points("latent"), self._maps.codes
+        low, high = points.min(axis=0), points.max(axis=0)
+        cell = float((high - low).max()) / (GRID_SIDE - 1)
+        steps = (np.arange(GRID_SIDE) - (GRID_SIDE - 1) / 2) * cell
+        middle = (low + high) / 2
+        xs, ys = np.meshgrid(middle[0] + steps, middle[1] - steps)
+        count = min(GRID_NEIGHBORS, len(points))
+        search = NearestNeighbors(n_neighbors=count).fit(points)
+        distances, indices = search.kneighbors(np.stack([xs, ys], axis=-1).reshape(-1, 2))
+        weights = 1 / np.maximum(distances, 1e-3 * cell) ** 2
+        weights /= weights.sum(axis=1, keepdims=True)
+        blended = np.einsum("ck,ckd->cd", weights, codes[indices]).astype(np.float32)
+        drawn = distances[:, 0] <= GRID_REACH * cell
+        images = np.full((GRID_SIDE**2, *self._base.run.image_shape), np.nan, np.float32)
+        images[drawn] = self._base.decoded(blended[drawn])
+        return images.reshape(GRID_SIDE, GRID_SIDE, *images.shape[1:])
+
+    @cached_property
+    def selected(self) -> list[Selected]:
+        """The images that a person wants to see on the maps."""
+        return [self._base.select(name) for name in self._base.options.place]
+
+    @cached_property
+    def placed(self) -> dict[str, list[Placed]]:
+        """Where they lie on each map; the maps stay as they are."""
+        found = {}
+        for space in SPACES:
+            vectors = {
+                "pixel": np.stack([item.image.ravel() for item in self.selected]),
+                "latent": np.stack([item.code for item in self.selected]),
+            }[space]
+            source, points = self._maps.vectors(space), self._maps.points(space)
+            reference, condense = projection.condensed(source)
+            is_tsne = self._maps.settings.method == "tsne"
+            put = tsne.transform if is_tsne else projection.place
+            places = put(condense(vectors), reference, points)
+            neighbors = neighborhoods.nearest_references(
+                vectors, source, min(SHOWN_NEIGHBORS, len(source))
+            )[1]
+            found[space] = [
+                Placed(point, near) for point, near in zip(places, neighbors, strict=True)
+            ]
+        return found
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """For each placed image and space its point, and its neighbours' indices and classes."""
+        names = self._base.data.class_names
+        return {
+            item.name: {
+                space: {
+                    "point": placed[number].point.tolist(),
+                    "neighbors": self._maps.indices[placed[number].neighbors].tolist(),
+                    "classes": [
+                        names[self._maps.labels[index]] for index in placed[number].neighbors
+                    ],
+                }
+                for space, placed in self.placed.items()
+            }
+            for number, item in enumerate(self.selected)
+        }

@@ -1,0 +1,216 @@
+"""Projections of pixels and of codes, made once and kept; the map of codes laid onto the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import projection, tsne
+from latentspace.analysis.projection import Projection, Settings
+from latentspace.chapters.base import Base
+from latentspace.chapters.maps.images import SPACES, MapImages
+from latentspace.core.errors import InputError
+
+IMAGES_PER_PERPLEXITY = 9  # at least, where nobody chose; t-SNE itself demands three
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a map formed, a frame for every few iterations.
+
+    Attributes:
+        points: float32 (T, N, 2), from the start to the end.
+        iterations: int (T,).
+        divergences: float32 (T,) KL divergence; NaN at the start.
+        exaggerated: bool (T,), whether attraction was exaggerated then.
+    """
+
+    points: np.ndarray
+    iterations: np.ndarray
+    divergences: np.ndarray
+    exaggerated: np.ndarray
+
+
+def suitable_perplexity(count: int, wanted: float) -> float:
+    """The perplexity that is wanted, lowered where `count` images are too few for it."""
+    return float(min(wanted, max(1, (count - 1) // IMAGES_PER_PERPLEXITY)))
+
+
+class MapProjections(MapImages):
+    """The same images, projected from their pixels and from their codes, in any number of ways."""
+
+    def __init__(self, base: Base, *, most: int | None = None) -> None:
+        super().__init__(base, most=most)
+        self._made: dict[tuple[Any, ...], Projection] = {}
+
+    @property
+    def missing(self) -> str | None:
+        """Why there can be no map; None where there can."""
+        return super().missing or self._alike
+
+    @cached_property
+    def _alike(self) -> str | None:
+        for space, words in SPACES.items():
+            if projection.are_alike(self.vectors(space)):
+                return (
+                    f"the {words} of all {self._samples:,} images are equal, so that nothing tells "
+                    "where each should lie"
+                )
+        return None
+
+    def check(self) -> None:
+        """Refuses also a perplexity that was chosen too large.
+
+        Raises:
+            InputError: Says what is allowed.
+        """
+        super().check()
+        chosen, largest = self.settings.perplexity, tsne.largest_perplexity(self._samples)
+        if chosen > largest and super().missing is None:
+            raise InputError(
+                f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
+                f"--perplexity {chosen:g}; lower it or raise --samples"
+            )
+
+    @property
+    def settings(self) -> Settings:
+        """How the maps are made, the default perplexity lowered where images are too few for it."""
+        chosen = self._base.options.projection
+        if chosen.perplexity != projection.DEFAULT_PERPLEXITY:
+            return chosen
+        return dataclasses.replace(
+            chosen, perplexity=suitable_perplexity(self._samples, chosen.perplexity)
+        )
+
+    @staticmethod
+    def method_name(method: str) -> str:
+        """A method of projection in words."""
+        return projection.METHODS[method]
+
+    @property
+    def flat(self) -> Settings:
+        """The chosen settings, in two dimensions."""
+        return dataclasses.replace(self.settings, dims=2)
+
+    @property
+    def solid(self) -> Settings:
+        """The chosen settings, in three dimensions."""
+        return dataclasses.replace(self.settings, dims=3)
+
+    def points(
+        self, space: str, settings: Settings | None = None, rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
+
+        Args:
+            space: One of `SPACES`.
+            settings: How it is made; None takes `flat`.
+            rows: Make it of some of the images only, int (R,).
+        """
+        made = self.projections(settings or self.flat, rows)
+        turn, shift = self._alignment(made)[space]
+        return made[space].points @ turn + shift
+
+    def film(self, space: str) -> Film:
+        """How a flat t-SNE map formed, in the orientation of `points`."""
+        made = self.projections(self.flat)
+        arrays = made[space].arrays
+        turn, shift = self._alignment(made)[space]
+        phases = tsne.schedule(self._samples, self.flat.dims)
+        iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
+        return Film(
+            arrays["trajectory"].astype(np.float32) @ turn + shift,
+            iterations,
+            arrays["divergences"],
+            iterations <= sum(phase.iterations for phase in phases if phase.early),
+        )
+
+    def projections(
+        self,
+        settings: Settings,
+        rows: np.ndarray | None = None,
+        spaces: Iterable[str] = SPACES,
+    ) -> dict[str, Projection]:
+        """Both projections of the images, from memory or the cache where possible.
+
+        Args:
+            settings: How they are made.
+            rows: Make them of some of the images only, int (R,).
+            spaces: Make only these of `SPACES`.
+        """
+        rows = np.arange(self._samples) if rows is None else rows
+        keys = {space: (*self._key(space, rows), *settings.key) for space in spaces}
+        absent = [
+            space
+            for space in keys
+            if keys[space] not in self._made and not self._base.is_cached("map", *keys[space])
+        ]
+        fresh = self._computed(settings, {space: self._condensed(space, rows) for space in absent})
+        for space in keys:
+            if keys[space] not in self._made:
+
+                def compute(space: str = space) -> dict[str, np.ndarray]:
+                    if space not in fresh:  # what lay in the cache could not be read
+                        source = {space: self._condensed(space, rows)}
+                        fresh.update(self._computed(settings, source))
+                    return _packed(fresh[space])
+
+                arrays = self._base.cached("map", compute, *keys[space])
+                self._made[keys[space]] = _unpacked(arrays)
+        return {space: self._made[key] for space, key in keys.items()}
+
+    def _computed(
+        self, settings: Settings, sources: Mapping[str, np.ndarray]
+    ) -> dict[str, Projection]:
+        if not sources:
+            return {}
+        total = tsne.num_iterations(len(next(iter(sources.values()))), settings.dims)
+        name = self.method_name(settings.method)
+        with ExitStack() as stack:
+            bars = {
+                space: stack.enter_context(self._base.bar(f"{name} of {SPACES[space]}", total))
+                for space in sources
+            }
+
+            def advance(space: str, iteration: int, divergence: float) -> None:
+                bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)
+                bars[space].update(iteration - bars[space].n)
+
+            return projection.project_all(sources, settings, on_progress=advance)
+
+    def _condensed(self, space: str, rows: np.ndarray) -> np.ndarray:
+        return projection.condensed(self.vectors(space)[rows])[0]
+
+    def _alignment(
+        self, made: Mapping[str, Projection]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        dims = made["pixel"].points.shape[1]
+        return {
+            "pixel": (np.eye(dims, dtype=np.float32), np.zeros(dims, np.float32)),
+            "latent": projection.aligned(made["latent"].points, made["pixel"].points),
+        }
+
+
+def _packed(made: Projection) -> dict[str, np.ndarray]:
+    numbers = {"seconds": made.seconds, **made.facts}
+    return {
+        "points": made.points,
+        **made.arrays,
+        **{f"fact_{name}": np.array(value) for name, value in numbers.items()},
+    }
+
+
+def _unpacked(arrays: dict[str, np.ndarray]) -> Projection:
+    facts = {
+        name.removeprefix("fact_"): value.item()
+        for name, value in arrays.items()
+        if name.startswith("fact_")
+    }
+    rest = {name: value for name, value in arrays.items() if not name.startswith("fact_")}
+    return Projection(rest.pop("points"), facts.pop("seconds"), facts, rest)

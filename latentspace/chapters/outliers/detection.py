@@ -1,0 +1,104 @@
+"""How well a score tells images apart, and what the votes of neighbours say against a label."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.analysis.neighborhoods import CONFIDENCE, Estimate
+
+
+def auroc(own: np.ndarray, foreign: np.ndarray) -> Estimate:
+    """How well a score tells foreign images from own ones, whatever threshold is set.
+
+    The area under the receiver operating characteristic: how often a foreign image scores higher
+    than an own one, ties counted half. Its interval is that of DeLong, DeLong & Clarke-Pearson
+    1988, "Comparing the areas under two or more correlated ROC curves"; at 0 and 1 it is a point.
+
+    Args:
+        own: float (N,) with N of 2 or more.
+        foreign: float (M,) with M of 2 or more.
+
+    Returns:
+        The estimate: 0.5 where the score says nothing, 1 where it separates them.
+    """
+    from scipy.stats import norm
+
+    won = _shares_below(foreign, own)
+    lost = _shares_below(own, foreign)
+    value = float(won.mean())
+    deviation = math.sqrt(won.var(ddof=1) / len(won) + lost.var(ddof=1) / len(lost))
+    reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * deviation
+    return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
+
+
+def _shares_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each value the share of others that are lower, equal ones counted half."""
+    ordered = np.sort(others)
+    lower, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    return (lower + up_to) / (2 * len(others))
+
+
+def ambiguous_order(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Images whose neighbours disagree, the most ambiguous first.
+
+    The smaller the margin between the two classes with the most votes, the more ambiguous; then
+    the fewer votes for any other class; then the nearer to its neighbours.
+
+    Args:
+        votes: int (N, classes), with two classes or more.
+        distances: float (N,), mean distance to the neighbours.
+
+    Returns:
+        int64 indices, without images whose neighbours are all of one class.
+    """
+    ranked = np.sort(votes, axis=1)[:, ::-1]
+    margins, others = ranked[:, 0] - ranked[:, 1], ranked[:, 2:].sum(axis=1)
+    order = np.lexsort((distances, others, margins))
+    return order[ranked[order, 1] > 0]
+
+
+@dataclass(frozen=True)
+class Suspicions:
+    """Which labels the neighbours are against.
+
+    Attributes:
+        classes: int (N,), the class with the most votes; ties go to the lower one.
+        strengths: int (N,), its votes.
+        flagged: bool (N,), whether enough neighbours agree on another class than the label.
+    """
+
+    classes: np.ndarray
+    strengths: np.ndarray
+    flagged: np.ndarray
+
+
+def suspicions(votes: np.ndarray, labels: np.ndarray, agreement: int) -> Suspicions:
+    """What the votes of neighbours say against labels.
+
+    Args:
+        votes: int (N, classes).
+        labels: int (N,).
+        agreement: How many neighbours have to agree on another class.
+    """
+    classes, strengths = votes.argmax(axis=1), votes.max(axis=1)
+    return Suspicions(classes, strengths, (strengths >= agreement) & (classes != labels))
+
+
+def wrong_labels(labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> np.ndarray:
+    """Another label for each image, drawn uniformly from all classes but its own, int64 (N,)."""
+    return (labels + rng.integers(1, num_classes, len(labels))) % num_classes
+
+
+def precision(found: float, false_alarms: float, share: float) -> float:
+    """Share of errors among what is flagged, where errors are `share` of all; NaN if nothing is.
+
+    Args:
+        found: Share of the errors that is flagged.
+        false_alarms: Share of the rest that is flagged.
+        share: In [0, 1].
+    """
+    right, wrong = found * share, false_alarms * (1 - share)
+    return right / (right + wrong) if right + wrong > 0 else math.nan

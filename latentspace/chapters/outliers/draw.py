@@ -1,0 +1,159 @@
+"""Images that stand out, with the reasons, and how well foreign images are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.drawing.layout import (
+    FAINT_INK,
+    INK,
+    Label,
+    blank,
+    mosaic,
+    page,
+    stacked,
+    text_width,
+    zoom_for,
+)
+
+HEADING_ROOM = 34
+REASON_SIZE, REASON_LINE = 13, 18  # pixels
+TEXT_GAP = 14  # at least, between texts side by side
+BLOCK_GAP = 22
+EXAMPLE_SIDE, EXAMPLE_GAP, EXAMPLE_ROW_GAP = 40, 4, 8  # of foreign images, pixels
+COLUMN_GAP = 30
+NOTHING = "none"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Images that stand out in one way.
+
+    Attributes:
+        heading: In which way.
+        images: float32 (N, H, W, C) in [0, 1]; N may be 0.
+        reconstructions: float32, the same shape.
+        reasons: What to write under each, in short lines; the first is its name.
+    """
+
+    heading: str
+    images: np.ndarray
+    reconstructions: np.ndarray
+    reasons: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Images that are not of the data set.
+
+    Attributes:
+        name: What they are.
+        examples: float32 (K, H, W, C) in [0, 1], K the same for all kinds.
+        scores: How well each score tells them.
+    """
+
+    name: str
+    examples: np.ndarray
+    scores: Sequence[float]
+
+
+def draw_outliers(
+    *,
+    blocks: Sequence[Block],
+    foreign: Sequence[Foreign],
+    score_names: Sequence[str],
+    table_heading: str,
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Rows of images over their reconstructions, each with its reason; below them a table.
+
+    Args:
+        blocks: The rows, one below the other.
+        foreign: The lines of the table: examples, name, and scores, the highest written darker.
+        score_names: Names of the columns of the table.
+        table_heading: Text above the table.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    words = [line for block in blocks for lines in block.reasons for line in lines]
+    widest = max((text_width(line, REASON_SIZE) for line in words), default=0)
+    bodies: list[np.ndarray] = []
+    labels: list[Label] = []
+    y = 0
+    for body, own in (
+        *(_row(block, widest) for block in blocks),
+        _table(foreign, score_names, table_heading),
+    ):
+        labels += [Label(lb.x, lb.y + y, lb.text, lb.anchor, lb.color, lb.size) for lb in own]
+        bodies.append(body)
+        y += len(body)
+    sides = [block.images.shape[2] * zoom_for(min(block.images.shape[1:3])) for block in blocks]
+    overhang = max(0, -(-(widest - min(sides)) // 2))  # of text under the outermost images
+    return page(
+        stacked(bodies), title=title, caption=caption, labels=labels, left=overhang, right=overhang
+    )
+
+
+def _row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
+    """Images over reconstructions with room for text, and the text; `widest` in pixels."""
+    labels = [Label(0, HEADING_ROOM / 2, block.heading, "lm")]
+    if not len(block.images):
+        labels.append(Label(0, HEADING_ROOM * 1.3, NOTHING, "lm", FAINT_INK))
+        return blank(2 * HEADING_ROOM, 1), labels
+    zoom = zoom_for(min(block.images.shape[1:3]))
+    line = np.ones_like(block.images[:, :1])  # white, between the two
+    pairs = np.concatenate([block.images, line, block.reconstructions], axis=1)
+    image_width = pairs.shape[2] * zoom
+    gap = max(EXAMPLE_GAP, widest + TEXT_GAP - image_width)
+    body = mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)
+    for column, lines in enumerate(block.reasons):
+        x = column * (image_width + gap) + image_width / 2
+        labels += [
+            Label(
+                x,
+                HEADING_ROOM + len(body) + (number + 0.7) * REASON_LINE,
+                text,
+                color=FAINT_INK if number else INK,
+                size=REASON_SIZE,
+            )
+            for number, text in enumerate(lines)
+        ]
+    under = max(map(len, block.reasons)) * REASON_LINE + BLOCK_GAP
+    return stacked([blank(HEADING_ROOM, 1), body, blank(under, 1)]), labels
+
+
+def _table(
+    foreign: Sequence[Foreign], score_names: Sequence[str], heading: str
+) -> tuple[np.ndarray, list[Label]]:
+    """Examples of foreign images with room for names and scores, and these as text."""
+    examples = np.stack([kind.examples for kind in foreign])
+    zoom = zoom_for(min(examples.shape[2:4]), EXAMPLE_SIDE)
+    body = mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
+    row_height = examples.shape[2] * zoom + EXAMPLE_ROW_GAP
+    x = body.shape[1] + COLUMN_GAP / 2
+    names_x, x = x, x + max(text_width(kind.name) for kind in foreign) + COLUMN_GAP
+    labels = [Label(0, HEADING_ROOM / 2, heading, "lm")]
+    middles = []
+    for name in score_names:
+        width = text_width(name)
+        middles.append(x + width / 2)
+        labels.append(Label(middles[-1], HEADING_ROOM * 1.3, name, color=FAINT_INK))
+        x += width + COLUMN_GAP
+    top = HEADING_ROOM * 2 - 10
+    for number, kind in enumerate(foreign):
+        y = top + number * row_height + (row_height - EXAMPLE_ROW_GAP) / 2
+        labels.append(Label(names_x, y, kind.name, "lm"))
+        texts = [f"{score:.3f}" for score in kind.scores]
+        labels += [
+            Label(middle, y, text, "mm", INK if text == max(texts) else FAINT_INK)
+            for middle, text in zip(middles, texts, strict=True)
+        ]
+    width = max(round(x), text_width(heading))
+    return stacked([blank(top, width), body]), labels

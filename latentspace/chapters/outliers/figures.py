@@ -1,0 +1,96 @@
+"""Images that stand out, labels that may be wrong, and how well foreign images are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentspace.chapters.figure import Figure, model_name
+from latentspace.chapters.outliers.draw import Block, Foreign
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+EXAMPLES = 5  # of each kind of foreign images
+
+
+def _outliers(study: Study, fps: float) -> dict[str, Any]:
+    images, listings = study.outliers.scores, list(study.outliers.listings.values())
+    listed = np.concatenate([listing.indices for listing in listings])
+    ends = np.cumsum([len(listing.indices) for listing in listings])
+    reconstructions = np.split(study.decoded(study.codes[listed]), ends[:-1])
+    return {
+        "blocks": [
+            Block(listing.heading, study.images[listing.indices], back, listing.reasons)
+            for listing, back in zip(listings, reconstructions, strict=True)
+        ],
+        "foreign": [
+            Foreign(
+                f"{kind} ({len(images.foreign[kind]['error']):,})",
+                images.examples(kind, EXAMPLES),
+                [found[name].value for name in images.names],
+            )
+            for kind, found in images.auroc.items()
+        ],
+        "score_names": list(images.names.values()),
+        "table_heading": (
+            "How often a score is higher for a foreign image than for a test image (AUROC: 0.5 "
+            "says nothing, 1 tells them all)"
+        ),
+        "title": "Images that stand out",
+        "caption": " ".join([_measured(study), *_voted(study), _foreign(study)]),
+    }
+
+
+def _measured(study: Study) -> str:
+    images = study.outliers.scores
+    return (
+        f"{len(images.rows):,} test images of {study.data.name}, {model_name(study)}; under each "
+        "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
+        f"{images.neighbors} nearest of {len(study.reference_rows):,} training images."
+    )
+
+
+def _voted(study: Study) -> list[str]:
+    """How neighbours vote, and how well that finds wrong labels; empty where they can't."""
+    chapter = study.outliers
+    if chapter.labels_missing is not None:
+        return []
+    codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
+    return [
+        f"The {chapter.scores.voters} nearest vote with their labels. Ambiguous: the smallest "
+        "margin between two classes, then the fewest votes for others, then the nearest. "
+        f"Mislabelled: {chapter.agreement} or more agree on another class; first those from which "
+        "the nearest images of their own class are farther by the largest factor than those of the "
+        f"other. Of wrong labels planted at random that finds {codes['found']:.1%} (by the nearest "
+        f"in pixels {pixels['found']:.1%}); of the images' own labels it flags "
+        f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%})."
+    ]
+
+
+def _foreign(study: Study) -> str:
+    missing = study.outliers.scores.letters_missing
+    return (
+        f"PCA: {study.run.latent_dim} components, fitted to the images that the model was fitted "
+        "to. Upside down and inverted are test images, and some look the same upside down; "
+        + (
+            "letters are printed in twelve faces of DejaVu, without those that look like a digit."
+            if missing is None
+            else f"letters are left out: {missing}."
+        )
+    )
+
+
+FIGURES = (
+    Figure(
+        "--outliers",
+        "outliers.png",
+        "images that stand out, labels that look wrong, and how well foreign images are told",
+        "outliers",
+        "chapters.outliers.draw.draw_outliers",
+        _outliers,
+        in_story=False,
+        missing=lambda study: study.outliers.missing,
+    ),
+)

@@ -1,0 +1,206 @@
+"""Scores that may tell an image which does not belong to a data set, for its own and others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods, scores
+from latentspace.analysis.neighborhoods import Estimate
+from latentspace.chapters.base import INK_IMAGES, Base
+from latentspace.chapters.outliers import detection, ood
+from latentspace.chapters.reconstruct.measure import Reconstruction
+from latentspace.core.pixels import Chosen
+from latentspace.datasets import limited, typical_ink_side
+
+MOST_IMAGES = 10_000  # test images that are looked at
+MOST_FOREIGN = 1_000  # of each kind
+VOTERS, LEAST_VOTERS = 20, 3  # neighbours that vote
+SCORES = {
+    "error": "the model's reconstruction error",
+    "codes": "distance in codes",
+    "pca_error": "PCA's reconstruction error",
+    "pixels": "distance in pixels",
+}
+LETTERS = "letters"
+OWN = "own"  # the group of the test images in the cache
+
+
+class ImageScores:
+    """Of test images and of foreign ones: reconstruction errors, and distances to training images.
+
+    Beside the model's error and the distance in codes stand those that need no model: the error of
+    PCA with as many components as the code has units, and the distance in pixels.
+    """
+
+    names = SCORES
+
+    def __init__(self, base: Base, reconstruction: Reconstruction) -> None:
+        self._base, self._reconstruction = base, reconstruction
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Indices of the test images looked at, int64 (N,): all, or `MOST_IMAGES` of more."""
+        return limited(len(self._base.images), MOST_IMAGES)
+
+    @property
+    def neighbors(self) -> int:
+        """How many of the nearest training images a distance is the mean of."""
+        return min(neighborhoods.NEIGHBORS, len(self._base.reference_rows))
+
+    @cached_property
+    def voters(self) -> int:
+        """How many of the nearest training images vote: at most half of what a class has."""
+        labels = self._base.data.train_labels[self._base.reference_rows]
+        sizes = np.bincount(labels)
+        return min(VOTERS, int(np.median(sizes[sizes > 0])) // 2)
+
+    @cached_property
+    def letters_missing(self) -> str | None:
+        """Why letters can't stand for foreign images; None where they can."""
+        base = self._base
+        if base.strokes_missing is not None:
+            return "letters are drawn for bright strokes on dark ground only"
+        if self._ink_side is None:
+            return "the images have no dark margin that tells how large a letter should be"
+        if ood.are_letters(base.data.class_names):
+            return f"{base.data.name} shows letters itself"
+        return None
+
+    @cached_property
+    def makers(self) -> dict[str, Callable[[], np.ndarray]]:
+        """By kind what makes foreign images, float32 (M, H, W, C) in [0, 1], always the same."""
+        base = self._base
+        count = min(MOST_FOREIGN, len(self.rows))
+        rng = np.random.default_rng(base.options.seed)
+        images = base.images[np.sort(rng.choice(self.rows, count, replace=False))]
+        made: dict[str, Callable[[], np.ndarray]] = {
+            "noise": lambda: ood.noise(count, images.shape[1:], self._rng()),
+            "inverted": partial(ood.inverted, images),
+            "pixels shuffled": lambda: ood.shuffled(images, self._rng()),
+            "upside down": partial(ood.upside_down, images),
+        }
+        if self.letters_missing is None and self._ink_side is not None:
+            made[LETTERS] = partial(ood.letters, base.data.image_shape, self._ink_side)
+        return made
+
+    @property
+    def own(self) -> dict[str, np.ndarray]:
+        """Each of `SCORES` for the test images of `rows`, and their neighbours.
+
+        Scores are float64 (N,); "codes_neighbors" and "pixels_neighbors" are int64 (N, K), places
+        in `Base.reference_rows`, the nearest first.
+        """
+        return self._found[OWN]
+
+    @property
+    def foreign(self) -> dict[str, dict[str, np.ndarray]]:
+        """Each of `SCORES` for the foreign images of each kind, float64 (M,)."""
+        return {kind: self._found[kind] for kind in self.makers}
+
+    @cached_property
+    def auroc(self) -> dict[str, dict[str, Estimate]]:
+        """By kind of foreign images and by score how well it tells them from the test images."""
+        return {
+            kind: {name: detection.auroc(self.own[name], found[name]) for name in SCORES}
+            for kind, found in self.foreign.items()
+        }
+
+    def examples(self, kind: str, count: int) -> np.ndarray:
+        """Foreign images of a kind, drawn by seed, float32 (count, H, W, C) in [0, 1].
+
+        All where there are fewer.
+        """
+        images = self.makers[kind]()
+        return images[self._rng().permutation(len(images))[:count]]
+
+    def votes(self, space: str) -> np.ndarray:
+        """Votes of the neighbours of each test image of `rows`, int64 (N, classes).
+
+        Args:
+            space: "codes" or "pixels".
+        """
+        data = self._base.data
+        labels = data.train_labels[self._base.reference_rows]
+        found = self.own[f"{space}_neighbors"][:, : self.voters]
+        return neighborhoods.count_votes(labels[found], len(data.class_names))
+
+    def distances_to(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Mean distance in codes to the nearest training images of a class, infinite without any.
+
+        Args:
+            classes: int (K,), one for each image.
+            places: int (K,), which of `rows` the images are.
+
+        Returns:
+            float64 (K,).
+        """
+        base = self._base
+        found = np.full(len(places), np.inf)
+        codes = base.codes[self.rows[places]]
+        train_codes = base.train_codes[base.reference_rows]
+        labels = base.data.train_labels[base.reference_rows]
+        for label in np.intersect1d(classes, labels):
+            asked, members = classes == label, train_codes[labels == label]
+            count = min(self.neighbors, len(members))
+            distances, _ = neighborhoods.nearest_references(codes[asked], members, count)
+            found[asked] = distances.mean(axis=1)
+        return found
+
+    @cached_property
+    def _found(self) -> dict[str, dict[str, np.ndarray]]:
+        base = self._base
+        kinds = ",".join(self.makers)
+        counts = (MOST_IMAGES, MOST_FOREIGN, VOTERS)
+        return base.cached_groups(
+            "image_scores", self._measured, *base.model_key, kinds, base.options.seed, *counts
+        )
+
+    def _measured(self) -> dict[str, dict[str, np.ndarray]]:
+        base = self._base
+        encode, decode = scores.linear_autoencoder(
+            Chosen(base.data.train_pixels, base.fitted), base.run.latent_dim
+        )
+        train_codes = base.train_codes[base.reference_rows]
+        references = base.references.reshape(len(train_codes), -1)
+
+        def measured(
+            images: np.ndarray, codes: np.ndarray, errors: np.ndarray
+        ) -> dict[str, np.ndarray]:
+            found = {
+                "error": errors,
+                "pca_error": scores.squared_errors(images, decode(encode(images))),
+            }
+            for space, points, others in (
+                ("codes", codes, train_codes),
+                ("pixels", images.reshape(len(images), -1), references),
+            ):
+                count = min(VOTERS, len(others))
+                distances, neighbors = neighborhoods.nearest_references(points, others, count)
+                found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
+                found[f"{space}_neighbors"] = neighbors
+            return found
+
+        rows = self.rows
+        groups = {
+            OWN: measured(
+                base.images[rows], base.codes[rows], self._reconstruction.by_image["mse"][rows]
+            )
+        }
+        with base.bar("scoring foreign images", len(self.makers)) as bar:
+            for kind, make in self.makers.items():
+                images = make()
+                codes = base.run.encode(images)
+                errors = scores.squared_errors(images, base.run.decode(codes))
+                groups[kind] = measured(images, codes, errors)
+                bar.update()
+        return groups
+
+    @cached_property
+    def _ink_side(self) -> int | None:
+        return typical_ink_side(self._base.data.test_pixels[:INK_IMAGES])
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._base.options.seed)

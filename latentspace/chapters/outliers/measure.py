@@ -1,0 +1,264 @@
+"""Test images that stand out, labels that may be wrong, and how well foreign images are told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import neighborhoods
+from latentspace.chapters.base import Base
+from latentspace.chapters.maps.measure import with_intervals
+from latentspace.chapters.outliers import detection
+from latentspace.chapters.outliers.detection import Suspicions
+from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, ImageScores
+from latentspace.chapters.reconstruct.measure import Reconstruction
+
+LISTED = 10
+AGREEMENT = 0.9  # share of the neighbours that have to agree on another class than the label
+PLANTED = 0.01  # share of wrong labels for which it is said how many of the flagged are wrong
+SPACES = ("codes", "pixels")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Images that stand out in one way, the most outstanding first.
+
+    Attributes:
+        heading: In which way.
+        indices: Of the test images, int64 (K,).
+        reasons: For each what it is called, and why it is listed, in short lines.
+    """
+
+    heading: str
+    indices: np.ndarray
+    reasons: list[list[str]]
+
+
+class Outliers:
+    """Test images that are unlike the others or unlike their label.
+
+    Neighbours are training images, whose labels vote.
+    """
+
+    def __init__(self, base: Base, reconstruction: Reconstruction) -> None:
+        self._base = base
+        self.scores = ImageScores(base, reconstruction)
+
+    @property
+    def missing(self) -> str | None:
+        """Why nothing can stand out; None where something can."""
+        if len(self._base.images) < 2:
+            return "a single test image has no others to stand out from"
+        return None
+
+    @property
+    def labels_missing(self) -> str | None:
+        """Why neighbours can't say anything of labels; None where they can."""
+        if not self._base.data.has_classes or len(np.unique(self._base.data.train_labels)) < 2:
+            return "without two classes or more no label can be wrong"
+        if self.scores.voters < LEAST_VOTERS:
+            return f"half of its classes have fewer than {2 * LEAST_VOTERS} training images"
+        return None
+
+    @property
+    def agreement(self) -> int:
+        """How many neighbours have to agree on another class than the label."""
+        return math.ceil(AGREEMENT * self.scores.voters)
+
+    @cached_property
+    def listings(self) -> dict[str, Listing]:
+        """What stands out, by name; without classes, what neighbours vote is left out."""
+        found = {
+            "largest_error": self._largest(
+                "error", "Largest reconstruction error", "error", "{:.4f}"
+            ),
+            "farthest_code": self._largest(
+                "codes", "Farthest from the training images in codes", "distance", "{:.2f}"
+            ),
+        }
+        if self.labels_missing is None:
+            found["most_ambiguous"] = self._ambiguous()
+            found["likely_mislabelled"] = self._mislabelled()
+        return found
+
+    @cached_property
+    def suspicions(self) -> Suspicions:
+        """What the neighbours in codes say against the labels of the images looked at."""
+        return detection.suspicions(self.scores.votes("codes"), self._labels, self.agreement)
+
+    @cached_property
+    def planted(self) -> dict[str, dict[str, Any]]:
+        """How well neighbours find wrong labels, in codes and in pixels.
+
+        Each image looked at is given a wrong label, and its neighbours, which keep theirs, are
+        asked as they are of its own: so the shares are those to expect wherever errors are planted.
+        "found" is the share of wrong labels that is flagged, "false_alarms" that of the images' own
+        labels (some of which are wrong themselves), each with its interval; "precision" the share
+        of wrong ones among the flagged if one label in a hundred is wrong; "auroc" how well the
+        share of votes against a label tells wrong from own ones. "difference": what codes have more
+        than pixels, image by image.
+        """
+        rng = np.random.default_rng(self._base.options.seed)
+        labels = self._labels
+        wrong = detection.wrong_labels(labels, len(self._base.data.class_names), rng)
+        by_image, found = {}, {}
+        for space in SPACES:
+            votes = self.scores.votes(space)
+            flags = {
+                "found": detection.suspicions(votes, wrong, self.agreement).flagged,
+                "false_alarms": detection.suspicions(votes, labels, self.agreement).flagged,
+            }
+            by_image[space] = {name: values.astype(float) for name, values in flags.items()}
+            means = {
+                name: neighborhoods.mean_estimate(values, rng)
+                for name, values in by_image[space].items()
+            }
+            against, against_own = (
+                -np.take_along_axis(votes, given[:, np.newaxis], axis=1)[:, 0]
+                for given in (wrong, labels)
+            )
+            found[space] = {
+                **with_intervals(means),
+                "precision": detection.precision(
+                    means["found"].value, means["false_alarms"].value, PLANTED
+                ),
+                "auroc": detection.auroc(against_own, against).value,
+            }
+        more = {
+            name: neighborhoods.mean_estimate(
+                by_image["codes"][name] - by_image["pixels"][name], rng
+            )
+            for name in by_image["codes"]
+        }
+        return {**found, "difference": with_intervals(more)}
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What is listed and why, AUROC by kind of foreign images and score, planted labels.
+
+        Also how many images were looked at and compared with, and by how many neighbours.
+        """
+        images = self.scores
+        found: dict[str, Any] = {
+            "images": len(images.rows),
+            "references": len(self._base.reference_rows),
+            "neighbors": images.neighbors,
+            "median_error": float(np.median(images.own["error"])),
+            "mean_error": float(images.own["error"].mean()),
+            "median_distance": float(np.median(images.own["codes"])),
+            **{
+                name: [
+                    {"index": int(index), "reason": ", ".join(lines)}
+                    for index, lines in zip(listing.indices, listing.reasons, strict=True)
+                ]
+                for name, listing in self.listings.items()
+            },
+            "foreign_images": {kind: len(of["error"]) for kind, of in images.foreign.items()},
+            "auroc": {kind: with_intervals(by_score) for kind, by_score in images.auroc.items()},
+            "left_out": {
+                name: reason
+                for name, reason in (
+                    (LETTERS, images.letters_missing),
+                    ("labels", self.labels_missing),
+                )
+                if reason is not None
+            },
+        }
+        if self.labels_missing is None:
+            found |= {
+                "voters": images.voters,
+                "agreement": self.agreement,
+                "mislabelled": self.mislabelled,
+                "planted_share": PLANTED,
+                "planted": self.planted,
+            }
+        return found
+
+    @property
+    def answer(self) -> str:
+        """How well foreign images are told, and how many labels look wrong, in a line."""
+        found = self.scores.auroc
+        hardest = min(found, key=lambda kind: found[kind]["error"].value)
+        kind = LETTERS if LETTERS in found else hardest
+        error, pca_error, codes, pixels = (
+            f"{found[kind][name].value:.3f}" for name in ("error", "pca_error", "codes", "pixels")
+        )
+        line = (
+            f"foreign images ({kind}) are told from test images with AUROC {error} by the "
+            f"reconstruction error (PCA's {pca_error}), {codes} by the distance in codes (in "
+            f"pixels {pixels})"
+        )
+        if self.labels_missing is not None:
+            return line
+        line += f"; {self.mislabelled:,} of {len(self.scores.rows):,} labels look wrong"
+        first = self.listings["likely_mislabelled"].indices[:1]
+        return line + "".join(f", that of #{index} most" for index in first)
+
+    @property
+    def mislabelled(self) -> int:
+        """How many of the images looked at are flagged."""
+        return int(self.suspicions.flagged.sum())
+
+    @property
+    def _labels(self) -> np.ndarray:
+        return self._base.data.test_labels[self.scores.rows]
+
+    def _listing(self, heading: str, order: np.ndarray, whys: list[list[str]]) -> Listing:
+        """A listing of images at places of `ImageScores.rows`, named."""
+        indices = self.scores.rows[order]
+        names = [self._base.name_of(index) for index in indices]
+        return Listing(
+            heading, indices, [[name, *why] for name, why in zip(names, whys, strict=True)]
+        )
+
+    def _largest(self, score: str, heading: str, word: str, number: str) -> Listing:
+        values = self.scores.own[score]
+        order = np.argsort(-values, kind="stable")[:LISTED]
+        median = np.median(values)
+        heading = f"{heading}; median {number.format(median)}"
+        whys = [
+            [
+                f"{word} {number.format(value)}",
+                *([f"{value / median:.1f}x the median"] if median > 0 else []),
+            ]
+            for value in values[order]
+        ]
+        return self._listing(heading, order, whys)
+
+    def _ambiguous(self) -> Listing:
+        votes = self.scores.votes("codes")
+        order = detection.ambiguous_order(votes, self.scores.own["codes"])[:LISTED]
+        names = self._base.data.class_names
+        leading = [np.argsort(-of, kind="stable")[:2] for of in votes[order]]
+        whys = [
+            [f"{names[label]}: {votes[place, label]} votes" for label in labels]
+            for place, labels in zip(order, leading, strict=True)
+        ]
+        return self._listing("Most ambiguous", order, whys)
+
+    def _mislabelled(self) -> Listing:
+        found, names = self.suspicions, self._base.data.class_names
+        flagged = np.flatnonzero(found.flagged)
+        own, other = (
+            self.scores.distances_to(classes[flagged], flagged)
+            for classes in (self._labels, found.classes)
+        )
+        # Unanimous neighbours mean little where their class is dense, unless the own one is far.
+        times = own / np.maximum(other, np.finfo(np.float32).eps)
+        order = np.argsort(-times, kind="stable")[:LISTED]
+        order, times, voters = flagged[order], times[order], self.scores.voters
+        whys = [
+            [
+                f"{found.strengths[place]} of {voters} say {names[found.classes[place]]}",
+                f"its class {farther:.2f}x as far"
+                if np.isfinite(farther)
+                else "its class was never seen",
+            ]
+            for place, farther in zip(order, times, strict=True)
+        ]
+        heading = f"Likely mislabelled: {self.mislabelled:,} of {len(self.scores.rows):,}"
+        return self._listing(heading, order, whys)

@@ -1,0 +1,115 @@
+"""How well the model draws what it was shown, and how it learned to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from latentspace.drawing.layout import FAINT_INK, Label, beside, mosaic, page, rendered, zoom_for
+
+ERROR_HEIGHT = 26  # pixels under each pair for its error
+BLOCK_GAP = 36
+
+
+def draw_reconstructions(
+    *,
+    trained: tuple[np.ndarray, np.ndarray, np.ndarray],
+    unseen: tuple[np.ndarray, np.ndarray, np.ndarray],
+    trained_name: str,
+    unseen_name: str,
+    columns: int,
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Originals over reconstructions: training images left, unseen images right.
+
+    Args:
+        trained: Images and reconstructions, each float32 (N, H, W, C) in [0, 1], and errors (N,).
+        unseen: The same for images that the model has not trained on; the same N.
+        trained_name: Heading of the left block.
+        unseen_name: Heading of the right block.
+        columns: Pairs side by side in each block; N is a multiple of it.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    bodies, labels, offset = [], [], 0
+    for name, (images, reconstructions, errors) in (
+        (trained_name, trained),
+        (unseen_name, unseen),
+    ):
+        zoom = zoom_for(min(images.shape[1:3]))
+        line = np.ones_like(images[:, :1])  # white, between the two
+        pairs = np.concatenate([images, line, reconstructions], axis=1)  # (N, 2 H + 1, W, C)
+        pairs = pairs.reshape(-1, columns, *pairs.shape[1:])
+        body = mosaic(pairs, zoom=zoom, gap=4, row_gap=ERROR_HEIGHT)
+        # White below the last row too, for its errors.
+        body = np.pad(body, ((0, ERROR_HEIGHT), (0, 0), (0, 0)), constant_values=255)
+        cell_height, cell_width = pairs.shape[2] * zoom + ERROR_HEIGHT, pairs.shape[3] * zoom + 4
+        labels.append(Label(offset, -12, name, "lm"))
+        for index, error in enumerate(errors):
+            row, column = divmod(index, columns)
+            x = offset + column * cell_width + (cell_width - 4) / 2
+            y = (row + 1) * cell_height - ERROR_HEIGHT / 2
+            labels.append(Label(x, y, f"{error:.4f}", color=FAINT_INK))
+        bodies.append(body)
+        offset += body.shape[1] + BLOCK_GAP
+    return page(
+        beside(bodies, BLOCK_GAP),
+        title=title,
+        caption=caption,
+        labels=labels,
+        top=26,
+    )
+
+
+def draw_learning_curve(
+    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], title: str, caption: str
+) -> np.ndarray:
+    """Training and validation loss per epoch on a logarithmic axis.
+
+    Args:
+        history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
+            begins, a line says so.
+        baselines: Named errors, drawn as horizontal lines.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+
+    figure = Figure(figsize=(9, 5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for column, name, color in (
+        ("loss", "training images", "tab:blue"),
+        ("val_loss", "validation images", "tab:orange"),
+    ):
+        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name, color=color)
+    for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
+        axes.axhline(
+            error, linestyle="--", linewidth=1.2, color=color, label=f"{name}: {error:.5f}"
+        )
+    later = history["epoch"][history["stage"] > 1]
+    if len(later):
+        axes.axvline(
+            later[0] - 0.5,
+            linestyle=":",
+            color="0.4",
+            label="the encoder learns to correct its codes",
+        )
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(LogLocator(subs=()))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("mean squared error per pixel")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return page(rendered(figure), title=title, caption=caption)

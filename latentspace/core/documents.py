@@ -1,0 +1,109 @@
+"""JSON files that are written and read again: a version of their schema, a type of their content.
+
+What a file says is checked before anything is done with it, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentspace.core.errors import InputError, printable
+from latentspace.core.files import write_bytes
+
+if TYPE_CHECKING:
+    import pydantic
+
+VERSION = "schema_version"
+UNVERSIONED = 1  # what a file that has no version was written as
+MOST_BYTES = 64 << 20
+SHOWN = 60  # characters of a wrong value
+
+
+def document(value: Mapping[str, Any], *, version: int) -> bytes:
+    """A JSON object as it is written: indented, the version of its schema first."""
+    text = json.dumps({VERSION: version, **value}, indent=2)
+    return f"{text}\n".encode()
+
+
+def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> None:
+    """Writes a JSON object atomically; raises as `writing.replacing`."""
+    write_bytes(path, document(value, version=version))
+
+
+def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[str, Any]:
+    """Reads a JSON object as `document` makes it.
+
+    Args:
+        path: The file.
+        kind: A type that the content has to be of, such as a `TypedDict`.
+        version: The newest version of the schema that is known.
+        renew: What makes the file anew, in words, for messages.
+
+    Returns:
+        The content as `kind` reads it, without its version.
+
+    Raises:
+        InputError: The file can't be read, is no such document, or comes from a newer program.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB: {renew}")
+        text = path.read_bytes()
+        value = json.loads(text)
+    except InputError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} can't be read as JSON ({error}): {renew}") from error
+    if not isinstance(value, dict):
+        raise InputError(
+            f"{path} should hold a JSON object. Received: a {type(value).__name__}; {renew}"
+        )
+    found = value.get(VERSION, UNVERSIONED)
+    if type(found) is not int or not UNVERSIONED <= found <= version:
+        raise InputError(
+            f"{path} is of schema version {_shown(found)}, and this program knows {UNVERSIONED} to "
+            f"{version}: update the program, or {renew}"
+        )
+    content = checked(text, kind, where=str(path), renew=renew)
+    content.pop(VERSION, None)
+    return content
+
+
+def checked(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
+    """JSON as a type reads it.
+
+    Args:
+        text: The JSON.
+        kind: The type.
+        where: Where it stands, for messages.
+        renew: What makes it anew, for messages.
+
+    Raises:
+        InputError: It says something else.
+    """
+    import pydantic
+
+    try:
+        return _adapter(kind).validate_json(text, strict=True)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "its content"
+        raise InputError(
+            f"{where}: {printable(place, SHOWN)} is wrong ({first['msg'].lower()}). Received: "
+            f"{_shown(first['input'])}; {renew}"
+        ) from error
+
+
+@cache
+def _adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
+    import pydantic
+
+    return pydantic.TypeAdapter(kind)
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value), SHOWN)

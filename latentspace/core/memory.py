@@ -1,0 +1,107 @@
+"""How much memory there is, asked before something large is read into it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psutil
+
+from latentspace.core.errors import InputError
+
+PROCESS = Path("/proc/self")
+UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
+
+
+def refuse_too_large(needed: int, what: str, advice: str) -> None:
+    """Makes sure that there is memory for something, before it is taken.
+
+    Args:
+        needed: Bytes.
+        what: What needs them, for the message.
+        advice: What a person can do instead.
+
+    Raises:
+        InputError: There are fewer.
+    """
+    available = available_bytes()
+    if needed > available:
+        raise InputError(
+            f"{what} needs {in_units(needed)} of memory. There are {in_units(available)}: {advice}"
+        )
+
+
+def available_bytes() -> int:
+    """Bytes of memory that this process can still take without swapping or being ended for it.
+
+    The least of what the system has left, what the control groups of the process leave it (as
+    containers and batch systems set them), and what a limit on its address space does.
+    """
+    left = [psutil.virtual_memory().available, *_left_by_control_groups(PROCESS)]
+    if (limited := _left_of_address_space()) is not None:
+        left.append(limited)
+    return max(0, min(left))
+
+
+def in_units(count: int) -> str:
+    """Bytes as a person reads them, such as "1.5 TB"."""
+    size, unit = float(count), 0
+    while size >= 999.5 and unit < len(UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:,.0f} {UNITS[unit]}" if size >= 10 or unit == 0 else f"{size:.1f} {UNITS[unit]}"
+
+
+def _left_of_address_space() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return limit - psutil.Process().memory_info().vms
+
+
+def _left_by_control_groups(process: Path) -> list[int]:
+    """What each group around a process, and those around that, leave it.
+
+    Args:
+        process: Its folder in /proc; on systems that have none nothing is found.
+    """
+    try:
+        groups = (process / "cgroup").read_text().splitlines()
+        mounts = [line.split() for line in (process / "mountinfo").read_text().splitlines()]
+    except OSError:
+        return []
+    left = []
+    for _, kinds, place in (line.split(":", 2) for line in groups):
+        version = 1 if "memory" in kinds.split(",") else 2
+        if kinds and version == 2:  # a group of the first version, of processors or the like
+            continue
+        for root, point in (found for line in mounts if (found := _mounted(line, version))):
+            group = Path(point, place.removeprefix(root).lstrip("/"))
+            for around in (group, *group.parents):
+                if around.is_relative_to(point):
+                    left.append(_left_by(around, version))
+    return [found for found in left if found is not None]
+
+
+def _mounted(mount: list[str], version: int) -> tuple[str, str] | None:
+    """Root and mount point, where a line of mountinfo is a tree of groups that limit memory."""
+    kind, options = mount[mount.index("-") + 1], mount[-1].split(",")
+    limits = kind == "cgroup2" if version == 2 else kind == "cgroup" and "memory" in options
+    return (mount[3], mount[4]) if limits else None
+
+
+def _left_by(group: Path, version: int) -> int | None:
+    """Limit minus use; what is kept of files is given back when it is needed, and so is no use."""
+    names = ("memory.max", "memory.current", "inactive_file")
+    if version == 1:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    try:
+        limit = int((group / names[0]).read_text())
+        used = int((group / names[1]).read_text())
+        kept = re.search(rf"^{names[2]} (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)
+    except (OSError, ValueError):  # "max": no limit; and the outermost group has no such files
+        return None
+    return limit - used + (int(kept[1]) if kept else 0)

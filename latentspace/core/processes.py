@@ -1,0 +1,107 @@
+"""The same function on several inputs at the same time, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
+from queue import Empty
+from typing import Any
+
+from latentspace.core.errors import InputError
+
+POLL_SECONDS = 0.2
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def _nothing(*report: Any) -> None:
+    """Takes a report that nobody wants."""
+
+
+def run_all(
+    function: Callable[..., Any],
+    inputs: Mapping[str, tuple[Any, ...]],
+    *,
+    processes: int,
+    on_report: Callable[..., None] = _nothing,
+) -> dict[str, Any]:
+    """Calls a function once for each input.
+
+    Args:
+        function: Takes an input and, last, a function to which it may report numbers. Of a module's
+            top level where there are several processes.
+        inputs: Arguments by name.
+        processes: At most so many at the same time; 1 calls one after the other, in this process.
+        on_report: Called in this process with the name of the input and what was reported.
+
+    Returns:
+        What the function returned, by name.
+
+    Raises:
+        InputError: A process was ended from outside.
+    """
+    if processes < 2:
+        return {
+            name: function(*arguments, partial(on_report, name))
+            for name, arguments in inputs.items()
+        }
+    context = get_context("spawn")  # what has loaded TensorFlow must not be forked
+    try:
+        reports = context.Queue()
+        pool = ProcessPoolExecutor(
+            processes, mp_context=context, initializer=_Worker.begin, initargs=(reports,)
+        )
+    except (OSError, NotImplementedError):  # no room in /dev/shm, or none at all: no semaphores
+        return run_all(function, inputs, processes=1, on_report=on_report)
+    with pool:
+        futures = {
+            name: pool.submit(_Worker.call, function, name, arguments)
+            for name, arguments in inputs.items()
+        }
+        while wait(futures.values(), timeout=0).not_done:
+            try:
+                on_report(*reports.get(timeout=POLL_SECONDS))
+            except Empty:
+                continue
+        try:
+            return {name: future.result() for name, future in futures.items()}
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a process was ended from outside, most likely for want of memory: take fewer "
+                "images, by --samples or --limit"
+            ) from error
+
+
+class _Worker:
+    """What runs in a process of its own, and the queue by which it reports."""
+
+    reports: Any = None
+
+    @classmethod
+    def begin(cls, reports: Any) -> None:
+        cls.reports = reports
+        threading.Thread(target=cls.end_with_parent, daemon=True).start()
+
+    @staticmethod
+    def end_with_parent() -> None:
+        """Ends this process where the one that it works for is killed; it would wait for ever."""
+        parent = parent_process()
+        if parent is not None:
+            wait_for([parent.sentinel])
+            os._exit(1)
+
+    @classmethod
+    def call(cls, function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> Any:
+        return function(*arguments, lambda *report: cls.reports.put((name, *report)))

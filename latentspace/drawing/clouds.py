@@ -1,0 +1,244 @@
+"""Clouds of points that move: a map forming, and three dimensions turning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from latentspace.core.pixels import to_uint8
+from latentspace.drawing.layout import Label, Page, beside, prepare_page, text_width, written
+from latentspace.drawing.media import DrawnFrames
+from latentspace.drawing.points import class_colors
+
+SUPERSAMPLING = 2  # pixels that are averaged to one, each way
+FILM_SIDE, ORBIT_SIDE, SOLID_SIDE = 440, 420, 720  # pixels a panel
+GAP = 24
+HEADING = 30  # pixels above each panel
+LEGEND = 130  # pixels right of the panels
+STRIP = 26  # pixels for the line that changes
+LEGEND_LINE = 24
+CROWD, DOT = 5_000, 2.2  # that many points get dots of that radius in pixels
+LEAST_DOT = 0.9
+NEAR_DOT = 1.2  # times as large as on a flat map
+MARGIN_SHARE = 0.05
+INSIDE_SHARE = 0.998  # of all points fit into a frame of a film; stray ones may lie outside
+DISTANCE = 3.2  # of the eye, in radii of the cloud
+ELEVATION = np.deg2rad(18)
+STILL_TURN = np.deg2rad(35)
+FADE = 0.65  # share of white at the far end
+TURN_SECONDS = 8.0
+
+
+def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: int) -> np.ndarray:
+    """Draws round dots, later ones over earlier ones, with smooth edges.
+
+    Args:
+        places: float (N, 2) x and y in pixels from the top left; what lies outside is left out.
+        colors: float (N, 3) RGB in [0, 1].
+        radii: float (N,) in pixels.
+        side: Height and width of the result.
+
+    Returns:
+        uint8 (side, side, 3), white where no dot is.
+    """
+    fine = SUPERSAMPLING
+    canvas = np.full((side * fine, side * fine, 3), 255, np.uint8)
+    centres = np.rint(places * fine).astype(np.int32)
+    reach = int(np.ceil(radii.max(initial=0) * fine))
+    ys, xs = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+    x, y = centres[:, :1] + xs, centres[:, 1:] + ys  # (N, offsets)
+    inside = (xs**2 + ys**2) <= np.square(radii * fine)[:, np.newaxis]
+    inside &= (x >= 0) & (x < side * fine) & (y >= 0) & (y < side * fine)
+    # Assignment runs through the points in their order, so that the last one stays on top.
+    dots, _ = np.nonzero(inside)
+    canvas[y[inside], x[inside]] = to_uint8(colors)[dots]
+    blocks = canvas.reshape(side, fine, side, fine, 3)
+    return blocks.mean(axis=(1, 3), dtype=np.float32).round().astype(np.uint8)
+
+
+def draw_forming(
+    *,
+    maps: Sequence[tuple[str, np.ndarray]],
+    notes: Sequence[Sequence[str]],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    hold_frames: int,
+    title: str,
+    caption: str,
+) -> DrawnFrames:
+    """Maps that form, side by side, each frame at its own scale.
+
+    Args:
+        maps: For each map its heading and its points through time, float (T, N, 2).
+        notes: For each map and frame what to write above it.
+        labels: int (N,) indices into `class_names`.
+        class_names: Names for the legend.
+        hold_frames: Frames for which the end is held.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        The frames, uint8 (height, width, 3).
+    """
+    colors = class_colors(len(class_names))[labels]
+    radii = np.full(len(labels), _dot(len(labels)))
+    order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
+    count = len(maps[0][1])
+    sheet = _sheet(
+        [heading for heading, _ in maps],
+        FILM_SIDE,
+        class_names,
+        strip=STRIP,
+        title=title,
+        caption=caption,
+    )
+
+    def draw(number: int) -> np.ndarray:
+        step = min(number, count - 1)
+        panels = []
+        for (_, points), lines in zip(maps, notes, strict=True):
+            cloud = splat(
+                _fitted(points[step], FILM_SIDE)[order], colors[order], radii, side=FILM_SIDE
+            )
+            strip = written(lines[step], (STRIP, FILM_SIDE))
+            panels.append(np.concatenate([strip, cloud]))
+        return sheet.around(beside(panels, GAP))
+
+    return DrawnFrames(count + hold_frames, draw)
+
+
+def draw_solid(
+    *,
+    maps: Sequence[tuple[str, np.ndarray]],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    caption: str,
+) -> np.ndarray:
+    """Maps in three dimensions from one side: what is near is large and strong in colour.
+
+    Args:
+        maps: For each map its heading and its points, float (N, 3).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names for the legend.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    headings = [heading for heading, _ in maps]
+    sheet = _sheet(headings, SOLID_SIDE, class_names, title=title, caption=caption)
+    return sheet.around(_seen([points for _, points in maps], labels, class_names, SOLID_SIDE))
+
+
+def draw_orbit(
+    *,
+    maps: Sequence[tuple[str, np.ndarray]],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    fps: float,
+    title: str,
+    caption: str,
+) -> DrawnFrames:
+    """One slow turn around maps in three dimensions; the last frame leads to the first.
+
+    Args:
+        maps: As for `draw_solid`.
+        labels: As for `draw_solid`.
+        class_names: As for `draw_solid`.
+        fps: Frames per second at which it will be shown.
+        title: Text above.
+        caption: Text below.
+
+    Returns:
+        The frames, uint8 (height, width, 3).
+    """
+    headings = [heading for heading, _ in maps]
+    sheet = _sheet(headings, ORBIT_SIDE, class_names, title=title, caption=caption)
+    count = max(2, round(TURN_SECONDS * fps))
+    points = [points for _, points in maps]
+
+    def draw(number: int) -> np.ndarray:
+        turn = STILL_TURN + 2 * np.pi * number / count
+        return sheet.around(_seen(points, labels, class_names, ORBIT_SIDE, turn))
+
+    return DrawnFrames(count, draw)
+
+
+def _seen(
+    clouds: Sequence[np.ndarray],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    side: int,
+    turn: float = STILL_TURN,
+) -> np.ndarray:
+    """Clouds of points (N, 3) side by side, from an eye that looks down on them a little."""
+    colors = class_colors(len(class_names))[labels]
+    panels = []
+    for points in clouds:
+        centred = points - (points.max(axis=0) + points.min(axis=0)) / 2
+        x, y, z = (centred / (np.linalg.norm(centred, axis=1).max() or 1.0)).T
+        x, y = np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y
+        away = DISTANCE + np.cos(ELEVATION) * y - np.sin(ELEVATION) * z
+        height = np.sin(ELEVATION) * y + np.cos(ELEVATION) * z
+        # At the distance of the centre, a radius of 1 fills half of the panel.
+        scale = (0.5 - MARGIN_SHARE) * side * np.sqrt(DISTANCE**2 - 1) / away
+        places = side / 2 + np.stack([x, -height], axis=1) * scale[:, np.newaxis]
+        far = (away - DISTANCE + 1) / 2  # 0 near, 1 far
+        order = np.argsort(-away)
+        radii = NEAR_DOT * _dot(len(points)) * np.sqrt(side / ORBIT_SIDE) * (1 - 0.6 * far)
+        faded = colors + (1 - colors) * (FADE * np.clip(far, 0, 1))[:, np.newaxis]
+        panels.append(splat(places[order], faded[order], radii[order], side=side))
+    return beside(panels, GAP)
+
+
+def _sheet(
+    headings: Sequence[str],
+    side: int,
+    class_names: Sequence[str],
+    *,
+    strip: int = 0,
+    **text: Any,
+) -> Page:
+    """The page around panels of `side` pixels, with their headings and a legend on the right.
+
+    Args:
+        headings: One for each panel.
+        side: Height and width of a panel in pixels.
+        class_names: Names for the legend.
+        strip: Pixels more that each panel is high.
+        **text: Title and caption.
+    """
+    width = len(headings) * (side + GAP) - GAP
+    labels = [
+        Label(number * (side + GAP) + side / 2, -HEADING / 2, heading)
+        for number, heading in enumerate(headings)
+    ]
+    room = int(side // LEGEND_LINE)
+    shown = len(class_names) if len(class_names) <= room else room - 1
+    lines = [f"● {name}" for name in class_names[:shown]]
+    colors = [*class_colors(len(class_names))[:shown], np.zeros(3)]
+    if shown < len(class_names):
+        lines.append(f"and {len(class_names) - shown:,} more")
+    for number, (line, color) in enumerate(zip(lines, colors, strict=False)):
+        red, green, blue = (int(value) for value in to_uint8(color))
+        y = (number + 0.8) * LEGEND_LINE
+        labels.append(Label(width + GAP, y, line, "lm", color=(red, green, blue)))
+    right = max(LEGEND, GAP + max(map(text_width, lines)))
+    return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, **text)
+
+
+def _fitted(points: np.ndarray, side: int) -> np.ndarray:
+    """Places in a square of `side` pixels, y upwards, so that nearly all points lie inside."""
+    low, high = np.quantile(points, [1 - INSIDE_SHARE, INSIDE_SHARE], axis=0)
+    extent = float((high - low).max()) or 1.0
+    scaled = (points - (low + high) / 2) / extent * (1 - 2 * MARGIN_SHARE) * side
+    return side / 2 + scaled * np.array([1, -1])
+
+
+def _dot(count: int) -> float:
+    """Radius in pixels of the dots of a panel with so many of them."""
+    return max(LEAST_DOT, DOT * min(1.5, (CROWD / count) ** 0.5))

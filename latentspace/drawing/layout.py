@@ -1,0 +1,282 @@
+"""Composing pictures out of many small images and a little text, exact to the pixel."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from latentspace.core.pixels import to_rgb, to_uint8
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WHITE = 255
+MARGIN = 16
+LABEL_SIZE, CAPTION_SIZE, TITLE_SIZE = 15, 15, 20
+LINE_HEIGHT = 1.4
+INK, FAINT_INK = (20, 20, 20), (110, 110, 110)
+LEAST_THUMBNAIL = 80  # pixels; smaller images are enlarged by a whole number
+
+
+@dataclass(frozen=True)
+class Label:
+    """A line of text at a place of the body.
+
+    Attributes:
+        x: Pixels from the left of the body; negative in the left margin.
+        y: Pixels from the top of the body; negative in the margin above.
+        text: One line.
+        anchor: Which point of the text lies at (x, y), as in Pillow: "mm" its centre, "rm" the
+            middle of its right end, and so on.
+        color: RGB in 0..255.
+        size: Height of the letters in pixels.
+    """
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "mm"
+    color: tuple[int, int, int] = INK
+    size: int = LABEL_SIZE
+
+
+def zoom_for(side: int, least: int = LEAST_THUMBNAIL) -> int:
+    """The whole number by which an image of `side` pixels is enlarged to be easily seen."""
+    return max(1, -(-least // side))
+
+
+def mosaic(
+    images: np.ndarray, *, zoom: int = 1, gap: int = 2, row_gap: int | None = None
+) -> np.ndarray:
+    """Lays images out in rows and columns.
+
+    Args:
+        images: float32 (..., rows, columns, H, W, C) in [0, 1]; leading axes are frames. NaN images
+            are left white.
+        zoom: Every pixel becomes a square of this side; nothing is interpolated.
+        gap: White pixels between columns, and between rows unless `row_gap` says otherwise.
+        row_gap: White pixels between rows.
+
+    Returns:
+        uint8 (..., height, width, 3), without a border.
+    """
+    row_gap = gap if row_gap is None else row_gap
+    blank = np.isnan(images).any(axis=(-3, -2, -1), keepdims=True)
+    pixels = np.where(blank, np.uint8(WHITE), to_uint8(np.where(blank, 0.0, images)))
+    pixels = to_rgb(pixels).repeat(zoom, axis=-3).repeat(zoom, axis=-2)
+    *lead, rows, columns, height, width, _ = pixels.shape
+    page = np.full((*lead, rows, height + row_gap, columns, width + gap, 3), WHITE, np.uint8)
+    page[..., :height, :, :width, :] = np.moveaxis(pixels, -4, -3)
+    page = page.reshape(*lead, rows * (height + row_gap), columns * (width + gap), 3)
+    return page[..., : page.shape[-3] - row_gap, : page.shape[-2] - gap, :]
+
+
+def beside(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
+    """Puts bodies of equal height next to each other, with white between."""
+    spacer = np.full((*bodies[0].shape[:-2], gap, 3), WHITE, np.uint8)
+    parts = [part for body in bodies for part in (spacer, body)][1:]
+    return np.concatenate(parts, axis=-2)
+
+
+def stacked(bodies: Sequence[np.ndarray]) -> np.ndarray:
+    """Puts bodies, uint8 (..., H, W, 3), below each other, white to the right of narrower ones."""
+    width = max(body.shape[-2] for body in bodies)
+    padded = [
+        np.pad(
+            body,
+            (*((0, 0),) * (body.ndim - 2), (0, width - body.shape[-2]), (0, 0)),
+            constant_values=WHITE,
+        )
+        for body in bodies
+    ]
+    return np.concatenate(padded, axis=-3)
+
+
+def blank(height: int, width: int) -> np.ndarray:
+    """White, uint8 (height, width, 3)."""
+    return np.full((height, width, 3), WHITE, np.uint8)
+
+
+def draw_frame(cell: np.ndarray, width: int, color: tuple[int, int, int]) -> None:
+    """Draws a frame over the edge of a cell, uint8 (height, width, 3), in place."""
+    cell[:width] = cell[-width:] = color
+    cell[:, :width] = cell[:, -width:] = color
+
+
+@dataclass(frozen=True)
+class Page:
+    """A white page with its text, and the place that is kept for a body.
+
+    Attributes:
+        blank: uint8 (height, width, 3), white where the body is to be, but for labels on it.
+        top: Row at which the body begins.
+        left: Column at which the body begins.
+    """
+
+    blank: np.ndarray
+    top: int
+    left: int
+
+    def around(self, body: np.ndarray) -> np.ndarray:
+        """The page with a body, uint8 (..., H, W, 3), in its place; labels stay where it is white.
+
+        Returns:
+            uint8 (..., height, width, 3).
+        """
+        *lead, height, width, _ = body.shape
+        frames = np.broadcast_to(self.blank, (*lead, *self.blank.shape)).copy()
+        inside = frames[..., self.top : self.top + height, self.left : self.left + width, :]
+        np.minimum(inside, body, out=inside)
+        return frames
+
+
+def prepare_page(
+    size: tuple[int, int],
+    *,
+    title: str,
+    caption: str,
+    labels: Sequence[Label] = (),
+    left: int = 0,
+    top: int = 0,
+    bottom: int = 0,
+    right: int = 0,
+    text_scale: float = 1.0,
+    still: np.ndarray | None = None,
+) -> Page:
+    """Sets title, labels and caption on a white page for bodies of one size.
+
+    Args:
+        size: Height and width of the body in pixels.
+        title: One line above.
+        caption: Text below, wrapped to the width of the page.
+        labels: Text on and around the body.
+        left: Pixels to keep free for labels left of the body.
+        top: Pixels to keep free for labels above the body.
+        bottom: Pixels to keep free for labels below the body.
+        right: Pixels to keep free for labels right of the body.
+        text_scale: Enlarges all text, for very large pages.
+        still: uint8 (height, width, 3), a body to set under the labels already.
+
+    Returns:
+        The page.
+    """
+    body_height, body_width = size
+    margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
+    title_font, caption_font = (
+        _font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
+    )
+    width = max(
+        left + body_width + right + 2 * margin, round(title_font.getlength(title)) + 2 * margin
+    )
+    lines = _wrap(caption, caption_font, width - 2 * margin)
+    body_x = margin + left
+    body_y = margin + round(TITLE_SIZE * line) + top
+    caption_y = body_y + body_height + bottom + round(0.8 * margin)
+    height = caption_y + round(len(lines) * CAPTION_SIZE * line) + margin
+
+    canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((margin, margin), title, INK, title_font, anchor="la")
+    for number, text in enumerate(lines):
+        y = caption_y + number * CAPTION_SIZE * line
+        draw.text((margin, y), text, FAINT_INK, caption_font, anchor="la")
+    if still is not None:
+        canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
+    for label in labels:
+        place = (body_x + label.x, body_y + label.y)
+        draw.text(
+            place,
+            label.text,
+            label.color,
+            _font(round(label.size * text_scale)),
+            anchor=label.anchor,
+            stroke_width=round(2 * text_scale),
+            stroke_fill=(WHITE,) * 3,
+        )
+    return Page(np.asarray(canvas), body_y, body_x)
+
+
+def page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> np.ndarray:
+    """Puts a body, still or animated, on a white page with title, labels and caption.
+
+    Args:
+        body: uint8 (..., H, W, 3).
+        title: One line above.
+        caption: Text below.
+        **options: As for `prepare_page`; labels are the same in each frame.
+
+    Returns:
+        uint8 (..., height, width, 3), the body unchanged in it but for labels on it.
+    """
+    size = (body.shape[-3], body.shape[-2])
+    if body.ndim > 3:
+        return prepare_page(size, title=title, caption=caption, **options).around(body)
+    return prepare_page(size, title=title, caption=caption, still=body, **options).blank
+
+
+def written(text: str, size: tuple[int, int]) -> np.ndarray:
+    """A line of text from the left of a white strip, uint8 (height, width, 3)."""
+    canvas = Image.new("RGB", (size[1], size[0]), (WHITE,) * 3)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((0, size[0] / 2), text, INK, _font(LABEL_SIZE), anchor="lm")
+    return np.asarray(canvas)
+
+
+def there_and_back(length: int, hold_frames: int) -> list[int]:
+    """Order of frames in which a way is walked to its end and back, as a seamless loop.
+
+    Args:
+        length: Frames on the way, both ends included.
+        hold_frames: Frames for which either end is held.
+
+    Returns:
+        The first frame `hold_frames` times, the way, the last `hold_frames` times, the way back.
+    """
+    held = [0] * (hold_frames - 1)
+    return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
+
+
+def text_width(text: str, size: int = LABEL_SIZE) -> int:
+    """Pixels that the longest line of a label takes, its letters `size` pixels high."""
+    return math.ceil(max(_font(size).getlength(line) for line in text.splitlines() or [""]))
+
+
+def rendered(figure: Figure) -> np.ndarray:
+    """A matplotlib figure as uint8 (height, width, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.legend import Legend
+
+    named = [text for legend in figure.findobj(Legend) for text in legend.get_texts()]
+    named += [text for axes in figure.axes for text in (axes.title, *axes.texts)]
+    for text in named:  # a name between two dollars is no formula
+        text.set_parse_math(False)
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():  # a name in a script that the font lacks becomes boxes
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        canvas.draw()
+    return to_rgb(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib
+
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Breaks text into lines of at most `width` pixels; a longer word stands alone."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

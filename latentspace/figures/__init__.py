@@ -1,1 +1,0 @@
-"""Drawing: arrays in, uint8 frames out. `registry` lists every picture there is."""

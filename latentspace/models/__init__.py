@@ -1,0 +1,1 @@
+"""Networks, runs on disk, files of Keras, and the reference classifier."""

@@ -1,0 +1,167 @@
+"""A small classifier that says what a decoded image shows, so that pictures can be measured."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from annotated_types import Ge, Le
+from typing_extensions import TypedDict
+
+from latentspace.core.documents import read_document, write_document
+from latentspace.core.errors import InputError
+from latentspace.core.files import replacing
+from latentspace.core.provenance import file_hash, hushed
+from latentspace.models.keras_files.loading import load_model, save_model
+from latentspace.models.run_schema import JUDGES
+from latentspace.models.runs import predict
+
+if TYPE_CHECKING:
+    import keras
+
+VERSION = 1
+EPOCHS, MOST_EPOCHS = 4, 40
+LEAST_STEPS = 600  # of a few images, more epochs of smaller batches make them up
+BATCH_SIZE, LEAST_BATCH, STEPS_WANTED = 128, 16, 16
+LEARNING_RATE = 3e-3
+FILTERS = (16, 32)
+KERNEL_SIZE = 5
+HIDDEN_UNITS = 128
+DROPOUT = 0.3
+
+
+class JudgeFacts(TypedDict):
+    """What is kept of a judge beside its model."""
+
+    dataset: str
+    dataset_hash: str
+    test_accuracy: Annotated[float, Ge(0), Le(1)]
+    seconds: Annotated[float, Ge(0)]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A classifier of one data set, trained on its real training images and on nothing else.
+
+    Attributes:
+        path: Its Keras model.
+        facts: accuracy on the test images, seconds of training, hash of the data set, SHA-256 of
+            the model file.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+
+    @cached_property
+    def _model(self) -> keras.Model:
+        return load_model(self.path)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """What it believes each image to show.
+
+        Args:
+            images: float32 (N, H, W, C) in [0, 1].
+
+        Returns:
+            float32 (N, classes), each row of sum 1; its largest value is the confidence.
+        """
+        return predict(self._model, images)
+
+
+def find_judge(
+    models_dir: Path,
+    *,
+    name: str,
+    data_hash: str,
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    on_epoch: Callable[[], object] | None = None,
+) -> Judge:
+    """Takes the judge of a data set from disk, or trains it and keeps it.
+
+    Args:
+        models_dir: The folder of all runs; judges lie in its subfolder `judges`.
+        name: Name of the data set, that of the file.
+        data_hash: Hash of the data set. A judge of other images is trained afresh and replaced.
+        train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
+        test: Images and labels that it never trains on; they tell its accuracy.
+        on_epoch: Called after each of `num_epochs` epochs of a training.
+
+    Returns:
+        The judge.
+
+    Raises:
+        OSError: The folder can't be written to.
+    """
+    path = models_dir / JUDGES / f"{name}.keras"
+    about = path.with_suffix(".json")
+    with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
+        facts = read_document(about, JudgeFacts, version=VERSION, renew="it is trained anew")
+        if facts["dataset_hash"] == data_hash and facts["sha256"] == file_hash(path):
+            return Judge(path, facts)
+    started = time.perf_counter()
+    model = _fitted(*train, on_epoch or (lambda: None))
+    seconds = time.perf_counter() - started
+    with replacing(path) as temporary:
+        save_model(model, temporary)
+    accuracy = (predict(model, test[0]).argmax(axis=1) == test[1]).mean()
+    facts = {
+        "dataset": name,
+        "dataset_hash": data_hash,
+        "test_accuracy": float(accuracy),
+        "seconds": round(seconds, 1),
+        "sha256": file_hash(path),
+    }
+    write_document(about, facts, version=VERSION)
+    return Judge(path, facts)
+
+
+def num_epochs(count: int) -> int:
+    """Passes over `count` training images that a judge needs."""
+    wanted = -(-LEAST_STEPS * _batch_size(count) // count)
+    return min(max(EPOCHS, wanted), MOST_EPOCHS)
+
+
+def _batch_size(count: int) -> int:
+    return min(max(LEAST_BATCH, count // STEPS_WANTED), BATCH_SIZE, count)
+
+
+def _fitted(images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], object]) -> keras.Model:
+    with hushed():
+        import keras
+        from keras import layers
+
+    def convolution(filters: int) -> list[layers.Layer]:
+        return [
+            layers.Conv2D(filters, KERNEL_SIZE, 2, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+        ]
+
+    keras.utils.set_random_seed(0)
+    classes = int(labels.max()) + 1
+    model = keras.Sequential(
+        [
+            keras.Input(images.shape[1:]),
+            *(layer for filters in FILTERS for layer in convolution(filters)),
+            layers.Flatten(),
+            layers.Dropout(DROPOUT),
+            layers.Dense(HIDDEN_UNITS, activation="relu"),
+            layers.Dense(classes, activation="softmax"),
+        ],
+        name="judge",
+    )
+    batch_size, epochs = _batch_size(len(images)), num_epochs(len(images))
+    steps = epochs * -(-len(images) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    watcher = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
+    model.fit(images, labels, batch_size=batch_size, epochs=epochs, callbacks=[watcher], verbose=0)
+    return model

@@ -1,0 +1,286 @@
+"""Reading a person's own Keras model, its weights and its code, from files.
+
+A model file is data, but one that names classes for Keras to call. It is therefore read before
+Keras sees it, and what is no part of Keras has to be known already: registered by a file of Python
+that the person named. Nothing else here runs code of anyone.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+import re
+import shutil
+import sys
+import tempfile
+import types
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentspace.core.errors import InputError
+from latentspace.core.memory import refuse_too_large
+from latentspace.core.provenance import hushed
+from latentspace.models.keras_files.archive import stable
+from latentspace.models.keras_files.config_check import read_config, refuse_foreign_code
+from latentspace.models.keras_files.weights_check import check_weights
+
+if TYPE_CHECKING:
+    import keras
+
+WEIGHTS = (".weights.h5", ".h5", ".keras")  # endings; the first that fits counts
+WORDY = (  # in Keras' messages: whole models, values of weights, and what is said anyway
+    *(r", value=\[.*", r"Full object config:.*", r"config=\{.*"),
+    r"A total of \d+ objects could not be loaded. Example error message for object ",
+    r"The shape of the target variable and the shape of the target value in \S+ must match. ",
+)
+BYTES_PER_VALUE = 4  # weights and images are 32-bit floats nearly always
+LEAST_BATCH = 32  # images; as many go through a model at once, or more
+SHOWN_ERROR = 240  # characters; Keras likes to print whole models
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """Loads a whole model without its training state, and without running code out of the file.
+
+    Args:
+        path: A .keras file. Its custom classes have to be registered with Keras.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        InputError: The file is missing, damaged, of another format, of a Keras that this one can't
+            read, or asks for code that is neither part of Keras nor registered.
+    """
+    path = Path(path)
+    _refuse_other_formats(path)
+    # Weights and layers are wanted, not the training, whose loss is often a function of its own.
+    config = {**read_config(path), "compile_config": None}
+    refuse_foreign_code(path, config)
+    with hushed(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on how the file was made, long ago
+        import keras
+
+        try:
+            check_weights(path)
+            _refuse_too_large(path, config)
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+        except InputError:
+            raise
+        except Exception as error:  # a damaged model makes Keras raise anything
+            raise InputError(
+                f"{path} can't be loaded by Keras {keras.__version__}: {shortened(error)}; save "
+                "the model again with model.save('NAME.keras')"
+            ) from error
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the whole "
+            "model with model.save('NAME.keras')"
+        )
+    return model
+
+
+def load_code(spec: str) -> Callable[[], Any] | None:
+    """Imports a file of Python, so that Keras knows its layers, and takes a function out of it.
+
+    Layers and models that the file defines and does not register are registered under their own
+    name, as `custom_objects` would. Files beside it can be imported by it.
+
+    Args:
+        spec: FILE.py, or FILE.py:FUNCTION.
+
+    Returns:
+        The function, or None where none is named.
+
+    Raises:
+        InputError: There is no such file or function, or the file can't be imported.
+    """
+    match = re.fullmatch(r"(.+\.py)(?::(\w+))?", spec)
+    if match is None:
+        raise InputError(f"--model-code takes FILE.py or FILE.py:FUNCTION. Received: {spec!r}")
+    path, name = Path(match[1]), match[2]
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: --model-code takes FILE.py or FILE.py:FUNCTION")
+    module = _imported(path.resolve())
+    if name is None:
+        return None
+    function = getattr(module, name, None)
+    if not callable(function):
+        known = [key for key, value in vars(module).items() if _is_own_function(value, module)]
+        raise InputError(
+            f"{path} has no function {name!r}; its functions: {', '.join(known) or 'none'}"
+        )
+    return function
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Reads weights into a model; the first lines of the file, not its name, tell its format.
+
+    Args:
+        model: Built already, and of the architecture that the weights were saved from.
+        path: A .weights.h5 file, a legacy .h5 file of weights or of a whole model, or a .keras
+            file, of which only the weights are read. Legacy weights are matched by the order of
+            the layers, others by their place in the model.
+
+    Raises:
+        InputError: The file is missing, damaged or of another format, or the weights do not fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: --weights takes a .weights.h5 or .h5 file")
+    with hushed(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        try:
+            if zipfile.is_zipfile(path):
+                read_config(path)  # which knows what such a file may hold
+            check_weights(path)
+            suffix, named = _weights_suffix(path), path
+            if suffix != next((end for end in WEIGHTS if path.name.endswith(end)), None):
+                # Keras goes by the name, and Keras 2 gave .weights.h5 to files of the old format.
+                named = Path(folder) / f"model{suffix}"
+                shutil.copyfile(path, named)
+            model.load_weights(named)
+        except InputError:
+            raise
+        except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
+            raise InputError(
+                f"{path} can't be read into the model {model.name!r}: {shortened(error)}; pass "
+                "the --model-code that built the model they were saved from"
+            ) from error
+
+
+def shortened(error: BaseException) -> str:
+    """What an exception says, on one line and without what Keras wraps around the cause."""
+    text = str(error).rpartition("Exception encountered: ")[2]
+    text = re.sub("|".join(WORDY), "", text, flags=re.DOTALL)
+    text = " ".join(text.split()) or type(error).__name__
+    return (text if len(text) <= SHOWN_ERROR else text[: SHOWN_ERROR - 1] + "…").rstrip(" .;,")
+
+
+def _refuse_too_large(path: Path, config: dict[str, Any]) -> None:
+    """Raises an InputError where there is not the memory for the model that a config describes.
+
+    It costs a few letters to ask for a layer of a billion units. So the model is made without
+    values first, which takes no memory, and measured.
+    """
+    import keras
+
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    except Exception:
+        if keras.saving.get_custom_objects():  # layers of a person's own may not do without values
+            return
+        raise
+    if not isinstance(model, keras.Model):
+        return
+    held = sum(math.prod(variable.shape) for variable in model.variables)
+    largest = max((math.prod(shape) for shape in _shapes(model)), default=0)
+    try:
+        refuse_too_large(
+            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
+            f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
+            "pass a smaller model",
+        )
+    except InputError:
+        keras.utils.clear_session()  # it would give the variables their values some time
+        raise
+
+
+def _shapes(model: keras.Model) -> Iterator[list[int]]:
+    """The shapes of what flows between the layers of a model, and those of models in it."""
+    import keras
+
+    for operation in getattr(model, "operations", model.layers):
+        try:
+            flowing = keras.tree.flatten(operation.output)
+        except (AttributeError, ValueError):  # used several times, or made of no layers
+            flowing = []
+        yield from ([side for side in tensor.shape if side is not None] for tensor in flowing)
+        if isinstance(operation, keras.Model):
+            yield from _shapes(operation)
+
+
+def _refuse_other_formats(path: Path) -> None:
+    """Raises an InputError where a path is no .keras file, with the way to make one."""
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder, such as TensorFlow's SavedModel, which Keras 3 can't open: save "
+            "the model with model.save('NAME.keras')"
+        )
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
+    if path.suffix in (".h5", ".hdf5"):
+        target = path.with_suffix(".keras")
+        raise InputError(
+            f"{path} is in the legacy HDF5 format, which may run code when it is loaded. Convert "
+            "it if you trust it: python -c \"import keras; keras.models.load_model('"
+            f"{path}', compile=False).save('{target}')\"; or pass it as --weights, with "
+            "--model-code FILE.py:FUNCTION that builds the model"
+        )
+    if path.suffix != ".keras":
+        raise InputError(
+            f"a model is a .keras file. Received: {path}; save it with model.save('NAME.keras')"
+        )
+
+
+@functools.cache
+def _imported(path: Path) -> types.ModuleType:
+    """Imports a file under a name of its own. Once only: Keras refuses to register twice."""
+    with hushed():
+        import keras
+    name = f"model_code_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None  # since it ends in .py
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # where dataclasses and pickling look their module up
+    sys.path.append(str(path.parent))  # last, so that it hides nothing of this project
+    try:
+        specification.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # anything may be in that file
+        raise InputError(
+            f"{path} can't be imported: {type(error).__name__}: {shortened(error)}; mend the file "
+            f"so that python {path.name} defines the model and ends without an error"
+        ) from error
+    known = keras.saving.get_custom_objects()
+    for value in list(vars(module).values()):
+        is_layer = isinstance(value, type) and issubclass(value, keras.layers.Layer)
+        if is_layer and value.__module__ == name and value not in known.values():
+            known.setdefault(value.__name__, value)
+    return module
+
+
+def _is_own_function(value: object, module: types.ModuleType) -> bool:
+    return isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+
+
+def _weights_suffix(path: Path) -> str:
+    """The ending by which Keras knows the format that a file of weights really has."""
+    if zipfile.is_zipfile(path):
+        return ".keras"
+    import h5py
+
+    with h5py.File(path) as file:
+        legacy = "layer_names" in file.attrs or "model_weights" in file
+    return ".h5" if legacy else ".weights.h5"
+
+
+def save_model(model: keras.Model, path: str | Path) -> None:
+    """Saves a whole model so that equal models give equal bytes, whenever and wherever they are.
+
+    It is an ordinary .keras file; `keras.models.load_model` opens it without this project.
+
+    Args:
+        model: The model, with its training state where it was compiled.
+        path: The .keras file to write.
+
+    Raises:
+        OSError: It can't be written to.
+    """
+    model.save(path)
+    path = Path(path)
+    path.write_bytes(stable(path.read_bytes()))

@@ -1,0 +1,288 @@
+"""One folder in models/ is one trained model: finding, checking and loading it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentspace.core.documents import read_document
+from latentspace.core.errors import InputError, printable
+from latentspace.core.pixels import Pixels, parts, to_unit_range
+from latentspace.core.provenance import file_hash
+from latentspace.models.keras_files.loading import load_model
+from latentspace.models.run_schema import (
+    CHECKPOINT,
+    DECODER,
+    ENCODER,
+    FACTS,
+    HISTORY,
+    RUN_VERSION,
+    SNAPSHOTS,
+    RunFacts,
+)
+from latentspace.models.snapshots import Snapshots
+
+if TYPE_CHECKING:
+    import keras
+
+PREDICT_BATCH = 1024
+WEIGHT_BYTES = 4  # of a float32
+LONGEST_SHOWN = 120  # letters of a name
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model on disk, its files checked against run.json, its networks loaded on demand.
+
+    Attributes:
+        path: The folder.
+        facts: What run.json says, or will say.
+        networks: The encoder and the decoder where they are in memory already, as those of a model
+            that was adopted and not yet saved.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    networks: tuple[keras.Model, keras.Model] | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that the encoder takes."""
+        height, width, channels = self.facts["image_shape"]
+        return height, width, channels
+
+    @property
+    def latent_dim(self) -> int:
+        """Number of values in a code."""
+        return int(self.facts["latent_dim"])
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it was trained elsewhere, so that nobody knows here on which images."""
+        return "adopted" in self.facts
+
+    @property
+    def history_missing(self) -> str | None:
+        """Why there is no history of a training; None where there is one."""
+        if self.is_adopted:
+            return "this model was not trained here, so nothing tells how it learned"
+        return None
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of both model files, as one string."""
+        return self.facts["sha256"][ENCODER] + self.facts["sha256"][DECODER]
+
+    @property
+    def decoder_bytes(self) -> int:
+        """Size of the decoder's file; of its float32 weights where it lies in memory only."""
+        if self.networks is not None:
+            return int(self.networks[1].count_params()) * WEIGHT_BYTES
+        return (self.path / DECODER).stat().st_size
+
+    def history(self) -> dict[str, np.ndarray]:
+        """The columns of history.csv, each float64 (epochs,).
+
+        Raises:
+            InputError: The file is missing or is no such table.
+        """
+        path = self.path / HISTORY
+        self._check(HISTORY)
+        try:
+            rows = list(csv.DictReader(io.StringIO(path.read_text())))
+            return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+        except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+            raise InputError(
+                f"{path} is no history of a training ({error}): {_again(self.path)}"
+            ) from error
+
+    @property
+    def snapshots_missing(self) -> str | None:
+        """Why there are no snapshots of a training; None where there are some."""
+        if self.history_missing is None and not (self.path / SNAPSHOTS).is_file():
+            return f"{self.path} has no {SNAPSHOTS} of its training; train anew for them"
+        return self.history_missing
+
+    def snapshots(self) -> Snapshots:
+        """What the model made of a few images while it learned.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        self._check(SNAPSHOTS)
+        return Snapshots.read(self.path / SNAPSHOTS)
+
+    @cached_property
+    def _encoder(self) -> keras.Model:
+        return self.networks[0] if self.networks else self._loaded(ENCODER)
+
+    @cached_property
+    def _decoder(self) -> keras.Model:
+        return self.networks[1] if self.networks else self._loaded(DECODER)
+
+    def encode(self, images: Pixels) -> np.ndarray:
+        """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches.
+
+        Raises:
+            InputError: A code is not finite.
+        """
+        return self._finite(predict(self._encoder, images), "codes", "images")
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
+
+        A decoder that ends linearly may leave the range by a little; it is clipped, as in pictures.
+
+        Raises:
+            InputError: An image is not finite.
+        """
+        images = self._finite(predict(self._decoder, codes), "images", "codes")
+        return np.clip(images, 0, 1, out=images)
+
+    def _finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
+        """What a network gave (N, ...), unchanged: all that is drawn or measured comes this way.
+
+        Raises:
+            InputError: Says for how many it is not finite, the first of them, and what to do.
+        """
+        odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        if len(odd):
+            mend = "pass another model" if self.is_adopted else _again(self.path)
+            raise InputError(
+                f"run {self.name} gives {what} that are not finite for {len(odd):,} of "
+                f"{len(values):,} {made_of} (first for number {odd[0]}): {mend}"
+            )
+        return values
+
+    def _loaded(self, name: str) -> keras.Model:
+        """One of the two networks, which has to be what run.json says it is."""
+        model = load_model(self.path / name)
+        self._check(name)  # a training may have replaced it since run.json was read
+        sides = [self.image_shape, (self.latent_dim,)]
+        wanted = sides if name == ENCODER else sides[::-1]
+        found = [tuple(side[1:]) for side in (model.input_shape, model.output_shape)]
+        if found != wanted:
+            raise InputError(
+                f"{self.path / name} is a model of {found[0]} -> {found[1]}, but {FACTS} says "
+                f"{wanted[0]} -> {wanted[1]}: {_again(self.path)}"
+            )
+        return model
+
+    def _check(self, name: str) -> None:
+        """Makes sure that a file is the one that run.json describes.
+
+        Raises:
+            InputError: It is another one.
+        """
+        known = self.facts["sha256"].get(name)  # older runs know their models only
+        path = self.path / name
+        if known is not None and path.is_file() and file_hash(path) != known:
+            raise InputError(
+                f"{path} is not the file that {FACTS} describes (SHA-256 differs): the run is "
+                f"damaged, half written or just being replaced; {_again(self.path)}"
+            )
+
+
+def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
+    """Runs a model over any number of inputs in batches, silently.
+
+    Args:
+        model: The model.
+        inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
+
+    Returns:
+        float32 (N, ...).
+    """
+
+    def run(part: np.ndarray) -> np.ndarray:
+        return model.predict(part, batch_size=PREDICT_BATCH, verbose=0)
+
+    if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
+        return run(inputs)
+    return np.concatenate([run(to_unit_range(inputs[part])) for part in parts(inputs)])
+
+
+def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
+    """Finds a run and checks that it is whole.
+
+    Args:
+        name: A folder in `models_dir`, or the path of a folder; None takes the run finished last.
+        models_dir: The folder of all runs.
+
+    Returns:
+        The run, its networks not yet loaded.
+
+    Raises:
+        InputError: There is none, or it is unfinished, damaged or half written.
+    """
+    folder = Path(models_dir)
+    if name is None:
+        finished = {path: _finished(path) for path in sorted(folder.glob(f"*/{FACTS}"))}
+        if not finished:
+            raise InputError(f"no trained run in {folder}: train one with python train_cae.py")
+        return _load_run(max(finished, key=lambda path: finished[path]).parent)
+    for path in (folder / name, Path(name)):
+        if path.is_dir():
+            # A run is called what its folder is, and "." and ".." are no names.
+            return _load_run(path if path.name.strip(".") else path.resolve())
+    names = sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))
+    known = ", ".join(printable(name, LONGEST_SHOWN) for name in names) or "none"
+    raise InputError(
+        f"no run {printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
+        f"{folder} ({known})"
+    )
+
+
+def _finished(path: Path) -> str:
+    try:
+        return str(_read_facts(path.parent).get("finished", ""))
+    except InputError:
+        return ""
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    return read_document(path / FACTS, RunFacts, version=RUN_VERSION, renew=_again(path))
+
+
+def _load_run(path: Path) -> Run:
+    if not path.name.isprintable():
+        raise InputError(
+            f"{printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run, since it "
+            "can't be printed: rename the folder"
+        )
+    if not (path / FACTS).is_file():
+        if (path / CHECKPOINT).is_file():
+            raise InputError(f"{path} is an unfinished training: {_again(path)}")
+        raise InputError(
+            f"{path} is no run: it has no {FACTS}; train one with python train_cae.py --run "
+            f"{shlex.quote(path.name)}"
+        )
+    run = Run(path, _read_facts(path))
+    for name in (ENCODER, DECODER):
+        if not (path / name).is_file():
+            raise InputError(f"{path} has no {name}: {_again(path)}")
+        if name not in run.facts["sha256"]:
+            raise InputError(f"{path / FACTS} has no SHA-256 of {name}: {_again(path)}")
+        run._check(name)
+    return run
+
+
+def _again(path: Path) -> str:
+    """What makes a run whole, in words."""
+    train = f"python train_cae.py --run {shlex.quote(path.name)}"
+    if (path / CHECKPOINT).is_file():
+        return f"finish it with {train} --resume"
+    return f"train again with {train} --overwrite"

@@ -1,0 +1,152 @@
+"""Making a run: whether a training may begin, and what it leaves when it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentspace.core.documents import document
+from latentspace.core.errors import InputError, printable
+from latentspace.core.files import replacing_all
+from latentspace.core.provenance import file_hash, now, versions
+from latentspace.models.keras_files.loading import save_model
+from latentspace.models.run_schema import (
+    BEGUN_SNAPSHOTS,
+    CHECKPOINT,
+    DECODER,
+    ENCODER,
+    FACTS,
+    HISTORY,
+    JUDGES,
+    RUN_VERSION,
+    SNAPSHOTS,
+)
+from latentspace.models.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+
+LONGEST_NAME = 120  # bytes: the folder of a comparison has two names in one, of at most 255
+
+
+def checked_name(name: str) -> str:
+    """A name for a run, which is that of one folder.
+
+    Raises:
+        InputError: It leads elsewhere, can't be typed as a flag's value, printed or seen, or is
+            taken.
+    """
+    if (
+        not name.isprintable()
+        or name != name.strip()
+        or name[:1] in ("", ".", "-")
+        or Path(name).name != name
+        or len(name.encode()) > LONGEST_NAME
+    ):
+        raise InputError(
+            "a run's name is that of one folder: letters that can be printed, at most "
+            f"{LONGEST_NAME} bytes of them, without / in it, with no . or - before it and no space "
+            f"around it. Received: {printable(repr(name), LONGEST_NAME)}; pass another one"
+        )
+    if name.casefold() == JUDGES:
+        raise InputError(
+            f"{name!r} is the folder in which classifiers lie beside the runs: pass another name"
+        )
+    return name
+
+
+def claim(path: Path, *, overwrite: bool) -> None:
+    """Makes sure that a new training may write a run.
+
+    Args:
+        path: The run's folder.
+        overwrite: What is there may be replaced.
+
+    Raises:
+        InputError: There is a run, whole or begun, that may not be replaced.
+    """
+    if not overwrite and ((path / FACTS).exists() or (path / CHECKPOINT).exists()):
+        raise InputError(
+            f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
+            "it, or --run NAME for another run"
+        )
+
+
+def check_resumable(path: Path) -> None:
+    """Makes sure that a run was begun and not finished.
+
+    Raises:
+        InputError: There is nothing to resume.
+    """
+    if not (path / CHECKPOINT).exists():
+        state = "is finished" if (path / FACTS).exists() else "does not exist"
+        raise InputError(
+            f"{path} {state}: there is nothing to resume; train without --resume, or name another "
+            "run with --run"
+        )
+
+
+def save_run(
+    path: Path,
+    encoder: keras.Model,
+    decoder: keras.Model,
+    *,
+    facts: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+) -> Run:
+    """Writes a run: two models, history, snapshots, and run.json with the hashes of all.
+
+    All files are written before the first of them is replaced, and run.json is replaced last. So an
+    interruption leaves the old run or the new one; in the moment between, a run that `find_run`
+    refuses, and that can be resumed from its checkpoint.
+
+    Args:
+        path: The folder; made where it is missing. Snapshots of the training, where there are any,
+            lie there as `BEGUN_SNAPSHOTS`.
+        encoder: A whole Keras model of images -> codes.
+        decoder: A whole Keras model of codes -> images.
+        facts: What run.json is to say; time, versions and hashes are added.
+        history: One row per epoch, each with the same keys; none of a model trained elsewhere.
+
+    Returns:
+        The run.
+    """
+    begun = path / BEGUN_SNAPSHOTS
+    names = [ENCODER, DECODER]
+    if history:
+        names.append(HISTORY)
+    if begun.is_file():
+        names.append(SNAPSHOTS)
+    with replacing_all(path, (*names, FACTS)) as places:
+        save_model(encoder, places[ENCODER])
+        save_model(decoder, places[DECODER])
+        if history:
+            places[HISTORY].write_text(_table(history))
+        if begun.is_file():
+            shutil.copyfile(begun, places[SNAPSHOTS])
+        complete = {
+            **facts,
+            "finished": now(),
+            "versions": versions(),
+            "sha256": {name: file_hash(places[name]) for name in names},
+        }
+        places[FACTS].write_bytes(document(complete, version=RUN_VERSION))
+    return Run(path, complete)
+
+
+def forget_checkpoint(path: Path) -> None:
+    """Removes what only a training that goes on needs."""
+    (path / BEGUN_SNAPSHOTS).unlink(missing_ok=True)
+    (path / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,194 @@
+"""What a model made of a few fixed images while it learned: which images, when, and the file."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentspace.core.errors import InputError
+from latentspace.core.files import replacing
+from latentspace.core.npz import read_arrays
+from latentspace.core.pixels import to_uint8, to_unit_range
+
+MOST_FRAMES = 96  # after the one at the start
+FIRST_STEP = 2
+PROBES, FEWEST_PROBES = 30, 12
+WATCHED = 400
+# Bounds of what is kept and of what is looked at in one go; MNIST stays well within them.
+IMAGE_BYTES, CODE_BYTES, WATCHED_VALUES = 24_000_000, 6_000_000, 2**24
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Unseen images to look at while a model learns, those whose reconstructions are kept first.
+
+    Attributes:
+        path: The file to keep everything in.
+        rows: Indices among the validation images, int64 (M,).
+        indices: The same images' indices in the training split, int64 (M,).
+        num_probes: Of how many reconstructions are kept.
+    """
+
+    path: Path
+    rows: np.ndarray
+    indices: np.ndarray
+    num_probes: int
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Frames of a training, in the order of its steps.
+
+    Images are kept at a fraction of their size where a film of them would be too large.
+
+    Attributes:
+        indices: What is watched, as indices in the training split, int64 (M,).
+        originals: The first P of them, uint8 (P, H, W, C).
+        steps: Batches that the model had learned from, int64 (T,).
+        epochs: The same in epochs, float64 (T,).
+        images_seen: The same in images, int64 (T,).
+        errors: Mean squared error per pixel over what is watched, float64 (T,).
+        reconstructions: Of the originals, uint8 (T, P, H, W, C).
+        codes: Of all that is watched, float16 (T, M, D).
+    """
+
+    indices: np.ndarray
+    originals: np.ndarray
+    steps: np.ndarray
+    epochs: np.ndarray
+    images_seen: np.ndarray
+    errors: np.ndarray
+    reconstructions: np.ndarray
+    codes: np.ndarray
+
+    @classmethod
+    def begin(cls, watch: Watch, pixels: np.ndarray, latent_dim: int) -> Snapshots:
+        """Snapshots without a frame.
+
+        Args:
+            watch: What is watched.
+            pixels: All of that, uint8 (M, H, W, C).
+            latent_dim: Number of values in a code.
+        """
+        originals = shrunk(to_unit_range(pixels[: watch.num_probes]))
+        return cls(
+            indices=watch.indices,
+            originals=originals,
+            steps=np.empty(0, np.int64),
+            epochs=np.empty(0),
+            images_seen=np.empty(0, np.int64),
+            errors=np.empty(0),
+            reconstructions=np.empty((0, *originals.shape), np.uint8),
+            codes=np.empty((0, len(pixels), latent_dim), np.float16),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Snapshots:
+        """Reads what `write` wrote.
+
+        Raises:
+            InputError: The file can't be read, or holds something else.
+        """
+        arrays = read_arrays(path)
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(arrays) != names or len({len(arrays[name]) for name in _GROWING}) != 1:
+            raise InputError(f"{path} holds no snapshots of a training: train again")
+        return cls(**arrays)
+
+    def write(self, path: Path) -> None:
+        """Writes everything to an .npz file, atomically."""
+        with replacing(path) as temporary:
+            np.savez(temporary, **dataclasses.asdict(self))
+
+    def until(self, step: int) -> Snapshots:
+        """The frames up to a step."""
+        count = int(np.searchsorted(self.steps, step, side="right"))
+        return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _GROWING})
+
+    def with_frame(self, **frame: Any) -> Snapshots:
+        """One frame more; every growing array by its name, one entry of it each."""
+        return dataclasses.replace(
+            self,
+            **{
+                name: np.concatenate([(old := getattr(self, name)), [frame[name]]]).astype(
+                    old.dtype
+                )
+                for name in _GROWING
+            },
+        )
+
+
+_GROWING = ("steps", "epochs", "images_seen", "errors", "reconstructions", "codes")
+
+
+def watch(
+    path: Path,
+    labels: np.ndarray,
+    held_back: np.ndarray,
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: int,
+    seed: int,
+) -> Watch:
+    """Chooses what to watch: as many of each class as of any other, as far as there are.
+
+    Args:
+        path: The file to keep everything in.
+        labels: Classes of the training images, int (N,).
+        held_back: Those that the model does not learn from, as indices among these, int (V,).
+        image_shape: Height, width and channels.
+        latent_dim: Number of values in a code.
+        seed: Seed of the choice.
+    """
+    size = int(np.prod(image_shape))
+    frames = MOST_FRAMES + 1
+    probes = int(np.clip(IMAGE_BYTES // (frames * size), FEWEST_PROBES, PROBES))
+    most = min(WATCHED, WATCHED_VALUES // size, CODE_BYTES // (frames * 2 * latent_dim))
+    rows = np.random.default_rng(seed).permutation(len(held_back))
+    # The first of each class, then the second of each, and so on.
+    classes = labels[held_back[rows]]
+    by_class = np.argsort(classes, kind="stable")
+    turns = np.empty(len(rows), np.int64)
+    turns[by_class] = np.arange(len(rows)) - np.searchsorted(classes[by_class], classes[by_class])
+    rows = rows[np.argsort(turns, kind="stable")][: max(most, probes)]
+    probes = min(probes, len(rows))
+    shown = rows[:probes]
+    rows[:probes] = shown[np.argsort(labels[held_back[shown]], kind="stable")]
+    return Watch(path, rows, held_back[rows], probes)
+
+
+def schedule(steps: int) -> np.ndarray:
+    """When to look: at the start, every few steps, then ever more rarely, up to the end.
+
+    Args:
+        steps: Of the whole training.
+
+    Returns:
+        Sorted steps, int64, `MOST_FRAMES` + 1 at most.
+    """
+    later = np.geomspace(min(FIRST_STEP, steps), steps, MOST_FRAMES)
+    return np.unique(np.rint([0, *later]).astype(np.int64))
+
+
+def shrunk(images: np.ndarray) -> np.ndarray:
+    """Images as snapshots keep them: whole where a film of them stays small, else reduced.
+
+    Args:
+        images: float32 (P, H, W, C) in [0, 1].
+
+    Returns:
+        uint8 (P, H // s, W // s, C), each pixel the mean of s x s, with the least s that will do.
+    """
+    count, height, width, channels = images.shape
+    most = IMAGE_BYTES / (MOST_FRAMES + 1)
+    factor = 1
+    while count * (height // factor) * (width // factor) * channels > most:
+        factor += 1
+    height, width = height // factor, width // factor
+    whole = images[:, : height * factor, : width * factor]
+    blocks = whole.reshape(count, height, factor, width, factor, channels)
+    return to_uint8(blocks.mean(axis=(2, 4)))

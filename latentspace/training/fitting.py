@@ -1,0 +1,254 @@
+"""Fitting a model by mean squared error: batches, schedule, optimiser."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import Pixels, images_at_once, to_unit_range
+from latentspace.datasets.augmentation import deform
+from latentspace.training.checkpoint import Keeper, Progress
+
+WARMUP_SHARE = 0.004  # of all steps
+START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
+ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
+MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
+STEPS_PER_EXECUTION = 5  # between which callbacks are called
+STEPS_WANTED = 100  # an epoch
+SMALLEST_BATCH, LARGEST_BATCH = 32, 512
+LEAST_WORST = 0.01  # mean squared error that plain images are not expected to exceed
+
+
+class DivergedError(InputError):
+    """A training came to nothing: there is no epoch to keep."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that shapes a fit besides the network and the images.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step; fewer where there are fewer images.
+        learning_rate: Peak of the schedule.
+        augment: Share of each batch that is deformed a little, in [0, 1].
+        seed: Seed of the shuffling; the weights have had theirs.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    augment: float
+    seed: int
+
+
+def suitable_batch_size(count: int) -> int:
+    """A power of two that gives `count` images about a hundred steps an epoch or more."""
+    wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
+    return min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
+
+
+def enough_epochs(epochs: int, *, least_steps: int, batch_size: int, count: int) -> int:
+    """Passes over `count` images: as many as wanted, or more of a few, to make `least_steps`."""
+    return max(epochs, -(-least_steps // max(1, count // batch_size)))
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled, partly deformed batches of (images, images): a function of seed and epoch alone.
+
+    So a resumed training sees the batches that an uninterrupted one would have seen. The last,
+    incomplete batch is left out, another choice of images each epoch.
+
+    Many batches are shuffled and deformed at once: doing it batch by batch, while the model trains
+    on the one before, costs several times as much where every core is already busy, for both then
+    wait for each other.
+    """
+
+    def __init__(self, pixels: Pixels, recipe: Recipe, epoch: int = 0) -> None:
+        """Takes uint8 pixels (N, H, W, C), which may lie on disk, and the epoch to begin with."""
+        super().__init__()
+        self._pixels = pixels
+        self._recipe = recipe
+        self._batch_size = min(recipe.batch_size, len(pixels))
+        self._at_once = max(1, images_at_once(pixels) // self._batch_size)  # batches
+        self._begin(epoch)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+        return len(self._pixels) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part, place = divmod(index, self._at_once)
+        if part != self._part:
+            self._prepare(part)
+        images = self._images[place * self._batch_size : (place + 1) * self._batch_size]
+        return images, images
+
+    def on_epoch_end(self) -> None:
+        self._begin(self._epoch + 1)
+
+    def _begin(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(
+            len(self._pixels)
+        )
+        self._prepare(0)
+
+    def _prepare(self, part: int) -> None:
+        """Shuffles and deforms the images of the next batches."""
+        self._part = part
+        rng = np.random.default_rng((self._recipe.seed, self._epoch, part))
+        count = self._at_once * self._batch_size
+        self._images = to_unit_range(self._pixels[self._order[part * count : (part + 1) * count]])
+        deformed = round(self._recipe.augment * self._batch_size)
+        for start in range(0, len(self._images) if deformed else 0, self._batch_size):
+            batch = self._images[start : start + deformed]
+            batch[:] = deform(batch, rng)
+
+
+def fit(
+    autoencoder: keras.Model,
+    train_pixels: Pixels,
+    validation_pixels: Pixels,
+    *,
+    recipe: Recipe,
+    checkpoint: Path,
+    facts: dict[str, Any],
+    earlier: Progress | None = None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+) -> Progress:
+    """Trains a stage by mean squared error and leaves the best epoch's weights in the model.
+
+    Muon (Jordan et al. 2024) updates the dense kernels and Adam the rest; the rate warms up and
+    then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`. A
+    loss that is no longer finite, or stays above that of plain grey, ends the training.
+
+    Args:
+        autoencoder: Model of images -> images; trained in place.
+        train_pixels: uint8 (N, H, W, C); may lie on disk, of which a part is read at a time.
+        validation_pixels: uint8 (M, H, W, C), never trained on.
+        recipe: How long, how fast, in what order.
+        checkpoint: File for the state of the training; replaced after each epoch.
+        facts: Kept in the checkpoint beside the state, for whoever resumes (`read_checkpoint`).
+        earlier: What earlier stages reached with a model that draws what this one draws now; epochs
+            are counted on from there.
+        resume: Go on from `checkpoint`, which must come from the same model and recipe.
+        callbacks: Watchers of the training.
+        verbose: Passed to Keras: 0 silent, 1 a bar, 2 a line per epoch.
+
+    Returns:
+        The progress, earlier stages included; its status says how the training ended.
+
+    Raises:
+        DivergedError: The loss was not finite in the first epoch.
+        InputError: The first epoch was interrupted.
+    """
+    earlier = earlier or Progress()
+    last = len(earlier.rows) + recipe.epochs
+    steps = max(1, len(train_pixels) // recipe.batch_size)
+    autoencoder.compile(
+        optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
+        loss="mean_squared_error",
+        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _joins_steps(autoencoder) else 1,
+    )
+    autoencoder.optimizer.build(autoencoder.trainable_variables)
+    validation_images = to_unit_range(validation_pixels[:])
+    worst = max(float(validation_images.var()), LEAST_WORST)
+    keeper = Keeper(autoencoder, checkpoint, facts, last, earlier, worst=worst)
+    if resume:
+        keeper.restore()
+    finished = len(keeper.progress.rows)
+    try:
+        with interruptible() as watcher:
+            autoencoder.fit(
+                Batches(train_pixels, recipe, epoch=finished),
+                shuffle=False,  # the batches have their own order, which resuming can repeat
+                validation_data=(validation_images, validation_images),
+                validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
+                epochs=last,
+                initial_epoch=finished,
+                callbacks=[*callbacks, keeper, watcher],  # an epoch that is kept has been watched
+                verbose=verbose,
+            )
+    except KeyboardInterrupt:
+        keeper.progress.status = "interrupted"
+    progress = keeper.progress
+    if not progress.rows and progress.status == "diverged":
+        raise DivergedError(
+            "the loss was no longer finite before the end of the first epoch, so there is nothing "
+            "to keep: train with a lower --learning-rate"
+        )
+    if not progress.rows:
+        raise InputError("stopped before the end of the first epoch: go on with --resume")
+    if progress.status == "running":
+        progress.status = "complete"
+    keeper.load_best()
+    return progress
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[keras.callbacks.Callback]:
+    """Lets Ctrl-C, or SIGTERM, end a training between two steps, and a second one at once.
+
+    Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
+    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions.
+
+    Yields:
+        A callback, for the training, that raises KeyboardInterrupt after either.
+    """
+    asked = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    def stop(step: int, logs: object = None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    watcher = keras.callbacks.LambdaCallback(
+        on_epoch_end=stop, on_train_batch_end=stop, on_test_batch_end=stop
+    )
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield watcher
+        return
+    earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield watcher
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
+    warmup = max(1, round(WARMUP_SHARE * total_steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        START_RATE_SHARE * recipe.learning_rate,
+        decay_steps=max(1, total_steps - warmup),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Muon(
+        rate, adam_lr_ratio=ADAM_RATE_SHARE, rms_rate=MUON_UPDATE_SIZE, weight_decay=None
+    )
+
+
+def _joins_steps(model: keras.Model) -> bool:
+    """Whether Keras can run several steps in one call: not with PyTorch, nor on several devices."""
+    strategy = getattr(model, "distribute_strategy", None)
+    is_spread = strategy is not None and strategy.num_replicas_in_sync > 1
+    return keras.backend.backend() != "torch" and not is_spread

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from latentspace.analysis import projection
+from latentspace.analysis.projection import Settings
+from latentspace.core.errors import InputError
+
+
+@pytest.fixture
+def clusters() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 6, (3, 10))
+    return (centres[np.arange(150) % 3] + rng.normal(size=(150, 10))).astype(np.float32)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("method", ["tsne", "pca", "ica", "umap"])
+def test_every_method_gives_finite_points_that_the_seed_repeats(
+    clusters: np.ndarray, method: str, dims: int
+) -> None:
+    settings = Settings(method=method, dims=dims, perplexity=10)
+    made = projection.project(clusters, settings)
+    assert made.points.shape == (150, dims)
+    assert made.points.dtype == np.float32
+    assert np.isfinite(made.points).all()
+    assert made.seconds > 0
+    assert ("kl_divergence" in made.facts) == ("trajectory" in made.arrays) == (method == "tsne")
+    if method != "tsne":  # whose threads add up in any order
+        np.testing.assert_array_equal(projection.project(clusters, settings).points, made.points)
+
+
+def test_pca_finds_the_widest_directions(clusters: np.ndarray) -> None:
+    points = projection.project(clusters, Settings(method="pca")).points
+    variances = np.linalg.eigvalsh(np.cov(clusters.T))[::-1]
+    np.testing.assert_allclose(points.var(axis=0, ddof=1), variances[:2], rtol=1e-4)
+
+
+def test_ica_gives_uncorrelated_directions_of_equal_size(clusters: np.ndarray) -> None:
+    points = projection.project(clusters, Settings(method="ica")).points
+    np.testing.assert_allclose(np.cov(points.T), np.eye(2), atol=0.02)
+
+
+def test_many_dimensions_are_condensed_and_others_follow() -> None:
+    rng = np.random.default_rng(0)
+    vectors = (rng.normal(size=(200, 8)) @ rng.normal(size=(8, 90))).astype(np.float32)
+    reduced, condense = projection.condensed(vectors)
+    assert reduced.shape == (200, projection.LARGEST_DIM)
+    np.testing.assert_allclose(condense(vectors[:7]), reduced[:7], atol=1e-4)
+    # Eight directions hold all variance, so distances stay what they are.
+    np.testing.assert_allclose(
+        np.linalg.norm(reduced[:20] - reduced[20:40], axis=1),
+        np.linalg.norm(vectors[:20] - vectors[20:40], axis=1),
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (30, 90)])
+def test_few_dimensions_or_vectors_stay_as_they_are(shape: tuple[int, int]) -> None:
+    vectors = np.random.default_rng(0).normal(size=shape)
+    assert projection.condensed(vectors)[0] is vectors
+
+
+@pytest.mark.parametrize("limit", [100, 1000])
+def test_several_maps_come_by_name_also_from_processes_of_their_own(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
+    monkeypatch.setattr(projection, "num_cores", lambda: 2)
+    reports: list[tuple[str, int, float]] = []
+    made = projection.project_all(
+        {"one": clusters, "other": clusters[::-1].copy()},
+        Settings(perplexity=10),
+        on_progress=lambda *report: reports.append(report),
+    )
+    assert set(made) == {"one", "other"}
+    for name, points in made.items():
+        assert points.points.shape == (150, 2)
+        assert any(report[0] == name for report in reports)
+    assert made["one"].facts["kl_divergence"] < 1
+
+
+@pytest.mark.parametrize(("limit", "threads"), [(100, 4), (1000, 8)])
+def test_a_map_has_the_same_threads_whether_made_alone_or_beside_another(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, limit: int, threads: int
+) -> None:
+    given: list[tuple[int, int]] = []
+
+    def run_all(function, inputs, *, processes, on_report):
+        given.extend((arguments[-1], processes) for arguments in inputs.values())
+        return {}
+
+    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
+    monkeypatch.setattr(projection, "num_cores", lambda: 8)
+    monkeypatch.setattr(projection, "run_all", run_all)
+    for sources in ({"one": clusters}, {"one": clusters, "other": clusters}):
+        projection.project_all(sources, Settings(), on_progress=lambda *report: None)
+    at_once = 2 if limit == 100 else 1
+    assert given == [(threads, 1), (threads, at_once), (threads, at_once)]
+
+
+class Deadly(np.ndarray):
+    """Vectors that end the process that they are sent to."""
+
+    def __reduce__(self) -> tuple:
+        return os._exit, (9,)
+
+
+def test_a_process_that_was_ended_gets_one_line(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", 100)
+    monkeypatch.setattr(projection, "num_cores", lambda: 2)
+    sources = {"one": clusters, "other": clusters.view(Deadly)}
+    with pytest.raises(InputError, match=r"ended from outside.*--samples"):
+        projection.project_all(sources, Settings(perplexity=10), on_progress=lambda *report: None)
+
+
+def test_alignment_undoes_turning_mirroring_and_shifting() -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(40, 2))
+    turn = np.array([[np.cos(2.0), -np.sin(2.0)], [np.sin(2.0), np.cos(2.0)]])
+    moved = (reference * [1, -1]) @ turn + [3, -5]
+    rotation, shift = projection.aligned(moved, reference)
+    np.testing.assert_allclose(moved @ rotation + shift, reference, atol=1e-9)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_alignment_keeps_distances(dims: int) -> None:
+    rng = np.random.default_rng(0)
+    points, reference = rng.normal(size=(2, 40, dims))
+    rotation, shift = projection.aligned(points, reference)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(dims), atol=1e-9)
+    np.testing.assert_allclose(
+        (points @ rotation + shift).mean(axis=0), reference.mean(axis=0), atol=1e-9
+    )
+
+
+def test_settings_that_a_method_does_not_read_do_not_count() -> None:
+    assert Settings(method="pca", perplexity=5).key == Settings(method="pca").key
+    assert Settings(perplexity=5).key != Settings().key
+    assert Settings(exaggeration=2).key != Settings().key

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+from sklearn.decomposition import PCA
+
+from latentspace.analysis import scores
+from latentspace.core.pixels import to_unit_range
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_squared_errors(rng: np.random.Generator) -> None:
+    first, second = rng.random((2, 7, 5, 4, 3)).astype(np.float32)
+    expected = ((first.astype(float) - second) ** 2).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(scores.squared_errors(first, second), expected, rtol=1e-5)
+    assert scores.squared_errors(first, first).max() == 0
+
+
+@pytest.mark.parametrize("side", [28, 8])
+def test_structural_similarity_of_equal_noisy_and_inverted_images(
+    rng: np.random.Generator, side: int
+) -> None:
+    images = rng.random((6, side, side, 1)).astype(np.float32)
+    noisy = np.clip(images + rng.normal(0, 0.1, images.shape), 0, 1).astype(np.float32)
+    np.testing.assert_allclose(scores.structural_similarity(images, images), 1)
+    similar = scores.structural_similarity(images, noisy)
+    assert similar.shape == (6,)
+    assert (similar > 0.7).all()
+    assert (similar < 0.99).all()
+    assert (scores.structural_similarity(images, 1 - images) < 0).all()
+
+
+def test_structural_similarity_is_that_of_each_image_and_channel(rng: np.random.Generator) -> None:
+    first, second = rng.random((2, 4, 16, 17, 3)).astype(np.float32)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = [
+        np.mean(
+            [
+                structural_similarity(one[..., c], other[..., c], data_range=1.0, **options)
+                for c in range(3)
+            ]
+        )
+        for one, other in zip(first, second, strict=True)
+    ]
+    np.testing.assert_allclose(scores.structural_similarity(first, second), expected, rtol=1e-5)
+
+
+def test_pca_error_is_that_of_the_best_projection(rng: np.random.Generator) -> None:
+    basis = rng.normal(size=(3, 20))
+    images = 128 + 10 * (rng.normal(size=(50, 3)) @ basis).reshape(50, 5, 4, 1)
+    pixels = np.clip(images, 0, 255).astype(np.uint8)
+    train, test = pixels[:40], to_unit_range(pixels[40:])
+    assert scores.pca_error(train, test, 3) == pytest.approx(0, abs=1e-4)
+    pca = PCA(2).fit(to_unit_range(train).reshape(40, -1))
+    flat = test.reshape(10, -1)
+    expected = np.mean((pca.inverse_transform(pca.transform(flat)) - flat) ** 2)
+    assert scores.pca_error(train, test, 2) == pytest.approx(expected, rel=1e-4)
+
+
+def test_linear_autoencoder_gives_back_what_lies_in_its_components(
+    rng: np.random.Generator,
+) -> None:
+    basis = rng.normal(size=(3, 24))
+    images = 128 + 10 * (rng.normal(size=(50, 3)) @ basis).reshape(50, 4, 2, 3)
+    pixels = np.clip(images, 0, 255).astype(np.uint8)
+    encode, decode = scores.linear_autoencoder(pixels[:40], 3)
+    unseen = to_unit_range(pixels[40:])
+    codes = encode(unseen)
+    assert codes.shape == (10, 3)
+    np.testing.assert_allclose(decode(codes), unseen, atol=0.01)  # but for the rounding to bytes
+
+
+def test_nearest_images_are_exact() -> None:
+    rng = np.random.default_rng(0)
+    references = rng.random((300, 6, 5, 1)).astype(np.float32)
+    images = rng.random((40, 6, 5, 1)).astype(np.float32)
+    images[0] = references[17]
+    distances, indices = scores.nearest(images, references)
+    away = np.linalg.norm((images[:, None] - references[None]).reshape(40, 300, -1), axis=2)
+    np.testing.assert_array_equal(indices, away.argmin(axis=1))
+    np.testing.assert_allclose(distances, away.min(axis=1), atol=1e-5)
+    assert (distances[0], indices[0]) == (pytest.approx(0, abs=1e-5), 17)
+
+
+def test_nearest_images_are_exact_where_the_sketch_says_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scores, "SKETCH_DIM", 2)
+    monkeypatch.setattr(scores, "SKETCH_CANDIDATES", 2)
+    test_nearest_images_are_exact()
+
+
+def test_few_references_do() -> None:
+    references = np.zeros((1, 4, 4, 1), np.float32)
+    distances, indices = scores.nearest(references + 0.5, references)
+    assert distances.tolist() == [2]
+    assert indices.tolist() == [0]
+
+
+def test_grey_share_counts_ink_that_is_not_bright() -> None:
+    image = np.array([0.0, 0.1, 0.3, 0.6, 0.7, 1.0], np.float32).reshape(1, 2, 3, 1)
+    assert scores.grey_share(image) == 0.5
+    assert scores.grey_share(np.zeros((1, 2, 2, 1), np.float32)) == 0
+
+
+def test_step_lengths() -> None:
+    way = np.zeros((1, 3, 2, 2, 1), np.float32)
+    way[0, 1], way[0, 2] = 0.5, 0.5
+    assert scores.step_lengths(way).tolist() == [[1, 0]]
+
+
+def test_rank_correlations() -> None:
+    first = np.array([1.0, 2, 3, np.nan, 5])
+    assert scores.rank_correlation(first, first**3) == pytest.approx(1)
+    rows = np.array([[1.0, 5, 9], [3, 2, 1], [1, 1, 1], [1, np.nan, 2]])
+    assert scores.mean_rank_correlation(np.array([-1.0, 0, 1]), rows) == pytest.approx(0)
+    assert scores.mean_rank_correlation(np.array([-1.0, 0, 1]), rows[:1]) == pytest.approx(1)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import LinearRun, make_study
+
+from latentspace.chapters.calculate import arithmetic, attributes
+from latentspace.datasets import ImageDataset
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attributes, "CALIBRATION_IMAGES", 12)
+    monkeypatch.setattr(attributes, "SCORED_IMAGES", 12)
+    monkeypatch.setattr(arithmetic, "SCORED_IMAGES", 30)
+
+
+def test_sums_of_codes(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    section = make_study(linear_run, tiny).arithmetic.sections()[0]
+    assert section.headings == ["A", "B", "C", "A + B", "A − B + C"]
+    assert section.images.shape == (3, 5, 14, 11, 1)
+    assert len(section.names) == 3
+
+
+def test_every_class_is_moved_to_every_other(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    subject = make_study(linear_run, tiny, judged=True)
+    _, by_means, by_transport = subject.arithmetic.sections()
+    for section in (by_means, by_transport, subject.arithmetic.same_hand):
+        assert section.headings == ["A", "upright", "lying", "slanted"]
+        assert section.names == ["#0", "#1", "#2"]
+        for row in range(3):  # to its own class nothing changes
+            own = linear_run.decode(subject.codes[[row]])[0]
+            np.testing.assert_allclose(section.images[row, row + 1], own, atol=1e-4)
+    first, last = by_means.images[0, 3], by_transport.images[0, 3]
+    assert not np.allclose(first, last, atol=1e-3)
+
+
+def test_without_judge_only_the_sums_are_shown(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    subject = make_study(linear_run, tiny)
+    assert len(subject.arithmetic.sections()) == 1
+    assert subject.arithmetic.metrics == {}
+    assert subject.arithmetic.missing is not None
+
+
+def test_expression_is_calculated_and_shown_term_by_term(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    subject = make_study(linear_run, tiny, expression="3 - class:upright + 2*5")
+    (section,) = subject.arithmetic.sections()
+    assert section.headings == ["+ 3", "− class:upright", "+ 2 × 5", "="]
+    mean = linear_run.encode(tiny.train_images[tiny.train_labels == 0]).mean(axis=0)
+    codes = linear_run.encode(tiny.test_images)
+    expected = linear_run.decode((codes[3] - mean + 2 * codes[5])[None])
+    np.testing.assert_allclose(section.images[0, -1:], expected, atol=1e-5)
+    distances = np.linalg.norm((tiny.train_images - expected).reshape(120, -1), axis=1)
+    np.testing.assert_array_equal(section.images[1, -1], tiny.train_images[distances.argmin()])
+
+
+def test_an_attribute_in_an_expression_moves_along_its_direction(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    subject = make_study(linear_run, tiny, judged=True, expression="0 + 1.5*thick")
+    (section,) = subject.arithmetic.sections()
+    assert section.headings == ["+ 0", "+ 1.5 × thick", "="]
+    step = subject.attributes.directions.only(("thickness",)).steps[[0], 0]
+    moved = subject.attributes.moved(
+        subject.codes[:1], np.zeros(1, int), 1.5 * step, np.array([1.5])
+    )
+    np.testing.assert_allclose(section.images[0, -1:], linear_run.decode(moved), atol=1e-5)
+    assert section.images[0, -1].sum() > section.images[0, 0].sum()  # thicker is more ink
+
+
+def test_metrics_compare_class_means_with_transport(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    metrics = make_study(linear_run, tiny, judged=True).arithmetic.metrics
+    for name in ("class_means", "transport"):
+        assert set(metrics[name]) == {
+            "target_accuracy",
+            "nearest_distance",
+            "slant_kept",
+            "thickness_kept",
+        }
+        assert 0 <= metrics[name]["target_accuracy"] <= 1
+        assert metrics[name]["nearest_distance"] > 0
+    table = metrics["class_reliability"]
+    assert np.isnan(table[0][0])
+    assert metrics["meaningless"] == []
+    assert table[0][1] == table[1][0] > 0.2

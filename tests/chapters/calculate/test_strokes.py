@@ -1,0 +1,59 @@
+"""Measured on shapes whose true measures are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latentspace.chapters.calculate import strokes
+
+
+def bar(thickness: float, length: float, degrees: float = 0.0) -> np.ndarray:
+    """An upright bright bar, sheared to the right by an angle, with soft edges."""
+    ys, xs = np.mgrid[:28, :28] - 13.5
+    across = np.abs(xs + np.tan(np.radians(degrees)) * ys)
+    sides = np.clip(thickness / 2 - across + 0.5, 0, 1)
+    return (sides * np.clip(length / 2 - np.abs(ys) + 0.5, 0, 1)).astype(np.float32)[..., None]
+
+
+def test_thickness_and_area_of_bars() -> None:
+    measured = strokes.measure(np.stack([bar(2, 18), bar(4, 18), bar(6, 18)]))
+    assert np.diff(measured["thickness"]) == pytest.approx([2, 2], abs=0.5)  # corners branch
+    assert measured["area"] == pytest.approx([36, 72, 108], rel=0.1)
+
+
+def test_length_of_bars() -> None:
+    measured = strokes.measure(np.stack([bar(2, 10), bar(2, 16), bar(2, 22)]))
+    assert np.diff(measured["length"]) == pytest.approx([6, 6], rel=0.2)  # a staircase is longer
+
+
+def test_slant_width_and_height_of_bars() -> None:
+    angles = (-20, 0, 20)
+    measured = strokes.measure(np.stack([bar(3, 18, angle) for angle in angles]))
+    assert np.degrees(measured["slant"]) == pytest.approx(angles, abs=1.5)
+    # The slant is taken out before the width is measured.
+    assert measured["width"] == pytest.approx([measured["width"][1]] * 3, abs=0.6)
+    assert measured["height"] == pytest.approx([18, 18, 18], abs=1)
+
+
+def test_images_without_strokes_have_no_measures() -> None:
+    images = np.stack([np.zeros((28, 28, 1)), bar(3, 18), np.full((28, 28, 1), 0.5)])
+    measured = strokes.measure(images.astype(np.float32))
+    assert set(measured) == set(strokes.ATTRIBUTES)
+    for name in ("thickness", "length", "area"):
+        assert np.isnan(measured[name]).tolist() == [True, False, True]
+    assert np.isnan(measured["slant"][0])
+    assert np.isfinite([values[1] for values in measured.values()]).all()
+
+
+def test_many_images_are_measured_in_processes_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = np.stack([bar(2 + number / 4, 18) for number in range(6)])
+    alone = strokes.measure(images)
+    monkeypatch.setattr(strokes, "WORTH_PROCESSES", 2)
+    monkeypatch.setattr(strokes, "num_cores", lambda: 2)
+    monkeypatch.setattr(strokes, "IMAGES_AT_ONCE", 3)
+    together = strokes.measure(images)
+    for name in strokes.ATTRIBUTES:
+        np.testing.assert_allclose(together[name], alone[name], rtol=0.05)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from latentspace.chapters.compare import draw as comparison
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
+
+
+@pytest.fixture
+def labels(monkeypatch: pytest.MonkeyPatch) -> list[Label]:
+    """All labels that are set from now on."""
+    found: list[Label] = []
+
+    def kept(body: np.ndarray, *, labels: list[Label], **options) -> np.ndarray:
+        found.extend(labels)
+        return layout.page(body, labels=labels, **options)
+
+    monkeypatch.setattr(comparison, "page", kept)
+    return found
+
+
+def block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> SimpleNamespace:
+    rng = np.random.default_rng(seed)
+    return SimpleNamespace(
+        title=f"block {seed}",
+        names=[f"{name} #{index}" for index in range(count)],
+        images=rng.random((3, count, 10, 8, channels)).astype(np.float32),
+        errors=rng.random((2, count)) / 100,
+    )
+
+
+def draw(*blocks: SimpleNamespace) -> np.ndarray:
+    rows = ["original", "A: first", "B: second"]
+    return comparison.draw_reconstructions(blocks=blocks, rows=rows, title="t", caption="c")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_image_stands_above_its_label(labels: list[Label], channels: int) -> None:
+    blocks = block(4, 1, channels=channels), block(2, 2, channels=channels)
+    frame = draw(*blocks)
+    zoom, left = layout.zoom_for(8), layout.text_width("B: second") + 12 + layout.MARGIN
+    top = layout.MARGIN + round(layout.TITLE_SIZE * layout.LINE_HEIGHT)
+    for part in blocks:
+        texts = [part.names, *([f"{error:.5f}" for error in line] for line in part.errors)]
+        for row, line in enumerate(texts):
+            for column, text in enumerate(line):
+                (label,) = [label for label in labels if label.text == text][:1]
+                labels.remove(label)
+                bottom = round(top + label.y - comparison.LABEL_ROOM / 2)
+                start = round(left + label.x - 8 * zoom / 2)
+                shown = frame[bottom - 10 * zoom : bottom, start : start + 8 * zoom]
+                expected = np.rint(part.images[row, column] * 255)
+                difference = shown[::zoom, ::zoom].astype(int) - expected
+                # Text reaches a pixel or two into a picture at most.
+                assert (difference[:-1] == 0).all()
+    assert {label.text for label in labels} == {
+        *("block 1", "block 2", "original", "A: first", "B: second")
+    }
+
+
+def test_the_smaller_error_is_printed_darker(labels: list[Label]) -> None:
+    part = block(3, 3)
+    part.errors = np.array([[0.001, 0.004, 0.005], [0.002, 0.003, 0.005]])
+    draw(part)
+    colors = [label.color for label in labels if label.text.startswith("0.00")]
+    dark, faint = layout.INK, layout.FAINT_INK
+    assert colors == [dark, faint, dark, faint, dark, dark]
+
+
+def test_long_class_names_do_not_run_into_each_other(labels: list[Label]) -> None:
+    frame = draw(block(3, 4, name="a class of a very long name"))
+    names = [label for label in labels if "very long" in label.text]
+    widths = [layout.text_width(label.text) for label in names]
+    for first, second, width in zip(names, names[1:], widths, strict=False):
+        assert second.x - first.x > width
+    left = layout.text_width("B: second") + 12 + layout.MARGIN
+    assert left + names[-1].x + widths[-1] / 2 < frame.shape[1]
+    assert names[0].x - widths[0] / 2 > -left

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from latentspace.chapters.compression import draw
+from latentspace.drawing import layout
+
+
+def line(name: str, family: str, style: str, sizes: list[float], errors: list[float]):
+    return SimpleNamespace(
+        name=name,
+        family=family,
+        style=style,
+        mse=(np.array(sizes), np.array(errors)),
+        ssim=(np.array(sizes), 1 - np.array(errors)),
+    )
+
+
+def test_every_line_stands_in_both_panels_and_in_the_legend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        draw, "rendered", lambda figure: drawn.append(figure) or layout.rendered(figure)
+    )
+    lines = [
+        line("codes, plain", "codes", "dashed", [8, 16], [0.01, 0.002]),
+        line("codes", "codes", "solid", [7, 14], [0.01, 0.002]),
+        line("JPEG", "JPEG", "solid", [30, 90], [0.02, 0.0001]),
+        line("PNG", "PNG", "solid", [150], [0.0]),
+    ]
+    frame = draw.draw_rate_distortion(
+        lines=lines, chosen=(14, 0.002), nearest_size=60.0, title="t", caption="c"
+    )
+    assert frame.dtype == np.uint8
+    first, second = drawn[0].axes
+    for panel, measure in ((first, "mse"), (second, "ssim")):
+        found = {artist.get_label(): artist for artist in panel.lines}
+        for item in lines[:3]:
+            np.testing.assert_array_equal(found[item.name].get_ydata(), getattr(item, measure)[1])
+            np.testing.assert_array_equal(found[item.name].get_xdata(), item.mse[0])
+        assert found["codes"].get_color() == found["codes, plain"].get_color()
+        assert found["codes"].get_linestyle() != found["codes, plain"].get_linestyle()
+        assert found["JPEG"].get_color() != found["codes"].get_color()
+        assert found["PNG"].get_xdata() == [150]
+        assert panel.get_xscale() == "log"
+    assert first.get_yscale() == "log"
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == [item.name for item in lines]
+    assert any("14.0 and 60.0 bytes" in text.get_text() for text in first.texts)
+
+
+def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels: list[layout.Label] = []
+
+    def kept(body: np.ndarray, **options) -> np.ndarray:
+        labels.extend(options["labels"])
+        return layout.page(body, **options)
+
+    monkeypatch.setattr(draw, "page", kept)
+    rng = np.random.default_rng(0)
+    images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
+    rows = [
+        SimpleNamespace(name="codes", size=7.9, mse=0.002, fits=True, images=images[1]),
+        SimpleNamespace(name="JPEG", size=30.2, mse=0.01, fits=False, images=images[2]),
+    ]
+    frame = draw.draw_budgets(
+        originals=images[0], blocks={"at most 8 bytes": rows}, title="t", caption="c"
+    )
+    texts = {label.text: label for label in labels}
+    assert texts["30.2 bytes, error 0.01000"].color == draw.OVER
+    assert texts["7.9 bytes, error 0.00200"].color != draw.OVER
+    order = ["original", "at most 8 bytes", "codes", "JPEG"]
+    assert sorted(order, key=lambda text: texts[text].y) == order
+    zoom = layout.zoom_for(8, draw.LEAST_IMAGE)
+    for image in images.reshape(-1, 10, 8):
+        wanted = np.rint(image * 255).astype(np.uint8)
+        first = np.argwhere(frame[..., 0] == wanted[0, 0])
+        assert any(
+            np.array_equal(frame[y : y + 10 * zoom : zoom, x : x + 8 * zoom : zoom, 0], wanted)
+            for y, x in first
+        )

@@ -1,0 +1,370 @@
+"""The page to explore, opened in a real browser without a network."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import HOSTILE_NAMES, LinearRun, make_study, tiny_arrays
+from PIL import Image
+from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
+
+from latentspace.chapters.explorer import sheet
+from latentspace.chapters.explorer.draw import Groups, Map, Pictures, draw_explorer
+from latentspace.chapters.explorer.plots import MARGIN
+from latentspace.datasets import ImageDataset
+from latentspace.datasets.dataset import as_classes
+from latentspace.drawing.points import class_colors
+from latentspace.report import write_page
+from latentspace.report.records import Record, keep_records
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+COUNT = 60
+CLASSES = ("<script>alert(1)</script>", "a\"b'c&", "slanted")
+LABELS = np.arange(COUNT) % 3
+# Each class is a block of 4 rows and 5 columns: side by side in one map, stacked in the other.
+ROWS, COLUMNS = np.divmod(np.arange(COUNT) // 3, 5)
+POINTS = {
+    "pixel": np.stack([10.0 * LABELS + COLUMNS, 12.0 + ROWS], axis=1),
+    "latent": np.stack([12.0 + COLUMNS, 10.0 * LABELS + ROWS], axis=1),
+}
+NEIGHBORS = {
+    "pixel": (np.arange(COUNT)[:, np.newaxis] + [1, 2, 3, 4, 5]) % COUNT,
+    "latent": (np.arange(COUNT)[:, np.newaxis] + [3, 6, 9, 12, 15]) % COUNT,
+}
+ORIGINALS = tiny_arrays(COUNT, seed=1)[0][..., np.newaxis]
+RECONSTRUCTIONS = 255 - ORIGINALS
+ERRORS = np.linspace(0.001, 0.02, COUNT)
+
+
+def drawn(**changed) -> bytes:
+    arguments = {
+        "maps": {
+            space: Map(f"t-SNE, {space}", "", POINTS[space], f"near, {space}", NEIGHBORS[space])
+            for space in POINTS
+        },
+        "pictures": Pictures(
+            ORIGINALS, RECONSTRUCTIONS, ERRORS, 100 + np.arange(COUNT), np.arange(COUNT) >= 50
+        ),
+        "classes": Groups("class", LABELS, CLASSES),
+        "clusters": Groups("cluster", (LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
+        "title": "A <title>",
+        "subject": "60 images of <b>bars</b>",
+        "caption": "A caption & more",
+    }
+    return draw_explorer(**{**arguments, **changed})
+
+
+@dataclass
+class Opened:
+    """A page in a browser, and what went wrong on it."""
+
+    page: Page
+    troubles: list[str] = field(default_factory=list)
+
+    def place(self, space: str, point: np.ndarray) -> tuple[float, float]:
+        """Where a point of a map lies in the window."""
+        box = self.page.locator(f"#{space}").bounding_box()
+        low, high = POINTS[space].min(axis=0), POINTS[space].max(axis=0)
+        reach = MARGIN * (high - low).max()
+        x, y = (point - (low + high) / 2) / reach + 0.5
+        return box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]
+
+    def point_at(self, space: str, index: int) -> None:
+        self.page.mouse.move(*self.place(space, POINTS[space][index]))
+
+    def select(self, space: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.page.mouse.move(*self.place(space, np.array(start)))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.place(space, np.array(end)), steps=4)
+        self.page.mouse.up()
+
+    def expect_name(self, name: str) -> None:
+        """Waits for the details of an image."""
+        expect(self.page.locator("dd").first).to_have_text(name)
+
+    def expect_counts(self, total: str, counts: list[int]) -> None:
+        """Waits for the number of images, altogether and of each class."""
+        expect(self.page.locator("#total")).to_have_text(total)
+        expect(self.page.locator("#classes .count")).to_have_text([*map(str, counts)])
+
+    def picture(self, selector: str) -> np.ndarray:
+        """What a canvas shows, uint8 (H, W, 3)."""
+        code = """canvas => {
+            const context = canvas.getContext("2d");
+            const shown = context.getImageData(0, 0, canvas.width, canvas.height);
+            return [canvas.height, canvas.width, [...shown.data]];
+        }"""
+        height, width, values = self.page.locator(selector).evaluate(code)
+        return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+
+    def color(self, space: str, index: int) -> np.ndarray:
+        """The colour at the place of an image on a map, float (3,) in 0..255."""
+        x, y = self.place(space, POINTS[space][index])
+        self.page.mouse.move(0, 0)
+        self.page.wait_for_timeout(100)
+        screen = np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
+        return screen[round(y), round(x)].astype(float)
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Browser]]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None and "CI" not in os.environ:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as playwright:
+        kind: BrowserType = playwright.chromium
+        # Without a sandbox, since the tests may be run by root.
+        yield lambda *flags: kind.launch(executable_path=path, args=["--no-sandbox", *flags])
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    with launch() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "explorer.html"
+    path.write_bytes(drawn())
+    return path
+
+
+def opened(browser: Browser, file: Path, ready: str = "body.ready", **context) -> Opened:
+    made = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
+    made.set_offline(True)
+    result = Opened(made.new_page())
+    result.page.on("pageerror", lambda error: result.troubles.append(str(error)))
+    result.page.on("dialog", lambda dialog: result.troubles.append(dialog.message))
+    result.page.on(
+        "console", lambda said: said.type == "error" and result.troubles.append(said.text)
+    )
+    result.page.on(
+        "request",
+        lambda asked: asked.url.startswith(("file:", "data:")) or result.troubles.append(asked.url),
+    )
+    result.page.goto(file.as_uri())
+    result.page.wait_for_selector(ready)
+    return result
+
+
+@pytest.fixture
+def page(browser: Browser, file: Path) -> Iterator[Opened]:
+    result = opened(browser, file)
+    yield result
+    assert result.troubles == []
+    result.page.context.close()
+
+
+def test_the_image_pointed_at_is_shown_with_all_that_is_known_of_it(page: Opened) -> None:
+    for space, index in (("pixel", 7), ("latent", 52)):
+        page.point_at(space, index)
+        number = 100 + index
+        kind = "test" if index < 50 else "training"
+        page.expect_name(f"{kind} image #{number}")
+        grey = page.picture("#original")
+        np.testing.assert_array_equal(grey, np.broadcast_to(ORIGINALS[index], grey.shape))
+        back = page.picture("#reconstruction")
+        np.testing.assert_array_equal(back, np.broadcast_to(RECONSTRUCTIONS[index], back.shape))
+        for near in NEIGHBORS:
+            buttons = page.page.locator(f"[data-space={near}] button")
+            names = [CLASSES[LABELS[other]] for other in NEIGHBORS[near][index]]
+            assert buttons.all_inner_texts() == names
+            shown = page.picture(f"[data-space={near}] button:nth-child(3) canvas")
+            other = ORIGINALS[NEIGHBORS[near][index, 2]]
+            np.testing.assert_array_equal(shown, np.broadcast_to(other, shown.shape))
+        facts = page.page.locator("dd").all_inner_texts()
+        assert facts[1:] == [
+            CLASSES[LABELS[index]],
+            f"cluster {(LABELS[index] + 1) % 3 + 1}",
+            f"{ERRORS[index]:.5f}",
+            *([f"--from {number}"] if index < 50 else []),
+        ]
+
+
+def test_a_click_holds_an_image_and_leads_to_its_neighbours(page: Opened) -> None:
+    page.page.mouse.click(*page.place("pixel", POINTS["pixel"][7]))
+    page.point_at("pixel", 8)
+    page.expect_name("test image #107")
+    page.page.locator("[data-space=latent] button").first.click()
+    page.expect_name("test image #110")
+    page.page.mouse.click(*page.place("pixel", np.array([12.0, 20.0])))
+    page.point_at("latent", 9)
+    page.expect_name("test image #109")
+
+
+def test_a_selection_lights_the_same_images_up_in_the_other_map(page: Opened) -> None:
+    page.expect_counts("60 images", [20, 20, 20])
+    strong = page.color("latent", 1), page.color("latent", 13)
+    # The whole first block, and two of five columns of the second.
+    page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
+    page.expect_counts("28 of 60 selected", [20, 8, 0])
+    assert [COLUMNS[1], COLUMNS[13]] == [0, 4]
+    np.testing.assert_allclose(page.color("latent", 1), strong[0], atol=3)
+    assert np.abs(page.color("latent", 13) - strong[1]).max() > 60
+
+    page.page.click("[data-mode=lasso]")
+    page.select("latent", (11.5, 9.5), (11.5, 15.5))  # a line holds nothing
+    expect(page.page.locator("#total")).to_have_text("60 images")
+    page.page.click("[data-mode=box]")
+    page.select("latent", (11.5, -0.3), (13.5, 23.3))
+    page.expect_counts("24 of 60 selected", [8, 8, 8])
+    page.page.click("#reset")
+    expect(page.page.locator("#total")).to_have_text("60 images")
+
+
+def test_a_class_switched_off_is_gone_from_everything(page: Opened) -> None:
+    page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
+    ground = page.color("pixel", 0), page.color("latent", 0)
+    page.page.locator("#classes button").first.click()
+    page.expect_counts("8 of 60 selected", [0, 8, 0])
+    page.page.click("#reset")
+    page.expect_counts("40 images", [0, 20, 20])
+    for space, before in zip(POINTS, ground, strict=True):
+        index = 33
+        after = page.color(space, index)
+        assert LABELS[index] == 0
+        assert np.ptp(after) < 6, "a colour, where grey ground should be"
+        assert np.abs(after - before).max() > 60
+    page.point_at("pixel", 31)
+    page.expect_name("test image #131")
+    page.point_at("pixel", 30)
+    page.page.wait_for_timeout(200)
+    page.expect_name("test image #131")
+    page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
+    page.expect_counts("8 of 60 selected", [0, 8, 0])
+    page.page.click("[data-on=all]")
+    page.page.click("#reset")
+    page.expect_counts("60 images", [20, 20, 20])
+
+
+def test_the_menu_changes_the_colours_of_both_maps(page: Opened) -> None:
+    colors = class_colors(3) * 255
+    index = 30
+    assert LABELS[index] == 0
+    for space in POINTS:
+        page.page.select_option("#coloring", "class")
+        by_class = page.color(space, index)
+        assert np.linalg.norm(colors - by_class, axis=1).argmin() == 0
+        page.page.select_option("#coloring", "cluster")
+        by_cluster = page.color(space, index)
+        assert np.linalg.norm(colors - by_cluster, axis=1).argmin() == 1
+        page.page.select_option("#coloring", "error")
+        by_error = page.color(space, index)
+        assert min(np.abs(by_error - other).max() for other in (by_class, by_cluster)) > 30
+    assert page.page.inner_text("#low") == "0.0012 or less"
+
+
+def test_texts_are_texts(page: Opened) -> None:
+    assert page.page.locator("#classes .name").all_inner_texts() == list(CLASSES)
+    assert page.page.inner_text("h1") == "A <title>"
+    assert page.page.inner_text("#subject") == "60 images of <b>bars</b>"
+
+
+def test_everything_is_seen_at_once_on_a_laptop(page: Opened) -> None:
+    size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    assert page.page.evaluate(size) == [1280, 800]
+    boxes = [page.page.locator(f"#{space}").bounding_box() for space in POINTS]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert all(box["width"] == box["height"] > 500 for box in boxes)
+
+
+def test_a_phone_stacks_the_maps_and_a_tap_shows_an_image(browser: Browser, file: Path) -> None:
+    window = {"width": 390, "height": 844}
+    phone = opened(browser, file, viewport=window, is_mobile=True, has_touch=True)
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+    boxes = [phone.page.locator(f"#{space}").bounding_box() for space in POINTS]
+    assert boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"]
+    phone.page.touchscreen.tap(*phone.place("pixel", POINTS["pixel"][22]))
+    phone.expect_name("test image #122")
+    box = phone.page.locator("#facts").bounding_box()
+    assert box["y"] + box["height"] <= 844
+    assert phone.troubles == []
+    phone.page.context.close()
+
+
+def test_without_webgl_and_without_groups_the_page_works(
+    launch: Callable[..., Browser], tmp_path: Path
+) -> None:
+    path = tmp_path / "plain.html"
+    everything = Groups("class", np.zeros(COUNT, int), ("image",))
+    path.write_bytes(drawn(classes=everything, clusters=None))
+    with launch("--disable-3d-apis") as browser:
+        page = opened(browser, path)
+        has_webgl = "document.createElement('canvas').getContext('webgl') !== null"
+        assert page.page.evaluate(has_webgl) is False
+        assert page.page.locator("option").all_inner_texts() == ["class", "error"]
+        page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
+        page.expect_counts("28 of 60 selected", [28])
+        assert page.troubles == []
+
+
+def tile(made: sheet.Sheet, number: int) -> np.ndarray:
+    """A picture cut out of a sheet, uint8 (H, W, 3)."""
+    height, width = made.tile
+    row, column = divmod(number, made.columns)
+    whole = np.asarray(Image.open(io.BytesIO(made.encoded)).convert("RGB"))
+    return whole[row * height :, column * width :][:height, :width]
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (14, 11, 3), (9, 256, 1), (256, 256, 3)])
+def test_a_sheet_holds_every_picture_exactly(shape: tuple[int, int, int]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (7, *shape), np.uint8)
+    made = sheet.make_sheet(pictures)
+    assert (made.tile, made.note) == (shape[:2], "")
+    for number, picture in enumerate(pictures):
+        shown = tile(made, number)
+        np.testing.assert_array_equal(shown, np.broadcast_to(picture, shown.shape))
+
+
+def test_a_large_sheet_is_bounded_and_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(sheet, "MOST_BYTES", 5_000)
+    pictures = np.random.default_rng(0).integers(0, 256, (100, 20, 40, 3), np.uint8)
+    made = sheet.make_sheet(pictures)
+    assert made.tile == (7, 14)
+    assert made.note == "scaled down to 7x14 pixels and compressed with a little loss"
+    assert np.prod(Image.open(io.BytesIO(made.encoded)).size) <= 10_000 + 20 * 100
+    mean = tile(made, 42).mean()
+    assert mean == pytest.approx(pictures[42].mean(), abs=10)
+
+
+def test_names_are_text_on_the_pages_and_nothing_else(
+    browser: Browser, tmp_path: Path, tiny: ImageDataset
+) -> None:
+    labels, names = as_classes(list(HOSTILE_NAMES))
+    told = " ".join(names)
+    explorer = tmp_path / "explorer.html"
+    classes = Groups("class", np.resize(labels, COUNT), names)
+    clusters = Groups("cluster", LABELS, [f"cluster, mostly {name}" for name in names[:3]])
+    explorer.write_bytes(
+        drawn(classes=classes, clusters=clusters, title=told, subject=told, caption=told)
+    )
+    data = dataclasses.replace(tiny, name=names[0], class_names=names)
+    facts = {"dataset": {"name": told, "hash": ""}, "adopted": {"source": told}}
+    run = LinearRun(data.image_shape, name=names[1], is_adopted=True, facts=facts)
+    study = make_study(run, data)
+    (tmp_path / "tour.gif").touch()
+    shown = Record(told, told, "", "", None, (4, 4), *study.model_key, {}, "", told, {}, None)
+    keep_records(tmp_path, {"tour.gif": shown})
+    index = write_page(tmp_path, study)
+    for path, ready in ((explorer, "body.ready"), (index, "#made")):
+        result = opened(browser, path, ready=ready)
+        assert result.page.locator("[onerror]").count() == 0
+        if path is explorer:
+            listed = result.page.locator("#classes .name").all_text_contents()
+            assert listed == [*names]
+            assert " ".join(result.page.inner_text("footer").split()) == " ".join(told.split())
+        else:
+            assert result.page.locator("script").count() == 0
+            assert result.page.inner_text("h1") == names[1]
+        assert result.troubles == []
+        result.page.context.close()

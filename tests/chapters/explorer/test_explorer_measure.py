@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import LinearRun, make_study
+
+from latentspace.analysis import clustering, neighborhoods, scores
+from latentspace.analysis.clustering import NOISE, Clustering
+from latentspace.analysis.projection import Settings
+from latentspace.chapters import FIGURES
+from latentspace.chapters.clusters.partitions import Found, Partitions
+from latentspace.chapters.maps import images as map_images
+from latentspace.chapters.study import Study
+from latentspace.core.pixels import to_unit_range
+from latentspace.datasets import ImageDataset
+from latentspace.datasets.dataset import UNLABELLED
+from latentspace.report import gallery
+
+PCA = Settings(method="pca")
+PAGE = next(figure for figure in FIGURES if figure.flag == "--explorer")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes its time is tested elsewhere: UMAP, resampling, and all ways of clustering."""
+    monkeypatch.setattr(clustering, "manifold", lambda vectors, graph, seed: vectors)
+    monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
+    monkeypatch.setattr(Partitions, "_compute", lambda self: pytest.fail("takes minutes"))
+
+
+def test_more_images_than_on_pictures_unless_a_number_was_chosen(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(linear_run, tiny)
+    assert study.exploration.maps is study.maps
+    chosen = make_study(linear_run, tiny, samples=35)
+    assert chosen.exploration.maps is chosen.maps
+    assert len(chosen.exploration.maps.errors) == 35
+    monkeypatch.setattr(map_images, "DEFAULT_SAMPLES", 30)
+    larger = make_study(linear_run, tiny)
+    assert len(larger.maps.indices) == 30
+    np.testing.assert_array_equal(larger.exploration.maps.indices, np.arange(60))
+
+
+@pytest.mark.parametrize("split", ["test", "train", "all"])
+def test_what_is_said_of_an_image_is_true(
+    linear_run: LinearRun, tiny: ImageDataset, split: str
+) -> None:
+    chapter = make_study(linear_run, tiny, split=split, samples=50).exploration
+    pixels = {False: tiny.test_pixels, True: tiny.train_pixels}
+    labels = {False: tiny.test_labels, True: tiny.train_labels}
+    assert set(chapter.maps.is_training) == {"test": {False}, "train": {True}}.get(
+        split, {False, True}
+    )
+    for place, (number, trained) in enumerate(
+        zip(chapter.maps.numbers, chapter.maps.is_training, strict=True)
+    ):
+        np.testing.assert_array_equal(chapter.maps.pixels[place], pixels[trained][number])
+        assert chapter.maps.labels[place] == labels[trained][number]
+    images = to_unit_range(chapter.maps.pixels)
+    back = linear_run.decode(linear_run.encode(images))
+    np.testing.assert_allclose(chapter.maps.errors, scores.squared_errors(images, back), rtol=1e-4)
+    assert np.abs(to_unit_range(chapter.maps.reconstructions) - back).max() < 0.51 / 255
+    for space, vectors in (("pixel", images.reshape(50, -1)), ("latent", chapter.maps.codes)):
+        away = np.linalg.norm(vectors[:, np.newaxis] - vectors, axis=-1)
+        np.fill_diagonal(away, np.inf)
+        nearest = np.take_along_axis(away, chapter.neighbors[space], axis=1)
+        np.testing.assert_allclose(nearest, np.sort(away, axis=1)[:, :5], rtol=1e-3)
+
+
+def test_a_second_look_decodes_nothing(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
+) -> None:
+    first, second = (make_study(linear_run, tiny, tmp_path).exploration for _ in range(2))
+    assert first.clusters.names
+    np.testing.assert_array_equal(first.maps.errors, second.maps.errors)
+    assert linear_run.calls.count(("decode", 60)) == 1
+    np.testing.assert_array_equal(first.clusters.labels, second.clusters.labels)
+
+
+def test_clusters_do_not_depend_on_what_was_looked_at_before(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
+) -> None:
+    first, second = (make_study(linear_run, tiny, tmp_path / name) for name in "ab")
+    labels = np.array([2, 0, 1])[tiny.test_labels]
+    found = Found(np.stack([labels, labels]), np.zeros((2, 60)), np.ones(2))
+    second.clusters._partitions.__dict__["found"] = {second.clusters.shown: found}
+    ours, theirs = first.exploration.clusters, second.exploration.clusters
+    assert ours.method == theirs.method == "codes: UMAP, Gaussian mixture"
+    np.testing.assert_array_equal(ours.labels, theirs.labels)
+    assert sum("mostly" in name for name in ours.names) == 3
+    # Numbered in the order of the classes, whatever they were called.
+    assert [name.split("mostly ")[1] for name in ours.names] == list(tiny.class_names)
+
+
+def test_other_clusters_are_found_quickly(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    clusters = make_study(linear_run, tiny, num_clusters=5).exploration.clusters
+    assert clusters.method == "codes: UMAP, Gaussian mixture"
+    assert len(clusters.names) == 5
+    assert set(clusters.labels) == set(range(5))
+    assert all(" mostly " in name for name in clusters.names)
+
+
+def test_without_classes_the_number_of_clusters_is_found(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = np.repeat([NOISE, 0, 1], [5, 20, 35])
+    monkeypatch.setattr(
+        clustering, "dense_regions", lambda vectors: Clustering(found, np.zeros(60))
+    )
+    clusters = unlabelled(linear_run, tiny).exploration.clusters
+    assert clusters.method == "codes: UMAP, HDBSCAN"
+    assert clusters.names == ["cluster 1", "cluster 2", "in no cluster"]
+    np.testing.assert_array_equal(clusters.labels, np.repeat([2, 1, 0], [5, 20, 35]))
+
+
+def test_many_images_are_clustered_without_umap(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentspace.chapters.explorer.measure.MOST_ON_MANIFOLD", 59)
+    monkeypatch.setattr(clustering, "manifold", lambda *_: pytest.fail("takes minutes"))
+    clusters = make_study(linear_run, tiny).exploration.clusters
+    assert clusters.method == "codes: Gaussian mixture"
+    missing = unlabelled(linear_run, tiny).exploration.clusters_missing
+    assert missing == "of 60 images their number is yours to choose, by --num-clusters"
+
+
+def test_the_page_is_written_as_it_is(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_study(linear_run, tiny, projection=PCA)
+    options = {"method": "pca", "animation": "both", "command": "python visualize.py"}
+    made = gallery.write_figures(tmp_path, [PAGE], study, fps=20, **options)
+    assert made == [PAGE]
+    page = (tmp_path / "explorer.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "60 test images of bars, run linear, 8 units" in page
+    assert "found without labels (codes: UMAP, Gaussian mixture)" in page
+    found = study.maps.scored(study.maps.flat)["latent"]
+    assert f"10-NN label accuracy {found['knn_accuracy'].value:.3f}, silhouette " in page
+    assert f"{tmp_path / 'explorer.html'}  " in capsys.readouterr().out
+
+
+def test_a_page_without_classes_or_clusters_says_so(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    page = PAGE.draw(PAGE.arguments(unlabelled(linear_run, tiny, samples=29, projection=PCA), 20))
+    assert isinstance(page, bytes)
+    assert b"There are no clusters: 29 images are too few." in page
+    assert b"label accuracy" not in page
+
+
+def test_few_images_make_no_page(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    assert PAGE.missing(make_study(linear_run, tiny, samples=60)) is None
+    missing = PAGE.missing(make_study(linear_run, tiny, samples=11))
+    assert missing is not None
+    assert "11 images are no map" in missing
+
+
+def unlabelled(run: LinearRun, data: ImageDataset, **options) -> Study:
+    zeros = {
+        f"{split}_labels": np.zeros_like(getattr(data, f"{split}_labels"))
+        for split in ("train", "test")
+    }
+    fields = {name: getattr(data, name) for name in ("train_pixels", "test_pixels")}
+    made = ImageDataset(name="bars", source=None, class_names=UNLABELLED, **fields, **zeros)
+    return make_study(run, made, **options)

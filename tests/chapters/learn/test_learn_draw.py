@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latentspace.chapters.learn import draw
+from latentspace.drawing.layout import prepare_page, zoom_for
+from latentspace.drawing.media import DrawnFrames
+
+MOMENTS = 4
+SIDE = 28
+
+
+def drawn(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames:
+    rng = np.random.default_rng(0)
+    seen = np.array([0, 10, 100, 1000])
+    errors = np.array([0.2, 0.1, 0.03, 0.01])
+    arguments = {
+        "originals": np.full((count, SIDE, SIDE, 1), 200, np.uint8),
+        "reconstructions": rng.integers(0, 120, (MOMENTS, count, SIDE, SIDE, 1), np.uint8),
+        "names": list(names[:count]),
+        "curves": {"held back": (seen, errors), "trained": (seen[1:], errors[1:] / 2)},
+        "baselines": {"PCA": 0.02},
+        "notes": [f"moment {number}" for number in range(MOMENTS)],
+        "order": [0, 0, 1, 2, 3, 3],
+        "title": "t",
+        "caption": "c",
+        **options,
+    }
+    return draw.draw_training(**arguments)
+
+
+def contains(frame: np.ndarray, image: np.ndarray) -> bool:
+    """Whether an enlarged image, uint8 (H, W, 1), stands somewhere in a frame."""
+    zoom = zoom_for(SIDE, draw.LEAST_SIDE)
+    wanted = image.repeat(zoom, axis=0).repeat(zoom, axis=1)[..., 0]
+    places = np.lib.stride_tricks.sliding_window_view(frame[..., 0], (1, wanted.shape[1]))
+    rows = np.argwhere((places[..., 0, :] == wanted[0]).all(axis=2))
+    return any(
+        (frame[y : y + len(wanted), x : x + wanted.shape[1], 0] == wanted).all() for y, x in rows
+    )
+
+
+def test_each_frame_shows_the_reconstructions_of_its_moment() -> None:
+    rng = np.random.default_rng(0)
+    reconstructions = rng.integers(0, 120, (MOMENTS, 12, SIDE, SIDE, 1), np.uint8)
+    frames = drawn(reconstructions=reconstructions)
+    assert len(frames) == 6
+    for place, moment in ((1, 0), (3, 2)):
+        for number in (0, 5, 11):
+            assert contains(frames[place], reconstructions[moment, number])
+            assert not contains(frames[place], reconstructions[moment + 1, number])
+    np.testing.assert_array_equal(frames[4], frames[5])
+    assert contains(frames[0], np.full((SIDE, SIDE, 1), 200, np.uint8))
+
+
+def test_the_curve_has_grown_up_to_the_moment_and_no_further() -> None:
+    curves = {"held back": (np.array([0, 10, 100, 1000]), np.array([0.2, 0.1, 0.03, 0.01]))}
+    chart = draw._chart(curves, {"PCA": 0.02}, 700)
+    assert chart.empty.shape == chart.whole.shape
+    assert chart.empty.shape[1] == 700
+    assert (np.diff(chart.places) > 20).all()
+    for moment, x in enumerate(chart.places):
+        shown = chart.until(moment)
+        np.testing.assert_array_equal(shown[:, : x - 1], chart.whole[:, : x - 1])
+        np.testing.assert_array_equal(shown[:, x + 1 :], chart.empty[:, x + 1 :])
+        top, bottom = chart.rows
+        assert (shown[top:bottom, x, 0] <= draw.NOW[0]).all()
+    first, last = chart.places[[0, -1]]
+    grown = (chart.whole != chart.empty).any(axis=(0, 2))
+    assert grown[first + 5 : last - 5].all()
+    assert not grown[:first].any() or grown[: first + 1].sum() < 4
+    assert not grown[last + 5 :].any()
+
+
+def test_a_column_of_one_class_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+
+    def prepare(*arguments, labels, **options):
+        texts[:] = [label.text for label in labels]
+        return prepare_page(*arguments, labels=labels, **options)
+
+    monkeypatch.setattr(draw, "prepare_page", prepare)
+    drawn()
+    assert texts == ["a", "b", "c", "d", *["original", "drawn"] * 3]
+    drawn(names="abbbbbcccddd")
+    assert texts[:3] == ["b", "c", "d"]
+    drawn(count=4)  # too few for three rows: each has a column
+    assert texts == ["a", "a", "a", "b", "original", "drawn"]
+
+
+@pytest.mark.parametrize("seen", [[0], [0, 5]])
+def test_a_training_of_a_moment_or_two_can_be_drawn(seen: list[int]) -> None:
+    times = np.array(seen)
+    frames = drawn(
+        count=1,
+        reconstructions=np.zeros((len(seen), 1, SIDE, SIDE, 1), np.uint8),
+        curves={"held back": (times, np.full(len(seen), 0.1))},
+        notes=["x"] * len(seen),
+        order=range(len(seen)),
+    )
+    assert frames[0].shape == frames[len(frames) - 1].shape

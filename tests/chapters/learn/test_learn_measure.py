@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import LinearRun, make_study
+
+from latentspace.analysis import neighborhoods, scores
+from latentspace.chapters.study import Study
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import to_uint8
+from latentspace.datasets import ImageDataset
+from latentspace.models.snapshots import Snapshots
+
+MOMENTS = 5
+WATCHED = np.arange(3, 120, 2)  # of the training images
+
+
+class Filmed(LinearRun):
+    """A linear model whose codes came out of noise, little by little."""
+
+    film: Snapshots
+
+    def snapshots(self) -> Snapshots:
+        return self.film
+
+
+def filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
+    run = Filmed(data.image_shape, snapshots_missing=None)
+    run.facts["dataset"]["hash"] = data.hash
+    images = data.train_images[watched]
+    codes = run.encode(images)
+    noise = np.random.default_rng(0).normal(size=(MOMENTS, *codes.shape)) * codes.std()
+    learned = np.linspace(0, 1, MOMENTS)[:, None, None]
+    codes = learned * codes + (1 - learned) * noise
+    drawn = np.stack([run.decode(each.astype(np.float32)) for each in codes])
+    run.film = Snapshots(
+        indices=watched,
+        originals=to_uint8(images[:6]),
+        steps=np.array([0, 1, 2, 5, 10]),
+        epochs=np.array([0, 0.1, 0.2, 0.5, 1]),
+        images_seen=np.array([0, 8, 16, 40, 80]),
+        errors=np.array([scores.squared_errors(images, each).mean() for each in drawn]),
+        reconstructions=to_uint8(drawn[:, :6]),
+        codes=codes.astype(np.float16),
+    )
+    return run
+
+
+@pytest.fixture
+def study(tiny: ImageDataset, tmp_path: Path) -> Study:
+    return make_study(filmed(tiny), tiny, tmp_path)
+
+
+def test_numbers_are_those_of_the_codes_at_each_moment(study: Study, tiny: ImageDataset) -> None:
+    numbers = study.learning.metrics
+    film = study.run.snapshots()
+    assert numbers["images"] == len(WATCHED)
+    assert numbers["probes"] == 6
+    assert numbers["images_seen"] == [0, 8, 16, 40, 80]
+    assert numbers["mse"] == film.errors.tolist()
+    labels, rows = tiny.train_labels[WATCHED], np.arange(len(WATCHED))
+    for codes, accuracy in zip(film.codes, numbers["knn_accuracy"], strict=True):
+        found = neighborhoods.nearest_neighbors(codes.astype(np.float32), rows)
+        assert accuracy == neighborhoods.vote_hits(found, labels, rows).mean()
+    assert numbers["knn_accuracy"][-1] > numbers["knn_accuracy"][0]
+    pixels = tiny.train_images[WATCHED]
+    found = neighborhoods.nearest_neighbors(pixels.reshape(len(rows), -1), rows)
+    assert numbers["pixel_knn_accuracy"] == neighborhoods.vote_hits(found, labels, rows).mean()
+    expected = scores.pca_error(tiny.train_pixels[study.fitted], pixels, 8)
+    assert numbers["pca_mse"] == pytest.approx(expected)
+    # In five moments out of noise no map can follow; it says so by its own divergence.
+    assert 0 < numbers["afresh_kl_divergence"] < 1.1 * numbers["map_kl_divergence"]
+
+
+def test_the_answer_names_the_moment_at_which_pca_was_beaten(
+    study: Study, tiny: ImageDataset
+) -> None:
+    assert "never below the error of PCA" in str(study.learning.answer)
+    run = filmed(tiny)
+    run.film = dataclasses.replace(run.film, errors=np.array([0.9, 0.8, 1e-6, 1e-7, 1e-8]))
+    answer = str(make_study(run, tiny).learning.answer)
+    assert "after 16 images, 0.20 epochs" in answer
+    assert f"{study.learning.metrics['knn_accuracy'][-1]:.3f} at the end" in answer
+
+
+def test_maps_travel_and_the_pixels_stay(study: Study) -> None:
+    maps = study.learning.maps
+    assert maps["latent"].shape == maps["pixel"].shape == (MOMENTS, len(WATCHED), 2)
+    assert np.ptp(maps["pixel"], axis=0).max() == 0
+    travelled = np.linalg.norm(np.diff(maps["latent"], axis=0), axis=2).mean(axis=1)
+    assert (travelled > 0).all()
+    assert (travelled < np.ptp(maps["latent"])).all()
+
+
+def test_other_images_and_untrained_models_have_no_film(tiny: ImageDataset) -> None:
+    run = filmed(tiny)
+    run.facts["dataset"]["hash"] = "of other images"
+    assert "drop --dataset" in str(make_study(run, tiny).learning.missing)
+    alone = make_study(LinearRun(tiny.image_shape), tiny).learning
+    assert alone.missing == alone.map_missing == "a stand-in was not trained"
+
+
+def test_a_few_images_have_a_film_but_no_map(tiny: ImageDataset) -> None:
+    learning = make_study(filmed(tiny, np.arange(8)), tiny).learning
+    assert learning.missing is None
+    assert "8 images are no map" in str(learning.map_missing)
+    assert set(learning.metrics) == {"images", "probes", "steps", "images_seen", "mse", "pca_mse"}
+    assert "10-NN" not in str(learning.answer)
+
+
+def test_a_damaged_film_costs_only_the_film(
+    tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(run: Filmed) -> Snapshots:
+        raise InputError("snapshots.npz can't be read")
+
+    monkeypatch.setattr(Filmed, "snapshots", damaged)
+    learning = make_study(filmed(tiny), tiny).learning
+    assert learning.missing == learning.map_missing == "snapshots.npz can't be read"

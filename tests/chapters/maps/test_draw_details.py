@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawn import random_images, shows
+from matplotlib.figure import Figure
+
+from latentspace.chapters.maps import draw_details
+from latentspace.drawing import layout
+
+CLASSES = ("a", "b", "c")
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Every matplotlib figure that is turned into pixels from now on."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(
+        draw_details, "rendered", lambda figure: figures.append(figure) or layout.rendered(figure)
+    )
+    return figures
+
+
+def points(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, 2))
+
+
+def test_cousins_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
+    rows = {
+        row: {method: (f"score of {method}", points(30)) for method in ("PCA", "t-SNE")}
+        for row in ("pixels", "codes")
+    }
+    frame = draw_details.draw_cousins(
+        rows=rows, labels=np.arange(30) % 3, class_names=CLASSES, title="t", caption="c"
+    )
+    assert frame.ndim == 3
+    titles = [axes.get_title() for axes in drawn[0].axes]
+    assert [title.splitlines()[0] for title in titles] == [
+        "PCA of pixels",
+        "t-SNE of pixels",
+        "PCA of codes",
+        "t-SNE of codes",
+    ]
+    assert all("score of" in title for title in titles)
+    for axes in drawn[0].axes:
+        assert len(axes.collections[0].get_offsets()) == 30
+
+
+def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
+    table = {"among pixels": np.array([0.2, 0.1, 0.0]), "among codes": np.array([0.05, 0.0, 0.01])}
+    draw_details.draw_confusion(
+        maps=[("pixels", points(30)), ("codes", points(30))],
+        labels=np.arange(30) % 3,
+        class_names=CLASSES,
+        table=table,
+        title="t",
+        caption="c",
+    )
+    (written,) = drawn[0].axes[-1].tables
+    texts = {place: cell.get_text().get_text() for place, cell in written.get_celld().items()}
+    assert [texts[0, column] for column in range(4)] == [*CLASSES, "mean of these"]
+    assert [texts[1, column] for column in range(-1, 4)] == [
+        "among pixels",
+        "20.0%",
+        "10.0%",
+        "0.0%",
+        "10.0%",
+    ]
+    assert texts[2, 3] == "2.0%"
+
+
+def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
+    grid = random_images(3, 3)
+    grid[1, 1] = np.nan
+    frame = draw_details.draw_decoded_grid(grid=grid, title="t", caption="c")
+    zoom = layout.zoom_for(8, draw_details.CELL)
+    for row, column in ((0, 0), (2, 1)):
+        assert shows(frame, grid[row, column], zoom)
+    body = draw_details.mosaic(grid, zoom=zoom, gap=0)
+    assert (body[10 * zoom : 20 * zoom, 8 * zoom : 16 * zoom] == 255).all()
+
+
+def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: list[Figure]) -> None:
+    images, near = random_images(2), random_images(2, 2, 3, seed=5)
+    frame = draw_details.draw_placed(
+        maps=[("pixels", points(30), points(2, 1)), ("codes", points(30), points(2, 2))],
+        labels=np.arange(30) % 3,
+        class_names=CLASSES,
+        images=images,
+        names=["mine.png", "a (#3)"],
+        neighbors=[("pixels", near[0], [["a"] * 3] * 2), ("codes", near[1], [["b"] * 3] * 2)],
+        title="t",
+        caption="c",
+    )
+    zoom = layout.zoom_for(8, draw_details.NEIGHBOR_THUMBNAIL)
+    for image in (*images, *near.reshape(-1, 10, 8, 1)):
+        assert shows(frame, image, zoom)
+    for axes, seed in zip(drawn[0].axes, (1, 2), strict=True):
+        marks = np.array([line.get_xydata()[0] for line in axes.lines])
+        np.testing.assert_allclose(marks, points(2, seed))
+        assert [text.get_text() for text in axes.texts if text.get_text().isdigit()] == ["1", "2"]

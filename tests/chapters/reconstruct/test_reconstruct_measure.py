@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import LinearRun, make_study
+
+from latentspace.analysis import scores
+from latentspace.datasets import ImageDataset, validation_indices
+
+
+def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    metrics = make_study(linear_run, tiny).reconstruction.metrics
+    back = linear_run.decode(linear_run.encode(tiny.test_images))
+    assert metrics["test_mse"] == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
+    assert metrics["pca_mse"] == pytest.approx(
+        scores.pca_error(tiny.train_pixels, tiny.test_images, 8)
+    )
+    by_image = make_study(linear_run, tiny).reconstruction.by_image
+    errors = scores.squared_errors(tiny.test_images, back)
+    np.testing.assert_allclose(by_image["mse"], errors, rtol=1e-5)
+    assert by_image["ssim"].shape == (60,)
+    assert by_image["ssim"].mean() == pytest.approx(metrics["test_ssim"])
+    # A random basis is worse than the principal components.
+    assert metrics["test_mse"] > metrics["pca_mse"]
+    assert metrics["train_mse"] == pytest.approx(metrics["test_mse"], rel=0.5)
+    assert metrics["test_ssim"] < 1
+
+
+def test_training_images_leave_out_those_held_back(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    assert len(make_study(linear_run, tiny).fitted) == 120
+    assert not make_study(linear_run, tiny).is_trained_on_data
+    linear_run.facts["dataset"]["hash"] = tiny.hash
+    subject = make_study(linear_run, tiny)
+    fitted, held_back = validation_indices(120, 0.1, seed=0)
+    np.testing.assert_array_equal(subject.fitted, fitted)
+    shown = {image.tobytes() for image in subject.reconstruction.examples("train", 200)[0]}
+    assert not shown & {image.tobytes() for image in tiny.train_images[held_back]}
+    train = tiny.train_images[fitted]
+    error = np.mean((linear_run.decode(linear_run.encode(train)) - train) ** 2)
+    assert subject.reconstruction.metrics["train_mse"] == pytest.approx(error, rel=1e-5)

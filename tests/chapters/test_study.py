@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import OPTIONS, LinearRun, make_study
+from PIL import Image
+
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.study import StudyOptions
+from latentspace.core.errors import InputError
+from latentspace.datasets import ImageDataset
+
+
+def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    subject = make_study(linear_run, tiny)
+    assert linear_run.calls == []
+    for _ in range(2):
+        assert len(subject.codes) == 60
+        assert subject.interpolation.ways["linear"].shape[:2] == (5, 7)
+    encoded = [("encode", 60), ("encode", 120)]
+    assert linear_run.calls == [*encoded, *[("decode", 35)] * 3]
+
+
+def test_options_are_taken_out_of_settings_by_name() -> None:
+    settings = {
+        **dataclasses.asdict(OPTIONS),
+        **dataclasses.asdict(OPTIONS.projection),
+        **{"start": ("3",), "end": ("4",), "seed": 5, "fps": 20},
+    }
+    options = StudyOptions.from_settings(settings, thorough=False)
+    projected = dataclasses.replace(OPTIONS.projection, seed=5)
+    assert options == dataclasses.replace(
+        OPTIONS, projection=projected, starts=("3",), ends=("4",), seed=5, thorough=False
+    )
+
+
+def test_images_are_selected_by_index_class_and_file(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
+) -> None:
+    subject = make_study(linear_run, tiny)
+    by_index = subject.select("4")
+    np.testing.assert_array_equal(by_index.image, tiny.test_images[4])
+    np.testing.assert_array_equal(by_index.code, subject.codes[4])
+    assert by_index.name == "lying (#4)"
+
+    typical = subject.select("class:slanted")
+    members = subject.codes[tiny.test_labels == 2]
+    away = np.linalg.norm(members - subject.class_means[2], axis=1)
+    np.testing.assert_array_equal(typical.code, members[away.argmin()])
+
+    path = tmp_path / "mine.png"
+    Image.fromarray(255 - tiny.test_pixels[7, ..., 0]).save(path)  # on light ground
+    own = subject.select(str(path))
+    np.testing.assert_allclose(own.image, tiny.test_images[7], atol=1e-6)
+    assert own.name == "mine.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("60", "0 to 59. Received: --from 60"),
+        ("class:round", "upright, lying, slanted. Received: --from class:round"),
+        ("no.png", "an image file. Received: --from no.png"),
+    ],
+)
+def test_what_is_not_there_cannot_be_selected(
+    linear_run: LinearRun, tiny: ImageDataset, name: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        make_study(linear_run, tiny, starts=(name,), ends=("0",))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 61}, "60 test images. Received: --samples 61"),
+        ({"samples": 20}, "at most 6. Received: --perplexity 8"),
+        ({"projection": Settings(perplexity=29)}, "at most 20. Received: --perplexity 29"),
+        ({"frames": 1}, "--frames 1"),
+        ({"expression": "3 - 77"}, "'77' at character 5"),
+        ({"expression": "3 - class:round"}, "upright, lying, slanted.*'class:round'"),
+        ({"expression": "3 3"}, "character 3"),
+        ({"expression": "thick"}, "begin with an index"),
+    ],
+)
+def test_options_beyond_the_data_are_refused(
+    linear_run: LinearRun, tiny: ImageDataset, options: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        make_study(linear_run, tiny, **options)
+
+
+def test_images_of_another_shape_are_refused(tiny: ImageDataset) -> None:
+    with pytest.raises(InputError, match=r"\(14, 12, 1\). Received: \(14, 11, 1\)"):
+        make_study(LinearRun((14, 12, 1)), tiny)
+
+
+@pytest.mark.parametrize("name", ["²", "9" * 5000, "60", "a\nb", "\x1b[31mred", "\udcff", "../.."])
+def test_a_name_that_stands_for_no_image_is_refused_in_a_line(
+    linear_run: LinearRun, tiny: ImageDataset, name: str
+) -> None:
+    subject = make_study(linear_run, tiny)
+    with pytest.raises(InputError) as caught:
+        subject.check_selection(name, f"--place {name}")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+def test_an_odd_name_of_an_image_file_is_fit_to_be_drawn(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "$x$\n\x1b\udcff.png"
+    Image.fromarray(tiny.test_pixels[7, ..., 0]).save(path)
+    assert make_study(linear_run, tiny).select(str(path)).name == "$x$\ufffd\ufffd?.png"
+    path.write_text("no image")
+    with pytest.raises(InputError, match="can't be read as an image") as caught:
+        make_study(linear_run, tiny).select(str(path))
+    assert str(caught.value).isprintable()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentspace.core.errors import printable
+from latentspace.core.provenance import content_hash, file_hash, hushed
+
+
+def test_content_hash_tells_values_shapes_and_dtypes_apart() -> None:
+    values = np.arange(6, dtype=np.int32)
+    others = [values + 1, values.reshape(2, 3), values.astype(np.int64), values[::-1]]
+    assert len({content_hash(array) for array in [values, *others]}) == 5
+    assert content_hash(values) == content_hash(values.copy())
+    assert content_hash("ab", "c") != content_hash("a", "bc")
+    assert content_hash(1.5) != content_hash(1.25)
+
+
+def test_file_hash_is_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_hash(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def test_hushed_hides_native_output_and_nothing_after(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    with hushed():
+        os.write(2, b"chatter")
+    print("kept", file=sys.stderr)
+    assert capfd.readouterr().err == "kept\n"
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    with hushed():
+        os.write(2, b"asked for")
+    assert capfd.readouterr().err == "asked for"
+
+
+@given(st.text(max_size=60) | st.binary(max_size=40).map(os.fsdecode), st.integers(1, 50))
+@settings(max_examples=300)
+def test_any_name_becomes_one_printable_line(text: str, longest: int) -> None:
+    shown = printable(text, longest)
+    assert shown.isprintable()
+    assert len(shown) <= longest
+    assert shown.encode().decode() == shown  # no half of a surrogate pair
+    assert printable(shown, longest) == shown
+    if text.isprintable() and len(text) <= longest:
+        assert shown == text

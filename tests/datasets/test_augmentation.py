@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latentspace.datasets import augmentation
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.random((6, 20, 15, 3)).astype(np.float32)
+
+
+def test_deform_keeps_shape_range_and_input(images: np.ndarray) -> None:
+    before = images.copy()
+    deformed = augmentation.deform(images, np.random.default_rng(1))
+    assert deformed.shape == images.shape
+    assert deformed.dtype == np.float32
+    assert images.min() <= deformed.min()
+    assert deformed.max() <= images.max()
+    assert not np.allclose(deformed, images)
+    np.testing.assert_array_equal(images, before)
+
+
+def test_deform_is_a_function_of_the_generator(images: np.ndarray) -> None:
+    first, second, other = (
+        augmentation.deform(images, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_no_deformation_is_the_identity(
+    images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC"):
+        monkeypatch.setattr(augmentation, name, 0.0)
+    deformed = augmentation.deform(images, np.random.default_rng(1))
+    np.testing.assert_allclose(deformed, images, atol=1e-5)
+
+
+def test_shift_moves_a_dot_by_its_share_of_the_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROTATION", "SCALE", "SHEAR", "ELASTIC"):
+        monkeypatch.setattr(augmentation, name, 0.0)
+    blob = np.exp(-((np.mgrid[:21, :21] - 10) ** 2).sum(axis=0) / 8)[None, :, :, None]
+    images = np.repeat(blob, 200, axis=0).astype(np.float32)
+    deformed = augmentation.deform(images, np.random.default_rng(0))[..., 0]
+    rows = (deformed * np.arange(21)[:, None]).sum(axis=(1, 2)) / deformed.sum(axis=(1, 2))
+    assert np.abs(rows - 10).max() == pytest.approx(augmentation.SHIFT * 21, rel=0.1)
+    assert abs(rows.mean() - 10) < 0.15

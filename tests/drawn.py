@@ -1,0 +1,23 @@
+"""Small images, and a search for them in what was drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def random_images(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((*shape, 10, 8, 1)).astype(np.float32)
+
+
+def shows(frame: np.ndarray, image: np.ndarray, zoom: int) -> bool:
+    """Whether an image, enlarged, stands somewhere in a frame, to the exact grey."""
+    wanted = np.rint(image[..., 0] * 255).astype(np.uint8)
+    height, width = (side * zoom for side in wanted.shape)
+    places = np.lib.stride_tricks.sliding_window_view(frame[..., 0], (height, width))
+    places = places[:, :, ::zoom, ::zoom]
+    found = np.ones(places.shape[:2], bool)
+    for row, column in np.ndindex(wanted.shape):  # few places are left after a few pixels
+        found[found] = places[found, row, column] == wanted[row, column]
+        if not found.any():
+            return False
+    return True

@@ -1,0 +1,484 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import tiny_arrays
+from keras import layers, ops
+
+from latentspace.core.errors import InputError
+from latentspace.models.importing import adopt, check, read_source
+from latentspace.models.importing.cutting import choose_code, cut_autoencoder, says_mean
+from latentspace.models.importing.layouts import to_contract, wanted_image_shape
+from latentspace.models.keras_files import loading
+
+SHAPE = (8, 8, 1)
+PACKAGE = "adoption_tests"
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Sampling(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = keras.random.SeedGenerator(0)
+
+    def call(self, inputs):
+        mean, log_var = inputs
+        return mean + ops.exp(log_var / 2) * keras.random.normal(
+            ops.shape(mean), seed=self.generator
+        )
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class OwnEncoder(keras.Model):
+    def __init__(self, form: str = "one", **kwargs):
+        super().__init__(**kwargs)
+        self.form, self.flat, self.codes = form, layers.Flatten(), layers.Dense(3)
+
+    def call(self, images):
+        codes = self.codes(self.flat(images))
+        both = {"z_mean": codes, "z_log_var": 2 * codes}
+        return {"one": codes, "tuple": tuple(both.values()), "dict": both}[self.form]
+
+    def get_config(self):
+        return {**super().get_config(), "form": self.form}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class OwnAutoencoder(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = keras.Sequential([layers.Flatten(), layers.Dense(3)])
+        self.decoder = keras.Sequential([layers.Dense(64), layers.Reshape(SHAPE)])
+
+    def call(self, images):
+        return self.decoder(self.encoder(images))
+
+
+def pictures(count: int = 5, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    return np.random.default_rng(0).random((count, *shape)).astype(np.float32)
+
+
+def deconvolved(x, size: int = 2, channels: int = 4):
+    x = layers.Reshape((size, size, channels))(x)
+    x = layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="relu")(x)
+    return layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid")(x)
+
+
+def article(activation: str | None = "relu") -> keras.Model:
+    """Convolutions and pooling, a dense bottleneck of 4, transposed convolutions."""
+    images = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(images)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = layers.Flatten()(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(4, name="encoded")(x)
+    x = layers.Activation(activation, name="activated")(x) if activation else x
+    x = layers.Dense(16, activation="relu")(x)
+    return keras.Model(images, deconvolved(x), name="article")
+
+
+def vae_encoder() -> keras.Model:
+    images = keras.Input(SHAPE)
+    x = layers.Dense(12, activation="relu")(layers.Flatten()(images))
+    mean, log_var = layers.Dense(2, name="z_mean")(x), layers.Dense(2, name="z_log_var")(x)
+    sample = Sampling(name="sample")([mean, log_var])
+    return keras.Model(images, [mean, log_var, sample], name="encoder")
+
+
+def vae_decoder() -> keras.Model:
+    codes = keras.Input((2,))
+    return keras.Model(codes, deconvolved(layers.Dense(16)(codes)), name="decoder")
+
+
+def vae() -> keras.Model:
+    encoder, decoder = vae_encoder(), vae_decoder()
+    images = keras.Input(SHAPE)
+    mean, log_var, sample = encoder(images)
+    return keras.Model(images, [decoder(sample), mean, log_var], name="vae")
+
+
+def given(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    return np.asarray(model.predict(images, verbose=0))
+
+
+def saved(folder: Path, **models: keras.Model) -> dict[str, Path]:
+    paths = {name: folder / f"{name}.keras" for name in models}
+    for name, model in models.items():
+        model.save(paths[name])
+    return paths
+
+
+def assert_same_after_saving(model: keras.Model, inputs: np.ndarray, folder: Path) -> None:
+    model.save(folder / "again.keras")
+    again = loading.load_model(folder / "again.keras")
+    np.testing.assert_allclose(given(again, inputs), given(model, inputs), atol=1e-6)
+
+
+def adopted_from(folder: Path, model: keras.Model, shape: tuple[int, int, int] = SHAPE, **options):
+    """What `adopt` makes of a saved autoencoder; what it reconstructs is what the model does."""
+    source = read_source(autoencoder=saved(folder, whole=model)["whole"])
+    result = adopt(source, image_shape=shape, **options)
+    images = pictures(shape=shape)
+    codes = given(result.encoder, images)
+    assert (codes.ndim, codes.dtype) == (2, np.float32)
+    assert given(result.decoder, codes).shape == images.shape
+    assert_same_after_saving(result.encoder, images, folder)
+    assert_same_after_saving(result.decoder, codes, folder)
+    return result, given(result.decoder, codes)
+
+
+@pytest.mark.parametrize(("activation", "layer"), [("relu", "activated"), (None, "encoded")])
+def test_a_dense_bottleneck_is_found(tmp_path: Path, activation: str | None, layer: str) -> None:
+    model = article(activation)
+    result, shown = adopted_from(tmp_path, model)
+    np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
+    assert result.description == (
+        f"whole.keras is cut after layer '{layer}': 64 -> 4 -> 64 values per image"
+    )
+    assert result.encoder.layers[-1].name == layer
+
+
+def test_codes_of_a_fully_convolutional_model_are_flat(tmp_path: Path) -> None:
+    images = keras.Input((None, None, 1))
+    x = layers.Conv2D(2, 3, strides=2, padding="same", activation="relu", name="codes")(images)
+    x = layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid")(x)
+    model = keras.Model(images, x)
+    result, shown = adopted_from(tmp_path, model)
+    np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
+    assert "64 -> 32 -> 64" in result.description
+    assert wanted_image_shape(model) is None
+
+
+def test_flat_images(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(5, activation="relu", name="middle"),
+            layers.Dropout(0.5),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(64, activation="sigmoid"),
+        ]
+    )
+    result, shown = adopted_from(tmp_path, model)
+    np.testing.assert_allclose(
+        shown, given(model, pictures().reshape(-1, 64)).reshape(shown.shape), atol=1e-5
+    )
+    assert "after layer 'middle': 64 -> 5 -> 64" in result.description
+    assert wanted_image_shape(model) is None
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential"])
+def test_models_inside_a_model_are_looked_into(tmp_path: Path, kind: str) -> None:
+    encoder = keras.Sequential(
+        [layers.Flatten(), layers.Dense(3, name="dense"), layers.Dense(9, name="wide")],
+        name="encoder",
+    )
+    decoder = keras.Sequential(
+        [layers.Dense(9, name="dense"), layers.Dense(64, name="last"), layers.Reshape(SHAPE)],
+        name="decoder",
+    )
+    images = keras.Input(SHAPE)
+    if kind == "functional":
+        model = keras.Model(images, decoder(encoder(images)))
+    else:
+        model = keras.Sequential([images, encoder, decoder])
+    expected = given(model, pictures())
+    result, shown = adopted_from(tmp_path, model)
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+    assert "after layer 'encoder/dense': 64 -> 3 -> 64" in result.description
+    # "dense" and "wide" of the encoder and "dense" of the decoder are now in one model.
+    result, shown = adopted_from(tmp_path, model, bottleneck="encoder")
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+    assert "after layer 'encoder/wide': 64 -> 9 -> 64" in result.description
+    _, shown = adopted_from(tmp_path, model, bottleneck="last")
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+
+
+def test_named_bottlenecks() -> None:
+    model = article()
+    assert "'encoded': 64 -> 4" in cut_autoencoder(model, bottleneck="encoded").description
+    with pytest.raises(InputError, match=r"no layer 'coded'.*: activated \(4\), encoded \(4\), "):
+        cut_autoencoder(model, bottleneck="coded")
+    with pytest.raises(InputError, match=r"'z_log_var' is bypassed.*encoder/sample \(2\)"):
+        cut_autoencoder(vae(), bottleneck="z_log_var")
+
+
+def test_skip_connections_leave_no_bottleneck() -> None:
+    images = keras.Input(SHAPE)
+    first = layers.Conv2D(4, 3, padding="same")(images)
+    x = layers.Conv2D(4, 3, strides=4, padding="same", name="deep")(first)
+    x = layers.Concatenate()([layers.UpSampling2D(4)(x), first])
+    model = keras.Model(images, layers.Conv2D(1, 3, padding="same")(x), name="unet")
+    with pytest.raises(InputError, match=r"'unet' has no bottleneck.*skip connections"):
+        cut_autoencoder(model)
+    with pytest.raises(InputError, match="'deep' is bypassed"):
+        cut_autoencoder(model, bottleneck="deep")
+
+
+def test_residual_blocks_are_no_hindrance(tmp_path: Path) -> None:
+    images = keras.Input(SHAPE)
+    x = layers.Dense(6)(layers.Flatten()(images))
+    x = layers.Dense(6, activation="relu")(x) + x
+    x = layers.LayerNormalization(name="norm")(x)
+    x = layers.Dense(16, name="after")(keras.activations.relu(x))
+    model = keras.Model(images, deconvolved(x))
+    result, shown = adopted_from(tmp_path, model, bottleneck="norm")
+    np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
+    assert cut_autoencoder(model).decoder.output_shape == (None, *SHAPE)
+    assert "64 -> 6 -> 64" in result.description
+
+
+def test_a_classifier_is_no_autoencoder() -> None:
+    model = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Dense(10)])
+    with pytest.raises(InputError, match=r"takes images of 8x8x1 values and gives none.*10"):
+        cut_autoencoder(model)
+
+
+def test_codes_of_a_vae_are_the_means(tmp_path: Path) -> None:
+    model = vae()
+    result, shown = adopted_from(tmp_path, model)
+    _, expected, _ = model.predict(pictures(), verbose=0)
+    np.testing.assert_allclose(given(result.encoder, pictures()), expected, atol=1e-6)
+    decoded = given(model.get_layer("decoder"), expected)
+    np.testing.assert_allclose(shown, decoded, atol=1e-5)
+    assert not any(isinstance(layer, Sampling) for layer in result.encoder.layers)
+    assert result.description.endswith(
+        "after layer 'encoder/sample', with 'encoder/z_mean' for the code: "
+        "64 -> 2 -> 64 values per image"
+    )
+
+
+def test_other_codes_of_a_vae(tmp_path: Path) -> None:
+    source = read_source(autoencoder=saved(tmp_path, vae=vae())["vae"])
+    model = source.models[0]
+    log_var = model.predict(pictures(), verbose=0)[2]
+    for name in ("2", "z_log_var"):
+        result = adopt(source, image_shape=SHAPE, latent_output=name)
+        np.testing.assert_allclose(given(result.encoder, pictures()), log_var, atol=1e-6)
+    result = adopt(source, image_shape=SHAPE, latent_output="sample")
+    assert "its codes are random samples" in result.description
+    with pytest.raises(InputError, match="'0' has 8x8x1 values, where the decoder takes 2"):
+        adopt(source, image_shape=SHAPE, latent_output="0")
+    with pytest.raises(InputError, match=r"no output or layer 'nope'.*0: 'decoder', 8x8x1"):
+        adopt(source, image_shape=SHAPE, latent_output="nope")
+
+
+def test_two_files_of_a_vae(tmp_path: Path) -> None:
+    encoder, decoder = vae_encoder(), vae_decoder()
+    source = read_source(**saved(tmp_path, encoder=encoder, decoder=decoder))
+    mean, _, sample = encoder.predict(pictures(), verbose=0)
+    result = adopt(source, image_shape=SHAPE)
+    np.testing.assert_allclose(given(result.encoder, pictures()), mean, atol=1e-6)
+    assert_same_after_saving(result.encoder, pictures(), tmp_path)
+    assert result.decoder is source.models[1]
+    assert result.description == (
+        "encoder.keras (output 'z_mean') and decoder.keras are taken as they are: "
+        "64 -> 2 -> 64 values per image"
+    )
+    assert "random samples" in adopt(source, image_shape=SHAPE, latent_output="2").description
+    only_sample = keras.Model(encoder.inputs, encoder.outputs[2])
+    np.testing.assert_allclose(given(choose_code(only_sample)[0], pictures()), mean, atol=1e-6)
+    assert sample.shape == mean.shape
+
+
+def test_a_vae_is_refused_where_its_sampling_is_unknown(tmp_path: Path) -> None:
+    path = saved(tmp_path, vae=vae())["vae"]
+    known = keras.saving.get_custom_objects()
+    layer = known.pop(f"{PACKAGE}>Sampling")
+    try:
+        with pytest.raises(InputError, match=r"needs .*Sampling, which.*--model-code FILE\.py"):
+            read_source(autoencoder=path)
+    finally:
+        known[f"{PACKAGE}>Sampling"] = layer
+
+
+@pytest.mark.parametrize("form", ["one", "tuple", "dict"])
+def test_subclassed_encoders(tmp_path: Path, form: str) -> None:
+    encoder, decoder = OwnEncoder(form), keras.Sequential([layers.Dense(64)])
+    encoder(pictures()), decoder(np.ones((1, 3), np.float32))
+    source = read_source(**saved(tmp_path, encoder=encoder, decoder=decoder))
+    if form == "tuple":
+        with pytest.raises(InputError, match=r"no name tells which.*\(0: 3, 1: 3\)"):
+            adopt(source, image_shape=SHAPE)
+    result = adopt(source, image_shape=SHAPE, latent_output="0" if form == "tuple" else None)
+    expected = encoder.codes(encoder.flat(pictures()))
+    np.testing.assert_allclose(given(result.encoder, pictures()), expected, atol=1e-6)
+    assert given(result.decoder, np.ones((2, 3), np.float32)).shape == (2, *SHAPE)
+    assert_same_after_saving(result.encoder, pictures(), tmp_path)
+
+
+def test_subclassed_autoencoders_are_cut_between_their_parts(tmp_path: Path) -> None:
+    model = OwnAutoencoder()
+    expected = np.asarray(model(pictures()))
+    result, shown = adopted_from(tmp_path, model)
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+    assert result.description == "whole.keras is cut between its parts encoder and decoder"
+    with pytest.raises(InputError, match="is a subclass of"):
+        cut_autoencoder(model, bottleneck="dense")
+    with pytest.raises(InputError, match="is a subclass of"):
+        cut_autoencoder(OwnEncoder())
+
+
+def test_pixel_range_becomes_a_part_of_the_models(tmp_path: Path) -> None:
+    model = article()
+    _, shown = adopted_from(tmp_path, model, pixel_range=(-1, 1))
+    np.testing.assert_allclose(shown, (given(model, 2 * pictures() - 1) + 1) / 2, atol=1e-5)
+    with pytest.raises(InputError, match=r"--pixel-range takes.*Received: 1 0"):
+        adopted_from(tmp_path, model, pixel_range=(1, 0))
+
+
+def test_channels_first_on_one_side_only(tmp_path: Path) -> None:
+    shape = (6, 5, 3)
+    images = keras.Input((3, 6, 5))
+    x = layers.Dense(5)(layers.Flatten()(images))
+    model = keras.Model(images, layers.Reshape((6, 5, 3))(layers.Dense(90)(x)))
+    assert wanted_image_shape(model) == shape
+    _, shown = adopted_from(tmp_path, model, shape)
+    expected = given(model, pictures(shape=shape).transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(shown, expected, atol=1e-5)
+    codes = keras.Input((5,))
+    decoder = keras.Model(codes, layers.Reshape((3, 6, 5))(layers.Dense(90)(codes)))
+    _, wrapped = to_contract(keras.Model(images, x), decoder, image_shape=shape)
+    points = np.ones((2, 5), np.float32)
+    np.testing.assert_allclose(
+        given(wrapped, points), given(decoder, points).transpose(0, 2, 3, 1), atol=1e-6
+    )
+
+
+def test_images_without_channels_and_half_precision(tmp_path: Path) -> None:
+    images = keras.Input((8, 8))
+    x = layers.Dense(4, dtype="mixed_float16", name="codes")(layers.Flatten()(images))
+    model = keras.Model(images, layers.Reshape((8, 8))(layers.Dense(64)(x)))
+    assert wanted_image_shape(model) == SHAPE
+    _, shown = adopted_from(tmp_path, model)
+    np.testing.assert_allclose(shown[..., 0], given(model, pictures()[..., 0]), atol=1e-2)
+
+
+def test_nothing_is_wrapped_without_need() -> None:
+    encoder, decoder = keras.Sequential([keras.Input(SHAPE), layers.Flatten()]), vae_decoder()
+    encoder.add(layers.Dense(2))
+    assert to_contract(encoder, decoder, image_shape=SHAPE) == (encoder, decoder)
+
+
+def test_what_does_not_fit_is_told() -> None:
+    encoder, decoder = choose_code(vae_encoder())[0], vae_decoder()
+    for shape, message in {
+        (28, 28, 1): r"takes 8x8x1 values, but the images are 28x28x1: pass --image-size 8 8",
+        (8, 8, 3): r"takes 8x8x1 values, but the images are 8x8x3: pass images with 1 channel",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            to_contract(encoder, decoder, image_shape=shape)
+    wider = keras.Sequential([keras.Input((3,)), layers.Dense(64)])
+    with pytest.raises(InputError, match=r"codes of 2 values, but the decoder .* takes 3"):
+        to_contract(encoder, wider, image_shape=SHAPE)
+    other = keras.Sequential([keras.Input((2,)), layers.Dense(10)])
+    with pytest.raises(InputError, match="gives 10 values, but the images are 8x8x1"):
+        to_contract(encoder, other, image_shape=SHAPE)
+    with pytest.raises(InputError, match="has 3 outputs, where one is expected"):
+        to_contract(vae_encoder(), decoder, image_shape=SHAPE)
+    labels, images = keras.Input((3,)), keras.Input(SHAPE)
+    both = layers.Concatenate()([layers.Flatten()(images), labels])
+    with pytest.raises(InputError, match="takes 2 inputs"):
+        cut_autoencoder(keras.Model([images, labels], layers.Dense(64)(both)))
+
+
+def principal(scale: float, offset: float, last: layers.Layer | None = None) -> tuple:
+    """An encoder and decoder by principal components, for images of scale * x + offset."""
+    images = tiny_arrays(90, seed=0)[0][..., None] / np.float32(255)
+    flat = images.reshape(90, -1)
+    mean = flat.mean(axis=0)
+    basis = np.linalg.svd(flat - mean, full_matrices=False)[2][:8].T
+    encoder = keras.Sequential(
+        [keras.Input((14, 11, 1)), layers.Rescaling(1 / scale, -offset / scale), layers.Flatten()]
+    )
+    encoder.add(layers.Dense(8))
+    encoder.layers[-1].set_weights([basis, -mean @ basis])
+    decoder = keras.Sequential([keras.Input((8,)), layers.Dense(154), layers.Reshape((14, 11, 1))])
+    decoder.layers[0].set_weights([basis.T, mean])
+    if last is None:
+        last = layers.Rescaling(scale, offset)
+    decoder.add(last)
+    return encoder, decoder, images
+
+
+def test_good_reconstructions_pass() -> None:
+    encoder, decoder, images = principal(1, 0)
+    assert 0 < check(encoder, decoder, images) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "flag"), [(2, -1, "-1 1"), (255, 0, "0 255")], ids=["signed", "bytes"]
+)
+def test_a_wrong_pixel_range_is_named(scale: float, offset: float, flag: str) -> None:
+    encoder, decoder, images = principal(scale, offset)
+    with pytest.raises(InputError, match=rf"with --pixel-range {flag} the error would be 0\.0"):
+        check(encoder, decoder, images)
+    low, high = map(float, flag.split())
+    pair = to_contract(encoder, decoder, image_shape=(14, 11, 1), pixel_range=(low, high))
+    assert check(*pair, images, pixel_range=(low, high)) < 0.02
+
+
+def test_logits_and_other_failures_are_named() -> None:
+    encoder, decoder, images = principal(1, 0, layers.Rescaling(12, -6))
+    with pytest.raises(InputError, match=r"looks like logits.*Activation\('sigmoid'\)"):
+        check(encoder, decoder, images)
+    with pytest.raises(InputError, match=r"error of .* no less than that of the mean image"):
+        check(encoder, decoder, images[::-1] * np.float32(0.1) + pictures(90, (14, 11, 1)))
+    decoder.layers[0].set_weights([np.full((8, 154), np.nan), np.zeros(154)])
+    with pytest.raises(InputError, match="of 90 of 90 images hold values that are not finite"):
+        check(encoder, decoder, images)
+
+
+def test_code_and_weights(tmp_path: Path) -> None:
+    code = tmp_path / "person.py"
+    code.write_text(
+        "import keras\nfrom keras import layers\n"
+        "def build():\n"
+        "    return keras.Sequential([keras.Input((64,)), layers.Dense(3), layers.Dense(64)])\n"
+        "def pair():\n    return build(), build()\n"
+        "def fail():\n    raise KeyError('gone')\n"
+        "def nothing():\n    return 3\n"
+    )
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(3), layers.Dense(64)])
+    model.save_weights(tmp_path / "w.weights.h5")
+    source = read_source(model_code=f"{code}:build", weights=tmp_path / "w.weights.h5")
+    result = adopt(source, image_shape=SHAPE)
+    shown = given(result.decoder, given(result.encoder, pictures())).reshape(5, 64)
+    np.testing.assert_allclose(shown, given(model, pictures().reshape(5, 64)), atol=1e-5)
+    assert len(read_source(model_code=f"{code}:pair").models) == 2
+    for arguments, message in {
+        ("fail", None): r":fail failed: KeyError: 'gone'",
+        ("nothing", None): r"should return a Keras model.*Received: int",
+        ("pair", tmp_path / "w.weights.h5"): "go into one model, but .* returns two",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            read_source(model_code=f"{code}:{arguments[0]}", weights=arguments[1])
+
+
+def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
+    for arguments, message in (
+        ({"encoder": "a.keras"}, "--encoder and --decoder go together"),
+        ({}, "a model comes from one of"),
+        ({"autoencoder": "a", "encoder": "b", "decoder": "c"}, "a model comes from one of"),
+        ({"autoencoder": "a.keras", "weights": "w.h5"}, "pass --model-code"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_source(**arguments)
+    paths = saved(tmp_path, encoder=vae_encoder(), decoder=vae_decoder())
+    with pytest.raises(InputError, match="--bottleneck says where to cut one model"):
+        adopt(read_source(**paths), image_shape=SHAPE, bottleneck="z_mean")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *(("z_mean", True), ("mu", True), ("encoder/zMean", True), ("latent_mu", True)),
+        *(("z_log_var", False), ("mean_variance", False), ("sigma", False), ("multiply", False)),
+    ],
+)
+def test_names_of_means(name: str, expected: bool) -> None:
+    assert says_mean(name) == expected

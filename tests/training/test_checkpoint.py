@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentspace.core.errors import InputError
+from latentspace.training.checkpoint import Progress, read_checkpoint
+
+ROWS = [
+    {"epoch": 1, "stage": 1, "val_loss": 0.3},
+    {"epoch": 2, "stage": 1, "val_loss": 0.2},
+    {"epoch": 3, "stage": 1, "val_loss": 0.25},
+    {"epoch": 4, "stage": 2, "val_loss": 0.1},
+]
+
+
+def test_progress_knows_its_stage_and_what_came_before_it() -> None:
+    assert Progress().stage == 0
+    progress = Progress(ROWS, best_epoch=4)
+    assert progress.stage == 2
+    before = progress.before(2)
+    assert before.rows == ROWS[:3]
+    assert (before.best_epoch, before.stage, before.status) == (2, 1, "running")
+    assert progress.before(1) == Progress()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])
+def test_damaged_checkpoints_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no checkpoint.*--overwrite"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    state = {"facts": {}, "counts": {}, "progress": {"rows": [{"epoch": 1, "val_loss": 0.3}]}}
+    path = tmp_path / "checkpoint.npz"
+    np.savez(path, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
+    with pytest.raises(InputError, match=r"stage is wrong \(field required\).*--overwrite"):
+        read_checkpoint(path)

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import dataclasses
+import signal
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import stop_fit_after
+
+from latentspace.core import pixels
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import Chosen
+from latentspace.datasets import ImageDataset
+from latentspace.models import network
+from latentspace.training import checkpoint, fitting
+from latentspace.training.checkpoint import Progress
+from latentspace.training.fitting import Batches, Recipe, enough_epochs, interruptible
+from latentspace.training.stages import join
+
+RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3)
+
+
+def build(seed: int = 0) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    size = {"channels": (4, 6), "hidden_units": 16}
+    return join(
+        network.build_encoder((14, 11, 1), 4, **size, normalize=True),
+        network.build_decoder((14, 11, 1), 4, **size),
+    )
+
+
+def fit(model: keras.Model, data: ImageDataset, path: Path, *, resume: bool = False) -> Progress:
+    return fitting.fit(
+        model,
+        data.train_pixels,
+        data.test_pixels,
+        recipe=RECIPE,
+        checkpoint=path,
+        facts={"note": "kept"},
+        resume=resume,
+        verbose=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(57_000, 512), (20_000, 128), (1_365, 32), (10, 32), (10**6, 512)]
+)
+def test_batch_size_suits_the_data(count: int, size: int) -> None:
+    assert fitting.suitable_batch_size(count) == size
+
+
+def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
+    images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
+    recipe = Recipe(epochs=1, batch_size=8, learning_rate=1, augment=0, seed=0)
+    batches = Batches(images, recipe)
+    assert batches.num_batches == 6
+
+    def epoch() -> list[float]:
+        order = np.concatenate([batches[i][0] for i in range(6)]).ravel().tolist()
+        batches.on_epoch_end()
+        return order
+
+    first, second = epoch(), epoch()
+    assert len(set(first)) == len(set(second)) == 48
+    assert first != second
+    resumed = Batches(images, recipe, epoch=1)
+    assert np.concatenate([resumed[i][0] for i in range(6)]).ravel().tolist() == second
+
+
+def test_the_asked_share_of_a_batch_is_deformed(tiny: ImageDataset) -> None:
+    batches = Batches(tiny.train_pixels, RECIPE)
+    inputs, targets = batches[0]
+    np.testing.assert_array_equal(inputs, targets)
+    known = {image.tobytes() for image in tiny.train_images}
+    assert [image.tobytes() in known for image in inputs] == [False] * 4 + [True] * 4
+    np.testing.assert_array_equal(batches[0][0], inputs)
+
+
+def test_fit_learns_and_keeps_the_best_epoch(tiny: ImageDataset, tmp_path: Path) -> None:
+    model = build()
+    progress = fit(model, tiny, tmp_path / "checkpoint.npz")
+    losses = [row["val_loss"] for row in progress.rows]
+    assert progress.status == "complete"
+    assert [row["epoch"] for row in progress.rows] == [1, 2, 3, 4]
+    assert min(losses) < 0.7 * losses[0]
+    assert progress.best_epoch == 1 + int(np.argmin(losses))
+    back = model.predict(tiny.test_images, verbose=0)
+    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(min(losses), rel=1e-4)
+    rates = [row["learning_rate"] for row in progress.rows]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.02 * RECIPE.learning_rate
+
+
+def test_resumed_training_ends_like_an_uninterrupted_one(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = build()
+    expected = fit(whole, tiny, tmp_path / "whole.npz")
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, 2, RuntimeError)
+        with pytest.raises(RuntimeError):
+            fit(build(), tiny, tmp_path / "part.npz")
+    facts, before = checkpoint.read_checkpoint(tmp_path / "part.npz")
+    assert facts == {"note": "kept"}
+    assert len(before.rows) == 2
+
+    resumed = build(seed=99)  # other weights, so that only the checkpoint can make them equal
+    progress = fit(resumed, tiny, tmp_path / "part.npz", resume=True)
+    for column in ("epoch", "loss", "val_loss", "learning_rate"):
+        np.testing.assert_allclose(
+            [row[column] for row in progress.rows],
+            [row[column] for row in expected.rows],
+            rtol=1e-4,
+        )
+    for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-4)
+
+
+def test_ctrl_c_keeps_the_best_epoch_so_far(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_fit_after(monkeypatch, 2, KeyboardInterrupt)
+    model = build()
+    progress = fit(model, tiny, tmp_path / "checkpoint.npz")
+    assert progress.status == "interrupted"
+    assert len(progress.rows) == 2
+    back = model.predict(tiny.test_images, verbose=0)
+    best = progress.rows[progress.best_epoch - 1]["val_loss"]
+    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(best, rel=1e-4)
+    assert (tmp_path / "checkpoint.npz").exists()
+
+
+def test_ctrl_c_in_the_first_epoch_says_how_to_go_on(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.npz"
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, 0, KeyboardInterrupt)
+        with pytest.raises(InputError, match=r"before the end of the first epoch.*--resume"):
+            fit(build(), tiny, path)
+    assert len(fit(build(seed=99), tiny, path, resume=True).rows) == RECIPE.epochs
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tiny: ImageDataset, tmp_path: Path) -> None:
+    model = build()
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
+    with pytest.raises(InputError, match=r"no longer finite.*--learning-rate"):
+        fitting.fit(
+            model,
+            tiny.train_pixels,
+            tiny.test_pixels,
+            recipe=RECIPE,
+            checkpoint=tmp_path / "checkpoint.npz",
+            facts={},
+            verbose=0,
+        )
+
+
+class Spoil(keras.callbacks.Callback):
+    """Sets all weights to a value at a step of an epoch, and counts the steps after it."""
+
+    def __init__(self, value: float, epoch: int) -> None:
+        super().__init__()
+        self._value, self._epoch = value, epoch
+        self.steps_after = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch >= self._epoch:
+            weights = self.model.get_weights()
+            self.model.set_weights([np.full_like(each, self._value) for each in weights])
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self.steps_after += not np.isfinite(self.model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize(("value", "epochs"), [(np.nan, 2), (10.0, 4)])
+def test_what_explodes_later_ends_with_the_best_epoch(
+    tiny: ImageDataset, tmp_path: Path, value: float, epochs: int
+) -> None:
+    model, spoil = build(), Spoil(value, epoch=2)
+    progress = fitting.fit(
+        model,
+        tiny.train_pixels,
+        tiny.test_pixels,
+        recipe=dataclasses.replace(RECIPE, epochs=8),
+        checkpoint=tmp_path / "checkpoint.npz",
+        facts={},
+        callbacks=[spoil],
+        verbose=0,
+    )
+    assert progress.status == "diverged"
+    assert len(progress.rows) == epochs
+    assert progress.best_epoch <= 2
+    assert spoil.steps_after <= 1
+    back = model.predict(tiny.test_images, verbose=0)
+    best = progress.rows[progress.best_epoch - 1]["val_loss"]
+    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(best, rel=1e-4)
+
+
+def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1)
+    monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 20)  # two batches of eight
+    recipe = dataclasses.replace(RECIPE, augment=0.0)
+    batches = Batches(Chosen(images, np.arange(48)), recipe)
+    seen = np.concatenate([batches[number][0] for number in range(batches.num_batches)])
+    assert sorted(np.rint(seen.ravel() * 255)) == list(range(48))
+    assert len(batches._images) == 16
+    first = batches[0][0].copy()
+    batches.on_epoch_end()
+    assert not np.array_equal(batches[0][0], first)
+    np.testing.assert_array_equal(Batches(images, recipe, epoch=1)[5][0], batches[5][0])
+
+
+def test_few_images_get_more_epochs() -> None:
+    assert enough_epochs(16, least_steps=1000, batch_size=512, count=57_000) == 16
+    assert enough_epochs(16, least_steps=1000, batch_size=32, count=300) == 112
+    assert enough_epochs(3, least_steps=0, batch_size=32, count=5) == 3
+
+
+def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as watcher:
+        watcher.on_train_batch_end(0)
+        signal.raise_signal(signal.SIGINT)  # is not raised here, where it might be lost
+        for moment in (watcher.on_train_batch_end, watcher.on_test_batch_end, watcher.on_epoch_end):
+            with pytest.raises(KeyboardInterrupt):
+                moment(1)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

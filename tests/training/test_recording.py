@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import small_plan, stop_fit_after
+
+from latentspace.datasets import ImageDataset
+from latentspace.models import snapshots
+from latentspace.models.snapshots import Snapshots
+from latentspace.training import stages
+from latentspace.training.checkpoint import Progress
+from latentspace.training.stages import Plan
+
+PLAN = small_plan(epochs=3, refine_epochs=2, refine_steps=1)
+STEPS = 15  # an epoch
+
+
+def train(
+    data: ImageDataset, folder: Path, plan: Plan = PLAN, *, watched: bool = True, **options
+) -> tuple[keras.Model, keras.Model, Progress]:
+    """Trains on the training images; the test images stand for those held back."""
+    keras.utils.set_random_seed(0)
+    watch = snapshots.watch(
+        folder / "snapshots.npz",
+        data.test_labels,
+        np.arange(len(data.test_labels)),
+        data.image_shape,
+        latent_dim=plan.latent_dim,
+        seed=0,
+    )
+    return stages.train(
+        data.train_pixels,
+        data.test_pixels,
+        plan=plan,
+        checkpoint=folder / "checkpoint.npz",
+        facts={},
+        watch=watch if watched else None,
+        verbose=0,
+        **options,
+    )
+
+
+def test_what_was_seen_at_the_end_of_an_epoch_has_its_validation_loss(
+    tiny: ImageDataset, tmp_path: Path
+) -> None:
+    encoder, decoder, progress = train(tiny, tmp_path)
+    film = Snapshots.read(tmp_path / "snapshots.npz")
+    assert film.steps[0] == 0
+    assert film.steps[-1] == 5 * STEPS
+    assert film.errors[0] > 3 * film.errors[-1]
+    losses = {row["epoch"] * STEPS: row["val_loss"] for row in progress.rows}
+    seen = dict(zip(film.steps, film.errors, strict=True))
+    assert len(set(losses) & set(seen)) >= 4
+    for step in set(losses) & set(seen):
+        assert seen[step] == pytest.approx(losses[step], rel=1e-3)
+    np.testing.assert_allclose(film.epochs * STEPS, film.steps)
+    np.testing.assert_array_equal(film.images_seen, film.steps * 8)
+    # The last epoch is the best here, so that what is saved draws what was seen last.
+    assert progress.best_epoch == 5
+    probes = tiny.test_images[film.indices[: len(film.originals)]]
+    codes = encoder.predict(probes, verbose=0)
+    drawn = np.rint(255 * decoder.predict(codes, verbose=0))
+    assert np.abs(drawn - film.reconstructions[-1]).max() <= 1
+    np.testing.assert_array_equal(film.originals, np.rint(255 * probes))
+    # Codes are kept as they were then; their scale is set to 1 afterwards, unit by unit.
+    for unit in range(4):
+        then, now = film.codes[-1, : len(codes), unit].astype(float), codes[:, unit]
+        assert abs(np.corrcoef(then, now)[0, 1]) > 0.999
+
+
+def test_being_watched_changes_nothing(tiny: ImageDataset, tmp_path: Path) -> None:
+    *_, watched = train(tiny, tmp_path / "a")
+    *_, alone = train(tiny, tmp_path / "b", watched=False)
+    assert not (tmp_path / "b" / "snapshots.npz").exists()
+    for name in ("loss", "val_loss"):
+        np.testing.assert_allclose(
+            [row[name] for row in watched.rows], [row[name] for row in alone.rows], rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("after", [2, 4])
+def test_frames_are_kept_when_a_stopped_training_goes_on(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    train(tiny, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, after, RuntimeError)
+        with pytest.raises(RuntimeError):
+            train(tiny, tmp_path / "part")
+    begun = Snapshots.read(tmp_path / "part" / "snapshots.npz")
+    assert begun.steps[-1] == after * STEPS
+    train(tiny, tmp_path / "part", resume=True)
+    whole, part = (Snapshots.read(tmp_path / name / "snapshots.npz") for name in ("whole", "part"))
+    np.testing.assert_array_equal(part.steps, whole.steps)
+    np.testing.assert_allclose(part.errors, whole.errors, rtol=1e-3)
+
+
+def test_a_lost_film_begins_again_where_training_goes_on(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, 2, RuntimeError)
+        with pytest.raises(RuntimeError):
+            train(tiny, tmp_path)
+    (tmp_path / "snapshots.npz").write_bytes(b"")
+    train(tiny, tmp_path, resume=True)
+    film = Snapshots.read(tmp_path / "snapshots.npz")
+    assert film.steps[0] == 2 * STEPS
+    assert film.steps[-1] == 5 * STEPS
+
+
+def test_a_new_training_does_not_go_on_with_an_old_film(tiny: ImageDataset, tmp_path: Path) -> None:
+    train(tiny, tmp_path)
+    train(tiny, tmp_path, small_plan(epochs=1, refine_epochs=0))
+    assert Snapshots.read(tmp_path / "snapshots.npz").steps[-1] == STEPS
+
+
+def test_a_long_training_keeps_no_more_frames(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "MOST_FRAMES", 4)
+    train(tiny, tmp_path)
+    film = Snapshots.read(tmp_path / "snapshots.npz")
+    assert len(film.steps) <= 5
+    assert film.steps[[0, -1]].tolist() == [0, 5 * STEPS]
