@@ -31,33 +31,33 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def _each(name: str) -> str:
+def _per_preset(name: str) -> str:
     return ", ".join(f"{preset} {values[name]}" for preset, values in PRESETS.items())
 
 
 def positive_int(text: str) -> int:
     """Parses a whole number of 1 or more."""
-    return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
+    return _parse_number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
 
 
 def cluster_count(text: str) -> int:
     """Parses a whole number of 2 or more."""
-    return _number(text, int, lambda value: value >= 2, "a whole number of 2 or more")
+    return _parse_number(text, int, lambda value: value >= 2, "a whole number of 2 or more")
 
 
 def whole_number(text: str) -> int:
     """Parses a whole number of 0 or more."""
-    return _number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
+    return _parse_number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
 
 
 def positive_float(text: str) -> float:
     """Parses a finite number above 0."""
-    return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+    return _parse_number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
 def fraction(text: str) -> float:
     """Parses a number strictly between 0 and 1."""
-    return _number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
+    return _parse_number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
 def count_or_all(text: str) -> int | str:
@@ -65,10 +65,12 @@ def count_or_all(text: str) -> int | str:
     if text == "all":
         return text
     expected = "a whole number of 1 or more, or all"
-    return _number(text, int, lambda value: value >= 1, expected)
+    return _parse_number(text, int, lambda value: value >= 1, expected)
 
 
-def _number(text: str, kind: Callable[[str], Any], accept: Callable[[Any], bool], what: str) -> Any:
+def _parse_number(
+    text: str, kind: Callable[[str], Any], accept: Callable[[Any], bool], what: str
+) -> Any:
     try:
         value = kind(text)
     except ValueError:
@@ -146,8 +148,8 @@ class DataConfig:
         metavar="N",
     )
 
-    def reading(self, given: frozenset[str]) -> dict[str, Any]:
-        """What was asked for of how images are read, as arguments of `datasets.Reading`.
+    def read_options(self, given: frozenset[str]) -> dict[str, Any]:
+        """What was asked for of how images are read, as arguments of `datasets.ReadOptions`.
 
         Args:
             given: Names of the fields that were given on the command line.
@@ -193,7 +195,7 @@ class TrainConfig(DataConfig):
     )
     epochs: int = option(
         16,
-        f"passes over the training images (default: the preset's, {_each('epochs')}; more of a few "
+        f"passes over the training images (default: the preset's, {_per_preset('epochs')}; more of a few "
         "images)",
         group="training",
         type=positive_int,
@@ -202,7 +204,7 @@ class TrainConfig(DataConfig):
     refine_epochs: int = option(
         3,
         "passes after these in which the encoder learns to correct its codes by the gradient of "
-        f"the decoder; 0 leaves them out (default: the preset's, {_each('refine_epochs')})",
+        f"the decoder; 0 leaves them out (default: the preset's, {_per_preset('refine_epochs')})",
         group="training",
         type=whole_number,
         metavar="N",
@@ -513,7 +515,7 @@ def parse(
         elif item.default not in (None, ()) and "(default" not in text:
             text += f" (default: {item.default})"
         text = text.replace("%", "%%")
-        groups[name].add_argument(_flag(item), dest=item.name, help=text, **argument)
+        groups[name].add_argument(_flag_name(item), dest=item.name, help=text, **argument)
     given = vars(parser.parse_args(argv))
     names = {item.name for item in options}
     values = {name: value for name, value in given.items() if name in names}
@@ -523,15 +525,15 @@ def parse(
     return config(**values), frozenset(given)
 
 
-def command_line() -> str:
+def format_command_line() -> str:
     """What was typed, as it can be typed again in the script's folder."""
     typed = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
     return typed.encode(errors="backslashreplace").decode()  # names of files need not be text
 
 
-def spelled(config: Any, names: Collection[str]) -> str:
+def format_flags(config: Any, names: Collection[str]) -> str:
     """What was given, as `parse` says it, the way it is spelled on the command line."""
-    flags = {item.name: _flag(item) for item in dataclasses.fields(config) if item.metadata}
+    flags = {item.name: _flag_name(item) for item in dataclasses.fields(config) if item.metadata}
     return ", ".join(sorted(flags.get(name, name) for name in names))
 
 
@@ -546,12 +548,12 @@ def describe(config: Any) -> str:
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())
 
 
-def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...]) -> int:
+def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], ...]) -> int:
     """Runs a script's `main` and turns what a person can mend into one line on stderr.
 
     Args:
         main: The script.
-        mendable: The exceptions whose message is meant for a person.
+        user_errors: The exceptions whose message is meant for a person.
 
     Returns:
         The exit code: 0; 2 after a mendable error; 130 after Ctrl-C.
@@ -562,7 +564,7 @@ def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     try:
         main()
-    except mendable as error:
+    except user_errors as error:
         said = "".join(letter if letter.isprintable() else " " for letter in str(error))
         print(f"{Path(sys.argv[0]).name}: error: {' '.join(said.split())}", file=sys.stderr)
         return 2
@@ -572,7 +574,7 @@ def run_script(main: Callable[[], None], *, mendable: tuple[type[Exception], ...
     return 0
 
 
-def _flag(item: dataclasses.Field[Any]) -> str:
+def _flag_name(item: dataclasses.Field[Any]) -> str:
     return item.metadata["argument"].get("flag", "--" + item.name.replace("_", "-"))
 
 

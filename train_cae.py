@@ -13,13 +13,13 @@ import numpy as np
 
 from config import DataConfig, TrainConfig, describe, parse, run_script
 from latentspace import datasets
-from latentspace.core.cache import cache_folder
+from latentspace.core.cache import find_cache_folder
 from latentspace.core.errors import InputError
-from latentspace.core.files import check_folder, check_temporary_folder, sole_writer
-from latentspace.core.pixels import Chosen, Pixels
-from latentspace.core.provenance import hushed
+from latentspace.core.files import check_folder, check_temporary_folder, lock_folder
+from latentspace.core.pixels import Pixels, Subset
+from latentspace.core.provenance import silence_stderr
 from latentspace.models import downloads, saving
-from latentspace.models.run_schema import BEGUN_SNAPSHOTS, CHECKPOINT
+from latentspace.models.run_schema import CHECKPOINT, PARTIAL_SNAPSHOTS
 
 EXAMPLES = (
     "python train_cae.py                                   MNIST, 32 units, saved as models/mnist",
@@ -46,12 +46,14 @@ def main() -> None:
     check_temporary_folder()
     begun: dict[str, Any] = {}
     if config.resume:
-        config, begun = _resumed(config, given)
+        config, begun = _resume_settings(config, given)
     data = datasets.load_dataset(
         config.dataset,
         config.data_dir,
-        reading=datasets.Reading.from_facts({**begun.get("reading", {}), **config.reading(given)}),
-        cache_dir=cache_folder(),
+        read_options=datasets.ReadOptions.from_facts(
+            {**begun.get("reading", {}), **config.read_options(given)}
+        ),
+        cache_dir=find_cache_folder(),
         show_progress=not config.quiet,
         download=downloads.download,
     )
@@ -66,15 +68,15 @@ def main() -> None:
             f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. "
             "For MNIST: python train_cae.py --dataset mnist --data-dir DIR"
         )
-    fitted, held_back = datasets.validation_indices(
+    fitted, held_back = datasets.split_validation(
         len(data.train_pixels), config.validation_split, config.seed
     )
     _refuse_too_little(data, len(fitted))
-    folder = Path(config.models_dir) / saving.checked_name(config.run or data.name)
-    with sole_writer(folder, wait=False):
+    folder = Path(config.models_dir) / saving.check_name(config.run or data.name)
+    with lock_folder(folder, wait=False):
         if not config.resume:
-            saving.claim(folder, overwrite=config.overwrite)
-        train(config, given, data, folder, fitted=fitted, held_back=held_back)
+            saving.check_available(folder, overwrite=config.overwrite)
+        train(config, given, data, folder, fit_indices=fitted, held_back=held_back)
 
 
 def train(
@@ -83,29 +85,29 @@ def train(
     data: datasets.ImageDataset,
     folder: Path,
     *,
-    fitted: np.ndarray,
+    fit_indices: np.ndarray,
     held_back: np.ndarray,
 ) -> None:
-    """Trains on the images `fitted`, watches the error on those `held_back`, and saves the run."""
+    """Trains on the images `fit_indices`, watches the error on those `held_back`, and saves the run."""
     log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
     if log is not None:
-        _claim_log(log, config)
+        _check_log_available(log, config)
 
     # Keras takes seconds to load, so whatever can be refused has been refused by now.
-    with hushed():
+    with silence_stderr():
         from latentspace.analysis import scores
         from latentspace.models import snapshots
         from latentspace.training import stages
 
-        devices = stages.devices()
+        devices = stages.list_devices()
     if not config.resume and "epochs" not in given:
-        config = _long_enough(config, len(fitted), given)
+        config = _lengthen(config, len(fit_indices), given)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_KEPT}
     print(f"training on {', '.join(devices)}")
     stages.make_repeatable(config.seed, bitwise=config.deterministic)
     splits: dict[str, Pixels] = {
-        "train": Chosen(data.train_pixels, fitted),
-        "validation": Chosen(data.train_pixels, held_back),
+        "train": Subset(data.train_pixels, fit_indices),
+        "validation": Subset(data.train_pixels, held_back),
         "test": data.test_pixels,
     }
     watchers = []
@@ -114,15 +116,15 @@ def train(
 
         watchers.append(TrainingLog(log, splits["validation"]))
         print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
-    with stages.spread_over(devices):
+    with stages.distribute_over(devices):
         encoder, decoder, progress = stages.train(
             splits["train"],
             splits["validation"],
-            plan=stages.Plan.from_settings(settings, len(fitted)),
+            plan=stages.Plan.from_settings(settings, len(fit_indices)),
             checkpoint=folder / CHECKPOINT,
             facts={"settings": settings, "dataset": data.facts},
-            watch=snapshots.watch(
-                folder / BEGUN_SNAPSHOTS,
+            watch=snapshots.choose_watched(
+                folder / PARTIAL_SNAPSHOTS,
                 data.train_labels,
                 held_back,
                 data.image_shape,
@@ -134,9 +136,10 @@ def train(
             verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
         )
 
-    autoencoder = stages.join(encoder, decoder)
+    autoencoder = stages.join_autoencoder(encoder, decoder)
     errors = {
-        f"{split}_mse": stages.mean_error(autoencoder, pixels) for split, pixels in splits.items()
+        f"{split}_mse": stages.measure_mean_error(autoencoder, pixels)
+        for split, pixels in splits.items()
     }
     errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
     run = saving.save_run(
@@ -159,7 +162,7 @@ def train(
         history=progress.rows,
     )
     if progress.status == "complete":
-        saving.forget_checkpoint(folder)
+        saving.delete_checkpoint(folder)
     print(
         f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
@@ -173,9 +176,9 @@ def train(
     _report_end(progress.status, len(progress.rows), planned, where, watched)
 
 
-def _refuse_too_little(data: datasets.ImageDataset, fitted: int) -> None:
+def _refuse_too_little(data: datasets.ImageDataset, fit_indices: int) -> None:
     """Raises an InputError where there is nothing that a model could learn from."""
-    if fitted < 2:
+    if fit_indices < 2:
         raise InputError(
             f"{data.name} should have at least 3 training images. Received: "
             f"{len(data.train_pixels)}; raise --limit, or lower --test-fraction"
@@ -188,7 +191,7 @@ def _refuse_too_little(data: datasets.ImageDataset, fitted: int) -> None:
         )
 
 
-def _claim_log(log: Path, config: TrainConfig) -> None:
+def _check_log_available(log: Path, config: TrainConfig) -> None:
     """Makes sure that a training can be logged in a folder, and that nothing else is logged there.
 
     Raises:
@@ -207,12 +210,12 @@ def _claim_log(log: Path, config: TrainConfig) -> None:
         file.unlink()
 
 
-def _long_enough(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
+def _lengthen(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
     """The settings with epochs enough to learn from `count` images, where these are a few."""
     from latentspace.training import fitting
 
-    batch_size = config.batch_size or fitting.suitable_batch_size(count)
-    epochs = fitting.enough_epochs(
+    batch_size = config.batch_size or fitting.choose_batch_size(count)
+    epochs = fitting.choose_epochs(
         config.epochs, least_steps=config.least_steps, batch_size=batch_size, count=count
     )
     if epochs == config.epochs:
@@ -227,16 +230,18 @@ def _long_enough(config: TrainConfig, count: int, given: frozenset[str]) -> Trai
     return dataclasses.replace(config, epochs=epochs, refine_epochs=refine_epochs)
 
 
-def _resumed(config: TrainConfig, given: frozenset[str]) -> tuple[TrainConfig, dict[str, Any]]:
+def _resume_settings(
+    config: TrainConfig, given: frozenset[str]
+) -> tuple[TrainConfig, dict[str, Any]]:
     """The settings and the facts of the images that a stopped training began with."""
     name = config.run or config.dataset or "mnist"
     folder = Path(config.models_dir) / name
     saving.check_resumable(folder)
-    with hushed():
+    with silence_stderr():
         from latentspace.training import checkpoint
     asked = {key: getattr(config, key) for key in given - set(NOT_KEPT)}
-    facts = checkpoint.resumed_facts(folder / CHECKPOINT, TrainConfig, asked=asked)
-    dataset = config.dataset or datasets.recorded_place(facts["dataset"])
+    facts = checkpoint.read_start_facts(folder / CHECKPOINT, TrainConfig, asked=asked)
+    dataset = config.dataset or datasets.find_recorded_place(facts["dataset"])
     config = dataclasses.replace(config, **facts["settings"], run=name, dataset=dataset)
     return config, facts["dataset"]
 
@@ -258,4 +263,4 @@ def _report_end(status: str, epochs: int, planned: int, where: str, watched: str
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main, mendable=(InputError, OSError)))
+    sys.exit(run_script(main, user_errors=(InputError, OSError)))

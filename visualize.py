@@ -9,11 +9,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from config import DataConfig, VisualizeConfig, command_line, describe, parse, run_script, spelled
-from latentspace.chapters import COMPARISONS, FIGURES, FLAGS, Figure, chosen
-from latentspace.core.cache import cache_folder
+from config import (
+    DataConfig,
+    VisualizeConfig,
+    describe,
+    format_command_line,
+    format_flags,
+    parse,
+    run_script,
+)
+from latentspace.chapters import COMPARISONS, FIGURES, FLAGS, Figure, choose_figures
+from latentspace.core.cache import find_cache_folder
 from latentspace.core.errors import InputError
-from latentspace.core.files import check_folder, check_temporary_folder, sole_writer
+from latentspace.core.files import check_folder, check_temporary_folder, lock_folder
 from latentspace.report import embedding_projector, gallery
 
 if TYPE_CHECKING:
@@ -52,15 +60,15 @@ def main() -> None:
         return
     check_temporary_folder()
     if len(config.run) < 2:
-        look_at_one(config, given)
+        visualize_run(config, given)
     else:
-        compare_two(config, given)
+        compare_runs(config, given)
 
 
-def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
+def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
     """Draws and measures what a run, or a person's own model, has learned."""
     asked = {flag for flag in {f.flag for f in FIGURES} if given & {flag, flag.removeprefix("--")}}
-    figures = chosen(asked, every=config.all, dims=config.dims)
+    figures = choose_figures(asked, every=config.all, dims=config.dims)
     board = None if config.projector is None else Path(config.projector)
     if board is not None:
         check_folder(board)
@@ -73,37 +81,38 @@ def look_at_one(config: VisualizeConfig, given: frozenset[str]) -> None:
     is_own = bool(given & OWN_MODEL) or ("model_code" in given and not config.run)
     if is_own and config.run:
         raise InputError(
-            f"a model comes from --run or from {spelled(config, given & OWN_MODEL)}: pass one of "
+            f"a model comes from --run or from {format_flags(config, given & OWN_MODEL)}: pass one of "
             "them, and --save-run NAME to make a run of your own model"
         )
 
     from latentspace.models import runs
 
-    name = own_name(config) if is_own else ""
+    name = choose_own_name(config) if is_own else ""
     run = None if is_own else runs.find_run(next(iter(config.run), None), config.models_dir)
     folder = Path(config.outputs_dir) / (name if run is None else run.name)
     if config.dry_run:
-        pictures = gallery.files(folder, figures, **form(config))
+        pictures = gallery.list_files(folder, figures, **format_values(config))
         print_plan(
-            config, [*pictures, *(embedding_projector.files(board) if board is not None else [])]
+            config,
+            [*pictures, *(embedding_projector.list_files(board) if board is not None else [])],
         )
         return
 
     if run is None:
-        run, data = adopt_model(config, given, name)
+        run, data = import_own_model(config, given, name)
     else:
         if config.model_code is not None:
             from latentspace.models.keras_files.loading import load_code
 
             load_code(config.model_code)
         data = load_images(config, given, run)
-    study = study_of(config, run, data, thorough=config.all or bool(asked))
+    study = make_study(config, run, data, thorough=config.all or bool(asked))
     if board is not None:
         embedding_projector.check_count(len(study.maps.indices))
-        with sole_writer(board, wait=True):
+        with lock_folder(board, wait=True):
             write_projector(board, study)
     if figures:
-        with sole_writer(folder, wait=True):
+        with lock_folder(folder, wait=True):
             draw_story(config, folder, figures, study)
 
 
@@ -111,13 +120,13 @@ def draw_story(
     config: VisualizeConfig, folder: Path, figures: Sequence[Figure], study: Study
 ) -> None:
     """Makes pictures, and leaves their numbers beside them."""
-    from latentspace.report import METRICS, show, write_metrics, write_page
+    from latentspace.report import METRICS, announce_page, write_metrics, write_page
 
-    made = gallery.write_figures(folder, figures, study, **drawing(config))
-    sections = {str(figure.section) for figure in made if figure.measures(study)}
+    made = gallery.write_figures(folder, figures, study, **drawing_arguments(config))
+    sections = {str(figure.section) for figure in made if figure.is_measured(study)}
     write_metrics(folder / METRICS, study, sections)
-    print("\n".join([str(folder / METRICS), *study.answers(sections)]))
-    show(write_page(folder, study), in_browser=config.open)
+    print("\n".join([str(folder / METRICS), *study.collect_answers(sections)]))
+    announce_page(write_page(folder, study), in_browser=config.open)
 
 
 def write_projector(folder: Path, study: Study) -> None:
@@ -127,11 +136,11 @@ def write_projector(folder: Path, study: Study) -> None:
     print(f"next: tensorboard --logdir {shlex.quote(str(folder))}")
 
 
-def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
+def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
     """Draws and measures what two runs make of the same images."""
     if others := given - FOR_TWO:
         raise InputError(
-            f"two runs are compared in pictures of their own, without {spelled(config, others)}: "
+            f"two runs are compared in pictures of their own, without {format_flags(config, others)}: "
             "leave it out, or pass --run once"
         )
 
@@ -152,7 +161,7 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
         )
     folder = Path(config.outputs_dir) / f"{first.name}-vs-{second.name}"
     if config.dry_run:
-        print_plan(config, gallery.files(folder, COMPARISONS, **form(config)))
+        print_plan(config, gallery.list_files(folder, COMPARISONS, **format_values(config)))
         return
 
     from latentspace import report
@@ -160,24 +169,26 @@ def compare_two(config: VisualizeConfig, given: frozenset[str]) -> None:
 
     data = load_images(config, given, first)
     comparison = Comparison(
-        *(study_of(config, run, data, thorough=False) for run in (first, second))
+        *(make_study(config, run, data, thorough=False) for run in (first, second))
     )
-    with sole_writer(folder, wait=True):
-        gallery.write_figures(folder, COMPARISONS, comparison, **drawing(config))
+    with lock_folder(folder, wait=True):
+        gallery.write_figures(folder, COMPARISONS, comparison, **drawing_arguments(config))
         report.write_comparison(folder, comparison)
         print(f"{folder / report.TABLE}\n{folder / report.METRICS}\n\n{comparison.images}")
-        print("\n".join([*report.table_lines(comparison), *comparison.notes, comparison.answer]))
-        report.show(report.write_comparison_page(folder, comparison), in_browser=config.open)
+        print("\n".join([*report.format_table(comparison), *comparison.notes, comparison.answer]))
+        report.announce_page(
+            report.write_comparison_page(folder, comparison), in_browser=config.open
+        )
 
 
-def form(config: VisualizeConfig) -> dict[str, str]:
+def format_values(config: VisualizeConfig) -> dict[str, str]:
     """What the files of pictures are named after."""
     return {"method": config.method, "animation": config.format}
 
 
-def drawing(config: VisualizeConfig) -> dict[str, Any]:
+def drawing_arguments(config: VisualizeConfig) -> dict[str, Any]:
     """How pictures are drawn and written, and the command that asked for them."""
-    return {**form(config), "fps": config.fps, "command": command_line()}
+    return {**format_values(config), "fps": config.fps, "command": format_command_line()}
 
 
 def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:
@@ -194,14 +205,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
     shape = {"image_size": (height, width), "channels": channels}
     trained_on = run.facts["dataset"]
     if config.dataset is not None:
-        return read_images(config, {**shape, **config.reading(given)})
+        return read_images(config, {**shape, **config.read_options(given)})
     kept = trained_on.get("reading", {})
-    place = datasets.recorded_place(trained_on)
-    return read_images(config, {**shape, **kept, **config.reading(given)}, dataset=place)
+    place = datasets.find_recorded_place(trained_on)
+    return read_images(config, {**shape, **kept, **config.read_options(given)}, dataset=place)
 
 
 def read_images(
-    config: VisualizeConfig, reading: Mapping[str, Any], dataset: str | None = None
+    config: VisualizeConfig, read_options: Mapping[str, Any], dataset: str | None = None
 ) -> ImageDataset:
     """Reads images, and says what was read."""
     from latentspace import datasets
@@ -210,8 +221,8 @@ def read_images(
     data = datasets.load_dataset(
         dataset or config.dataset,
         config.data_dir,
-        reading=datasets.Reading.from_facts(reading),
-        cache_dir=None if config.no_cache else cache_folder(),
+        read_options=datasets.ReadOptions.from_facts(read_options),
+        cache_dir=None if config.no_cache else find_cache_folder(),
         show_progress=not config.quiet,
         download=downloads.download,
     )
@@ -219,43 +230,43 @@ def read_images(
     return data
 
 
-def adopt_model(
+def import_own_model(
     config: VisualizeConfig, given: frozenset[str], name: str
 ) -> tuple[Run, ImageDataset]:
     """A person's own model as a run, checked with the images that are read for it."""
-    from latentspace.core.provenance import hushed
+    from latentspace.core.provenance import silence_stderr
     from latentspace.models import saving
 
-    with hushed():
+    with silence_stderr():
         from latentspace.models import importing
 
-    path = Path(config.models_dir) / saving.checked_name(name)
+    path = Path(config.models_dir) / saving.check_name(name)
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
-    run, data = importing.adopt_run(
+    run, data = importing.import_run(
         {part: getattr(config, part) for part in SOURCE},
         path=path,
-        read=lambda wanted: read_images(config, {**wanted, **config.reading(given)}),
+        read=lambda wanted: read_images(config, {**wanted, **config.read_options(given)}),
         bottleneck=config.bottleneck,
         latent_output=config.latent_output,
         pixel_range=config.pixel_range,
     )
     print(f"model: {run.facts['adopted']['description']}")
     if config.save_run is not None and run.networks is not None:
-        with sole_writer(path, wait=False):
-            saving.claim(path, overwrite=False)
+        with lock_folder(path, wait=False):
+            saving.check_available(path, overwrite=False)
             run = saving.save_run(path, *run.networks, facts=run.facts, history=())
         print(f"{path} is kept: from now on --run {name} is enough")
     return run, data
 
 
-def own_name(config: VisualizeConfig) -> str:
+def choose_own_name(config: VisualizeConfig) -> str:
     """What a person's own model is called where it is given no name."""
     file = config.autoencoder or config.encoder or (config.model_code or "").partition(":")[0]
     return config.save_run or Path(file).stem or "own"
 
 
-def study_of(config: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
+def make_study(config: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
     """A study of a run with the options that were asked for."""
     from latentspace.chapters.study import Study, StudyOptions
 
@@ -263,11 +274,11 @@ def study_of(config: VisualizeConfig, run: Run, data: ImageDataset, *, thorough:
         run,
         data,
         StudyOptions.from_settings(dataclasses.asdict(config), thorough=thorough),
-        cache_dir=None if config.no_cache else cache_folder(),
+        cache_dir=None if config.no_cache else find_cache_folder(),
         models_dir=Path(config.models_dir),
         show_progress=not config.quiet,
     )
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main, mendable=(InputError, OSError)))
+    sys.exit(run_script(main, user_errors=(InputError, OSError)))

@@ -38,12 +38,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latentspace.chapters.calculate.expressions import parse_expression
 from latentspace.core.errors import InputError
-from latentspace.core.provenance import file_hash, hushed
+from latentspace.core.provenance import hash_file, silence_stderr
 from latentspace.datasets import load_dataset
-from latentspace.datasets.dataset import as_classes
+from latentspace.datasets.dataset import index_classes
 from latentspace.datasets.folder import find_images
 from latentspace.datasets.idx import read_idx
-from latentspace.datasets.pictures import open_picture, picture_size, read_file
+from latentspace.datasets.pictures import open_picture, read_file, read_size
 from latentspace.models.keras_files.config_check import read_config, refuse_foreign_code
 from latentspace.models.runs import find_run
 
@@ -74,14 +74,14 @@ class Target:
         file: Name of the file that it is given.
         seeds: Good files.
         read: Reads a file; gives what was read, or raises an InputError.
-        mended: Damages the inside of a file by a function, so that its checksums stay right.
+        damage_inside: Damages the inside of a file by a function, so that its checksums stay right.
     """
 
     name: str
     file: str
     seeds: list[bytes]
     read: Callable[[Path], object]
-    mended: Callable[[bytes, Callable[[bytes], bytes]], bytes] | None = None
+    damage_inside: Callable[[bytes, Callable[[bytes], bytes]], bytes] | None = None
 
 
 def main() -> None:
@@ -91,28 +91,28 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     arguments = parser.parse_args()
-    with hushed():
+    with silence_stderr():
         import keras  # noqa: F401  which takes seconds, none of them an input's
     print(f"{'':14}{'inputs':>8}{'accepted':>10}{'refused':>9}{'failures':>10}{'seconds':>9}")
     failed = False
     fast = IN_MEMORY if Path(IN_MEMORY).is_dir() else None
     with tempfile.TemporaryDirectory(dir=fast) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for target in targets(Path(folder)):
-            failures = fuzzed(target, Path(folder), arguments.inputs, arguments.seed)
+        for target in make_targets(Path(folder)):
+            failures = fuzz(target, Path(folder), arguments.inputs, arguments.seed)
             failed |= bool(failures)
             for failure in failures[:10]:
                 print(f"  {failure}")
     sys.exit(1 if failed else 0)
 
 
-def fuzzed(target: Target, folder: Path, inputs: int, seed: int) -> list[str]:
+def fuzz(target: Target, folder: Path, inputs: int, seed: int) -> list[str]:
     """Reads damaged files, prints a row of the table, and tells what failed."""
     path, accepted, failures = folder / target.file, 0, []
     began = time.perf_counter()
     for number in range(inputs):
-        path.write_bytes(damaged(target, np.random.default_rng([seed, number])))
-        problem, was_read = problem_with(target, path)
+        path.write_bytes(damage_file(target, np.random.default_rng([seed, number])))
+        problem, was_read = find_problem(target, path)
         accepted += was_read
         if problem:
             failures.append(f"input {number}: {problem}")
@@ -125,7 +125,7 @@ def fuzzed(target: Target, folder: Path, inputs: int, seed: int) -> list[str]:
     return failures
 
 
-def problem_with(target: Target, path: Path) -> tuple[str, bool]:
+def find_problem(target: Target, path: Path) -> tuple[str, bool]:
     """What is wrong with how a file is dealt with, "" for nothing; and whether it was read."""
 
     def give_up(*_: object) -> None:
@@ -156,21 +156,23 @@ def problem_with(target: Target, path: Path) -> tuple[str, bool]:
     return problem, was_read and not problem
 
 
-def damaged(target: Target, rng: np.random.Generator) -> bytes:
+def damage_file(target: Target, rng: np.random.Generator) -> bytes:
     """One of a target's good files, damaged once or a few times."""
 
     def damage(data: bytes) -> bytes:
         for _ in range(rng.integers(1, 5)):
-            data = damaged_once(data, target.seeds, rng)
+            data = damage_once(data, target.seeds, rng)
         return data
 
     whole = target.seeds[rng.integers(len(target.seeds))]
-    if target.mended is not None and rng.random() < 0.5:
-        return target.mended(whole, lambda data: damage(data) if rng.random() < 0.5 else data)
+    if target.damage_inside is not None and rng.random() < 0.5:
+        return target.damage_inside(
+            whole, lambda data: damage(data) if rng.random() < 0.5 else data
+        )
     return damage(whole)
 
 
-def damaged_once(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
+def damage_once(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     start, stop = sorted(rng.integers(0, len(data) + 1, 2).tolist())
     short = start + int(rng.integers(1, 9))
     kind = rng.integers(9)
@@ -200,14 +202,14 @@ def damaged_once(data: bytes, others: list[bytes], rng: np.random.Generator) -> 
     return data[:start] + other[int(rng.integers(len(other) + 1)) :]
 
 
-def targets(folder: Path) -> list[Target]:
+def make_targets(folder: Path) -> list[Target]:
     """All that is fuzzed; what they need beside the file is made in a folder."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 5, 4), dtype=np.uint8)
     labels = np.arange(8, dtype=np.uint8) % 2
-    idx = [idx_bytes(array) for array in (images, labels, images[..., None])]
+    idx = [encode_idx(array) for array in (images, labels, images[..., None])]
     npz = [
-        npz_bytes(compress, **arrays)
+        encode_npz(compress, **arrays)
         for compress in (False, True)
         for arrays in (
             {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels},
@@ -219,30 +221,30 @@ def targets(folder: Path) -> list[Target]:
     pictures.mkdir()
     for number in range(4):
         Image.new("L", (5, 4), number).save(pictures / f"{number}.png")
-    run, facts = small_run(folder)
+    run, facts = make_small_run(folder)
     names = "\n".join(["a", "s1", "s2", "s10", "ä", "x" * 40, "1", "01"]).encode()
     return [
         Target("idx", "images", idx, read_idx),
         Target("idx, packed", "images.gz", [gzip.compress(data) for data in idx], read_idx,
                lambda data, damage: gzip.compress(damage(gzip.decompress(data)), 1)),
-        Target("npz", "data.npz", npz, lambda path: load_dataset(str(path)), in_archive),
+        Target("npz", "data.npz", npz, lambda path: load_dataset(str(path)), damage_in_archive),
         Target("expression", "text", [b"12 - class:1 + 0.5*class:7", b"3 + 2*wide - my/7.png"],
                lambda path: parse_expression(path.read_text("utf-8", "replace"), ("wide",))),
-        Target("class names", "names", [names], lambda path: as_classes(
+        Target("class names", "names", [names], lambda path: index_classes(
             path.read_text("utf-8", "surrogateescape").split("\n"))),
         Target("labels.csv", "labels.csv", [b"file,label\n0.png,a\n1.png,b\n2.png,a\n",
                                             b'\xef\xbb\xbf0.png,"a,b"\r\n./1.png,2\r\n3.png,2'],
                lambda path: find_images(pictures, str(path))),
-        Target("image files", "image", image_files(), read_picture, in_png),
-        Target(".keras", "model.keras", [(run / "encoder.keras").read_bytes(), convolutions()],
-               read_model, in_archive),
+        Target("image files", "image", make_image_files(), read_picture, damage_in_png),
+        Target(".keras", "model.keras", [(run / "encoder.keras").read_bytes(), make_convolutional_model()],
+               read_model, damage_in_archive),
         Target("run.json", "run/run.json", [facts], lambda _: find_run(str(run), folder)),
     ]  # fmt: skip
 
 
 def read_picture(path: Path) -> object:
     data = read_file(path)
-    picture_size(data)
+    read_size(data)
     return [open_picture(data, channels, draft=8) for channels in (1, 3)]
 
 
@@ -250,17 +252,17 @@ def read_model(path: Path) -> None:
     refuse_foreign_code(path, read_config(path))
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
+def encode_idx(array: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def npz_bytes(compress: bool, **arrays: np.ndarray) -> bytes:
+def encode_npz(compress: bool, **arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     (np.savez_compressed if compress else np.savez)(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def image_files() -> list[bytes]:
+def make_image_files() -> list[bytes]:
     made = []
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8))
     exif = Image.Exif()
@@ -277,7 +279,7 @@ def image_files() -> list[bytes]:
     return made
 
 
-def small_run(folder: Path) -> tuple[Path, bytes]:
+def make_small_run(folder: Path) -> tuple[Path, bytes]:
     """A folder with two small networks, and the run.json that goes with them."""
     import keras
 
@@ -294,11 +296,11 @@ def small_run(folder: Path) -> tuple[Path, bytes]:
     shipped = Path(__file__).resolve().parent.parent / "models" / "mnist-best" / "run.json"
     facts = json.loads(shipped.read_text())
     facts.update(image_shape=[5, 4, 1], latent_dim=2)
-    facts["sha256"] = {name: file_hash(run / name) for name in ("encoder.keras", "decoder.keras")}
+    facts["sha256"] = {name: hash_file(run / name) for name in ("encoder.keras", "decoder.keras")}
     return run, json.dumps(facts, indent=2).encode()
 
 
-def convolutions() -> bytes:
+def make_convolutional_model() -> bytes:
     """A model with more than dense layers in its description."""
     import keras
 
@@ -311,7 +313,7 @@ def convolutions() -> bytes:
         return path.read_bytes()
 
 
-def in_archive(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
+def damage_in_archive(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
     """Damages files in a ZIP archive, now and then also their names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as copy:
@@ -325,7 +327,7 @@ def in_archive(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def in_png(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
+def damage_in_png(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
     """Damages what is in the parts of a PNG file; other files as they are."""
     if not data.startswith(b"\x89PNG"):
         return damage(data)

@@ -46,15 +46,16 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vectors.npz"
-        in_a_process(keep_vectors, arguments.data_dir, arguments.models_dir, arguments.run, path)
+        run_in_process(save_vectors, arguments.data_dir, arguments.models_dir, arguments.run, path)
         for count in arguments.sizes:
             theirs, mine = (
-                in_a_process(measured, maker, path, count) for maker in (scikit_learn, ours)
+                run_in_process(measure, maker, path, count)
+                for maker in (run_scikit_learn, run_ours)
             )
             print_table(count, theirs, mine)
 
 
-def in_a_process(function: Any, *arguments: Any) -> Any:
+def run_in_process(function: Any, *arguments: Any) -> Any:
     """Calls a function in a fresh process, so that each has a peak of memory of its own."""
     # Not `multiprocessing.Pool`: its workers may not have the processes that two maps need.
     context = multiprocessing.get_context("spawn")
@@ -62,21 +63,21 @@ def in_a_process(function: Any, *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def keep_vectors(data_dir: str | None, models_dir: str, run: str, path: Path) -> None:
+def save_vectors(data_dir: str | None, models_dir: str, run: str, path: Path) -> None:
     """Writes what is to be projected, with images and labels."""
     data = datasets.load_dataset("mnist", data_dir)
     images = np.concatenate([data.test_images, data.train_images])
     model = runs.find_run(run, models_dir)
     np.savez(
         path,
-        pixel=projection.condensed(images.reshape(len(images), -1))[0],
+        pixel=projection.reduce_dimensions(images.reshape(len(images), -1))[0],
         latent=model.encode(images),
         labels=np.concatenate([data.test_labels, data.train_labels]),
         pixels=np.concatenate([data.test_pixels, data.train_pixels]),
     )
 
 
-def scikit_learn(sources: dict[str, np.ndarray]) -> dict[str, Any]:
+def run_scikit_learn(sources: dict[str, np.ndarray]) -> dict[str, Any]:
     """Its t-SNE as it comes, on all cores."""
     from sklearn.manifold import TSNE
 
@@ -86,7 +87,7 @@ def scikit_learn(sources: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def ours(sources: dict[str, np.ndarray]) -> dict[str, Any]:
+def run_ours(sources: dict[str, np.ndarray]) -> dict[str, Any]:
     """Both maps as `visualize.py` makes them."""
     settings = projection.Settings(perplexity=PERPLEXITY)
     made = projection.project_all(sources, settings, on_progress=lambda *report: None)
@@ -97,12 +98,12 @@ def ours(sources: dict[str, np.ndarray]) -> dict[str, Any]:
     return {**{name: one.points for name, one in made.items()}, "parts": seconds}
 
 
-def measured(maker: Any, path: Path, count: int) -> dict[str, Any]:
+def measure(maker: Any, path: Path, count: int) -> dict[str, Any]:
     """Makes both maps of the first images, and says what they cost and how good they are."""
     with np.load(path) as archive:
         sources = {name: archive[name][:count] for name in SPACES}
         labels = archive["labels"][:count]
-        pixels = archive["pixels"][:count] if maker is ours else None
+        pixels = archive["pixels"][:count] if maker is run_ours else None
     started = time.perf_counter()
     made = maker(sources)
     result: dict[str, Any] = {"seconds": time.perf_counter() - started}
@@ -113,15 +114,15 @@ def measured(maker: Any, path: Path, count: int) -> dict[str, Any]:
     rows = np.arange(count)
     for space in SPACES:
         points = made[space]
-        near = neighborhoods.nearest_neighbors(points, rows)
-        result[f"knn_{space}"] = neighborhoods.vote_hits(near, labels, rows).mean()
-        result[f"kl_{space}"] = divergence(sources[space], points)
+        near = neighborhoods.find_nearest_neighbors(points, rows)
+        result[f"knn_{space}"] = neighborhoods.score_votes(near, labels, rows).mean()
+        result[f"kl_{space}"] = compute_divergence(sources[space], points)
     if pixels is not None:
-        result["parts"] = {**made["parts"], "drawing": drawing_seconds(made, pixels, labels)}
+        result["parts"] = {**made["parts"], "drawing": time_drawing(made, pixels, labels)}
     return result
 
 
-def divergence(vectors: np.ndarray, points: np.ndarray) -> float:
+def compute_divergence(vectors: np.ndarray, points: np.ndarray) -> float:
     """KL divergence of a map from the affinities of its vectors, the same way for every map."""
     from openTSNE import affinity, nearest_neighbors
     from openTSNE.tsne import kl_divergence_bh, kl_divergence_fft
@@ -143,19 +144,19 @@ def divergence(vectors: np.ndarray, points: np.ndarray) -> float:
     return kl_divergence_fft(points, affinities.P, 1, grid, **common)[0]
 
 
-def drawing_seconds(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> float:
+def time_drawing(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> float:
     """Seconds to draw and encode the three pictures of the maps."""
     from latentspace.chapters.maps import draw as maps
-    from latentspace.drawing.media import png_bytes
+    from latentspace.drawing.media import encode_png
 
     started = time.perf_counter()
     common: dict[str, Any] = {"labels": labels, "class_names": datasets.DIGITS}
     common |= {"title": "", "caption": ""}
     images = to_unit_range(pixels)
     for space in SPACES:
-        png_bytes(maps.draw_image_map(images=images, points=made[space], inked=True, **common))
+        encode_png(maps.draw_image_map(images=images, points=made[space], as_ink=True, **common))
     both = [(space, made[space]) for space in SPACES]
-    png_bytes(maps.draw_comparison(maps=both, **common))
+    encode_png(maps.draw_comparison(maps=both, **common))
     return time.perf_counter() - started
 
 

@@ -31,7 +31,7 @@ from latentspace.core.errors import InputError
 from latentspace.models import runs
 from latentspace.report import METRICS
 from latentspace.report.metrics import read_metrics
-from latentspace.report.scores import Cell, Row, measured
+from latentspace.report.scores import Cell, ScoreRow, collect_rows
 from latentspace.report.table import TABLE
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -58,19 +58,19 @@ def main() -> None:
         name = f"seed-{seed}"
         folder = Path(arguments.models_dir) / name
         more = ["--run", name, *places, "--quiet"]
-        if not is_whole(folder, seed):
+        if not is_complete(folder, seed):
             dataset = [] if arguments.dataset is None else ["--dataset", arguments.dataset]
             begun = ["--overwrite"] if folder.exists() else []
             training = ["--seed", str(seed), *dataset, *begun, *arguments.training]
             run("train_cae.py", [*training, *more], outputs / f"{name}-training.log")
-        look = [*flags(everything=arguments.all), "--outputs-dir", str(outputs)]
+        look = [*choose_flags(everything=arguments.all), "--outputs-dir", str(outputs)]
         run("visualize.py", [*look, *more], outputs / f"{name}-look.log")
         latent_dim = runs.find_run(str(folder.absolute()), "").latent_dim
-        tables.append(measured(read_metrics(outputs / name / METRICS), latent_dim))
+        tables.append(collect_rows(read_metrics(outputs / name / METRICS), latent_dim))
     print_table(tables)
 
 
-def is_whole(folder: Path, seed: int) -> bool:
+def is_complete(folder: Path, seed: int) -> bool:
     """Whether a run is there and complete; ends the program where it is of another seed."""
     try:
         facts = runs.find_run(str(folder.absolute()), "").facts
@@ -81,7 +81,7 @@ def is_whole(folder: Path, seed: int) -> bool:
     return facts["status"] == "complete"
 
 
-def flags(*, everything: bool) -> list[str]:
+def choose_flags(*, everything: bool) -> list[str]:
     """The flags of visualize.py that measure what the table of scores holds."""
     sections = {score.path.partition("/")[0] for scores in TABLE.values() for score in scores}
     wanted = sections if everything else sections.difference(TAKE_MINUTES)
@@ -103,7 +103,7 @@ def run(script: str, arguments: Sequence[str], log: Path) -> None:
         sys.exit(f"{script} ended with {code}: see {log}")
 
 
-def print_table(tables: Sequence[Mapping[str, Sequence[Row]]]) -> None:
+def print_table(tables: Sequence[Mapping[str, Sequence[ScoreRow]]]) -> None:
     """Prints the scores of several models of the same kind, a line for each measure."""
     print(f"| median and range of {len(tables)} seeds | this model | beside it |\n|---|---|---|")
     for part, rows in tables[0].items():
@@ -111,14 +111,14 @@ def print_table(tables: Sequence[Mapping[str, Sequence[Row]]]) -> None:
         for first in rows:
             same = [row for table in tables for row in table[part] if row.words == first.words]
             beside = [
-                f"{name} {spread(cell for row in same for cell in row.beside if cell.name == name)}"
+                f"{name} {format_spread(cell for row in same for cell in row.beside if cell.name == name)}"
                 for name in (cell.name for cell in first.beside)
             ]
-            own = spread(row.own for row in same)
+            own = format_spread(row.own for row in same)
             print(f"| {first.words} | {own} | {'; '.join(beside)} |")
 
 
-def spread(cells: Iterable[Cell]) -> str:
+def format_spread(cells: Iterable[Cell]) -> str:
     """Median and range of a measure, with as many digits as it is told with elsewhere."""
     found = list(cells)
     digits = len(found[0].value.partition(".")[2])

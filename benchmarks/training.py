@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from config import PRESETS, TrainConfig
 from latentspace import datasets
 from latentspace.core.pixels import to_unit_range
-from latentspace.core.provenance import hushed
+from latentspace.core.provenance import silence_stderr
 
 TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
 ARTICLE_EPOCHS = 20
@@ -43,18 +43,23 @@ def main() -> None:
     parser.add_argument("--our-epochs", type=int, default=OUR_EPOCHS, metavar="N")
     arguments = parser.parse_args()
     results = []
-    for train, epochs in ((article, arguments.article_epochs), (ours, arguments.our_epochs)):
+    for train, epochs in (
+        (train_article, arguments.article_epochs),
+        (train_ours, arguments.our_epochs),
+    ):
         # A process each, so that each has a peak of memory of its own.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             data = (arguments.data_dir, arguments.limit)
-            results.append(pool.apply(measured, (train, data, epochs)))
+            results.append(pool.apply(measure_training, (train, data, epochs)))
     print_table(*results)
 
 
-def measured(train: Any, data: tuple[str | None, int | None], epochs: int) -> dict[str, Any]:
+def measure_training(
+    train: Any, data: tuple[str | None, int | None], epochs: int
+) -> dict[str, Any]:
     """Runs one training and says how long it took to get how far."""
     mnist = datasets.load_dataset("mnist", data[0])
-    with hushed():
+    with silence_stderr():
         import keras  # noqa: F401
     started = time.perf_counter()
     clock = train(
@@ -71,7 +76,7 @@ def measured(train: Any, data: tuple[str | None, int | None], epochs: int) -> di
     }
 
 
-def article(
+def train_article(
     train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, epochs: int
 ) -> Any:
     """The network and the recipe of the article."""
@@ -95,14 +100,16 @@ def article(
         ]
     )
     model.compile(keras.optimizers.RMSprop(2.5e-4), "mean_squared_error")
-    clock = stopwatch(test_images, every=40)
+    clock = make_stopwatch(test_images, every=40)
     model.fit(
         train_images, train_images, batch_size=256, epochs=epochs, callbacks=[clock], verbose=2
     )
     return clock
 
 
-def ours(train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, epochs: int) -> Any:
+def train_ours(
+    train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, epochs: int
+) -> Any:
     """The default preset; `epochs` counts those of both stages."""
     from latentspace.models import snapshots
     from latentspace.training import recording
@@ -116,8 +123,8 @@ def ours(train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, 
             method(*arguments, **options)
             clock.watching += time.perf_counter() - started
 
-        def look_through(self, *models: Any) -> None:
-            self.timed(super().look_through, *models)
+        def use_models(self, *models: Any) -> None:
+            self.timed(super().use_models, *models)
 
         def on_epoch_begin(self, *arguments: Any, **options: Any) -> None:
             self.timed(super().on_epoch_begin, *arguments, **options)
@@ -130,11 +137,11 @@ def ours(train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, 
 
     config = TrainConfig(**PRESETS["default"])
     training.make_repeatable(config.seed, bitwise=False)
-    fitted, held_back = datasets.validation_indices(
+    fitted, held_back = datasets.split_validation(
         len(train_pixels), config.validation_split, config.seed
     )
     config = dataclasses.replace(config, epochs=epochs - config.refine_epochs)
-    clock = stopwatch(test_images, every=20)
+    clock = make_stopwatch(test_images, every=20)
     clock.watching = 0.0
     training.Recorder = Timed
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +151,7 @@ def ours(train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, 
             plan=training.Plan.from_settings(dataclasses.asdict(config), len(fitted)),
             checkpoint=Path(folder) / "checkpoint.npz",
             facts={},
-            watch=snapshots.watch(
+            watch=snapshots.choose_watched(
                 Path(folder) / "snapshots.npz",
                 labels,
                 held_back,
@@ -158,7 +165,7 @@ def ours(train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, 
     return clock
 
 
-def stopwatch(test_images: np.ndarray, *, every: int) -> Any:
+def make_stopwatch(test_images: np.ndarray, *, every: int) -> Any:
     """A callback that measures the test error every so many steps, its own time not counted.
 
     It goes on through a second stage: what lies between the stages counts.
@@ -199,12 +206,12 @@ def stopwatch(test_images: np.ndarray, *, every: int) -> Any:
 def print_table(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
     """Prints both results and how many times better ours is."""
 
-    def row(name: str, first: float | None, second: float | None, digits: int) -> None:
+    def print_row(name: str, first: float | None, second: float | None, digits: int) -> None:
         shown = [f"{v:.{digits}f}" if v is not None else "-" for v in (first, second)]
         ratio = f"{first / second:.1f}" if first is not None and second else ""
         print(f"{name:<40}{shown[0]:>14}{shown[1]:>14}{ratio:>10}")
 
-    def reached(result: dict[str, Any], target: float) -> float | None:
+    def find_reached(result: dict[str, Any], target: float) -> float | None:
         return next((seconds for seconds, error in result["curve"] if error <= target), None)
 
     print(f"{'':<40}{'article':>14}{'ours':>14}{'ratio':>10}")
@@ -216,16 +223,16 @@ def print_table(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
         ("peak memory in GiB", lambda r: r["memory"], 2),
         ("seconds for snapshots", lambda r: r["watching"], 2),
     ):
-        row(name, value(theirs), value(mine), digits)
+        print_row(name, value(theirs), value(mine), digits)
     print(f"snapshots take {mine['watching'] / mine['seconds']:.2%} of our training")
     for target in TARGETS:
-        row(
+        print_row(
             f"seconds to a test error of {target}",
-            reached(theirs, target),
-            reached(mine, target),
+            find_reached(theirs, target),
+            find_reached(mine, target),
             1,
         )
-    row("final test error", theirs["curve"][-1][1], mine["curve"][-1][1], 5)
+    print_row("final test error", theirs["curve"][-1][1], mine["curve"][-1][1], 5)
 
 
 if __name__ == "__main__":

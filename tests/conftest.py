@@ -79,7 +79,7 @@ def tiny_arrays(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(images * 255).astype(np.uint8), labels.astype(np.int64)
 
 
-def or_refused(call: Callable, *arguments: object) -> Any:
+def call_or_none(call: Callable, *arguments: object) -> Any:
     """What a call gives; None where it refuses its input, which has to be said in one line."""
     try:
         return call(*arguments)
@@ -131,7 +131,7 @@ def chain(*inner: keras.layers.Layer) -> keras.Sequential:
     return keras.Sequential([keras.Input((4,)), *inner])
 
 
-def rewritten(path: Path, change: Callable[[dict], object]) -> Path:
+def rewrite(path: Path, change: Callable[[dict], object]) -> Path:
     """A copy of a .keras file whose config was changed."""
     target = path.with_name(f"changed_{path.name}")
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
@@ -156,7 +156,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     """
     calls = 0
 
-    def dying(name: str) -> Callable[..., Any]:
+    def kill(name: str) -> Callable[..., Any]:
         real = getattr(os, name)
 
         def called(*args: Any, **kwargs: Any) -> Any:
@@ -169,7 +169,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
         return called
 
     for name in ("replace", "unlink", "rename", "rmdir", "mkdir", "chmod", "fsync"):
-        monkeypatch.setattr(os, name, dying(name))
+        monkeypatch.setattr(os, name, kill(name))
 
 
 @dataclass
@@ -182,8 +182,8 @@ class LinearRun:
     model_hash: str = "linear"
     decoder_bytes: int = 5000
     is_adopted: bool = False
-    history_missing: str | None = None
-    snapshots_missing: str | None = "a stand-in was not trained"
+    history_unavailable: str | None = None
+    snapshots_unavailable: str | None = "a stand-in was not trained"
     facts: dict = field(
         default_factory=lambda: {
             "dataset": {"hash": "none"},
@@ -213,7 +213,7 @@ def linear_run(tiny: ImageDataset) -> LinearRun:
 
 
 @dataclass
-class AngleJudge:
+class AngleClassifier:
     """Stands in for a trained judge: tells the bars apart by their moments."""
 
     facts: dict = field(default_factory=lambda: {"sha256": "angle", "test_accuracy": 1.0})
@@ -229,7 +229,7 @@ class AngleJudge:
         return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-class StopAfter(keras.callbacks.Callback):
+class StopTrainingAfter(keras.callbacks.Callback):
     def __init__(self, epoch: int, error: type[BaseException]) -> None:
         super().__init__()
         self.epoch, self.error = epoch, error
@@ -243,7 +243,9 @@ def stop_fit_after(monkeypatch: pytest.MonkeyPatch, epoch: int, error: type[Base
     original = keras.Model.fit
 
     def stopped(self, *args, callbacks, **kwargs):
-        return original(self, *args, callbacks=[*callbacks, StopAfter(epoch, error)], **kwargs)
+        return original(
+            self, *args, callbacks=[*callbacks, StopTrainingAfter(epoch, error)], **kwargs
+        )
 
     monkeypatch.setattr(keras.Model, "fit", stopped)
 
@@ -271,13 +273,13 @@ def make_study(
     data: ImageDataset,
     cache: Path | None = None,
     *,
-    judged: bool = False,
+    with_classifier: bool = False,
     **options,
 ) -> Study:
     """A study of a stand-in run, with a stand-in judge where one is asked for."""
     subject = Study(run, data, dataclasses.replace(OPTIONS, **options), cache_dir=cache)
-    if judged:
-        subject.judge = AngleJudge()
+    if with_classifier:
+        subject.classifier = AngleClassifier()
         subject._models_dir = Path()  # where judges would be; this one was never there
     return subject
 
@@ -288,9 +290,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     short = tuple(dataclasses.replace(phase, iterations=20) for phase in tsne.PLAIN)
     for schedule in ("PLAIN", "SPATIAL", "FOLLOWING"):
         monkeypatch.setattr(tsne, schedule, short)
-    monkeypatch.setattr(projection, "num_cores", lambda: 1)
-    monkeypatch.setattr(clustering, "manifold", lambda vectors, graph, seed: vectors[:, :3])
-    monkeypatch.setattr(projection, "COUSINS", {**projection.COUSINS, "umap": projection._pca})
+    monkeypatch.setattr(projection, "count_cores", lambda: 1)
+    monkeypatch.setattr(
+        clustering, "reduce_dimensions", lambda vectors, graph, seed: vectors[:, :3]
+    )
+    monkeypatch.setattr(
+        projection, "PROJECTORS", {**projection.PROJECTORS, "umap": projection._pca}
+    )
     monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
     monkeypatch.setattr(measure, "SEEDS", 2)
 

@@ -9,7 +9,7 @@ def random_images(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((*shape, 10, 8, 1)).astype(np.float32)
 
 
-def shows(frame: np.ndarray, image: np.ndarray, zoom: int) -> bool:
+def is_shown(frame: np.ndarray, image: np.ndarray, zoom: int) -> bool:
     """Whether an image, enlarged, stands somewhere in a frame, to the exact grey."""
     wanted = np.rint(image[..., 0] * 255).astype(np.uint8)
     height, width = (side * zoom for side in wanted.shape)

@@ -23,13 +23,13 @@ ALLOWED = {  # by room, beside the room itself
 WITH_KERAS = {"models", "training"}
 
 
-def modules() -> list[str]:
+def list_modules() -> list[str]:
     return sorted(
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
     )
 
 
-def imported(module: str) -> set[str]:
+def find_imports(module: str) -> set[str]:
     """Full names of all modules that a module imports anywhere, but for type checking only."""
     tree = ast.parse((PACKAGE / (module.replace(".", "/") + ".py")).read_text())
     typing_only = {
@@ -51,10 +51,10 @@ def imported(module: str) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("module", [module for module in modules() if module != "__init__"])
+@pytest.mark.parametrize("module", [module for module in list_modules() if module != "__init__"])
 def test_imports_follow_the_rules(module: str) -> None:
     room = module.split(".")[0]
-    names = imported(module)
+    names = find_imports(module)
     inner = {name.split(".")[1] for name in names if name.startswith("latentspace.")}
     assert inner <= {room, *ALLOWED[room]}, f"{module} imports {inner - ALLOWED[room]}"
     assert not names & {"config", "train_cae", "visualize"}
@@ -63,8 +63,8 @@ def test_imports_follow_the_rules(module: str) -> None:
 
 
 def test_rules_are_read_from_the_code() -> None:
-    assert "latentspace.core.errors" in imported("chapters.base")
-    assert "openTSNE" in imported("analysis.tsne")
+    assert "latentspace.core.errors" in find_imports("chapters.base")
+    assert "openTSNE" in find_imports("analysis.tsne")
 
 
 def test_config_needs_the_standard_library_only() -> None:

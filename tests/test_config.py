@@ -9,11 +9,11 @@ from config import (
     PRESETS,
     TrainConfig,
     VisualizeConfig,
-    command_line,
     describe,
+    format_command_line,
+    format_flags,
     parse,
     run_script,
-    spelled,
 )
 from latentspace.analysis.projection import METHODS
 from latentspace.core.errors import InputError
@@ -57,7 +57,7 @@ def test_runs_add_up_and_are_spelled_as_given() -> None:
     )
     assert config.run == ("a", "b")
     assert any(line.split() == ["run", "a,", "b"] for line in describe(config).splitlines())
-    assert spelled(config, given) == "--from, --maps, --no-cache, --run"
+    assert format_flags(config, given) == "--from, --maps, --no-cache, --run"
     assert parse(VisualizeConfig, [], description="", examples=())[0].run == ()
 
 
@@ -117,15 +117,15 @@ def test_mendable_errors_become_one_line(capsys: pytest.CaptureFixture[str]) -> 
         raise error
 
     mendable = (InputError, OSError)
-    assert run_script(lambda: None, mendable=mendable) == 0
-    assert run_script(lambda: fail(InputError("bad\n\x1b[31mnews")), mendable=mendable) == 2
-    assert run_script(lambda: fail(PermissionError(13, "no")), mendable=mendable) == 2
+    assert run_script(lambda: None, user_errors=mendable) == 0
+    assert run_script(lambda: fail(InputError("bad\n\x1b[31mnews")), user_errors=mendable) == 2
+    assert run_script(lambda: fail(PermissionError(13, "no")), user_errors=mendable) == 2
     assert capsys.readouterr().err.splitlines()[0].endswith("error: bad [31mnews")
-    assert run_script(lambda: fail(KeyboardInterrupt()), mendable=mendable) == 130
+    assert run_script(lambda: fail(KeyboardInterrupt()), user_errors=mendable) == 130
     with pytest.raises(ValueError, match="a defect"):
-        run_script(lambda: fail(ValueError("a defect")), mendable=mendable)
+        run_script(lambda: fail(ValueError("a defect")), user_errors=mendable)
 
 
 def test_a_command_that_is_no_text_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/a/visualize.py", "--run", "b c", "caf\udce9"])
-    assert command_line() == "python visualize.py --run 'b c' 'caf\\udce9'"
+    assert format_command_line() == "python visualize.py --run 'b c' 'caf\\udce9'"

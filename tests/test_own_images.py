@@ -11,7 +11,7 @@ from conftest import run_script, tiny_arrays
 from PIL import Image
 
 SMALL = ("--epochs", "2", "--refine-epochs", "1", "--latent-dim", "4", "--quiet")
-LOOK = ("--pairs", "2", "--frames", "4", "--quiet")
+VISUALIZE = ("--pairs", "2", "--frames", "4", "--quiet")
 
 
 def write_shapes(folder: Path, count: int = 36) -> Path:
@@ -37,7 +37,7 @@ def visualize(folder: Path, *arguments: str) -> str:
     return run_script(
         "visualize.py",
         *("--models-dir", folder / "models", "--outputs-dir", folder / "outputs"),
-        *(*LOOK, *arguments),
+        *(*VISUALIZE, *arguments),
         cwd=folder,
     ).stdout
 
@@ -56,7 +56,7 @@ def test_a_folder_of_images_is_trained_on_and_looked_into(tmp_path: Path) -> Non
     (tmp_path / "elsewhere").mkdir()
     printed = run_script(
         "visualize.py",
-        *("--models-dir", tmp_path / "models", "--outputs-dir", tmp_path / "outputs", *LOOK),
+        *("--models-dir", tmp_path / "models", "--outputs-dir", tmp_path / "outputs", *VISUALIZE),
         cwd=tmp_path / "elsewhere",
         LATENTSPACE_CACHE=str(tmp_path / "cache"),
     ).stdout

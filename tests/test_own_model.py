@@ -13,10 +13,10 @@ import pytest
 from conftest import Page, run_script
 from keras import layers
 
-from latentspace.core.provenance import file_hash
+from latentspace.core.provenance import hash_file
 
 SHAPE = (14, 11, 1)
-LOOK = ("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4")
+VISUALIZE = ("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4")
 CODE = """
 import keras
 from keras import layers
@@ -76,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Path:
 def visualize(folder: Path, outputs: Path, *arguments: str, code: int = 0):
     return run_script(
         "visualize.py",
-        *("--models-dir", outputs / "models", "--outputs-dir", outputs, *LOOK, *arguments),
+        *("--models-dir", outputs / "models", "--outputs-dir", outputs, *VISUALIZE, *arguments),
         cwd=folder,
         code=code,
     )
@@ -96,7 +96,7 @@ def test_one_flat_model_in_another_range_is_kept_as_a_run(folder: Path, tmp_path
     assert facts["latent_dim"] == 5
     assert facts["adopted"]["pixel_range"] == [-1, 1]
     encoder = tmp_path / "models" / "mine" / "encoder.keras"
-    assert facts["sha256"]["encoder.keras"] == file_hash(encoder)
+    assert facts["sha256"]["encoder.keras"] == hash_file(encoder)
     # What is kept needs nothing more to be said, and takes images as any run does.
     assert keras.models.load_model(encoder).input_shape == (None, *SHAPE)
     first = json.loads((tmp_path / "mine" / "metrics.json").read_text())

@@ -33,10 +33,10 @@ YEARS = (1971, 2077, 2091)  # of three looks
 SETTINGS = Settings(perplexity=8)
 # Drawn are stills and the page to explore, from which films differ by the number of frames; image
 # files of many qualities take long, and say nothing of the time.
-DRAWN = [f for f in FIGURES if not f.moves and f.flag not in ("--place", "--compression")]
+DRAWN = [f for f in FIGURES if not f.is_animation and f.flag not in ("--place", "--compression")]
 
 
-class Told(LinearRun):
+class RecordedRun(LinearRun):
     """A linear model of which it is on record how and when it was trained."""
 
     film: Snapshots
@@ -51,9 +51,11 @@ class Told(LinearRun):
         return self.film
 
 
-def told(data: ImageDataset, folder: Path, year: int, name: str = "told") -> Told:
+def make_recorded_run(
+    data: ImageDataset, folder: Path, year: int, name: str = "told"
+) -> RecordedRun:
     """The same model at every time, trained in a folder of its year, for so many seconds."""
-    run = Told(data.image_shape, name=name, model_hash=name, snapshots_missing=None)
+    run = RecordedRun(data.image_shape, name=name, model_hash=name, snapshots_unavailable=None)
     run.facts |= {
         "dataset": {"name": data.name, "hash": data.hash, "source": f"/in{year}/bars.npz"},
         "finished": f"{year}-01-02T03:04:05+00:00",
@@ -83,17 +85,24 @@ def told(data: ImageDataset, folder: Path, year: int, name: str = "told") -> Tol
     return run
 
 
-def look(
+def make_pictures(
     folder: Path, data: ImageDataset, cache: Path, year: int, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, bytes]:
     """All pictures and both pages, made in a year that has a pace of its own."""
     clock = itertools.count(year, year % 100 / 100)  # seconds; under 1, or matplotlib complains
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
-    monkeypatch.setattr(records, "now", lambda: f"{year}-05-06T07:08:09+00:00")
+    monkeypatch.setattr(records, "format_now", lambda: f"{year}-05-06T07:08:09+00:00")
     first = make_study(
-        told(data, folder, year), data, cache, judged=True, projection=SETTINGS, frames=3
+        make_recorded_run(data, folder, year),
+        data,
+        cache,
+        with_classifier=True,
+        projection=SETTINGS,
+        frames=3,
     )
-    second = make_study(told(data, folder, year, "other"), data, cache, projection=SETTINGS)
+    second = make_study(
+        make_recorded_run(data, folder, year, "other"), data, cache, projection=SETTINGS
+    )
     both = Comparison(first, second)
     command = f"python visualize.py --all --fps 2 --outputs-dir {folder} --data-dir /in{year}"
     for subject, figures, place in (
@@ -123,7 +132,7 @@ def test_pictures_and_pages_are_the_same_bytes_anywhere_and_any_time(
     for year, cache in zip(YEARS, ("cold", "colder", "cold"), strict=True):
         folder = tmp_path / f"in{year}"
         with monkeypatch.context() as patch:
-            made.append(look(folder, tiny, tmp_path / cache, year, patch))
+            made.append(make_pictures(folder, tiny, tmp_path / cache, year, patch))
     for other in made[1:]:
         assert set(made[0]) == set(other)
         assert [name for name in other if other[name] != made[0][name]] == []

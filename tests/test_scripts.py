@@ -20,17 +20,17 @@ from conftest import PROJECT, Trained, run_script
 from PIL import Image
 
 from latentspace.chapters import COMPARISONS, FIGURES
-from latentspace.core.provenance import file_hash
+from latentspace.core.provenance import hash_file
 from latentspace.models.run_schema import (
-    BEGUN_SNAPSHOTS,
     DECODER,
     ENCODER,
     FACTS,
     HISTORY,
+    PARTIAL_SNAPSHOTS,
     SNAPSHOTS,
 )
 
-SMALL_LOOK = (
+SMALL_VISUALIZE = (
     "--samples",
     "50",
     "--perplexity",
@@ -54,7 +54,7 @@ TOO_FEW = "training_map.gif"  # six images are held back
 def visualize(trained: Trained, outputs: Path, *arguments: str, code: int = 0):
     return run_script(
         "visualize.py",
-        *("--models-dir", trained.models, "--outputs-dir", outputs, *SMALL_LOOK, *arguments),
+        *("--models-dir", trained.models, "--outputs-dir", outputs, *SMALL_VISUALIZE, *arguments),
         cwd=trained.folder,
         code=code,
     )
@@ -78,7 +78,7 @@ def test_training_leaves_a_whole_run(trained: Trained) -> None:
     )
     assert facts["settings"]["epochs"] == 3
     assert facts["epochs"] == 4
-    assert facts["sha256"][ENCODER] == file_hash(folder / ENCODER)
+    assert facts["sha256"][ENCODER] == hash_file(folder / ENCODER)
     assert len((folder / HISTORY).read_text().splitlines()) == 5
     scores = facts["scores"]
     assert set(scores) == {"train_mse", "validation_mse", "test_mse", "pca_mse"}
@@ -143,7 +143,7 @@ def test_second_look_takes_projections_from_the_cache(
     second = json.loads((tmp_path / "bars" / "metrics.json").read_text())
     assert second["maps"] == first["maps"]  # the seconds among them
     for file in ("tsne_pixel.png", "tsne_comparison.png"):
-        assert file_hash(tmp_path / "bars" / file) == file_hash(
+        assert hash_file(tmp_path / "bars" / file) == hash_file(
             trained.folder / "outputs" / "bars" / file
         )
     assert not (tmp_path / "bars" / "arithmetic.png").exists()
@@ -170,7 +170,7 @@ def test_without_cache_everything_is_computed_afresh_and_nothing_kept(
     cache = {"LATENTSPACE_CACHE": str(tmp_path / "cache")}
     run_script(
         *("visualize.py", "--models-dir", trained.models, "--outputs-dir", tmp_path / "outputs"),
-        *(*SMALL_LOOK, "--maps", "--samples", "all", "--no-cache", "--quiet"),
+        *(*SMALL_VISUALIZE, "--maps", "--samples", "all", "--no-cache", "--quiet"),
         cwd=trained.folder,
         **cache,
     )
@@ -208,11 +208,11 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     assert set(os.listdir(tmp_path / "bars")) == {*files, *BESIDE}
     text = (tmp_path / "bars" / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=pytest.fail)
-    judge = json.loads((trained.models / "judges" / "bars.json").read_text())
-    assert {"schema_version": 1, **metrics["judge"]} == judge
+    classifier = json.loads((trained.models / "classifiers" / "bars.json").read_text())
+    assert {"schema_version": 1, **metrics["classifier"]} == classifier
     assert set(metrics["placing"]) == {"own.png", "2 (#5)"}
-    assert set(metrics["cousins"]) >= {"pca", "ica", "tsne"}
-    assert metrics["confusion"]["images"] == 50
+    assert set(metrics["methods"]) >= {"pca", "ica", "tsne"}
+    assert metrics["overlap"]["images"] == 50
     assert set(metrics["interpolation"]) == {
         *("pixels", "linear", "spherical", "data", "real_images")
     }
@@ -229,7 +229,7 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
     result = visualize(
         trained,
         tmp_path,
-        *("--maps", "--confused", "--interpolation", "--arithmetic", "--attributes"),
+        *("--maps", "--overlap", "--interpolation", "--arithmetic", "--attributes"),
         *("--dataset", str(tmp_path / "bars.npz")),
     )
     left_out = [line for line in result.stdout.splitlines() if "left out" in line]
@@ -237,7 +237,7 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
     assert len(left_out) == 4
     assert "maps: " not in result.stdout
     metrics = json.loads((tmp_path / "bars" / "metrics.json").read_text())
-    assert "judge" not in metrics
+    assert "classifier" not in metrics
     assert "confidence" not in metrics["interpolation"]["data"]
 
 
@@ -433,16 +433,16 @@ def train(trained: Trained, tiny_npz: Path, *arguments: str, code: int = 0):
 def test_bad_input_to_train_gets_one_line(
     trained: Trained, tiny_npz: Path, arguments: list[str], message: str
 ) -> None:
-    before = file_hash(trained.models / "bars" / FACTS)
+    before = hash_file(trained.models / "bars" / FACTS)
     result = train(trained, tiny_npz, *arguments, code=2)
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
-    assert file_hash(trained.models / "bars" / FACTS) == before
+    assert hash_file(trained.models / "bars" / FACTS) == before
 
 
 def start_training(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Begins a training in the background and waits until an epoch has been finished."""
-    kept = folder / "bars" / BEGUN_SNAPSHOTS
+    kept = folder / "bars" / PARTIAL_SNAPSHOTS
     before = kept.stat().st_mtime_ns if kept.exists() else None
     command = [sys.executable, str(PROJECT / "train_cae.py"), "--run", "bars", "--quiet"]
     command += ["--models-dir", str(folder), *arguments]
@@ -499,7 +499,7 @@ def test_killed_training_resumes_to_the_very_files_of_an_uninterrupted_one(
     assert len(histories[0]) == 42
     assert histories[0] == histories[1]
     for name in (ENCODER, DECODER, SNAPSHOTS):
-        assert file_hash(killed / "bars" / name) == file_hash(whole / "bars" / name)
+        assert hash_file(killed / "bars" / name) == hash_file(whole / "bars" / name)
 
 
 def read_losses(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def class_means(codes: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+def compute_class_means(codes: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Mean code of each class.
 
     Args:
@@ -38,7 +38,7 @@ class Gaussians:
     covariances: np.ndarray
 
 
-def class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: int) -> Gaussians:
+def fit_class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: int) -> Gaussians:
     """Fits a Gaussian to the codes of each class.
 
     Source of the covariances: Ledoit & Wolf 2004, "A well-conditioned estimator for

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.analysis.neighborhoods import nearest_references
-from latentspace.analysis.projection import embed
+from latentspace.analysis.neighborhoods import find_nearest_references
+from latentspace.analysis.projection import umap
 
 STARTS = 3  # of k-means; the best fit is taken
 NEIGHBORS = 15  # itself among them
@@ -25,14 +25,14 @@ class Clustering:
 
     Attributes:
         labels: int64 (N,) from 0; `NOISE` where an image belongs to none.
-        doubts: float64 (N,) in [0, 1], the probability that it belongs to another one.
+        uncertainty: float64 (N,) in [0, 1], the probability that it belongs to another one.
     """
 
     labels: np.ndarray
-    doubts: np.ndarray
+    uncertainty: np.ndarray
 
 
-def k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
+def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
     """Lloyd's k-means from several starts by k-means++ (Arthur & Vassilvitskii 2007).
 
     Args:
@@ -50,7 +50,9 @@ def k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
     return Clustering(labels.astype(np.int64), np.zeros(len(labels)))
 
 
-def gaussian_mixture(vectors: np.ndarray, count: int, seed: int, *, starts: int = 1) -> Clustering:
+def cluster_gaussian_mixture(
+    vectors: np.ndarray, count: int, seed: int, *, starts: int = 1
+) -> Clustering:
     """A mixture of Gaussians with full covariances, fitted by EM (Dempster, Laird & Rubin 1977).
 
     Args:
@@ -74,7 +76,7 @@ def gaussian_mixture(vectors: np.ndarray, count: int, seed: int, *, starts: int 
     return Clustering(labels.astype(np.int64), shares.sum(axis=1))
 
 
-def dense_regions(vectors: np.ndarray) -> Clustering:
+def cluster_hdbscan(vectors: np.ndarray) -> Clustering:
     """HDBSCAN (Campello, Moulavi & Sander 2013): finds by itself how many clusters there are.
 
     Args:
@@ -92,7 +94,9 @@ def dense_regions(vectors: np.ndarray) -> Clustering:
     return Clustering(search.labels_.astype(np.int64), 1 - search.probabilities_)
 
 
-def manifold(vectors: np.ndarray, graph: tuple[np.ndarray, np.ndarray], seed: int) -> np.ndarray:
+def reduce_dimensions(
+    vectors: np.ndarray, graph: tuple[np.ndarray, np.ndarray], seed: int
+) -> np.ndarray:
     """Brings vectors to a few dimensions in which what hangs together lies together.
 
     Source: N2D (McConville, Santos-Rodríguez, Piechocki & Craddock 2019, "Not too deep"): UMAP of
@@ -100,13 +104,13 @@ def manifold(vectors: np.ndarray, graph: tuple[np.ndarray, np.ndarray], seed: in
 
     Args:
         vectors: float32 (N, D).
-        graph: Their neighbours, see `neighbor_graph`.
+        graph: Their neighbours, see `build_neighbor_graph`.
         seed: Of the projection.
 
     Returns:
         float32 (N, at most `MANIFOLD_DIMS`).
     """
-    return embed(
+    return umap(
         vectors,
         dims=MANIFOLD_DIMS,
         seed=seed,
@@ -116,7 +120,7 @@ def manifold(vectors: np.ndarray, graph: tuple[np.ndarray, np.ndarray], seed: in
     )
 
 
-def neighbor_graph(
+def build_neighbor_graph(
     vectors: np.ndarray, copies: Iterable[np.ndarray] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest neighbours of vectors, also by way of copies that were changed a little.
@@ -139,7 +143,7 @@ def neighbor_graph(
     neighbors = min(NEIGHBORS, count)
     near = csr_array((count, count))
     for batch in itertools.chain([vectors], copies):
-        distances, indices = nearest_references(batch, vectors, neighbors)
+        distances, indices = find_nearest_references(batch, vectors, neighbors)
         # As nearness, so that what is missing in a sparse matrix counts as infinitely far.
         found = csr_array(
             (1 / (1 + distances.ravel()), indices.ravel(), np.arange(count + 1) * neighbors),
@@ -155,7 +159,7 @@ def neighbor_graph(
     return near.indices[first].astype(np.int64), distances.astype(np.float32)
 
 
-def contingency(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
+def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
     """How many images of each class lie in each cluster, those in none left out.
 
     Args:
@@ -172,13 +176,13 @@ def contingency(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> n
     return table
 
 
-def matching(table: np.ndarray) -> np.ndarray:
+def match_clusters(table: np.ndarray) -> np.ndarray:
     """The class that each cluster stands for, no class twice, so that most images are right.
 
     Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering.
 
     Args:
-        table: int (clusters, classes), see `contingency`.
+        table: int (clusters, classes), see `contingency_table`.
 
     Returns:
         int64 (clusters,); -1 for a cluster that is left without a class.
@@ -191,7 +195,7 @@ def matching(table: np.ndarray) -> np.ndarray:
     return matched
 
 
-def agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
+def score_agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
     """How far clusters are the classes.
 
     Args:
@@ -200,13 +204,13 @@ def agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
             of their own for the others.
 
     Returns:
-        "accuracy" under the best `matching`, "nmi" (mutual information over the mean entropy, Vinh,
+        "accuracy" under the best `match_clusters`, "nmi" (mutual information over the mean entropy, Vinh,
         Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1 each.
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    table = contingency(labels, clusters, int(labels.max()) + 1)
-    matched = matching(table)
+    table = contingency_table(labels, clusters, int(labels.max()) + 1)
+    matched = match_clusters(table)
     right = sum(row[column] for row, column in zip(table, matched, strict=True) if column >= 0)
     return {
         "accuracy": float(right / len(labels)),
@@ -215,7 +219,7 @@ def agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
     }
 
 
-def stability(partitions: Iterable[np.ndarray]) -> float:
+def score_stability(partitions: Iterable[np.ndarray]) -> float:
     """How far clusterings by different seeds agree: their adjusted Rand index, mean over pairs.
 
     Args:

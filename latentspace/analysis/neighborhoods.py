@@ -35,12 +35,12 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-def scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
+def choose_scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
     """Sorted indices of the images to score: all, or `SCORED_IMAGES` drawn from more."""
     return np.sort(rng.choice(count, min(count, SCORED_IMAGES), replace=False))
 
 
-def nearest_neighbors(
+def find_nearest_neighbors(
     points: np.ndarray, rows: np.ndarray, neighbors: int = NEIGHBORS
 ) -> np.ndarray:
     """Indices of the nearest other points of some points, nearest first.
@@ -63,7 +63,7 @@ def nearest_neighbors(
     return found[~own].reshape(len(rows), neighbors)
 
 
-def nearest_references(
+def find_nearest_references(
     points: np.ndarray, references: np.ndarray, neighbors: int = NEIGHBORS
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of other points to each point, nearest first, exact.
@@ -97,30 +97,30 @@ def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
     return votes
 
 
-def are_telling(labels: np.ndarray) -> bool:
+def has_several_classes(labels: np.ndarray) -> bool:
     """Whether labels (N,) divide images at all: neither into one class nor into single images."""
     return 2 <= len(np.unique(labels)) < len(labels)
 
 
-def vote_hits(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
 
     Args:
-        neighbors: int (R, k) from `nearest_neighbors`.
+        neighbors: int (R, k) from `find_nearest_neighbors`.
         labels: int (N,), from 0.
         rows: int (R,).
 
     Returns:
         float64 (R,), 1 or 0; the mean is the leave-one-out accuracy of a k-nearest-neighbour
-        classifier. NaN where labels are not `are_telling`: of one class every vote is right.
+        classifier. NaN where labels are not `has_several_classes`: of one class every vote is right.
     """
-    if not are_telling(labels):
+    if not has_several_classes(labels):
         return np.full(len(rows), np.nan)
     votes = count_votes(labels[neighbors], labels.max() + 1)
     return (votes.argmax(axis=1) == labels[rows]).astype(np.float64)
 
 
-def kept_shares(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def knn_preservation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Share of each image's neighbours in the source that are still neighbours in the map.
 
     Source: the KNN score of Kobak & Berens 2019, "The art of using t-SNE for single-cell
@@ -136,7 +136,7 @@ def kept_shares(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return (source[:, :, np.newaxis] == target[:, np.newaxis]).any(axis=2).mean(axis=1)
 
 
-def trust(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def trustworthiness(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """How far the neighbours that images have in a map are neighbours in the source.
 
     Source: Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods"; the
@@ -178,11 +178,11 @@ def silhouettes(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
         labels: int (R,).
 
     Returns:
-        float64 (R,) in [-1, 1]; NaN where labels are not `are_telling`.
+        float64 (R,) in [-1, 1]; NaN where labels are not `has_several_classes`.
     """
     from sklearn.metrics import silhouette_samples
 
-    if not are_telling(labels):
+    if not has_several_classes(labels):
         return np.full(len(labels), np.nan)
     return silhouette_samples(points, labels)
 
@@ -193,10 +193,10 @@ def mean_estimate(values: np.ndarray, rng: np.random.Generator) -> Estimate:
     means = np.empty(RESAMPLES)
     for number in range(RESAMPLES):
         means[number] = values[rng.integers(len(values), size=len(values))].mean()
-    return _estimate(float(values.mean()), means)
+    return _make_estimate(float(values.mean()), means)
 
 
-def class_neighbors_kept(
+def class_knn_preservation(
     source: np.ndarray, target: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> Estimate:
     """Share of the nearest classes that are still the nearest in the map, by class means.
@@ -224,11 +224,11 @@ def class_neighbors_kept(
         nearest = []
         for space in (source, target):
             means = np.stack([space[group].mean(axis=0) for group in drawn])
-            nearest.append(nearest_neighbors(means, np.arange(len(means)), k))
-        return float(kept_shares(*nearest).mean())
+            nearest.append(find_nearest_neighbors(means, np.arange(len(means)), k))
+        return float(knn_preservation(*nearest).mean())
 
     resampled = [score(lambda group: rng.choice(group, len(group))) for _ in range(RESAMPLES // 10)]
-    return _estimate(score(lambda group: group), np.array(resampled))
+    return _make_estimate(score(lambda group: group), np.array(resampled))
 
 
 def distance_correlation(
@@ -260,20 +260,20 @@ def distance_correlation(
     weights = np.concatenate([np.ones((1, len(chosen))), draws])
     pairs = 1.0 - np.eye(len(chosen))
 
-    def total(matrix: np.ndarray) -> np.ndarray:
+    def sum_matrix(matrix: np.ndarray) -> np.ndarray:
         return np.einsum("bi,bi->b", weights @ matrix, weights)
 
-    mass, mean_1, mean_2 = total(pairs), total(first), total(second)
-    covariance = total(first * second) - mean_1 * mean_2 / mass
-    variance_1 = total(first * first) - mean_1**2 / mass
-    variance_2 = total(second * second) - mean_2**2 / mass
+    mass, mean_1, mean_2 = sum_matrix(pairs), sum_matrix(first), sum_matrix(second)
+    covariance = sum_matrix(first * second) - mean_1 * mean_2 / mass
+    variance_1 = sum_matrix(first * first) - mean_1**2 / mass
+    variance_2 = sum_matrix(second * second) - mean_2**2 / mass
     with np.errstate(invalid="ignore", divide="ignore"):
         correlations = covariance / np.sqrt(variance_1 * variance_2)
     correlations[~np.isfinite(correlations)] = np.nan
-    return _estimate(float(correlations[0]), correlations[1:])
+    return _make_estimate(float(correlations[0]), correlations[1:])
 
 
-def _estimate(value: float, resampled: np.ndarray) -> Estimate:
+def _make_estimate(value: float, resampled: np.ndarray) -> Estimate:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(value, float(low), float(high))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentspace.analysis import tsne
-from latentspace.core.processes import num_cores, run_all
-from latentspace.core.provenance import hushed
+from latentspace.core.processes import count_cores, run_all
+from latentspace.core.provenance import silence_stderr
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -39,7 +39,7 @@ class Settings:
     Attributes:
         method: A key of `METHODS`.
         dims: 2 or 3.
-        perplexity: Of t-SNE: effective number of neighbours, at most `tsne.largest_perplexity(N)`.
+        perplexity: Of t-SNE: effective number of neighbours, at most `tsne.find_largest_perplexity(N)`.
         exaggeration: Of t-SNE: factor of attraction after its early phase.
         seed: Seed of what is random.
     """
@@ -75,7 +75,7 @@ class Projection:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def principal_components(vectors: np.ndarray, count: int) -> PCA:
+def fit_pca(vectors: np.ndarray, count: int) -> PCA:
     """Fits principal components, by the way that is fastest for the shape of the vectors.
 
     Args:
@@ -96,13 +96,13 @@ def principal_components(vectors: np.ndarray, count: int) -> PCA:
         return pca.fit(vectors)
 
 
-def are_alike(vectors: np.ndarray) -> bool:
+def is_degenerate(vectors: np.ndarray) -> bool:
     """Whether vectors (N, D) are equal but for rounding, so that nothing can be told of them."""
     spread = (vectors.max(axis=0) - vectors.min(axis=0)).max()
     return bool(spread <= ROUNDING * np.abs(vectors).max())
 
 
-def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+def reduce_dimensions(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Brings vectors of many dimensions to `LARGEST_DIM` principal components.
 
     As van der Maaten & Hinton 2008 do before t-SNE: distances keep nearly all of their variance
@@ -116,7 +116,7 @@ def condensed(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], n
     """
     if vectors.shape[1] <= LARGEST_DIM or len(vectors) <= LARGEST_DIM:
         return vectors, lambda others: others
-    pca = principal_components(vectors, LARGEST_DIM)
+    pca = fit_pca(vectors, LARGEST_DIM)
     return pca.transform(vectors), pca.transform
 
 
@@ -130,18 +130,18 @@ def project(
     """Projects vectors.
 
     Args:
-        vectors: float32 (N, D), `condensed` where D is large.
+        vectors: float32 (N, D), `reduce_dimensions` where D is large.
         settings: How.
         threads: Threads to use; None takes all cores.
         on_progress: Called by t-SNE with the number of finished iterations (of
-            `tsne.num_iterations`) and the KL divergence.
+            `tsne.count_iterations`) and the KL divergence.
 
     Raises:
         ValueError: The perplexity is too large for N points.
     """
     started = time.perf_counter()
     if settings.method != "tsne":
-        points = COUSINS[settings.method](vectors, settings).astype(np.float32)
+        points = PROJECTORS[settings.method](vectors, settings).astype(np.float32)
         # Vectors of fewer dimensions than the map has lie on a line of it, or on a plane.
         points = np.pad(points, ((0, 0), (0, settings.dims - points.shape[1])))
         return Projection(points, time.perf_counter() - started)
@@ -151,14 +151,14 @@ def project(
         perplexity=settings.perplexity,
         exaggeration=settings.exaggeration,
         seed=settings.seed,
-        threads=threads or num_cores(),
+        threads=threads or count_cores(),
         on_progress=on_progress,
     )
     return Projection(
         made.points,
         time.perf_counter() - started,
         facts={
-            "iterations": tsne.num_iterations(len(vectors), settings.dims),
+            "iterations": tsne.count_iterations(len(vectors), settings.dims),
             "kl_divergence": made.kl_divergence,
             **{f"seconds_{part}": seconds for part, seconds in made.seconds.items()},
         },
@@ -193,7 +193,7 @@ def project_all(
     Raises:
         InputError: A process was ended from outside.
     """
-    cores, count = num_cores(), max(map(len, sources.values()))
+    cores, count = count_cores(), max(map(len, sources.values()))
     at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
     threads = max(1, cores // at_once)
     return run_all(
@@ -214,7 +214,7 @@ def _project(
 
 
 def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    return principal_components(vectors, settings.dims).transform(vectors)
+    return fit_pca(vectors, settings.dims).transform(vectors)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
@@ -226,7 +226,7 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
     if rank == 0:
         return np.zeros((len(vectors), settings.dims))
     if rank < vectors.shape[1]:  # a direction without variance can't be scaled to have some
-        vectors = principal_components(vectors, rank).transform(vectors)
+        vectors = fit_pca(vectors, rank).transform(vectors)
     dims = min(settings.dims, rank)
     with warnings.catch_warnings():
         # Two components that keep turning are as independent as any others.
@@ -237,10 +237,10 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def _umap(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    return embed(vectors, dims=settings.dims, seed=settings.seed)
+    return umap(vectors, dims=settings.dims, seed=settings.seed)
 
 
-def embed(
+def umap(
     vectors: np.ndarray,
     *,
     dims: int,
@@ -268,7 +268,7 @@ def embed(
         # a seed costs.
         warnings.simplefilter("ignore")
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
-        return _umap_class()(
+        return _load_umap_class()(
             n_neighbors=neighbors,
             n_components=min(dims, len(vectors) - 2),
             min_dist=min_dist,
@@ -279,9 +279,9 @@ def embed(
 
 
 @cache
-def _umap_class() -> type:
+def _load_umap_class() -> type:
     """The class of umap-learn, which keeps what it compiles in a folder that may be closed."""
-    with hushed():
+    with silence_stderr():
         try:
             from umap import UMAP
         except RuntimeError:  # neither beside its source nor in the home folder
@@ -294,7 +294,7 @@ def _umap_class() -> type:
     return UMAP
 
 
-COUSINS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
+PROJECTORS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
     "pca": _pca,
     "ica": _ica,
     "umap": _umap,
@@ -321,7 +321,7 @@ def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.
     return np.median(points[search.kneighbors(vectors, return_distance=False)], axis=1)
 
 
-def aligned(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def align(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The turn and mirroring that lays a map as near as possible to another one.
 
     Source: orthogonal Procrustes (Schönemann 1966). Distances within the map stay what they are.

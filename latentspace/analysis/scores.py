@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis.projection import principal_components
+from latentspace.analysis.projection import fit_pca
 from latentspace.core.pixels import Pixels, to_unit_range
 
 ROWS_AT_ONCE = 512
@@ -88,14 +88,14 @@ def linear_autoencoder(
     """
     rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
     shape = train_pixels.shape[1:]
-    pca = principal_components(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
+    pca = fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
     return (
         lambda images: pca.transform(images.reshape(len(images), -1)),
         lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),
     )
 
 
-def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of other images to each image, by Euclidean distance, exact.
 
     A few candidates are found among the principal components, where a distance is never longer
@@ -112,8 +112,8 @@ def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.
     """
     flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
     if len(references) <= SKETCH_DIM:
-        return _nearest_of_all(flat, flat_references)
-    bounds, candidates = _candidates(flat, flat_references)
+        return _find_nearest_of_all(flat, flat_references)
+    bounds, candidates = _find_candidates(flat, flat_references)
     distances = np.empty(len(flat), np.float32)
     found = np.empty(len(flat), np.int64)
     for start in range(0, len(flat), ROWS_AT_ONCE):
@@ -125,11 +125,11 @@ def nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.
         found[rows] = np.take_along_axis(candidates[rows], best, axis=1)[:, 0]
     unproven = np.flatnonzero(distances > bounds)
     if len(unproven):
-        distances[unproven], found[unproven] = _nearest_of_all(flat[unproven], flat_references)
+        distances[unproven], found[unproven] = _find_nearest_of_all(flat[unproven], flat_references)
     return distances, found
 
 
-def _nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=1, algorithm="brute", n_jobs=-1).fit(references)
@@ -137,12 +137,12 @@ def _nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarra
     return distances[:, 0].astype(np.float32), indices[:, 0]
 
 
-def _candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A few references for each row, and a distance that no other reference comes below."""
     from sklearn.neighbors import NearestNeighbors
 
     some = references[:: max(1, len(references) // SKETCH_FIT)]
-    pca = principal_components(some, SKETCH_DIM)
+    pca = fit_pca(some, SKETCH_DIM)
 
     def sketch(batch: np.ndarray) -> np.ndarray:
         # What the components leave out goes in as its length: |a - b| >= ||a| - |b||.
@@ -168,16 +168,16 @@ def grey_share(images: np.ndarray) -> float:
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
 
 
-def step_lengths(ways: np.ndarray) -> np.ndarray:
+def step_lengths(paths: np.ndarray) -> np.ndarray:
     """How far the picture changes from frame to frame.
 
     Args:
-        ways: float32 (N, T, H, W, C).
+        paths: float32 (N, T, H, W, C).
 
     Returns:
         float32 (N, T - 1) Euclidean distances between neighbouring frames.
     """
-    steps = np.diff(ways.reshape(*ways.shape[:2], -1), axis=1)
+    steps = np.diff(paths.reshape(*paths.shape[:2], -1), axis=1)
     return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))
 
 

@@ -84,12 +84,12 @@ class Embedding:
     seconds: dict[str, float]
 
 
-def largest_perplexity(count: int) -> float:
+def find_largest_perplexity(count: int) -> float:
     """The largest perplexity that `count` points allow: three times as many neighbours exist."""
     return (count - 1) / NEIGHBORS_PER_PERPLEXITY
 
 
-def schedule(count: int, dims: int) -> tuple[Phase, ...]:
+def plan_phases(count: int, dims: int) -> tuple[Phase, ...]:
     """The phases of the descent for `count` points in `dims` dimensions."""
     if dims == 3:  # for which interpolation on a grid does not exist
         return SPATIAL
@@ -98,9 +98,9 @@ def schedule(count: int, dims: int) -> tuple[Phase, ...]:
     return MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
 
 
-def num_iterations(count: int, dims: int) -> int:
+def count_iterations(count: int, dims: int) -> int:
     """Iterations of the whole descent."""
-    return sum(phase.iterations for phase in schedule(count, dims))
+    return sum(phase.iterations for phase in plan_phases(count, dims))
 
 
 def embed(
@@ -121,7 +121,7 @@ def embed(
     Args:
         vectors: float32 (N, D).
         dims: 2 or 3.
-        perplexity: Effective number of neighbours, at most `largest_perplexity(N)`.
+        perplexity: Effective number of neighbours, at most `find_largest_perplexity(N)`.
         exaggeration: Factor of attraction in the later phases; above 1 clusters get denser.
         seed: Seed of the little noise in the start.
         threads: Threads to use.
@@ -133,9 +133,9 @@ def embed(
     Raises:
         ValueError: The perplexity is too large for N points.
     """
-    if perplexity > largest_perplexity(len(vectors)):
+    if perplexity > find_largest_perplexity(len(vectors)):
         raise ValueError(
-            f"expected perplexity <= {largest_perplexity(len(vectors)):g} for {len(vectors)} "
+            f"expected perplexity <= {find_largest_perplexity(len(vectors)):g} for {len(vectors)} "
             f"points. Received: perplexity={perplexity}"
         )
     from openTSNE import TSNEEmbedding
@@ -143,13 +143,13 @@ def embed(
 
     started = time.perf_counter()
     with threadpool_limits(threads):
-        affinities = _affinities(vectors, perplexity, threads)
-        start = _start(vectors, dims, seed)
+        affinities = _compute_affinities(vectors, perplexity, threads)
+        start = _initialize(vectors, dims, seed)
     found = time.perf_counter()
     embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
     trajectory, divergences = [start.astype(np.float16)], [np.nan]
     done = 0
-    for phase in schedule(len(vectors), dims):
+    for phase in plan_phases(len(vectors), dims):
 
         def report(iteration: int, error: float, points: np.ndarray, before: int = done) -> None:
             trajectory.append(np.asarray(points, np.float16))
@@ -182,7 +182,7 @@ def follow(
 
     Args:
         frames: float32 (T, N, D), the same N things through time.
-        perplexity: Effective number of neighbours, at most `largest_perplexity(N)`.
+        perplexity: Effective number of neighbours, at most `find_largest_perplexity(N)`.
         seed: Seed of the little noise in the first start.
         on_progress: Called after each map.
 
@@ -191,12 +191,12 @@ def follow(
     """
     from openTSNE import TSNEEmbedding
 
-    points = _start(frames[0], 2, seed)
+    points = _initialize(frames[0], 2, seed)
     maps: list[np.ndarray] = []
     divergences = []
     for vectors in frames:
         # The points are few: a second thread would wait longer than it works.
-        affinities = _affinities(vectors, perplexity, threads=1)
+        affinities = _compute_affinities(vectors, perplexity, threads=1)
         embedding = TSNEEmbedding(points, affinities, n_jobs=1, random_state=seed)
         for phase in FOLLOWING if maps else PLAIN:
             _descend(embedding, phase)
@@ -207,7 +207,7 @@ def follow(
     return np.stack(maps), np.array(divergences)
 
 
-def _start(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
+def _initialize(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
     """Where points begin: at the principal components, tiny, with a little noise, (N, dims)."""
     from openTSNE import initialization
 
@@ -218,7 +218,7 @@ def _start(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
     return initialization.pca(vectors, n_components=dims, random_state=seed)
 
 
-def _affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:
+def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:
     """Joint probabilities of neighbours, found exactly."""
     from openTSNE import affinity, nearest_neighbors
     from sklearn.neighbors import NearestNeighbors

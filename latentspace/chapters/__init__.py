@@ -11,7 +11,7 @@ from latentspace.chapters.clusters import figures as clusters
 from latentspace.chapters.compare import figures as comparison
 from latentspace.chapters.compression import figures as compression
 from latentspace.chapters.explorer import figures as explorer
-from latentspace.chapters.figure import Figure, Part, without_folders
+from latentspace.chapters.figure import Figure, Part, strip_folders
 from latentspace.chapters.interpolate import figures as interpolation
 from latentspace.chapters.learn import figures as learning
 from latentspace.chapters.maps import detail_figures
@@ -27,10 +27,10 @@ __all__ = [
     "STORY",
     "Figure",
     "Part",
-    "chosen",
-    "options_of",
-    "part_of",
-    "without_folders",
+    "choose_figures",
+    "find_options",
+    "find_part",
+    "strip_folders",
 ]
 
 FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
@@ -38,8 +38,8 @@ FLAGS = {  # those without a value; "--place IMAGE" asks for its picture as well
     "--film": "the model learning: reconstructions, the error and the map of the codes",
     "--maps": "t-SNE of the pixels against t-SNE of the codes; with --dims 3 in space",
     "--map-films": "the maps forming, from the start to the end of the optimisation",
-    "--cousins": "the same by PCA, ICA, t-SNE and UMAP",
-    "--confused": "the classes that run together (8, 5, 7, 3), alone",
+    "--methods": "the same by PCA, ICA, t-SNE and UMAP",
+    "--overlap": "the classes that run together (8, 5, 7, 3), alone",
     "--latent-grid": "what the model draws at each place of the latent map",
     "--interpolation": "blending pixels against walking between codes",
     "--arithmetic": "sums and differences of codes, other classes in the same hand",
@@ -102,28 +102,28 @@ COMPARED = Part(
 FIGURES: tuple[Figure[Any], ...] = tuple(figure for part in STORY for figure in part.figures)
 COMPARISONS = COMPARED.figures
 
-MAPPED = ("--samples", "--split", "--perplexity", "--exaggeration", "--seed")
-WALKED = ("--pairs", "--from", "--to", "--frames", "--path", "--seed")
+MAP_OPTIONS = ("--samples", "--split", "--perplexity", "--exaggeration", "--seed")
+PATH_OPTIONS = ("--pairs", "--from", "--to", "--frames", "--path", "--seed")
 OPTIONS = {  # by flag what its pictures depend on, or by file where one is an exception
-    "--maps": MAPPED,
-    "--map-films": MAPPED,
-    "--cousins": MAPPED,
-    "--confused": MAPPED,
-    "--latent-grid": MAPPED,
-    "--explorer": MAPPED[1:],  # without --samples: by itself it shows more images than maps do
-    "--place": (*MAPPED, "--place"),
-    "--interpolation": WALKED,
-    "interpolation_on_map.png": (*MAPPED, *WALKED),
+    "--maps": MAP_OPTIONS,
+    "--map-films": MAP_OPTIONS,
+    "--methods": MAP_OPTIONS,
+    "--overlap": MAP_OPTIONS,
+    "--latent-grid": MAP_OPTIONS,
+    "--explorer": MAP_OPTIONS[1:],  # without --samples: by itself it shows more images than maps do
+    "--place": (*MAP_OPTIONS, "--place"),
+    "--interpolation": PATH_OPTIONS,
+    "interpolation_on_map.png": (*MAP_OPTIONS, *PATH_OPTIONS),
     "--arithmetic": ("--expression", "--seed"),
-    "same_hand.png": ("--seed",),
+    "class_transfer.png": ("--seed",),
     "--traversals": ("--axes", "--seed"),
     "--clusters": ("--split", "--num-clusters", "--seed"),
-    comparison.FLAG: MAPPED,
+    comparison.FLAG: MAP_OPTIONS,
     "learning_curve.png": (),
 }
 
 
-def options_of(figure: Figure[Any]) -> tuple[str, ...]:
+def find_options(figure: Figure[Any]) -> tuple[str, ...]:
     """The options that a picture depends on; what `OPTIONS` does not name, on the seed alone.
 
     A map's method and dimensions are no such option: maps by others lie beside it.
@@ -131,12 +131,12 @@ def options_of(figure: Figure[Any]) -> tuple[str, ...]:
     return OPTIONS.get(figure.file, OPTIONS.get(figure.flag, ("--seed",)))
 
 
-def part_of(figure: Figure[Any]) -> Part:
+def find_part(figure: Figure[Any]) -> Part:
     """The part that a picture belongs to."""
     return next(part for part in (*STORY, COMPARED) if figure in part.figures)
 
 
-def chosen(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:
+def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:
     """The pictures that flags ask for; those of the story where none does.
 
     Args:

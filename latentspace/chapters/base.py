@@ -15,19 +15,19 @@ from tqdm import tqdm
 from latentspace.analysis import classes, scores
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.calculate.expressions import CLASS_PREFIX
-from latentspace.core.cache import cached_arrays
-from latentspace.core.errors import InputError, printable
+from latentspace.core.cache import load_or_compute
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_unit_range
-from latentspace.core.provenance import content_hash
+from latentspace.core.provenance import hash_content
 from latentspace.datasets import (
     ImageDataset,
-    limited,
+    choose_limited,
+    find_ink_side,
     read_image,
-    typical_ink_side,
-    validation_indices,
+    split_validation,
 )
 from latentspace.models import classifier
-from latentspace.models.classifier import Judge
+from latentspace.models.classifier import ReferenceClassifier
 from latentspace.models.runs import Run
 
 INK_IMAGES = 500  # tell how large what is drawn usually is
@@ -52,7 +52,7 @@ class StudyOptions:
         starts: Names of images to walk from, see `Base.select`.
         ends: Names of images to walk to, as many.
         frames: Images on a way, both ends included.
-        path: The way that the animations take, one of `paths.WAYS`.
+        path: The way that the animations take, one of `paths.PATHS`.
         axes: "principal" or "units", what traversals walk along.
         num_clusters: Clusters to find; None takes as many as there are classes.
         thorough: Measure also what takes minutes, for captions and metrics.json.
@@ -79,13 +79,13 @@ class StudyOptions:
     def from_settings(cls, settings: Mapping[str, Any], *, thorough: bool) -> StudyOptions:
         """Options out of settings of the same names, those of `projection` among them."""
 
-        def taken(kind: type, **known: Any) -> dict[str, Any]:
+        def take_fields(kind: type, **known: Any) -> dict[str, Any]:
             names = {item.name for item in dataclasses.fields(kind)} - set(known)
             return {**{name: settings[name] for name in names}, **known}
 
-        made = Settings(**taken(Settings))
+        made = Settings(**take_fields(Settings))
         return cls(
-            **taken(
+            **take_fields(
                 cls,
                 projection=made,
                 starts=settings["start"],
@@ -157,17 +157,17 @@ class Base:
     @cached_property
     def codes(self) -> np.ndarray:
         """Codes of all images, float32 (N, D)."""
-        return self._encoded("test")
+        return self._encode_split("test")
 
     @cached_property
     def train_codes(self) -> np.ndarray:
         """Codes of all training images, float32 (M, D)."""
-        return self._encoded("train")
+        return self._encode_split("train")
 
     @cached_property
     def reference_rows(self) -> np.ndarray:
         """Training images that others are compared with: all, or `MOST_REFERENCES` of more."""
-        return limited(len(self.data.train_pixels), MOST_REFERENCES)
+        return choose_limited(len(self.data.train_pixels), MOST_REFERENCES)
 
     @cached_property
     def references(self) -> np.ndarray:
@@ -177,17 +177,17 @@ class Base:
     @cached_property
     def class_means(self) -> np.ndarray:
         """Mean code of the training images of each class, float32 (classes, D)."""
-        return classes.class_means(
+        return classes.compute_class_means(
             self.train_codes, self.data.train_labels, len(self.data.class_names)
         )
 
     @property
     def is_trained_on_data(self) -> bool:
         """Whether these are the images that the model was trained with."""
-        return not self.run.is_adopted and self.data.hash == self.run.facts["dataset"]["hash"]
+        return not self.run.is_imported and self.data.hash == self.run.facts["dataset"]["hash"]
 
     @cached_property
-    def fitted(self) -> np.ndarray:
+    def fit_indices(self) -> np.ndarray:
         """Indices of the training images that the model was fitted to, those held back left out.
 
         All training images where the model comes from other data.
@@ -196,10 +196,10 @@ class Base:
         if not self.is_trained_on_data:
             return np.arange(count)
         settings = self.run.facts["settings"]
-        return validation_indices(count, settings["validation_split"], settings["seed"])[0]
+        return split_validation(count, settings["validation_split"], settings["seed"])[0]
 
     @cached_property
-    def strokes_missing(self) -> str | None:
+    def strokes_unavailable(self) -> str | None:
         """Why images do not show strokes, bright on dark ground; None where they do."""
         if self.data.image_shape[2] != 1:
             return "stroke attributes are measured on grey images only"
@@ -213,20 +213,22 @@ class Base:
         return None
 
     @property
-    def judge_missing(self) -> str | None:
+    def classifier_unavailable(self) -> str | None:
         """Why there can be no judge; None where there is one, or will be when it is asked for."""
         if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
             return "without two classes or more there is nothing to judge"
         return None
 
     @cached_property
-    def judge(self) -> Judge | None:
+    def classifier(self) -> ReferenceClassifier | None:
         """The classifier of this data set, trained where there is none yet; None if missing."""
         data = self.data
-        if self._models_dir is None or self.judge_missing is not None:
+        if self._models_dir is None or self.classifier_unavailable is not None:
             return None
-        with self.bar("training the judge", classifier.num_epochs(len(self.references))) as bar:
-            return classifier.find_judge(
+        with self.make_bar(
+            "training the judge", classifier.count_epochs(len(self.references))
+        ) as bar:
+            return classifier.find_classifier(
                 self._models_dir,
                 name=data.name,
                 data_hash=data.hash,
@@ -236,21 +238,21 @@ class Base:
             )
 
     @property
-    def judge_key(self) -> str:
+    def classifier_key(self) -> str:
         """What everything that the judge says depends on."""
-        return self.judge.facts["sha256"] if self.judge is not None else ""
+        return self.classifier.facts["sha256"] if self.classifier is not None else ""
 
     @property
     def model_key(self) -> tuple[str, str]:
         """What everything that the model says of these images depends on."""
         return self.run.model_hash, self.data.hash
 
-    def decoded(self, codes: np.ndarray) -> np.ndarray:
+    def decode(self, codes: np.ndarray) -> np.ndarray:
         """Codes (..., D) -> images (..., H, W, C), all in one batch."""
         images = self.run.decode(codes.reshape(-1, codes.shape[-1]))
         return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
-    def cached(
+    def load_or_compute(
         self,
         kind: str,
         compute: Callable[[], dict[str, Any]],
@@ -263,17 +265,17 @@ class Base:
             compute: Called where there is nothing to read.
             *key: All that the result depends on.
         """
-        return cached_arrays(self._cache_file(kind, *key), compute, version=CACHE_VERSION)
+        return load_or_compute(self._find_cache_file(kind, *key), compute, version=CACHE_VERSION)
 
-    def cached_groups(
+    def load_or_compute_groups(
         self,
         kind: str,
         compute: Callable[[], Mapping[str, Mapping[str, Any]]],
         *key: np.ndarray | str | int | float,
     ) -> dict[str, dict[str, np.ndarray]]:
-        """As `cached`, for numbers in named groups; no name of a group holds a slash."""
+        """As `load_or_compute`, for numbers in named groups; no name of a group holds a slash."""
 
-        def flat() -> dict[str, np.ndarray]:
+        def flatten_groups() -> dict[str, np.ndarray]:
             return {
                 f"{group}/{name}": np.asarray(value)
                 for group, numbers in compute().items()
@@ -281,22 +283,22 @@ class Base:
             }
 
         groups: dict[str, dict[str, np.ndarray]] = {}
-        for path, value in self.cached(kind, flat, *key).items():
+        for path, value in self.load_or_compute(kind, flatten_groups, *key).items():
             group, _, name = path.partition("/")
             groups.setdefault(group, {})[name] = value
         return groups
 
     def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
-        """Whether the cache holds a file for what `cached` would be asked for."""
-        path = self._cache_file(kind, *key)
+        """Whether the cache holds a file for what `load_or_compute` would be asked for."""
+        path = self._find_cache_file(kind, *key)
         return path is not None and path.exists()
 
-    def _cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
+    def _find_cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
         if self._cache_dir is None:
             return None
-        return self._cache_dir / f"{kind}-{content_hash(*key)}.npz"
+        return self._cache_dir / f"{kind}-{hash_content(*key)}.npz"
 
-    def bar(self, text: str, total: int) -> tqdm:
+    def make_bar(self, text: str, total: int) -> tqdm:
         """A progress bar on stderr."""
         return tqdm(
             total=total, desc=text, leave=False, disable=None if self._show_progress else True
@@ -317,15 +319,17 @@ class Base:
             image = read_image(
                 Path(name),
                 self.run.image_shape,
-                ink_side=typical_ink_side(self.data.test_pixels[:INK_IMAGES]),
+                ink_side=find_ink_side(self.data.test_pixels[:INK_IMAGES]),
             )
             return Selected(
-                image, self.run.encode(image[np.newaxis])[0], printable(Path(name).name)
+                image, self.run.encode(image[np.newaxis])[0], to_printable(Path(name).name)
             )
-        index = int(name) if name.isdecimal() else self._typical(name.removeprefix(CLASS_PREFIX))
-        return Selected(self.images[index], self.codes[index], self.name_of(index))
+        index = (
+            int(name) if name.isdecimal() else self._find_typical(name.removeprefix(CLASS_PREFIX))
+        )
+        return Selected(self.images[index], self.codes[index], self.format_name(index))
 
-    def name_of(self, index: int) -> str:
+    def format_name(self, index: int) -> str:
         """What a test image is called in a picture: its class, where there are any, and index."""
         label = self.data.class_names[self.data.test_labels[index]]
         return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
@@ -340,7 +344,7 @@ class Base:
         Raises:
             InputError: Says what there is.
         """
-        where = printable(where, LONGEST_SHOWN)
+        where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
             if len(name) > MOST_DIGITS or int(name) >= len(self.images):
                 raise InputError(
@@ -357,7 +361,7 @@ class Base:
                 f"{where}"
             )
 
-    def _typical(self, class_name: str) -> int:
+    def _find_typical(self, class_name: str) -> int:
         label = self.data.class_names.index(class_name)
         members = np.flatnonzero(self.data.test_labels == label)
         if not len(members):
@@ -365,9 +369,9 @@ class Base:
         away = np.linalg.norm(self.codes[members] - self.class_means[label], axis=1)
         return int(members[away.argmin()])
 
-    def _encoded(self, split: str) -> np.ndarray:
+    def _encode_split(self, split: str) -> np.ndarray:
         pixels = getattr(self.data, f"{split}_pixels")
-        codes = self.cached(
+        codes = self.load_or_compute(
             "codes", lambda: {"codes": self.run.encode(pixels)}, split, *self.model_key
         )
         return codes["codes"]

@@ -35,7 +35,7 @@ class Figure(Generic[Subject]):
         arguments: Takes them, caption included, out of a study or a comparison.
         in_story: Whether it is made when no flag asks for pictures.
         dims: The `--dims` of the map that it shows; None where it shows none, or always the same.
-        missing: Says why a study can't have it; None where it can.
+        unavailable: Says why a study can't have it; None where it can.
     """
 
     flag: str
@@ -45,27 +45,27 @@ class Figure(Generic[Subject]):
     function: str
     arguments: Callable[[Subject, float], dict[str, Any]]
     in_story: bool = True
-    missing: Callable[[Subject], str | None] = lambda _: None
+    unavailable: Callable[[Subject], str | None] = lambda _: None
     dims: int | None = None
 
-    def file_by(self, method: str) -> str:
+    def get_file(self, method: str) -> str:
         """Its name when maps are made by a method, one of `projection.METHODS`."""
         return self.file.replace(TSNE, f"{method}_", 1) if self.file.startswith(TSNE) else self.file
 
-    def suffixes(self, animation: str) -> list[str]:
+    def list_suffixes(self, animation: str) -> list[str]:
         """The kinds of file that it is written as, when animations are "gif", "mp4" or "both"."""
-        if not self.moves:
+        if not self.is_animation:
             return [PurePath(self.file).suffix]
         return [".gif", ".mp4"] if animation == "both" else [f".{animation}"]
 
-    def measures(self, study: Study) -> bool:
+    def is_measured(self, study: Study) -> bool:
         """Whether its numbers are to be measured for this study."""
         return self.section is not None and (
             study.options.thorough or self.section not in TAKE_MINUTES
         )
 
     @property
-    def moves(self) -> bool:
+    def is_animation(self) -> bool:
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
 
@@ -102,34 +102,34 @@ class Part:
     figures: tuple[Figure[Any], ...]
 
 
-def told(words: str, value: float, form: str = ".3f") -> list[str]:
+def format_metric(words: str, value: float, form: str = ".3f") -> list[str]:
     """A number in words, for captions; none where it could not be measured."""
     return [] if math.isnan(value) else [f"{words} {value:{form}}"]
 
 
-def no_map(study: Study) -> str | None:
+def maps_unavailable(study: Study) -> str | None:
     """Why there can be no map of a study's images; None where there can."""
-    return study.maps.missing
+    return study.maps.unavailable
 
 
-def model_name(study: Study) -> str:
+def format_model(study: Study) -> str:
     """The model, for captions."""
     return f"run {study.run.name}, {study.run.latent_dim} units"
 
 
-def hold_frames(fps: float) -> int:
+def count_hold_frames(fps: float) -> int:
     """For how many frames an animation rests at either end."""
     return max(1, round(HOLD_SECONDS * fps))
 
 
-def judged(study: Study) -> str:
+def describe_classifier(study: Study) -> str:
     """Who judged, for captions; empty without judge."""
-    if study.judge is None:
+    if study.classifier is None:
         return ""
-    accuracy = study.judge.facts["test_accuracy"]
+    accuracy = study.classifier.facts["test_accuracy"]
     return f"Judge: a classifier trained on the real images, {accuracy:.1%} right on unseen ones."
 
 
-def without_folders(expression: str) -> str:
+def strip_folders(expression: str) -> str:
     """What a person wrote, image files by their names alone: where they lie is no part of it."""
     return FOLDERS.sub("", expression)

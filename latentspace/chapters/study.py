@@ -15,15 +15,15 @@ from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.learn.measure import Learning
 from latentspace.chapters.maps.measure import Maps
-from latentspace.chapters.maps.methods import Cousins
-from latentspace.chapters.maps.overlap import Confusion
+from latentspace.chapters.maps.methods import ProjectionMethods
+from latentspace.chapters.maps.overlap import Overlap
 from latentspace.chapters.maps.placing import Placing
 from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.reconstruct.measure import Reconstruction
 
 __all__ = ["Study", "StudyOptions"]
 
-JUDGED = {"interpolation", "arithmetic", "attributes", "traversals"}
+CLASSIFIED = {"interpolation", "arithmetic", "attributes", "traversals"}
 
 
 class Study(Base):
@@ -60,14 +60,14 @@ class Study(Base):
         return Maps(self)
 
     @cached_property
-    def cousins(self) -> Cousins:
+    def methods(self) -> ProjectionMethods:
         """The same maps by other methods."""
-        return Cousins(self.maps)
+        return ProjectionMethods(self.maps)
 
     @cached_property
-    def confusion(self) -> Confusion:
+    def overlap(self) -> Overlap:
         """The classes that run together, alone."""
-        return Confusion(self, self.maps)
+        return Overlap(self, self.maps)
 
     @cached_property
     def placing(self) -> Placing:
@@ -115,7 +115,7 @@ class Study(Base):
         return Exploration(self, self.maps, self.clusters)
 
     @property
-    def chosen(self) -> dict[str, Any]:
+    def choices(self) -> dict[str, Any]:
         """What was chosen to look at, by flag, numbers in place of defaults; JSON has them all."""
         options, maps = self.options, self.maps
         return {
@@ -135,14 +135,14 @@ class Study(Base):
             "--seed": options.seed,
         }
 
-    def metrics(self, sections: set[str]) -> dict[str, Any]:
+    def collect_metrics(self, sections: set[str]) -> dict[str, Any]:
         """The numbers of the named chapters, and who judged."""
         made: dict[str, Any] = {name: getattr(self, name).metrics for name in sorted(sections)}
-        if sections & JUDGED and self.judge is not None:
-            made["judge"] = self.judge.facts
+        if sections & CLASSIFIED and self.classifier is not None:
+            made["classifier"] = self.classifier.facts
         return made
 
-    def answers(self, sections: set[str]) -> list[str]:
+    def collect_answers(self, sections: set[str]) -> list[str]:
         """What the named chapters say in a line each, where they have an answer."""
         lines = {name: getattr(getattr(self, name), "answer", None) for name in sorted(sections)}
         return [f"{name}: {line}" for name, line in lines.items() if line is not None]

@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from latentspace.core.errors import InputError, say_once
-from latentspace.core.files import replacing
+from latentspace.core.errors import InputError, warn_once
+from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
 
 MARK = "kept as"  # name of the array that tells what a file of the cache holds
 
 
-def cache_folder() -> Path:
+def find_cache_folder() -> Path:
     """Where results that take long are kept: $LATENTSPACE_CACHE, else the user's cache folder."""
     chosen = os.environ.get("LATENTSPACE_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("latentspace")
 
 
-def cached_arrays(
+def load_or_compute(
     path: Path | None, compute: Callable[[], dict[str, np.ndarray]], *, version: int
 ) -> dict[str, np.ndarray]:
     """Reads arrays from an .npz file, or computes and stores them.
@@ -46,18 +46,18 @@ def cached_arrays(
             arrays = read_arrays(path)
             found = str(arrays.pop(MARK, "another version"))
         except InputError as error:
-            say_once(f"{error}; computing it afresh")
+            warn_once(f"{error}; computing it afresh")
         else:
             if found == mark:
                 return arrays
-            say_once(f"{path} was kept as {found!r}, not as {mark!r}; computing it afresh")
+            warn_once(f"{path} was kept as {found!r}, not as {mark!r}; computing it afresh")
     arrays = compute()
     try:
-        with replacing(path) as temporary:
+        with replace_file(path) as temporary:
             np.savez(temporary, **arrays, **{MARK: np.array(mark)})  # type: ignore[arg-type]
     except OSError as error:
         reason = getattr(error.__cause__, "strerror", error)
-        say_once(
+        warn_once(
             f"nothing can be kept in {path.parent} ({reason}), so the next look computes it again: "
             "name another folder in the environment variable LATENTSPACE_CACHE"
         )

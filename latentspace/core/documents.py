@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import write_bytes
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ MOST_BYTES = 64 << 20
 SHOWN = 60  # characters of a wrong value
 
 
-def document(value: Mapping[str, Any], *, version: int) -> bytes:
+def encode_document(value: Mapping[str, Any], *, version: int) -> bytes:
     """A JSON object as it is written: indented, the version of its schema first."""
     text = json.dumps({VERSION: version, **value}, indent=2)
     return f"{text}\n".encode()
 
 
 def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> None:
-    """Writes a JSON object atomically; raises as `writing.replacing`."""
-    write_bytes(path, document(value, version=version))
+    """Writes a JSON object atomically; raises as `writing.replace_file`."""
+    write_bytes(path, encode_document(value, version=version))
 
 
 def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[str, Any]:
-    """Reads a JSON object as `document` makes it.
+    """Reads a JSON object as `encode_document` makes it.
 
     Args:
         path: The file.
@@ -65,15 +65,15 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
     found = value.get(VERSION, UNVERSIONED)
     if type(found) is not int or not UNVERSIONED <= found <= version:
         raise InputError(
-            f"{path} is of schema version {_shown(found)}, and this program knows {UNVERSIONED} to "
+            f"{path} is of schema version {_format_value(found)}, and this program knows {UNVERSIONED} to "
             f"{version}: update the program, or {renew}"
         )
-    content = checked(text, kind, where=str(path), renew=renew)
+    content = validate(text, kind, where=str(path), renew=renew)
     content.pop(VERSION, None)
     return content
 
 
-def checked(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
+def validate(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
     """JSON as a type reads it.
 
     Args:
@@ -88,22 +88,22 @@ def checked(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
     import pydantic
 
     try:
-        return _adapter(kind).validate_json(text, strict=True)
+        return _get_adapter(kind).validate_json(text, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "its content"
         raise InputError(
-            f"{where}: {printable(place, SHOWN)} is wrong ({first['msg'].lower()}). Received: "
-            f"{_shown(first['input'])}; {renew}"
+            f"{where}: {to_printable(place, SHOWN)} is wrong ({first['msg'].lower()}). Received: "
+            f"{_format_value(first['input'])}; {renew}"
         ) from error
 
 
 @cache
-def _adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
+def _get_adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
     import pydantic
 
     return pydantic.TypeAdapter(kind)
 
 
-def _shown(value: Any) -> str:
-    return printable(repr(value), SHOWN)
+def _format_value(value: Any) -> str:
+    return to_printable(repr(value), SHOWN)

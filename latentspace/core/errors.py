@@ -17,12 +17,12 @@ class InputError(ValueError):
 
 
 @cache
-def say_once(line: str) -> None:
+def warn_once(line: str) -> None:
     """Prints a line to stderr, once for all the times that there is reason to."""
     print(line, file=sys.stderr)
 
 
-def printable(text: str, longest: int = 32) -> str:
+def to_printable(text: str, longest: int = 32) -> str:
     """A name out of a file or folder, fit to be printed: on one line, of bounded length."""
     shown = text.encode("utf-8", "replace").decode("utf-8")
     shown = "".join(
@@ -31,6 +31,6 @@ def printable(text: str, longest: int = 32) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def reason(error: BaseException) -> str:
+def format_reason(error: BaseException) -> str:
     """What an exception of a library says, fit to be printed; its kind where it says nothing."""
-    return printable(str(error), LONGEST_REASON) or type(error).__name__
+    return to_printable(str(error), LONGEST_REASON) or type(error).__name__

@@ -23,7 +23,7 @@ class UnwritableError(InputError, OSError):
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path beside `path` and moves it onto `path` when the block succeeds.
 
     A reader sees the old file or the new one, never a part of either. The temporary file keeps the
@@ -41,11 +41,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_file(target.suffix, target.parent) as temporary:
+        with make_temporary_file(target.suffix, target.parent) as temporary:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~_read_umask())
             temporary.replace(target)
     except UnwritableError:
         raise
@@ -57,8 +57,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_all(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Path]]:
-    """Several files of a folder at a time, as `replacing`: none is replaced before all are written.
+def replace_files(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Path]]:
+    """Several files of a folder at a time, as `replace_file`: none is replaced before all are written.
 
     Args:
         folder: Where they lie.
@@ -68,11 +68,11 @@ def replacing_all(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Pa
         The path to write each to, by name.
     """
     with contextlib.ExitStack() as stack:
-        yield {name: stack.enter_context(replacing(folder / name)) for name in reversed(names)}
+        yield {name: stack.enter_context(replace_file(folder / name)) for name in reversed(names)}
 
 
 @contextlib.contextmanager
-def temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Path]:
+def make_temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Path]:
     """A new empty file, gone after the block.
 
     Where a process is killed in between, the next one that makes such a file there removes it.
@@ -102,8 +102,8 @@ def temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes `data` to `path` atomically; raises as `replacing`."""
-    with replacing(path) as temporary:
+    """Writes `data` to `path` atomically; raises as `replace_file`."""
+    with replace_file(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -139,7 +139,7 @@ def check_temporary_folder() -> None:
 
 
 @contextlib.contextmanager
-def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
+def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
     """Keeps a folder for this process while the block runs, so that two never mix their files.
 
     The lock lies on the folder itself and ends with the process, however that ends. A file system
@@ -153,7 +153,7 @@ def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
         InputError: Another process writes there, or nobody can.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    handle = _lock_folder(folder, wait=False)
+    handle = _try_lock_folder(folder, wait=False)
     if handle is None:
         if not wait:
             raise InputError(
@@ -161,7 +161,7 @@ def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
                 "folder"
             )
         print(f"waiting: another process is writing to {folder}", flush=True)
-        handle = _lock_folder(folder, wait=True)
+        handle = _try_lock_folder(folder, wait=True)
     try:
         _sweep(folder)
         yield
@@ -173,7 +173,7 @@ def sole_writer(folder: Path, *, wait: bool) -> Iterator[None]:
             os.close(handle)
 
 
-def _lock_folder(folder: Path, *, wait: bool) -> int | None:
+def _try_lock_folder(folder: Path, *, wait: bool) -> int | None:
     """Makes, opens and locks a folder; None where another process has locked it."""
     check_folder(folder)
     while True:
@@ -217,7 +217,7 @@ def _lock(handle: int, *, wait: bool) -> None:
     fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

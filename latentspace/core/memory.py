@@ -24,26 +24,26 @@ def refuse_too_large(needed: int, what: str, advice: str) -> None:
     Raises:
         InputError: There are fewer.
     """
-    available = available_bytes()
+    available = measure_available()
     if needed > available:
         raise InputError(
-            f"{what} needs {in_units(needed)} of memory. There are {in_units(available)}: {advice}"
+            f"{what} needs {format_bytes(needed)} of memory. There are {format_bytes(available)}: {advice}"
         )
 
 
-def available_bytes() -> int:
+def measure_available() -> int:
     """Bytes of memory that this process can still take without swapping or being ended for it.
 
     The least of what the system has left, what the control groups of the process leave it (as
     containers and batch systems set them), and what a limit on its address space does.
     """
-    left = [psutil.virtual_memory().available, *_left_by_control_groups(PROCESS)]
-    if (limited := _left_of_address_space()) is not None:
+    left = [psutil.virtual_memory().available, *_measure_control_groups(PROCESS)]
+    if (limited := _measure_address_space()) is not None:
         left.append(limited)
     return max(0, min(left))
 
 
-def in_units(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes as a person reads them, such as "1.5 TB"."""
     size, unit = float(count), 0
     while size >= 999.5 and unit < len(UNITS) - 1:
@@ -51,7 +51,7 @@ def in_units(count: int) -> str:
     return f"{size:,.0f} {UNITS[unit]}" if size >= 10 or unit == 0 else f"{size:.1f} {UNITS[unit]}"
 
 
-def _left_of_address_space() -> int | None:
+def _measure_address_space() -> int | None:
     try:
         import resource
     except ImportError:  # Windows
@@ -62,7 +62,7 @@ def _left_of_address_space() -> int | None:
     return limit - psutil.Process().memory_info().vms
 
 
-def _left_by_control_groups(process: Path) -> list[int]:
+def _measure_control_groups(process: Path) -> list[int]:
     """What each group around a process, and those around that, leave it.
 
     Args:
@@ -78,22 +78,22 @@ def _left_by_control_groups(process: Path) -> list[int]:
         version = 1 if "memory" in kinds.split(",") else 2
         if kinds and version == 2:  # a group of the first version, of processors or the like
             continue
-        for root, point in (found for line in mounts if (found := _mounted(line, version))):
+        for root, point in (found for line in mounts if (found := _parse_mount(line, version))):
             group = Path(point, place.removeprefix(root).lstrip("/"))
             for around in (group, *group.parents):
                 if around.is_relative_to(point):
-                    left.append(_left_by(around, version))
+                    left.append(_measure_control_group(around, version))
     return [found for found in left if found is not None]
 
 
-def _mounted(mount: list[str], version: int) -> tuple[str, str] | None:
+def _parse_mount(mount: list[str], version: int) -> tuple[str, str] | None:
     """Root and mount point, where a line of mountinfo is a tree of groups that limit memory."""
     kind, options = mount[mount.index("-") + 1], mount[-1].split(",")
     limits = kind == "cgroup2" if version == 2 else kind == "cgroup" and "memory" in options
     return (mount[3], mount[4]) if limits else None
 
 
-def _left_by(group: Path, version: int) -> int | None:
+def _measure_control_group(group: Path, version: int) -> int | None:
     """Limit minus use; what is kept of files is given back when it is needed, and so is no use."""
     names = ("memory.max", "memory.current", "inactive_file")
     if version == 1:

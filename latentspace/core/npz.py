@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentspace.core.errors import InputError, printable, reason
+from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
 
 KINDS = "biufcSU"  # of dtypes: numbers and text; no objects, which are code, and no records
@@ -41,8 +41,8 @@ def read_headers(path: Path) -> dict[str, Header]:
         InputError: The file can't be read, is damaged, holds something else than arrays of
             numbers or text, or two arrays of one name.
     """
-    with _opened(path) as archive:
-        return {name: header for name, (_, header) in _found(archive, path).items()}
+    with _open(path) as archive:
+        return {name: header for name, (_, header) in _read_members(archive, path).items()}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -51,8 +51,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: As `read_headers`, or there is not the memory for them.
     """
-    with _opened(path) as archive:
-        found = _found(archive, path)
+    with _open(path) as archive:
+        found = _read_members(archive, path)
         needed = sum(header.nbytes for _, header in found.values())
         refuse_too_large(needed, str(path), "store fewer or smaller arrays in it")
         arrays = {}
@@ -63,7 +63,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     """Opens a file, and turns what goes wrong while it is read into an `InputError`."""
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no NPZ file {path}")
@@ -78,14 +78,16 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         with contextlib.suppress(OSError), path.open("rb") as file:
             if file.read(len(ONE_ARRAY)) == ONE_ARRAY:
                 raise InputError(f"{path} is no NPZ file: it holds a single array") from error
-        raise InputError(f"{path} can't be read as an NPZ file: {reason(error)}") from error
+        raise InputError(f"{path} can't be read as an NPZ file: {format_reason(error)}") from error
 
 
-def _found(archive: zipfile.ZipFile, path: Path) -> dict[str, tuple[zipfile.ZipInfo, Header]]:
+def _read_members(
+    archive: zipfile.ZipFile, path: Path
+) -> dict[str, tuple[zipfile.ZipInfo, Header]]:
     """The members of an archive and their headers, by the names of the arrays."""
     found: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
     for member in archive.infolist():
-        shown = printable(member.filename, LONGEST_NAME)
+        shown = to_printable(member.filename, LONGEST_NAME)
         name = member.filename.removesuffix(MEMBER_SUFFIX)
         if name == member.filename:
             raise InputError(f"{path} should hold arrays only, as np.savez does. Received: {shown}")

@@ -48,7 +48,7 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
     return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
 
 
-def resized(pixels: np.ndarray, height: int, width: int, how: Image.Resampling) -> np.ndarray:
+def resize(pixels: np.ndarray, height: int, width: int, how: Image.Resampling) -> np.ndarray:
     """uint8 (N, H, W, 1 or 3) -> uint8 (N, height, width, 1 or 3), by a filter of Pillow."""
     from PIL import Image
 
@@ -57,7 +57,7 @@ def resized(pixels: np.ndarray, height: int, width: int, how: Image.Resampling) 
     return np.stack(small).reshape(len(pixels), height, width, pixels.shape[-1])
 
 
-class Chosen:
+class Subset:
     """Some images of an array that may lie on disk; read when they are indexed."""
 
     def __init__(self, pixels: np.ndarray, rows: np.ndarray) -> None:
@@ -73,16 +73,16 @@ class Chosen:
         return self._pixels[self._rows[which]]
 
 
-Pixels = np.ndarray | Chosen
+Pixels = np.ndarray | Subset
 
 
-def images_at_once(pixels: Pixels) -> int:
+def count_images_at_once(pixels: Pixels) -> int:
     """How many images (N, ...) become floats together, 1 or more, so that these need 256 MB."""
     return max(1, VALUES_AT_ONCE // max(1, pixels[:1].size))
 
 
-def parts(pixels: Pixels) -> Iterator[slice]:
+def iterate_parts(pixels: Pixels) -> Iterator[slice]:
     """Slices over the images (N, ...) of an array that is too large to become floats at once."""
-    step = images_at_once(pixels)
+    step = count_images_at_once(pixels)
     for start in range(0, len(pixels), step):
         yield slice(start, start + step)

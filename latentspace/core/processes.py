@@ -18,7 +18,7 @@ from latentspace.core.errors import InputError
 POLL_SECONDS = 0.2
 
 
-def num_cores() -> int:
+def count_cores() -> int:
     """Cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
@@ -26,7 +26,7 @@ def num_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _nothing(*report: Any) -> None:
+def _ignore_report(*report: Any) -> None:
     """Takes a report that nobody wants."""
 
 
@@ -35,7 +35,7 @@ def run_all(
     inputs: Mapping[str, tuple[Any, ...]],
     *,
     processes: int,
-    on_report: Callable[..., None] = _nothing,
+    on_report: Callable[..., None] = _ignore_report,
 ) -> dict[str, Any]:
     """Calls a function once for each input.
 

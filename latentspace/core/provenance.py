@@ -18,7 +18,7 @@ REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
 
 
 @contextlib.contextmanager
-def hushed() -> Iterator[None]:
+def silence_stderr() -> Iterator[None]:
     """Sends what native libraries write to stderr nowhere while the block runs.
 
     TensorFlow greets with lines on its build and on missing GPUs before it reads any setting of
@@ -41,13 +41,13 @@ def hushed() -> Iterator[None]:
         os.close(nowhere)
 
 
-def file_hash(path: str | os.PathLike[str]) -> str:
+def hash_file(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_hash(*parts: np.ndarray | str | int | float | None) -> str:
+def hash_content(*parts: np.ndarray | str | int | float | None) -> str:
     """SHA-256 of arrays (shape, dtype and values) and plain settings, in hexadecimal."""
     digest = hashlib.sha256()
     for part in parts:
@@ -60,12 +60,12 @@ def content_hash(*parts: np.ndarray | str | int | float | None) -> str:
     return digest.hexdigest()
 
 
-def now() -> str:
+def format_now() -> str:
     """The time in UTC, as ISO 8601, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def versions() -> dict[str, str]:
+def read_versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on most."""
     packages = {name: importlib.metadata.version(name) for name in REPORTED_PACKAGES}
     return {"python": platform.python_version(), **packages}

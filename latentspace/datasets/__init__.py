@@ -1,19 +1,19 @@
 """Images to train on and to look at: named sets, files and folders -> `ImageDataset`."""
 
 from latentspace.datasets.class_names import DIGITS
-from latentspace.datasets.dataset import ImageDataset, Reading, limited, validation_indices
-from latentspace.datasets.named import load_dataset, recorded_place
-from latentspace.datasets.own_image import fit_picture, read_image, typical_ink_side
+from latentspace.datasets.dataset import ImageDataset, ReadOptions, choose_limited, split_validation
+from latentspace.datasets.named import find_recorded_place, load_dataset
+from latentspace.datasets.own_image import find_ink_side, fit_picture, read_image
 
 __all__ = [
     "DIGITS",
     "ImageDataset",
-    "Reading",
+    "ReadOptions",
+    "choose_limited",
+    "find_ink_side",
+    "find_recorded_place",
     "fit_picture",
-    "limited",
     "load_dataset",
     "read_image",
-    "recorded_place",
-    "typical_ink_side",
-    "validation_indices",
+    "split_validation",
 ]

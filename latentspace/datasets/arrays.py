@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_uint8
 from latentspace.datasets.dataset import (
     UNLABELLED,
     ImageDataset,
-    Reading,
-    as_classes,
-    limited,
-    shaped,
-    train_test_indices,
+    ReadOptions,
+    choose_limited,
+    format_shape,
+    index_classes,
+    split_train_test,
 )
-from latentspace.datasets.pictures import brought_to
+from latentspace.datasets.pictures import convert_to
 
 CHANNELS = (1, 3, 4)
 BYTES_PER_IMAGE = 100  # of memory beside its pixels: label, index, and at worst a class of its own
@@ -40,7 +40,7 @@ class Arrays:
     """Images and labels as a file has them.
 
     Attributes:
-        train_images: (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `as_pixels`.
+        train_images: (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
         train_labels: (N,), (N, 1) or one-hot (N, K); None where there are none.
         test_images: As `train_images`; None where some of these are to become test images.
         test_labels: As `train_labels`.
@@ -65,16 +65,18 @@ def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
     images: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         if array.ndim in (3, 4):
-            if (split := _split_of(name)) in images:
-                raise InputError(f"{where}: {EXPECTED}. Received: {_listed(arrays)}")
+            if (split := _find_split(name)) in images:
+                raise InputError(f"{where}: {EXPECTED}. Received: {_list_arrays(arrays)}")
             images[split] = array
     validation = images.pop("val", None)
     if validation is not None and "test" not in images:
         images["test"] = validation
     if not images or len(images) > (2 if "test" in images else 1):
-        raise InputError(f"{where}: {EXPECTED}. Received: {_listed(arrays)}")
+        raise InputError(f"{where}: {EXPECTED}. Received: {_list_arrays(arrays)}")
     rest = {name: array for name, array in arrays.items() if array.ndim in (1, 2)}
-    labels = {split: _labels_for(split, len(found), rest, where) for split, found in images.items()}
+    labels = {
+        split: _find_labels(split, len(found), rest, where) for split, found in images.items()
+    }
     (train,) = images.keys() - {"test"} or {"test"}
     if train == "test":  # a file of test images alone is split as any other
         return Arrays(images["test"], labels["test"])
@@ -82,14 +84,14 @@ def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
     if "test" in images and (labels[train] is None) != (test_labels is None):
         raise InputError(
             f"{where}: training and test images should both have labels, or neither. Received: "
-            f"{_listed(arrays)}"
+            f"{_list_arrays(arrays)}"
         )
     return Arrays(images[train], labels[train], images.get("test"), test_labels)
 
 
 def assemble(
     arrays: Arrays,
-    reading: Reading,
+    read_options: ReadOptions,
     *,
     name: str,
     source: str | None,
@@ -99,7 +101,7 @@ def assemble(
 
     Args:
         arrays: Images and labels.
-        reading: What to make of them.
+        read_options: What to make of them.
         name: Of the data set.
         source: Where a person said it is, else None.
         class_names: Names for the labels 0, 1, ..., used where they cover all labels.
@@ -108,14 +110,14 @@ def assemble(
         InputError: Something is no image or no label, or there are fewer than two images.
     """
     where = source or name
-    labels, names = _as_indices(arrays, class_names, where)
+    labels, names = _to_indices(arrays, class_names, where)
     given = [arrays.train_images, *([] if arrays.test_images is None else [arrays.test_images])]
-    rows = limited(sum(map(len, given)), reading.limit)
+    rows = choose_limited(sum(map(len, given)), read_options.limit)
     parts, notes, start = [], [], 0
     for images in given:
         own = rows[(rows >= start) & (rows < start + len(images))] - start
         start += len(images)
-        pixels, note = as_pixels(images if len(own) == len(images) else images[own], where)
+        pixels, note = to_pixels(images if len(own) == len(images) else images[own], where)
         parts.append(pixels)
         notes.append(note)
     labels = labels[rows]
@@ -127,33 +129,36 @@ def assemble(
     if min(map(len, parts)) < (1 if len(parts) > 1 else 2):
         raise InputError(
             f"{where}: a data set needs a training image and a test image. Received: "
-            f"{len(rows)} images" + (f" of --limit {reading.limit}" if reading.limit else "")
+            f"{len(rows)} images"
+            + (f" of --limit {read_options.limit}" if read_options.limit else "")
         )
     if len(parts) > 1:
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
-        train, test = train_test_indices(labels, _contents(parts[0]), reading.test_fraction)
+        train, test = split_train_test(labels, _hash_contents(parts[0]), read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
-    size = reading.image_size or train_pixels.shape[1:3]
-    channels = reading.channels or train_pixels.shape[3]
+    size = read_options.image_size or train_pixels.shape[1:3]
+    channels = read_options.channels or train_pixels.shape[3]
     shape = train_pixels.shape[1:]
     if shape != (*size, channels):
-        notes.append(f"images of {shaped(shape)} are brought to {shaped((*size, channels))}")
+        notes.append(
+            f"images of {format_shape(shape)} are brought to {format_shape((*size, channels))}"
+        )
     return ImageDataset(
         name=name,
         source=source,
-        train_pixels=brought_to(train_pixels, size, channels),
-        test_pixels=brought_to(test_pixels, size, channels),
+        train_pixels=convert_to(train_pixels, size, channels),
+        test_pixels=convert_to(test_pixels, size, channels),
         train_labels=labels[train],
         test_labels=labels[test],
         class_names=names,
-        reading=replace(reading, image_size=size, channels=channels),
+        read_options=replace(read_options, image_size=size, channels=channels),
         notes=tuple(dict.fromkeys(filter(None, notes))),
     )
 
 
-def as_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
+def to_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     """Brings an array of images to uint8 (N, H, W, 1 or 3).
 
     Args:
@@ -176,14 +181,14 @@ def as_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
             f"{where}: images should have the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with "
             f"C of 1, 3 or 4. Received: {images.shape}"
         )
-    pixels, note = _as_bytes(found, where)
+    pixels, note = _to_bytes(found, where)
     if pixels.shape[3] == 4:
         opacity = pixels[..., 3:] / np.float32(255)
         pixels = to_uint8((pixels[..., :3] * opacity + 255 * (1 - opacity)) / 255)
     return pixels, note
 
 
-def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
+def _to_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     if images.dtype == bool:
         return images * np.uint8(255), None
     if not images.size and images.dtype.kind in "uif":
@@ -212,7 +217,7 @@ def _as_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
     )
 
 
-def memory_needed(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
+def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
     """Bytes of memory that arrays take while they become a data set, in which they are bytes.
 
     Args:
@@ -233,13 +238,13 @@ def memory_needed(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
     return held + max(copies)
 
 
-def _contents(pixels: np.ndarray) -> np.ndarray:
+def _hash_contents(pixels: np.ndarray) -> np.ndarray:
     """A number for each image, (N,), the same for copies."""
     hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
     return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
 
 
-def _as_indices(
+def _to_indices(
     arrays: Arrays, class_names: Sequence[str], where: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels of training and then test images, int64 (N + M,), and the names of the classes."""
@@ -251,19 +256,19 @@ def _as_indices(
     given = [(arrays.train_images, arrays.train_labels)]
     if arrays.test_images is not None and arrays.test_labels is not None:
         given.append((arrays.test_images, arrays.test_labels))
-    values = [_flat_labels(labels, len(images), where) for images, labels in given]
+    values = [_flatten_labels(labels, len(images), where) for images, labels in given]
     if len({part.dtype.kind in "SU" for part in values}) > 1:
         raise InputError(f"{where}: labels should be numbers or names, not both")
     joined = np.concatenate(values)
     if joined.dtype.kind == "U":
-        return as_classes(joined.tolist())
+        return index_classes(joined.tolist())
     present, indices = np.unique(joined, return_inverse=True)
     if present[0] >= 0 and present[-1] < len(class_names):
         return present[indices], tuple(class_names)
     return indices, tuple(map(str, present))
 
 
-def _flat_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
+def _flatten_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     """Labels as int64 or str (count,)."""
     values = labels
     if values.ndim == 2 and values.shape[1] > 1 and _is_one_hot(values):
@@ -294,25 +299,25 @@ def _is_one_hot(values: np.ndarray) -> bool:
     return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
 
 
-def _split_of(name: str) -> str:
+def _find_split(name: str) -> str:
     return next((split for split in SPLITS if split in name.lower()), "")
 
 
-def _labels_for(
+def _find_labels(
     split: str, count: int, arrays: Mapping[str, np.ndarray], where: str
 ) -> np.ndarray | None:
     """The one array of labels that goes with the images of a split; None where there is none."""
-    own = [name for name in arrays if _split_of(name) == split]
+    own = [name for name in arrays if _find_split(name) == split]
     if split == "test" and not own:
-        own = [name for name in arrays if _split_of(name) == "val"]
+        own = [name for name in arrays if _find_split(name) == "val"]
     named = [name for name in own if re.search(r"label|target|class|(^|[^a-z])y", name.lower())]
     fitting = [name for name in own if len(arrays[name]) == count]
     chosen = named if len(named) == 1 else fitting
     if len(chosen) > 1:
-        raise InputError(f"{where}: {EXPECTED}. Received: {_listed(arrays)}")
+        raise InputError(f"{where}: {EXPECTED}. Received: {_list_arrays(arrays)}")
     return arrays[chosen[0]] if chosen else None
 
 
-def _listed(arrays: Mapping[str, np.ndarray]) -> str:
-    shown = [f"{printable(name)} {array.shape}" for name, array in arrays.items()]
+def _list_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    shown = [f"{to_printable(name)} {array.shape}" for name, array in arrays.items()]
     return ", ".join([*shown[:LISTED], *["..."] * (len(shown) > LISTED)]) or "no array"

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.core.errors import printable
+from latentspace.core.errors import to_printable
 from latentspace.core.pixels import to_unit_range
-from latentspace.core.provenance import content_hash
+from latentspace.core.provenance import hash_content
 
 UNLABELLED = ("image",)
 BLANK = "(blank)"  # what a class is called whose name can't be seen
@@ -20,7 +20,7 @@ SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How images are read. What is None is taken as the images are.
 
     Attributes:
@@ -39,7 +39,7 @@ class Reading:
     labels: str | None = None
 
     @classmethod
-    def from_facts(cls, values: Mapping[str, Any]) -> Reading:
+    def from_facts(cls, values: Mapping[str, Any]) -> ReadOptions:
         """A reading out of attributes by name, as JSON keeps them."""
         size = values.get("image_size")
         return cls(**{**values, "image_size": None if size is None else tuple(size)})
@@ -57,7 +57,7 @@ class ImageDataset:
         train_labels: int64 (N,) indices into `class_names`.
         test_labels: int64 (M,).
         class_names: One name per class; `UNLABELLED` where nobody said what the images are.
-        reading: How it was read.
+        read_options: How it was read.
         notes: What a person should know of how it was read, a line each.
     """
 
@@ -68,7 +68,7 @@ class ImageDataset:
     train_labels: np.ndarray
     test_labels: np.ndarray
     class_names: tuple[str, ...]
-    reading: Reading = field(default_factory=Reading)
+    read_options: ReadOptions = field(default_factory=ReadOptions)
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -84,7 +84,7 @@ class ImageDataset:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of all images and labels."""
-        return content_hash(
+        return hash_content(
             self.train_pixels, self.train_labels, self.test_pixels, self.test_labels
         )
 
@@ -95,14 +95,14 @@ class ImageDataset:
             "name": self.name,
             "source": self.source,
             "hash": self.hash,
-            "reading": asdict(self.reading),
+            "reading": asdict(self.read_options),
         }
 
     def __str__(self) -> str:
         classes = f"{len(self.class_names):,} classes" if self.has_classes else "no classes"
         return (
             f"{self.name}, {len(self.train_pixels):,} to train and {len(self.test_pixels):,} to "
-            f"test, {shaped(self.image_shape)}, {classes}"
+            f"test, {format_shape(self.image_shape)}, {classes}"
         )
 
     @property
@@ -117,13 +117,13 @@ class ImageDataset:
         return len(self.class_names) > 1
 
 
-def shaped(shape: Sequence[int]) -> str:
+def format_shape(shape: Sequence[int]) -> str:
     """An image shape in words."""
     height, width, channels = shape
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
 
 
-def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
+def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
     """A key that sorts names as a person would: "2" before "10"; names that differ never tie."""
     # Numbers are compared as text, shorter ones first: Python makes none of thousands of digits.
     parts: list[str | tuple[int, str]] = [*re.split(r"(\d+)", name)]
@@ -133,17 +133,17 @@ def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
     return parts, name
 
 
-def as_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels that are names -> int64 (N,) and the names of the classes, in natural order.
 
     Names are fit to be printed and to be seen, and stay different: of those that would then be the
     same the later ones get a number.
     """
-    names = sorted(set(labels), key=natural)
+    names = sorted(set(labels), key=natural_sort_key)
     places = {name: place for place, name in enumerate(names)}
     shown: dict[str, int] = {}  # how often a name was wanted
     for name in names:
-        chosen = fit = printable(name) if name.strip() else BLANK
+        chosen = fit = to_printable(name) if name.strip() else BLANK
         while chosen in shown:
             shown[fit] += 1
             chosen = f"{fit} ({shown[fit]})"
@@ -151,7 +151,7 @@ def as_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([places[label] for label in labels]), tuple(shown)
 
 
-def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Splits `count` training images into those to fit and those to validate with.
 
     Args:
@@ -167,7 +167,7 @@ def validation_indices(count: int, share: float, seed: int) -> tuple[np.ndarray,
     return np.sort(order[held_back:]), np.sort(order[:held_back])
 
 
-def train_test_indices(
+def split_train_test(
     labels: np.ndarray, contents: np.ndarray, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits images that come without test images of their own, class by class.
@@ -198,7 +198,7 @@ def train_test_indices(
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
-def limited(count: int, limit: int | None) -> np.ndarray:
+def choose_limited(count: int, limit: int | None) -> np.ndarray:
     """A choice of at most `limit` of `count` images, sorted int64 indices."""
     if limit is None or count <= limit:
         return np.arange(count)

@@ -18,17 +18,17 @@ from tqdm import tqdm
 from typing_extensions import TypedDict
 
 from latentspace.core.documents import read_document, write_document
-from latentspace.core.errors import InputError, printable, say_once
-from latentspace.core.files import replacing
+from latentspace.core.errors import InputError, to_printable, warn_once
+from latentspace.core.files import replace_file
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.provenance import content_hash, file_hash
-from latentspace.datasets.dataset import shaped
-from latentspace.datasets.pictures import fitted, open_picture, picture_size, read_file
+from latentspace.core.provenance import hash_content, hash_file
+from latentspace.datasets.dataset import format_shape
+from latentspace.datasets.pictures import crop_to, open_picture, read_file, read_size
 
 FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages
 CACHE_VERSION = 1  # raised when the same files would give other pixels
-AFRESH = "the images are decoded afresh"
+DECODE_AGAIN = "the images are decoded afresh"
 
 Made = TypeVar("Made")
 
@@ -42,7 +42,7 @@ class CacheFacts(TypedDict):
 
 
 @dataclass(frozen=True)
-class Look:
+class FileInfo:
     """What the bytes of an image file tell before they are decoded.
 
     Attributes:
@@ -70,18 +70,18 @@ class Decoded:
     failures: dict[int, str]
 
 
-def look_at(paths: Sequence[Path], *, show_progress: bool) -> list[Look | InputError]:
+def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
     """Takes a first look at files, in parallel; for what can't be read its error."""
 
-    def look(path: Path) -> Look | InputError:
+    def inspect(path: Path) -> FileInfo | InputError:
         try:
             data = read_file(path)
-            height, width, grey = picture_size(data)
+            height, width, grey = read_size(data)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        return Look(hashlib.sha256(data).hexdigest(), (height, width), grey)
+        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey)
 
-    return list(_each(look, paths, "looking at images", show_progress))
+    return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
 
 def decode_files(
@@ -98,7 +98,7 @@ def decode_files(
     Args:
         paths: The files.
         digests: The hash of each.
-        size: Height and width to bring each to, see `fitted`.
+        size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
@@ -109,20 +109,20 @@ def decode_files(
     """
     expected = dict(zip(paths, digests, strict=True))
 
-    def decoded(path: Path) -> np.ndarray | InputError:
+    def decode(path: Path) -> np.ndarray | InputError:
         with contextlib.suppress(InputError, OSError):
             data = read_file(path)
             if hashlib.sha256(data).hexdigest() == expected[path]:
                 try:
-                    return fitted(open_picture(data, channels, draft=max(size)), size)
+                    return crop_to(open_picture(data, channels, draft=max(size)), size)
                 except InputError as error:
                     return error
         # What can't be read goes into the cache as well, under the hashes of the first look.
-        shown = printable(str(path), LONGEST_PATH)
+        shown = to_printable(str(path), LONGEST_PATH)
         raise InputError(f"{shown} changed while images were read: read them again")
 
-    def images(failures: dict[int, str]) -> Iterator[np.ndarray]:
-        found = _each(decoded, paths, "decoding images", show_progress)
+    def iterate_images(failures: dict[int, str]) -> Iterator[np.ndarray]:
+        found = _map_parallel(decode, paths, "decoding images", show_progress)
         for number, image in enumerate(found):
             if isinstance(image, InputError):
                 failures[number] = str(image)
@@ -131,26 +131,28 @@ def decode_files(
 
     shape = (*size, channels)
     if cache_dir is not None:
-        key = content_hash(*digests, *shape)
+        key = hash_content(*digests, *shape)
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
-            return _kept(cache_dir / f"images-{key}", (len(paths), *shape), images)
+            return _load_or_decode(
+                cache_dir / f"images-{key}", (len(paths), *shape), iterate_images
+            )
     refuse_too_large(
         len(paths) * math.prod(shape),
-        f"{len(paths):,} images of {shaped(shape)}, which can't be kept in the cache,",
+        f"{len(paths):,} images of {format_shape(shape)}, which can't be kept in the cache,",
         "mend or allow the cache, where they are read from as they are needed, or pass --limit N "
         "or a smaller --image-size",
     )
     failures: dict[int, str] = {}
     pixels = np.empty((len(paths), *shape), np.uint8)
     count = 0
-    for image in images(failures):
+    for image in iterate_images(failures):
         pixels[count] = image
         count += 1
     return Decoded(pixels[:count], failures)
 
 
-def _kept(
+def _load_or_decode(
     path: Path,
     shape: tuple[int, int, int, int],
     images: Callable[[dict[int, str]], Iterator[np.ndarray]],
@@ -160,18 +162,18 @@ def _kept(
     The shape is that of all images, those included that turn out to be unreadable.
     """
     raw, about = path.with_suffix(".raw"), path.with_suffix(".json")
-    if (found := _mapped(raw, about, shape)) is not None:
+    if (found := _map_cache(raw, about, shape)) is not None:
         return found
     failures: dict[int, str] = {}
-    with replacing(raw) as temporary, temporary.open("wb") as file:
+    with replace_file(raw) as temporary, temporary.open("wb") as file:
         _write(file, images(failures))
     facts = {
         "kept_as": CACHE_VERSION,
         "failures": {str(number): text for number, text in failures.items()},
-        "sha256": file_hash(raw),
+        "sha256": hash_file(raw),
     }
     write_document(about, facts, version=1)
-    found = _mapped(raw, about, shape)
+    found = _map_cache(raw, about, shape)
     if found is None:
         raise OSError(f"{raw} can't be read again")
     return found
@@ -182,26 +184,26 @@ def _write(file: BinaryIO, images: Iterator[np.ndarray]) -> None:
         file.write(np.ascontiguousarray(image).data)
 
 
-def _mapped(raw: Path, about: Path, shape: tuple[int, int, int, int]) -> Decoded | None:
+def _map_cache(raw: Path, about: Path, shape: tuple[int, int, int, int]) -> Decoded | None:
     """What lies in the cache; None where it is missing, or is said to be damaged."""
     if not about.exists():
         return None
     try:
-        facts = read_document(about, CacheFacts, version=1, renew=AFRESH)
-        if facts["kept_as"] != CACHE_VERSION or file_hash(raw) != facts["sha256"]:
-            raise InputError(f"{raw} is damaged, or was kept by another version: {AFRESH}")
+        facts = read_document(about, CacheFacts, version=1, renew=DECODE_AGAIN)
+        if facts["kept_as"] != CACHE_VERSION or hash_file(raw) != facts["sha256"]:
+            raise InputError(f"{raw} is damaged, or was kept by another version: {DECODE_AGAIN}")
         failures = {int(number): text for number, text in facts["failures"].items()}
         wanted = (shape[0] - len(failures), *shape[1:])
         # There is no memory to map where no file could be decoded.
         kept = np.memmap(raw, np.uint8, "r") if wanted[0] else np.empty(0, np.uint8)
         pixels = kept.reshape(wanted)
     except (OSError, ValueError) as error:
-        say_once(str(error))
+        warn_once(str(error))
         return None
     return Decoded(pixels, failures)
 
 
-def _each(
+def _map_parallel(
     what: Callable[[Path], Made], paths: Sequence[Path], text: str, show_progress: bool
 ) -> Iterator[Made]:
     """Applies a function to each file on all cores, some thousands of files at a time."""

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.dataset import (
     UNLABELLED,
     ImageDataset,
-    Reading,
-    as_classes,
-    limited,
-    natural,
-    shaped,
-    train_test_indices,
+    ReadOptions,
+    choose_limited,
+    format_shape,
+    index_classes,
+    natural_sort_key,
+    split_train_test,
 )
-from latentspace.datasets.decoding import Look, decode_files, look_at
+from latentspace.datasets.decoding import FileInfo, decode_files, inspect_files
 from latentspace.datasets.links import leads_outside, refuse_outside
-from latentspace.datasets.pictures import suffixes
+from latentspace.datasets.pictures import list_suffixes
 
 LABELS_FILE = "labels.csv"
 SPLIT_FOLDERS = ("train", "test")
@@ -52,7 +52,7 @@ class ImageFile:
 
 def read_image_folder(
     folder: Path,
-    reading: Reading,
+    read_options: ReadOptions,
     *,
     name: str,
     source: str | None,
@@ -66,7 +66,7 @@ def read_image_folder(
 
     Args:
         folder: See `find_images`.
-        reading: How to read them.
+        read_options: How to read them.
         name: Of the data set.
         source: Where a person said it is, else None.
         cache_dir: Where decoded images are kept; None keeps them in memory.
@@ -75,20 +75,22 @@ def read_image_folder(
     Raises:
         InputError: There are fewer than two images that can be read.
     """
-    files, notes = find_images(folder, reading.labels)
-    files = [files[index] for index in limited(len(files), reading.limit)]
-    looks = look_at([file.path for file in files], show_progress=show_progress)
+    files, notes = find_images(folder, read_options.labels)
+    files = [files[index] for index in choose_limited(len(files), read_options.limit)]
+    looks = inspect_files([file.path for file in files], show_progress=show_progress)
     failures = {
-        _inside(folder, file.path): str(look)
+        _format_place(folder, file.path): str(look)
         for file, look in zip(files, looks, strict=True)
         if isinstance(look, InputError)
     }
-    seen = [(file, look) for file, look in zip(files, looks, strict=True) if isinstance(look, Look)]
+    seen = [
+        (file, look) for file, look in zip(files, looks, strict=True) if isinstance(look, FileInfo)
+    ]
     _check_count(len(seen), folder, failures)
-    size, channels = _suitable([look for _, look in seen], reading, notes)
+    size, channels = _choose_form([look for _, look in seen], read_options, notes)
     named = [file.label for file, _ in seen if file.label is not None]
-    labels, class_names = as_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
-    train, test = _split(seen, labels, reading.test_fraction)
+    labels, class_names = index_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
+    train, test = _split(seen, labels, read_options.test_fraction)
     ordered = [seen[index] for index in (*train, *test)]
     decoded = decode_files(
         [file.path for file, _ in ordered],
@@ -99,14 +101,17 @@ def read_image_folder(
         show_progress=show_progress,
     )
     failures |= {
-        _inside(folder, ordered[number][0].path): text for number, text in decoded.failures.items()
+        _format_place(folder, ordered[number][0].path): text
+        for number, text in decoded.failures.items()
     }
     kept = np.array([number not in decoded.failures for number in range(len(ordered))])
     first_test = int(kept[: len(train)].sum())
     if not 0 < first_test < len(decoded.pixels):
         _check_count(0, folder, failures)
     if failures:
-        notes.append(f"{len(failures)} files can't be read and are skipped: {_named(failures)}")
+        notes.append(
+            f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
+        )
     labels = labels[np.concatenate([train, test])][kept]
     return ImageDataset(
         name=name,
@@ -116,7 +121,7 @@ def read_image_folder(
         train_labels=labels[:first_test],
         test_labels=labels[first_test:],
         class_names=class_names,
-        reading=replace(reading, image_size=size, channels=channels),
+        read_options=replace(read_options, image_size=size, channels=channels),
         notes=tuple(notes),
     )
 
@@ -149,7 +154,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
         if absent := [name for name in known if name not in paths and Path(name).suffix]:
             notes.append(
                 f"{len(absent)} files that {table} names are not there: "
-                f"{', '.join(map(printable, absent[:NAMED_FILES]))}"
+                f"{', '.join(map(to_printable, absent[:NAMED_FILES]))}"
             )
         found = [
             ImageFile(path, known[key], key.startswith("test/") if is_split else None)
@@ -164,7 +169,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
         found = [
             ImageFile(path, label, part == "test" if is_split else None)
             for part in (SPLIT_FOLDERS if is_split else (".",))
-            for path, label in _with_classes(folder / part, folder, notes)
+            for path, label in _find_with_classes(folder / part, folder, notes)
         ]
     if not found:
         raise InputError(
@@ -175,7 +180,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
     return found, notes
 
 
-def _with_classes(root: Path, folder: Path, notes: list[str]) -> list[tuple[Path, str | None]]:
+def _find_with_classes(root: Path, folder: Path, notes: list[str]) -> list[tuple[Path, str | None]]:
     """The images below a folder, each with the subfolder that it lies in, if there are any."""
     found = [(path, path.relative_to(root).parts) for path in _walk(root, folder, notes)]
     in_classes = [(path, parts[0]) for path, parts in found if len(parts) > 1]
@@ -194,11 +199,11 @@ def _walk(root: Path, folder: Path, notes: list[str]) -> Iterator[Path]:
         if leads_outside(Path(parent), folder):  # the root itself: links below are not followed
             outside += 1
             break
-        folders[:] = sorted((name for name in folders if name[0] != "."), key=natural)
+        folders[:] = sorted((name for name in folders if name[0] != "."), key=natural_sort_key)
         linked += sum(Path(parent, name).is_symlink() for name in folders)
-        for name in sorted(names, key=natural):
+        for name in sorted(names, key=natural_sort_key):
             path = Path(parent, name)
-            if name[0] == "." or path.suffix.lower() not in suffixes():
+            if name[0] == "." or path.suffix.lower() not in list_suffixes():
                 continue
             if path.is_symlink() and leads_outside(path, folder):
                 outside += 1
@@ -223,7 +228,7 @@ def _read_labels(path: Path) -> dict[str, str]:
                 if not label:
                     raise InputError(
                         f"{path} should have a file and a label in each line. Received: "
-                        f"{printable(name, LONGEST_NAME)!r} in line {rows.line_num}"
+                        f"{to_printable(name, LONGEST_NAME)!r} in line {rows.line_num}"
                     )
                 known[Path(name.strip()).as_posix()] = label[0].strip()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -235,51 +240,58 @@ def _read_labels(path: Path) -> dict[str, str]:
     return known
 
 
-def _suitable(
-    looks: Sequence[Look], reading: Reading, notes: list[str]
+def _choose_form(
+    infos: Sequence[FileInfo], read_options: ReadOptions, notes: list[str]
 ) -> tuple[tuple[int, int], int]:
     """The size and the channels to bring all images to."""
-    sizes = Counter(look.size for look in looks)
+    sizes = Counter(look.size for look in infos)
     size, count = sizes.most_common(1)[0]
-    if count <= len(looks) / 2:
-        height, width = np.median([look.size for look in looks], axis=0)
+    if count <= len(infos) / 2:
+        height, width = np.median([look.size for look in infos], axis=0)
         size = (round(height), round(width))
     shrink = min(1.0, LONGEST_SIDE / max(size))
-    size = reading.image_size or (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
-    channels = reading.channels or (1 if all(look.grey for look in looks) else 3)
+    size = read_options.image_size or (
+        max(1, round(size[0] * shrink)),
+        max(1, round(size[1] * shrink)),
+    )
+    channels = read_options.channels or (1 if all(look.grey for look in infos) else 3)
     if set(sizes) != {size}:
-        what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*looks[0].size)
+        what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*infos[0].size)
         notes.append(
-            f"images of {what} are brought to {shaped((*size, channels))}: scaled, the middle cut "
+            f"images of {what} are brought to {format_shape((*size, channels))}: scaled, the middle cut "
             "out; --image-size chooses another size"
         )
     return size, channels
 
 
 def _split(
-    seen: Sequence[tuple[ImageFile, Look]], labels: np.ndarray, test_fraction: float
+    seen: Sequence[tuple[ImageFile, FileInfo]], labels: np.ndarray, test_fraction: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of training and of test images."""
     is_test = np.array([bool(file.is_test) for file, _ in seen])
     if is_test.any() and not is_test.all():
         return np.flatnonzero(~is_test), np.flatnonzero(is_test)
     contents = np.array([look.digest for _, look in seen])
-    return train_test_indices(labels, contents, test_fraction)
+    return split_train_test(labels, contents, test_fraction)
 
 
-def _inside(folder: Path, path: Path) -> str:
+def _format_place(folder: Path, path: Path) -> str:
     """A file's place in the folder, fit to be printed."""
-    return printable(path.relative_to(folder).as_posix(), LONGEST_NAME)
+    return to_printable(path.relative_to(folder).as_posix(), LONGEST_NAME)
 
 
 def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
     if count < 2:
         raise InputError(
             f"{folder} should hold a training image and a test image that can be read. "
-            + (f"Can't be read: {_named(failures)}" if failures else f"Received: {count} images")
+            + (
+                f"Can't be read: {_format_failures(failures)}"
+                if failures
+                else f"Received: {count} images"
+            )
         )
 
 
-def _named(failures: Mapping[str, str]) -> str:
+def _format_failures(failures: Mapping[str, str]) -> str:
     shown = [f"{name} ({text})" for name, text in list(failures.items())[:NAMED_FILES]]
     return ", ".join([*shown, "..."] if len(failures) > NAMED_FILES else shown)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentspace.core.errors import InputError, reason
+from latentspace.core.errors import InputError, format_reason
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.arrays import BYTES_PER_IMAGE, Arrays
 from latentspace.datasets.links import refuse_outside
@@ -86,7 +86,9 @@ def read_idx(path: Path) -> np.ndarray:
             if file.read(1):
                 raise _wrong_length(path, shape, "more")
     except (OSError, EOFError, zlib.error, MemoryError) as error:
-        raise InputError(f"{path} can't be read: {reason(error)}; download it again") from error
+        raise InputError(
+            f"{path} can't be read: {format_reason(error)}; download it again"
+        ) from error
     return values.reshape(shape)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 
 
 def leads_outside(path: Path, folder: Path) -> bool:
@@ -24,7 +24,7 @@ def refuse_outside(path: Path, folder: Path) -> None:
         InputError: It leads out of the folder.
     """
     if leads_outside(path, folder):
-        shown = printable(path.relative_to(folder).as_posix(), 80)
+        shown = to_printable(path.relative_to(folder).as_posix(), 80)
         raise InputError(
             f"{folder} holds {shown}, a link that leads out of it: put the file itself there"
         )

@@ -9,19 +9,19 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
-from latentspace.datasets.arrays import Arrays, assemble, find_arrays, memory_needed
+from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
 from latentspace.datasets.class_names import CLASS_NAMES
-from latentspace.datasets.dataset import ImageDataset, Reading
+from latentspace.datasets.dataset import ImageDataset, ReadOptions
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
 from latentspace.datasets.links import refuse_outside
 
 DIGITS_TEST_SHARE = 0.2
 LONGEST_NAME = 255  # bytes or letters: as long as names of files can be
-AS_IT_IS = Reading()
+AS_IT_IS = ReadOptions()
 Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]
 
 
@@ -34,7 +34,7 @@ def load_dataset(
     dataset: str | None = None,
     data_dir: str | None = None,
     *,
-    reading: Reading = AS_IT_IS,
+    read_options: ReadOptions = AS_IT_IS,
     cache_dir: Path | None = None,
     show_progress: bool = False,
     download: Download = _offline,
@@ -47,7 +47,7 @@ def load_dataset(
             `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on disk nor
             to be downloaded.
         data_dir: A folder in which a named set is a subfolder or an .npz file.
-        reading: How images are read and split.
+        read_options: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
         show_progress: Draw progress bars on stderr.
         download: Name of a set -> its training and its test images and labels, asked where the set
@@ -63,27 +63,27 @@ def load_dataset(
         >>> load_dataset("digits").image_shape
         (28, 28, 1)
     """
-    if reading.labels is not None:  # so that it is found again from another folder
-        reading = replace(reading, labels=_on_record(Path(reading.labels)))
+    if read_options.labels is not None:  # so that it is found again from another folder
+        read_options = replace(read_options, labels=_to_recorded(Path(read_options.labels)))
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
     if dataset is None:
         try:
-            return _load_named("mnist", data_dir, reading, download, **how)
+            return _load_named("mnist", data_dir, read_options, download, **how)
         except _UnavailableError:
-            return _load_named("digits", data_dir, reading, download, **how)
+            return _load_named("digits", data_dir, read_options, download, **how)
     if dataset in CLASS_NAMES:
-        return _load_named(dataset, data_dir, reading, download, **how)
+        return _load_named(dataset, data_dir, read_options, download, **how)
     path = Path(dataset).resolve()
     if not path.is_dir() and not (path.is_file() and path.suffix == ".npz"):
         raise InputError(
             f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, or "
             "a folder of image files, of four IDX files or of .npz files"
         )
-    name = printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
-    return _read(path, reading, name=name, source=_on_record(path), **how)
+    name = to_printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
+    return _read(path, read_options, name=name, source=_to_recorded(path), **how)
 
 
-def _on_record(path: Path) -> str:
+def _to_recorded(path: Path) -> str:
     """A path as a run keeps it, to be found again from any folder.
 
     Raises:
@@ -93,12 +93,12 @@ def _on_record(path: Path) -> str:
         return str(path.resolve()).encode().decode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{printable(str(path), LONGEST_NAME)} can't be kept on record, since its name is no "
+            f"{to_printable(str(path), LONGEST_NAME)} can't be kept on record, since its name is no "
             "UTF-8: rename it"
         ) from error
 
 
-def recorded_place(facts: Mapping[str, Any]) -> str:
+def find_recorded_place(facts: Mapping[str, Any]) -> str:
     """Where the images lie that `ImageDataset.facts` are of, as `load_dataset` takes it.
 
     Raises:
@@ -107,7 +107,7 @@ def recorded_place(facts: Mapping[str, Any]) -> str:
     place = facts["source"] or facts["name"]
     if facts["source"] is None and place not in CLASS_NAMES:
         raise InputError(
-            f"the images are on record as {printable(place)!r}, which is no data set of that name: "
+            f"the images are on record as {to_printable(place)!r}, which is no data set of that name: "
             "pass --dataset"
         )
     return place
@@ -118,19 +118,19 @@ class _UnavailableError(InputError):
 
 
 def _read(
-    path: Path, reading: Reading, *, name: str, source: str | None, **how: Any
+    path: Path, read_options: ReadOptions, *, name: str, source: str | None, **how: Any
 ) -> ImageDataset:
     """Reads whatever kind of data set a path leads to."""
     common: dict[str, Any] = {"name": name, "source": source}
     if path.is_file():
-        arrays = _read_npz([path], reading.labels)
+        arrays = _read_npz([path], read_options.labels)
     elif is_idx_folder(path):
         arrays = read_idx_folder(path)
-    elif files := _npz_files(path):
-        arrays = _read_npz(files, reading.labels)
+    elif files := _find_npz_files(path):
+        arrays = _read_npz(files, read_options.labels)
     else:
-        return read_image_folder(path, reading, **common, **how)
-    return assemble(arrays, reading, **common, class_names=CLASS_NAMES.get(name, ()))
+        return read_image_folder(path, read_options, **common, **how)
+    return assemble(arrays, read_options, **common, class_names=CLASS_NAMES.get(name, ()))
 
 
 def _read_npz(paths: list[Path], labels: str | None) -> Arrays:
@@ -140,7 +140,7 @@ def _read_npz(paths: list[Path], labels: str | None) -> Arrays:
     all_paths = [*paths, *([] if labels is None else [Path(labels)])]
     headers = [header for path in all_paths for header in read_headers(path).values()]
     refuse_too_large(
-        memory_needed((header.shape, header.dtype) for header in headers),
+        estimate_memory((header.shape, header.dtype) for header in headers),
         where,
         "store fewer images or bytes in place of floats, or pass a folder of image files, which "
         "are read as they are needed",
@@ -155,7 +155,7 @@ def _read_npz(paths: list[Path], labels: str | None) -> Arrays:
     return find_arrays(found, where)
 
 
-def _npz_files(folder: Path) -> list[Path]:
+def _find_npz_files(folder: Path) -> list[Path]:
     """The .npz files of a folder.
 
     Raises:
@@ -168,7 +168,7 @@ def _npz_files(folder: Path) -> list[Path]:
 
 
 def _load_named(
-    name: str, data_dir: str | None, reading: Reading, download: Download, **how: Any
+    name: str, data_dir: str | None, read_options: ReadOptions, download: Download, **how: Any
 ) -> ImageDataset:
     if data_dir is not None and name != "digits":
         if not Path(data_dir).is_dir():
@@ -176,9 +176,9 @@ def _load_named(
         folder = Path(data_dir) / name
         for path in (folder, folder.with_suffix(".npz")):
             if path.exists():
-                return _read(path, reading, name=name, source=None, **how)
-    arrays = _digits() if name == "digits" else _download(name, download)
-    return assemble(arrays, reading, name=name, source=None, class_names=CLASS_NAMES[name])
+                return _read(path, read_options, name=name, source=None, **how)
+    arrays = _load_digits() if name == "digits" else _download(name, download)
+    return assemble(arrays, read_options, name=name, source=None, class_names=CLASS_NAMES[name])
 
 
 def _download(name: str, download: Download) -> Arrays:
@@ -199,7 +199,7 @@ def _download(name: str, download: Download) -> Arrays:
     return Arrays(train_images, train_labels, test_images, test_labels)
 
 
-def _digits() -> Arrays:
+def _load_digits() -> Arrays:
     """The UCI digits that scikit-learn bundles: 1,797 images of 8x8, brought to 28x28."""
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits

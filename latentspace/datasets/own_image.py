@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets.pictures import open_picture, read_file
 
@@ -27,7 +27,7 @@ def read_image(
     Args:
         path: Anything that Pillow reads.
         image_shape: (height, width, channels) to bring it to.
-        ink_side: Longer side of what is drawn, in pixels of the result, see `typical_ink_side`:
+        ink_side: Longer side of what is drawn, in pixels of the result, see `find_ink_side`:
             margins are cut off, and what is left gets this size. None keeps the whole picture.
 
     Returns:
@@ -42,7 +42,7 @@ def read_image(
             picture = open_picture(read_file(path), image_shape[2])
     except (InputError, OSError) as error:
         raise InputError(
-            f"{printable(str(path), LONGEST_PATH)} can't be read as an image: {error}"
+            f"{to_printable(str(path), LONGEST_PATH)} can't be read as an image: {error}"
         ) from error
     return fit_picture(picture, image_shape, ink_side=ink_side)
 
@@ -66,7 +66,7 @@ def fit_picture(
     ground = np.median(np.concatenate([edge.reshape(-1, channels) for edge in edges]), axis=0)
     if channels == 1 and ground[0] > LIGHT_GROUND:
         picture, ground = ImageOps.invert(picture), 255 - ground
-    box = _ink(np.asarray(picture).reshape(*picture.size[::-1], channels), ground)
+    box = _find_ink(np.asarray(picture).reshape(*picture.size[::-1], channels), ground)
     room = (width, height)
     if ink_side is not None and box is not None:
         top, bottom, left, right = box
@@ -79,7 +79,7 @@ def fit_picture(
     return pixels
 
 
-def typical_ink_side(pixels: np.ndarray) -> int | None:
+def find_ink_side(pixels: np.ndarray) -> int | None:
     """How large what is drawn on dark ground usually is.
 
     Args:
@@ -91,13 +91,13 @@ def typical_ink_side(pixels: np.ndarray) -> int | None:
     """
     if pixels.shape[3] != 1:
         return None
-    boxes = [_ink(image, np.zeros(1)) for image in pixels]
+    boxes = [_find_ink(image, np.zeros(1)) for image in pixels]
     sides = [max(bottom - top, right - left) for top, bottom, left, right in filter(None, boxes)]
     side = int(np.median(sides)) if sides else 0
     return side if 0 < side < min(pixels.shape[1:3]) else None
 
 
-def _ink(pixels: np.ndarray, ground: np.ndarray) -> tuple[int, int, int, int] | None:
+def _find_ink(pixels: np.ndarray, ground: np.ndarray) -> tuple[int, int, int, int] | None:
     """Top, bottom, left and right of what differs from the ground; None where nothing does."""
     drawn = (np.abs(pixels - ground) > INK_CONTRAST).any(axis=2)
     rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from latentspace.core.errors import InputError, reason
+from latentspace.core.errors import InputError, format_reason
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.pixels import to_uint8
 
@@ -27,10 +27,10 @@ ORIENTATION = 0x0112
 
 
 @lru_cache(maxsize=1)
-def suffixes() -> frozenset[str]:
+def list_suffixes() -> frozenset[str]:
     """File name endings, lower case with the dot, of what is read as an image."""
     known = Image.registered_extensions()
-    return frozenset(suffix for suffix, name in known.items() if name in _formats())
+    return frozenset(suffix for suffix, name in known.items() if name in _list_formats())
 
 
 def read_file(path: Path) -> bytes:
@@ -47,13 +47,13 @@ def read_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def picture_size(data: bytes) -> tuple[int, int, bool]:
+def read_size(data: bytes) -> tuple[int, int, bool]:
     """Height, width, and whether it is grey, of an image file's bytes, without decoding them.
 
     Raises:
         InputError: They are no image that Pillow reads, or one too large to be decoded.
     """
-    with _opened(data) as picture:
+    with _open(data) as picture:
         width, height = picture.size
         if picture.getexif().get(ORIENTATION) in SWAPPED_SIDES:
             width, height = height, width
@@ -77,12 +77,12 @@ def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Ima
         InputError: They are no image that Pillow reads, or too large to be decoded.
     """
     mode = "L" if channels == 1 else "RGB"
-    with _opened(data) as opened:
+    with _open(data) as opened:
         if draft is not None:
             opened.draft(mode, (draft, draft))
         picture = ImageOps.exif_transpose(opened)
         if picture.mode.startswith(("I", "F")):
-            return _from_high_depth(picture).convert(mode)
+            return _convert_high_depth(picture).convert(mode)
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
@@ -90,7 +90,7 @@ def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Ima
         return picture.convert(mode)
 
 
-def fitted(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def crop_to(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """Brings a picture to a size: scaled, aspect kept, the middle cut out.
 
     Args:
@@ -105,12 +105,12 @@ def fitted(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture).reshape(*size, -1)
 
 
-def brought_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarray:
+def convert_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarray:
     """Brings images to a size and to grey or colour.
 
     Args:
         pixels: uint8 (N, H, W, 1 or 3).
-        size: Height and width, see `fitted`.
+        size: Height and width, see `crop_to`.
         channels: 1 for grey, 3 for colour.
 
     Returns:
@@ -122,18 +122,18 @@ def brought_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.n
     result = np.empty((len(pixels), *size, channels), np.uint8)
     for image, place in zip(pixels, result, strict=True):
         picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        place[:] = fitted(picture.convert(mode), size)
+        place[:] = crop_to(picture.convert(mode), size)
     return result
 
 
 @contextlib.contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
+def _open(data: bytes) -> Iterator[Image.Image]:
     """Opens an image, and turns what goes wrong while it is read into an `InputError`.
 
     Only what Pillow does belongs into the block.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as opened:
+        with Image.open(io.BytesIO(data), formats=_list_formats()) as opened:
             count = opened.width * opened.height
             # Pillow refuses twice as many, and only warns of these, unless warnings are off.
             if Image.MAX_IMAGE_PIXELS is not None and count > Image.MAX_IMAGE_PIXELS:
@@ -152,16 +152,16 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError as error:
         raise InputError("no image that Pillow reads") from error
     except Exception as error:  # each of some fifty decoders raises what it likes
-        raise InputError(reason(error)) from error
+        raise InputError(format_reason(error)) from error
 
 
 @lru_cache(maxsize=1)
-def _formats() -> tuple[str, ...]:
+def _list_formats() -> tuple[str, ...]:
     Image.init()
     return tuple(name for name in Image.OPEN if name not in NOT_READ)
 
 
-def _from_high_depth(picture: Image.Image) -> Image.Image:
+def _convert_high_depth(picture: Image.Image) -> Image.Image:
     """Grey of 16 bits, or of floats in [0, 1], as grey of 8 bits."""
     values = np.asarray(picture, np.float32)
     return Image.fromarray(to_uint8(values if picture.mode == "F" else values / 65535))

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 
 from latentspace.core.pixels import to_uint8
-from latentspace.drawing.layout import Label, Page, beside, prepare_page, text_width, written
+from latentspace.drawing.layout import (
+    Label,
+    Page,
+    join_horizontally,
+    measure_text,
+    prepare_page,
+    render_text,
+)
 from latentspace.drawing.media import DrawnFrames
-from latentspace.drawing.points import class_colors
+from latentspace.drawing.points import choose_class_colors
 
 SUPERSAMPLING = 2  # pixels that are averaged to one, each way
 FILM_SIDE, ORBIT_SIDE, SOLID_SIDE = 440, 420, 720  # pixels a panel
@@ -82,11 +89,11 @@ def draw_forming(
     Returns:
         The frames, uint8 (height, width, 3).
     """
-    colors = class_colors(len(class_names))[labels]
-    radii = np.full(len(labels), _dot(len(labels)))
+    colors = choose_class_colors(len(class_names))[labels]
+    radii = np.full(len(labels), _choose_dot_radius(len(labels)))
     order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
     count = len(maps[0][1])
-    sheet = _sheet(
+    sheet = _prepare_sheet(
         [heading for heading, _ in maps],
         FILM_SIDE,
         class_names,
@@ -100,11 +107,11 @@ def draw_forming(
         panels = []
         for (_, points), lines in zip(maps, notes, strict=True):
             cloud = splat(
-                _fitted(points[step], FILM_SIDE)[order], colors[order], radii, side=FILM_SIDE
+                _to_panel(points[step], FILM_SIDE)[order], colors[order], radii, side=FILM_SIDE
             )
-            strip = written(lines[step], (STRIP, FILM_SIDE))
+            strip = render_text(lines[step], (STRIP, FILM_SIDE))
             panels.append(np.concatenate([strip, cloud]))
-        return sheet.around(beside(panels, GAP))
+        return sheet.place(join_horizontally(panels, GAP))
 
     return DrawnFrames(count + hold_frames, draw)
 
@@ -130,8 +137,10 @@ def draw_solid(
         uint8 (height, width, 3).
     """
     headings = [heading for heading, _ in maps]
-    sheet = _sheet(headings, SOLID_SIDE, class_names, title=title, caption=caption)
-    return sheet.around(_seen([points for _, points in maps], labels, class_names, SOLID_SIDE))
+    sheet = _prepare_sheet(headings, SOLID_SIDE, class_names, title=title, caption=caption)
+    return sheet.place(
+        _draw_from_side([points for _, points in maps], labels, class_names, SOLID_SIDE)
+    )
 
 
 def draw_orbit(
@@ -157,18 +166,18 @@ def draw_orbit(
         The frames, uint8 (height, width, 3).
     """
     headings = [heading for heading, _ in maps]
-    sheet = _sheet(headings, ORBIT_SIDE, class_names, title=title, caption=caption)
+    sheet = _prepare_sheet(headings, ORBIT_SIDE, class_names, title=title, caption=caption)
     count = max(2, round(TURN_SECONDS * fps))
     points = [points for _, points in maps]
 
     def draw(number: int) -> np.ndarray:
         turn = STILL_TURN + 2 * np.pi * number / count
-        return sheet.around(_seen(points, labels, class_names, ORBIT_SIDE, turn))
+        return sheet.place(_draw_from_side(points, labels, class_names, ORBIT_SIDE, turn))
 
     return DrawnFrames(count, draw)
 
 
-def _seen(
+def _draw_from_side(
     clouds: Sequence[np.ndarray],
     labels: np.ndarray,
     class_names: Sequence[str],
@@ -176,7 +185,7 @@ def _seen(
     turn: float = STILL_TURN,
 ) -> np.ndarray:
     """Clouds of points (N, 3) side by side, from an eye that looks down on them a little."""
-    colors = class_colors(len(class_names))[labels]
+    colors = choose_class_colors(len(class_names))[labels]
     panels = []
     for points in clouds:
         centred = points - (points.max(axis=0) + points.min(axis=0)) / 2
@@ -189,13 +198,18 @@ def _seen(
         places = side / 2 + np.stack([x, -height], axis=1) * scale[:, np.newaxis]
         far = (away - DISTANCE + 1) / 2  # 0 near, 1 far
         order = np.argsort(-away)
-        radii = NEAR_DOT * _dot(len(points)) * np.sqrt(side / ORBIT_SIDE) * (1 - 0.6 * far)
+        radii = (
+            NEAR_DOT
+            * _choose_dot_radius(len(points))
+            * np.sqrt(side / ORBIT_SIDE)
+            * (1 - 0.6 * far)
+        )
         faded = colors + (1 - colors) * (FADE * np.clip(far, 0, 1))[:, np.newaxis]
         panels.append(splat(places[order], faded[order], radii[order], side=side))
-    return beside(panels, GAP)
+    return join_horizontally(panels, GAP)
 
 
-def _sheet(
+def _prepare_sheet(
     headings: Sequence[str],
     side: int,
     class_names: Sequence[str],
@@ -220,18 +234,18 @@ def _sheet(
     room = int(side // LEGEND_LINE)
     shown = len(class_names) if len(class_names) <= room else room - 1
     lines = [f"● {name}" for name in class_names[:shown]]
-    colors = [*class_colors(len(class_names))[:shown], np.zeros(3)]
+    colors = [*choose_class_colors(len(class_names))[:shown], np.zeros(3)]
     if shown < len(class_names):
         lines.append(f"and {len(class_names) - shown:,} more")
     for number, (line, color) in enumerate(zip(lines, colors, strict=False)):
         red, green, blue = (int(value) for value in to_uint8(color))
         y = (number + 0.8) * LEGEND_LINE
         labels.append(Label(width + GAP, y, line, "lm", color=(red, green, blue)))
-    right = max(LEGEND, GAP + max(map(text_width, lines)))
+    right = max(LEGEND, GAP + max(map(measure_text, lines)))
     return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, **text)
 
 
-def _fitted(points: np.ndarray, side: int) -> np.ndarray:
+def _to_panel(points: np.ndarray, side: int) -> np.ndarray:
     """Places in a square of `side` pixels, y upwards, so that nearly all points lie inside."""
     low, high = np.quantile(points, [1 - INSIDE_SHARE, INSIDE_SHARE], axis=0)
     extent = float((high - low).max()) or 1.0
@@ -239,6 +253,6 @@ def _fitted(points: np.ndarray, side: int) -> np.ndarray:
     return side / 2 + scaled * np.array([1, -1])
 
 
-def _dot(count: int) -> float:
+def _choose_dot_radius(count: int) -> float:
     """Radius in pixels of the dots of a panel with so many of them."""
     return max(LEAST_DOT, DOT * min(1.5, (CROWD / count) ** 0.5))

@@ -9,13 +9,13 @@ import numpy as np
 
 from latentspace.drawing.layout import (
     Label,
+    choose_zoom,
     draw_frame,
-    mosaic,
-    page,
-    stacked,
-    text_width,
-    there_and_back,
-    zoom_for,
+    join_vertically,
+    make_mosaic,
+    make_page,
+    measure_text,
+    order_loop,
 )
 
 SECTION_GAP = 26
@@ -55,7 +55,7 @@ def draw_grids(*, grids: Sequence[Grid], title: str, caption: str) -> np.ndarray
     Returns:
         uint8 (height, width, 3).
     """
-    return _paged([grid.images for grid in grids], grids, title, caption)
+    return _draw_page([grid.images for grid in grids], grids, title, caption)
 
 
 def draw_moving_grids(
@@ -73,8 +73,8 @@ def draw_moving_grids(
         uint8 (frames, height, width, 3).
     """
     moving = [np.moveaxis(grid.images, 2, 0) for grid in grids]  # (T, rows, columns, H, W, C)
-    frames = _paged(moving, grids, title, caption)
-    return frames[there_and_back(len(frames), hold_frames)]
+    frames = _draw_page(moving, grids, title, caption)
+    return frames[order_loop(len(frames), hold_frames)]
 
 
 def draw_grid_walk(
@@ -93,8 +93,8 @@ def draw_grid_walk(
         walk is joined to its beginning by the first column.
     """
     rows, columns, height, width, _ = grid.shape
-    zoom = zoom_for(min(height, width), 40)
-    still = mosaic(grid, zoom=zoom, gap=CELL_GAP)
+    zoom = choose_zoom(min(height, width), 40)
+    still = make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
     cell_height, cell_width = height * zoom + CELL_GAP, width * zoom + CELL_GAP
     route = [
         (row, column)
@@ -105,7 +105,7 @@ def draw_grid_walk(
     route += [(last_row, column) for column in range(last_column - 1, 0, -1)]
     route += [(row, 0) for row in range(rows - 1, -1, -1)]
     large = np.stack([grid[place] for place in route])[:, np.newaxis, np.newaxis]
-    large = mosaic(large, zoom=zoom_for(min(height, width), LARGE_THUMBNAIL))
+    large = make_mosaic(large, zoom=choose_zoom(min(height, width), LARGE_THUMBNAIL))
     body_height = max(len(still), large.shape[1])
     bodies = np.full(
         (len(route), body_height, still.shape[1] + HEADING_ROOM + large.shape[2], 3), 255, np.uint8
@@ -116,7 +116,9 @@ def draw_grid_walk(
         top, left = row * cell_height, column * cell_width
         cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
         draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
-    return page(bodies, title=title, caption=caption, **_corner_labels(still.shape, corner_names))
+    return make_page(
+        bodies, title=title, caption=caption, **_make_corner_labels(still.shape, corner_names)
+    )
 
 
 def draw_corner_grid(
@@ -133,11 +135,13 @@ def draw_corner_grid(
     Returns:
         uint8 (height, width, 3).
     """
-    body = mosaic(grid, zoom=zoom_for(min(grid.shape[2:4])), gap=CELL_GAP)
-    return page(body, title=title, caption=caption, **_corner_labels(body.shape, corner_names))
+    body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
+    return make_page(
+        body, title=title, caption=caption, **_make_corner_labels(body.shape, corner_names)
+    )
 
 
-def _corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict:
+def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict:
     height, width = shape[:2]
     places = (
         (0, -12, "lm"),
@@ -149,7 +153,7 @@ def _corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict:
     return {"labels": labels, "top": HEADING_ROOM, "bottom": HEADING_ROOM}
 
 
-def _paged(
+def _draw_page(
     images: Sequence[np.ndarray], grids: Sequence[Grid], title: str, caption: str
 ) -> np.ndarray:
     """Images (..., rows, columns, H, W, C) of each grid, one below the other on a page."""
@@ -157,11 +161,11 @@ def _paged(
     labels: list[Label] = []
     y, top = 0, 0
     for part, grid in zip(images, grids, strict=True):
-        zoom = zoom_for(min(part.shape[-3:-1]))
+        zoom = choose_zoom(min(part.shape[-3:-1]))
         image_height, image_width = (size * zoom for size in part.shape[-3:-1])
-        widest = max((text_width(heading) for heading in grid.headings if heading), default=0)
+        widest = max((measure_text(heading) for heading in grid.headings if heading), default=0)
         gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
-        body = mosaic(part, zoom=zoom, gap=gap, row_gap=CELL_GAP)
+        body = make_mosaic(part, zoom=zoom, gap=gap, row_gap=CELL_GAP)
         room = (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
         if bodies:
             y += room + SECTION_GAP
@@ -180,14 +184,14 @@ def _paged(
             labels.append(Label(0, y - room + TITLE_ROOM / 2, grid.title, "lm"))
         bodies.append(body)
         y += body.shape[-3]
-    widest_title = max(text_width(grid.title or " ") for grid in grids)
+    widest_title = max(measure_text(grid.title or " ") for grid in grids)
     bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
     names = [name for grid in grids for name in grid.names if name]
-    return page(
-        stacked(bodies),
+    return make_page(
+        join_vertically(bodies),
         title=title,
         caption=caption,
         labels=labels,
-        left=max(map(text_width, names), default=0) + 12,
+        left=max(map(measure_text, names), default=0) + 12,
         top=top,
     )

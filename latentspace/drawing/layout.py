@@ -47,12 +47,12 @@ class Label:
     size: int = LABEL_SIZE
 
 
-def zoom_for(side: int, least: int = LEAST_THUMBNAIL) -> int:
+def choose_zoom(side: int, least: int = LEAST_THUMBNAIL) -> int:
     """The whole number by which an image of `side` pixels is enlarged to be easily seen."""
     return max(1, -(-least // side))
 
 
-def mosaic(
+def make_mosaic(
     images: np.ndarray, *, zoom: int = 1, gap: int = 2, row_gap: int | None = None
 ) -> np.ndarray:
     """Lays images out in rows and columns.
@@ -78,14 +78,14 @@ def mosaic(
     return page[..., : page.shape[-3] - row_gap, : page.shape[-2] - gap, :]
 
 
-def beside(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
+def join_horizontally(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
     """Puts bodies of equal height next to each other, with white between."""
     spacer = np.full((*bodies[0].shape[:-2], gap, 3), WHITE, np.uint8)
     parts = [part for body in bodies for part in (spacer, body)][1:]
     return np.concatenate(parts, axis=-2)
 
 
-def stacked(bodies: Sequence[np.ndarray]) -> np.ndarray:
+def join_vertically(bodies: Sequence[np.ndarray]) -> np.ndarray:
     """Puts bodies, uint8 (..., H, W, 3), below each other, white to the right of narrower ones."""
     width = max(body.shape[-2] for body in bodies)
     padded = [
@@ -99,7 +99,7 @@ def stacked(bodies: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(padded, axis=-3)
 
 
-def blank(height: int, width: int) -> np.ndarray:
+def make_blank(height: int, width: int) -> np.ndarray:
     """White, uint8 (height, width, 3)."""
     return np.full((height, width, 3), WHITE, np.uint8)
 
@@ -124,7 +124,7 @@ class Page:
     top: int
     left: int
 
-    def around(self, body: np.ndarray) -> np.ndarray:
+    def place(self, body: np.ndarray) -> np.ndarray:
         """The page with a body, uint8 (..., H, W, 3), in its place; labels stay where it is white.
 
         Returns:
@@ -170,7 +170,7 @@ def prepare_page(
     body_height, body_width = size
     margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
     title_font, caption_font = (
-        _font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
+        _load_font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
     )
     width = max(
         left + body_width + right + 2 * margin, round(title_font.getlength(title)) + 2 * margin
@@ -195,7 +195,7 @@ def prepare_page(
             place,
             label.text,
             label.color,
-            _font(round(label.size * text_scale)),
+            _load_font(round(label.size * text_scale)),
             anchor=label.anchor,
             stroke_width=round(2 * text_scale),
             stroke_fill=(WHITE,) * 3,
@@ -203,7 +203,7 @@ def prepare_page(
     return Page(np.asarray(canvas), body_y, body_x)
 
 
-def page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> np.ndarray:
+def make_page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> np.ndarray:
     """Puts a body, still or animated, on a white page with title, labels and caption.
 
     Args:
@@ -217,19 +217,19 @@ def page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> np.nd
     """
     size = (body.shape[-3], body.shape[-2])
     if body.ndim > 3:
-        return prepare_page(size, title=title, caption=caption, **options).around(body)
+        return prepare_page(size, title=title, caption=caption, **options).place(body)
     return prepare_page(size, title=title, caption=caption, still=body, **options).blank
 
 
-def written(text: str, size: tuple[int, int]) -> np.ndarray:
+def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
     """A line of text from the left of a white strip, uint8 (height, width, 3)."""
     canvas = Image.new("RGB", (size[1], size[0]), (WHITE,) * 3)
     draw = ImageDraw.Draw(canvas)
-    draw.text((0, size[0] / 2), text, INK, _font(LABEL_SIZE), anchor="lm")
+    draw.text((0, size[0] / 2), text, INK, _load_font(LABEL_SIZE), anchor="lm")
     return np.asarray(canvas)
 
 
-def there_and_back(length: int, hold_frames: int) -> list[int]:
+def order_loop(length: int, hold_frames: int) -> list[int]:
     """Order of frames in which a way is walked to its end and back, as a seamless loop.
 
     Args:
@@ -243,12 +243,12 @@ def there_and_back(length: int, hold_frames: int) -> list[int]:
     return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
 
 
-def text_width(text: str, size: int = LABEL_SIZE) -> int:
+def measure_text(text: str, size: int = LABEL_SIZE) -> int:
     """Pixels that the longest line of a label takes, its letters `size` pixels high."""
-    return math.ceil(max(_font(size).getlength(line) for line in text.splitlines() or [""]))
+    return math.ceil(max(_load_font(size).getlength(line) for line in text.splitlines() or [""]))
 
 
-def rendered(figure: Figure) -> np.ndarray:
+def render_figure(figure: Figure) -> np.ndarray:
     """A matplotlib figure as uint8 (height, width, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.legend import Legend
@@ -265,7 +265,7 @@ def rendered(figure: Figure) -> np.ndarray:
 
 
 @lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _load_font(size: int) -> ImageFont.FreeTypeFont:
     import matplotlib
 
     return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)

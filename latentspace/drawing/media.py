@@ -11,7 +11,7 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from latentspace.core.files import UnwritableError, temporary_file
+from latentspace.core.files import UnwritableError, make_temporary_file
 
 MP4_QUALITY = 18  # constant rate factor of x264: visually without loss
 # The same frames give the same file: no names of programs in it, and never a time.
@@ -49,21 +49,21 @@ class DrawnFrames(Sequence[np.ndarray]):
 Frames = np.ndarray | DrawnFrames
 
 
-def frame_size(frames: Frames) -> tuple[int, int]:
+def get_frame_size(frames: Frames) -> tuple[int, int]:
     """Width and height in pixels of a still, (H, W, 3), or of each frame of an animation."""
     still = frames if isinstance(frames, np.ndarray) and frames.ndim == 3 else frames[0]
     return still.shape[1], still.shape[0]
 
 
-def png_bytes(frame: np.ndarray) -> bytes:
+def encode_png(frame: np.ndarray) -> bytes:
     """Encodes one frame, uint8 (H, W, 3), without loss; grey pictures are stored as such."""
     buffer = io.BytesIO()
     is_large = frame.shape[0] * frame.shape[1] > OPTIMIZED_PIXELS
-    _image(frame).save(buffer, format="PNG", optimize=not is_large)
+    _to_pil(frame).save(buffer, format="PNG", optimize=not is_large)
     return buffer.getvalue()
 
 
-def gif_bytes(frames: Frames, *, fps: float) -> bytes:
+def encode_gif(frames: Frames, *, fps: float) -> bytes:
     """Encodes frames as a GIF that loops for ever.
 
     Grey frames keep all 256 greys exactly; coloured ones get a palette of 255 colours, made from
@@ -81,15 +81,15 @@ def gif_bytes(frames: Frames, *, fps: float) -> bytes:
     """
     times = np.rint(np.arange(len(frames) + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
     samples = [frames[index] for index in (0, len(frames) // 2, -1)]
-    palette = _palette(np.concatenate(samples))
-    is_grey = all(_image(sample).mode == "L" for sample in samples)
+    palette = _make_palette(np.concatenate(samples))
+    is_grey = all(_to_pil(sample).mode == "L" for sample in samples)
 
-    def encoded(frame: np.ndarray) -> Image.Image:
+    def encode_frame(frame: np.ndarray) -> Image.Image:
         if is_grey:
             return Image.fromarray(np.ascontiguousarray(frame[..., 0]))
         return Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
 
-    images = map(encoded, frames)
+    images = map(encode_frame, frames)
     buffer = io.BytesIO()
     next(images).save(
         buffer,
@@ -103,7 +103,7 @@ def gif_bytes(frames: Frames, *, fps: float) -> bytes:
     return buffer.getvalue()
 
 
-def mp4_bytes(frames: Frames, *, fps: float) -> bytes:
+def encode_mp4(frames: Frames, *, fps: float) -> bytes:
     """Encodes frames as H.264 in an MP4 that browsers and players show (yuv420p).
 
     Args:
@@ -119,7 +119,7 @@ def mp4_bytes(frames: Frames, *, fps: float) -> bytes:
     import imageio_ffmpeg
 
     height, width = (side + side % 2 for side in frames[0].shape[:2])
-    with temporary_file(".mp4") as path:
+    with make_temporary_file(".mp4") as path:
         # Not through imageio_ffmpeg.write_frames, which does not tell when an encoder fails.
         encoder = subprocess.Popen(
             [
@@ -149,7 +149,7 @@ def mp4_bytes(frames: Frames, *, fps: float) -> bytes:
         return path.read_bytes()
 
 
-def encoded_as(suffix: str, frames: Frames, *, fps: float) -> bytes:
+def encode_as(suffix: str, frames: Frames, *, fps: float) -> bytes:
     """Encodes frames as the kind of file that a suffix names.
 
     Args:
@@ -158,11 +158,11 @@ def encoded_as(suffix: str, frames: Frames, *, fps: float) -> bytes:
         fps: Frames per second of an animation.
     """
     if suffix == ".png":
-        return png_bytes(np.asarray(frames))
-    return {".gif": gif_bytes, ".mp4": mp4_bytes}[suffix](frames, fps=fps)
+        return encode_png(np.asarray(frames))
+    return {".gif": encode_gif, ".mp4": encode_mp4}[suffix](frames, fps=fps)
 
 
-def _palette(sample: np.ndarray) -> Image.Image:
+def _make_palette(sample: np.ndarray) -> Image.Image:
     """A carrier of the 255 colours that suit a picture best; paper stays white."""
     palette = Image.fromarray(sample).quantize(GIF_COLORS)
     colors = np.array(palette.getpalette()).reshape(-1, 3)
@@ -171,7 +171,7 @@ def _palette(sample: np.ndarray) -> Image.Image:
     return palette
 
 
-def _image(frame: np.ndarray) -> Image.Image:
+def _to_pil(frame: np.ndarray) -> Image.Image:
     grey = frame[..., 0]
     if (frame == grey[..., np.newaxis]).all():
         return Image.fromarray(np.ascontiguousarray(grey))

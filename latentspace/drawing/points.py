@@ -18,7 +18,7 @@ MOST_LISTED = 120  # of more there is no legend, since nobody could tell them ap
 LEGEND_LINES = 40
 
 
-def class_colors(count: int) -> np.ndarray:
+def choose_class_colors(count: int) -> np.ndarray:
     """One colour per class.
 
     Args:
@@ -40,12 +40,12 @@ def class_colors(count: int) -> np.ndarray:
     return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, count)))[:, :3]
 
 
-def name_scale(count: int) -> float:
+def choose_name_scale(count: int) -> float:
     """Size of the names of so many classes, as a share of that of a few."""
     return max(0.5, min(1.0, math.sqrt(FEW_CLASSES / count)))
 
 
-def scatter(
+def draw_scatter(
     axes: Axes,
     points: np.ndarray,
     labels: np.ndarray,
@@ -66,7 +66,7 @@ def scatter(
         strength: Opacity of the points.
         named: Write the names.
     """
-    colors = class_colors(len(class_names))
+    colors = choose_class_colors(len(class_names))
     order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
     size = np.clip(20_000 / len(labels), 1.5, 25)
     axes.scatter(
@@ -84,17 +84,17 @@ def scatter(
                 x,
                 y,
                 name,
-                fontsize=13 * name_scale(len(class_names)),
+                fontsize=13 * choose_name_scale(len(class_names)),
                 weight="bold",
                 color=colors[label] * 0.6,
                 ha="center",
                 va="center",
                 bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
             )
-    make_map(axes, heading)
+    style_map_axes(axes, heading)
 
 
-def make_map(axes: Axes, heading: str) -> None:
+def style_map_axes(axes: Axes, heading: str) -> None:
     """Makes axes those of a map: one scale for both directions, no numbers along them."""
     axes.set_title(heading, fontsize=12)
     axes.set_aspect("equal", "datalim")
@@ -110,7 +110,7 @@ def add_class_legend(figure: Figure | SubFigure, class_names: Sequence[str]) -> 
         return
     handles = [
         Line2D([], [], linestyle="", marker="o", color=color)
-        for color in class_colors(len(class_names))
+        for color in choose_class_colors(len(class_names))
     ]
     columns = -(-len(handles) // LEGEND_LINES)
     legend = figure.legend(

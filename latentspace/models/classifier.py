@@ -16,10 +16,10 @@ from typing_extensions import TypedDict
 
 from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError
-from latentspace.core.files import replacing
-from latentspace.core.provenance import file_hash, hushed
+from latentspace.core.files import replace_file
+from latentspace.core.provenance import hash_file, silence_stderr
 from latentspace.models.keras_files.loading import load_model, save_model
-from latentspace.models.run_schema import JUDGES
+from latentspace.models.run_schema import CLASSIFIERS
 from latentspace.models.runs import predict
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ HIDDEN_UNITS = 128
 DROPOUT = 0.3
 
 
-class JudgeFacts(TypedDict):
+class ClassifierFacts(TypedDict):
     """What is kept of a judge beside its model."""
 
     dataset: str
@@ -47,7 +47,7 @@ class JudgeFacts(TypedDict):
 
 
 @dataclass(frozen=True)
-class Judge:
+class ReferenceClassifier:
     """A classifier of one data set, trained on its real training images and on nothing else.
 
     Attributes:
@@ -63,7 +63,7 @@ class Judge:
     def _model(self) -> keras.Model:
         return load_model(self.path)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         """What it believes each image to show.
 
         Args:
@@ -75,7 +75,7 @@ class Judge:
         return predict(self._model, images)
 
 
-def find_judge(
+def find_classifier(
     models_dir: Path,
     *,
     name: str,
@@ -83,7 +83,7 @@ def find_judge(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     on_epoch: Callable[[], object] | None = None,
-) -> Judge:
+) -> ReferenceClassifier:
     """Takes the judge of a data set from disk, or trains it and keeps it.
 
     Args:
@@ -92,7 +92,7 @@ def find_judge(
         data_hash: Hash of the data set. A judge of other images is trained afresh and replaced.
         train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
         test: Images and labels that it never trains on; they tell its accuracy.
-        on_epoch: Called after each of `num_epochs` epochs of a training.
+        on_epoch: Called after each of `count_epochs` epochs of a training.
 
     Returns:
         The judge.
@@ -100,16 +100,16 @@ def find_judge(
     Raises:
         OSError: The folder can't be written to.
     """
-    path = models_dir / JUDGES / f"{name}.keras"
+    path = models_dir / CLASSIFIERS / f"{name}.keras"
     about = path.with_suffix(".json")
     with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
-        facts = read_document(about, JudgeFacts, version=VERSION, renew="it is trained anew")
-        if facts["dataset_hash"] == data_hash and facts["sha256"] == file_hash(path):
-            return Judge(path, facts)
+        facts = read_document(about, ClassifierFacts, version=VERSION, renew="it is trained anew")
+        if facts["dataset_hash"] == data_hash and facts["sha256"] == hash_file(path):
+            return ReferenceClassifier(path, facts)
     started = time.perf_counter()
-    model = _fitted(*train, on_epoch or (lambda: None))
+    model = _train_classifier(*train, on_epoch or (lambda: None))
     seconds = time.perf_counter() - started
-    with replacing(path) as temporary:
+    with replace_file(path) as temporary:
         save_model(model, temporary)
     accuracy = (predict(model, test[0]).argmax(axis=1) == test[1]).mean()
     facts = {
@@ -117,24 +117,26 @@ def find_judge(
         "dataset_hash": data_hash,
         "test_accuracy": float(accuracy),
         "seconds": round(seconds, 1),
-        "sha256": file_hash(path),
+        "sha256": hash_file(path),
     }
     write_document(about, facts, version=VERSION)
-    return Judge(path, facts)
+    return ReferenceClassifier(path, facts)
 
 
-def num_epochs(count: int) -> int:
+def count_epochs(count: int) -> int:
     """Passes over `count` training images that a judge needs."""
-    wanted = -(-LEAST_STEPS * _batch_size(count) // count)
+    wanted = -(-LEAST_STEPS * _choose_batch_size(count) // count)
     return min(max(EPOCHS, wanted), MOST_EPOCHS)
 
 
-def _batch_size(count: int) -> int:
+def _choose_batch_size(count: int) -> int:
     return min(max(LEAST_BATCH, count // STEPS_WANTED), BATCH_SIZE, count)
 
 
-def _fitted(images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], object]) -> keras.Model:
-    with hushed():
+def _train_classifier(
+    images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], object]
+) -> keras.Model:
+    with silence_stderr():
         import keras
         from keras import layers
 
@@ -156,9 +158,9 @@ def _fitted(images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], objec
             layers.Dense(HIDDEN_UNITS, activation="relu"),
             layers.Dense(classes, activation="softmax"),
         ],
-        name="judge",
+        name="classifier",
     )
-    batch_size, epochs = _batch_size(len(images)), num_epochs(len(images))
+    batch_size, epochs = _choose_batch_size(len(images)), count_epochs(len(images))
     steps = epochs * -(-len(images) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")

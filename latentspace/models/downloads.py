@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from latentspace.core.provenance import hushed
+from latentspace.core.provenance import silence_stderr
 
 
 def download(name: str) -> Any:
@@ -19,7 +19,7 @@ def download(name: str) -> Any:
     Raises:
         OSError: It is neither in the cache nor to be downloaded.
     """
-    with hushed():
+    with silence_stderr():
         import keras
 
     try:

@@ -42,7 +42,7 @@ def build_encoder(
     """
     images = keras.Input(image_shape, name="images")
     x = images
-    for stage, width in enumerate(_stages(image_shape, channels)):
+    for stage, width in enumerate(_plan_stages(image_shape, channels)):
         x = layers.Conv2D(
             width,
             KERNEL_SIZE,
@@ -86,7 +86,7 @@ def build_decoder(
     Returns:
         A model of float32 codes (N, latent_dim) -> float32 images (N, H, W, C) in [0, 1].
     """
-    stages = _stages(image_shape, channels)
+    stages = _plan_stages(image_shape, channels)
     sides = [image_shape[:2]]
     for _ in stages:
         sides.append((math.ceil(sides[-1][0] / STRIDE), math.ceil(sides[-1][1] / STRIDE)))
@@ -134,12 +134,12 @@ def standardize_codes(
     kernel, bias = shown.get_layer(FROM_CODES).get_weights()
     shown.get_layer(FROM_CODES).set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
     if encoder.layers[-1].name in (CODES, NORM):
-        return _folded_encoder(encoder, mean, std), shown
+        return _fold_encoder(encoder, mean, std), shown
     scaled = layers.Normalization(mean=mean, variance=std**2, name=NORM)(encoder.output)
     return keras.Model(encoder.input, scaled, name=encoder.name), shown
 
 
-def _folded_encoder(encoder: keras.Model, mean: np.ndarray, std: np.ndarray) -> keras.Model:
+def _fold_encoder(encoder: keras.Model, mean: np.ndarray, std: np.ndarray) -> keras.Model:
     """A copy whose last dense layer does what normalisation and scaling would do."""
     plain = keras.models.clone_model(keras.Model(encoder.input, encoder.get_layer(CODES).output))
     plain.name = encoder.name
@@ -155,7 +155,7 @@ def _folded_encoder(encoder: keras.Model, mean: np.ndarray, std: np.ndarray) -> 
     return plain
 
 
-def _stages(image_shape: tuple[int, int, int], channels: Sequence[int]) -> list[int]:
+def _plan_stages(image_shape: tuple[int, int, int], channels: Sequence[int]) -> list[int]:
     """Channels after each halving: as many halvings as bring the longer side to about 7."""
     short, long = sorted(image_shape[:2])
     wanted = round(math.log2(long / 7))

@@ -32,7 +32,7 @@ def refine(
     images, codes = encoder.input, encoder.output
     chain = decoder.layers[1:]
     transposed = {
-        index: _transposed(layer)
+        index: _transpose_layer(layer)
         for index, layer in enumerate(chain)
         if not isinstance(layer, layers.Activation)
     }
@@ -44,7 +44,7 @@ def refine(
         gradient = layers.subtract([images, values[-1]])
         for index in reversed(range(len(chain))):
             if isinstance(chain[index], layers.Activation):
-                slope = _slope(chain[index], *values[index : index + 2])
+                slope = _activation_slope(chain[index], *values[index : index + 2])
                 gradient = layers.multiply([gradient, slope])
             else:
                 gradient = transposed[index](gradient)
@@ -57,7 +57,7 @@ def refine(
     return keras.Model(images, codes, name=encoder.name)
 
 
-def _transposed(layer: layers.Layer) -> layers.Layer:
+def _transpose_layer(layer: layers.Layer) -> layers.Layer:
     """The layer that leads a gradient from the outputs of a layer to its inputs."""
     name = f"back_{layer.name}"
     entered = layer.input.shape
@@ -86,7 +86,7 @@ def _transposed(layer: layers.Layer) -> layers.Layer:
     return back
 
 
-def _slope(
+def _activation_slope(
     layer: layers.Activation, before: keras.KerasTensor, after: keras.KerasTensor
 ) -> keras.KerasTensor:
     """The derivative of an activation, of what entered it and what left it."""

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
 FACTS, HISTORY, SNAPSHOTS = "run.json", "history.csv", "snapshots.npz"
 # Of a training that is not finished.
-CHECKPOINT, BEGUN_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
-JUDGES = "judges"  # a folder among those of the runs
+CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
+CLASSIFIERS = "classifiers"  # a folder among those of the runs
 
 RUN_VERSION = 1
 LARGEST_SIDE, LARGEST_CODE = 1 << 14, 1 << 20
@@ -24,8 +24,8 @@ Score = Annotated[float, Ge(0), Lt(float("inf"))]
 Channels = Literal[1, 3]
 
 
-class ReadingFacts(TypedDict):
-    """How the images were read, see `datasets.Reading`."""
+class ReadOptionsFacts(TypedDict):
+    """How the images were read, see `datasets.ReadOptions`."""
 
     __pydantic_config__ = CLOSED  # type: ignore[misc]
     image_size: tuple[Side, Side] | None
@@ -42,7 +42,7 @@ class DatasetFacts(TypedDict):
     name: str
     source: str | None
     hash: str
-    reading: NotRequired[ReadingFacts]
+    reading: NotRequired[ReadOptionsFacts]
 
 
 class OriginFacts(TypedDict):

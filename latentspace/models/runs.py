@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentspace.core.documents import read_document
-from latentspace.core.errors import InputError, printable
-from latentspace.core.pixels import Pixels, parts, to_unit_range
-from latentspace.core.provenance import file_hash
+from latentspace.core.errors import InputError, to_printable
+from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
+from latentspace.core.provenance import hash_file
 from latentspace.models.keras_files.loading import load_model
 from latentspace.models.run_schema import (
     CHECKPOINT,
@@ -70,14 +70,14 @@ class Run:
         return int(self.facts["latent_dim"])
 
     @property
-    def is_adopted(self) -> bool:
+    def is_imported(self) -> bool:
         """Whether it was trained elsewhere, so that nobody knows here on which images."""
         return "adopted" in self.facts
 
     @property
-    def history_missing(self) -> str | None:
+    def history_unavailable(self) -> str | None:
         """Why there is no history of a training; None where there is one."""
-        if self.is_adopted:
+        if self.is_imported:
             return "this model was not trained here, so nothing tells how it learned"
         return None
 
@@ -93,7 +93,7 @@ class Run:
             return int(self.networks[1].count_params()) * WEIGHT_BYTES
         return (self.path / DECODER).stat().st_size
 
-    def history(self) -> dict[str, np.ndarray]:
+    def read_history(self) -> dict[str, np.ndarray]:
         """The columns of history.csv, each float64 (epochs,).
 
         Raises:
@@ -106,17 +106,17 @@ class Run:
             return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
         except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
             raise InputError(
-                f"{path} is no history of a training ({error}): {_again(self.path)}"
+                f"{path} is no history of a training ({error}): {_describe_remedy(self.path)}"
             ) from error
 
     @property
-    def snapshots_missing(self) -> str | None:
+    def snapshots_unavailable(self) -> str | None:
         """Why there are no snapshots of a training; None where there are some."""
-        if self.history_missing is None and not (self.path / SNAPSHOTS).is_file():
+        if self.history_unavailable is None and not (self.path / SNAPSHOTS).is_file():
             return f"{self.path} has no {SNAPSHOTS} of its training; train anew for them"
-        return self.history_missing
+        return self.history_unavailable
 
-    def snapshots(self) -> Snapshots:
+    def read_snapshots(self) -> Snapshots:
         """What the model made of a few images while it learned.
 
         Raises:
@@ -127,11 +127,11 @@ class Run:
 
     @cached_property
     def _encoder(self) -> keras.Model:
-        return self.networks[0] if self.networks else self._loaded(ENCODER)
+        return self.networks[0] if self.networks else self._load_network(ENCODER)
 
     @cached_property
     def _decoder(self) -> keras.Model:
-        return self.networks[1] if self.networks else self._loaded(DECODER)
+        return self.networks[1] if self.networks else self._load_network(DECODER)
 
     def encode(self, images: Pixels) -> np.ndarray:
         """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches.
@@ -139,7 +139,7 @@ class Run:
         Raises:
             InputError: A code is not finite.
         """
-        return self._finite(predict(self._encoder, images), "codes", "images")
+        return self._check_finite(predict(self._encoder, images), "codes", "images")
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
@@ -149,10 +149,10 @@ class Run:
         Raises:
             InputError: An image is not finite.
         """
-        images = self._finite(predict(self._decoder, codes), "images", "codes")
+        images = self._check_finite(predict(self._decoder, codes), "images", "codes")
         return np.clip(images, 0, 1, out=images)
 
-    def _finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
+    def _check_finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
         """What a network gave (N, ...), unchanged: all that is drawn or measured comes this way.
 
         Raises:
@@ -160,14 +160,14 @@ class Run:
         """
         odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
         if len(odd):
-            mend = "pass another model" if self.is_adopted else _again(self.path)
+            mend = "pass another model" if self.is_imported else _describe_remedy(self.path)
             raise InputError(
                 f"run {self.name} gives {what} that are not finite for {len(odd):,} of "
                 f"{len(values):,} {made_of} (first for number {odd[0]}): {mend}"
             )
         return values
 
-    def _loaded(self, name: str) -> keras.Model:
+    def _load_network(self, name: str) -> keras.Model:
         """One of the two networks, which has to be what run.json says it is."""
         model = load_model(self.path / name)
         self._check(name)  # a training may have replaced it since run.json was read
@@ -177,7 +177,7 @@ class Run:
         if found != wanted:
             raise InputError(
                 f"{self.path / name} is a model of {found[0]} -> {found[1]}, but {FACTS} says "
-                f"{wanted[0]} -> {wanted[1]}: {_again(self.path)}"
+                f"{wanted[0]} -> {wanted[1]}: {_describe_remedy(self.path)}"
             )
         return model
 
@@ -189,10 +189,10 @@ class Run:
         """
         known = self.facts["sha256"].get(name)  # older runs know their models only
         path = self.path / name
-        if known is not None and path.is_file() and file_hash(path) != known:
+        if known is not None and path.is_file() and hash_file(path) != known:
             raise InputError(
                 f"{path} is not the file that {FACTS} describes (SHA-256 differs): the run is "
-                f"damaged, half written or just being replaced; {_again(self.path)}"
+                f"damaged, half written or just being replaced; {_describe_remedy(self.path)}"
             )
 
 
@@ -212,7 +212,7 @@ def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
 
     if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
         return run(inputs)
-    return np.concatenate([run(to_unit_range(inputs[part])) for part in parts(inputs)])
+    return np.concatenate([run(to_unit_range(inputs[part])) for part in iterate_parts(inputs)])
 
 
 def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
@@ -230,7 +230,7 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     """
     folder = Path(models_dir)
     if name is None:
-        finished = {path: _finished(path) for path in sorted(folder.glob(f"*/{FACTS}"))}
+        finished = {path: _describe_end(path) for path in sorted(folder.glob(f"*/{FACTS}"))}
         if not finished:
             raise InputError(f"no trained run in {folder}: train one with python train_cae.py")
         return _load_run(max(finished, key=lambda path: finished[path]).parent)
@@ -239,14 +239,14 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
             # A run is called what its folder is, and "." and ".." are no names.
             return _load_run(path if path.name.strip(".") else path.resolve())
     names = sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))
-    known = ", ".join(printable(name, LONGEST_SHOWN) for name in names) or "none"
+    known = ", ".join(to_printable(name, LONGEST_SHOWN) for name in names) or "none"
     raise InputError(
-        f"no run {printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
+        f"no run {to_printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
         f"{folder} ({known})"
     )
 
 
-def _finished(path: Path) -> str:
+def _describe_end(path: Path) -> str:
     try:
         return str(_read_facts(path.parent).get("finished", ""))
     except InputError:
@@ -254,18 +254,18 @@ def _finished(path: Path) -> str:
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
-    return read_document(path / FACTS, RunFacts, version=RUN_VERSION, renew=_again(path))
+    return read_document(path / FACTS, RunFacts, version=RUN_VERSION, renew=_describe_remedy(path))
 
 
 def _load_run(path: Path) -> Run:
     if not path.name.isprintable():
         raise InputError(
-            f"{printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run, since it "
+            f"{to_printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run, since it "
             "can't be printed: rename the folder"
         )
     if not (path / FACTS).is_file():
         if (path / CHECKPOINT).is_file():
-            raise InputError(f"{path} is an unfinished training: {_again(path)}")
+            raise InputError(f"{path} is an unfinished training: {_describe_remedy(path)}")
         raise InputError(
             f"{path} is no run: it has no {FACTS}; train one with python train_cae.py --run "
             f"{shlex.quote(path.name)}"
@@ -273,14 +273,14 @@ def _load_run(path: Path) -> Run:
     run = Run(path, _read_facts(path))
     for name in (ENCODER, DECODER):
         if not (path / name).is_file():
-            raise InputError(f"{path} has no {name}: {_again(path)}")
+            raise InputError(f"{path} has no {name}: {_describe_remedy(path)}")
         if name not in run.facts["sha256"]:
-            raise InputError(f"{path / FACTS} has no SHA-256 of {name}: {_again(path)}")
+            raise InputError(f"{path / FACTS} has no SHA-256 of {name}: {_describe_remedy(path)}")
         run._check(name)
     return run
 
 
-def _again(path: Path) -> str:
+def _describe_remedy(path: Path) -> str:
     """What makes a run whole, in words."""
     train = f"python train_cae.py --run {shlex.quote(path.name)}"
     if (path / CHECKPOINT).is_file():

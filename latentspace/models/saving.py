@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.documents import document
-from latentspace.core.errors import InputError, printable
-from latentspace.core.files import replacing_all
-from latentspace.core.provenance import file_hash, now, versions
+from latentspace.core.documents import encode_document
+from latentspace.core.errors import InputError, to_printable
+from latentspace.core.files import replace_files
+from latentspace.core.provenance import format_now, hash_file, read_versions
 from latentspace.models.keras_files.loading import save_model
 from latentspace.models.run_schema import (
-    BEGUN_SNAPSHOTS,
     CHECKPOINT,
+    CLASSIFIERS,
     DECODER,
     ENCODER,
     FACTS,
     HISTORY,
-    JUDGES,
+    PARTIAL_SNAPSHOTS,
     RUN_VERSION,
     SNAPSHOTS,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 120  # bytes: the folder of a comparison has two names in one, of at most 255
 
 
-def checked_name(name: str) -> str:
+def check_name(name: str) -> str:
     """A name for a run, which is that of one folder.
 
     Raises:
@@ -50,16 +50,16 @@ def checked_name(name: str) -> str:
         raise InputError(
             "a run's name is that of one folder: letters that can be printed, at most "
             f"{LONGEST_NAME} bytes of them, without / in it, with no . or - before it and no space "
-            f"around it. Received: {printable(repr(name), LONGEST_NAME)}; pass another one"
+            f"around it. Received: {to_printable(repr(name), LONGEST_NAME)}; pass another one"
         )
-    if name.casefold() == JUDGES:
+    if name.casefold() == CLASSIFIERS:
         raise InputError(
             f"{name!r} is the folder in which classifiers lie beside the runs: pass another name"
         )
     return name
 
 
-def claim(path: Path, *, overwrite: bool) -> None:
+def check_available(path: Path, *, overwrite: bool) -> None:
     """Makes sure that a new training may write a run.
 
     Args:
@@ -106,7 +106,7 @@ def save_run(
 
     Args:
         path: The folder; made where it is missing. Snapshots of the training, where there are any,
-            lie there as `BEGUN_SNAPSHOTS`.
+            lie there as `PARTIAL_SNAPSHOTS`.
         encoder: A whole Keras model of images -> codes.
         decoder: A whole Keras model of codes -> images.
         facts: What run.json is to say; time, versions and hashes are added.
@@ -115,36 +115,36 @@ def save_run(
     Returns:
         The run.
     """
-    begun = path / BEGUN_SNAPSHOTS
+    begun = path / PARTIAL_SNAPSHOTS
     names = [ENCODER, DECODER]
     if history:
         names.append(HISTORY)
     if begun.is_file():
         names.append(SNAPSHOTS)
-    with replacing_all(path, (*names, FACTS)) as places:
+    with replace_files(path, (*names, FACTS)) as places:
         save_model(encoder, places[ENCODER])
         save_model(decoder, places[DECODER])
         if history:
-            places[HISTORY].write_text(_table(history))
+            places[HISTORY].write_text(_format_table(history))
         if begun.is_file():
             shutil.copyfile(begun, places[SNAPSHOTS])
         complete = {
             **facts,
-            "finished": now(),
-            "versions": versions(),
-            "sha256": {name: file_hash(places[name]) for name in names},
+            "finished": format_now(),
+            "versions": read_versions(),
+            "sha256": {name: hash_file(places[name]) for name in names},
         }
-        places[FACTS].write_bytes(document(complete, version=RUN_VERSION))
+        places[FACTS].write_bytes(encode_document(complete, version=RUN_VERSION))
     return Run(path, complete)
 
 
-def forget_checkpoint(path: Path) -> None:
+def delete_checkpoint(path: Path) -> None:
     """Removes what only a training that goes on needs."""
-    (path / BEGUN_SNAPSHOTS).unlink(missing_ok=True)
+    (path / PARTIAL_SNAPSHOTS).unlink(missing_ok=True)
     (path / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+def _format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()

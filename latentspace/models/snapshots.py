@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.core.files import replacing
+from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
 from latentspace.core.pixels import to_uint8, to_unit_range
 
@@ -74,7 +74,7 @@ class Snapshots:
             pixels: All of that, uint8 (M, H, W, C).
             latent_dim: Number of values in a code.
         """
-        originals = shrunk(to_unit_range(pixels[: watch.num_probes]))
+        originals = shrink(to_unit_range(pixels[: watch.num_probes]))
         return cls(
             indices=watch.indices,
             originals=originals,
@@ -101,15 +101,15 @@ class Snapshots:
 
     def write(self, path: Path) -> None:
         """Writes everything to an .npz file, atomically."""
-        with replacing(path) as temporary:
+        with replace_file(path) as temporary:
             np.savez(temporary, **dataclasses.asdict(self))
 
-    def until(self, step: int) -> Snapshots:
+    def up_to(self, step: int) -> Snapshots:
         """The frames up to a step."""
         count = int(np.searchsorted(self.steps, step, side="right"))
         return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _GROWING})
 
-    def with_frame(self, **frame: Any) -> Snapshots:
+    def append_frame(self, **frame: Any) -> Snapshots:
         """One frame more; every growing array by its name, one entry of it each."""
         return dataclasses.replace(
             self,
@@ -125,7 +125,7 @@ class Snapshots:
 _GROWING = ("steps", "epochs", "images_seen", "errors", "reconstructions", "codes")
 
 
-def watch(
+def choose_watched(
     path: Path,
     labels: np.ndarray,
     held_back: np.ndarray,
@@ -161,7 +161,7 @@ def watch(
     return Watch(path, rows, held_back[rows], probes)
 
 
-def schedule(steps: int) -> np.ndarray:
+def choose_steps(steps: int) -> np.ndarray:
     """When to look: at the start, every few steps, then ever more rarely, up to the end.
 
     Args:
@@ -174,7 +174,7 @@ def schedule(steps: int) -> np.ndarray:
     return np.unique(np.rint([0, *later]).astype(np.int64))
 
 
-def shrunk(images: np.ndarray) -> np.ndarray:
+def shrink(images: np.ndarray) -> np.ndarray:
     """Images as snapshots keep them: whole where a film of them stays small, else reduced.
 
     Args:

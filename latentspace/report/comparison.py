@@ -11,7 +11,7 @@ from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.compare.paired import A, B
 from latentspace.core.documents import write_document
 from latentspace.core.files import write_bytes
-from latentspace.report.metrics import METRICS, METRICS_VERSION, without_nan
+from latentspace.report.metrics import METRICS, METRICS_VERSION, replace_nan
 
 TABLE = "comparison.csv"
 
@@ -48,7 +48,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         }
         for measure in comparison.measures
     }
-    numbers = without_nan({**about, "measures": measured})
+    numbers = replace_nan({**about, "measures": measured})
     write_document(folder / METRICS, numbers, version=METRICS_VERSION)
 
     columns = comparison.baseline_names
@@ -74,7 +74,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     write_bytes(folder / TABLE, table.getvalue().encode())
 
 
-def table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
+def make_table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
     """The measures of two runs as cells for a person to read, the headings first.
 
     Args:
@@ -87,11 +87,11 @@ def table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]
         *(
             [
                 measure.words,
-                *map(measure.number, measure.values),
-                measure.number(measure.difference, "+"),
-                measure.interval(measure.more),
+                *map(measure.format_number, measure.values),
+                measure.format_number(measure.difference, "+"),
+                measure.format_interval(measure.more),
                 measure.better,
-                *(measure.number(measure.baselines.get(name)) for name in columns),
+                *(measure.format_number(measure.baselines.get(name)) for name in columns),
             ]
             for measure in comparison.measures
             if timed or measure.key != "seconds"
@@ -99,9 +99,9 @@ def table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]
     ]
 
 
-def table_lines(comparison: Comparison) -> list[str]:
+def format_table(comparison: Comparison) -> list[str]:
     """The measures of two runs as aligned lines."""
-    rows = table_rows(comparison)
+    rows = make_table_rows(comparison)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from latentspace.core.errors import InputError
 from latentspace.core.files import write_bytes
-from latentspace.core.pixels import resized, to_unit_range
+from latentspace.core.pixels import resize, to_unit_range
 
 TENSORS = ("codes", "pixels")
 VECTORS, METADATA, SPRITE = "vectors.tsv", "metadata.tsv", "sprite.png"
@@ -22,7 +22,7 @@ LONGEST_SIDE = 8192  # of a sprite, in pixels; the projector refuses a longer on
 DIGITS = 4  # of a value; pixels need three to be told apart
 
 
-def files(folder: Path) -> list[Path]:
+def list_files(folder: Path) -> list[Path]:
     """The files in a folder, in the order in which they are written: the one that names them last.
 
     The projector looks for that one under its name, and reads no file outside the folder.
@@ -55,21 +55,23 @@ def write_projector(
         pixels: The same images, uint8 (N, H, W, 1 or 3).
         columns: By name what is known of each of them, each (N,); two columns or more.
     """
-    side = cell_side(pixels.shape)
+    side = choose_cell_side(pixels.shape)
     if side < max(pixels.shape[1:3]):
         print(
             f"{SPRITE} may have {LONGEST_SIDE:,} pixels a side: the images on it are scaled down "
             f"to {side}"
         )
-    for path, content in zip(files(folder), contents(codes, pixels, columns, side), strict=True):
+    for path, content in zip(
+        list_files(folder), encode_files(codes, pixels, columns, side), strict=True
+    ):
         write_bytes(path, content)
         print(f"{path}  {len(content) / 1e6:.2f} MB")
 
 
-def contents(
+def encode_files(
     codes: np.ndarray, pixels: np.ndarray, columns: Mapping[str, Sequence[object]], side: int
 ) -> Iterator[bytes]:
-    """The bytes of `files`, each made when it is asked for.
+    """The bytes of `list_files`, each made when it is asked for.
 
     Args:
         codes: As for `write_projector`.
@@ -77,46 +79,46 @@ def contents(
         columns: As for `write_projector`.
         side: Pixels a side of a thumbnail.
     """
-    yield vectors_tsv(codes)
-    yield vectors_tsv(to_unit_range(pixels).reshape(len(pixels), -1))
-    yield metadata_tsv(columns)
+    yield encode_vectors(codes)
+    yield encode_vectors(to_unit_range(pixels).reshape(len(pixels), -1))
+    yield encode_metadata(columns)
     buffer = io.BytesIO()
-    _picture(sprite(pixels, side)).save(buffer, format="PNG")
+    _to_pil(make_sprite(pixels, side)).save(buffer, format="PNG")
     yield buffer.getvalue()
     lengths = (codes.shape[1], pixels[0].size)
-    yield config_text({n: (len(codes), d) for n, d in zip(TENSORS, lengths, strict=True)}, side)
+    yield encode_config({n: (len(codes), d) for n, d in zip(TENSORS, lengths, strict=True)}, side)
 
 
-def vectors_tsv(vectors: np.ndarray) -> bytes:
+def encode_vectors(vectors: np.ndarray) -> bytes:
     """Vectors, float (N, D), as a line each, of a few digits a value."""
     line = "\t".join([f"%.{DIGITS}g"] * vectors.shape[1]) + "\n"
     return "".join(line % tuple(vector.tolist()) for vector in vectors).encode()
 
 
-def metadata_tsv(columns: Mapping[str, Sequence[object]]) -> bytes:
+def encode_metadata(columns: Mapping[str, Sequence[object]]) -> bytes:
     """Columns, two or more, as a table under their names.
 
     Of a single column the projector would take the name for a value. White space inside a value
     becomes a space, so that it can end neither a value nor a line.
     """
     rows = [columns.keys(), *zip(*columns.values(), strict=True)]
-    return "".join("\t".join(map(_one_line, row)) + "\n" for row in rows).encode()
+    return "".join("\t".join(map(_to_one_line, row)) + "\n" for row in rows).encode()
 
 
-def _one_line(value: object) -> str:
+def _to_one_line(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def cell_side(shape: tuple[int, ...]) -> int:
+def choose_cell_side(shape: tuple[int, ...]) -> int:
     """Pixels a side of a thumbnail of images (N, H, W, C): theirs, or as many as have room."""
-    return min(max(shape[1:3]), LONGEST_SIDE // _cells_a_side(shape[0]))
+    return min(max(shape[1:3]), LONGEST_SIDE // _count_cells(shape[0]))
 
 
-def _cells_a_side(count: int) -> int:
+def _count_cells(count: int) -> int:
     return math.isqrt(count - 1) + 1
 
 
-def sprite(pixels: np.ndarray, side: int) -> np.ndarray:
+def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
     """All images on one sheet, row by row, in a square of square cells.
 
     The projector draws a cell as a square whatever its shape is, so images that are none are laid
@@ -133,11 +135,11 @@ def sprite(pixels: np.ndarray, side: int) -> np.ndarray:
     count, *shape = pixels.shape
     height, width = (max(1, round(length * side / max(shape[:2]))) for length in shape[:2])
     if (height, width) != tuple(shape[:2]):
-        pixels = resized(pixels, height, width, Image.Resampling.LANCZOS)
+        pixels = resize(pixels, height, width, Image.Resampling.LANCZOS)
     if height != width:
         opaque = np.full((*pixels.shape[:3], 1), 255, np.uint8)
         pixels = np.concatenate([pixels, opaque], axis=3)
-    cells = _cells_a_side(count)
+    cells = _count_cells(count)
     sheet = np.zeros((cells**2, side, side, pixels.shape[3]), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     sheet[:count, top : top + height, left : left + width] = pixels
@@ -145,11 +147,11 @@ def sprite(pixels: np.ndarray, side: int) -> np.ndarray:
     return sheet.reshape(cells * side, cells * side, -1)
 
 
-def _picture(pixels: np.ndarray) -> Image.Image:
+def _to_pil(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
-def config_text(shapes: Mapping[str, tuple[int, ...]], side: int) -> bytes:
+def encode_config(shapes: Mapping[str, tuple[int, ...]], side: int) -> bytes:
     """The settings of the projector, a protocol buffer as text.
 
     Args:

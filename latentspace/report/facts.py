@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from latentspace.chapters import without_folders
+from latentspace.chapters import strip_folders
 from latentspace.chapters.calculate.expressions import CLASS_PREFIX
 from latentspace.report.records import Record
 
@@ -35,7 +35,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Look:
+class Invocation:
     """A command that made pictures which still lie there, how many, and the versions it used."""
 
     command: str
@@ -43,32 +43,32 @@ class Look:
     versions: str
 
 
-def facts_of(run: Mapping[str, Any]) -> list[Facts]:
+def collect_facts(run: Mapping[str, Any]) -> list[Facts]:
     """All that run.json says but times and folders, plain facts first, then what it groups."""
     told = {name: value for name, value in run.items() if name not in TIMES}
     plain = {name: value for name, value in told.items() if not isinstance(value, Mapping)}
     groups = {name: value for name, value in told.items() if isinstance(value, Mapping)}
     return [
-        Facts(HEADINGS.get(name, name), list(_lines(values)))
+        Facts(HEADINGS.get(name, name), list(_format_lines(values)))
         for name, values in {"run": plain, **groups}.items()
         if values
     ]
 
 
-def looks(records: Iterable[Record], runs: Sequence[str]) -> list[Look]:
-    """The commands on record, the latest first, see `spelled`."""
+def list_invocations(records: Iterable[Record], runs: Sequence[str]) -> list[Invocation]:
+    """The commands on record, the latest first, see `format_command`."""
     by_command: dict[str, list[Record]] = {}
     for one in records:
-        by_command.setdefault(spelled(one.command, runs), []).append(one)
+        by_command.setdefault(format_command(one.command, runs), []).append(one)
     found = []
     for command, made in by_command.items():
         latest = max(made, key=lambda one: one.made)
         versions = ", ".join(f"{name} {version}" for name, version in latest.versions.items())
-        found.append((latest.made, Look(command, len(made), versions)))
+        found.append((latest.made, Invocation(command, len(made), versions)))
     return [look for _, look in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
-def spelled(command: str, runs: Sequence[str]) -> str:
+def format_command(command: str, runs: Sequence[str]) -> str:
     """A command as it can be typed wherever its files are at hand.
 
     Args:
@@ -92,51 +92,51 @@ def spelled(command: str, runs: Sequence[str]) -> str:
         flag = part if part.startswith("--") else flag
         if flag == "--run" or flag in WHERE or flag in HOW:
             continue
-        kept.append(part if part == flag else _bare(part, flag))
+        kept.append(part if part == flag else _strip_folder(part, flag))
     is_own = any(f"--{name.replace('_', '-')}" in kept for name in OWN_MODEL)
     named = [] if is_own else [word for run in runs for word in ("--run", run)]
     return shlex.join(["python", "visualize.py", *named, *kept])
 
 
-def without_places(one: Record) -> Record:
+def strip_places(one: Record) -> Record:
     """A record whose settings name files without their folders."""
 
-    def bare(flag: str, value: Any) -> Any:
+    def strip_folder(flag: str, value: Any) -> Any:
         if isinstance(value, list):
-            return [bare(flag, inner) for inner in value]
-        return _bare(value, flag) if isinstance(value, str) else value
+            return [strip_folder(flag, inner) for inner in value]
+        return _strip_folder(value, flag) if isinstance(value, str) else value
 
-    settings = {flag: bare(flag, value) for flag, value in one.settings.items()}
+    settings = {flag: strip_folder(flag, value) for flag, value in one.settings.items()}
     return dataclasses.replace(one, settings=settings)
 
 
-def _bare(value: str, flag: str) -> str:
+def _strip_folder(value: str, flag: str) -> str:
     """The value of a flag, a file by its name alone."""
     if flag == "--expression":
-        return without_folders(value)
+        return strip_folders(value)
     if flag in NO_FILES or value.startswith(CLASS_PREFIX):
         return value
     return PurePath(value).name or value
 
 
-def _lines(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _format_lines(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for name, value in values.items():
         words = name.replace("_", " ")
         if isinstance(value, Mapping):
-            yield from ((f"{words}, {inner}", text) for inner, text in _lines(value))
+            yield from ((f"{words}, {inner}", text) for inner, text in _format_lines(value))
         elif name in FILES and isinstance(value, str):
-            yield words, _bare(value, "")
+            yield words, _strip_folder(value, "")
         else:
-            yield words, _text(value)
+            yield words, _format_value(value)
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(_format_value, value))
     if isinstance(value, float):
         return f"{value:,.6g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

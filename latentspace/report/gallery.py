@@ -10,10 +10,10 @@ from typing import Any
 
 from latentspace.chapters import Figure
 from latentspace.core.files import write_bytes
-from latentspace.report.records import keep_records, record
+from latentspace.report.records import keep_records, make_record
 
 
-def files(
+def list_files(
     folder: Path, figures: Sequence[Figure], *, method: str, animation: str
 ) -> Iterator[Path]:
     """The files that pictures are written to.
@@ -25,8 +25,8 @@ def files(
         animation: What animations are written as: "gif", "mp4" or "both".
     """
     for figure in figures:
-        for suffix in figure.suffixes(animation):
-            yield (folder / figure.file_by(method)).with_suffix(suffix)
+        for suffix in figure.list_suffixes(animation):
+            yield (folder / figure.get_file(method)).with_suffix(suffix)
 
 
 def write_figures(
@@ -46,27 +46,27 @@ def write_figures(
         figures: The pictures.
         subject: What they are of: a `Study`, or a `Comparison` for its own.
         fps: Frames per second of animations.
-        method: As for `files`.
-        animation: As for `files`.
+        method: As for `list_files`.
+        animation: As for `list_files`.
         command: The command line, for the records.
 
     Returns:
         Those that could be made.
     """
-    from latentspace.drawing.media import encoded_as, frame_size
+    from latentspace.drawing.media import encode_as, get_frame_size
 
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for figure in figures:
-        if (reason := figure.missing(subject)) is not None:
-            print(f"{folder / figure.file_by(method)} is left out: {reason}")
+        if (reason := figure.unavailable(subject)) is not None:
+            print(f"{folder / figure.get_file(method)} is left out: {reason}")
             continue
         arguments = figure.arguments(subject, fps)
         drawn = figure.draw(arguments)
-        size = None if isinstance(drawn, bytes) else frame_size(drawn)
-        about = record(figure, subject, arguments, size=size, command=command)
-        for path in files(folder, [figure], method=method, animation=animation):
-            encoded = drawn if isinstance(drawn, bytes) else encoded_as(path.suffix, drawn, fps=fps)
+        size = None if isinstance(drawn, bytes) else get_frame_size(drawn)
+        about = make_record(figure, subject, arguments, size=size, command=command)
+        for path in list_files(folder, [figure], method=method, animation=animation):
+            encoded = drawn if isinstance(drawn, bytes) else encode_as(path.suffix, drawn, fps=fps)
             write_bytes(path, encoded)
             digest = hashlib.sha256(encoded).hexdigest()
             keep_records(folder, {path.name: dataclasses.replace(about, sha256=digest)})

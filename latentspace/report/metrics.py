@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from latentspace.chapters.study import Study
 from latentspace.core.documents import read_document, write_document
-from latentspace.core.errors import InputError, say_once
+from latentspace.core.errors import InputError, warn_once
 
 METRICS = "metrics.json"
 METRICS_VERSION = 1
@@ -35,7 +35,7 @@ def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
     Args:
         path: The file.
         study: What was measured.
-        sections: Names of the sections to measure now, see `Study.metrics`.
+        sections: Names of the sections to measure now, see `Study.collect_metrics`.
     """
     about = {
         "run": study.run.name,
@@ -46,7 +46,7 @@ def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
     earlier = read_metrics(path)
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}
-    measured = without_nan(study.metrics(sections))
+    measured = replace_nan(study.collect_metrics(sections))
     numbers = {**earlier, **about, "seed": study.options.seed, **measured}
     write_document(path, numbers, version=METRICS_VERSION)
 
@@ -59,14 +59,14 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         return read_document(path, MetricsFacts, version=METRICS_VERSION, renew=renew)
     except InputError as error:
-        say_once(str(error))
+        warn_once(str(error))
         return {}
 
 
-def without_nan(value: Any) -> Any:
+def replace_nan(value: Any) -> Any:
     """NaN -> None, which is what JSON has for a number that could not be measured."""
     if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
+        return {key: replace_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [without_nan(inner) for inner in value]
+        return [replace_nan(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value

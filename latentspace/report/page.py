@@ -18,11 +18,11 @@ from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.compare.paired import UNKNOWN
 from latentspace.chapters.study import Study
 from latentspace.core.files import write_bytes
-from latentspace.report.comparison import table_rows
-from latentspace.report.facts import facts_of, looks, without_places
+from latentspace.report.comparison import make_table_rows
+from latentspace.report.facts import collect_facts, list_invocations, strip_places
 from latentspace.report.metrics import METRICS, read_metrics
-from latentspace.report.records import Record, read_records, staleness
-from latentspace.report.scores import measured
+from latentspace.report.records import Record, find_staleness, read_records
+from latentspace.report.scores import collect_rows
 
 PAGE = "index.html"
 TEMPLATE = "index.html.jinja"
@@ -44,7 +44,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageFigure:
     """One picture on the page.
 
     Attributes:
@@ -85,7 +85,7 @@ class Section:
     """
 
     part: Part
-    pictures: list[Shown]
+    pictures: list[PageFigure]
     notes: list[str]
     flags: list[str]
 
@@ -108,8 +108,8 @@ def write_page(folder: Path, study: Study) -> Path:
         runs=[run.name],
         title=run.name,
         lead=f"What a code of {run.latent_dim} numbers keeps of an image. Images: {study.data}.",
-        scores=measured(read_metrics(folder / METRICS), run.latent_dim),
-        facts={"": facts_of(run.facts)},
+        scores=collect_rows(read_metrics(folder / METRICS), run.latent_dim),
+        facts={"": collect_facts(run.facts)},
     )
 
 
@@ -125,14 +125,14 @@ def write_comparison_page(folder: Path, comparison: Comparison) -> Path:
         lead=" ".join([f"{comparison.images}.", *comparison.notes]),
         table=[
             ["" if cell == UNKNOWN else cell for cell in row]
-            for row in table_rows(comparison, timed=False)
+            for row in make_table_rows(comparison, timed=False)
         ],
         answer=comparison.answer,
-        facts={f"{letter}: {run.name}": facts_of(run.facts) for letter, run in runs.items()},
+        facts={f"{letter}: {run.name}": collect_facts(run.facts) for letter, run in runs.items()},
     )
 
 
-def show(page: Path, *, in_browser: bool) -> None:
+def announce_page(page: Path, *, in_browser: bool) -> None:
     """Names a page in a line to stdout; opens it first where that was asked for."""
     if in_browser and not webbrowser.open(page.resolve().as_uri()):
         print("there is no browser here to open the page with")
@@ -142,7 +142,7 @@ def show(page: Path, *, in_browser: bool) -> None:
 def _write(
     folder: Path, subject: Any, parts: tuple[Part, ...], *, runs: Sequence[str], **content: Any
 ) -> Path:
-    records = {name: without_places(one) for name, one in read_records(folder).items()}
+    records = {name: strip_places(one) for name, one in read_records(folder).items()}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -152,8 +152,8 @@ def _write(
     )
     html = environment.get_template(TEMPLATE).render(
         {"scores": {}, "table": [], "answer": "", **content},
-        sections=[_section(part, folder, records, subject) for part in parts],
-        looks=looks(records.values(), runs),
+        sections=[_make_section(part, folder, records, subject) for part in parts],
+        looks=list_invocations(records.values(), runs),
         images=str(subject.data),
         images_hash=subject.data.hash,
     )
@@ -161,36 +161,36 @@ def _write(
     return folder / PAGE
 
 
-def _section(part: Part, folder: Path, records: Mapping[str, Record], subject: Any) -> Section:
+def _make_section(part: Part, folder: Path, records: Mapping[str, Record], subject: Any) -> Section:
     pictures, absent = [], []
     for figure in part.figures:
         found = [
             shown
-            for file in dict.fromkeys(map(figure.file_by, METHODS))
-            if (shown := _shown(figure, file, folder, records, subject.model_key)) is not None
+            for file in dict.fromkeys(map(figure.get_file, METHODS))
+            if (shown := _make_figure(figure, file, folder, records, subject.model_key)) is not None
         ]
         if not found:
             absent.append(figure)
         pictures += found
     # Other reasons than those of the story may take long to find out.
-    reasons = {figure.file: figure.missing(subject) for figure in absent if figure.in_story}
+    reasons = {figure.file: figure.unavailable(subject) for figure in absent if figure.in_story}
     notes = [f"{file} is left out: {reason}." for file, reason in reasons.items() if reason]
     made = {figure.flag for figure in part.figures if figure not in absent}
     flags = [figure.flag for figure in absent if not reasons.get(figure.file)]
     return Section(part, pictures, notes, [f for f in dict.fromkeys(flags) if f not in made])
 
 
-def _shown(
+def _make_figure(
     figure: Figure[Any],
     file: str,
     folder: Path,
     records: Mapping[str, Record],
     key: tuple[str, str],
-) -> Shown | None:
+) -> PageFigure | None:
     """A picture as it lies in the folder, out of date or not; None where it does not."""
-    names = [file, *([str(PurePath(file).with_suffix(".mp4"))] if figure.moves else [])]
+    names = [file, *([str(PurePath(file).with_suffix(".mp4"))] if figure.is_animation else [])]
     reasons = {
-        name: staleness(records[name], records, key) if name in records else NO_RECORD
+        name: find_staleness(records[name], records, key) if name in records else NO_RECORD
         for name in names
         if (folder / name).is_file()
     }
@@ -199,19 +199,19 @@ def _shown(
     # Of several formats the one that is not out of date.
     file = min(reasons, key=lambda name: reasons[name] is not None)
     one = records.get(file)
-    return Shown(
+    return PageFigure(
         file=Link(file),
         others=[Link(other) for other in reasons if other != file],
         kind=KINDS[PurePath(file).suffix],
         title=one.title if one is not None else file,
         caption=one.caption if one is not None else figure.about,
         alt=figure.about,
-        size=one.size if one is not None else _size(folder / file),
+        size=one.size if one is not None else _read_size(folder / file),
         stale=reasons[file],
     )
 
 
-def _size(path: Path) -> tuple[int, int] | None:
+def _read_size(path: Path) -> tuple[int, int] | None:
     """Width and height of an image file; None of what is no image."""
     try:
         with Image.open(path) as image:

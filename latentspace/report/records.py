@@ -14,10 +14,10 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from latentspace.chapters import Figure, options_of, part_of
-from latentspace.core.documents import checked, read_document, write_document
-from latentspace.core.errors import InputError, say_once
-from latentspace.core.provenance import file_hash, now, versions
+from latentspace.chapters import Figure, find_options, find_part
+from latentspace.core.documents import read_document, validate, write_document
+from latentspace.core.errors import InputError, warn_once
+from latentspace.core.provenance import format_now, hash_file, read_versions
 
 RECORDS = "pictures.json"
 RECORDS_VERSION = 1
@@ -65,7 +65,7 @@ class Record:
     sha256: str | None = None
 
 
-def record(
+def make_record(
     figure: Figure[Any],
     subject: Any,
     arguments: Mapping[str, Any],
@@ -87,15 +87,15 @@ def record(
         title=arguments.get("title", figure.about),
         caption=arguments.get("caption", ""),
         flag=figure.flag,
-        part=part_of(figure).name,
+        part=find_part(figure).name,
         section=figure.section,
         size=size,
         model_hash=model_hash,
         dataset_hash=dataset_hash,
-        settings={flag: subject.chosen[flag] for flag in options_of(figure)},
-        made=now(),
+        settings={flag: subject.choices[flag] for flag in find_options(figure)},
+        made=format_now(),
         command=command,
-        versions=versions(),
+        versions=read_versions(),
     )
 
 
@@ -107,19 +107,19 @@ def read_records(folder: Path) -> dict[str, Record]:
     """
     return {
         name: one
-        for name, one in _kept(folder).items()
-        if one.sha256 is None or file_hash(folder / name) == one.sha256
+        for name, one in _read_kept_records(folder).items()
+        if one.sha256 is None or hash_file(folder / name) == one.sha256
     }
 
 
 def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
     """Adds records of pictures to those of their folder; those of files that are gone go."""
-    kept = {**_kept(folder), **records}
+    kept = {**_read_kept_records(folder), **records}
     facts = {name: dataclasses.asdict(one) for name, one in kept.items()}
     write_document(folder / RECORDS, {"pictures": facts}, version=RECORDS_VERSION)
 
 
-def _kept(folder: Path) -> dict[str, Record]:
+def _read_kept_records(folder: Path) -> dict[str, Record]:
     """All readable records of files that lie in a folder, whatever these hold now."""
     path = folder / RECORDS
     if not path.exists():
@@ -127,9 +127,9 @@ def _kept(folder: Path) -> dict[str, Record]:
     try:
         kept = read_document(path, RecordsFacts, version=RECORDS_VERSION, renew=RENEW)["pictures"]
     except InputError as error:
-        say_once(str(error))
+        warn_once(str(error))
         return {}
-    found = {name: _read(name, facts) for name, facts in kept.items()}
+    found = {name: _read_record(name, facts) for name, facts in kept.items()}
     return {
         name: one
         for name, one in found.items()
@@ -137,7 +137,7 @@ def _kept(folder: Path) -> dict[str, Record]:
     }
 
 
-def staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:
+def find_staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:
     """Why a picture is not of what is looked at now; None where it is.
 
     Args:
@@ -161,17 +161,17 @@ def staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) 
         if others:
             latest = max(others, key=lambda other: other.made).settings[flag]
             return (
-                f"made with other settings ({_spelled(flag, value)}; newer pictures of this part: "
-                f"{_words(latest)})"
+                f"made with other settings ({_format_flag(flag, value)}; newer pictures of this part: "
+                f"{_format_value(latest)})"
             )
     return None
 
 
-def _spelled(flag: str, value: Any) -> str:
-    return f"no {flag}" if value in (None, []) else f"{flag} {_words(value)}"
+def _format_flag(flag: str, value: Any) -> str:
+    return f"no {flag}" if value in (None, []) else f"{flag} {_format_value(value)}"
 
 
-def _words(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value in (None, []):
         return "none"
     if isinstance(value, float):
@@ -179,9 +179,9 @@ def _words(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _read(name: str, facts: Any) -> Record | None:
+def _read_record(name: str, facts: Any) -> Record | None:
     """A record out of what a file says; None where it says something else."""
     try:
-        return checked(json.dumps(facts).encode(), Record, where=name, renew=RENEW)
+        return validate(json.dumps(facts).encode(), Record, where=name, renew=RENEW)
     except InputError:
         return None

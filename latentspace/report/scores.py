@@ -24,7 +24,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """A line that was measured: in words, which way is better, the model's value, the others."""
 
     words: str
@@ -33,7 +33,7 @@ class Row:
     beside: list[Cell]
 
 
-def measured(metrics: Mapping[str, Any], units: int) -> dict[str, list[Row]]:
+def collect_rows(metrics: Mapping[str, Any], units: int) -> dict[str, list[ScoreRow]]:
     """The lines of the table that were measured, by part of the story.
 
     Args:
@@ -44,8 +44,8 @@ def measured(metrics: Mapping[str, Any], units: int) -> dict[str, list[Row]]:
         part: [
             row
             for score in scores
-            for key, name in _keys(score, metrics)
-            if (row := _row(score, metrics, {EACH: key, "{each}": name, "{units}": units}))
+            for key, name in _expand_each(score, metrics)
+            if (row := _make_row(score, metrics, {EACH: key, "{each}": name, "{units}": units}))
         ]
         for part, scores in TABLE.items()
     }
@@ -66,38 +66,40 @@ class _Number:
         return self.interval[0] <= other.interval[1] and other.interval[0] <= self.interval[1]
 
 
-def _keys(score: Score, metrics: Mapping[str, Any]) -> Iterable[tuple[Any, str]]:
+def _expand_each(score: Score, metrics: Mapping[str, Any]) -> Iterable[tuple[Any, str]]:
     """What `EACH` stands for in a score, with its name for a person; one key where it does not."""
     before, each, _ = score.path.partition(f"/{EACH}")
     if not each:
         return [("", "")]
-    group = _at(metrics, before.split("/"))
+    group = _look_up(metrics, before.split("/"))
     if isinstance(group, list):
-        names = _at(metrics, score.names.split("/"))
+        names = _look_up(metrics, score.names.split("/"))
         return enumerate(map(str, names if isinstance(names, list) else ()))
     return [(key, METHODS.get(key) or key) for key in group] if isinstance(group, Mapping) else []
 
 
-def _row(score: Score, metrics: Mapping[str, Any], filling: Mapping[str, Any]) -> Row | None:
+def _make_row(
+    score: Score, metrics: Mapping[str, Any], filling: Mapping[str, Any]
+) -> ScoreRow | None:
     """A line of the table; None where the model's value was not measured."""
 
-    def filled(text: str) -> str:
+    def fill_in(text: str) -> str:
         for place in ("{units}", "{each}"):
             text = text.replace(place, str(filling[place]))
         return text
 
-    def number(path: str) -> _Number | None:
+    def read_number(path: str) -> _Number | None:
         steps = path.replace("{units}", str(filling["{units}"])).split("/")
-        return _number(metrics, [filling[EACH] if step == EACH else step for step in steps])
+        return _read_number(metrics, [filling[EACH] if step == EACH else step for step in steps])
 
-    own = number(score.path)
+    own = read_number(score.path)
     if own is None:
         return None
     paths = {**score.beside, **score.known}
-    others = {name: one for name, path in paths.items() if (one := number(path)) is not None}
+    others = {name: one for name, path in paths.items() if (one := read_number(path)) is not None}
     found = {OWN: own, **others}
 
-    def cell(name: str) -> Cell:
+    def make_cell(name: str) -> Cell:
         one = found[name]
         value, *interval = (f"{bound:,.{score.digits}f}" for bound in (one.value, *one.interval))
         rivals = [found[who] for who in found if who != name and who not in score.known]
@@ -105,15 +107,17 @@ def _row(score: Score, metrics: Mapping[str, Any], filling: Mapping[str, Any]) -
         for rival in rivals:
             is_better = (one.value > rival.value) == (score.better == HIGHER)
             is_best = is_best and is_better and not one.overlaps(rival)
-        return Cell(filled(name), one.value, value, " to ".join(interval), is_best)
+        return Cell(fill_in(name), one.value, value, " to ".join(interval), is_best)
 
-    return Row(filled(score.words), score.better, cell(OWN), list(map(cell, others)))
+    return ScoreRow(
+        fill_in(score.words), score.better, make_cell(OWN), list(map(make_cell, others))
+    )
 
 
-def _number(metrics: Mapping[str, Any], steps: list[Any]) -> _Number | None:
+def _read_number(metrics: Mapping[str, Any], steps: list[Any]) -> _Number | None:
     """The number at a path with its interval; None where there is no number."""
-    value = _at(metrics, steps)
-    interval = _at(metrics, [*steps[:-1], f"{steps[-1]}_interval"])
+    value = _look_up(metrics, steps)
+    interval = _look_up(metrics, [*steps[:-1], f"{steps[-1]}_interval"])
     if isinstance(value, Mapping):
         interval = [value.get("low"), value.get("high")]
         value = value.get("median")
@@ -123,7 +127,7 @@ def _number(metrics: Mapping[str, Any], steps: list[Any]) -> _Number | None:
     return _Number(value, tuple(interval) if is_known else ())
 
 
-def _at(metrics: Any, steps: Iterable[Any]) -> Any:
+def _look_up(metrics: Any, steps: Iterable[Any]) -> Any:
     """What stands at a path; None where nothing does."""
     for step in steps:
         try:

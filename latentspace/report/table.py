@@ -37,11 +37,11 @@ class Score:
     names: str = ""
 
 
-def _of_maps(name: str, words: str, better: str = HIGHER) -> Score:
+def _map_score(name: str, words: str, better: str = HIGHER) -> Score:
     return Score(words, f"maps/latent/{name}", {"pixels": f"maps/pixel/{name}"}, better)
 
 
-def _of_ways(name: str, words: str, better: str = "", digits: int = 3) -> Score:
+def _path_score(name: str, words: str, better: str = "", digits: int = 3) -> Score:
     others = {"pixels blended": "pixels", "straight line": "linear", "sphere": "spherical"}
     return Score(
         words,
@@ -53,12 +53,12 @@ def _of_ways(name: str, words: str, better: str = "", digits: int = 3) -> Score:
     )
 
 
-def _of_moves(name: str, words: str, better: str = HIGHER) -> Score:
+def _move_score(name: str, words: str, better: str = HIGHER) -> Score:
     beside = {"class means": f"arithmetic/class_means/{name}"}
     return Score(words, f"arithmetic/transport/{name}", beside, better)
 
 
-def _of_attributes(name: str, words: str, better: str = "") -> Score:
+def _attribute_score(name: str, words: str, better: str = "") -> Score:
     beside = {
         "directions of pixels": f"attributes/pixels/{name}/{EACH}",
         "random directions": f"attributes/random_codes/{name}/{EACH}",
@@ -66,7 +66,7 @@ def _of_attributes(name: str, words: str, better: str = "") -> Score:
     return Score(words, f"attributes/codes/{name}/{EACH}", beside, better)
 
 
-def _of_clusters(name: str, words: str) -> Iterator[Score]:
+def _cluster_scores(name: str, words: str) -> Iterator[Score]:
     for way, in_codes, others in (
         ("k-means", "codes: k-means", {PCA: "PCA {units}: k-means"}),
         ("a mixture after UMAP", "codes: UMAP, Gaussian mixture", {}),
@@ -77,7 +77,7 @@ def _of_clusters(name: str, words: str) -> Iterator[Score]:
         yield Score(f"{words}, {way}", f"clusters/methods/{in_codes}/{name}", beside, HIGHER)
 
 
-def _of_planted(name: str, words: str, better: str = HIGHER, digits: int = 3) -> Score:
+def _planted_score(name: str, words: str, better: str = HIGHER, digits: int = 3) -> Score:
     beside = {"neighbours in pixels": f"outliers/planted/pixels/{name}"}
     return Score(words, f"outliers/planted/codes/{name}", beside, better, digits)
 
@@ -95,51 +95,51 @@ TABLE: Mapping[str, tuple[Score, ...]] = {  # by part of the story
         Score("Structural similarity (SSIM) of test images", "reconstruction/test_ssim"),
     ),
     "map": (
-        _of_maps("source_knn_accuracy", "10-NN label accuracy before any map"),
-        _of_maps("knn_accuracy", "10-NN label accuracy in the map"),
-        _of_maps("source_silhouette", "Silhouette of the classes before any map"),
-        _of_maps("silhouette", "Silhouette of the classes in the map"),
-        _of_maps("neighbors_kept", "Neighbours kept in the map"),
-        _of_maps("trustworthiness", "Trustworthiness of the map"),
-        _of_maps("class_neighbors_kept", "Nearest class means kept in the map"),
-        _of_maps("distance_correlation", "Rank correlation of distances with the map's"),
+        _map_score("source_knn_accuracy", "10-NN label accuracy before any map"),
+        _map_score("knn_accuracy", "10-NN label accuracy in the map"),
+        _map_score("source_silhouette", "Silhouette of the classes before any map"),
+        _map_score("silhouette", "Silhouette of the classes in the map"),
+        _map_score("knn_preservation", "Neighbours kept in the map"),
+        _map_score("trustworthiness", "Trustworthiness of the map"),
+        _map_score("class_knn_preservation", "Nearest class means kept in the map"),
+        _map_score("distance_correlation", "Rank correlation of distances with the map's"),
         Score(
             "10-NN label accuracy in the map by {each}",
-            f"cousins/{EACH}/latent/knn_accuracy",
-            {"pixels": f"cousins/{EACH}/pixel/knn_accuracy"},
+            f"methods/{EACH}/latent/knn_accuracy",
+            {"pixels": f"methods/{EACH}/pixel/knn_accuracy"},
             HIGHER,
         ),
         Score(
             "Neighbours of another class, {each}",
-            f"confusion/latent/{EACH}",
-            {"pixels": f"confusion/pixel/{EACH}"},
+            f"overlap/latent/{EACH}",
+            {"pixels": f"overlap/pixel/{EACH}"},
             LOWER,
             known={
-                "on the map of codes": f"confusion/latent_map/{EACH}",
-                "on the map of pixels": f"confusion/pixel_map/{EACH}",
+                "on the map of codes": f"overlap/latent_map/{EACH}",
+                "on the map of pixels": f"overlap/pixel_map/{EACH}",
             },
-            names="confusion/classes",
+            names="overlap/classes",
         ),
     ),
     "interpolate": (
-        _of_ways("confidence", "The judge's confidence on the way along the data", HIGHER),
-        _of_ways("least_confidence", "Its least confidence on each way", HIGHER),
-        _of_ways("midpoint_confidence", "Its confidence half-way", HIGHER),
-        _of_ways("nearest_distance", "Distance to the nearest training image", LOWER, digits=2),
-        _of_ways("grey_share", "Share of grey ink"),
-        _of_ways("step_ratio", "Longest step over mean step", LOWER, digits=2),
-        Score("Real test images that the judge calls right", "judge/test_accuracy"),
+        _path_score("confidence", "The judge's confidence on the way along the data", HIGHER),
+        _path_score("least_confidence", "Its least confidence on each way", HIGHER),
+        _path_score("midpoint_confidence", "Its confidence half-way", HIGHER),
+        _path_score("nearest_distance", "Distance to the nearest training image", LOWER, digits=2),
+        _path_score("grey_share", "Share of grey ink"),
+        _path_score("step_ratio", "Longest step over mean step", LOWER, digits=2),
+        Score("Real test images that the judge calls right", "classifier/test_accuracy"),
     ),
     "calculate": (
-        _of_moves("target_accuracy", "Moved to another class, called that class by the judge"),
-        _of_moves("nearest_distance", "Distance to the nearest training image then", LOWER),
-        _of_moves("slant_kept", "Rank correlation of slant before and after"),
-        _of_moves("thickness_kept", "Rank correlation of thickness before and after"),
-        _of_attributes("slope", "Change of {each} for a step of one deviation"),
-        _of_attributes("spearman", "Rank correlation of {each} with the step", HIGHER),
-        _of_attributes("same_class", "Still the same class, {each} swept", HIGHER),
-        _of_attributes("leakage", "Largest change of another attribute, {each} swept", LOWER),
-        _of_attributes("grey_share", "Share of grey ink, {each} swept"),
+        _move_score("target_accuracy", "Moved to another class, called that class by the judge"),
+        _move_score("nearest_distance", "Distance to the nearest training image then", LOWER),
+        _move_score("slant_kept", "Rank correlation of slant before and after"),
+        _move_score("thickness_kept", "Rank correlation of thickness before and after"),
+        _attribute_score("slope", "Change of {each} for a step of one deviation"),
+        _attribute_score("spearman", "Rank correlation of {each} with the step", HIGHER),
+        _attribute_score("same_class", "Still the same class, {each} swept", HIGHER),
+        _attribute_score("leakage", "Largest change of another attribute, {each} swept", LOWER),
+        _attribute_score("grey_share", "Share of grey ink, {each} swept"),
         Score(
             "The judge's confidence in new images",
             "traversals/sample_confidence/all classes",
@@ -147,10 +147,10 @@ TABLE: Mapping[str, tuple[Score, ...]] = {  # by part of the story
         ),
     ),
     "use": (
-        *_of_clusters("accuracy", "Accuracy of clusters"),
-        *_of_clusters("nmi", "NMI of clusters and classes"),
-        *_of_clusters("ari", "ARI of clusters and classes"),
-        *_of_clusters("stability", "Agreement of clusters between seeds"),
+        *_cluster_scores("accuracy", "Accuracy of clusters"),
+        *_cluster_scores("nmi", "NMI of clusters and classes"),
+        *_cluster_scores("ari", "ARI of clusters and classes"),
+        *_cluster_scores("stability", "Agreement of clusters between seeds"),
         Score(
             "Bytes an image at an error near the codes' least",
             "compression/chosen_bytes",
@@ -173,8 +173,8 @@ TABLE: Mapping[str, tuple[Score, ...]] = {  # by part of the story
             },
             HIGHER,
         ),
-        _of_planted("found", "Planted wrong labels that are flagged"),
-        _of_planted("false_alarms", "Own labels that are flagged", LOWER, 4),
-        _of_planted("precision", "Wrong ones among the flagged, one label in a hundred wrong"),
+        _planted_score("found", "Planted wrong labels that are flagged"),
+        _planted_score("false_alarms", "Own labels that are flagged", LOWER, 4),
+        _planted_score("precision", "Wrong ones among the flagged, one label in a hundred wrong"),
     ),
 }

@@ -16,18 +16,18 @@ import numpy as np
 from annotated_types import Ge, Le
 from typing_extensions import TypedDict
 
-from latentspace.core.documents import checked
-from latentspace.core.errors import InputError, printable
-from latentspace.core.files import replacing
+from latentspace.core.documents import validate
+from latentspace.core.errors import InputError, to_printable
+from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
 from latentspace.models.run_schema import DatasetFacts
 
 PATIENCE = 2  # epochs
 MOST_ARRAYS = 100_000  # of a model that anybody trains
-ANEW = "train anew with --overwrite"
+START_OVER = "train anew with --overwrite"
 
 
-class Row(TypedDict):
+class EpochRow(TypedDict):
     """One finished epoch."""
 
     epoch: int
@@ -41,7 +41,7 @@ class Row(TypedDict):
 class ProgressFacts(TypedDict):
     """What is kept of `Progress`."""
 
-    rows: list[Row]
+    rows: list[EpochRow]
     best_epoch: int
     status: str
 
@@ -54,7 +54,7 @@ class StateFacts(TypedDict):
     counts: dict[str, Annotated[int, Ge(0), Le(MOST_ARRAYS)]]
 
 
-class BegunFacts(TypedDict):
+class StartFacts(TypedDict):
     """What a training that can be resumed keeps of what it began with."""
 
     settings: dict[str, Any]
@@ -73,7 +73,7 @@ class Progress:
             or has stayed beyond reason).
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EpochRow] = field(default_factory=list)
     best_epoch: int = 0
     status: str = "running"
 
@@ -82,7 +82,7 @@ class Progress:
         """The stage of the last finished epoch; 0 before the first."""
         return int(self.rows[-1]["stage"]) if self.rows else 0
 
-    def before(self, stage: int) -> Progress:
+    def rewind_to(self, stage: int) -> Progress:
         """What had been reached when a stage began."""
         rows = [row for row in self.rows if row["stage"] < stage]
         best = min(rows, key=lambda row: row["val_loss"], default={"epoch": 0})
@@ -102,7 +102,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
     return state["facts"], Progress(**state["progress"])
 
 
-def resumed_facts(checkpoint: Path, kind: type, *, asked: Mapping[str, Any]) -> dict[str, Any]:
+def read_start_facts(checkpoint: Path, kind: type, *, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What a training began with, for going on with it.
 
     Args:
@@ -117,13 +117,13 @@ def resumed_facts(checkpoint: Path, kind: type, *, asked: Mapping[str, Any]) -> 
         InputError: There is no readable checkpoint, or a setting contradicts it.
     """
     begun = json.dumps(read_checkpoint(checkpoint)[0]).encode()
-    facts = checked(begun, BegunFacts, where=str(checkpoint), renew=ANEW)
+    facts = validate(begun, StartFacts, where=str(checkpoint), renew=START_OVER)
     text = json.dumps(facts["settings"]).encode()
-    whole = dataclasses.asdict(checked(text, kind, where=str(checkpoint), renew=ANEW))
+    whole = dataclasses.asdict(validate(text, kind, where=str(checkpoint), renew=START_OVER))
     if unknown := set(facts["settings"]) - set(whole):
         raise InputError(
             f"{checkpoint} has settings that this version does not know, "
-            f"{printable(', '.join(sorted(unknown)))}: {ANEW}"
+            f"{to_printable(', '.join(sorted(unknown)))}: {START_OVER}"
         )
     settings = {name: whole[name] for name in facts["settings"]}
     for name, value in asked.items():
@@ -140,11 +140,11 @@ def _read_state(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
         arrays = read_arrays(path)
         text = arrays.pop("state").tobytes()
     except (InputError, KeyError) as error:
-        raise InputError(f"{path} is no checkpoint ({error}): {ANEW}") from error
-    return checked(text, StateFacts, where=str(path), renew=ANEW), arrays
+        raise InputError(f"{path} is no checkpoint ({error}): {START_OVER}") from error
+    return validate(text, StateFacts, where=str(path), renew=START_OVER), arrays
 
 
-class Keeper(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the history, the best weights and a checkpoint of everything after each epoch.
 
     Args:
@@ -175,7 +175,7 @@ class Keeper(keras.callbacks.Callback):
         self._facts = facts
         self._epochs = epochs
         self._worst = worst
-        self._best = _values(model.variables)
+        self._best = _get_values(model.variables)
         self._started = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -187,12 +187,12 @@ class Keeper(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if logs is not None and not math.isfinite(logs["loss"]):
-            self._diverge()  # Keras asks after each step
+            self._raise_diverged()  # Keras asks after each step
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         if not math.isfinite(logs["loss"] + logs["val_loss"]):
-            self._diverge()
+            self._raise_diverged()
             return
         rows = self.progress.rows
         seconds = time.monotonic() - self._started
@@ -210,17 +210,17 @@ class Keeper(keras.callbacks.Callback):
         )
         if rows[-1]["val_loss"] <= min(row["val_loss"] for row in rows):
             self.progress.best_epoch = epoch + 1
-            self._best = _values(self._keras_model.variables)
+            self._best = _get_values(self._keras_model.variables)
         recent = [row["val_loss"] for row in rows[-PATIENCE:] if row["stage"] == self._stage]
         if epoch + 1 - self.progress.best_epoch >= PATIENCE and min(recent) > self._worst:
-            self._diverge()
+            self._raise_diverged()
         self._save()
         # Keras' bar shows whatever stands in the logs, so the time left appears beside the loss.
         spent = [row["seconds"] for row in rows if row["stage"] == self._stage]
         mean_seconds = sum(spent) / len(spent)
         logs["minutes_left"] = mean_seconds * (self._epochs - epoch - 1) / 60
 
-    def _diverge(self) -> None:
+    def _raise_diverged(self) -> None:
         self.progress.status = "diverged"
         self._keras_model.stop_training = True
 
@@ -241,14 +241,14 @@ class Keeper(keras.callbacks.Callback):
             _assign(self._keras_model.optimizer.variables, groups["optimizer"])
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{self._checkpoint} is of another model than its settings describe: {ANEW}"
+                f"{self._checkpoint} is of another model than its settings describe: {START_OVER}"
             ) from error
         self._best = groups["best"]
 
     def _save(self) -> None:
         groups = {
-            "model": _values(self._keras_model.variables),
-            "optimizer": _values(self._keras_model.optimizer.variables),
+            "model": _get_values(self._keras_model.variables),
+            "optimizer": _get_values(self._keras_model.optimizer.variables),
             "best": self._best,
         }
         state = {
@@ -262,11 +262,11 @@ class Keeper(keras.callbacks.Callback):
             for number, value in enumerate(values)
         }
         arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
-        with replacing(self._checkpoint) as temporary:
+        with replace_file(self._checkpoint) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
 
 
-def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+def _get_values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 

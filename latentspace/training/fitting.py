@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Pixels, images_at_once, to_unit_range
+from latentspace.core.pixels import Pixels, count_images_at_once, to_unit_range
 from latentspace.datasets.augmentation import deform
-from latentspace.training.checkpoint import Keeper, Progress
+from latentspace.training.checkpoint import CheckpointCallback, Progress
 
 WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
@@ -52,13 +52,13 @@ class Recipe:
     seed: int
 
 
-def suitable_batch_size(count: int) -> int:
+def choose_batch_size(count: int) -> int:
     """A power of two that gives `count` images about a hundred steps an epoch or more."""
     wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
     return min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
 
 
-def enough_epochs(epochs: int, *, least_steps: int, batch_size: int, count: int) -> int:
+def choose_epochs(epochs: int, *, least_steps: int, batch_size: int, count: int) -> int:
     """Passes over `count` images: as many as wanted, or more of a few, to make `least_steps`."""
     return max(epochs, -(-least_steps // max(1, count // batch_size)))
 
@@ -80,7 +80,7 @@ class Batches(keras.utils.PyDataset):
         self._pixels = pixels
         self._recipe = recipe
         self._batch_size = min(recipe.batch_size, len(pixels))
-        self._at_once = max(1, images_at_once(pixels) // self._batch_size)  # batches
+        self._at_once = max(1, count_images_at_once(pixels) // self._batch_size)  # batches
         self._begin(epoch)
 
     @property
@@ -160,19 +160,19 @@ def fit(
     last = len(earlier.rows) + recipe.epochs
     steps = max(1, len(train_pixels) // recipe.batch_size)
     autoencoder.compile(
-        optimizer=_optimizer(recipe, total_steps=steps * recipe.epochs),
+        optimizer=_make_optimizer(recipe, total_steps=steps * recipe.epochs),
         loss="mean_squared_error",
-        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _joins_steps(autoencoder) else 1,
+        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1,
     )
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     validation_images = to_unit_range(validation_pixels[:])
     worst = max(float(validation_images.var()), LEAST_WORST)
-    keeper = Keeper(autoencoder, checkpoint, facts, last, earlier, worst=worst)
+    keeper = CheckpointCallback(autoencoder, checkpoint, facts, last, earlier, worst=worst)
     if resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
     try:
-        with interruptible() as watcher:
+        with allow_interrupts() as watcher:
             autoencoder.fit(
                 Batches(train_pixels, recipe, epoch=finished),
                 shuffle=False,  # the batches have their own order, which resuming can repeat
@@ -200,7 +200,7 @@ def fit(
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[keras.callbacks.Callback]:
+def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
     """Lets Ctrl-C, or SIGTERM, end a training between two steps, and a second one at once.
 
     Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
@@ -211,22 +211,26 @@ def interruptible() -> Iterator[keras.callbacks.Callback]:
     """
     asked = threading.Event()
 
-    def ask(number: int, frame: object) -> None:
+    def request_stop(number: int, frame: object) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
 
-    def stop(step: int, logs: object = None) -> None:
+    def stop_training(step: int, logs: object = None) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
 
     watcher = keras.callbacks.LambdaCallback(
-        on_epoch_end=stop, on_train_batch_end=stop, on_test_batch_end=stop
+        on_epoch_end=stop_training,
+        on_train_batch_end=stop_training,
+        on_test_batch_end=stop_training,
     )
     if threading.current_thread() is not threading.main_thread():  # where no signal arrives
         yield watcher
         return
-    earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {
+        number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield watcher
     finally:
@@ -234,7 +238,7 @@ def interruptible() -> Iterator[keras.callbacks.Callback]:
             signal.signal(number, handler)
 
 
-def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
+def _make_optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
     warmup = max(1, round(WARMUP_SHARE * total_steps))
     rate = keras.optimizers.schedules.CosineDecay(
         START_RATE_SHARE * recipe.learning_rate,
@@ -247,7 +251,7 @@ def _optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimize
     )
 
 
-def _joins_steps(model: keras.Model) -> bool:
+def _can_join_steps(model: keras.Model) -> bool:
     """Whether Keras can run several steps in one call: not with PyTorch, nor on several devices."""
     strategy = getattr(model, "distribute_strategy", None)
     is_spread = strategy is not None and strategy.num_replicas_in_sync > 1

@@ -18,7 +18,7 @@ from latentspace.models.snapshots import Snapshots, Watch
 class Recorder(keras.callbacks.Callback):
     """Looks at fixed images at chosen steps, and writes what it saw after each epoch.
 
-    One recorder goes through all stages of a training; before each, `look_through` tells it what is
+    One recorder goes through all stages of a training; before each, `use_models` tells it what is
     trained.
 
     Attributes:
@@ -61,32 +61,32 @@ class Recorder(keras.callbacks.Callback):
         """The file that everything is kept in."""
         return self._watch.path
 
-    def look_through(self, encoder: keras.Model, decoder: keras.Model) -> None:
+    def use_models(self, encoder: keras.Model, decoder: keras.Model) -> None:
         """Takes the models of images -> codes and of codes -> images that are trained next."""
         # A model of its own predicts without disturbing the training.
         self._view = keras.Model(encoder.input, [encoder.output, decoder(encoder.output)])
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._due = snapshots.schedule(self._epochs * self.params["steps"])
+        self._due = snapshots.choose_steps(self._epochs * self.params["steps"])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch
         # What was seen of an epoch that did not end is seen again.
-        self.snapshots = self.snapshots.until(self._steps(0))
-        self._look(self._steps(0))
+        self.snapshots = self.snapshots.up_to(self._count_steps(0))
+        self._take_snapshot(self._count_steps(0))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         # `batch` jumps where Keras joins several in one call, at times beyond the epoch's last.
-        self._look(self._steps(min(batch + 1, self.params["steps"])))
+        self._take_snapshot(self._count_steps(min(batch + 1, self.params["steps"])))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.snapshots.write(self._watch.path)
 
-    def _steps(self, more: int) -> int:
+    def _count_steps(self, more: int) -> int:
         """Steps from the start of the training to so many of this epoch."""
         return self._epoch * self.params["steps"] + more
 
-    def _look(self, step: int) -> None:
+    def _take_snapshot(self, step: int) -> None:
         """Takes a snapshot where one has been due since the last."""
         last = self.snapshots.steps.max(initial=-1)
         if self._view is None or not ((self._due > last) & (self._due <= step)).any():
@@ -94,11 +94,11 @@ class Recorder(keras.callbacks.Callback):
         codes, images = self._view.predict_on_batch(self._images)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):
             return  # whoever watches the loss ends this training
-        self.snapshots = self.snapshots.with_frame(
+        self.snapshots = self.snapshots.append_frame(
             steps=step,
             epochs=step / self.params["steps"],
             images_seen=step * self._batch_size,
             errors=squared_errors(self._images, images).mean(),
-            reconstructions=snapshots.shrunk(images[: self._watch.num_probes]),
+            reconstructions=snapshots.shrink(images[: self._watch.num_probes]),
             codes=codes,
         )

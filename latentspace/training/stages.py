@@ -13,13 +13,13 @@ import keras
 
 from latentspace.analysis.scores import squared_errors
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Pixels, parts, to_unit_range
+from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 from latentspace.models.network import build_decoder, build_encoder, standardize_codes
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
 from latentspace.models.snapshots import Watch
 from latentspace.training.checkpoint import Progress, read_checkpoint
-from latentspace.training.fitting import DivergedError, Recipe, fit, suitable_batch_size
+from latentspace.training.fitting import DivergedError, Recipe, choose_batch_size, fit
 from latentspace.training.recording import Recorder
 
 REFINE_RATE_SHARE = 0.2  # of the learning rate
@@ -33,7 +33,7 @@ class Plan:
         latent_dim: Units of the bottleneck.
         channels: As for `build_encoder`.
         hidden_units: As for `build_encoder`.
-        code_noise: Standard deviation of the noise on the codes in the first stage, see `join`.
+        code_noise: Standard deviation of the noise on the codes in the first stage, see `join_autoencoder`.
         recipe: Of the first stage, in which encoder and decoder learn together.
         refine_epochs: Passes of the second stage, in which the encoder learns to correct its codes
             by the gradient of the finished decoder, see `refine`; 0 leaves it out.
@@ -57,7 +57,7 @@ class Plan:
                 batch_size one is chosen that suits the data.
             num_images: Number of training images.
         """
-        batch_size = settings["batch_size"] or suitable_batch_size(num_images)
+        batch_size = settings["batch_size"] or choose_batch_size(num_images)
         own = {item.name for item in dataclasses.fields(cls)} - {"recipe"}
         recipe = {item.name for item in dataclasses.fields(Recipe)} - {"batch_size"}
         return cls(
@@ -124,10 +124,10 @@ def train(
     }
     if begun.stage < 2:
         for recorder in recorders:
-            recorder.look_through(encoder, decoder)
+            recorder.use_models(encoder, decoder)
         try:
             progress = fit(
-                join(encoder, decoder, code_noise=plan.code_noise),
+                join_autoencoder(encoder, decoder, code_noise=plan.code_noise),
                 train_pixels,
                 validation_pixels,
                 recipe=plan.recipe,
@@ -145,18 +145,18 @@ def train(
     keras.utils.set_random_seed(plan.recipe.seed)
     encoder = refine(encoder, decoder, steps=plan.refine_steps, hidden_units=plan.hidden_units)
     for recorder in recorders:
-        recorder.look_through(encoder, decoder)
+        recorder.use_models(encoder, decoder)
     recipe = dataclasses.replace(
         plan.recipe,
         epochs=plan.refine_epochs,
         learning_rate=REFINE_RATE_SHARE * plan.recipe.learning_rate,
     )
     progress = fit(
-        join(encoder, decoder),
+        join_autoencoder(encoder, decoder),
         train_pixels,
         validation_pixels,
         recipe=recipe,
-        earlier=begun.before(2) if begun.stage == 2 else progress,
+        earlier=begun.rewind_to(2) if begun.stage == 2 else progress,
         resume=begun.stage == 2,
         **common,
     )
@@ -164,7 +164,9 @@ def train(
     return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress
 
 
-def join(encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0) -> keras.Model:
+def join_autoencoder(
+    encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0
+) -> keras.Model:
     """The autoencoder made of an encoder and a decoder, sharing their weights.
 
     Args:
@@ -183,10 +185,10 @@ def join(encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0)
     return keras.Model(encoder.input, decoder(codes), name="autoencoder")
 
 
-def mean_error(autoencoder: keras.Model, pixels: Pixels) -> float:
+def measure_mean_error(autoencoder: keras.Model, pixels: Pixels) -> float:
     """Mean squared error per pixel of a model of images -> images, over uint8 (N, H, W, C)."""
     total = 0.0
-    for part in parts(pixels):
+    for part in iterate_parts(pixels):
         images = to_unit_range(pixels[part])
         total += squared_errors(images, predict(autoencoder, images)).sum()
     return float(total / len(pixels))
@@ -215,7 +217,7 @@ def make_repeatable(seed: int, *, bitwise: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def devices() -> list[str]:
+def list_devices() -> list[str]:
     """What training spreads over: every visible GPU, or else the CPU as one device."""
     if keras.backend.backend() == "torch":  # for which Keras lists none; it uses the first GPU
         import torch
@@ -225,11 +227,11 @@ def devices() -> list[str]:
     return [name for name in kinds if not name.startswith("cpu")] or ["cpu:0"]
 
 
-def spread_over(names: list[str]) -> contextlib.AbstractContextManager[object]:
+def distribute_over(names: list[str]) -> contextlib.AbstractContextManager[object]:
     """The scope in which to build a model and fit it so that each step runs on all devices at once.
 
     Args:
-        names: From `devices`. With one device the scope does nothing.
+        names: From `list_devices`. With one device the scope does nothing.
 
     Returns:
         A context manager; with TensorFlow that of `tf.distribute.MirroredStrategy`. Other backends

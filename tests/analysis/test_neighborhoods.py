@@ -17,24 +17,24 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def accuracy(points: np.ndarray, labels: np.ndarray, neighbors: int = 10) -> float:
+def measure_accuracy(points: np.ndarray, labels: np.ndarray, neighbors: int = 10) -> float:
     rows = np.arange(len(points))
-    found = neighborhoods.nearest_neighbors(points, rows, neighbors)
-    return float(neighborhoods.vote_hits(found, labels, rows).mean())
+    found = neighborhoods.find_nearest_neighbors(points, rows, neighbors)
+    return float(neighborhoods.score_votes(found, labels, rows).mean())
 
 
 def test_no_point_is_its_own_neighbour_and_the_nearest_come_first(
     rng: np.random.Generator,
 ) -> None:
     points = rng.normal(size=(60, 4))
-    found = neighborhoods.nearest_neighbors(points, ALL[::3])
+    found = neighborhoods.find_nearest_neighbors(points, ALL[::3])
     distances = np.linalg.norm(points[::3, np.newaxis] - points, axis=2)
     np.testing.assert_array_equal(found, distances.argsort(axis=1)[:, 1:11])
 
 
 def test_equal_points_are_neighbours_of_each_other() -> None:
     points = np.zeros((30, 2))
-    found = neighborhoods.nearest_neighbors(points, np.arange(30), 5)
+    found = neighborhoods.find_nearest_neighbors(points, np.arange(30), 5)
     assert found.shape == (30, 5)
     assert (found != np.arange(30)[:, np.newaxis]).all()
 
@@ -46,30 +46,30 @@ def test_accuracy_leaves_the_point_itself_out(rng: np.random.Generator) -> None:
         others = np.arange(60) != left_out
         classifier = KNeighborsClassifier(10).fit(points[others], labels[others])
         hits.append(classifier.predict(points[left_out : left_out + 1])[0] == labels[left_out])
-    assert accuracy(points, labels) == np.mean(hits)
+    assert measure_accuracy(points, labels) == np.mean(hits)
 
 
 def test_accuracy_of_separate_and_of_alternating_classes() -> None:
     line = np.arange(40.0)[:, np.newaxis]
-    assert accuracy(line + 1000 * (line >= 20), np.repeat([0, 1], 20)) == 1
-    assert accuracy(line, np.arange(40) % 2, neighbors=1) == 0
+    assert measure_accuracy(line + 1000 * (line >= 20), np.repeat([0, 1], 20)) == 1
+    assert measure_accuracy(line, np.arange(40) % 2, neighbors=1) == 0
 
 
 def test_kept_shares_count_common_neighbours() -> None:
     first = np.array([[1, 2, 3, 4], [5, 6, 7, 8]])
     second = np.array([[4, 3, 9, 10], [5, 6, 7, 8]])
-    assert neighborhoods.kept_shares(first, second).tolist() == [0.5, 1]
+    assert neighborhoods.knn_preservation(first, second).tolist() == [0.5, 1]
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_trust_equals_scikit_learn(rng: np.random.Generator, shuffled: bool) -> None:
     source = rng.normal(size=(60, 8))
     points = source[:, :2] if not shuffled else rng.permutation(source[:, :2])
-    near = neighborhoods.nearest_neighbors(points, ALL)
-    values = neighborhoods.trust(source, near, ALL)
+    near = neighborhoods.find_nearest_neighbors(points, ALL)
+    values = neighborhoods.trustworthiness(source, near, ALL)
     expected = trustworthiness(source, points, n_neighbors=10)
     assert values.mean() == pytest.approx(expected, abs=1e-12)
-    part = neighborhoods.trust(source, near[5:9], ALL[5:9])
+    part = neighborhoods.trustworthiness(source, near[5:9], ALL[5:9])
     np.testing.assert_allclose(part, values[5:9])
 
 
@@ -104,14 +104,14 @@ def test_class_neighbours_are_kept_by_a_turn_and_lost_by_a_shuffle(
     centres = rng.normal(0, 30, (10, 2))
     source = centres[labels] + rng.normal(size=(200, 2))
     turned = source @ np.array([[0.0, 1.0], [-1.0, 0.0]])
-    kept = neighborhoods.class_neighbors_kept(source, turned, labels, rng)
+    kept = neighborhoods.class_knn_preservation(source, turned, labels, rng)
     assert (kept.value, kept.high) == (1, 1)
     assert kept.low > 0.9
-    lost = neighborhoods.class_neighbors_kept(
+    lost = neighborhoods.class_knn_preservation(
         source, rng.permutation(centres)[labels] + rng.normal(size=(200, 2)), labels, rng
     )
     assert lost.value < 0.8
-    assert np.isnan(neighborhoods.class_neighbors_kept(source, source, labels % 2, rng).value)
+    assert np.isnan(neighborhoods.class_knn_preservation(source, source, labels % 2, rng).value)
 
 
 def test_distance_correlation_is_spearmans(rng: np.random.Generator) -> None:
@@ -129,15 +129,15 @@ def test_distance_correlation_is_spearmans(rng: np.random.Generator) -> None:
 
 
 def test_of_many_images_a_choice_is_scored(rng: np.random.Generator) -> None:
-    rows = neighborhoods.scored_rows(12_000, rng)
+    rows = neighborhoods.choose_scored_rows(12_000, rng)
     assert len(np.unique(rows)) == neighborhoods.SCORED_IMAGES
     assert (np.diff(rows) > 0).all()
-    assert neighborhoods.scored_rows(60, rng).tolist() == list(range(60))
+    assert neighborhoods.choose_scored_rows(60, rng).tolist() == list(range(60))
 
 
 def test_the_nearest_references_are_those_of_all_distances(rng: np.random.Generator) -> None:
     points, references = rng.normal(size=(7, 3)), rng.normal(size=(40, 3))
-    distances, found = neighborhoods.nearest_references(points, references, 5)
+    distances, found = neighborhoods.find_nearest_references(points, references, 5)
     every = np.linalg.norm(points[:, None] - references, axis=2)
     np.testing.assert_array_equal(found, np.argsort(every, axis=1)[:, :5])
     np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :5])

@@ -47,7 +47,7 @@ def test_ica_gives_uncorrelated_directions_of_equal_size(clusters: np.ndarray) -
 def test_many_dimensions_are_condensed_and_others_follow() -> None:
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(200, 8)) @ rng.normal(size=(8, 90))).astype(np.float32)
-    reduced, condense = projection.condensed(vectors)
+    reduced, condense = projection.reduce_dimensions(vectors)
     assert reduced.shape == (200, projection.LARGEST_DIM)
     np.testing.assert_allclose(condense(vectors[:7]), reduced[:7], atol=1e-4)
     # Eight directions hold all variance, so distances stay what they are.
@@ -61,7 +61,7 @@ def test_many_dimensions_are_condensed_and_others_follow() -> None:
 @pytest.mark.parametrize("shape", [(60, 20), (30, 90)])
 def test_few_dimensions_or_vectors_stay_as_they_are(shape: tuple[int, int]) -> None:
     vectors = np.random.default_rng(0).normal(size=shape)
-    assert projection.condensed(vectors)[0] is vectors
+    assert projection.reduce_dimensions(vectors)[0] is vectors
 
 
 @pytest.mark.parametrize("limit", [100, 1000])
@@ -69,7 +69,7 @@ def test_several_maps_come_by_name_also_from_processes_of_their_own(
     clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
-    monkeypatch.setattr(projection, "num_cores", lambda: 2)
+    monkeypatch.setattr(projection, "count_cores", lambda: 2)
     reports: list[tuple[str, int, float]] = []
     made = projection.project_all(
         {"one": clusters, "other": clusters[::-1].copy()},
@@ -94,7 +94,7 @@ def test_a_map_has_the_same_threads_whether_made_alone_or_beside_another(
         return {}
 
     monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
-    monkeypatch.setattr(projection, "num_cores", lambda: 8)
+    monkeypatch.setattr(projection, "count_cores", lambda: 8)
     monkeypatch.setattr(projection, "run_all", run_all)
     for sources in ({"one": clusters}, {"one": clusters, "other": clusters}):
         projection.project_all(sources, Settings(), on_progress=lambda *report: None)
@@ -113,7 +113,7 @@ def test_a_process_that_was_ended_gets_one_line(
     clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", 100)
-    monkeypatch.setattr(projection, "num_cores", lambda: 2)
+    monkeypatch.setattr(projection, "count_cores", lambda: 2)
     sources = {"one": clusters, "other": clusters.view(Deadly)}
     with pytest.raises(InputError, match=r"ended from outside.*--samples"):
         projection.project_all(sources, Settings(perplexity=10), on_progress=lambda *report: None)
@@ -124,7 +124,7 @@ def test_alignment_undoes_turning_mirroring_and_shifting() -> None:
     reference = rng.normal(size=(40, 2))
     turn = np.array([[np.cos(2.0), -np.sin(2.0)], [np.sin(2.0), np.cos(2.0)]])
     moved = (reference * [1, -1]) @ turn + [3, -5]
-    rotation, shift = projection.aligned(moved, reference)
+    rotation, shift = projection.align(moved, reference)
     np.testing.assert_allclose(moved @ rotation + shift, reference, atol=1e-9)
 
 
@@ -132,7 +132,7 @@ def test_alignment_undoes_turning_mirroring_and_shifting() -> None:
 def test_alignment_keeps_distances(dims: int) -> None:
     rng = np.random.default_rng(0)
     points, reference = rng.normal(size=(2, 40, dims))
-    rotation, shift = projection.aligned(points, reference)
+    rotation, shift = projection.align(points, reference)
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(dims), atol=1e-9)
     np.testing.assert_allclose(
         (points @ rotation + shift).mean(axis=0), reference.mean(axis=0), atol=1e-9

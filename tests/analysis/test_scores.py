@@ -80,7 +80,7 @@ def test_nearest_images_are_exact() -> None:
     references = rng.random((300, 6, 5, 1)).astype(np.float32)
     images = rng.random((40, 6, 5, 1)).astype(np.float32)
     images[0] = references[17]
-    distances, indices = scores.nearest(images, references)
+    distances, indices = scores.find_nearest(images, references)
     away = np.linalg.norm((images[:, None] - references[None]).reshape(40, 300, -1), axis=2)
     np.testing.assert_array_equal(indices, away.argmin(axis=1))
     np.testing.assert_allclose(distances, away.min(axis=1), atol=1e-5)
@@ -97,7 +97,7 @@ def test_nearest_images_are_exact_where_the_sketch_says_little(
 
 def test_few_references_do() -> None:
     references = np.zeros((1, 4, 4, 1), np.float32)
-    distances, indices = scores.nearest(references + 0.5, references)
+    distances, indices = scores.find_nearest(references + 0.5, references)
     assert distances.tolist() == [2]
     assert indices.tolist() == [0]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latentspace.analysis import tsne
-from latentspace.analysis.neighborhoods import nearest_neighbors, vote_hits
+from latentspace.analysis.neighborhoods import find_nearest_neighbors, score_votes
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def embed(vectors: np.ndarray, **options: Any) -> tsne.Embedding:
 
 def accuracy(points: np.ndarray, labels: np.ndarray) -> float:
     rows = np.arange(len(points))
-    return float(vote_hits(nearest_neighbors(points, rows), labels, rows).mean())
+    return float(score_votes(find_nearest_neighbors(points, rows), labels, rows).mean())
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -47,7 +47,7 @@ def test_clusters_stay_apart_and_progress_is_reported(
     assert 0 < made.kl_divergence < 2
     assert min(made.seconds.values()) > 0
     iterations = [iteration for iteration, _ in reports]
-    total = tsne.num_iterations(150, dims)
+    total = tsne.count_iterations(150, dims)
     assert iterations == list(range(tsne.REPORT_EVERY, total + 1, tsne.REPORT_EVERY))
     assert reports[-1][1] < reports[0][1]
 
@@ -71,19 +71,19 @@ def test_the_trajectory_leads_from_the_principal_components_to_the_map(
 
 @pytest.mark.parametrize("count", [tsne.PLAIN_LIMIT, tsne.BARNES_HUT_LIMIT, 70_000])
 def test_every_schedule_pulls_harder_first_and_ends_finest(count: int) -> None:
-    phases = tsne.schedule(count, 2)
+    phases = tsne.plan_phases(count, 2)
     assert [phase.early for phase in phases] == [True] + [False] * (len(phases) - 1)
     late = [phase.coarseness for phase in phases[1:]]
     assert late == sorted(late, reverse=True)
-    assert tsne.num_iterations(count, 2) % tsne.REPORT_EVERY == 0
-    assert {phase.gradient for phase in tsne.schedule(count, 3)} == {"bh"}
+    assert tsne.count_iterations(count, 2) % tsne.REPORT_EVERY == 0
+    assert {phase.gradient for phase in tsne.plan_phases(count, 3)} == {"bh"}
 
 
 @pytest.mark.parametrize("phases", [tsne.MEDIUM, tsne.LARGE])
 def test_schedules_of_large_maps_separate_clusters_too(
     phases: tuple[tsne.Phase, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tsne, "schedule", lambda count, dims: phases)
+    monkeypatch.setattr(tsne, "plan_phases", lambda count, dims: phases)
     rng = np.random.default_rng(0)
     labels = np.arange(1200) % 4
     vectors = rng.normal(0, 6, (4, 10))[labels] + rng.normal(size=(1200, 10))
@@ -110,7 +110,7 @@ def test_perplexity_beyond_the_data_is_refused(clusters: tuple[np.ndarray, np.nd
 
 def test_largest_perplexity_is_accepted(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     vectors = clusters[0][:31]
-    assert tsne.largest_perplexity(31) == 10
+    assert tsne.find_largest_perplexity(31) == 10
     assert embed(vectors, perplexity=10).points.shape == (31, 2)
 
 
@@ -150,5 +150,5 @@ def test_maps_that_follow_each_other_travel_and_end_as_good_as_one_made_afresh()
     # The same vectors again: the map all but stays.
     moved = np.linalg.norm(maps[-1] - maps[-2], axis=1).mean()
     assert moved < 0.1 * np.ptp(maps[-1])
-    found = nearest_neighbors(maps[-1], np.arange(90))
-    assert vote_hits(found, labels, np.arange(90)).mean() > 0.95
+    found = find_nearest_neighbors(maps[-1], np.arange(90))
+    assert score_votes(found, labels, np.arange(90)).mean() > 0.95

@@ -13,7 +13,7 @@ import pytest
 from conftest import LinearRun, make_study, tiny_arrays
 from threadpoolctl import threadpool_limits
 
-from latentspace.analysis.projection import METHODS, Settings, are_alike, project
+from latentspace.analysis.projection import METHODS, Settings, is_degenerate, project
 from latentspace.chapters import COMPARISONS, FIGURES
 from latentspace.chapters.calculate import traversals
 from latentspace.chapters.compare.measure import Comparison
@@ -28,16 +28,18 @@ LEFT = {"--place", "--compression", "--film"}
 DRAWN = [
     f
     for f in FIGURES
-    if f.flag not in LEFT and not f.moves and f.file not in ("learning_curve.png", "tsne_3d.png")
+    if f.flag not in LEFT
+    and not f.is_animation
+    and f.file not in ("learning_curve.png", "tsne_3d.png")
 ]
-MAPS = {f.file for f in DRAWN if f.flag in ("--maps", "--cousins", "--latent-grid", "--explorer")}
-WAYS = {f.file for f in DRAWN if f.flag == "--interpolation"}
+MAPS = {f.file for f in DRAWN if f.flag in ("--maps", "--methods", "--latent-grid", "--explorer")}
+PATHS = {f.file for f in DRAWN if f.flag == "--interpolation"}
 AXES = {f.file for f in DRAWN if f.flag == "--traversals"}
-SOME = {"attributes.png", "confused_digits.png"}
-OF_CLASSES = {"same_hand.png", *SOME}
+SOME = {"attributes.png", "overlapping_classes.png"}
+OF_CLASSES = {"class_transfer.png", *SOME}
 
 
-def bars(train: int, test: int, **changed: Any) -> ImageDataset:
+def make_bars(train: int, test: int, **changed: Any) -> ImageDataset:
     """Bars, or other pixels and labels in their place."""
     (train_pixels, train_labels), (test_pixels, test_labels) = (
         tiny_arrays(count, seed) for seed, count in enumerate((train, test))
@@ -52,9 +54,9 @@ def bars(train: int, test: int, **changed: Any) -> ImageDataset:
     return ImageDataset("odd", None, **{**arrays, **changed})
 
 
-def filled(value: int) -> ImageDataset:
+def make_filled(value: int) -> ImageDataset:
     shape = (14, 11, 1)
-    return bars(
+    return make_bars(
         24,
         13,
         train_pixels=np.full((24, *shape), value, np.uint8),
@@ -62,54 +64,60 @@ def filled(value: int) -> ImageDataset:
     )
 
 
-def noise(*shape: int) -> ImageDataset:
+def make_noise(*shape: int) -> ImageDataset:
     rng = np.random.default_rng(0)
     train, test = (rng.integers(0, 256, (count, *shape), np.uint8) for count in (24, 13))
-    return bars(24, 13, train_pixels=train, test_pixels=test)
+    return make_bars(24, 13, train_pixels=train, test_pixels=test)
 
 
-def still() -> ImageDataset:
+def make_still() -> ImageDataset:
     """Half of the columns never change, and a few images are empty."""
-    data = bars(24, 21)
+    data = make_bars(24, 21)
     for pixels in (data.train_pixels, data.test_pixels):
         pixels[:, :, :5] = 0
         pixels[:4] = 0
     return data
 
 
-def one_class() -> ImageDataset:
+def make_one_class() -> ImageDataset:
     nothing = {"train_labels": np.zeros(24, int), "test_labels": np.zeros(22, int)}
-    return bars(24, 22, **nothing, class_names=("image",))
+    return make_bars(24, 22, **nothing, class_names=("image",))
 
 
-def singletons() -> ImageDataset:
+def make_singletons() -> ImageDataset:
     labels = {"train_labels": np.arange(13), "test_labels": np.arange(13)}
-    return bars(13, 13, **labels, class_names=tuple(map(str, range(13))))
+    return make_bars(13, 13, **labels, class_names=tuple(map(str, range(13))))
 
 
 # What is left out, of the pictures that a whole data set has.
 ODD: dict[str, tuple[Callable[[], ImageDataset], set[str]]] = {
-    "black": (lambda: filled(0), MAPS | AXES | SOME | {"clusters.png", "interpolation_on_map.png"}),
+    "black": (
+        lambda: make_filled(0),
+        MAPS | AXES | SOME | {"clusters.png", "interpolation_on_map.png"},
+    ),
     "white": (
-        lambda: filled(255),
+        lambda: make_filled(255),
         MAPS | AXES | SOME | {"clusters.png", "interpolation_on_map.png"},
     ),
     "two to train, one to test": (
-        lambda: bars(2, 1),
-        MAPS | WAYS | SOME | {"clusters.png", "outliers.png"},
+        lambda: make_bars(2, 1),
+        MAPS | PATHS | SOME | {"clusters.png", "outliers.png"},
     ),
     "one test image": (
-        lambda: bars(24, 1),
-        MAPS | WAYS | {"confused_digits.png", "clusters.png", "outliers.png"},
+        lambda: make_bars(24, 1),
+        MAPS | PATHS | {"overlapping_classes.png", "clusters.png", "outliers.png"},
     ),
-    "two test images": (lambda: bars(24, 2), MAPS | {"confused_digits.png", "clusters.png"}),
-    "one image too few for a map": (lambda: bars(24, 11), MAPS | {"confused_digits.png"}),
-    "one class": (one_class, OF_CLASSES | {"clusters.png"}),
-    "a class for each image": (singletons, SOME | {"clusters.png"}),
-    "one pixel": (lambda: noise(1, 1, 1), {"attributes.png"}),
-    "one row": (lambda: noise(1, 9, 1), {"attributes.png"}),
-    "four pixels in colour": (lambda: noise(2, 2, 3), {"attributes.png"}),
-    "columns that never change": (still, set()),
+    "two test images": (
+        lambda: make_bars(24, 2),
+        MAPS | {"overlapping_classes.png", "clusters.png"},
+    ),
+    "one image too few for a map": (lambda: make_bars(24, 11), MAPS | {"overlapping_classes.png"}),
+    "one class": (make_one_class, OF_CLASSES | {"clusters.png"}),
+    "a class for each image": (make_singletons, SOME | {"clusters.png"}),
+    "one pixel": (lambda: make_noise(1, 1, 1), {"attributes.png"}),
+    "one row": (lambda: make_noise(1, 9, 1), {"attributes.png"}),
+    "four pixels in colour": (lambda: make_noise(2, 2, 3), {"attributes.png"}),
+    "columns that never change": (make_still, set()),
 }
 
 
@@ -128,7 +136,7 @@ class OneAlive(LinearRun):
 
 
 @dataclass
-class Judge:
+class BrightnessClassifier:
     """Knows any number of classes, by how bright an image is."""
 
     classes: int
@@ -150,18 +158,20 @@ def short(quick: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def nothing_else(constant: str) -> None:
+def check_nothing_else(constant: str) -> None:
     raise AssertionError(f"{constant} in metrics.json")
 
 
-def look(run: LinearRun, data: ImageDataset, folder: Path) -> tuple[dict[str, str], dict, list]:
+def visualize(
+    run: LinearRun, data: ImageDataset, folder: Path
+) -> tuple[dict[str, str], dict, list]:
     """Asks for every picture; what is left out and why, the numbers, the answers."""
     cache = folder / "cache"
-    study = make_study(run, data, cache, judged=True, projection=Settings(), frames=3)
-    study.judge = Judge(len(data.class_names))
+    study = make_study(run, data, cache, with_classifier=True, projection=Settings(), frames=3)
+    study.classifier = BrightnessClassifier(len(data.class_names))
     reasons, sections = {}, set()
     for figure in DRAWN:
-        if (reason := figure.missing(study)) is not None:
+        if (reason := figure.unavailable(study)) is not None:
             assert reason.strip()
             assert reason.isprintable()
             reasons[figure.file] = reason
@@ -174,12 +184,12 @@ def look(run: LinearRun, data: ImageDataset, folder: Path) -> tuple[dict[str, st
             sections |= {figure.section} - {None}
     write_metrics(folder / "metrics.json", study, sections)
     text = (folder / "metrics.json").read_text()
-    numbers = json.loads(text, parse_constant=nothing_else)
+    numbers = json.loads(text, parse_constant=check_nothing_else)
     write_page(folder, study)
-    return reasons, numbers, study.answers(sections)
+    return reasons, numbers, study.collect_answers(sections)
 
 
-def smaller(data: ImageDataset, kind: type[LinearRun] = LinearRun) -> LinearRun:
+def shrink(data: ImageDataset, kind: type[LinearRun] = LinearRun) -> LinearRun:
     size = int(np.prod(data.image_shape))
     return kind(data.image_shape, latent_dim=min(4, size))
 
@@ -190,7 +200,7 @@ def test_every_picture_is_drawn_or_left_out_with_a_reason(
 ) -> None:
     make, left_out = ODD[name]
     data = make()
-    reasons, numbers, answers = look(smaller(data), data, tmp_path)
+    reasons, numbers, answers = visualize(shrink(data), data, tmp_path)
     assert left_out - set(reasons) == set()
     assert all("\n" not in answer for answer in answers)
     if name in ("one class", "a class for each image"):
@@ -205,18 +215,15 @@ def test_every_picture_is_drawn_or_left_out_with_a_reason(
 def test_codes_that_say_little_are_not_made_to_say_more(
     tmp_path: Path, short: None, kind: type[LinearRun]
 ) -> None:
-    data = bars(24, 13)
-    collapsed = smaller(data, kind)
-    reasons, numbers, _ = look(collapsed, data, tmp_path)
+    data = make_bars(24, 13)
+    collapsed = shrink(data, kind)
+    reasons, numbers, _ = visualize(collapsed, data, tmp_path)
     if kind is Collapsed:
         assert "codes of all 13 images are equal" in reasons["tsne_pixel.png"]
         assert set(reasons) >= MAPS | AXES
         with pytest.raises(InputError, match="of run linear the codes of all 13 images are equal"):
             Comparison(
-                *(
-                    make_study(run, data, projection=Settings())
-                    for run in (smaller(data), collapsed)
-                )
+                *(make_study(run, data, projection=Settings()) for run in (shrink(data), collapsed))
             )
     else:
         assert not (MAPS | AXES) & set(reasons)
@@ -224,11 +231,11 @@ def test_codes_that_say_little_are_not_made_to_say_more(
 
 
 def test_equal_models_have_no_winner(tmp_path: Path, short: None) -> None:
-    data = bars(24, 13)
+    data = make_bars(24, 13)
     both = Comparison(
-        *(make_study(smaller(data), data, tmp_path, projection=Settings()) for _ in range(2))
+        *(make_study(shrink(data), data, tmp_path, projection=Settings()) for _ in range(2))
     )
-    both._facts = lambda test: []
+    both._measure_facts = lambda test: []
     assert {measure.better for measure in both.measures} == {"neither"}
     assert "trustworthiness" not in {measure.key for measure in both.measures}
     assert both.answer.startswith("neither has learned more by")
@@ -258,8 +265,8 @@ def test_maps_of_vectors_without_spread_are_finite(quick: None, method: str, dim
 
 def test_vectors_are_alike_up_to_rounding() -> None:
     vectors = np.full((5, 3), 0.7, np.float32)
-    assert are_alike(vectors)
-    assert are_alike(vectors + np.linspace(0, 1e-6, 5, dtype=np.float32)[:, np.newaxis])
-    assert are_alike(np.zeros((1, 2)))
+    assert is_degenerate(vectors)
+    assert is_degenerate(vectors + np.linspace(0, 1e-6, 5, dtype=np.float32)[:, np.newaxis])
+    assert is_degenerate(np.zeros((1, 2)))
     vectors[2, 1] += 1e-3
-    assert not are_alike(vectors)
+    assert not is_degenerate(vectors)

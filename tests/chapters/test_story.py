@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from latentspace.chapters import COMPARISONS, FIGURES, FLAGS, Figure, chosen
+from latentspace.chapters import COMPARISONS, FIGURES, FLAGS, Figure, choose_figures
 
 
 def test_files_are_unique_and_flags_are_known() -> None:
@@ -15,33 +15,33 @@ def test_files_are_unique_and_flags_are_known() -> None:
 
 
 def test_maps_are_named_by_their_method() -> None:
-    names = {figure.file: figure.file_by("umap") for figure in FIGURES}
+    names = {figure.file: figure.get_file("umap") for figure in FIGURES}
     assert names["tsne_pixel.png"] == "umap_pixel.png"
     assert names["tsne_3d.gif"] == "umap_3d.gif"
-    assert names["cousins.png"] == "cousins.png"
-    assert all(figure.file_by("tsne") == figure.file for figure in FIGURES)
+    assert names["projection_methods.png"] == "projection_methods.png"
+    assert all(figure.get_file("tsne") == figure.file for figure in FIGURES)
 
 
 def test_pictures_are_chosen_by_flag_story_and_dimensions() -> None:
-    story = chosen(set(), every=False, dims=2)
+    story = choose_figures(set(), every=False, dims=2)
     assert story == [f for f in FIGURES if f.in_story and f.dims in (None, 2)]
-    files = {figure.file for figure in chosen({"--maps"}, every=False, dims=3)}
+    files = {figure.file for figure in choose_figures({"--maps"}, every=False, dims=3)}
     assert files == {"tsne_3d.png", "tsne_3d.gif"}
-    everything = chosen(set(), every=True, dims=2)
+    everything = choose_figures(set(), every=True, dims=2)
     assert set(FIGURES) - set(everything) == {f for f in FIGURES if f.flag == "--place"}
-    assert chosen({"--place"}, every=True, dims=2) == list(FIGURES)
+    assert choose_figures({"--place"}, every=True, dims=2) == list(FIGURES)
 
 
 def test_animations_are_written_in_the_format_asked_for() -> None:
-    moving = next(figure for figure in FIGURES if figure.moves)
-    assert [moving.suffixes(kind) for kind in ("gif", "mp4", "both")] == [
+    moving = next(figure for figure in FIGURES if figure.is_animation)
+    assert [moving.list_suffixes(kind) for kind in ("gif", "mp4", "both")] == [
         [".gif"],
         [".mp4"],
         [".gif", ".mp4"],
     ]
-    assert all(figure.suffixes("both") == [".png"] for figure in COMPARISONS)
+    assert all(figure.list_suffixes("both") == [".png"] for figure in COMPARISONS)
     page = next(figure for figure in FIGURES if figure.flag == "--explorer")
-    assert page.suffixes("both") == [".html"]
+    assert page.list_suffixes("both") == [".html"]
 
 
 @pytest.mark.parametrize("figure", [*FIGURES, *COMPARISONS], ids=lambda figure: figure.file)

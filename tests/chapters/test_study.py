@@ -21,7 +21,7 @@ def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
     assert linear_run.calls == []
     for _ in range(2):
         assert len(subject.codes) == 60
-        assert subject.interpolation.ways["linear"].shape[:2] == (5, 7)
+        assert subject.interpolation.paths["linear"].shape[:2] == (5, 7)
     encoded = [("encode", 60), ("encode", 120)]
     assert linear_run.calls == [*encoded, *[("decode", 35)] * 3]
 

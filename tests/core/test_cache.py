@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from latentspace.core import errors
-from latentspace.core.cache import cached_arrays
+from latentspace.core.cache import load_or_compute
 
 
 @pytest.fixture(autouse=True)
 def nothing_said() -> None:
-    errors.say_once.cache_clear()
+    errors.warn_once.cache_clear()
 
 
 class Compute:
@@ -28,12 +28,12 @@ class Compute:
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     compute = Compute()
     for _ in range(2):
-        arrays = cached_arrays(tmp_path / "cache" / "x.npz", compute, version=1)
+        arrays = load_or_compute(tmp_path / "cache" / "x.npz", compute, version=1)
         assert sorted(arrays) == ["a", "b"]
         assert arrays["a"].tolist() == [0, 1, 2]
         assert arrays["b"] == 2.5
     assert compute.calls == 1
-    cached_arrays(None, compute, version=1)
+    load_or_compute(None, compute, version=1)
     assert compute.calls == 2
 
 
@@ -47,11 +47,11 @@ def damage(path: Path, how: str) -> None:
     elif how == "without a mark":
         np.savez(path, a=np.zeros(3))
     elif how == "another name":
-        cached_arrays(path.with_name("y.npz"), Compute(), version=1)
+        load_or_compute(path.with_name("y.npz"), Compute(), version=1)
         path.with_name("y.npz").replace(path)
     elif how == "another version":
         path.unlink()
-        cached_arrays(path, Compute(), version=2)
+        load_or_compute(path, Compute(), version=2)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_what_is_damaged_or_of_another_version_is_computed_afresh_and_said_so(
     tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path, compute = tmp_path / "x.npz", Compute()
-    cached_arrays(path, compute, version=1)
+    load_or_compute(path, compute, version=1)
     damage(path, how)
     assert capfd.readouterr().err == ""
     for _ in range(2):
-        assert cached_arrays(path, compute, version=1)["a"].tolist() == [0, 1, 2]
+        assert load_or_compute(path, compute, version=1)["a"].tolist() == [0, 1, 2]
     assert compute.calls == 2
     said = capfd.readouterr().err
     assert said.count("\n") == 1
@@ -79,6 +79,6 @@ def test_a_cache_that_cannot_be_written_costs_only_the_cache_and_is_said_once(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     for name in ("x.npz", "y.npz"):
-        arrays = cached_arrays(tmp_path / "file" / name, Compute(), version=1)
+        arrays = load_or_compute(tmp_path / "file" / name, Compute(), version=1)
         assert arrays["a"].shape == (3,)
     assert capfd.readouterr().err.count("nothing can be kept in") == 1

@@ -18,10 +18,10 @@ from latentspace.core.files import (
     UnwritableError,
     check_folder,
     check_temporary_folder,
-    replacing,
-    replacing_all,
-    sole_writer,
-    temporary_file,
+    lock_folder,
+    make_temporary_file,
+    replace_file,
+    replace_files,
     write_bytes,
 )
 
@@ -35,7 +35,7 @@ with {what}({arguments}) as held:
 """
 
 
-def holder(what: str, arguments: str) -> subprocess.Popen[str]:
+def start_holder(what: str, arguments: str) -> subprocess.Popen[str]:
     """Another process, within one of the contexts of the module until it is killed."""
     code = HOLD.format(what=what, arguments=arguments)
     process = subprocess.Popen(
@@ -56,7 +56,7 @@ def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path: Path) -> No
     write_bytes(path, b"old")
 
     def fail_halfway() -> None:
-        with replacing(path) as temporary:
+        with replace_file(path) as temporary:
             temporary.write_bytes(b"half")
             raise RuntimeError
 
@@ -79,14 +79,14 @@ def test_several_files_are_replaced_in_order_once_all_are_written(tmp_path: Path
         (tmp_path / name).write_text("old")
 
     def fail_with_one_written() -> None:
-        with replacing_all(tmp_path, ("a", "b")) as places:
+        with replace_files(tmp_path, ("a", "b")) as places:
             places["a"].write_text("new")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail_with_one_written()
     assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["old", "old"]
-    with replacing_all(tmp_path, ("b", "a")) as places:
+    with replace_files(tmp_path, ("b", "a")) as places:
         for name in ("a", "b"):
             places[name].write_text(name)
     times = [(tmp_path / name).stat().st_ctime_ns for name in ("b", "a")]
@@ -97,7 +97,7 @@ def test_several_files_are_replaced_in_order_once_all_are_written(tmp_path: Path
 def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
     (tmp_path / ".partial-of-nobody.png").touch()
     (tmp_path / ".hidden").touch()
-    writer = holder("temporary_file", f"'.npz', Path({str(tmp_path)!r})")
+    writer = start_holder("temporary_file", f"'.npz', Path({str(tmp_path)!r})")
     write_bytes(tmp_path / "a", b"")
     (left,) = tmp_path.glob(f"{PARTIAL}*")
     assert left.suffix == ".npz"
@@ -119,26 +119,26 @@ def test_a_file_that_is_swept_away_before_it_is_locked_is_made_again(
         lock(handle, wait=wait)
 
     monkeypatch.setattr(files, "_lock", late)
-    with temporary_file(".x", tmp_path) as temporary:
+    with make_temporary_file(".x", tmp_path) as temporary:
         assert temporary.exists()
         assert temporary == seen[1] != seen[0]
 
 
 def test_a_folder_has_one_writer_whose_death_frees_it(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    writer = holder("sole_writer", f"Path({str(folder)!r}), wait=False")
+    writer = start_holder("sole_writer", f"Path({str(folder)!r}), wait=False")
     try:
         with pytest.raises(InputError, match=r"another process is writing to .*run: wait until"):
-            sole_writer(folder, wait=False).__enter__()
+            lock_folder(folder, wait=False).__enter__()
     finally:
         kill(writer)
-    with sole_writer(folder, wait=False):
+    with lock_folder(folder, wait=False):
         (folder / "a").touch()
     assert os.listdir(folder) == ["a"]
 
 
 def test_the_second_writer_can_wait(tmp_path: Path) -> None:
-    writer = holder("sole_writer", f"Path({str(tmp_path / 'run')!r}), wait=False")
+    writer = start_holder("sole_writer", f"Path({str(tmp_path / 'run')!r}), wait=False")
     second = subprocess.Popen(
         [
             *(sys.executable, "-c"),
@@ -157,10 +157,10 @@ def test_the_second_writer_can_wait(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_which_nothing_came_to_lie_goes(tmp_path: Path) -> None:
-    with sole_writer(tmp_path / "new" / "run", wait=False):
+    with lock_folder(tmp_path / "new" / "run", wait=False):
         assert (tmp_path / "new" / "run").is_dir()
     assert os.listdir(tmp_path) == []
-    with sole_writer(tmp_path, wait=False):
+    with lock_folder(tmp_path, wait=False):
         pass
     assert tmp_path.is_dir()
 
@@ -177,7 +177,7 @@ def test_a_folder_that_its_last_writer_removed_is_made_again(
         lock(handle, wait=wait)
 
     monkeypatch.setattr(files, "_lock", late)
-    with sole_writer(folder, wait=True):
+    with lock_folder(folder, wait=True):
         assert folder.is_dir()
     assert len(calls) == 2
 
@@ -187,7 +187,7 @@ def test_without_locks_all_is_written_and_nothing_is_swept(
 ) -> None:
     monkeypatch.setattr(files, "fcntl", None)
     (tmp_path / ".partial-of-somebody").touch()
-    with sole_writer(tmp_path, wait=False):
+    with lock_folder(tmp_path, wait=False):
         write_bytes(tmp_path / "a", b"1")
     assert sorted(os.listdir(tmp_path)) == [".partial-of-somebody", "a"]
 
@@ -196,7 +196,7 @@ def test_without_locks_all_is_written_and_nothing_is_swept(
 def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"can't be written to|is a file"):
-        sole_writer(tmp_path / path, wait=False).__enter__()
+        lock_folder(tmp_path / path, wait=False).__enter__()
 
 
 def test_a_closed_folder_is_refused_before_any_work(

@@ -35,7 +35,7 @@ def write_group(group: Path, version: int, limit: int | str, used: int, kept: in
 
 
 def test_without_limits_it_is_what_the_system_has(machine: Path) -> None:
-    assert memory.available_bytes() == 20 * GIB
+    assert memory.measure_available() == 20 * GIB
 
 
 def test_groups_of_the_second_version_limit_from_every_level(machine: Path) -> None:
@@ -46,11 +46,11 @@ def test_groups_of_the_second_version_limit_from_every_level(machine: Path) -> N
         f"31 22 0:27 / {tree} rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
     )
     write_group(tree / "batch" / "job", 2, "max", 3 * GIB)
-    assert memory.available_bytes() == 20 * GIB
+    assert memory.measure_available() == 20 * GIB
     write_group(tree / "batch", 2, 8 * GIB, 5 * GIB, kept=GIB)
-    assert memory.available_bytes() == 4 * GIB  # what is kept of files is given back
+    assert memory.measure_available() == 4 * GIB  # what is kept of files is given back
     write_group(tree / "batch" / "job", 2, 4 * GIB, 3 * GIB)
-    assert memory.available_bytes() == GIB
+    assert memory.measure_available() == GIB
 
 
 def test_groups_of_the_first_version_limit_inside_a_container(machine: Path) -> None:
@@ -61,9 +61,9 @@ def test_groups_of_the_first_version_limit_inside_a_container(machine: Path) -> 
         f"35 31 0:32 /docker/ab {tree} ro,relatime - cgroup cgroup rw,memory\n"
     )
     write_group(tree, 1, 2 * GIB, GIB)
-    assert memory.available_bytes() == GIB
+    assert memory.measure_available() == GIB
     write_group(tree, 1, 9223372036854771712, GIB)  # no limit, as it is written there
-    assert memory.available_bytes() == 20 * GIB
+    assert memory.measure_available() == 20 * GIB
 
 
 def test_a_limit_of_the_address_space_counts(
@@ -71,17 +71,17 @@ def test_a_limit_of_the_address_space_counts(
 ) -> None:
     used = psutil.Process().memory_info().vms
     monkeypatch.setattr(resource, "getrlimit", lambda which: (used + 2 * GIB, -1))
-    assert memory.available_bytes() == pytest.approx(2 * GIB, rel=0.1)
+    assert memory.measure_available() == pytest.approx(2 * GIB, rel=0.1)
     monkeypatch.setattr(resource, "getrlimit", lambda which: (1, -1))
-    assert memory.available_bytes() == 0
+    assert memory.measure_available() == 0
 
 
 def test_the_real_machine_has_some() -> None:
-    assert 0 < memory.available_bytes() <= psutil.virtual_memory().total
+    assert 0 < memory.measure_available() <= psutil.virtual_memory().total
 
 
 def test_a_refusal_says_how_much_and_what_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 12 * 10**9)
+    monkeypatch.setattr(memory, "measure_available", lambda: 12 * 10**9)
     memory.refuse_too_large(12 * 10**9, "this", "take less")
     with pytest.raises(
         InputError, match=r"^this needs 1\.5 TB of memory\. There are 12 GB: take less$"
@@ -95,4 +95,4 @@ def test_a_refusal_says_how_much_and_what_else(monkeypatch: pytest.MonkeyPatch) 
      (12_345_678, "12 MB"), (10**30, "1,000,000,000,000 EB")],
 )  # fmt: skip
 def test_bytes_in_units(count: int, text: str) -> None:
-    assert memory.in_units(count) == text
+    assert memory.format_bytes(count) == text

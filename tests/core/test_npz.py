@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import or_refused
+from conftest import call_or_none
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from latentspace.core.errors import InputError
 from latentspace.core.npz import read_arrays, read_headers
 
 
-def npy(descr: object, shape: object, values: bytes = b"", version: int = 1) -> bytes:
+def make_npy(descr: object, shape: object, values: bytes = b"", version: int = 1) -> bytes:
     """An .npy file whose header says anything."""
     text = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode() + b"\n"
     return (
@@ -26,7 +26,7 @@ def npy(descr: object, shape: object, values: bytes = b"", version: int = 1) -> 
     )  # fmt: skip
 
 
-def of_array(array: np.ndarray) -> bytes:
+def encode_array(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array)
     return buffer.getvalue()
@@ -59,26 +59,26 @@ def test_arrays_come_back(tmp_path: Path) -> None:
     assert read_headers(tmp_path / "x.npz")["a"].nbytes == 48
 
 
-GOOD = of_array(np.arange(3))
+GOOD = encode_array(np.arange(3))
 HOSTILE: dict[str, tuple[Mapping[str, bytes] | list[tuple[str, bytes]], str]] = {
-    "objects": ({"a.npy": npy("|O", (1,), b"cos\nsystem\n(S'true'\ntR.")}, "Received: object"),
-    "records": ({"a.npy": npy([("x", "<i4")], (2,), bytes(8))}, "numbers or text"),
-    "bare bytes": ({"a.npy": npy("|V4", (2,), bytes(8))}, "numbers or text"),
-    "dates": ({"a.npy": npy("<M8[s]", (1,), bytes(8))}, "numbers or text"),
-    "inner shapes": ({"a.npy": npy(("<i4", (2,)), (1,), bytes(8))}, "."),
-    "no such dtype": ({"a.npy": npy("<i3", (1,), bytes(3))}, "can't be read as an NPZ file"),
-    "huge": ({"a.npy": npy("<f8", (2**31, 784))}, "13,469,017,440,256 bytes.*Received: 0"),
-    "beyond 64 bits": ({"a.npy": npy("|u1", (2**62, 2**62))}, "Received: 0"),
-    "negative": ({"a.npy": npy("|u1", (-1, 4))}, r"no possible shape: \(-1, 4\)"),
-    "true": ({"a.npy": npy("|u1", (True,), b"1")}, "no possible shape"),
-    "fractions": ({"a.npy": npy("|u1", (1.5,), b"1")}, "can't be read as an NPZ file"),
-    "words": ({"a.npy": npy("|u1", "many", b"1")}, "can't be read as an NPZ file"),
-    "endless rows of nothing": ({"a.npy": npy("|u1", (2**40, 0, 4))}, "no possible shape"),
-    "empty text": ({"a.npy": npy("<U0", (2**50,))}, "no possible shape"),
-    "too short": ({"a.npy": npy("|u1", (9,), b"12345678")}, "hold 9 bytes.*Received: 8"),
-    "too long": ({"a.npy": npy("|u1", (7,), b"12345678")}, "hold 7 bytes.*Received: 8"),
-    "third version": ({"a.npy": npy("|u1", (1,), b"1", version=3)}, "a version that is not read"),
-    "ninth version": ({"a.npy": npy("|u1", (1,), b"1", version=9)}, "can't be read|not read"),
+    "objects": ({"a.npy": make_npy("|O", (1,), b"cos\nsystem\n(S'true'\ntR.")}, "Received: object"),
+    "records": ({"a.npy": make_npy([("x", "<i4")], (2,), bytes(8))}, "numbers or text"),
+    "bare bytes": ({"a.npy": make_npy("|V4", (2,), bytes(8))}, "numbers or text"),
+    "dates": ({"a.npy": make_npy("<M8[s]", (1,), bytes(8))}, "numbers or text"),
+    "inner shapes": ({"a.npy": make_npy(("<i4", (2,)), (1,), bytes(8))}, "."),
+    "no such dtype": ({"a.npy": make_npy("<i3", (1,), bytes(3))}, "can't be read as an NPZ file"),
+    "huge": ({"a.npy": make_npy("<f8", (2**31, 784))}, "13,469,017,440,256 bytes.*Received: 0"),
+    "beyond 64 bits": ({"a.npy": make_npy("|u1", (2**62, 2**62))}, "Received: 0"),
+    "negative": ({"a.npy": make_npy("|u1", (-1, 4))}, r"no possible shape: \(-1, 4\)"),
+    "true": ({"a.npy": make_npy("|u1", (True,), b"1")}, "no possible shape"),
+    "fractions": ({"a.npy": make_npy("|u1", (1.5,), b"1")}, "can't be read as an NPZ file"),
+    "words": ({"a.npy": make_npy("|u1", "many", b"1")}, "can't be read as an NPZ file"),
+    "endless rows of nothing": ({"a.npy": make_npy("|u1", (2**40, 0, 4))}, "no possible shape"),
+    "empty text": ({"a.npy": make_npy("<U0", (2**50,))}, "no possible shape"),
+    "too short": ({"a.npy": make_npy("|u1", (9,), b"12345678")}, "hold 9 bytes.*Received: 8"),
+    "too long": ({"a.npy": make_npy("|u1", (7,), b"12345678")}, "hold 7 bytes.*Received: 8"),
+    "third version": ({"a.npy": make_npy("|u1", (1,), b"1", version=3)}, "a version that is not read"),
+    "ninth version": ({"a.npy": make_npy("|u1", (1,), b"1", version=9)}, "can't be read|not read"),
     "no header": ({"a.npy": b"\x93NUMPY\x01\0\xff\xff"}, "can't be read"),
     "header of code": (
         {"a.npy": b"\x93NUMPY\x01\0" + struct.pack("<H", 18) + b"__import__('os')\n\n"},
@@ -143,7 +143,7 @@ def test_a_zip_bomb_is_refused_by_its_headers(
     zeros = np.zeros((40_000, 28, 28), np.uint8)
     np.savez_compressed(tmp_path / "bomb.npz", x=zeros, y=zeros)
     assert (tmp_path / "bomb.npz").stat().st_size < 100_000
-    monkeypatch.setattr(memory, "available_bytes", lambda: 60 * 10**6)
+    monkeypatch.setattr(memory, "measure_available", lambda: 60 * 10**6)
     monkeypatch.setattr(np.lib.format, "read_array", None)  # values are not read
     with pytest.raises(
         InputError, match=r"bomb\.npz needs 63 MB of memory\. There are 60 MB: store fewer"
@@ -156,7 +156,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        assert or_refused(read_arrays, path) is None
+        assert call_or_none(read_arrays, path) is None
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_damage_anywhere_is_an_array_or_a_refusal(
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(whole)
-    found = or_refused(read_arrays, path)
+    found = call_or_none(read_arrays, path)
     assert found is None or all(isinstance(array, np.ndarray) for array in found.values())
 
 
@@ -193,4 +193,4 @@ def test_any_bytes_as_a_member_are_an_array_or_a_refusal(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.npz"
     write(path, {"a.npy": b"\x93NUMPY\x01\0" + data})
-    assert or_refused(read_arrays, path) is None or b"descr" in data
+    assert call_or_none(read_arrays, path) is None or b"descr" in data

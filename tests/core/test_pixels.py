@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentspace.core import pixels
-from latentspace.core.pixels import Chosen, parts, to_uint8, to_unit_range
+from latentspace.core.pixels import Subset, iterate_parts, to_uint8, to_unit_range
 
 
 def test_unit_range_maps_the_ends_exactly_and_leaves_the_input() -> None:
@@ -43,16 +43,16 @@ def test_what_is_no_image_is_refused(images: np.ndarray, message: str) -> None:
 
 def test_parts_cover_all_images_once(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.zeros((10, 4, 5, 1), np.uint8)
-    assert list(parts(images)) == [slice(0, pixels.VALUES_AT_ONCE // 20)]
+    assert list(iterate_parts(images)) == [slice(0, pixels.VALUES_AT_ONCE // 20)]
     monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 60)
-    rows = np.concatenate([np.arange(10)[part] for part in parts(images)])
+    rows = np.concatenate([np.arange(10)[part] for part in iterate_parts(images)])
     assert rows.tolist() == list(range(10))
-    assert next(parts(images)) == slice(0, 3)
+    assert next(iterate_parts(images)) == slice(0, 3)
 
 
 def test_chosen_images_are_read_when_they_are_indexed() -> None:
     images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
-    chosen = Chosen(images, np.array([7, 2, 5]))
+    chosen = Subset(images, np.array([7, 2, 5]))
     assert (len(chosen), chosen.shape, chosen.dtype) == (3, (3, 1, 1, 1), np.uint8)
     assert chosen[1:].ravel().tolist() == [2, 5]
     assert chosen[np.array([2, 0])].ravel().tolist() == [5, 7]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import or_refused
+from conftest import call_or_none
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -14,19 +14,21 @@ from hypothesis.extra import numpy as arrays
 from latentspace.core import memory
 from latentspace.core.errors import InputError
 from latentspace.core.npz import read_arrays
-from latentspace.datasets import ImageDataset, Reading, load_dataset, named
-from latentspace.datasets.arrays import Arrays, as_pixels, assemble, find_arrays, memory_needed
-from latentspace.datasets.dataset import UNLABELLED, as_classes, natural
+from latentspace.datasets import ImageDataset, ReadOptions, load_dataset, named
+from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays, to_pixels
+from latentspace.datasets.dataset import UNLABELLED, index_classes, natural_sort_key
 
 
-def images_of(count: int, shape: tuple[int, ...] = (5, 4)) -> np.ndarray:
+def make_images(count: int, shape: tuple[int, ...] = (5, 4)) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
-def loaded(tmp_path: Path, reading: Reading | None = None, **arrays: np.ndarray) -> ImageDataset:
+def load(
+    tmp_path: Path, read_options: ReadOptions | None = None, **arrays: np.ndarray
+) -> ImageDataset:
     path = tmp_path / "mine.npz"
     np.savez(path, **arrays)
-    return load_dataset(str(path), reading=reading or Reading())
+    return load_dataset(str(path), read_options=read_options or ReadOptions())
 
 
 def test_npz_round_trip_in_colour(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_npz_round_trip_in_colour(tmp_path: Path) -> None:
         ({"y_test": np.array([0.5, 1])}, "2 whole numbers"),
         ({"y_test": np.array(["a", "b"])}, "numbers or names, not both"),
         ({"y_train": None}, "should both have labels.*y_test"),
-        ({"z_train": images_of(4)}, "x_train, y_train, x_test and y_test"),
+        ({"z_train": make_images(4)}, "x_train, y_train, x_test and y_test"),
         ({"y_train": np.array([object()] * 4)}, "numbers or text. Received: object"),
     ],
 )
@@ -81,8 +83,8 @@ def test_truncated_npz_files_are_refused(tmp_path: Path, tiny_npz: Path) -> None
 
 
 def test_one_array_of_images_and_one_of_labels_are_split_by_class(tmp_path: Path) -> None:
-    images, names = images_of(50), np.array(["two", "ten"] * 25)
-    data = loaded(tmp_path, pictures=images, kinds=names)
+    images, names = make_images(50), np.array(["two", "ten"] * 25)
+    data = load(tmp_path, pictures=images, kinds=names)
     assert data.class_names == ("ten", "two")
     assert (len(data.train_pixels), len(data.test_pixels)) == (40, 10)
     for pixels, labels in (
@@ -93,13 +95,13 @@ def test_one_array_of_images_and_one_of_labels_are_split_by_class(tmp_path: Path
             (row,) = np.flatnonzero((images == image).all(axis=(1, 2)))
             assert names[row] == data.class_names[label]
     assert np.bincount(data.test_labels).tolist() == [5, 5]
-    again = loaded(tmp_path, pictures=images, kinds=names)
+    again = load(tmp_path, pictures=images, kinds=names)
     assert again.hash == data.hash
     assert "40 to train and 10 to test, 5x4 pixels in grey, 2 classes" in str(data)
 
 
 def test_images_alone_have_no_classes(tmp_path: Path) -> None:
-    data = loaded(tmp_path, reading=Reading(test_fraction=0.5), arr_0=images_of(10))
+    data = load(tmp_path, read_options=ReadOptions(test_fraction=0.5), arr_0=make_images(10))
     assert (len(data.train_pixels), len(data.test_pixels)) == (5, 5)
     assert data.class_names == UNLABELLED
     assert not data.has_classes
@@ -107,7 +109,7 @@ def test_images_alone_have_no_classes(tmp_path: Path) -> None:
 
 
 def test_copies_of_an_image_stay_on_one_side(tmp_path: Path) -> None:
-    data = loaded(tmp_path, arr_0=images_of(10).repeat(4, axis=0))
+    data = load(tmp_path, arr_0=make_images(10).repeat(4, axis=0))
     train = {image.tobytes() for image in data.train_pixels}
     assert not any(image.tobytes() in train for image in data.test_pixels)
     assert (len(data.train_pixels), len(data.test_pixels)) == (32, 8)
@@ -117,9 +119,9 @@ def test_validation_images_beside_test_images_are_left_out(tmp_path: Path) -> No
     arrays = {
         f"{split}_{kind}": values
         for split, count in (("train", 8), ("val", 3), ("test", 4))
-        for kind, values in (("images", images_of(count)), ("labels", np.arange(count)[:, None]))
+        for kind, values in (("images", make_images(count)), ("labels", np.arange(count)[:, None]))
     }
-    data = loaded(tmp_path, **arrays)
+    data = load(tmp_path, **arrays)
     np.testing.assert_array_equal(data.test_pixels[..., 0], arrays["test_images"])
     assert len(data.train_pixels) == 8
 
@@ -130,19 +132,19 @@ def test_files_that_belong_together_are_read_together(
     folder = tmp_path / "script"
     folder.mkdir()
     for split, count in (("train", 8), ("test", 4)):
-        np.savez(folder / f"script-{split}-imgs.npz", images_of(count))
+        np.savez(folder / f"script-{split}-imgs.npz", make_images(count))
         np.savez(folder / f"script-{split}-labels.npz", np.arange(count) % 3)
     data = load_dataset(str(folder))
     assert data.name == "script"
-    np.testing.assert_array_equal(data.train_pixels[..., 0], images_of(8))
+    np.testing.assert_array_equal(data.train_pixels[..., 0], make_images(8))
     assert data.test_labels.tolist() == [0, 1, 2, 0]
     alone = str(folder / "script-train-imgs.npz")
     assert not load_dataset(alone).has_classes
     labels = str(folder / "script-train-labels.npz")
     monkeypatch.chdir(folder)
-    data = load_dataset("script-train-imgs.npz", reading=Reading(labels=Path(labels).name))
+    data = load_dataset("script-train-imgs.npz", read_options=ReadOptions(labels=Path(labels).name))
     assert len(data.class_names) == 3
-    assert (data.source, data.reading.labels) == (alone, labels)
+    assert (data.source, data.read_options.labels) == (alone, labels)
 
 
 @pytest.mark.parametrize(
@@ -158,18 +160,18 @@ def test_files_that_belong_together_are_read_together(
     ],
 )
 def test_values_of_every_common_range_become_bytes(images: np.ndarray, expected: list) -> None:
-    pixels, _ = as_pixels(images, "here")
+    pixels, _ = to_pixels(images, "here")
     assert pixels.dtype == np.uint8
     assert pixels.shape == (1, 1, 2, 1)
     assert pixels.ravel().tolist() == expected
 
 
 def test_channels_first_and_opacity_are_understood() -> None:
-    images = images_of(6, (5, 7, 3))
-    np.testing.assert_array_equal(as_pixels(np.moveaxis(images, 3, 1), "here")[0], images)
+    images = make_images(6, (5, 7, 3))
+    np.testing.assert_array_equal(to_pixels(np.moveaxis(images, 3, 1), "here")[0], images)
     clear = np.zeros((2, 5, 4, 4), np.uint8)
     clear[1, ..., 3] = 255
-    pixels, _ = as_pixels(clear, "here")
+    pixels, _ = to_pixels(clear, "here")
     assert pixels.shape == (2, 5, 4, 3)
     assert (pixels[0] == 255).all()
     assert (pixels[1] == 0).all()
@@ -178,12 +180,14 @@ def test_channels_first_and_opacity_are_understood() -> None:
 def test_images_are_brought_to_a_size_and_to_grey(tmp_path: Path) -> None:
     images = np.zeros((12, 20, 40, 3), np.uint8)
     images[:, :, 10:30, 0] = 255  # a red square in the middle, which a square keeps
-    reading = Reading(image_size=(10, 10), channels=1)
-    data = loaded(tmp_path, reading=reading, arr_0=images)
+    read_options = ReadOptions(image_size=(10, 10), channels=1)
+    data = load(tmp_path, read_options=read_options, arr_0=images)
     assert data.image_shape == (10, 10, 1)
     np.testing.assert_allclose(data.train_pixels, 76, atol=5)  # the luminance of red
     assert "images of 20x40 pixels in colour are brought to 10x10 pixels in grey" in data.notes[0]
-    assert loaded(tmp_path, reading=Reading(channels=3), arr_0=images_of(9)).image_shape == (
+    assert load(
+        tmp_path, read_options=ReadOptions(channels=3), arr_0=make_images(9)
+    ).image_shape == (
         5,
         4,
         3,
@@ -191,29 +195,29 @@ def test_images_are_brought_to_a_size_and_to_grey(tmp_path: Path) -> None:
 
 
 def test_limit_takes_of_both_splits(tmp_path: Path) -> None:
-    arrays = {"x_train": images_of(80), "x_test": images_of(20)}
-    data = loaded(tmp_path, reading=Reading(limit=50), **arrays)
+    arrays = {"x_train": make_images(80), "x_test": make_images(20)}
+    data = load(tmp_path, read_options=ReadOptions(limit=50), **arrays)
     assert len(data.train_pixels) + len(data.test_pixels) == 50
     assert 5 <= len(data.test_pixels) <= 15
     with pytest.raises(InputError, match="--limit 1"):
-        loaded(tmp_path, reading=Reading(limit=1), **arrays)
+        load(tmp_path, read_options=ReadOptions(limit=1), **arrays)
 
 
 def test_names_sort_as_a_person_would() -> None:
-    assert sorted(["s10", "s2", "b", "s1"], key=natural) == ["b", "s1", "s2", "s10"]
+    assert sorted(["s10", "s2", "b", "s1"], key=natural_sort_key) == ["b", "s1", "s2", "s10"]
     long = "9" * 5000  # of which Python makes no number
-    assert sorted([f"s{long}", "s2", "9s"], key=natural) == ["9s", "s2", f"s{long}"]
+    assert sorted([f"s{long}", "s2", "9s"], key=natural_sort_key) == ["9s", "s2", f"s{long}"]
 
 
 def test_names_that_look_alike_have_an_order_and_stay_different() -> None:
     for names in (["01", "1", "001"], ["1", "001", "01"]):
-        assert as_classes(names)[1] == ("001", "01", "1")
+        assert index_classes(names)[1] == ("001", "01", "1")
     bad = "\N{REPLACEMENT CHARACTER}"
-    indices, names = as_classes(["a\n", "a\t", f"a{bad}", f"a{bad} (2)", "x" * 40, "x" * 50])
+    indices, names = index_classes(["a\n", "a\t", f"a{bad}", f"a{bad} (2)", "x" * 40, "x" * 50])
     assert len(set(names)) == 6
     assert sorted(indices) == list(range(6))
     assert all(name.isprintable() for name in names)
-    assert sorted(as_classes(["", "  ", "\u2003", "a"])[1]) == [
+    assert sorted(index_classes(["", "  ", "\u2003", "a"])[1]) == [
         *("(blank)", "(blank) (2)", "(blank) (3)", "a"),
     ]
 
@@ -221,11 +225,11 @@ def test_names_that_look_alike_have_an_order_and_stay_different() -> None:
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=8))
 @settings(max_examples=200)
 def test_any_labels_become_as_many_classes_in_a_fixed_order(labels: list[str]) -> None:
-    indices, names = as_classes(labels)
+    indices, names = index_classes(labels)
     assert len(set(names)) == len(names) == len(set(labels))
     assert all(name.isprintable() for name in names)
     assert [labels[0] == label for label in labels] == (indices == indices[0]).tolist()
-    again, same = as_classes(labels[::-1])
+    again, same = index_classes(labels[::-1])
     assert same == names
     assert again[::-1].tolist() == indices.tolist()
 
@@ -246,13 +250,13 @@ def test_labels_that_are_no_labels_are_refused(
     tmp_path: Path, labels: np.ndarray, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        loaded(tmp_path, images=images_of(4), labels=labels)
+        load(tmp_path, images=make_images(4), labels=labels)
 
 
 @pytest.mark.parametrize("order", "<>")
 def test_names_in_either_byte_order_are_read(tmp_path: Path, order: str) -> None:
     names = np.array(["aß", "b", "\ud800", "\U0010ffff"], f"{order}U2")
-    data = loaded(tmp_path, images=images_of(4), labels=names)
+    data = load(tmp_path, images=make_images(4), labels=names)
     assert data.class_names == ("aß", "b", "?", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -264,13 +268,13 @@ def test_a_file_that_would_not_fit_as_a_data_set_is_refused_before_it_is_read(
     read = []
     monkeypatch.setattr(named, "read_arrays", lambda path: read.append(path) or read_arrays(path))
     for available, is_enough in ((3_500_000, True), (3_000_000, False)):
-        monkeypatch.setattr(memory, "available_bytes", lambda available=available: available)
+        monkeypatch.setattr(memory, "measure_available", lambda available=available: available)
         if is_enough:
             load_dataset(str(tmp_path / "floats.npz"))
             assert len(read) == 1
             continue
         with pytest.raises(InputError, match=r"needs 3\.4 MB of memory\. There are 3\.0 MB"):
-            load_dataset(str(tmp_path / "floats.npz"), reading=Reading(limit=10))
+            load_dataset(str(tmp_path / "floats.npz"), read_options=ReadOptions(limit=10))
         assert len(read) == 1
 
 
@@ -281,11 +285,11 @@ def test_what_memory_is_asked_for_is_about_what_is_taken(kind: str) -> None:
     if kind in ("u1", "rgba"):
         images = (images * 127 + 128).astype(np.uint8)
     images = images.astype("u1" if kind == "rgba" else kind)
-    needed = memory_needed([(images.shape, images.dtype)])
+    needed = estimate_memory([(images.shape, images.dtype)])
     tracemalloc.start()
     try:
         own = images.copy()
-        assemble(Arrays(own), Reading(), name="x", source=None)
+        assemble(Arrays(own), ReadOptions(), name="x", source=None)
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -295,14 +299,14 @@ def test_what_memory_is_asked_for_is_about_what_is_taken(kind: str) -> None:
 def test_files_of_a_folder_may_not_lead_out_of_it(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
-    np.savez(tmp_path / "outside.npz", x=images_of(9))
+    np.savez(tmp_path / "outside.npz", x=make_images(9))
     (folder / "a.npz").symlink_to(tmp_path / "outside.npz")
     with pytest.raises(InputError, match=r"holds a\.npz, a link that leads out of it"):
         load_dataset(str(folder))
     named_directly = load_dataset(str(folder / "a.npz"))  # whoever names a link means it
     assert len(named_directly.train_pixels) + len(named_directly.test_pixels) == 9
     (folder / "a.npz").unlink()
-    np.savez(folder / "b.npz", x=images_of(9))
+    np.savez(folder / "b.npz", x=make_images(9))
     os.mkfifo(folder / "pipe.npz")
     (folder / "folder.npz").mkdir()
     assert load_dataset(str(folder)).name == "set"
@@ -312,10 +316,10 @@ def test_names_of_arrays_and_files_are_fit_to_be_printed(tmp_path: Path) -> None
     folder = tmp_path / "set"
     folder.mkdir()
     for name in ("a\n\x1b[31mred", "b\u202egnp"):
-        np.savez(folder / f"{name}.npz", x=images_of(3))
-    assert or_refused(load_dataset, str(folder)) is None
+        np.savez(folder / f"{name}.npz", x=make_images(3))
+    assert call_or_none(load_dataset, str(folder)) is None
     with pytest.raises(InputError, match="one array of images") as caught:
-        loaded(tmp_path, **{f"x\n{number}": images_of(2) for number in range(50)})
+        load(tmp_path, **{f"x\n{number}": make_images(2) for number in range(50)})
     assert str(caught.value).endswith("(2, 5, 4), ...")
 
 
@@ -329,7 +333,7 @@ def test_names_of_arrays_and_files_are_fit_to_be_printed(tmp_path: Path) -> None
 @example(np.empty((0, 1, 1), np.complex64))
 @settings(max_examples=200)
 def test_any_array_is_images_or_refused(array: np.ndarray) -> None:
-    found = or_refused(as_pixels, array, "here")
+    found = call_or_none(to_pixels, array, "here")
     if found is not None:
         pixels, _ = found
         assert pixels.dtype == np.uint8
@@ -351,12 +355,12 @@ def test_any_array_is_images_or_refused(array: np.ndarray) -> None:
 @example({"x_test": ((0, 0, 0), "u1"), "y_test": ((0,), "u1")})
 @settings(max_examples=200)
 def test_any_set_of_arrays_is_a_data_set_or_refused(shapes: dict) -> None:
-    found = or_refused(
+    found = call_or_none(
         find_arrays, {name: np.zeros(*about) for name, about in shapes.items()}, "here"
     )
     if found is not None:
         assert found.train_images.ndim in (3, 4)
-        data = or_refused(lambda: assemble(found, Reading(), name="any", source=None))
+        data = call_or_none(lambda: assemble(found, ReadOptions(), name="any", source=None))
         if data is not None:
             assert len(data.train_labels) == len(data.train_pixels) > 0
             assert len(data.test_labels) == len(data.test_pixels) > 0

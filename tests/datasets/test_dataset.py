@@ -6,16 +6,16 @@ import json
 import numpy as np
 
 from latentspace import datasets
-from latentspace.datasets.dataset import Reading, limited, train_test_indices
+from latentspace.datasets.dataset import ReadOptions, choose_limited, split_train_test
 
 
 def test_validation_images_are_a_choice_by_seed() -> None:
-    fitted, held_back = datasets.validation_indices(100, 0.1, seed=0)
+    fitted, held_back = datasets.split_validation(100, 0.1, seed=0)
     assert (len(fitted), len(held_back)) == (90, 10)
     assert sorted([*fitted, *held_back]) == list(range(100))
-    other = datasets.validation_indices(100, 0.1, seed=1)[1]
+    other = datasets.split_validation(100, 0.1, seed=1)[1]
     assert not np.array_equal(held_back, other)
-    assert [len(part) for part in datasets.validation_indices(2, 0.01, seed=0)] == [1, 1]
+    assert [len(part) for part in datasets.split_validation(2, 0.01, seed=0)] == [1, 1]
 
 
 def test_hash_follows_the_content(tiny: datasets.ImageDataset) -> None:
@@ -27,27 +27,30 @@ def test_hash_follows_the_content(tiny: datasets.ImageDataset) -> None:
 
 def test_every_class_keeps_a_training_image() -> None:
     labels = np.array([0] * 50 + [1] * 2 + [2])
-    train, test = train_test_indices(labels, np.arange(53), 0.2)
+    train, test = split_train_test(labels, np.arange(53), 0.2)
     assert sorted([*train, *test]) == list(range(53))
     assert np.bincount(labels[train]).tolist() == [40, 1, 1]
     assert np.bincount(labels[test], minlength=3).tolist() == [10, 1, 0]
 
 
 def test_copies_alone_still_give_both_splits() -> None:
-    train, test = train_test_indices(np.zeros(4, int), np.zeros(4), 0.2)
+    train, test = split_train_test(np.zeros(4, int), np.zeros(4), 0.2)
     assert (len(train), len(test)) == (3, 1)
-    train, test = train_test_indices(np.arange(4), np.arange(4), 0.2)  # of each class one image
+    train, test = split_train_test(np.arange(4), np.arange(4), 0.2)  # of each class one image
     assert (len(train), len(test)) == (3, 1)
 
 
 def test_limit_is_the_same_choice_each_time() -> None:
-    assert limited(5, None).tolist() == limited(5, 9).tolist() == [0, 1, 2, 3, 4]
-    chosen = limited(1000, 10)
+    assert choose_limited(5, None).tolist() == choose_limited(5, 9).tolist() == [0, 1, 2, 3, 4]
+    chosen = choose_limited(1000, 10)
     assert len(set(chosen.tolist())) == 10
-    np.testing.assert_array_equal(chosen, limited(1000, 10))
+    np.testing.assert_array_equal(chosen, choose_limited(1000, 10))
 
 
 def test_reading_goes_into_the_facts_and_back() -> None:
-    reading = Reading(image_size=(8, 9), channels=3, limit=5)
-    assert Reading.from_facts(json.loads(json.dumps(dataclasses.asdict(reading)))) == reading
-    assert Reading.from_facts({"channels": 1}) == Reading(channels=1)
+    read_options = ReadOptions(image_size=(8, 9), channels=3, limit=5)
+    assert (
+        ReadOptions.from_facts(json.loads(json.dumps(dataclasses.asdict(read_options))))
+        == read_options
+    )
+    assert ReadOptions.from_facts({"channels": 1}) == ReadOptions(channels=1)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import or_refused
+from conftest import call_or_none
 from PIL import Image
 
 from latentspace.core import memory
 from latentspace.core.errors import InputError
-from latentspace.datasets import ImageDataset, Reading
+from latentspace.datasets import ImageDataset, ReadOptions
 from latentspace.datasets.dataset import UNLABELLED
-from latentspace.datasets.decoding import look_at
+from latentspace.datasets.decoding import inspect_files
 from latentspace.datasets.folder import LONGEST_SIDE, find_images, read_image_folder
 
 
-def picture(value: int, size: tuple[int, int] = (9, 12), mode: str = "L") -> Image.Image:
+def make_picture(value: int, size: tuple[int, int] = (9, 12), mode: str = "L") -> Image.Image:
     """A plain picture of size (width, height) with one bright corner."""
     image = Image.new(mode, size, value if mode == "L" else (value, value, 0))
     image.putpixel((0, 0), 255 if mode == "L" else (255, 255, 255))
@@ -30,17 +30,19 @@ def write_classes(folder: Path, classes: int = 3, each: int = 5) -> Path:
         inner = folder / f"s{label + 8}"
         inner.mkdir(parents=True)
         for number in range(each):
-            picture(20 * label + number).save(inner / f"{number}.png")
+            make_picture(20 * label + number).save(inner / f"{number}.png")
     return folder
 
 
-def read(folder: Path, reading: Reading | None = None, cache: Path | None = None) -> ImageDataset:
+def read(
+    folder: Path, read_options: ReadOptions | None = None, cache: Path | None = None
+) -> ImageDataset:
     return read_image_folder(
-        folder, reading or Reading(), name=folder.name, source=str(folder), cache_dir=cache
+        folder, read_options or ReadOptions(), name=folder.name, source=str(folder), cache_dir=cache
     )
 
 
-def values(data: ImageDataset) -> dict[int, str]:
+def get_values(data: ImageDataset) -> dict[int, str]:
     """The grey of each image, and its class."""
     return {
         int(image[5, 5, 0]): data.class_names[label]
@@ -57,10 +59,10 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
     assert data.class_names == ("s8", "s9", "s10")
     assert data.image_shape == (12, 9, 1)
     assert np.bincount(data.test_labels).tolist() == [1, 1, 1]
-    assert values(data) == {
+    assert get_values(data) == {
         20 * label + number: f"s{label + 8}" for label in range(3) for number in range(5)
     }
-    assert data.reading == Reading(image_size=(12, 9), channels=1)
+    assert data.read_options == ReadOptions(image_size=(12, 9), channels=1)
     assert data.notes == ()
 
 
@@ -74,19 +76,19 @@ def test_train_and_test_folders_are_the_split(tmp_path: Path) -> None:
 
 def test_images_without_subfolders_have_no_classes_but_for_a_table(tmp_path: Path) -> None:
     for number in range(6):
-        picture(number).save(tmp_path / f"{number}.png")
+        make_picture(number).save(tmp_path / f"{number}.png")
     assert read(tmp_path).class_names == UNLABELLED
     lines = ["file,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(5))]
     (tmp_path / "labels.csv").write_text("\n".join([*lines, "gone.png,a"]))
     data = read(tmp_path)
-    assert values(data) == {0: "a", 1: "b", 2: "a", 3: "b", 4: "a"}
+    assert get_values(data) == {0: "a", 1: "b", 2: "a", 3: "b", 4: "a"}
     assert data.notes == (
         f"1 files that {tmp_path / 'labels.csv'} names are not there: gone.png",
         f"1 images that {tmp_path / 'labels.csv'} does not name are left out",
     )
     (tmp_path / "other.csv").write_text("0.png,x\n1.png,y\n2.png,x\n")
-    other = read(tmp_path, Reading(labels=str(tmp_path / "other.csv")))
-    assert set(values(other)) == {0, 1, 2}
+    other = read(tmp_path, ReadOptions(labels=str(tmp_path / "other.csv")))
+    assert set(get_values(other)) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_images_without_subfolders_have_no_classes_but_for_a_table(tmp_path: Pat
     ],
 )
 def test_tables_that_are_none_are_refused(tmp_path: Path, text: bytes, message: str) -> None:
-    picture(1).save(tmp_path / "a.png")
+    make_picture(1).save(tmp_path / "a.png")
     (tmp_path / "labels.csv").write_bytes(text)
     with pytest.raises(InputError, match=message):
         read(tmp_path)
@@ -113,7 +115,7 @@ def test_files_that_cannot_be_read_are_named_and_skipped(tmp_path: Path) -> None
     (folder / "s9" / ".hidden.png").write_bytes(b"of no concern")
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
         data = read(folder, cache=cache)
-        assert len(values(data)) == 13
+        assert len(get_values(data)) == 13
         (note,) = data.notes
         assert note.startswith(
             "2 files can't be read and are skipped: s8/0.png (no image that Pillow"
@@ -132,46 +134,46 @@ def test_decoded_images_are_kept_and_follow_the_content(tmp_path: Path) -> None:
     again = read(folder, cache=cache)
     assert isinstance(again.train_pixels, np.memmap)
     assert again.hash == first.hash == read(folder).hash
-    picture(77).save(folder / "s8" / "0.png")
-    assert 77 in values(read(folder, cache=cache))
+    make_picture(77).save(folder / "s8" / "0.png")
+    assert 77 in get_values(read(folder, cache=cache))
     assert len(list(cache.glob("images-*.raw"))) == 2
     raw.write_bytes(raw.read_bytes()[: -12 * 9])  # damaged, an image is missing: decoded again
-    picture(0).save(folder / "s8" / "0.png")
+    make_picture(0).save(folder / "s8" / "0.png")
     assert read(folder, cache=cache).hash == first.hash
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_cache(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("no folder")
     data = read(write_classes(tmp_path / "people"), cache=tmp_path / "cache")
-    assert len(values(data)) == 15
+    assert len(get_values(data)) == 15
 
 
 def test_sizes_are_brought_together_and_colour_stays(tmp_path: Path) -> None:
     for number in range(6):
-        picture(number, (20, 10), "RGB").save(tmp_path / f"{number}.png")
-    picture(9, (30, 60)).save(tmp_path / "tall.png")
+        make_picture(number, (20, 10), "RGB").save(tmp_path / f"{number}.png")
+    make_picture(9, (30, 60)).save(tmp_path / "tall.png")
     data = read(tmp_path)
     assert data.image_shape == (10, 20, 3)
     assert data.notes[0].startswith("images of 2 sizes are brought to 10x20 pixels in colour")
-    assert read(tmp_path, Reading(image_size=(8, 8), channels=1)).image_shape == (8, 8, 1)
+    assert read(tmp_path, ReadOptions(image_size=(8, 8), channels=1)).image_shape == (8, 8, 1)
 
 
 def test_large_images_are_brought_to_a_size_that_trains(tmp_path: Path) -> None:
     for number in range(3):
-        picture(number, (1200, 600)).save(tmp_path / f"{number}.png")
+        make_picture(number, (1200, 600)).save(tmp_path / f"{number}.png")
     data = read(tmp_path)
     assert data.image_shape == (LONGEST_SIDE // 2, LONGEST_SIDE, 1)
     assert "images of 600x1200 pixels are brought to 128x256" in data.notes[0]
 
 
 def test_limit_is_drawn_before_decoding(tmp_path: Path) -> None:
-    data = read(write_classes(tmp_path / "people"), Reading(limit=6))
+    data = read(write_classes(tmp_path / "people"), ReadOptions(limit=6))
     assert len(data.train_pixels) + len(data.test_pixels) == 6
 
 
 def test_links_out_of_the_folder_are_left_out(tmp_path: Path) -> None:
     folder = write_classes(tmp_path / "people")
-    picture(200).save(tmp_path / "secret.png")
+    make_picture(200).save(tmp_path / "secret.png")
     (folder / "s8" / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "s8" / "inner.png").symlink_to(folder / "s9" / "0.png")
     files, notes = find_images(folder)
@@ -184,7 +186,7 @@ def test_odd_names_are_fit_to_be_printed(tmp_path: Path) -> None:
         inner = tmp_path / "set" / name
         inner.mkdir(parents=True)
         for number in range(2):
-            picture(number).save(inner / f"{number}.png")
+            make_picture(number).save(inner / f"{number}.png")
     names = read(tmp_path / "set").class_names
     assert "a\N{REPLACEMENT CHARACTER}b" in names
     assert max(map(len, names)) == 32
@@ -223,12 +225,12 @@ def test_a_table_may_not_lead_out_of_the_folder_unless_it_is_named(tmp_path: Pat
     folder = tmp_path / "set"
     folder.mkdir()
     for number in range(4):
-        picture(number).save(folder / f"{number}.png")
+        make_picture(number).save(folder / f"{number}.png")
     (tmp_path / "secret.csv").write_text("0.png,a\n1.png,b\n2.png,a\n")
     (folder / "labels.csv").symlink_to(tmp_path / "secret.csv")
     with pytest.raises(InputError, match=r"holds labels\.csv, a link that leads out of it"):
         read(folder)
-    assert len(values(read(folder, Reading(labels=str(folder / "labels.csv"))))) == 3
+    assert len(get_values(read(folder, ReadOptions(labels=str(folder / "labels.csv"))))) == 3
 
 
 def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -243,11 +245,11 @@ def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
             listening.bind("socket.png")
         finally:
             os.chdir(place)
-        assert len(values(read(folder))) == 15
+        assert len(get_values(read(folder))) == 15
     os.mkfifo(folder / "labels.csv")
-    assert len(values(read(folder))) == 15
+    assert len(get_values(read(folder))) == 15
     with pytest.raises(InputError, match=r"there is no file .*labels\.csv"):
-        read(folder, Reading(labels=str(folder / "labels.csv")))
+        read(folder, ReadOptions(labels=str(folder / "labels.csv")))
 
 
 ODD_NAMES = (
@@ -264,7 +266,7 @@ def test_odd_names_stay_apart_and_are_harmless(tmp_path: Path) -> None:
         inner = os.fsencode(folder) + b"/" + name
         os.makedirs(inner)
         for number in range(2):
-            picture(5 * place + number).save(os.fsdecode(inner) + f"/{number}.png")
+            make_picture(5 * place + number).save(os.fsdecode(inner) + f"/{number}.png")
         with open(inner + b"/" + name[:240] + b".png", "wb") as file:
             file.write(b"no image")
     data = read(folder)
@@ -273,7 +275,7 @@ def test_odd_names_stay_apart_and_are_harmless(tmp_path: Path) -> None:
     for text in (*data.class_names, *data.notes, str(data)):
         assert text.isprintable()
         text.encode()  # no half of a surrogate pair, at which printing would fail
-    assert len(values(data)) == 2 * len(shown)
+    assert len(get_values(data)) == 2 * len(shown)
     json.dumps(data.facts)
 
 
@@ -298,16 +300,17 @@ def test_any_table_gives_classes_or_is_refused(tmp_path: Path, text: bytes) -> N
     folder = tmp_path / "set"
     folder.mkdir()
     for number in range(3):
-        picture(number).save(folder / f"{number}.png")
+        make_picture(number).save(folder / f"{number}.png")
     (tmp_path / "table.csv").write_bytes(text)
-    data = or_refused(read, folder, Reading(labels=str(tmp_path / "table.csv")))
+    data = call_or_none(read, folder, ReadOptions(labels=str(tmp_path / "table.csv")))
     if data is not None:
-        assert len(values(data)) == 2
+        assert len(get_values(data)) == 2
         assert all(part.isprintable() for part in (*data.class_names, *data.notes))
 
 
 @pytest.mark.parametrize(
-    "change", [lambda path: picture(99).save(path), Path.unlink, lambda path: swap_for_pipe(path)]
+    "change",
+    [lambda path: make_picture(99).save(path), Path.unlink, lambda path: swap_for_pipe(path)],
 )
 def test_images_that_change_while_they_are_read_are_no_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change
@@ -315,7 +318,7 @@ def test_images_that_change_while_they_are_read_are_no_data_set(
     folder, cache = write_classes(tmp_path / "people"), tmp_path / "cache"
 
     def meddled(paths, **options):
-        looks = look_at(paths, **options)
+        looks = inspect_files(paths, **options)
         change(folder / "s8" / "0.png")
         return looks
 
@@ -334,15 +337,15 @@ def test_decoded_images_that_do_not_fit_into_memory_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_classes(tmp_path / "people")
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1500)
+    monkeypatch.setattr(memory, "measure_available", lambda: 1500)
     with pytest.raises(
         InputError, match=r"15 images of 12x9 pixels in grey, which can't be kept in the cache, "
         r"needs 1\.6 KB of memory\. There are 1\.5 KB: .*--limit N or a smaller --image-size"
     ):  # fmt: skip
         read(folder)
-    assert len(values(read(folder, Reading(limit=8)))) == 8
-    assert read(folder, Reading(image_size=(8, 8))).image_shape == (8, 8, 1)
-    assert len(values(read(folder, cache=tmp_path / "cache"))) == 15
+    assert len(get_values(read(folder, ReadOptions(limit=8)))) == 8
+    assert read(folder, ReadOptions(image_size=(8, 8))).image_shape == (8, 8, 1)
+    assert len(get_values(read(folder, cache=tmp_path / "cache"))) == 15
     (tmp_path / "closed").write_text("no folder")
     with pytest.raises(InputError, match="can't be kept in the cache"):
         read(folder, cache=tmp_path / "closed")

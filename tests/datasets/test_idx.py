@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import or_refused
+from conftest import call_or_none
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -21,7 +21,7 @@ from latentspace.datasets import load_dataset
 from latentspace.datasets.idx import IDX_FILES, read_idx
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
+def encode_idx(array: np.ndarray) -> bytes:
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     return header + array.tobytes()
 
@@ -36,7 +36,7 @@ def write_idx_folder(folder: Path, *, compress: bool = False) -> dict[str, np.nd
     }
     folder.mkdir(parents=True)
     for key, stem in IDX_FILES.items():
-        data = idx_bytes(arrays[key])
+        data = encode_idx(arrays[key])
         name = f"{stem}.gz" if compress else stem
         (folder / name).write_bytes(gzip.compress(data) if compress else data)
     return arrays
@@ -69,14 +69,14 @@ def test_idx_folder_round_trip(tmp_path: Path, compress: bool) -> None:
 )
 def test_damaged_idx_files_are_refused(tmp_path: Path, damage, message: str) -> None:
     path = tmp_path / "images"
-    path.write_bytes(damage(idx_bytes(np.zeros((3, 5, 4), np.uint8))))
+    path.write_bytes(damage(encode_idx(np.zeros((3, 5, 4), np.uint8))))
     with pytest.raises(InputError, match=message):
         read_idx(path)
 
 
 def test_every_truncation_of_a_compressed_idx_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "images.gz"
-    whole = gzip.compress(idx_bytes(np.arange(200, dtype=np.uint8).reshape(10, 5, 4)))
+    whole = gzip.compress(encode_idx(np.arange(200, dtype=np.uint8).reshape(10, 5, 4)))
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError):
@@ -90,11 +90,11 @@ def test_missing_idx_file_is_named(tmp_path: Path) -> None:
         load_dataset(str(tmp_path / "shapes"))
 
 
-def header(*shape: int) -> bytes:
+def make_header(*shape: int) -> bytes:
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
 
 
-def sparse(path: Path, start: bytes, size: int) -> Path:
+def make_sparse_file(path: Path, start: bytes, size: int) -> Path:
     """A file of a size that takes no room on disk: zeros after its start."""
     with path.open("wb") as file:
         file.write(start)
@@ -105,11 +105,11 @@ def sparse(path: Path, start: bytes, size: int) -> Path:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (header(2**31, 28, 28), r"should hold 1,683,627,180,032 values.*Received: 0;"),
-        (header(2**32 - 1, 2**32 - 1, 2**32 - 1, 2**32 - 1), "should hold .*Received: 0;"),
-        (header(0, 28, 28), r"holds nothing: its header says \(0, 28, 28\)"),
-        (header(2**31, 0, 28), "holds nothing"),
-        (header(0), "holds nothing"),
+        (make_header(2**31, 28, 28), r"should hold 1,683,627,180,032 values.*Received: 0;"),
+        (make_header(2**32 - 1, 2**32 - 1, 2**32 - 1, 2**32 - 1), "should hold .*Received: 0;"),
+        (make_header(0, 28, 28), r"holds nothing: its header says \(0, 28, 28\)"),
+        (make_header(2**31, 0, 28), "holds nothing"),
+        (make_header(0), "holds nothing"),
         (b"\0\0\x08\0", "no IDX file of bytes"),
         (b"\0\0\x08\x05" + bytes(20), "no IDX file of bytes"),
         (b"\0\0\x0d\x03" + bytes(16), "no IDX file of bytes.*00 00 0d 03"),
@@ -134,24 +134,24 @@ def test_impossible_headers_are_refused_before_anything_is_read(
 def test_a_data_set_larger_than_memory_is_refused_by_its_header(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 12 * 10**9)
+    monkeypatch.setattr(memory, "measure_available", lambda: 12 * 10**9)
     size = 2**31 * 28 * 28
-    path = sparse(tmp_path / "images", header(2**31, 28, 28), 16 + size)
+    path = make_sparse_file(tmp_path / "images", make_header(2**31, 28, 28), 16 + size)
     with pytest.raises(
         InputError, match=r"images, of the shape \(2147483648, 28, 28\), needs 1\.9 TB of memory\. "
         r"There are 12 GB: .*a folder of image files"
     ):  # fmt: skip
         read_idx(path)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
+    monkeypatch.setattr(memory, "measure_available", lambda: 1000)
     path = tmp_path / "small"
-    path.write_bytes(idx_bytes(np.zeros((20, 5, 4), np.uint8)))  # 400 bytes and 20 labels
+    path.write_bytes(encode_idx(np.zeros((20, 5, 4), np.uint8)))  # 400 bytes and 20 labels
     with pytest.raises(InputError, match=r"needs 2\.4 KB of memory\. There are 1\.0 KB"):
         read_idx(path)
 
 
 def test_a_compressed_file_can_promise_no_more_than_its_compression_gives(tmp_path: Path) -> None:
     path = tmp_path / "images.gz"
-    path.write_bytes(gzip.compress(header(1000, 28, 28) + bytes(10)))
+    path.write_bytes(gzip.compress(make_header(1000, 28, 28) + bytes(10)))
     with pytest.raises(InputError, match=r"784,000 values.*Received: at most \d+,\d+;"):
         read_idx(path)
 
@@ -161,7 +161,7 @@ def test_a_gzip_bomb_is_read_no_further_than_promised(
 ) -> None:
     packer = zlib.compressobj(9, wbits=31)
     chunks = [
-        packer.compress(header(100, 5, 4)),
+        packer.compress(make_header(100, 5, 4)),
         *(packer.compress(bytes(2**24)) for _ in range(8)),
     ]
     path = tmp_path / "bomb.gz"
@@ -202,14 +202,14 @@ def test_pipes_and_links_out_of_the_folder_are_not_read(tmp_path: Path) -> None:
 @settings(max_examples=60)
 def test_any_array_comes_back(shape: list[int], seed: int, packed: bool) -> None:
     values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    assert_array_equal(read_bytes(idx_bytes(values), packed), values)
+    assert_array_equal(read_bytes(encode_idx(values), packed), values)
 
 
 @given(st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(b"\0\0\x08".__add__)))
 @settings(max_examples=150)
 def test_any_bytes_are_an_array_or_refused_in_one_line(data: bytes) -> None:
     for packed in (False, True):
-        found = or_refused(read_bytes, data, packed)
+        found = call_or_none(read_bytes, data, packed)
         assert found is None or found.dtype == np.uint8
 
 

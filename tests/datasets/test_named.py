@@ -10,7 +10,7 @@ from PIL import Image
 from test_idx import write_idx_folder
 
 from latentspace.core.errors import InputError
-from latentspace.datasets import Reading, load_dataset, recorded_place
+from latentspace.datasets import ReadOptions, find_recorded_place, load_dataset
 from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import UNLABELLED
 
@@ -86,7 +86,7 @@ def test_folders_of_every_kind_are_told_apart(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(4):
         Image.new("RGB", (9, 8), (number, 0, 0)).save(folder / f"{number}.png")
-    data = load_dataset(str(folder), reading=Reading(test_fraction=0.25))
+    data = load_dataset(str(folder), read_options=ReadOptions(test_fraction=0.25))
     assert (data.name, data.image_shape, data.class_names) == ("pictures.v2", (8, 9, 3), UNLABELLED)
     assert (len(data.train_pixels), len(data.test_pixels)) == (3, 1)
 
@@ -99,8 +99,8 @@ def test_a_place_that_cannot_be_kept_on_record_is_refused(tmp_path: Path) -> Non
 
 
 def test_images_on_record_are_found_by_path_or_by_a_known_name() -> None:
-    assert recorded_place({"source": "/a/b", "name": "../c"}) == "/a/b"
-    assert recorded_place({"source": None, "name": "mnist"}) == "mnist"
+    assert find_recorded_place({"source": "/a/b", "name": "../c"}) == "/a/b"
+    assert find_recorded_place({"source": None, "name": "mnist"}) == "mnist"
     for name in ("../c", "/etc", "bars"):
         with pytest.raises(InputError, match="no data set of that name: pass --dataset"):
-            recorded_place({"source": None, "name": name})
+            find_recorded_place({"source": None, "name": name})

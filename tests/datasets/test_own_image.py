@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from latentspace.core.errors import InputError
-from latentspace.datasets import read_image, typical_ink_side
+from latentspace.datasets import find_ink_side, read_image
 
 
 @pytest.mark.parametrize("size", [(28, 28), (50, 200), (90, 30)])
@@ -59,7 +59,7 @@ def test_margins_are_cut_and_what_is_drawn_gets_the_usual_size(tmp_path: Path) -
 def test_usual_size_of_what_is_drawn() -> None:
     pixels = np.zeros((3, 28, 28, 1), np.uint8)
     pixels[:2, 4:24, 10:15] = 255
-    assert typical_ink_side(pixels) == 20
-    assert typical_ink_side(np.full((3, 28, 28, 1), 255, np.uint8)) is None
-    assert typical_ink_side(np.zeros((3, 28, 28, 1), np.uint8)) is None
-    assert typical_ink_side(pixels.repeat(3, axis=3)) is None
+    assert find_ink_side(pixels) == 20
+    assert find_ink_side(np.full((3, 28, 28, 1), 255, np.uint8)) is None
+    assert find_ink_side(np.zeros((3, 28, 28, 1), np.uint8)) is None
+    assert find_ink_side(pixels.repeat(3, axis=3)) is None

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import or_refused
+from conftest import call_or_none
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -18,69 +18,75 @@ from PIL import Image
 from latentspace.core import memory
 from latentspace.core.errors import InputError
 from latentspace.datasets import pictures
-from latentspace.datasets.pictures import brought_to, fitted, open_picture, picture_size, suffixes
+from latentspace.datasets.pictures import (
+    convert_to,
+    crop_to,
+    list_suffixes,
+    open_picture,
+    read_size,
+)
 
 
-def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def on_its_side() -> bytes:
+def make_rotated() -> bytes:
     """A picture of 6x4 pixels, wide, that a camera noted as lying on its side."""
     pixels = np.zeros((4, 6), np.uint8)
     pixels[:, :3] = 255  # left becomes top
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(Image.fromarray(pixels), exif=exif)
+    return encode(Image.fromarray(pixels), exif=exif)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "PPM", "WEBP", "BMP", "TIFF", "GIF"])
 def test_common_formats_are_read(kind: str) -> None:
     picture = Image.new("RGB", (16, 8), (200, 30, 90))
-    data = encoded(picture, kind)
-    assert picture_size(data)[:2] == (8, 16)
-    pixels = fitted(open_picture(data, 3), (8, 16))
+    data = encode(picture, kind)
+    assert read_size(data)[:2] == (8, 16)
+    pixels = crop_to(open_picture(data, 3), (8, 16))
     assert np.abs(pixels.astype(int) - (200, 30, 90)).max() <= 6
 
 
 def test_pictures_stand_upright() -> None:
-    data = on_its_side()
-    assert picture_size(data) == (6, 4, True)
-    pixels = fitted(open_picture(data, 1), (6, 4))
+    data = make_rotated()
+    assert read_size(data) == (6, 4, True)
+    pixels = crop_to(open_picture(data, 1), (6, 4))
     assert (pixels[:3] == 255).all()
     assert (pixels[3:] == 0).all()
 
 
 def test_what_is_transparent_is_white() -> None:
-    data = encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 0)))
-    assert (fitted(open_picture(data, 3), (4, 4)) == 255).all()
+    data = encode(Image.new("RGBA", (4, 4), (0, 0, 0, 0)))
+    assert (crop_to(open_picture(data, 3), (4, 4)) == 255).all()
     palette = Image.new("P", (4, 4))
-    assert (fitted(open_picture(encoded(palette, transparency=0), 1), (4, 4)) == 255).all()
+    assert (crop_to(open_picture(encode(palette, transparency=0), 1), (4, 4)) == 255).all()
 
 
 def test_sixteen_bits_are_scaled_not_clipped() -> None:
     deep = Image.fromarray(np.array([[0, 32768, 65535]], np.uint16))
     for kind in ("PNG", "TIFF", "PPM"):
-        data = encoded(deep, kind)
-        assert picture_size(data)[2], kind
-        assert fitted(open_picture(data, 1), (1, 3)).ravel().tolist() == [0, 128, 255], kind
+        data = encode(deep, kind)
+        assert read_size(data)[2], kind
+        assert crop_to(open_picture(data, 1), (1, 3)).ravel().tolist() == [0, 128, 255], kind
     light = Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32))
-    assert fitted(open_picture(encoded(light, "TIFF"), 1), (1, 3)).ravel().tolist() == [0, 128, 255]
+    assert crop_to(open_picture(encode(light, "TIFF"), 1), (1, 3)).ravel().tolist() == [0, 128, 255]
 
 
 def test_a_large_jpeg_is_decoded_small_enough() -> None:
-    data = encoded(Image.new("L", (800, 600), 90), "JPEG")
+    data = encode(Image.new("L", (800, 600), 90), "JPEG")
     picture = open_picture(data, 1, draft=100)
     assert 100 <= min(picture.size) < 600
-    assert np.abs(fitted(picture, (75, 100)).astype(int) - 90).max() <= 2
+    assert np.abs(crop_to(picture, (75, 100)).astype(int) - 90).max() <= 2
 
 
 def test_nothing_is_stretched() -> None:
     pixels = np.zeros((10, 30), np.uint8)
     pixels[:, 10:20] = 255  # the middle
-    assert (fitted(Image.fromarray(pixels), (10, 10)) > 250).all()
+    assert (crop_to(Image.fromarray(pixels), (10, 10)) > 250).all()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def test_nothing_is_stretched() -> None:
     [
         (b"", "no image"),
         (b"GIF89a", "no image|broken|.+"),
-        (encoded(Image.new("L", (50, 50), 7))[:60], ".+"),
+        (encode(Image.new("L", (50, 50), 7))[:60], ".+"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n", "no image"),
     ],
 )
@@ -98,46 +104,49 @@ def test_what_is_no_image_is_refused(data: bytes, message: str) -> None:
 
 
 def test_an_image_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(Image.new("L", (300, 300)))
+    data = encode(Image.new("L", (300, 300)))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(InputError, match="decompression bomb"):
-        picture_size(data)
+        read_size(data)
 
 
 def test_names_tell_images() -> None:
-    assert {".png", ".jpg", ".pgm", ".webp", ".tif", ".bmp"} <= suffixes()
-    assert not {".eps", ".txt", ".csv", ".pdf", ".npz"} & suffixes()
+    assert {".png", ".jpg", ".pgm", ".webp", ".tif", ".bmp"} <= list_suffixes()
+    assert not {".eps", ".txt", ".csv", ".pdf", ".npz"} & list_suffixes()
 
 
 def test_grey_and_colour_images_are_brought_to_each_other() -> None:
     grey = np.arange(48, dtype=np.uint8).reshape(3, 4, 4, 1)
-    assert brought_to(grey, (4, 4), 1) is grey
-    colour = brought_to(grey, (4, 4), 3)
+    assert convert_to(grey, (4, 4), 1) is grey
+    colour = convert_to(grey, (4, 4), 3)
     np.testing.assert_array_equal(colour, grey.repeat(3, axis=3))
-    np.testing.assert_array_equal(brought_to(colour, (4, 4), 1), grey)
+    np.testing.assert_array_equal(convert_to(colour, (4, 4), 1), grey)
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
+def make_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, *between: bytes, values: bytes = b"") -> bytes:
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(values))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(between) + body + chunk(b"IEND", b"")
+def make_png(width: int, height: int, *between: bytes, values: bytes = b"") -> bytes:
+    head = make_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    body = make_chunk(b"IDAT", zlib.compress(values))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(between) + body + make_chunk(b"IEND", b"")
 
 
 ONE_PIXEL = b"\0\x80"
 ENDLESS = zlib.compress(bytes(2**26), 9)  # of 65 KB come 64 MiB
 
 
-@pytest.mark.parametrize("decode", [picture_size, lambda data: open_picture(data, 1)])
+@pytest.mark.parametrize("decode", [read_size, lambda data: open_picture(data, 1)])
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (png(2**31 - 1, 2**31 - 1), "decompression bomb"),
-        (png(100_000, 100_000), "decompression bomb"),
-        (png(12_000, 10_000), "120,000,000 pixels are more than 89,478,485 and may be a .* bomb"),
+        (make_png(2**31 - 1, 2**31 - 1), "decompression bomb"),
+        (make_png(100_000, 100_000), "decompression bomb"),
+        (
+            make_png(12_000, 10_000),
+            "120,000,000 pixels are more than 89,478,485 and may be a .* bomb",
+        ),
         (b"P5 99999999 99999999 255\n", "decompression bomb"),
         (
             b"BM" + struct.pack("<IIIIIIHHIIIIII", 0, 0, 54, 40, 2**30, 2**30, 1, 24, *[0] * 6),
@@ -161,16 +170,16 @@ def test_the_limit_of_pillow_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        png(1, 1, chunk(b"iCCP", b"x\0\0" + ENDLESS), values=ONE_PIXEL),
-        png(1, 1, chunk(b"zTXt", b"x\0\0" + ENDLESS), values=ONE_PIXEL),
-        png(1, 1, chunk(b"iTXt", b"x\0\1\0\0\0" + ENDLESS), values=ONE_PIXEL),
-        png(1, 1, chunk(b"eXIf", b"MM\0*\xff\xff\xff\xff" + bytes(20)), values=ONE_PIXEL),
-        png(1, 1, chunk(b"eXIf", b"\xff" * 200), values=ONE_PIXEL),
-        png(1, 1, chunk(b"acTL", struct.pack(">II", 2**31, 0)), values=ONE_PIXEL),
-        png(1, 1, values=bytes(2**25)),
-        png(3, 3, values=ONE_PIXEL),
-        png(0, 5),
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"1"),
+        make_png(1, 1, make_chunk(b"iCCP", b"x\0\0" + ENDLESS), values=ONE_PIXEL),
+        make_png(1, 1, make_chunk(b"zTXt", b"x\0\0" + ENDLESS), values=ONE_PIXEL),
+        make_png(1, 1, make_chunk(b"iTXt", b"x\0\1\0\0\0" + ENDLESS), values=ONE_PIXEL),
+        make_png(1, 1, make_chunk(b"eXIf", b"MM\0*\xff\xff\xff\xff" + bytes(20)), values=ONE_PIXEL),
+        make_png(1, 1, make_chunk(b"eXIf", b"\xff" * 200), values=ONE_PIXEL),
+        make_png(1, 1, make_chunk(b"acTL", struct.pack(">II", 2**31, 0)), values=ONE_PIXEL),
+        make_png(1, 1, values=bytes(2**25)),
+        make_png(3, 3, values=ONE_PIXEL),
+        make_png(0, 5),
+        b"\x89PNG\r\n\x1a\n" + make_chunk(b"IHDR", b"1"),
         b"\xff\xd8\xff\xe1\xff\xffExif\0\0" + b"\xff" * 300,
         b"II*\0\x08\0\0\0\xff\xff" + b"\xff" * 600,
         b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(30),
@@ -185,8 +194,8 @@ def test_odd_files_are_read_with_little_memory_or_refused(data: bytes) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            or_refused(picture_size, data)
-            found = or_refused(open_picture, data, 1)
+            call_or_none(read_size, data)
+            found = call_or_none(open_picture, data, 1)
         assert found is None or found.mode == "L"
         assert tracemalloc.get_traced_memory()[1] < 2**25
     finally:
@@ -196,7 +205,7 @@ def test_odd_files_are_read_with_little_memory_or_refused(data: bytes) -> None:
 def test_of_an_animation_the_first_frame_is_read() -> None:
     frames = [Image.new("L", (8, 8), 20 * number) for number in range(9)]
     for kind in ("GIF", "PNG", "WEBP", "TIFF"):
-        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
         assert np.asarray(open_picture(data, 1)).max() == 0, kind
 
 
@@ -204,9 +213,9 @@ def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pictures, "LARGE", 1000)
-    data = encoded(Image.new("L", (50, 50)))
+    data = encode(Image.new("L", (50, 50)))
     busy, most = [], []
-    original = pictures._from_high_depth
+    original = pictures._convert_high_depth
 
     def counted(picture):
         busy.append(1)
@@ -215,12 +224,12 @@ def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
         busy.pop()
         return original(picture)
 
-    monkeypatch.setattr(pictures, "_from_high_depth", counted)
-    deep = encoded(Image.fromarray(np.zeros((50, 50), np.uint16)))
+    monkeypatch.setattr(pictures, "_convert_high_depth", counted)
+    deep = encode(Image.fromarray(np.zeros((50, 50), np.uint16)))
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(lambda _: open_picture(deep, 1), range(8)))) == 8
     assert most == [1] * 8
-    monkeypatch.setattr(memory, "available_bytes", lambda: 30_000)
+    monkeypatch.setattr(memory, "measure_available", lambda: 30_000)
     with pytest.raises(InputError, match=r"a picture of 2,500 pixels needs 40 KB of memory"):
         open_picture(data, 1)
 
@@ -231,12 +240,12 @@ def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
 )
 @settings(max_examples=150)
 def test_damaged_images_are_read_or_refused(kind: str, data: st.DataObject) -> None:
-    whole = bytearray(encoded(Image.new("RGB", (20, 16), (9, 99, 200)), kind))
+    whole = bytearray(encode(Image.new("RGB", (20, 16), (9, 99, 200)), kind))
     for _ in range(data.draw(st.integers(1, 3))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     damaged = bytes(whole[: data.draw(st.integers(1, len(whole)))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        or_refused(picture_size, damaged)
-        found = or_refused(open_picture, damaged, 3)
+        call_or_none(read_size, damaged)
+        found = call_or_none(open_picture, damaged, 3)
     assert found is None or found.mode == "RGB"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from latentspace.drawing import clouds
-from latentspace.drawing.points import class_colors
+from latentspace.drawing.points import choose_class_colors
 
 RED, BLUE = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
 
@@ -79,8 +79,8 @@ def test_what_is_near_is_larger_and_stronger() -> None:
     points = np.stack([0.8 * eye - 0.5 * side, -0.8 * eye + 0.5 * side])
     options = arguments(3, count=2) | {"labels": np.array([0, 1]), "class_names": ("a", "b")}
     options["maps"] = [("both", points)]
-    drawn = clouds._seen([points], options["labels"], options["class_names"], 400)
-    color_near, color_far = class_colors(2)
+    drawn = clouds._draw_from_side([points], options["labels"], options["class_names"], 400)
+    color_near, color_far = choose_class_colors(2)
     near, far = drawn[:, :200].astype(float), drawn[:, 200:].astype(float)
     assert (near < 255).any(axis=2).sum() > 1.5 * (far < 255).any(axis=2).sum()
 

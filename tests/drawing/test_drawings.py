@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import HOSTILE_NAMES
-from drawn import random_images, shows
+from drawn import is_shown, random_images
 from matplotlib.figure import Figure
 
 from latentspace.chapters.interpolate import draw as interpolation
 from latentspace.chapters.maps import draw as maps
 from latentspace.chapters.reconstruct import draw as reconstructions
-from latentspace.datasets.dataset import as_classes
+from latentspace.datasets.dataset import index_classes
 from latentspace.drawing import grids, layout
 
 
@@ -31,14 +31,14 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
         title="t",
         caption="c",
     )
-    middle, zoom = frame.shape[1] // 2, layout.zoom_for(8)
+    middle, zoom = frame.shape[1] // 2, layout.choose_zoom(8)
     for part, other, side in (
         (trained, unseen, frame[:, :middle]),
         (unseen, trained, frame[:, middle:]),
     ):
         for image in (*part[0], *part[1]):
-            assert shows(side, image, zoom)
-        assert not shows(side, other[0][0], zoom)
+            assert is_shown(side, image, zoom)
+        assert not is_shown(side, other[0][0], zoom)
 
 
 def test_learning_curve_draws_both_losses_and_the_baselines(
@@ -47,8 +47,8 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
     drawn: list[Figure] = []
     monkeypatch.setattr(
         reconstructions,
-        "rendered",
-        lambda figure: drawn.append(figure) or layout.rendered(figure),
+        "render_figure",
+        lambda figure: drawn.append(figure) or layout.render_figure(figure),
     )
     history = {
         "epoch": np.array([1.0, 2, 3]),
@@ -70,14 +70,14 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
     assert axes.get_yscale() == "log"
 
 
-def map_arguments(count: int) -> dict:
+def make_map_arguments(count: int) -> dict:
     rng = np.random.default_rng(0)
     return {
         "images": random_images(count),
         "points": rng.normal(size=(count, 2)),
         "labels": np.arange(count) % 3,
         "class_names": ("a", "b", "c"),
-        "inked": True,
+        "as_ink": True,
         "title": "t",
         "caption": "c",
     }
@@ -85,7 +85,7 @@ def map_arguments(count: int) -> dict:
 
 def test_image_map_gives_each_image_a_cell_of_its_own() -> None:
     rng = np.random.default_rng(0)
-    places = maps._free_cells(rng.uniform(0, 19, (150, 2)), 20, 20)
+    places = maps._assign_free_cells(rng.uniform(0, 19, (150, 2)), 20, 20)
     assert (places >= 0).all()
     assert len({tuple(place) for place in places}) == 150
 
@@ -93,25 +93,25 @@ def test_image_map_gives_each_image_a_cell_of_its_own() -> None:
 def test_image_map_moves_images_little() -> None:
     rng = np.random.default_rng(0)
     wanted = rng.uniform(0, 39, (300, 2))
-    distance = np.linalg.norm(maps._free_cells(wanted, 40, 40) - wanted, axis=1)
+    distance = np.linalg.norm(maps._assign_free_cells(wanted, 40, 40) - wanted, axis=1)
     assert np.median(distance) < 0.75
     assert distance.max() < 4
 
 
 def test_image_map_leaves_out_what_finds_no_place() -> None:
-    places = maps._free_cells(np.full((maps.MOST_TRIES + 5, 2), 10.0), 20, 20)
+    places = maps._assign_free_cells(np.full((maps.MOST_TRIES + 5, 2), 10.0), 20, 20)
     assert (places[:, 0] < 0).sum() == 5
 
 
 def test_image_map_keeps_the_aspect_and_the_direction() -> None:
     xs, ys = (grid.ravel() for grid in np.meshgrid(np.linspace(0, 100, 24), np.linspace(0, 50, 12)))
-    arguments = map_arguments(len(xs))
+    arguments = make_map_arguments(len(xs))
     arguments["points"] = np.stack([xs, ys], axis=1)
     arguments["images"] = np.ones_like(arguments["images"])  # taller than wide
     arguments["labels"] = (ys > 25).astype(int)  # class 1 is up
     arguments["class_names"] = ("a", "b")
     frame = maps.draw_image_map(**arguments).astype(int)
-    colors = np.rint(maps.INK_STRENGTH * maps.class_colors(2) * 255)
+    colors = np.rint(maps.INK_STRENGTH * maps.choose_class_colors(2) * 255)
     ink = [(np.abs(frame - color) <= 1).all(axis=2) for color in colors]
     rows, columns = np.nonzero(ink[0] | ink[1])
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.15)
@@ -124,14 +124,14 @@ def test_image_map_keeps_the_aspect_and_the_direction() -> None:
 )
 def test_thumbnails_are_large_enough_and_keep_their_grey(shape: tuple, expected: int) -> None:
     images = np.full((*shape, 1), 0.25, np.float32)
-    thumbnails = maps._thumbnails(images)
+    thumbnails = maps._make_thumbnails(images)
     assert thumbnails.shape[1] == expected
     np.testing.assert_allclose(thumbnails, 0.25)
 
 
 def test_class_colors_are_all_different() -> None:
     for count in (1, 10, 60):
-        colors = maps.class_colors(count)
+        colors = maps.choose_class_colors(count)
         assert colors.shape == (count, 3)
         assert len(np.unique(colors.round(3), axis=0)) == count
 
@@ -139,7 +139,7 @@ def test_class_colors_are_all_different() -> None:
 def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(
-        maps, "rendered", lambda figure: drawn.append(figure) or layout.rendered(figure)
+        maps, "render_figure", lambda figure: drawn.append(figure) or layout.render_figure(figure)
     )
     points = np.random.default_rng(0).normal(size=(30, 2))
     maps.draw_comparison(
@@ -159,33 +159,35 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
 
 
 def test_interpolation_shows_ends_and_middle_of_each_way() -> None:
-    ways = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
+    paths = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
     frame = interpolation.draw_interpolation(
-        ways=ways, pair_names=["first", "second"], title="t", caption="c"
+        paths=paths, pair_names=["first", "second"], title="t", caption="c"
     )
-    zoom = layout.zoom_for(8)
-    for images in ways.values():
+    zoom = layout.choose_zoom(8)
+    for images in paths.values():
         for pair in images:
-            assert shows(frame, pair[0], zoom)
-            assert shows(frame, pair[10], zoom)
-            assert shows(frame, pair[20], zoom)
-            assert not shows(frame, pair[1], zoom)
+            assert is_shown(frame, pair[0], zoom)
+            assert is_shown(frame, pair[10], zoom)
+            assert is_shown(frame, pair[20], zoom)
+            assert not is_shown(frame, pair[1], zoom)
 
 
 def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
-    ways = {"pixels": random_images(3, 6, seed=1), "codes": random_images(3, 6, seed=2)}
-    frames = interpolation.draw_interpolation_loop(ways=ways, hold_frames=4, title="t", caption="c")
+    paths = {"pixels": random_images(3, 6, seed=1), "codes": random_images(3, 6, seed=2)}
+    frames = interpolation.draw_interpolation_loop(
+        paths=paths, hold_frames=4, title="t", caption="c"
+    )
     order = [0] * 4 + [1, 2, 3, 4] + [5] * 4 + [4, 3, 2, 1]
     assert len(frames) == len(order)
-    zoom = layout.zoom_for(8, interpolation.ANIMATION_THUMBNAIL)
+    zoom = layout.choose_zoom(8, interpolation.ANIMATION_THUMBNAIL)
     distinct = {step: frames[order.index(step)] for step in range(6)}
     for frame, step in zip(frames, order, strict=True):
         np.testing.assert_array_equal(frame, distinct[step])
-    assert shows(distinct[0], ways["codes"][2, 0], zoom)
-    assert shows(distinct[5], ways["pixels"][2, 5], zoom)
+    assert is_shown(distinct[0], paths["codes"][2, 0], zoom)
+    assert is_shown(distinct[5], paths["pixels"][2, 5], zoom)
 
 
-def grid(images: np.ndarray, headings: list, names: list, title: str = "") -> SimpleNamespace:
+def make_grid(images: np.ndarray, headings: list, names: list, title: str = "") -> SimpleNamespace:
     return SimpleNamespace(images=images, headings=headings, names=names, title=title)
 
 
@@ -195,52 +197,54 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     empty[1, 2] = np.nan
     frame = grids.draw_grids(
         grids=[
-            grid(empty, ["A", "B", "="], ["", ""]),
-            grid(second, ["a"] * 4, ["row"], "a line above"),
+            make_grid(empty, ["A", "B", "="], ["", ""]),
+            make_grid(second, ["a"] * 4, ["row"], "a line above"),
         ],
         title="t",
         caption="c",
     )
-    zoom = layout.zoom_for(8)
+    zoom = layout.choose_zoom(8)
     shown = [*first.reshape(-1, 10, 8, 1)[:-1], *second.reshape(-1, 10, 8, 1)]
-    assert all(shows(frame, image, zoom) for image in shown)
-    assert not shows(frame, first[1, 2], zoom)
+    assert all(is_shown(frame, image, zoom) for image in shown)
+    assert not is_shown(frame, first[1, 2], zoom)
 
 
 def test_moving_grids_go_there_and_back() -> None:
     images = random_images(2, 3, 4)
     frames = grids.draw_moving_grids(
-        grids=[grid(images, [], ["a", "b"]), grid(images[:1], [], [])],
+        grids=[make_grid(images, [], ["a", "b"]), make_grid(images[:1], [], [])],
         hold_frames=2,
         title="t",
         caption="c",
     )
     order = [0, 0, 1, 2, 3, 3, 2, 1]
     assert len(frames) == len(order)
-    zoom = layout.zoom_for(8)
+    zoom = layout.choose_zoom(8)
     for frame, step in zip(frames, order, strict=True):
-        assert shows(frame, images[1, 2, step], zoom)
-        assert not shows(frame, images[1, 2, (step + 1) % 4], zoom)
+        assert is_shown(frame, images[1, 2, step], zoom)
+        assert not is_shown(frame, images[1, 2, (step + 1) % 4], zoom)
 
 
 def test_corner_grid_shows_all_images() -> None:
     images = random_images(3, 3)
     names = ["one", "two", "three", "four"]
     frame = grids.draw_corner_grid(grid=images, corner_names=names, title="t", caption="c")
-    assert all(shows(frame, image, layout.zoom_for(8)) for image in images.reshape(-1, 10, 8, 1))
+    assert all(
+        is_shown(frame, image, layout.choose_zoom(8)) for image in images.reshape(-1, 10, 8, 1)
+    )
 
 
 def test_grid_walk_visits_every_image_and_closes() -> None:
     images = random_images(4, 4)
     names = ["one", "two", "three", "four"]
     frames = grids.draw_grid_walk(grid=images, corner_names=names, title="t", caption="c")
-    large = layout.zoom_for(8, grids.LARGE_THUMBNAIL)
+    large = layout.choose_zoom(8, grids.LARGE_THUMBNAIL)
     seen = []
     for frame in frames:
         (at,) = [
             divmod(number, 4)
             for number, image in enumerate(images.reshape(-1, 10, 8, 1))
-            if shows(frame, image, large)
+            if is_shown(frame, image, large)
         ]
         seen.append(at)
     assert set(seen) == {(row, column) for row in range(4) for column in range(4)}
@@ -251,31 +255,31 @@ def test_grid_walk_visits_every_image_and_closes() -> None:
 def test_tour_shows_each_frame_as_it_is() -> None:
     images = random_images(5)
     frames = interpolation.draw_tour(frames=images, title="t", caption="c")
-    zoom = layout.zoom_for(8, interpolation.TOUR_THUMBNAIL)
+    zoom = layout.choose_zoom(8, interpolation.TOUR_THUMBNAIL)
     assert len(frames) == 5
-    assert all(shows(frame, image, zoom) for frame, image in zip(frames, images, strict=True))
+    assert all(is_shown(frame, image, zoom) for frame, image in zip(frames, images, strict=True))
 
 
 def test_ways_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(
         interpolation,
-        "rendered",
-        lambda figure: drawn.append(figure) or layout.rendered(figure),
+        "render_figure",
+        lambda figure: drawn.append(figure) or layout.render_figure(figure),
     )
     rng = np.random.default_rng(0)
-    ways = {kind: rng.normal(size=(2, 9, 2)) for kind in ("straight", "along")}
-    frame = interpolation.draw_ways_on_map(
+    paths = {kind: rng.normal(size=(2, 9, 2)) for kind in ("straight", "along")}
+    frame = interpolation.draw_paths_on_map(
         points=rng.normal(size=(40, 2)),
         labels=np.arange(40) % 3,
         class_names=("a", "b", "c"),
-        ways=ways,
-        images={kind: random_images(2, 9) for kind in ways},
+        paths=paths,
+        images={kind: random_images(2, 9) for kind in paths},
         title="t",
         caption="c",
     )
     assert frame.ndim == 3
-    for axes, (kind, places) in zip(drawn[0].axes, ways.items(), strict=True):
+    for axes, (kind, places) in zip(drawn[0].axes, paths.items(), strict=True):
         assert axes.get_title() == kind
         for line, way in zip(axes.lines, places, strict=True):
             np.testing.assert_array_equal(line.get_xydata(), way)
@@ -290,7 +294,7 @@ def test_many_classes_are_named_smaller_or_not_at_all() -> None:
     def written(count: int) -> tuple[list[float], int]:
         figure = Figure()
         axes, names = figure.subplots(), [str(number) for number in range(count)]
-        maps.scatter(axes, points, labels % count, names, heading="h")
+        maps.draw_scatter(axes, points, labels % count, names, heading="h")
         maps.add_class_legend(figure, names)
         listed = sum(len(legend.get_texts()) for legend in figure.legends)
         return [text.get_fontsize() for text in axes.texts], listed
@@ -311,13 +315,13 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
         points=points,
         labels=labels,
         class_names=[" ", " "],  # nothing written over the images
-        inked=False,
+        as_ink=False,
         title="t",
         caption="c",
     )
-    thumbnails = maps._thumbnails(images)
+    thumbnails = maps._make_thumbnails(images)
     edge = round(maps.FRAME_SHARE * thumbnails.shape[1])
-    colors = np.rint(255 * maps.class_colors(2))
+    colors = np.rint(255 * maps.choose_class_colors(2))
     for thumbnail, label in zip(thumbnails, labels, strict=True):
         inside = np.rint(thumbnail[edge:-edge, edge:-edge] * 255) * np.ones(3)
         rows, columns = np.nonzero(
@@ -333,13 +337,13 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
 
 
 def test_names_are_written_as_they_are_and_never_as_formulas() -> None:
-    labels, names = as_classes(list(HOSTILE_NAMES))
+    labels, names = index_classes(list(HOSTILE_NAMES))
     points = np.random.default_rng(0).normal(size=(len(labels), 2))
     figure = Figure(figsize=(6, 6), dpi=50, layout="constrained")
     axes = figure.subplots()
-    maps.scatter(axes, points, labels, names, heading="$\\frac{")
+    maps.draw_scatter(axes, points, labels, names, heading="$\\frac{")
     maps.add_class_legend(figure, names)
-    layout.rendered(figure)
+    layout.render_figure(figure)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [*names]
     assert not any(text.get_parse_math() for text in (*axes.texts, *figure.legends[0].get_texts()))
-    assert layout.text_width("") == 0
+    assert layout.measure_text("") == 0

@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_rgb
 from latentspace.drawing import media
-from latentspace.drawing.media import gif_bytes, png_bytes
+from latentspace.drawing.media import encode_gif, encode_png
 
 
 def read_gif(data: bytes) -> tuple[list[np.ndarray], list[int], Image.Image]:
@@ -35,7 +35,7 @@ def test_png_is_exact(color: bool) -> None:
     frame = to_rgb(np.arange(256, dtype=np.uint8).reshape(16, 16, 1)).copy()
     if color:
         frame[..., 2] = frame[::-1, :, 2]
-    image = Image.open(io.BytesIO(png_bytes(frame)))
+    image = Image.open(io.BytesIO(encode_png(frame)))
     assert image.mode == ("RGB" if color else "L")
     np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frame)
 
@@ -43,7 +43,7 @@ def test_png_is_exact(color: bool) -> None:
 def test_gif_keeps_all_256_greys_in_every_frame() -> None:
     greys = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     frames = to_rgb(np.stack([np.roll(greys, 5 * step, axis=1) for step in range(7)]))
-    read, durations, image = read_gif(gif_bytes(frames, fps=20))
+    read, durations, image = read_gif(encode_gif(frames, fps=20))
     np.testing.assert_array_equal(np.stack(read), frames)
     assert len(np.unique(read[3])) == 256
     assert durations == [50] * 7
@@ -52,7 +52,7 @@ def test_gif_keeps_all_256_greys_in_every_frame() -> None:
 
 def test_gif_durations_add_up_where_one_frame_cannot_be_shown_exactly() -> None:
     frames = to_rgb(np.arange(60, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2))
-    _, durations, _ = read_gif(gif_bytes(frames, fps=30))
+    _, durations, _ = read_gif(encode_gif(frames, fps=30))
     assert set(durations) == {30, 40}
     assert sum(durations) == 2000
 
@@ -60,7 +60,7 @@ def test_gif_durations_add_up_where_one_frame_cannot_be_shown_exactly() -> None:
 def test_gif_shows_repeated_frames_longer() -> None:
     values = np.array([0, 0, 0, 9, 80, 80], np.uint8)
     frames = to_rgb(values[:, None, None, None].repeat(4, 1).repeat(4, 2))
-    read, durations, _ = read_gif(gif_bytes(frames, fps=10))
+    read, durations, _ = read_gif(encode_gif(frames, fps=10))
     assert [frame[0, 0, 0] for frame in read] == [0, 9, 80]
     assert durations == [300, 100, 200]
 
@@ -70,14 +70,14 @@ def test_coloured_gif_keeps_few_colours_exactly() -> None:
     frames[0, :4] = (200, 30, 40)
     frames[0, 4:] = (10, 90, 250)
     frames[1] = frames[0][::-1]
-    read, _, _ = read_gif(gif_bytes(frames, fps=10))
+    read, _, _ = read_gif(encode_gif(frames, fps=10))
     np.testing.assert_array_equal(np.stack(read), frames)
 
 
 def test_mp4_has_all_frames_padded_to_even_sides_at_the_right_speed() -> None:
     frames = np.zeros((8, 31, 45, 3), np.uint8)
     frames[4:] = 200
-    data = media.mp4_bytes(frames, fps=12.5)
+    data = media.encode_mp4(frames, fps=12.5)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.mp4"
         path.write_bytes(data)
@@ -93,9 +93,9 @@ def test_mp4_has_all_frames_padded_to_even_sides_at_the_right_speed() -> None:
 
 def test_files_are_encoded_by_their_suffix() -> None:
     frames = np.zeros((2, 8, 8, 3), np.uint8)
-    assert media.encoded_as(".png", frames[0], fps=1).startswith(b"\x89PNG")
-    assert media.encoded_as(".gif", frames, fps=1).startswith(b"GIF8")
-    assert b"ftyp" in media.encoded_as(".mp4", frames, fps=1)[:16]
+    assert media.encode_as(".png", frames[0], fps=1).startswith(b"\x89PNG")
+    assert media.encode_as(".gif", frames, fps=1).startswith(b"GIF8")
+    assert b"ftyp" in media.encode_as(".mp4", frames, fps=1)[:16]
 
 
 def test_frames_that_are_drawn_one_by_one_become_the_same_files() -> None:
@@ -112,8 +112,8 @@ def test_frames_that_are_drawn_one_by_one_become_the_same_files() -> None:
     np.testing.assert_array_equal(np.stack(list(drawn[1:4])), frames[1:4])
     with pytest.raises(IndexError):
         drawn[5]
-    assert gif_bytes(drawn, fps=10) == gif_bytes(frames, fps=10)
-    assert media.mp4_bytes(drawn, fps=10) == media.mp4_bytes(frames, fps=10)
+    assert encode_gif(drawn, fps=10) == encode_gif(frames, fps=10)
+    assert media.encode_mp4(drawn, fps=10) == media.encode_mp4(frames, fps=10)
     assert max(asked.count(number) for number in range(5)) <= 6
 
 
@@ -121,7 +121,7 @@ def test_paper_stays_white_in_a_coloured_gif() -> None:
     rng = np.random.default_rng(0)
     frames = np.full((3, 60, 60, 3), 255, np.uint8)
     frames[:, 20:40, 20:40] = rng.integers(0, 255, (3, 20, 20, 3))
-    read, _, _ = read_gif(gif_bytes(frames, fps=10))
+    read, _, _ = read_gif(encode_gif(frames, fps=10))
     assert (np.stack(read)[:, :20] == 255).all()
 
 
@@ -134,7 +134,7 @@ def test_paper_stays_white_in_a_coloured_gif() -> None:
 def test_any_picture_comes_back_from_a_png(size: tuple[int, int], colored: bool, seed: int) -> None:
     values = np.random.default_rng(seed).integers(0, 256, (*size, 3 if colored else 1), np.uint8)
     frame = to_rgb(values)
-    image = Image.open(io.BytesIO(png_bytes(frame)))
+    image = Image.open(io.BytesIO(encode_png(frame)))
     np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frame)
 
 
@@ -150,7 +150,7 @@ def test_any_grey_frames_come_back_from_a_gif_and_are_shown_as_long(
     greys = np.random.default_rng(seed).integers(0, 256, (4, 5, 4, 1), np.uint8)
     frames = to_rgb(greys[order])
     times = np.rint(np.arange(len(order) + 1) * 100 / fps).astype(int) * 10
-    read, durations, _ = read_gif(gif_bytes(frames, fps=fps))
+    read, durations, _ = read_gif(encode_gif(frames, fps=fps))
     starts = [0, *(n for n in range(1, len(order)) if order[n] != order[n - 1])]
     assert len(read) == len(starts)
     np.testing.assert_array_equal(np.stack(read), frames[starts])
@@ -166,7 +166,7 @@ def test_an_encoder_that_fails_leaves_no_part_of_an_mp4(
     def nowhere(suffix: str) -> Iterator[Path]:
         yield tmp_path / "missing" / f"a{suffix}"
 
-    monkeypatch.setattr(media, "temporary_file", nowhere)
+    monkeypatch.setattr(media, "make_temporary_file", nowhere)
     frames = np.zeros((40, 64, 64, 3), np.uint8)
     with pytest.raises(InputError, match=r"an MP4 can't be made in .*missing.*TMPDIR"):
-        media.mp4_bytes(frames, fps=10)
+        media.encode_mp4(frames, fps=10)

@@ -10,8 +10,8 @@ from latentspace.datasets import ImageDataset
 from latentspace.models import classifier
 
 
-def found(folder: Path, data: ImageDataset) -> classifier.Judge:
-    return classifier.find_judge(
+def find(folder: Path, data: ImageDataset) -> classifier.ReferenceClassifier:
+    return classifier.find_classifier(
         folder,
         name=data.name,
         data_hash=data.hash,
@@ -24,20 +24,22 @@ def test_a_judge_is_trained_once_and_kept_with_its_accuracy(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "EPOCHS", 30)
-    first = found(tmp_path, tiny)
-    believed = first.probabilities(tiny.test_images)
+    first = find(tmp_path, tiny)
+    believed = first.predict_probabilities(tiny.test_images)
     assert believed.shape == (60, 3)
     np.testing.assert_allclose(believed.sum(axis=1), 1, rtol=1e-5)
     accuracy = (believed.argmax(axis=1) == tiny.test_labels).mean()
     assert first.facts["test_accuracy"] == pytest.approx(accuracy)
     assert accuracy > 0.8
-    assert sorted(path.name for path in (tmp_path / "judges").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "classifiers").iterdir()) == [
         "bars.json",
         "bars.keras",
     ]
 
-    monkeypatch.setattr(classifier, "_fitted", None)  # a second training would fail
-    np.testing.assert_array_equal(found(tmp_path, tiny).probabilities(tiny.test_images), believed)
+    monkeypatch.setattr(classifier, "_train_classifier", None)  # a second training would fail
+    np.testing.assert_array_equal(
+        find(tmp_path, tiny).predict_probabilities(tiny.test_images), believed
+    )
 
 
 @pytest.mark.parametrize("damage", ["other images", "damaged model", "no facts"])
@@ -45,15 +47,15 @@ def test_a_judge_that_does_not_fit_is_trained_afresh(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     monkeypatch.setattr(classifier, "EPOCHS", 1)
-    before = found(tmp_path, tiny).facts
+    before = find(tmp_path, tiny).facts
     data = tiny
     if damage == "other images":
         data = dataclasses.replace(tiny, train_pixels=255 - tiny.train_pixels)
     elif damage == "damaged model":
-        (tmp_path / "judges" / "bars.keras").write_bytes(b"no model")
+        (tmp_path / "classifiers" / "bars.keras").write_bytes(b"no model")
     else:
-        (tmp_path / "judges" / "bars.json").write_text("{")
-    after = found(tmp_path, data)
+        (tmp_path / "classifiers" / "bars.json").write_text("{")
+    after = find(tmp_path, data)
     assert after.facts["dataset_hash"] == data.hash
-    assert after.probabilities(data.test_images).shape == (60, 3)
+    assert after.predict_probabilities(data.test_images).shape == (60, 3)
     assert (before["dataset_hash"] == data.hash) == (damage != "other images")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from latentspace.models import network
-from latentspace.training.stages import join
+from latentspace.training.stages import join_autoencoder
 
 SIZE = {"channels": (4, 6), "hidden_units": 16}
 
@@ -19,7 +19,7 @@ def test_any_image_shape_comes_back(shape: tuple[int, int, int]) -> None:
     assert encoder.output_shape == (None, 5)
     assert decoder.output_shape == (None, *shape)
     images = np.random.default_rng(0).random((2, *shape)).astype(np.float32)
-    back = join(encoder, decoder).predict(images, verbose=0)
+    back = join_autoencoder(encoder, decoder).predict(images, verbose=0)
     assert back.shape == images.shape
     assert back.min() >= 0
     assert back.max() <= 1

@@ -49,7 +49,7 @@ def test_run_round_trip(models: Path) -> None:
     assert (run.name, run.image_shape, run.latent_dim) == ("first", (6, 5, 1), 3)
     assert {name: ABOUT[name] for name in ABOUT} == {name: run.facts[name] for name in ABOUT}
     assert run.facts["versions"]["keras"] == keras.__version__
-    history = run.history()
+    history = run.read_history()
     assert list(history) == list(ROWS[0])
     assert history["val_loss"].tolist() == [0.6, 0.3]
     images = np.random.default_rng(0).random((7, 6, 5, 1)).astype(np.float32)
@@ -113,10 +113,10 @@ def test_half_written_runs_are_refused(copy: Path) -> None:
 def test_damaged_history_is_refused(copy: Path, content: str) -> None:
     (copy / "first" / HISTORY).write_text(content)
     with pytest.raises(InputError, match=r"history\.csv is not the file that run\.json describes"):
-        runs.find_run("first", copy).history()
+        runs.find_run("first", copy).read_history()
     forget_hash(copy / "first", HISTORY)
     with pytest.raises(InputError, match="no history of a training"):
-        runs.find_run("first", copy).history()
+        runs.find_run("first", copy).read_history()
 
 
 def forget_hash(run: Path, name: str) -> None:
@@ -132,9 +132,9 @@ def test_snapshots_of_another_training_are_refused(copy: Path) -> None:
     (copy / "first" / FACTS).write_text(json.dumps(facts))
     (copy / "first" / SNAPSHOTS).write_bytes(b"another film")
     run = runs.find_run("first", copy)
-    assert run.snapshots_missing is None
+    assert run.snapshots_unavailable is None
     with pytest.raises(InputError, match=r"snapshots\.npz is not the file"):
-        run.snapshots()
+        run.read_snapshots()
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_facts_that_make_no_sense_are_refused(copy: Path, key: str, value: objec
         {"open": "x", "channels": 1, "test_fraction": 0.2, "limit": None, "labels": None},
     ],
 )
-def test_a_reading_that_makes_no_sense_is_refused(copy: Path, reading: dict) -> None:
+def test_a_reading_that_makes_no_sense_is_refused(copy: Path, read_options: dict) -> None:
     facts = json.loads((copy / "first" / FACTS).read_text())
-    facts["dataset"]["reading"] = reading
+    facts["dataset"]["reading"] = read_options
     (copy / "first" / FACTS).write_text(json.dumps(facts))
     with pytest.raises(InputError, match=r"dataset\.reading\.[\w.]+ is wrong"):
         runs.find_run("first", copy)

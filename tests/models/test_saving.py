@@ -13,12 +13,12 @@ from latentspace.core.errors import InputError
 from latentspace.core.files import PARTIAL, write_bytes
 from latentspace.models import runs, saving
 from latentspace.models.run_schema import (
-    BEGUN_SNAPSHOTS,
     CHECKPOINT,
     DECODER,
     ENCODER,
     FACTS,
     HISTORY,
+    PARTIAL_SNAPSHOTS,
     SNAPSHOTS,
 )
 
@@ -43,13 +43,13 @@ def networks() -> dict[str, tuple[keras.Model, keras.Model]]:
 def save(path: Path, networks: tuple[keras.Model, keras.Model], rows: list[dict]) -> runs.Run:
     """Saves a run with snapshots that stand in for those of its training."""
     path.mkdir(exist_ok=True)
-    (path / BEGUN_SNAPSHOTS).write_text(f"snapshots of {len(rows)} epochs")
+    (path / PARTIAL_SNAPSHOTS).write_text(f"snapshots of {len(rows)} epochs")
     (path / CHECKPOINT).write_text("all that is needed to save the run again")
     facts = {**ABOUT, "image_shape": (2, 2, 1), "epochs": len(rows)}
     return saving.save_run(path, *networks, facts=facts, history=rows)
 
 
-def contents(path: Path) -> dict[str, bytes]:
+def read_contents(path: Path) -> dict[str, bytes]:
     return {name: (path / name).read_bytes() for name in FILES}
 
 
@@ -58,7 +58,7 @@ def test_a_run_that_is_killed_while_saved_is_the_old_one_the_new_one_or_refused(
 ) -> None:
     old = tmp_path / "old"
     save(old, networks["old"], ROWS[:1])
-    before, states, calls = contents(old), [], 0
+    before, states, calls = read_contents(old), [], 0
     while True:
         path = tmp_path / str(calls)
         shutil.copytree(old, path)
@@ -70,7 +70,7 @@ def test_a_run_that_is_killed_while_saved_is_the_old_one_the_new_one_or_refused(
             except Killed:
                 pass
         calls += 1
-        after = contents(path)
+        after = read_contents(path)
         changed = [name for name in FILES if after[name] != before[name]]
         states.append({0: "old", len(FILES): "new"}.get(len(changed), "refused"))
         if states[-1] == "refused":
@@ -78,7 +78,7 @@ def test_a_run_that_is_killed_while_saved_is_the_old_one_the_new_one_or_refused(
                 runs.find_run(str(path), tmp_path)
         else:
             run = runs.find_run(str(path), tmp_path)
-            assert len(run.history()["loss"]) == run.facts["epochs"]
+            assert len(run.read_history()["loss"]) == run.facts["epochs"]
             assert run.facts["epochs"] == (2 if states[-1] == "new" else 1)
         save(path, networks["new"], ROWS)
         assert runs.find_run(str(path), tmp_path).facts["epochs"] == 2
@@ -91,7 +91,7 @@ def test_a_disk_that_is_full_leaves_the_old_run(
     tmp_path: Path, networks: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path / "run", networks["old"], ROWS[:1])
-    before = contents(tmp_path / "run")
+    before = read_contents(tmp_path / "run")
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -99,24 +99,24 @@ def test_a_disk_that_is_full_leaves_the_old_run(
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(InputError, match="No space left on device"):
         save(tmp_path / "run", networks["new"], ROWS)
-    assert contents(tmp_path / "run") == before
+    assert read_contents(tmp_path / "run") == before
     assert not list((tmp_path / "run").glob(f"{PARTIAL}*"))
 
 
 def test_what_only_a_training_needs_goes(tmp_path: Path, networks: dict) -> None:
     run = save(tmp_path / "run", networks["old"], ROWS)
-    saving.forget_checkpoint(run.path)
-    saving.forget_checkpoint(run.path)
+    saving.delete_checkpoint(run.path)
+    saving.delete_checkpoint(run.path)
     assert sorted(os.listdir(run.path)) == sorted(FILES)
 
 
 def test_a_run_that_is_there_is_not_begun_anew_unless_asked_for(tmp_path: Path) -> None:
-    saving.claim(tmp_path, overwrite=False)
+    saving.check_available(tmp_path, overwrite=False)
     for name in (FACTS, CHECKPOINT):
         write_bytes(tmp_path / "run" / name, b"")
         with pytest.raises(InputError, match=r"exists: pass --resume.*--overwrite.*--run NAME"):
-            saving.claim(tmp_path / "run", overwrite=False)
-        saving.claim(tmp_path / "run", overwrite=True)
+            saving.check_available(tmp_path / "run", overwrite=False)
+        saving.check_available(tmp_path / "run", overwrite=True)
         (tmp_path / "run" / name).unlink()
 
 
@@ -133,19 +133,19 @@ def test_only_what_was_begun_can_be_resumed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "../a"])
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is that of one folder"):
-        saving.checked_name(name)
+        saving.check_name(name)
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *(" ", "a ", "\u2003a", "a\nb", "a\tb", "\x1b[31mred", "\u202edlrow", "\udcff", "a\0b"),
-        *("-a", "--help", ".hidden", "...", "a" * 121, "é" * 61, "judges", "Judges"),
+        *("-a", "--help", ".hidden", "...", "a" * 121, "é" * 61, "classifiers", "Judges"),
     ],
 )
 def test_a_name_that_can_not_be_seen_typed_or_kept_is_refused_in_a_line(name: str) -> None:
     with pytest.raises(InputError) as caught:
-        saving.checked_name(name)
+        saving.check_name(name)
     assert str(caught.value).isprintable()
     assert "another" in str(caught.value)
 
@@ -154,4 +154,4 @@ def test_a_name_that_can_not_be_seen_typed_or_kept_is_refused_in_a_line(name: st
     "name", ["$x$", "<b>", "a b", "é" * 60, "CON", "%(s)s {0}", "a\\b", "a-b.c"]
 )
 def test_odd_names_of_runs_are_taken(name: str) -> None:
-    assert saving.checked_name(name) == name
+    assert saving.check_name(name) == name

@@ -10,24 +10,24 @@ from latentspace.models import snapshots
 from latentspace.models.snapshots import MOST_FRAMES, Snapshots, Watch
 
 
-def chosen(labels: np.ndarray, shape: tuple[int, int, int] = (28, 28, 1), **options) -> Watch:
+def choose(labels: np.ndarray, shape: tuple[int, int, int] = (28, 28, 1), **options) -> Watch:
     held_back = np.arange(1, 2 * len(labels), 2)
     of_training = np.zeros(2 * len(labels), np.int64)
     of_training[held_back] = labels
     path = Path("snapshots.npz")
-    return snapshots.watch(
+    return snapshots.choose_watched(
         path, of_training, held_back, shape, **{"latent_dim": 32, "seed": 0, **options}
     )
 
 
-def begun(watch: Watch) -> Snapshots:
+def begin(watch: Watch) -> Snapshots:
     pixels = np.random.default_rng(0).integers(0, 256, (len(watch.rows), 6, 5, 1), np.uint8)
     return Snapshots.begin(watch, pixels, latent_dim=3)
 
 
-def with_frames(film: Snapshots, *steps: int) -> Snapshots:
+def add_frames(film: Snapshots, *steps: int) -> Snapshots:
     for step in steps:
-        film = film.with_frame(
+        film = film.append_frame(
             steps=step,
             epochs=step / 10,
             images_seen=8 * step,
@@ -40,7 +40,7 @@ def with_frames(film: Snapshots, *steps: int) -> Snapshots:
 
 @pytest.mark.parametrize("steps", [1, 7, 2_109, 1_000_000])
 def test_moments_are_close_together_at_first_then_rare_and_never_too_many(steps: int) -> None:
-    due = snapshots.schedule(steps)
+    due = snapshots.choose_steps(steps)
     assert due[0] == 0
     assert due[-1] == steps
     assert len(due) <= MOST_FRAMES + 1
@@ -54,21 +54,21 @@ def test_moments_are_close_together_at_first_then_rare_and_never_too_many(steps:
 
 def test_of_each_class_as_many_are_watched_and_the_probes_stand_class_by_class() -> None:
     labels = np.arange(1000) % 10
-    watch = chosen(labels)
+    watch = choose(labels)
     assert len(watch.rows) == len(set(watch.rows.tolist())) == snapshots.WATCHED
     np.testing.assert_array_equal(watch.indices, 2 * watch.rows + 1)
     np.testing.assert_array_equal(np.bincount(labels[watch.rows]), np.full(10, 40))
     assert labels[watch.rows[: watch.num_probes]].tolist() == np.repeat(range(10), 3).tolist()
-    np.testing.assert_array_equal(chosen(labels).rows, watch.rows)
-    assert (chosen(labels, seed=1).rows != watch.rows).any()
+    np.testing.assert_array_equal(choose(labels).rows, watch.rows)
+    assert (choose(labels, seed=1).rows != watch.rows).any()
 
 
 def test_where_images_are_few_or_classes_uneven_all_are_watched() -> None:
     labels = np.array([0, 0, 0, 0, 0, 1, 2])
-    watch = chosen(labels)
+    watch = choose(labels)
     assert sorted(watch.rows.tolist()) == list(range(7))
     assert watch.num_probes == 7
-    assert chosen(np.zeros(1, int)).num_probes == 1
+    assert choose(np.zeros(1, int)).num_probes == 1
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_where_images_are_few_or_classes_uneven_all_are_watched() -> None:
 def test_what_is_kept_is_bounded_whatever_the_images(
     shape: tuple[int, int, int], latent_dim: int
 ) -> None:
-    watch = chosen(np.arange(1000) % 10, shape, latent_dim=latent_dim)
+    watch = choose(np.arange(1000) % 10, shape, latent_dim=latent_dim)
     assert watch.num_probes >= snapshots.FEWEST_PROBES
-    kept = snapshots.shrunk(np.zeros((watch.num_probes, *shape), np.float32))
+    kept = snapshots.shrink(np.zeros((watch.num_probes, *shape), np.float32))
     frames = MOST_FRAMES + 1
     assert frames * kept.nbytes <= snapshots.IMAGE_BYTES
     assert frames * 2 * latent_dim * (len(watch.rows) - watch.num_probes) <= snapshots.CODE_BYTES
@@ -91,16 +91,16 @@ def test_what_is_kept_is_bounded_whatever_the_images(
 def test_large_images_are_kept_as_means_of_squares(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).random((2, 7, 6, 3), np.float32)
     monkeypatch.setattr(snapshots, "IMAGE_BYTES", (MOST_FRAMES + 1) * 2 * 3 * 3 * 3)
-    small = snapshots.shrunk(images)
+    small = snapshots.shrink(images)
     assert small.shape == (2, 3, 3, 3)
     np.testing.assert_allclose(small[1, 2, 0, 1] / 255, images[1, 4:6, :2, 1].mean(), atol=0.002)
 
 
 def test_frames_are_added_cut_off_and_come_back_from_the_file(tmp_path: Path) -> None:
-    film = with_frames(begun(chosen(np.arange(5))), 0, 2, 5, 9)
+    film = add_frames(begin(choose(np.arange(5))), 0, 2, 5, 9)
     assert film.steps.tolist() == [0, 2, 5, 9]
     assert film.codes.dtype == np.float16
-    film.until(5).write(tmp_path / "snapshots.npz")
+    film.up_to(5).write(tmp_path / "snapshots.npz")
     back = Snapshots.read(tmp_path / "snapshots.npz")
     assert back.steps.tolist() == [0, 2, 5]
     assert back.images_seen.tolist() == [0, 16, 40]

@@ -13,7 +13,12 @@ from latentspace.core.errors import InputError
 from latentspace.core.files import check_folder
 from latentspace.datasets import ImageDataset
 from latentspace.report import embedding_projector
-from latentspace.report.embedding_projector import cell_side, metadata_tsv, sprite, vectors_tsv
+from latentspace.report.embedding_projector import (
+    choose_cell_side,
+    encode_metadata,
+    encode_vectors,
+    make_sprite,
+)
 
 ABOUT = {"image": ["a", "b"], "label": [0, 1]}
 
@@ -22,34 +27,34 @@ def read_tsv(data: bytes) -> list[list[str]]:
     return [line.split("\t") for line in data.decode().splitlines()]
 
 
-def noise(*shape: int) -> np.ndarray:
+def make_noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def test_vectors_come_back_and_pixels_exactly() -> None:
     codes = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
-    read = np.array(read_tsv(vectors_tsv(codes)), float)
+    read = np.array(read_tsv(encode_vectors(codes)), float)
     np.testing.assert_allclose(read, codes, rtol=1e-3)
     pixels = np.arange(256, dtype=np.uint8).reshape(2, 128)
-    read = np.array(read_tsv(vectors_tsv((pixels / 255).astype(np.float32))), float)
+    read = np.array(read_tsv(encode_vectors((pixels / 255).astype(np.float32))), float)
     np.testing.assert_array_equal(np.rint(read * 255), pixels)
-    assert vectors_tsv(np.zeros((1, 3))) == b"0\t0\t0\n"
+    assert encode_vectors(np.zeros((1, 3))) == b"0\t0\t0\n"
 
 
 def test_metadata_has_a_header_and_keeps_each_value_on_its_place() -> None:
-    data = metadata_tsv({"image": ["a\tb\nc\r\u2028d", "é"], "error": [0.5, 1]})
+    data = encode_metadata({"image": ["a\tb\nc\r\u2028d", "é"], "error": [0.5, 1]})
     assert read_tsv(data) == [["image", "error"], ["a b c d", "0.5"], ["é", "1"]]
 
 
 def test_no_name_breaks_the_table() -> None:
-    rows = read_tsv(metadata_tsv({"label": HOSTILE_NAMES, "index": range(len(HOSTILE_NAMES))}))
+    rows = read_tsv(encode_metadata({"label": HOSTILE_NAMES, "index": range(len(HOSTILE_NAMES))}))
     assert [row[1:] for row in rows] == [["index"], *([str(n)] for n in range(len(HOSTILE_NAMES)))]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_sprite_holds_square_images_pixel_for_pixel_row_by_row(channels: int) -> None:
-    pixels = noise(5, 6, 6, channels)
-    sheet = sprite(pixels, cell_side(pixels.shape))
+    pixels = make_noise(5, 6, 6, channels)
+    sheet = make_sprite(pixels, choose_cell_side(pixels.shape))
     assert sheet.shape == (18, 18, channels)
     for number, image in enumerate(pixels):
         y, x = (6 * place for place in divmod(number, 3))
@@ -59,8 +64,8 @@ def test_sprite_holds_square_images_pixel_for_pixel_row_by_row(channels: int) ->
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_that_are_not_square_lie_in_transparent_squares(channels: int) -> None:
-    pixels = noise(2, 8, 3, channels)
-    sheet = sprite(pixels, cell_side(pixels.shape))
+    pixels = make_noise(2, 8, 3, channels)
+    sheet = make_sprite(pixels, choose_cell_side(pixels.shape))
     assert sheet.shape == (16, 16, channels + 1)
     np.testing.assert_array_equal(sheet[:8, 10:13, :channels], pixels[1])
     opaque = np.zeros((16, 16), bool)
@@ -69,11 +74,11 @@ def test_images_that_are_not_square_lie_in_transparent_squares(channels: int) ->
 
 
 def test_a_sprite_stays_within_its_limit() -> None:
-    assert cell_side((10_000, 28, 28, 1)) == 28
-    assert cell_side((70_000, 28, 28, 1)) == 28
-    assert cell_side((70_000, 28, 64, 3)) == 30
+    assert choose_cell_side((10_000, 28, 28, 1)) == 28
+    assert choose_cell_side((70_000, 28, 28, 1)) == 28
+    assert choose_cell_side((70_000, 28, 64, 3)) == 30
     for count in (1, 4, 5, 9_999, embedding_projector.MOST_IMAGES):
-        side = cell_side((count, 300, 200, 3))
+        side = choose_cell_side((count, 300, 200, 3))
         cells = int(np.ceil(np.sqrt(count)))
         assert 1 <= side <= 300
         assert side * cells <= embedding_projector.LONGEST_SIDE
@@ -109,7 +114,7 @@ def test_other_files_stay_and_the_settings_come_last(
         original(path, data)
 
     monkeypatch.setattr(embedding_projector, "write_bytes", noted)
-    embedding_projector.write_projector(tmp_path, np.zeros((2, 2)), noise(2, 4, 4, 1), ABOUT)
+    embedding_projector.write_projector(tmp_path, np.zeros((2, 2)), make_noise(2, 4, 4, 1), ABOUT)
     assert written == [
         *("codes/vectors.tsv", "pixels/vectors.tsv", "metadata.tsv", "sprite.png"),
         "projector_config.pbtxt",

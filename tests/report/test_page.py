@@ -13,17 +13,17 @@ import pytest
 from conftest import LinearRun, Page, make_study
 from PIL import Image
 
-from latentspace.chapters import COMPARISONS, FIGURES, STORY, Figure, part_of
+from latentspace.chapters import COMPARISONS, FIGURES, STORY, Figure, find_part
 from latentspace.core.documents import write_document
 from latentspace.datasets import ImageDataset
 from latentspace.report import METRICS, PAGE, page, write_page
-from latentspace.report.facts import facts_of, spelled
+from latentspace.report.facts import collect_facts, format_command
 from latentspace.report.records import RECORDS, Record, keep_records
 
 NASTY = "<b>\"x'&</b>"
 
 
-def figure_of(file: str) -> Figure:
+def make_figure(file: str) -> Figure:
     return next(figure for figure in (*FIGURES, *COMPARISONS) if figure.file == file)
 
 
@@ -47,12 +47,14 @@ def add(tmp_path: Path, study) -> Callable[..., None]:
         else:
             (tmp_path / file).touch()
         stem = file.rsplit(".", 1)[0]
-        figure = next(f for f in FIGURES if file == f.file or (f.moves and f.file[:-4] == stem))
+        figure = next(
+            f for f in FIGURES if file == f.file or (f.is_animation and f.file[:-4] == stem)
+        )
         one = Record(
             title=f"Title of {file}",
             caption=f"Caption of {file}",
             flag=figure.flag,
-            part=part_of(figure).name,
+            part=find_part(figure).name,
             section=figure.section,
             size=None if file.endswith(".html") else (40, 20),
             model_hash=study.run.model_hash,
@@ -134,7 +136,7 @@ def test_animations_play_and_pages_are_linked(
     (video,) = read.all("video")
     assert {"controls", "muted", "loop", "playsinline"} <= set(video)
     assert (video["src"], video["width"]) == ("interpolation.mp4", "40")
-    assert video["aria-label"] == figure_of("interpolation.gif").about
+    assert video["aria-label"] == make_figure("interpolation.gif").about
     (link,) = read.all("a", class_="open")
     assert (link["href"], link["text"]) == ("explorer.html", "all images to walk among")
 
@@ -167,7 +169,7 @@ def test_what_is_out_of_date_says_why(tmp_path: Path, study, add) -> None:
     assert read.shown[2:] == ["tsne_pixel.png", "umap_pixel.png", "tsne_comparison.png"]
     unknown = read.all("img")[3]
     assert (unknown["width"], unknown["height"]) == ("30", "10")
-    assert figure_of("tsne_pixel.png").about in read.texts("figcaption")[3]
+    assert make_figure("tsne_pixel.png").about in read.texts("figcaption")[3]
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"pictures": 3}'])
@@ -190,7 +192,7 @@ def test_a_damaged_picture_has_no_size(tmp_path: Path, study) -> None:
 
 
 def test_an_empty_folder_says_what_makes_pictures(tmp_path: Path, study) -> None:
-    study.run.history_missing = "nothing tells how it learned"
+    study.run.history_unavailable = "nothing tells how it learned"
     read = Page(write_page(tmp_path / "new", study))
     absent = read.texts("p", class_="absent")
     assert "Pictures of this part come with --reconstructions." in absent
@@ -296,23 +298,26 @@ def test_the_record_of_the_model_and_of_the_looks_is_told(tmp_path: Path, study,
     ],
 )
 def test_commands_are_told_without_folders(typed: str, told: str) -> None:
-    assert spelled(f"python visualize.py {typed}", ["A"]) == f"python visualize.py {told}".strip()
+    assert (
+        format_command(f"python visualize.py {typed}", ["A"])
+        == f"python visualize.py {told}".strip()
+    )
 
 
 def test_a_comparison_names_both_runs() -> None:
     typed = "python visualize.py --run /m/A --run B --samples 100"
-    assert spelled(typed, ["A", "B"]) == "python visualize.py --run A --run B --samples 100"
+    assert format_command(typed, ["A", "B"]) == "python visualize.py --run A --run B --samples 100"
 
 
 def test_facts_are_said_in_words() -> None:
-    facts = facts_of(
+    facts = collect_facts(
         {"status": "adopted", "parameters": 12345, "adopted": {"bottleneck": None}, "settings": {}}
     )
     assert [(group.heading, group.lines) for group in facts] == [
         ("run", [("status", "adopted"), ("parameters", "12,345")]),
         ("own model", [("bottleneck", "–")]),
     ]
-    assert facts_of({"dataset": {"reading": {"limit": True}}})[0].lines == [
+    assert collect_facts({"dataset": {"reading": {"limit": True}}})[0].lines == [
         ("reading, limit", "yes")
     ]
 
@@ -328,10 +333,10 @@ def test_a_page_is_opened_where_there_is_a_browser(
     asked: list[str] = []
     stand_in = SimpleNamespace(open=lambda address: asked.append(address) or opens)
     monkeypatch.setattr(page, "webbrowser", stand_in)
-    page.show(tmp_path / "a b" / PAGE, in_browser=True)
+    page.announce_page(tmp_path / "a b" / PAGE, in_browser=True)
     assert asked == [(tmp_path / "a b" / PAGE).as_uri()]
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == lines
     assert printed[-1] == str(tmp_path / "a b" / PAGE)
-    page.show(tmp_path / PAGE, in_browser=False)
+    page.announce_page(tmp_path / PAGE, in_browser=False)
     assert len(asked) == 1

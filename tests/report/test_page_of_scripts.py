@@ -11,14 +11,14 @@ from conftest import Page, Trained, run_script
 
 from latentspace.chapters import COMPARISONS
 
-LOOK = ("--samples", "50", "--perplexity", "8", "--quiet")
+VISUALIZE = ("--samples", "50", "--perplexity", "8", "--quiet")
 
 
 def visualize(trained: Trained, outputs: Path, *arguments: str, **environment: str) -> list[str]:
     """Lines that visualize.py prints."""
     places = ("--models-dir", trained.models, "--outputs-dir", outputs)
     result = run_script(
-        "visualize.py", *places, *LOOK, *arguments, cwd=trained.folder, **environment
+        "visualize.py", *places, *VISUALIZE, *arguments, cwd=trained.folder, **environment
     )
     assert result.stderr == ""
     return result.stdout.splitlines()

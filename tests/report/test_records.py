@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters import COMPARISONS, FIGURES, OPTIONS, options_of, part_of
+from latentspace.chapters import COMPARISONS, FIGURES, OPTIONS, find_options, find_part
 from latentspace.datasets import ImageDataset
 from latentspace.report.records import (
     RECORDS,
     Record,
+    find_staleness,
     keep_records,
+    make_record,
     read_records,
-    record,
-    staleness,
 )
 
 KEY = ("model", "images")
@@ -98,35 +98,35 @@ def test_a_damaged_record_is_left_out_alone(tmp_path: Path, name: str, value: ob
 
 
 def test_a_picture_of_another_model_or_other_images_is_out_of_date() -> None:
-    assert staleness(PICTURE, {}, KEY) is None
-    assert staleness(PICTURE, {}, ("other", "images")) == "made from another model"
-    assert staleness(PICTURE, {}, ("model", "other")) == "made from other images"
+    assert find_staleness(PICTURE, {}, KEY) is None
+    assert find_staleness(PICTURE, {}, ("other", "images")) == "made from another model"
+    assert find_staleness(PICTURE, {}, ("model", "other")) == "made from other images"
 
 
 def test_newer_pictures_of_a_part_decide_on_settings() -> None:
     newer = later(settings={"--samples": 10000, "--seed": 0})
     reason = "made with other settings (--samples 5000; newer pictures of this part: 10000)"
-    assert staleness(PICTURE, {"b": newer}, KEY) == reason
-    assert staleness(newer, {"a": PICTURE}, KEY) is None
+    assert find_staleness(PICTURE, {"b": newer}, KEY) == reason
+    assert find_staleness(newer, {"a": PICTURE}, KEY) is None
     # Another part counts where its numbers are of the same section.
     elsewhere = dataclasses.replace(newer, part="interpolate")
-    assert staleness(PICTURE, {"b": elsewhere}, KEY) == reason
-    assert staleness(PICTURE, {"b": dataclasses.replace(elsewhere, section=None)}, KEY) is None
+    assert find_staleness(PICTURE, {"b": elsewhere}, KEY) == reason
+    assert find_staleness(PICTURE, {"b": dataclasses.replace(elsewhere, section=None)}, KEY) is None
     # What is itself of another model, or does not depend on the option, says nothing.
-    assert staleness(PICTURE, {"b": dataclasses.replace(newer, model_hash="x")}, KEY) is None
-    assert staleness(PICTURE, {"b": later(settings={"--axes": "units"})}, KEY) is None
+    assert find_staleness(PICTURE, {"b": dataclasses.replace(newer, model_hash="x")}, KEY) is None
+    assert find_staleness(PICTURE, {"b": later(settings={"--axes": "units"})}, KEY) is None
 
 
 def test_settings_are_spelled_as_they_are_typed() -> None:
     chosen = dataclasses.replace(PICTURE, settings={"--from": ["3", "class:7"]})
     newer = {"b": later(settings={"--from": []})}
     assert "(--from 3 class:7; newer pictures of this part: none)" in str(
-        staleness(chosen, newer, KEY)
+        find_staleness(chosen, newer, KEY)
     )
     plain = dataclasses.replace(PICTURE, settings={"--expression": None})
     newer = {"b": later(settings={"--expression": "1 + 2"})}
     assert "(no --expression; newer pictures of this part: 1 + 2)" in str(
-        staleness(plain, newer, KEY)
+        find_staleness(plain, newer, KEY)
     )
 
 
@@ -135,7 +135,7 @@ def test_a_record_says_what_is_shown_and_how_it_was_made(
 ) -> None:
     figure = next(figure for figure in FIGURES if figure.file == "tsne_comparison.png")
     study = make_study(linear_run, tiny, seed=3)
-    made = record(figure, study, {"title": "t", "caption": "c"}, size=(3, 2), command="x")
+    made = make_record(figure, study, {"title": "t", "caption": "c"}, size=(3, 2), command="x")
     assert (made.title, made.caption, made.part, made.section) == ("t", "c", "map", "maps")
     assert (made.model_hash, made.dataset_hash) == ("linear", tiny.hash)
     assert made.settings == {
@@ -145,33 +145,33 @@ def test_a_record_says_what_is_shown_and_how_it_was_made(
         "--exaggeration": 1.0,
         "--seed": 3,
     }
-    assert record(figure, study, {}, size=None, command="x").title == figure.about
+    assert make_record(figure, study, {}, size=None, command="x").title == figure.about
     assert made.made.endswith("+00:00")
 
 
 def test_every_picture_depends_on_known_options_and_has_one_part(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    chosen = make_study(linear_run, tiny).chosen
+    chosen = make_study(linear_run, tiny).choices
     assert json.loads(json.dumps(chosen)) == chosen
     for figure in (*FIGURES, *COMPARISONS):
-        assert set(options_of(figure)) <= set(chosen)
-        assert figure in part_of(figure).figures
+        assert set(find_options(figure)) <= set(chosen)
+        assert figure in find_part(figure).figures
     assert set(OPTIONS) <= {figure.file for figure in FIGURES} | {
         figure.flag for figure in (*FIGURES, *COMPARISONS)
     }
 
 
 def test_frames_tell_their_size() -> None:
-    from latentspace.drawing.media import DrawnFrames, frame_size
+    from latentspace.drawing.media import DrawnFrames, get_frame_size
 
     still = np.zeros((4, 6, 3), np.uint8)
-    assert frame_size(still) == (6, 4)
-    assert frame_size(np.stack([still, still])) == (6, 4)
-    assert frame_size(DrawnFrames(2, lambda _: still)) == (6, 4)
+    assert get_frame_size(still) == (6, 4)
+    assert get_frame_size(np.stack([still, still])) == (6, 4)
+    assert get_frame_size(DrawnFrames(2, lambda _: still)) == (6, 4)
 
 
 def test_a_comparison_is_recorded_as_a_study(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    subject = SimpleNamespace(model_key=("ab", "d"), chosen=make_study(linear_run, tiny).chosen)
-    made = record(COMPARISONS[0], subject, {"caption": "c"}, size=None, command="x")
+    subject = SimpleNamespace(model_key=("ab", "d"), chosen=make_study(linear_run, tiny).choices)
+    made = make_record(COMPARISONS[0], subject, {"caption": "c"}, size=None, command="x")
     assert (made.model_hash, made.dataset_hash, made.part) == ("ab", "d", "compare")

@@ -10,7 +10,7 @@ import pytest
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.compare.paired import Measure
-from latentspace.report import METRICS, TABLE, table_lines, write_comparison, write_metrics
+from latentspace.report import METRICS, TABLE, format_table, write_comparison, write_metrics
 
 
 def study(model_hash: str, **sections: dict) -> SimpleNamespace:
@@ -92,7 +92,7 @@ def test_a_comparison_is_written_as_numbers_and_as_a_table(
 
 
 def test_the_printed_table_is_aligned(comparison: SimpleNamespace) -> None:
-    head, *lines = table_lines(comparison)
+    head, *lines = format_table(comparison)
     assert [" ".join(line.split()) for line in (head, *lines)] == [
         "A: one B: other B - A 95% interval better pixels PCA 8",
         "a score 0.5000 0.7500 +0.2500 +0.1000 to +0.4000 B - 2.0000",

@@ -21,10 +21,10 @@ def test_progress_knows_its_stage_and_what_came_before_it() -> None:
     assert Progress().stage == 0
     progress = Progress(ROWS, best_epoch=4)
     assert progress.stage == 2
-    before = progress.before(2)
+    before = progress.rewind_to(2)
     assert before.rows == ROWS[:3]
     assert (before.best_epoch, before.stage, before.status) == (2, 1, "running")
-    assert progress.before(1) == Progress()
+    assert progress.rewind_to(1) == Progress()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"])

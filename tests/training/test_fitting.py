@@ -11,13 +11,13 @@ from conftest import stop_fit_after
 
 from latentspace.core import pixels
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Chosen
+from latentspace.core.pixels import Subset
 from latentspace.datasets import ImageDataset
 from latentspace.models import network
 from latentspace.training import checkpoint, fitting
 from latentspace.training.checkpoint import Progress
-from latentspace.training.fitting import Batches, Recipe, enough_epochs, interruptible
-from latentspace.training.stages import join
+from latentspace.training.fitting import Batches, Recipe, allow_interrupts, choose_epochs
+from latentspace.training.stages import join_autoencoder
 
 RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3)
 
@@ -25,7 +25,7 @@ RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3)
 def build(seed: int = 0) -> keras.Model:
     keras.utils.set_random_seed(seed)
     size = {"channels": (4, 6), "hidden_units": 16}
-    return join(
+    return join_autoencoder(
         network.build_encoder((14, 11, 1), 4, **size, normalize=True),
         network.build_decoder((14, 11, 1), 4, **size),
     )
@@ -48,7 +48,7 @@ def fit(model: keras.Model, data: ImageDataset, path: Path, *, resume: bool = Fa
     ("count", "size"), [(57_000, 512), (20_000, 128), (1_365, 32), (10, 32), (10**6, 512)]
 )
 def test_batch_size_suits_the_data(count: int, size: int) -> None:
-    assert fitting.suitable_batch_size(count) == size
+    assert fitting.choose_batch_size(count) == size
 
 
 def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
@@ -203,7 +203,7 @@ def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.Monke
     images = np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1)
     monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 20)  # two batches of eight
     recipe = dataclasses.replace(RECIPE, augment=0.0)
-    batches = Batches(Chosen(images, np.arange(48)), recipe)
+    batches = Batches(Subset(images, np.arange(48)), recipe)
     seen = np.concatenate([batches[number][0] for number in range(batches.num_batches)])
     assert sorted(np.rint(seen.ravel() * 255)) == list(range(48))
     assert len(batches._images) == 16
@@ -214,14 +214,14 @@ def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.Monke
 
 
 def test_few_images_get_more_epochs() -> None:
-    assert enough_epochs(16, least_steps=1000, batch_size=512, count=57_000) == 16
-    assert enough_epochs(16, least_steps=1000, batch_size=32, count=300) == 112
-    assert enough_epochs(3, least_steps=0, batch_size=32, count=5) == 3
+    assert choose_epochs(16, least_steps=1000, batch_size=512, count=57_000) == 16
+    assert choose_epochs(16, least_steps=1000, batch_size=32, count=300) == 112
+    assert choose_epochs(3, least_steps=0, batch_size=32, count=5) == 3
 
 
 def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with interruptible() as watcher:
+    with allow_interrupts() as watcher:
         watcher.on_train_batch_end(0)
         signal.raise_signal(signal.SIGINT)  # is not raised here, where it might be lost
         for moment in (watcher.on_train_batch_end, watcher.on_test_batch_end, watcher.on_epoch_end):

@@ -23,7 +23,7 @@ def train(
 ) -> tuple[keras.Model, keras.Model, Progress]:
     """Trains on the training images; the test images stand for those held back."""
     keras.utils.set_random_seed(0)
-    watch = snapshots.watch(
+    watch = snapshots.choose_watched(
         folder / "snapshots.npz",
         data.test_labels,
         np.arange(len(data.test_labels)),

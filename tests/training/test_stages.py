@@ -36,7 +36,11 @@ def train(
 
 
 def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> float:
-    return float(np.mean((stages.join(encoder, decoder).predict(images, verbose=0) - images) ** 2))
+    return float(
+        np.mean(
+            (stages.join_autoencoder(encoder, decoder).predict(images, verbose=0) - images) ** 2
+        )
+    )
 
 
 def test_a_plan_is_read_from_settings() -> None:
@@ -161,6 +165,6 @@ def test_two_devices_give_the_losses_of_one(tmp_path: Path) -> None:
 
 
 def test_one_device_needs_no_spreading() -> None:
-    assert stages.devices() == ["cpu:0"] or "gpu" in stages.devices()[0]
-    with stages.spread_over(["cpu:0"]) as scope:
+    assert stages.list_devices() == ["cpu:0"] or "gpu" in stages.list_devices()[0]
+    with stages.distribute_over(["cpu:0"]) as scope:
         assert scope is None

@@ -24,7 +24,7 @@ from PIL import Image
 import train_cae
 from config import TrainConfig
 from latentspace.core.errors import InputError
-from latentspace.datasets import validation_indices
+from latentspace.datasets import split_validation
 from latentspace.models.runs import find_run
 from latentspace.training import stages
 from latentspace.training.tensorboard import TrainingLog
@@ -34,7 +34,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PLAN = small_plan(epochs=3, refine_steps=1)
 
 
-def until(ready: Callable[[], Any]) -> Any:
+def wait_until(ready: Callable[[], Any]) -> Any:
     """The first answer that is not empty."""
     deadline = time.monotonic() + PATIENCE
     while not (answer := ready()):
@@ -127,10 +127,10 @@ def board(person: Path, resumed: list[float]) -> Iterator[Board]:
         return re.search(r" at (http://127\.0\.0\.1:\d+/)", output.read_text())
 
     try:
-        found = Board(until(address)[1])
+        found = Board(wait_until(address)[1])
         runs = ["bars/train", "bars/validation", "resumed/train", "resumed/validation"]
-        until(lambda: sorted(found.ask("runs")) == runs)
-        until(lambda: found.ask("plugin/images/tags").keys() == {runs[1], runs[3]})
+        wait_until(lambda: sorted(found.ask("runs")) == runs)
+        wait_until(lambda: found.ask("plugin/images/tags").keys() == {runs[1], runs[3]})
         yield found
     finally:
         process.kill()
@@ -138,7 +138,7 @@ def board(person: Path, resumed: list[float]) -> Iterator[Board]:
 
 
 def test_losses_are_those_of_the_history(board: Board, person: Path) -> None:
-    history = find_run("bars", person / "models").history()
+    history = find_run("bars", person / "models").read_history()
     for run, column in (("bars/train", "loss"), ("bars/validation", "val_loss")):
         steps, values = board.scalars(run, "epoch_loss")
         assert steps == list(history["epoch"]) == [1, 2, 3]
@@ -164,7 +164,7 @@ def test_reconstructions_lie_under_their_originals(board: Board, tiny_npz: Path)
     (shown,) = {tag for tags in board.ask("plugin/images/tags").values() for tag in tags}
     drawn = board.ask("plugin/images/images", run="bars/validation", tag=shown, sample=0)
     assert [image["step"] for image in drawn] == [1, 2, 3]
-    held_back = np.load(tiny_npz)["x_train"][validation_indices(120, 0.05, 0)[1]]
+    held_back = np.load(tiny_npz)["x_train"][split_validation(120, 0.05, 0)[1]]
     height, width = TINY_SHAPE
     for image in drawn:
         data = board.get(f"plugin/images/individualImage?{image['query']}&")
@@ -245,10 +245,10 @@ def test_a_log_is_replaced_only_when_asked(tmp_path: Path) -> None:
     earlier.touch()
     other.touch()
     with pytest.raises(InputError, match="log of an earlier training"):
-        train_cae._claim_log(tmp_path, TrainConfig())
-    train_cae._claim_log(tmp_path, TrainConfig(resume=True))
+        train_cae._check_log_available(tmp_path, TrainConfig())
+    train_cae._check_log_available(tmp_path, TrainConfig(resume=True))
     assert earlier.exists()
-    train_cae._claim_log(tmp_path, TrainConfig(overwrite=True))
+    train_cae._check_log_available(tmp_path, TrainConfig(overwrite=True))
     assert not earlier.exists()
     assert other.exists()
 
@@ -258,7 +258,7 @@ def test_where_tensorboard_is_missing_a_line_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install tensorboard"):
-        train_cae._claim_log(tmp_path, TrainConfig())
+        train_cae._check_log_available(tmp_path, TrainConfig())
 
 
 def test_dry_run_lists_the_files(person: Path) -> None:

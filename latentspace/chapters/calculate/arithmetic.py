@@ -21,7 +21,7 @@ SHOWN_CLASSES = 10
 SCORED_IMAGES = 2000
 RELIABILITY_PAIRS = 200
 TOWARD_DATA = 0.25  # share of the way to its nearest neighbours that a transported code is moved
-KEPT = ("slant", "thickness")
+PRESERVED = ("slant", "thickness")
 MEANS, TRANSPORT = "class_means", "transport"
 ATTRIBUTE_TERMS = dict(zip(("slant", "thick", "wide", "tall"), SWEPT, strict=True))
 
@@ -56,39 +56,42 @@ class Arithmetic:
             InputError: Points at the place.
         """
         base, text = self._base, self._base.options.expression
-        for term in self._terms(text) if text else ():
+        for term in self._parse_terms(text) if text else ():
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.name not in ATTRIBUTE_TERMS:
                 base.check_selection(term.name, where)
-            elif (reason := base.strokes_missing) is not None:
+            elif (reason := base.strokes_unavailable) is not None:
                 raise InputError(f"{reason}. Received: {where}")
             elif not base.data.has_classes:
                 raise InputError(f"attributes need images of two classes. Received: {where}")
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why no image can be moved to another class; None where it can."""
-        return self._base.judge_missing
+        return self._base.classifier_unavailable
 
-    def sections(self) -> list[Section]:
+    def make_sections(self) -> list[Section]:
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
         if self._base.options.expression is not None:
-            return [self._expression_section(self._base.options.expression)]
-        if self.missing is not None:
-            return [self._sums_section()]
+            return [self._make_expression_section(self._base.options.expression)]
+        if self.unavailable is not None:
+            return [self._make_sums_section()]
         moves = (
-            ("A − mean of its class + mean of the class above", self._shifted),
+            ("A − mean of its class + mean of the class above", self._shift),
             (
                 "A carried over from the Gaussian of its class to that of the class above",
-                self._moved,
+                self._move,
             ),
         )
-        return [self._sums_section(), *(self._class_section(title, move) for title, move in moves)]
+        return [
+            self._make_sums_section(),
+            *(self._make_class_section(title, move) for title, move in moves),
+        ]
 
     @cached_property
-    def same_hand(self) -> Section:
+    def class_transfer(self) -> Section:
         """A test image of each class, moved to every class in the same hand."""
-        return self._class_section("", self._moved)
+        return self._make_class_section("", self._move)
 
     # --- what is measured
 
@@ -102,7 +105,7 @@ class Arithmetic:
         nothing. Empty without labels.
         """
         base = self._base
-        if self.missing is not None:
+        if self.unavailable is not None:
             return {}
 
         def compute() -> dict[str, np.ndarray]:
@@ -111,14 +114,14 @@ class Arithmetic:
             chosen = rng.choice(count, min(SCORED_IMAGES, count), replace=False)
             sources = base.data.test_labels[chosen]
             targets = (sources + rng.integers(1, classes, len(chosen))) % classes
-            before = self._strokes(base.images[chosen])
-            numbers: dict[str, Any] = {"reliability": self._reliability(rng)}
-            for name, move in ((MEANS, self._shifted), (TRANSPORT, self._moved)):
-                images = base.decoded(move(base.codes[chosen], sources, targets))
-                after = self._strokes(images)
-                near, _ = scores.nearest(images, base.references)
+            before = self._measure_strokes(base.images[chosen])
+            numbers: dict[str, Any] = {"reliability": self._measure_reliability(rng)}
+            for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
+                images = base.decode(move(base.codes[chosen], sources, targets))
+                after = self._measure_strokes(images)
+                near, _ = scores.find_nearest(images, base.references)
                 numbers |= {
-                    f"{name}/target_accuracy": (self._called(images) == targets).mean(),
+                    f"{name}/target_accuracy": (self._classify(images) == targets).mean(),
                     f"{name}/nearest_distance": near.mean(),
                     **{
                         f"{name}/{attribute}_kept": scores.rank_correlation(
@@ -129,7 +132,9 @@ class Arithmetic:
                 }
             return {name: np.asarray(value) for name, value in numbers.items()}
 
-        arrays = base.cached("moves", compute, *base.model_key, base.options.seed, base.judge_key)
+        arrays = base.load_or_compute(
+            "moves", compute, *base.model_key, base.options.seed, base.classifier_key
+        )
         table, names = arrays.pop("reliability"), base.data.class_names
         weak = zip(*np.nonzero(np.triu(table < directions.MEANINGLESS)), strict=True)
         metrics: dict[str, Any] = {
@@ -143,26 +148,26 @@ class Arithmetic:
 
     # --- inside
 
-    def _expression_section(self, expression: str) -> Section:
-        base, terms = self._base, self._terms(expression)
+    def _make_expression_section(self, expression: str) -> Section:
+        base, terms = self._base, self._parse_terms(expression)
         # The sum is shown as it grows by each attribute, for a direction alone is no image.
         plain = [term for term in terms if term.name not in ATTRIBUTE_TERMS]
-        codes = [self._code_of(term) for term in plain]
+        codes = [self._encode_term(term) for term in plain]
         total = expressions.evaluate(plain, codes)
         attributes = [term for term in terms if term.name in ATTRIBUTE_TERMS]
-        label = self._called(base.decoded(total[np.newaxis])) if attributes else np.zeros(1, int)
+        label = self._classify(base.decode(total[np.newaxis])) if attributes else np.zeros(1, int)
         move, steps = np.zeros_like(total), 0.0
         shown = total
         for term in attributes:
             names = (ATTRIBUTE_TERMS[term.name],)
-            move = move + term.factor * self._sweeps.directions.only(names).steps[label[0], 0]
+            move = move + term.factor * self._sweeps.directions.select(names).steps[label[0], 0]
             steps = max(steps, abs(term.factor))
-            (shown,) = self._sweeps.moved(
+            (shown,) = self._sweeps.move(
                 total[np.newaxis], label, move[np.newaxis], np.array([steps])
             )
             codes.append(shown)
-        images = base.decoded(np.stack([*codes, shown]))
-        _, nearest = scores.nearest(images, base.references)
+        images = base.decode(np.stack([*codes, shown]))
+        _, nearest = scores.find_nearest(images, base.references)
         below = base.references[nearest]
         return Section(
             [*(term.label for term in (*plain, *attributes)), "="],
@@ -170,40 +175,40 @@ class Arithmetic:
             np.stack([images, below]),
         )
 
-    def _sums_section(self) -> Section:
+    def _make_sums_section(self) -> Section:
         base = self._base
         rng = np.random.default_rng(base.options.seed)
         chosen = rng.choice(len(base.codes), (SUM_ROWS, 3), replace=len(base.codes) < 3 * SUM_ROWS)
         a, b, c = np.moveaxis(base.codes[chosen], 1, 0)
         codes = np.stack([a, b, c, a + b, a - b + c], axis=1)  # (rows, 5, D)
         headings = ["A", "B", "C", "A + B", "A − B + C"]
-        return Section(headings, [""] * SUM_ROWS, base.decoded(codes), "Sums of single codes")
+        return Section(headings, [""] * SUM_ROWS, base.decode(codes), "Sums of single codes")
 
-    def _class_section(self, title: str, move: Any) -> Section:
+    def _make_class_section(self, title: str, move: Any) -> Section:
         """One test image per class, moved to every class."""
         base = self._base
         shown = np.unique(base.data.test_labels)[:SHOWN_CLASSES]
         count = len(shown)
         firsts = np.array([np.flatnonzero(base.data.test_labels == label)[0] for label in shown])
         own = np.repeat(base.codes[firsts], count, axis=0)
-        moved = base.decoded(move(own, np.repeat(shown, count), np.tile(shown, count)))
+        moved = base.decode(move(own, np.repeat(shown, count), np.tile(shown, count)))
         moved = moved.reshape(count, count, *moved.shape[1:])
         images = np.concatenate([base.images[firsts][:, np.newaxis], moved], axis=1)
         names = [base.data.class_names[label] for label in shown]
         return Section(["A", *names], [f"#{index}" for index in firsts], images, title)
 
-    def _shifted(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes moved by the difference of two class means."""
         means = self._base.class_means
         return codes - means[sources] + means[targets]
 
-    def _moved(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    def _move(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes transported between two classes, and a little towards the data there."""
         base = self._base
-        kept = None if self._sweeps.missing else self._sweeps.predicted.only(KEPT)
+        kept = None if self._sweeps.unavailable else self._sweeps.predicted.select(PRESERVED)
         moved = directions.transport(codes, sources, targets, self._gaussians, kept)
         shares = np.where(sources == targets, 0.0, TOWARD_DATA)
-        moved = directions.toward_own_class(
+        moved = directions.move_toward_class(
             moved, targets, base.train_codes, base.data.train_labels, shares
         )
         return moved.astype(np.float32)
@@ -211,21 +216,21 @@ class Arithmetic:
     @cached_property
     def _gaussians(self) -> Gaussians:
         data = self._base.data
-        return classes.class_gaussians(
+        return classes.fit_class_gaussians(
             self._base.train_codes, data.train_labels, len(data.class_names)
         )
 
-    def _strokes(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        if self._sweeps.missing is not None:
+    def _measure_strokes(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        if self._sweeps.unavailable is not None:
             return {}
         measured = strokes.measure(images)
-        return {name: measured[name] for name in KEPT}
+        return {name: measured[name] for name in PRESERVED}
 
-    def _called(self, images: np.ndarray) -> np.ndarray:
-        assert self._base.judge is not None
-        return self._base.judge.probabilities(images).argmax(axis=1)
+    def _classify(self, images: np.ndarray) -> np.ndarray:
+        assert self._base.classifier is not None
+        return self._base.classifier.predict_probabilities(images).argmax(axis=1)
 
-    def _reliability(self, rng: np.random.Generator) -> np.ndarray:
+    def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of the difference between any two classes, (classes, classes)."""
         base = self._base
         labels, classes = base.data.train_labels, len(base.data.class_names)
@@ -242,10 +247,10 @@ class Arithmetic:
                 found[first, second] = found[second, first] = value
         return found
 
-    def _terms(self, text: str) -> tuple[Term, ...]:
+    def _parse_terms(self, text: str) -> tuple[Term, ...]:
         return expressions.parse_expression(text, tuple(ATTRIBUTE_TERMS))
 
-    def _code_of(self, term: Term) -> np.ndarray:
+    def _encode_term(self, term: Term) -> np.ndarray:
         base = self._base
         if term.name.startswith(CLASS_PREFIX):
             return base.class_means[base.data.class_names.index(term.name[len(CLASS_PREFIX) :])]

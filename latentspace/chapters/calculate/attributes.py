@@ -39,27 +39,27 @@ class AttributeSweeps:
         self._base = base
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there are no attributes here; None where there are."""
         if len(self._order) < LEAST_IMAGES:
             return f"{len(self._order)} training images are too few: {LEAST_IMAGES} are needed"
-        return self._base.strokes_missing or self._base.judge_missing
+        return self._base.strokes_unavailable or self._base.classifier_unavailable
 
     @cached_property
     def predicted(self) -> Attributes:
         """What a code says of the attributes: learnt from training images, steps not calibrated."""
-        return self._cached("attributes", lambda: self._fitted_to(self._base.train_codes))
+        return self._load_or_compute("attributes", lambda: self._fit_to(self._base.train_codes))
 
     @cached_property
     def directions(self) -> Attributes:
         """Directions calibrated on further training images, so that a step is what it says."""
         base = self._base
-        return self._cached(
+        return self._load_or_compute(
             "attribute-steps",
-            lambda: self._calibrated(self.predicted, base.train_codes, self.moved, base.decoded),
+            lambda: self._calibrate(self.predicted, base.train_codes, self.move, base.decode),
         )
 
-    def moved(
+    def move(
         self, codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
     ) -> np.ndarray:
         """Codes moved along directions, and the further the more back towards their class.
@@ -77,11 +77,11 @@ class AttributeSweeps:
             float32 (N, D).
         """
         base = self._base
-        moved = directions.toward_own_class(
+        moved = directions.move_toward_class(
             codes + moves,
             labels,
-            base.train_codes[base.fitted],
-            base.data.train_labels[base.fitted],
+            base.train_codes[base.fit_indices],
+            base.data.train_labels[base.fit_indices],
             TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1),
         )
         return moved.astype(np.float32)
@@ -95,8 +95,8 @@ class AttributeSweeps:
         indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
         steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS)
         vectors = self.directions.steps[picked]
-        swept = _swept(base.codes[indices], picked, vectors, steps, self.moved)
-        return base.decoded(swept).swapaxes(1, 2)
+        swept = _sweep(base.codes[indices], picked, vectors, steps, self.move)
+        return base.decode(swept).swapaxes(1, 2)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class AttributeSweeps:
         direction, with the names of those that mean nothing. Moves in pixel space are straight.
         """
         base = self._base
-        if self.missing is not None:
+        if self.unavailable is not None:
             return {}
 
         def compute() -> dict[str, np.ndarray]:
@@ -121,26 +121,28 @@ class AttributeSweeps:
             labels = base.data.test_labels[chosen]
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
-            random *= _lengths(steps) / _lengths(random)
-            flat = _flat(base.data.train_images)
-            in_pixels = self._calibrated(self._fitted_to(flat), flat, _straight, self._as_images)
+            random *= _measure_lengths(steps) / _measure_lengths(random)
+            flat = _flatten(base.data.train_images)
+            in_pixels = self._calibrate(self._fit_to(flat), flat, _move_straight, self._to_images)
             spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
-                CODES: (base.codes, steps, self.moved, base.decoded),
-                RANDOM: (base.codes, random, self.moved, base.decoded),
-                PIXELS: (_flat(base.images), in_pixels.steps, _straight, self._as_images),
+                CODES: (base.codes, steps, self.move, base.decode),
+                RANDOM: (base.codes, random, self.move, base.decode),
+                PIXELS: (_flatten(base.images), in_pixels.steps, _move_straight, self._to_images),
             }
-            numbers = {"reliability": self._reliability(rng)}
+            numbers = {"reliability": self._measure_reliability(rng)}
             for name, (vectors, vector_steps, move, decode) in spaces.items():
-                swept = _swept(vectors[chosen], labels, vector_steps[labels], STEPS, move)
+                swept = _sweep(vectors[chosen], labels, vector_steps[labels], STEPS, move)
                 images = decode(swept)
-                values = self._values(images, self.directions.deviations[labels])
-                kept = self._keeps_class(images, decode(vectors[chosen]))
+                values = self._measure_values(images, self.directions.deviations[labels])
+                kept = self._measure_class_kept(images, decode(vectors[chosen]))
                 grey = np.array([scores.grey_share(part) for part in images])
-                found = _sweep_scores(values) | {"same_class": kept, "grey_share": grey}
+                found = _score_sweep(values) | {"same_class": kept, "grey_share": grey}
                 numbers |= {f"{name}/{measure}": value for measure, value in found.items()}
             return numbers
 
-        arrays = base.cached("sweeps", compute, *base.model_key, base.options.seed, base.judge_key)
+        arrays = base.load_or_compute(
+            "sweeps", compute, *base.model_key, base.options.seed, base.classifier_key
+        )
         metrics: dict[str, Any] = {}
         for key, values in arrays.items():
             space, _, measure = key.rpartition("/")
@@ -152,74 +154,78 @@ class AttributeSweeps:
 
     # --- inside
 
-    def _calibrated(
+    def _calibrate(
         self, found: Attributes, train: np.ndarray, move: Move, decode: Decode
     ) -> Attributes:
         """Mends the steps by what they do to training images that they were not learnt from."""
-        apart = self._order[: self._apart]
+        apart = self._order[: self._num_calibration]
         labels = self._base.data.train_labels[apart]
         for _ in range(CALIBRATION_ROUNDS):
-            swept = _swept(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
-            values = self._values(decode(swept), found.deviations[labels])
-            responses = _per_class(_slopes(values, CALIBRATION_STEPS), labels, found)
+            swept = _sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
+            values = self._measure_values(decode(swept), found.deviations[labels])
+            responses = _average_per_class(_fit_slopes(values, CALIBRATION_STEPS), labels, found)
             # What leaves no stroke to measure is taken to do what it says.
             responses = np.where(np.isfinite(responses), responses, np.eye(len(SWEPT)))
-            found = directions.calibrated(found, responses)
+            found = directions.calibrate(found, responses)
         return found
 
-    def _fitted_to(self, vectors: np.ndarray) -> Attributes:
+    def _fit_to(self, vectors: np.ndarray) -> Attributes:
         """Directions among vectors (M, D) of all training images, not yet calibrated."""
         chosen, measured = self._measured
         labels = self._base.data.train_labels[chosen]
-        return directions.attribute_directions(
+        return directions.fit_attribute_directions(
             vectors[chosen], labels, measured, len(self._base.data.class_names)
         )
 
-    def _cached(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
+    def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
         base = self._base
 
-        def arrays() -> dict[str, np.ndarray]:
+        def compute_arrays() -> dict[str, np.ndarray]:
             found = compute()
             return {name: getattr(found, name) for name in ARRAYS}
 
-        return Attributes(SWEPT, **base.cached(kind, arrays, *base.model_key, base.options.seed))
+        return Attributes(
+            SWEPT, **base.load_or_compute(kind, compute_arrays, *base.model_key, base.options.seed)
+        )
 
     @cached_property
     def _order(self) -> np.ndarray:
         """Training images that the model was fitted to, in random order."""
-        return np.random.default_rng(self._base.options.seed).permutation(self._base.fitted)
+        return np.random.default_rng(self._base.options.seed).permutation(self._base.fit_indices)
 
     @property
-    def _apart(self) -> int:
+    def _num_calibration(self) -> int:
         """How many of them calibrate the steps that the others taught."""
         return min(CALIBRATION_IMAGES, len(self._order) // 4)
 
     @cached_property
     def _measured(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Indices of training images (none of them used to calibrate) and their attributes."""
-        chosen = self._order[self._apart : self._apart + MEASURED_IMAGES]
+        chosen = self._order[self._num_calibration : self._num_calibration + MEASURED_IMAGES]
         measured = strokes.measure(to_unit_range(self._base.data.train_pixels[chosen]))
         return chosen, {name: measured[name] for name in SWEPT}
 
-    def _as_images(self, vectors: np.ndarray) -> np.ndarray:
+    def _to_images(self, vectors: np.ndarray) -> np.ndarray:
         """Flat pixels (..., P) -> images (..., H, W, C), clipped to [0, 1]."""
         return np.clip(vectors, 0, 1).reshape(*vectors.shape[:-1], *self._base.run.image_shape)
 
-    def _values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
         measured = strokes.measure(images.reshape(-1, *images.shape[3:]))
         values = np.stack([measured[name] for name in SWEPT], axis=1)
         return values.reshape(*images.shape[:3], len(SWEPT)) / deviations
 
-    def _keeps_class(self, images: np.ndarray, unmoved: np.ndarray) -> np.ndarray:
+    def _measure_class_kept(self, images: np.ndarray, unmoved: np.ndarray) -> np.ndarray:
         """Share of the images (A, S, N, ...) that the judge calls what the unmoved one is."""
-        judge = self._base.judge
-        assert judge is not None
-        own = judge.probabilities(unmoved).argmax(axis=1)
-        called = judge.probabilities(images.reshape(-1, *images.shape[3:])).argmax(axis=1)
+        classifier = self._base.classifier
+        assert classifier is not None
+        own = classifier.predict_probabilities(unmoved).argmax(axis=1)
+        called = classifier.predict_probabilities(images.reshape(-1, *images.shape[3:])).argmax(
+            axis=1
+        )
         return (called.reshape(images.shape[:3]) == own).mean(axis=(1, 2))
 
-    def _reliability(self, rng: np.random.Generator) -> np.ndarray:
+    def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of each direction, from differences of extreme images of the same class."""
         chosen, measured = self._measured
         codes, labels = self._base.train_codes[chosen], self._base.data.train_labels[chosen]
@@ -237,21 +243,21 @@ class AttributeSweeps:
         return np.array(found)
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
+def _flatten(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1)
 
 
-def _lengths(vectors: np.ndarray) -> np.ndarray:
+def _measure_lengths(vectors: np.ndarray) -> np.ndarray:
     return np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def _straight(
+def _move_straight(
     codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
 ) -> np.ndarray:
     return (codes + moves).astype(np.float32)
 
 
-def _swept(
+def _sweep(
     codes: np.ndarray,
     labels: np.ndarray,
     directions: np.ndarray,
@@ -268,33 +274,33 @@ def _swept(
     return move(every, labels, moves.reshape(-1, shape[-1]), amounts).reshape(shape)
 
 
-def _slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
+def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
     """Change per step of every attribute along every direction: (A, S, N, A) -> (A, N, A)."""
     weights = np.array(steps)  # of mean 0
     return np.einsum("s,asnb->anb", weights, values) / np.square(weights).sum()
 
 
-def _known_mean(slopes: np.ndarray) -> np.ndarray:
+def _nan_mean(slopes: np.ndarray) -> np.ndarray:
     """Means over the images of (A, N, A) without NaN, (A, A); NaN where no image is left."""
     known = np.isfinite(slopes)
     counts = known.sum(axis=1)
     return np.where(known, slopes, 0).sum(axis=1) / np.where(counts, counts, np.nan)
 
 
-def _per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
+def _average_per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
     """Mean slopes of each class, (classes, A, A); of all images where a class has none."""
-    everyone = _known_mean(slopes)
+    everyone = _nan_mean(slopes)
     return np.stack(
         [
-            _known_mean(slopes[:, labels == label]) if (labels == label).any() else everyone
+            _nan_mean(slopes[:, labels == label]) if (labels == label).any() else everyone
             for label in range(len(found.steps))
         ]
     )
 
 
-def _sweep_scores(values: np.ndarray) -> dict[str, np.ndarray]:
+def _score_sweep(values: np.ndarray) -> dict[str, np.ndarray]:
     """slope, spearman and leakage, each (A,), from the values (A, S, N, A) of a sweep."""
-    slopes = _known_mean(_slopes(values, STEPS))
+    slopes = _nan_mean(_fit_slopes(values, STEPS))
     own = np.stack([values[a, :, :, a].T for a in range(len(values))])  # (A, N, S)
     return {
         "slope": np.diag(slopes),

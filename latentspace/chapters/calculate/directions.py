@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.analysis.classes import Gaussians, class_means
+from latentspace.analysis.classes import Gaussians, compute_class_means
 
 NEIGHBORS = 10
 RIDGE = 1.0
@@ -38,7 +38,7 @@ class Attributes:
     deviations: np.ndarray
     means: np.ndarray
 
-    def only(self, names: Sequence[str]) -> Attributes:
+    def select(self, names: Sequence[str]) -> Attributes:
         """Some of the attributes."""
         kept = [self.names.index(name) for name in names]
         arrays = (self.weights, self.steps, self.deviations, self.means)
@@ -50,12 +50,12 @@ def transport(
     sources: np.ndarray,
     targets: np.ndarray,
     gaussians: Gaussians,
-    kept: Attributes | None = None,
+    preserved: Attributes | None = None,
 ) -> np.ndarray:
     """Moves codes from one class to another by the optimal map between the classes' Gaussians.
 
     Source: the Bures-Wasserstein map (Dowson & Landau 1982; Peyré & Cuturi 2019, "Computational
-    optimal transport", section 2.6). With `kept` it is the same map under a condition: the
+    optimal transport", section 2.6). With `preserved` it is the same map under a condition: the
     attributes that the code is predicted to have stay as they are, in their own unit, as far as the
     target class has them at all, and only what they do not explain is mapped.
 
@@ -63,17 +63,17 @@ def transport(
         codes: float (N, D).
         sources: int (N,) class of each code.
         targets: int (N,) class to move it to.
-        gaussians: From `class_gaussians`.
-        kept: Attributes to hold.
+        gaussians: From `fit_class_gaussians`.
+        preserved: Attributes to hold.
 
     Returns:
         float64 (N, D); a code that stays in its class is unchanged.
     """
-    if kept is None:
+    if preserved is None:
         classes, dim = gaussians.means.shape
         no_values = np.zeros((classes, 0))
         no_directions = np.zeros((classes, 0, dim))
-        kept = Attributes((), no_directions, no_directions, no_values, no_values)
+        preserved = Attributes((), no_directions, no_directions, no_values, no_values)
     moved = codes.astype(np.float64)
     for source, target in np.unique(np.stack([sources, targets], axis=1), axis=0):
         if source == target:
@@ -81,20 +81,25 @@ def transport(
         chosen = (sources == source) & (targets == target)
         centred = moved[chosen] - gaussians.means[source]
         (explained, rest), (explained_target, rest_target) = (
-            _split(gaussians.covariances[label], kept.weights[label]) for label in (source, target)
+            _split(gaussians.covariances[label], preserved.weights[label])
+            for label in (source, target)
         )
-        held = centred @ kept.weights[source].T  # in standard deviations of the source class
+        held = centred @ preserved.weights[source].T  # in standard deviations of the source class
         free = (centred - held @ explained.T) @ _bures_map(rest, rest_target).T
-        held = held * kept.deviations[source] + kept.means[source]  # in the attributes' units
-        held = (held - kept.means[target]) / kept.deviations[target]
+        held = (
+            held * preserved.deviations[source] + preserved.means[source]
+        )  # in the attributes' units
+        held = (held - preserved.means[target]) / preserved.deviations[target]
         held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
         # The map's range is that of the source: what would add to the held part is taken out.
-        held = held - free @ kept.weights[target].T
+        held = held - free @ preserved.weights[target].T
         moved[chosen] = gaussians.means[target] + free + held @ explained_target.T
     return moved
 
 
-def toward_data(codes: np.ndarray, references: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+def move_toward_data(
+    codes: np.ndarray, references: np.ndarray, share: float | np.ndarray
+) -> np.ndarray:
     """Moves codes part of the way to the mean of their nearest real neighbours.
 
     One step of mean shift (Fukunaga & Hostetler 1975), which leads towards where data is dense.
@@ -114,14 +119,14 @@ def toward_data(codes: np.ndarray, references: np.ndarray, share: float | np.nda
     return (codes + share * (nearest - codes)).astype(codes.dtype)
 
 
-def toward_own_class(
+def move_toward_class(
     codes: np.ndarray,
     labels: np.ndarray,
     references: np.ndarray,
     reference_labels: np.ndarray,
     shares: np.ndarray,
 ) -> np.ndarray:
-    """Moves codes `toward_data` of their own class.
+    """Moves codes `move_toward_data` of their own class.
 
     Args:
         codes: float (N, D).
@@ -137,11 +142,11 @@ def toward_own_class(
     for label in np.unique(labels):
         members, own = labels == label, references[reference_labels == label]
         if len(own):
-            moved[members] = toward_data(codes[members], own, shares[members, np.newaxis])
+            moved[members] = move_toward_data(codes[members], own, shares[members, np.newaxis])
     return moved
 
 
-def attribute_directions(
+def fit_attribute_directions(
     codes: np.ndarray, labels: np.ndarray, measured: Mapping[str, np.ndarray], classes: int
 ) -> Attributes:
     """Finds the directions along which measured attributes change, class by class.
@@ -163,11 +168,14 @@ def attribute_directions(
     values = np.stack(list(measured.values()), axis=1)
     known = np.isfinite(values).all(axis=1)
     codes, values, labels = codes[known].astype(np.float64), values[known], labels[known]
-    means = class_means(values, labels, classes)
-    codes, values = codes - class_means(codes, labels, classes)[labels], values - means[labels]
-    together = _attribute_fit(codes, values)
+    means = compute_class_means(values, labels, classes)
+    codes, values = (
+        codes - compute_class_means(codes, labels, classes)[labels],
+        values - means[labels],
+    )
+    together = _fit_attributes(codes, values)
     fits = [
-        _attribute_fit(codes[members], values[members])
+        _fit_attributes(codes[members], values[members])
         if (members := labels == label).sum() >= ENOUGH_MEMBERS
         else together
         for label in range(classes)
@@ -176,7 +184,7 @@ def attribute_directions(
     return Attributes(tuple(measured), weights, steps, deviations, means)
 
 
-def _attribute_fit(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:
+def _fit_attributes(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:
     """Weights (A, D), steps (A, D) and deviations (A,) from centred codes and values."""
     from sklearn.linear_model import Ridge
 
@@ -188,7 +196,7 @@ def _attribute_fit(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, .
     return weights, steps.T, deviations
 
 
-def calibrated(attributes: Attributes, responses: np.ndarray) -> Attributes:
+def calibrate(attributes: Attributes, responses: np.ndarray) -> Attributes:
     """Mends steps by what they were seen to do.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 
 MOST_DIGITS = 18  # of an index; there are no data sets with more images
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
@@ -40,7 +40,7 @@ class Term:
         """The term as a person would write it, with its sign."""
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} × "
         name = self.name if self.name.startswith(CLASS_PREFIX) else self.name.split("/")[-1]
-        return f"{'−' if self.factor < 0 else '+'} {size}{printable(name, LONGEST_NAME)}"
+        return f"{'−' if self.factor < 0 else '+'} {size}{to_printable(name, LONGEST_NAME)}"
 
 
 def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
@@ -62,7 +62,11 @@ def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
     position = len(text) - len(text.lstrip())
     while position < len(text) or not terms:
         match = _TERM.match(text, position)
-        if match is None or not _is_term(match["name"], words) or (terms and not match["sign"]):
+        if (
+            match is None
+            or not _is_valid_term(match["name"], words)
+            or (terms and not match["sign"])
+        ):
             expected = "a term" if not terms or text[position] in "+-" else "+ or -"
             known = ", ".join(["an index", "class:NAME", *words, "an image file"])
             raise InputError(
@@ -71,7 +75,7 @@ def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
             )
         factor = float(match["factor"] or 1) * (-1 if match["sign"] == "-" else 1)
         if not math.isfinite(factor):
-            shown = printable(match["factor"])
+            shown = to_printable(match["factor"])
             raise InputError(f"can't multiply with {shown}: expected a factor that is finite")
         terms.append(Term(factor, match["name"], match.start("name")))
         position = match.end()
@@ -82,7 +86,7 @@ def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def _is_term(name: str, words: Sequence[str]) -> bool:
+def _is_valid_term(name: str, words: Sequence[str]) -> bool:
     is_file = "." in name or "/" in name
     return (
         (name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS)

@@ -9,11 +9,11 @@ import numpy as np
 
 from latentspace.chapters.figure import (
     Figure,
-    hold_frames,
-    judged,
-    model_name,
-    told,
-    without_folders,
+    count_hold_frames,
+    describe_classifier,
+    format_metric,
+    format_model,
+    strip_folders,
 )
 
 if TYPE_CHECKING:
@@ -25,28 +25,28 @@ TRAVERSALS_TITLE = "Walking along axes of latent space"
 
 
 def _arithmetic(study: Study, fps: float) -> dict[str, Any]:
-    about = f"{study.data.name}, {model_name(study)}; images are decoded from codes."
+    about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
     if study.options.expression:
-        about += f" = {without_folders(study.options.expression)}."
-    elif study.arithmetic.missing is None:
+        about += f" = {strip_folders(study.options.expression)}."
+    elif study.arithmetic.unavailable is None:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "
             "of class means keeps more; carrying a code over from the Gaussian of its class to "
             "that of another keeps it inside. "
             + (
-                _transport_numbers(study)
+                _format_transport(study)
                 if study.options.thorough
                 else "Measured with --arithmetic."
             )
         )
     return {
-        "grids": study.arithmetic.sections(),
+        "grids": study.arithmetic.make_sections(),
         "title": "Calculating with codes",
         "caption": about,
     }
 
 
-def _transport_numbers(study: Study) -> str:
+def _format_transport(study: Study) -> str:
     numbers = study.arithmetic.metrics
     parts = [
         f"{name} {found['target_accuracy']:.3f} (nearest training image at "
@@ -58,11 +58,11 @@ def _transport_numbers(study: Study) -> str:
     ]
     return (
         "Share of test images moved to another class that the judge calls that class: "
-        f"{', '.join(parts)}. {judged(study)}"
+        f"{', '.join(parts)}. {describe_classifier(study)}"
     )
 
 
-def _same_hand(study: Study, fps: float) -> dict[str, Any]:
+def _class_transfer(study: Study, fps: float) -> dict[str, Any]:
     kept = study.arithmetic.metrics["transport"]
     hand = ", ".join(
         f"{name} {kept[f'{name}_kept']:.2f}"
@@ -70,11 +70,11 @@ def _same_hand(study: Study, fps: float) -> dict[str, Any]:
         if np.isfinite(kept.get(f"{name}_kept", np.nan))
     )
     return {
-        "grids": [study.arithmetic.same_hand],
+        "grids": [study.arithmetic.class_transfer],
         "title": "Same hand, other class",
         "caption": (
             f"Left: test images of {study.data.name}. Right of each: its code, transported between "
-            f"the Gaussians of the classes ({model_name(study)}). {_transport_numbers(study)}"
+            f"the Gaussians of the classes ({format_model(study)}). {_format_transport(study)}"
             + (f" Rank correlation before and after: {hand}." if hand else "")
         ),
     }
@@ -86,11 +86,11 @@ def _attributes(study: Study) -> dict[str, Any]:
     for name, images in zip(chapter.directions.names, chapter.shown, strict=True):
         found = {measure: values[name] for measure, values in numbers["codes"].items()}
         parts = [
-            *told("slope", found["slope"], ".2f"),
-            *told("rank correlation", found["spearman"], ".2f"),
-            *told("same class", found["same_class"], ".1%"),
-            *told("leakage", found["leakage"], ".2f"),
-            *told("reliability", numbers["reliability"][name], ".1f"),
+            *format_metric("slope", found["slope"], ".2f"),
+            *format_metric("rank correlation", found["spearman"], ".2f"),
+            *format_metric("same class", found["same_class"], ".1%"),
+            *format_metric("leakage", found["leakage"], ".2f"),
+            *format_metric("reliability", numbers["reliability"][name], ".1f"),
         ]
         nothing = " (means nothing)" if name in numbers["meaningless"] else ""
         title = f"{name}: {', '.join(parts)}{nothing}"
@@ -99,9 +99,9 @@ def _attributes(study: Study) -> dict[str, Any]:
         "grids": grids,
         "title": "Stroke attributes, from −2 to +2 standard deviations within the class",
         "caption": (
-            f"Test images of {study.data.name}, {model_name(study)}. Slope: measured change for a "
+            f"Test images of {study.data.name}, {format_model(study)}. Slope: measured change for a "
             "step of one standard deviation. Leakage: largest change of another attribute shown "
-            f"here. Reliability: Cohen's d (Liu et al. 2019). {judged(study)}"
+            f"here. Reliability: Cohen's d (Liu et al. 2019). {describe_classifier(study)}"
         ),
     }
 
@@ -119,11 +119,11 @@ def _attributes_moving(study: Study, fps: float) -> dict[str, Any]:
     arguments = _attributes(study)
     for grid in arguments["grids"]:
         grid.images = grid.images[None]  # (1, images, steps, H, W, C): each cell sweeps
-    return {**arguments, "hold_frames": hold_frames(fps)}
+    return {**arguments, "hold_frames": count_hold_frames(fps)}
 
 
-def _no_axes(study: Study) -> str | None:
-    return study.traversals.missing
+def _axes_unavailable(study: Study) -> str | None:
+    return study.traversals.unavailable
 
 
 def _traversals(study: Study) -> tuple[SimpleNamespace, str]:
@@ -132,7 +132,7 @@ def _traversals(study: Study) -> tuple[SimpleNamespace, str]:
     dead = study.traversals.dead_units
     alive = "No unit is dead." if study.traversals.deviations.any() else ""  # one image tells none
     caption = (
-        f"{study.data.name}, {model_name(study)}. The mean code moved from the 1% to the 99% "
+        f"{study.data.name}, {format_model(study)}. The mean code moved from the 1% to the 99% "
         "quantile of the training codes; first the axes that change the image most (by the "
         "Euclidean distance of the ends). "
         + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive)
@@ -172,11 +172,11 @@ def _samples(study: Study, fps: float) -> dict[str, Any]:
         "grids": [SimpleNamespace(headings=[], names=names, images=np.stack(images), title="")],
         "title": "New images, drawn from Gaussians of the codes",
         "caption": (
-            f"{study.data.name}, {model_name(study)}. One Gaussian for all training codes, and one "
+            f"{study.data.name}, {format_model(study)}. One Gaussian for all training codes, and one "
             "per class; a plain autoencoder has no other prior."
             + (
                 f" In brackets the judge's mean confidence in 1,000 of them (of a class: in that "
-                f"class); in real test images {real:.2f}. {judged(study)}"
+                f"class); in real test images {real:.2f}. {describe_classifier(study)}"
                 if real is not None
                 else ""
             )
@@ -195,13 +195,13 @@ FIGURES = (
     ),
     Figure(
         "--arithmetic",
-        "same_hand.png",
+        "class_transfer.png",
         "test images carried over to every other class in the same hand",
         "arithmetic",
         "drawing.grids.draw_grids",
-        _same_hand,
+        _class_transfer,
         in_story=False,
-        missing=lambda study: study.arithmetic.missing,
+        unavailable=lambda study: study.arithmetic.unavailable,
     ),
     Figure(
         "--attributes",
@@ -211,7 +211,7 @@ FIGURES = (
         "drawing.grids.draw_grids",
         _attributes_still,
         in_story=False,
-        missing=lambda study: study.attributes.missing,
+        unavailable=lambda study: study.attributes.unavailable,
     ),
     Figure(
         "--attributes",
@@ -221,7 +221,7 @@ FIGURES = (
         "drawing.grids.draw_moving_grids",
         _attributes_moving,
         in_story=False,
-        missing=lambda study: study.attributes.missing,
+        unavailable=lambda study: study.attributes.unavailable,
     ),
     Figure(
         "--traversals",
@@ -231,7 +231,7 @@ FIGURES = (
         "drawing.grids.draw_grids",
         _traversals_still,
         in_story=False,
-        missing=_no_axes,
+        unavailable=_axes_unavailable,
     ),
     Figure(
         "--traversals",
@@ -241,7 +241,7 @@ FIGURES = (
         "drawing.grids.draw_moving_grids",
         _traversals_moving,
         in_story=False,
-        missing=_no_axes,
+        unavailable=_axes_unavailable,
     ),
     Figure(
         "--traversals",
@@ -251,6 +251,6 @@ FIGURES = (
         "drawing.grids.draw_grids",
         _samples,
         in_story=False,
-        missing=_no_axes,
+        unavailable=_axes_unavailable,
     ),
 )

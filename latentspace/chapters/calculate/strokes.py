@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from latentspace.core.processes import num_cores, run_all
+from latentspace.core.processes import count_cores, run_all
 
 ATTRIBUTES = ("thickness", "length", "slant", "width", "height", "area")
 UPSCALE = 4
@@ -42,19 +42,19 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
     rows = run_all(
         _measure_part,
         {str(number): (part,) for number, part in enumerate(parts)},
-        processes=1 if len(grey) < WORTH_PROCESSES else num_cores(),
+        processes=1 if len(grey) < WORTH_PROCESSES else count_cores(),
     )
     return dict(zip(ATTRIBUTES, np.concatenate(list(rows.values()), axis=1), strict=True))
 
 
 def _measure_part(grey: np.ndarray, report: Callable[..., None]) -> np.ndarray:
     """float (N, H, W) -> float64 (attributes, N)."""
-    shape = dict(zip(("slant", "width", "height"), _parallelogram(grey), strict=True))
-    stroke = dict(zip(("thickness", "length", "area"), _medial_axis(grey), strict=True))
+    shape = dict(zip(("slant", "width", "height"), _measure_parallelogram(grey), strict=True))
+    stroke = dict(zip(("thickness", "length", "area"), _measure_medial_axis(grey), strict=True))
     return np.stack([{**shape, **stroke}[name] for name in ATTRIBUTES])
 
 
-def _parallelogram(grey: np.ndarray) -> np.ndarray:
+def _measure_parallelogram(grey: np.ndarray) -> np.ndarray:
     """Slant, width and height, float64 (3, N)."""
     count, height, width = grey.shape
     ink = grey.astype(np.float64)
@@ -70,13 +70,15 @@ def _parallelogram(grey: np.ndarray) -> np.ndarray:
     upright = upright.reshape(count, -1)
     ink = ink.reshape(count, -1)
     order = np.argsort(upright, axis=1)
-    across = _extent(np.take_along_axis(upright, order, 1), np.take_along_axis(ink, order, 1))
+    across = _measure_extent(
+        np.take_along_axis(upright, order, 1), np.take_along_axis(ink, order, 1)
+    )
     rows = ink.reshape(count, height, width).sum(axis=2)
-    down = _extent(np.broadcast_to(np.arange(height, dtype=float), rows.shape), rows)
+    down = _measure_extent(np.broadcast_to(np.arange(height, dtype=float), rows.shape), rows)
     return np.stack([np.arctan(-shear), across, down])
 
 
-def _extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
+def _measure_extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
     """Distance between the two quantiles of the ink, float64 (N,), interpolated.
 
     Args:
@@ -96,7 +98,7 @@ def _extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
     return ends[1] - ends[0]
 
 
-def _medial_axis(grey: np.ndarray) -> np.ndarray:
+def _measure_medial_axis(grey: np.ndarray) -> np.ndarray:
     """Thickness, length and area, float64 (3, N)."""
     from scipy.ndimage import gaussian_filter, zoom
     from skimage.morphology import medial_axis
@@ -112,11 +114,11 @@ def _medial_axis(grey: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         thickness = 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / UPSCALE
     empty = ~cut.any(axis=(1, 2))
-    sizes = [_length(axis) / UPSCALE, cut.sum(axis=(1, 2)) / UPSCALE**2]
+    sizes = [_measure_length(axis) / UPSCALE, cut.sum(axis=(1, 2)) / UPSCALE**2]
     return np.stack([thickness, *(np.where(empty, np.nan, size) for size in sizes)])
 
 
-def _length(axis: np.ndarray) -> np.ndarray:
+def _measure_length(axis: np.ndarray) -> np.ndarray:
     """Length of thin lines, bool (N, H, W): any two pixels that touch add the way between them."""
     steps = (
         (axis[:, :, 1:] & axis[:, :, :-1], 1),

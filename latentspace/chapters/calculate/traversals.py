@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import classes
-from latentspace.analysis.projection import are_alike
+from latentspace.analysis.projection import is_degenerate
 from latentspace.chapters.base import Base
 
 STEPS = 33  # of a moving picture; a still one shows every fourth
@@ -43,9 +43,9 @@ class Traversals:
         self._base = base
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there is nothing to walk along; None where there is."""
-        if are_alike(self._base.train_codes):
+        if is_degenerate(self._base.train_codes):
             return "the codes of all training images are equal: no axis of them leads anywhere"
         return None
 
@@ -66,7 +66,7 @@ class Traversals:
         low, high = np.quantile(along, RANGE, axis=0)
         places = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, STEPS)  # (axes, steps)
         walked = centre + places[..., None] * vectors[:, None]
-        images = base.decoded(walked.astype(np.float32))
+        images = base.decode(walked.astype(np.float32))
         changes = np.linalg.norm((images[:, -1] - images[:, 0]).reshape(len(images), -1), axis=1)
         order = np.argsort(-changes, kind="stable")
         if base.options.axes == "units":
@@ -96,13 +96,17 @@ class Traversals:
         base = self._base
         rng = np.random.default_rng(base.options.seed)
         labels, names = base.data.train_labels, base.data.class_names
-        everything = classes.class_gaussians(base.train_codes, np.zeros_like(labels), 1)
-        drawn = {EVERYTHING: self._drawn(everything.means[0], everything.covariances[0], None, rng)}
+        everything = classes.fit_class_gaussians(base.train_codes, np.zeros_like(labels), 1)
+        drawn = {
+            EVERYTHING: self._draw_samples(
+                everything.means[0], everything.covariances[0], None, rng
+            )
+        }
         if len(names) > 1:
-            each = classes.class_gaussians(base.train_codes, labels, len(names))
+            each = classes.fit_class_gaussians(base.train_codes, labels, len(names))
             for label in np.unique(labels)[:SHOWN_CLASSES]:
                 name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
-                drawn[name] = self._drawn(
+                drawn[name] = self._draw_samples(
                     each.means[label], each.covariances[label], int(label), rng
                 )
         return drawn
@@ -115,7 +119,7 @@ class Traversals:
             "unit_deviations": self.deviations.round(4).tolist(),
             "dead_units": self.dead_units,
         }
-        if base.judge is not None:
+        if base.classifier is not None:
             metrics["sample_confidence"] = {
                 name: confidence for name, (_, confidence) in self.samples.items()
             }
@@ -125,19 +129,19 @@ class Traversals:
     @cached_property
     def real_confidence(self) -> float | None:
         """The judge's mean confidence in real images; None without judge."""
-        judge = self._base.judge
-        if judge is None:
+        classifier = self._base.classifier
+        if classifier is None:
             return None
-        return float(judge.probabilities(self._base.images).max(axis=1).mean())
+        return float(classifier.predict_probabilities(self._base.images).max(axis=1).mean())
 
-    def _drawn(
+    def _draw_samples(
         self, mean: np.ndarray, covariance: np.ndarray, label: int | None, rng: np.random.Generator
     ) -> tuple[np.ndarray, float | None]:
-        judge = self._base.judge
+        classifier = self._base.classifier
         codes = rng.multivariate_normal(mean, covariance, SAMPLES_SCORED, method="eigh")
-        images = self._base.decoded(codes.astype(np.float32))
-        if judge is None:
+        images = self._base.decode(codes.astype(np.float32))
+        if classifier is None:
             return images[:SAMPLES_SHOWN], None
-        believed = judge.probabilities(images)
+        believed = classifier.predict_probabilities(images)
         confidence = believed.max(axis=1) if label is None else believed[:, label]
         return images[:SAMPLES_SHOWN], float(confidence.mean())

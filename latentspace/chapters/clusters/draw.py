@@ -10,14 +10,14 @@ from latentspace.drawing.layout import (
     FAINT_INK,
     INK,
     Label,
-    beside,
-    blank,
+    choose_zoom,
     draw_frame,
-    mosaic,
-    page,
-    stacked,
-    text_width,
-    zoom_for,
+    join_horizontally,
+    join_vertically,
+    make_blank,
+    make_mosaic,
+    make_page,
+    measure_text,
 )
 
 GAP = 6
@@ -57,18 +57,18 @@ def draw_clusters(
     Returns:
         uint8 (height, width, 3).
     """
-    zoom = zoom_for(min(centres.shape[1:3]))
+    zoom = choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom
-    blocks = [mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
+    blocks = [make_mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
     headings = ["centre"]
     for heading, rows in members.items():
-        blocks.append(_framed(rows, centres.shape[1:], zoom))
+        blocks.append(_draw_framed(rows, centres.shape[1:], zoom))
         headings.append(heading)
     labels, x = [], 0
     if class_names:
-        cell = max(CELL_WIDTH, *(text_width(name) + 12 for name in class_names))
+        cell = max(CELL_WIDTH, *(measure_text(name) + 12 for name in class_names))
         start = sum(block.shape[1] + PART_GAP for block in blocks)
-        blocks.append(_heat(counts, height, cell))
+        blocks.append(_draw_heat(counts, height, cell))
         headings.append("")
         for column, name in enumerate(class_names):
             labels.append(Label(start + (column + 0.5) * cell, -HEADING_ROOM / 2, name))
@@ -79,29 +79,29 @@ def draw_clusters(
         middle = (x + width / 2, "mm") if heading == headings[0] else (x, "lm")
         labels.append(Label(middle[0], -HEADING_ROOM / 2, heading, middle[1]))
         x += block.shape[1] + PART_GAP
-    body = beside(blocks, PART_GAP)
+    body = join_horizontally(blocks, PART_GAP)
     for row, lines in enumerate(names):
         middle_y = row * (height + GAP) + height / 2
         for line, offset, color in zip(lines, (-11, 11), (INK, FAINT_INK), strict=True):
             labels.append(Label(-12, middle_y + offset, line, "rm", color=color))
-    written, (room, table_width) = _table(*table, top=body.shape[0] + TABLE_GAP)
-    return page(
-        stacked([body, blank(room - len(body), table_width)]),
+    written, (room, table_width) = _layout_table(*table, top=body.shape[0] + TABLE_GAP)
+    return make_page(
+        join_vertically([body, make_blank(room - len(body), table_width)]),
         title=title,
         caption=caption,
         labels=[*labels, *written],
-        left=max(text_width(line) for lines in names for line in lines) + 12,
+        left=max(measure_text(line) for lines in names for line in lines) + 12,
         top=HEADING_ROOM,
     )
 
 
-def _framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
+def _draw_framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
     """Rows of images, those that are marked in a frame; uint8 (height, width, 3)."""
     columns = max(len(images) for images, _ in rows)
     cells = np.full((len(rows), columns, *shape), np.nan, np.float32)
     for row, (images, _) in enumerate(rows):
         cells[row, : len(images)] = images
-    sheet = mosaic(cells, zoom=zoom, gap=GAP)
+    sheet = make_mosaic(cells, zoom=zoom, gap=GAP)
     height, width = shape[0] * zoom, shape[1] * zoom
     for row, (_, marked) in enumerate(rows):
         for column in np.flatnonzero(marked):
@@ -111,7 +111,7 @@ def _framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
     return sheet
 
 
-def _heat(counts: np.ndarray, height: int, width: int) -> np.ndarray:
+def _draw_heat(counts: np.ndarray, height: int, width: int) -> np.ndarray:
     """A cell for each count, coloured by its share of its row; uint8 (height, width, 3)."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colors = 255 + np.sqrt(shares)[..., np.newaxis] * (FULL - 255)  # (clusters, classes, 3)
@@ -120,7 +120,7 @@ def _heat(counts: np.ndarray, height: int, width: int) -> np.ndarray:
     return sheet.reshape(len(counts) * (height + GAP), counts.shape[1] * width, 3)[:-GAP]
 
 
-def _table(
+def _layout_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, top: int
 ) -> tuple[list[Label], tuple[int, int]]:
     """The labels of a table below `top`, and the height and width down to its end."""
@@ -130,5 +130,5 @@ def _table(
         for line, word in enumerate(words):
             color = INK if line else FAINT_INK
             labels.append(Label(x, top + (line + 0.5) * TABLE_LINE, word, "lm", color=color))
-        x += max(map(text_width, words)) + COLUMN_GAP
+        x += max(map(measure_text, words)) + COLUMN_GAP
     return labels, (top + (len(rows) + 1) * TABLE_LINE, x - COLUMN_GAP)

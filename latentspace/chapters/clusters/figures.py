@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, model_name
+from latentspace.chapters.figure import Figure, format_model
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
@@ -17,7 +17,7 @@ MOST_SHOWN = 20  # clusters, and classes beside them
 
 def _clusters(study: Study, fps: float) -> dict[str, Any]:
     chapter, names = study.clusters, study.data.class_names
-    sheets = chapter.sheets[:MOST_SHOWN]
+    sheets = chapter.summaries[:MOST_SHOWN]
     images, labels = chapter.images.images, chapter.images.labels
     numbers = chapter.metrics
     judged = bool(chapter.agreements)
@@ -26,7 +26,7 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
     columns = ["stability"]
     if judged:
         columns = ["accuracy", "nmi", "ari", *columns]
-    shown = "" if len(sheets) == len(chapter.sheets) else f" The first {len(sheets)} are drawn."
+    shown = "" if len(sheets) == len(chapter.summaries) else f" The first {len(sheets)} are drawn."
     return {
         "centres": np.stack([sheet.centre for sheet in sheets]),
         "members": {
@@ -36,7 +36,7 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
             ]
             for heading, chosen in {
                 "most typical": [sheet.typical for sheet in sheets],
-                "least certain": [sheet.doubtful for sheet in sheets],
+                "least certain": [sheet.uncertain for sheet in sheets],
             }.items()
         },
         "names": [
@@ -51,14 +51,18 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
         "table": (
             ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)],
             [
-                [name, _range(scores["clusters"]), *(_cell(scores[each], each) for each in columns)]
+                [
+                    name,
+                    _format_range(scores["clusters"]),
+                    *(_format_cell(scores[each], each) for each in columns),
+                ]
                 for name, scores in numbers["methods"].items()
             ],
         ),
         "title": f"{chapter.count} clusters, found without labels",
         "caption": (
             f"All {numbers['images']:,} {chapter.images.split_name} of {study.data.name}, "
-            f"{model_name(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown} A "
+            f"{format_model(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown} A "
             "cluster's picture is its mean code, decoded; most typical are the codes nearest to "
             "it, least certain those that the mixture would most likely give to another cluster; "
             "a red frame: of another class than most of the cluster. UMAP brings the neighbours "
@@ -72,7 +76,7 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
     }
 
 
-def _cell(value: dict[str, float] | float, name: str) -> str:
+def _format_cell(value: dict[str, float] | float, name: str) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
     if name in ("nmi", "ari"):
@@ -80,7 +84,7 @@ def _cell(value: dict[str, float] | float, name: str) -> str:
     return f"{value['median']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
 
 
-def _range(counts: list[int]) -> str:
+def _format_range(counts: list[int]) -> str:
     low, high = min(counts), max(counts)
     return f"{low}" if low == high else f"{low} to {high}"
 
@@ -94,6 +98,6 @@ FIGURES = (
         "chapters.clusters.draw.draw_clusters",
         _clusters,
         in_story=False,
-        missing=lambda study: study.clusters.missing,
+        unavailable=lambda study: study.clusters.unavailable,
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import clustering
-from latentspace.analysis.projection import are_alike
+from latentspace.analysis.projection import is_degenerate
 from latentspace.chapters.base import Base
 from latentspace.chapters.clusters.partitions import (
     CODES,
@@ -17,7 +17,7 @@ from latentspace.chapters.clusters.partitions import (
     K_MEANS,
     MIXTURE,
     PIXELS,
-    Found,
+    FoundClusters,
     Partitions,
 )
 from latentspace.chapters.maps.images import MapImages
@@ -29,7 +29,7 @@ SHOWN_MEMBERS = 8
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ClusterSummary:
     """One cluster.
 
     Attributes:
@@ -38,7 +38,7 @@ class Sheet:
         match: The class that it stands for; None where it is left without one.
         centre: float32 (H, W, C), the mean code of its images, decoded.
         typical: Positions of the images whose codes are nearest to that mean, int64 (K,).
-        doubtful: Positions of the images that may belong to another cluster most, int64 (K,).
+        uncertain: Positions of the images that may belong to another cluster most, int64 (K,).
     """
 
     size: int
@@ -46,7 +46,7 @@ class Sheet:
     match: int | None
     centre: np.ndarray
     typical: np.ndarray
-    doubtful: np.ndarray
+    uncertain: np.ndarray
 
     @property
     def purity(self) -> float:
@@ -65,10 +65,10 @@ class Clusters:
         self.images = MapImages(base, most=min(MOST_IMAGES, MOST_VALUES // size))
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there can be no clusters; None where there can."""
         count = len(self.images.indices)
-        if are_alike(self.images.codes):
+        if is_degenerate(self.images.codes):
             return "the codes of all images are equal: they fall into no clusters"
         if self._base.options.num_clusters is None and not self._has_classes:
             return "without classes the number of clusters is yours to choose: pass --num-clusters"
@@ -96,7 +96,7 @@ class Clusters:
         return [self._base.options.seed + number for number in range(SEEDS)]
 
     @property
-    def found(self) -> dict[str, Found]:
+    def found(self) -> dict[str, FoundClusters]:
         """What each method found, by its name."""
         return self._partitions.found
 
@@ -106,7 +106,9 @@ class Clusters:
         if not self._has_classes:
             return {}
         by_seed = {
-            name: [clustering.agreement(self.images.labels, labels) for labels in found.labels]
+            name: [
+                clustering.score_agreement(self.images.labels, labels) for labels in found.labels
+            ]
             for name, found in self.found.items()
         }
         return {
@@ -124,28 +126,28 @@ class Clusters:
         return Partitions(self._base, self.images, self.count, self.seeds)
 
     @cached_property
-    def sheets(self) -> list[Sheet]:
+    def summaries(self) -> list[ClusterSummary]:
         """The clusters that are drawn, in the order of the classes that they stand for."""
         classes, codes = self._base.data.class_names, self.images.codes
-        table = clustering.contingency(self.images.labels, self.labels, len(classes))
+        table = clustering.contingency_table(self.images.labels, self.labels, len(classes))
         table = table[table.any(axis=1)]  # of few different images some clusters stay empty
-        match = clustering.matching(table) if self._has_classes else None
+        match = clustering.match_clusters(table) if self._has_classes else None
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
-        centres = self._base.decoded(means)
-        doubts = self.found[self.shown].doubts[0]
+        centres = self._base.decode(means)
+        doubts = self.found[self.shown].uncertainty[0]
         sheets = []
         for number, rows in enumerate(members):
             away = np.linalg.norm(codes[rows] - means[number], axis=1)
             matched = -1 if match is None else int(match[number])
             sheets.append(
-                Sheet(
+                ClusterSummary(
                     size=len(rows),
                     counts=table[number],
                     match=None if matched < 0 else matched,
                     centre=centres[number],
                     typical=rows[np.argsort(away, kind="stable")[:SHOWN_MEMBERS]],
-                    doubtful=rows[np.argsort(-doubts[rows], kind="stable")[:SHOWN_MEMBERS]],
+                    uncertain=rows[np.argsort(-doubts[rows], kind="stable")[:SHOWN_MEMBERS]],
                 )
             )
         last = len(classes)
@@ -159,9 +161,9 @@ class Clusters:
             agreed = self.agreements.get(name, {})
             by_method[name] = {
                 "clusters": [len(np.unique(labels[labels >= 0])) for labels in found.labels],
-                **{score: _spread(values) for score, values in agreed.items()},
-                "stability": clustering.stability(found.labels),
-                "seconds": _spread(found.seconds),
+                **{score: _summarize_seeds(values) for score, values in agreed.items()},
+                "stability": clustering.score_stability(found.labels),
+                "seconds": _summarize_seeds(found.seconds),
             }
         names = self._base.data.class_names
         return {
@@ -175,7 +177,7 @@ class Clusters:
                     "size": sheet.size,
                     **({"purity": sheet.purity} if self.agreements else {}),
                 }
-                for sheet in self.sheets
+                for sheet in self.summaries
             ],
         }
 
@@ -197,7 +199,7 @@ class Clusters:
         )
 
 
-def _spread(values: np.ndarray) -> dict[str, float]:
+def _summarize_seeds(values: np.ndarray) -> dict[str, float]:
     """Median and range over seeds."""
     return {
         "median": float(np.median(values)),

@@ -14,9 +14,9 @@ from latentspace.analysis import clustering, projection, scores
 from latentspace.analysis.clustering import Clustering
 from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import MapImages
-from latentspace.core.pixels import Chosen, parts
-from latentspace.core.processes import num_cores, run_all
-from latentspace.core.provenance import content_hash
+from latentspace.core.pixels import Subset, iterate_parts
+from latentspace.core.processes import count_cores, run_all
+from latentspace.core.provenance import hash_content
 from latentspace.datasets.augmentation import deform
 
 KIND = "clusters"  # begins the names of files in the cache
@@ -27,17 +27,17 @@ PIXELS, CODES, DEFORMED = "pixels", "codes", ", deformed copies"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundClusters:
     """What a method found, once for each seed.
 
     Attributes:
         labels: int64 (seeds, N), see `Clustering`.
-        doubts: float64 (seeds, N).
+        uncertainty: float64 (seeds, N).
         seconds: float64 (seeds,), wall time of one clustering, with all that it needs.
     """
 
     labels: np.ndarray
-    doubts: np.ndarray
+    uncertainty: np.ndarray
     seconds: np.ndarray
 
 
@@ -49,41 +49,43 @@ class Partitions:
         self._base, self._images, self._count, self._seeds = base, images, count, seeds
 
     @cached_property
-    def found(self) -> dict[str, Found]:
+    def found(self) -> dict[str, FoundClusters]:
         """What each method found, by its name."""
-        arrays = self._base.cached_groups(KIND, self._compute, *self._key)
-        return {name: Found(**group) for name, group in arrays.items()}
+        arrays = self._base.load_or_compute_groups(KIND, self._compute, *self._key)
+        return {name: FoundClusters(**group) for name, group in arrays.items()}
 
     @property
     def _key(self) -> tuple[str | int, ...]:
         base = self._base
-        chosen = (base.options.split, content_hash(self._images.indices), self._count)
+        chosen = (base.options.split, hash_content(self._images.indices), self._count)
         return (*base.model_key, *chosen, *self._seeds)
 
     def _compute(self) -> dict[str, dict[str, np.ndarray]]:
         base, images = self._base, self._images
-        with base.bar("clusters", 8 * len(self._seeds) + COPIES) as bar:
+        with base.make_bar("clusters", 8 * len(self._seeds) + COPIES) as bar:
             encode, _ = scores.linear_autoencoder(
-                Chosen(base.data.train_pixels, base.fitted), base.run.latent_dim
+                Subset(base.data.train_pixels, base.fit_indices), base.run.latent_dim
             )
             flat = {
-                PIXELS: images.vectors("pixel"),
+                PIXELS: images.get_vectors("pixel"),
                 f"PCA {base.run.latent_dim}": encode(images.images).astype(np.float32),
                 CODES: images.codes,
             }
-            wanted = {f"{source}: {K_MEANS}": (clustering.k_means, source) for source in flat}
-            wanted[f"{CODES}: {MIXTURE}"] = (clustering.gaussian_mixture, CODES)
+            wanted = {
+                f"{source}: {K_MEANS}": (clustering.cluster_k_means, source) for source in flat
+            }
+            wanted[f"{CODES}: {MIXTURE}"] = (clustering.cluster_gaussian_mixture, CODES)
             made = {}
             for name, (method, source) in wanted.items():
                 runs = []
                 for seed in self._seeds:
-                    runs.append(_timed(partial(method, flat[source], self._count, seed)))
+                    runs.append(_time_clustering(partial(method, flat[source], self._count, seed)))
                     bar.update()
-                made[name] = _gathered(runs)
-            return {**made, **self._on_manifolds(bar.update)}
+                made[name] = _gather_runs(runs)
+            return {**made, **self._cluster_manifolds(bar.update)}
 
-    def _on_manifolds(self, advance: Callable[[], Any]) -> dict[str, dict[str, np.ndarray]]:
-        condensed, condense = projection.condensed(self._images.vectors("pixel"))
+    def _cluster_manifolds(self, advance: Callable[[], Any]) -> dict[str, dict[str, np.ndarray]]:
+        condensed, condense = projection.reduce_dimensions(self._images.get_vectors("pixel"))
         vectors = {PIXELS: condensed, CODES: self._images.codes}
         represent = {
             CODES: self._base.run.encode,
@@ -94,7 +96,7 @@ class Partitions:
         rng = np.random.default_rng(self._base.options.seed)
         for _ in range(COPIES):
             started = time.perf_counter()
-            batch = self._deformed(rng)
+            batch = self._encode_deformed(rng)
             deforming = time.perf_counter() - started
             for source in vectors:
                 started = time.perf_counter()
@@ -105,7 +107,7 @@ class Partitions:
         for source, found in vectors.items():
             for kind, changed in (("", []), (DEFORMED, copies[source])):
                 started = time.perf_counter()
-                graph = clustering.neighbor_graph(found, changed)
+                graph = clustering.build_neighbor_graph(found, changed)
                 spent[source + kind] = time.perf_counter() - started
                 spent[source + kind] += copying[source] if kind else 0.0
                 for seed in self._seeds:
@@ -113,9 +115,9 @@ class Partitions:
                     inputs[f"{source}{kind}/{seed}"] = arguments
         many = len(self._images.indices) > projection.SEQUENTIAL_LIMIT
         done = run_all(
-            _on_manifold,
+            _cluster_manifold,
             inputs,
-            processes=num_cores() if many else 1,
+            processes=count_cores() if many else 1,
             on_report=lambda name: advance(),
         )
         made = {}
@@ -123,15 +125,15 @@ class Partitions:
             runs = [done[f"{source}/{seed}"] for seed in self._seeds]
             for number, finder in enumerate((MIXTURE, DENSE)[: len(runs[0])]):
                 each = [run[number] for run in runs]
-                made[f"{source}: UMAP, {finder}"] = _gathered(each, spent[source])
+                made[f"{source}: UMAP, {finder}"] = _gather_runs(each, spent[source])
         return made
 
-    def _deformed(self, rng: np.random.Generator) -> np.ndarray:
+    def _encode_deformed(self, rng: np.random.Generator) -> np.ndarray:
         images = self._images.images
-        return np.concatenate([deform(images[part], rng) for part in parts(images)])
+        return np.concatenate([deform(images[part], rng) for part in iterate_parts(images)])
 
 
-def _on_manifold(
+def _cluster_manifold(
     vectors: np.ndarray,
     graph: tuple[np.ndarray, np.ndarray],
     count: int,
@@ -141,26 +143,28 @@ def _on_manifold(
 ) -> list[tuple[Clustering, float]]:
     """Clusters by a mixture, and by density if wanted, with the seconds of each."""
     started = time.perf_counter()
-    points = clustering.manifold(vectors, graph, seed)
+    points = clustering.reduce_dimensions(vectors, graph, seed)
     spent = time.perf_counter() - started
-    finders = [partial(clustering.gaussian_mixture, points, count, seed, starts=MANIFOLD_STARTS)]
+    finders = [
+        partial(clustering.cluster_gaussian_mixture, points, count, seed, starts=MANIFOLD_STARTS)
+    ]
     if dense:
-        finders.append(partial(clustering.dense_regions, points))
-    made = [_timed(finder) for finder in finders]
+        finders.append(partial(clustering.cluster_hdbscan, points))
+    made = [_time_clustering(finder) for finder in finders]
     report()
     return [(found, seconds + spent) for found, seconds in made]
 
 
-def _timed(find: Callable[[], Clustering]) -> tuple[Clustering, float]:
+def _time_clustering(find: Callable[[], Clustering]) -> tuple[Clustering, float]:
     started = time.perf_counter()
     return find(), time.perf_counter() - started
 
 
-def _gathered(
+def _gather_runs(
     runs: list[tuple[Clustering, float]], more_seconds: float = 0.0
 ) -> dict[str, np.ndarray]:
     return {
         "labels": np.stack([found.labels for found, _ in runs]),
-        "doubts": np.stack([found.doubts for found, _ in runs]),
+        "uncertainty": np.stack([found.uncertainty for found, _ in runs]),
         "seconds": np.array([seconds + more_seconds for _, seconds in runs]),
     }

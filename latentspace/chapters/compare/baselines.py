@@ -9,13 +9,13 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.study import Study
-from latentspace.core.pixels import Chosen
-from latentspace.core.provenance import content_hash
+from latentspace.core.pixels import Subset
+from latentspace.core.provenance import hash_content
 
 PIXELS = "pixels"
 
 
-def measured(study: Study, components: Iterable[int]) -> dict[str, dict[str, float]]:
+def measure_baselines(study: Study, components: Iterable[int]) -> dict[str, dict[str, float]]:
     """Scores of the pixels, and of principal components of the images that a model was fitted to.
 
     Args:
@@ -27,25 +27,29 @@ def measured(study: Study, components: Iterable[int]) -> dict[str, dict[str, flo
         of the images on the maps; of a linear model also mse and ssim of the test images.
     """
     maps, data = study.maps, study.data
-    on_maps = (data.hash, study.options.split, content_hash(maps.indices), study.options.seed)
-    fitted = content_hash(study.fitted)
+    on_maps = (data.hash, study.options.split, hash_content(maps.indices), study.options.seed)
+    fitted = hash_content(study.fit_indices)
 
-    def of_pixels() -> dict[str, np.ndarray]:
-        return maps.source_scores(maps.vectors("pixel"))[1]
+    def score_pixels() -> dict[str, np.ndarray]:
+        return maps.score_source(maps.get_vectors("pixel"))[1]
 
-    def of_components(count: int) -> dict[str, np.ndarray]:
-        encode, decode = scores.linear_autoencoder(Chosen(data.train_pixels, study.fitted), count)
+    def score_components(count: int) -> dict[str, np.ndarray]:
+        encode, decode = scores.linear_autoencoder(
+            Subset(data.train_pixels, study.fit_indices), count
+        )
         back = decode(encode(data.test_images))
         return {
-            **maps.source_scores(encode(maps.images))[1],
+            **maps.score_source(encode(maps.images))[1],
             "mse": scores.squared_errors(data.test_images, back),
             "ssim": scores.structural_similarity(data.test_images, back),
         }
 
-    found = {PIXELS: study.cached("baseline_pixels", of_pixels, *on_maps)}
+    found = {PIXELS: study.load_or_compute("baseline_pixels", score_pixels, *on_maps)}
     for count in components:
-        compute = partial(of_components, count)
-        found[f"PCA {count}"] = study.cached("baseline_pca", compute, *on_maps, fitted, count)
+        compute = partial(score_components, count)
+        found[f"PCA {count}"] = study.load_or_compute(
+            "baseline_pca", compute, *on_maps, fitted, count
+        )
     return {
         name: {key: float(values.mean()) for key, values in by_image.items()}
         for name, by_image in found.items()

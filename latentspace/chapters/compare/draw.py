@@ -12,10 +12,10 @@ from latentspace.drawing.layout import (
     INK,
     WHITE,
     Label,
-    mosaic,
-    page,
-    text_width,
-    zoom_for,
+    choose_zoom,
+    make_mosaic,
+    make_page,
+    measure_text,
 )
 
 LABEL_ROOM = 24  # pixels under each image for its label
@@ -54,14 +54,14 @@ def draw_reconstructions(
     Returns:
         uint8 (height, width, 3).
     """
-    zoom = zoom_for(min(blocks[0].images.shape[2:4]))
+    zoom = choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom
-    widest = max(text_width(name) for block in blocks for name in block.names)
+    widest = max(measure_text(name) for block in blocks for name in block.names)
     pitch = width + max(LEAST_GAP, widest + 2 * LEAST_GAP - width)
     bodies, labels, offset = [], [], 0
     full = max(len(block.names) for block in blocks) * pitch
     for block in blocks:
-        body = mosaic(block.images, zoom=zoom, gap=pitch - width, row_gap=LABEL_ROOM)
+        body = make_mosaic(block.images, zoom=zoom, gap=pitch - width, row_gap=LABEL_ROOM)
         right = full - body.shape[1]
         body = np.pad(body, ((TITLE_ROOM, LABEL_ROOM), (0, right), (0, 0)), constant_values=WHITE)
         labels.append(Label(0, offset + TITLE_ROOM - 14, block.title, "lm"))
@@ -77,10 +77,10 @@ def draw_reconstructions(
                 labels.append(Label(x, y, text, color=INK if dark else FAINT_INK))
         bodies.append(body)
         offset += len(body)
-    return page(
+    return make_page(
         np.concatenate(bodies),
         title=title,
         caption=caption,
         labels=labels,
-        left=max(map(text_width, rows)) + 12,
+        left=max(map(measure_text, rows)) + 12,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latentspace.chapters.figure import Figure
-from latentspace.chapters.maps.figures import READING, how_made
+from latentspace.chapters.maps.figures import CAVEAT, describe_maps
 
 if TYPE_CHECKING:
     from latentspace.chapters.compare.measure import Comparison
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 FLAG = "--run A --run B"
 
 
-def _models(comparison: Comparison) -> str:
+def _describe_models(comparison: Comparison) -> str:
     """Both models and what must be known of them, for captions."""
     units = {key: study.run.latent_dim for key, study in comparison.studies.items()}
     names = "; ".join(f"{name}, {units[key]} units" for key, name in comparison.names.items())
     return " ".join([f"{names}.", *comparison.notes])
 
 
-def _how_made(comparison: Comparison) -> str:
+def _describe_maps(comparison: Comparison) -> str:
     """How both maps were made, for captions."""
     first, second = (study.maps for study in comparison.studies.values())
-    words = how_made(comparison.studies["A"], first.flat, "latent")
+    words = describe_maps(comparison.studies["A"], first.flat, "latent")
     if first.flat.method != "tsne":
         return words
-    facts = second.projections(first.flat, spaces=("latent",))["latent"].facts
+    facts = second.project(first.flat, spaces=("latent",))["latent"].facts
     return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
 
 
@@ -42,10 +42,10 @@ def _reconstructions(comparison: Comparison, fps: float) -> dict[str, Any]:
         "rows": ["original", *comparison.names.values()],
         "title": "The same test images through both models",
         "caption": (
-            f"{_models(comparison)} Under each image its mean squared "
+            f"{_describe_models(comparison)} Under each image its mean squared "
             f"error per pixel, the smaller of two in black. Mean over all {len(first):,} test "
             f"images of {comparison.data.name}: A {first.mean():.5f}, B {second.mean():.5f}, B - A "
-            f"{test.number(test.difference, '+')}, 95% interval {test.interval(test.more)}; PCA "
+            f"{test.format_number(test.difference, '+')}, 95% interval {test.format_interval(test.more)}; PCA "
             f"with {linear}. B's error is the smaller one on {(second < first).sum():,} images, "
             f"A's on {(first < second).sum():,}."
         ),
@@ -58,7 +58,7 @@ def _maps(comparison: Comparison, fps: float) -> dict[str, Any]:
     shown = {
         "knn_accuracy": "10-NN",
         "silhouette": "silhouette",
-        "neighbors_kept": "neighbours kept",
+        "knn_preservation": "neighbours kept",
         "trustworthiness": "trustworthiness",
     }
     known = {key: words for key, words in shown.items() if key in measures}
@@ -68,8 +68,8 @@ def _maps(comparison: Comparison, fps: float) -> dict[str, Any]:
         for at, name in enumerate(comparison.names.values())
     ]
     differences = "; ".join(
-        f"{words} {measures[key].number(measures[key].difference, '+')} "
-        f"({measures[key].interval(measures[key].more)})"
+        f"{words} {measures[key].format_number(measures[key].difference, '+')} "
+        f"({measures[key].format_interval(measures[key].more)})"
         for key, words in known.items()
     )
     pixels = measures.get("source_knn_accuracy")
@@ -85,9 +85,9 @@ def _maps(comparison: Comparison, fps: float) -> dict[str, Any]:
         "class_names": comparison.data.class_names,
         "title": "The same images, mapped from the codes of both models",
         "caption": (
-            f"{comparison.images}. {_models(comparison)} {_how_made(comparison)}. B's map is "
+            f"{comparison.images}. {_describe_models(comparison)} {_describe_maps(comparison)}. B's map is "
             f"turned and mirrored onto A's; each has its own scale. B - A, with its 95% interval: "
-            f"{differences}.{before} {READING}"
+            f"{differences}.{before} {CAVEAT}"
         ),
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentspace.analysis import projection
 from latentspace.chapters.compare import baselines
-from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, paired
+from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.models.run_schema import DECODER, ENCODER
@@ -24,7 +24,7 @@ OF_CLASSES = {
     "silhouette": "silhouette in the map",
 }
 OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
-    "neighbors_kept": "neighbours kept in the map",
+    "knn_preservation": "neighbours kept in the map",
     "trustworthiness": "trustworthiness of the map",
 }
 
@@ -56,7 +56,7 @@ class Comparison:
             InputError: There can be no maps by which to score them.
         """
         for study in (first, second):
-            if (reason := study.maps.missing) is not None:
+            if (reason := study.maps.unavailable) is not None:
                 raise InputError(
                     f"two runs can't be compared without maps of both: of run {study.run.name} "
                     f"{reason}"
@@ -75,15 +75,15 @@ class Comparison:
         return "".join(study.run.model_hash for study in self.studies.values()), self.data.hash
 
     @property
-    def chosen(self) -> dict[str, Any]:
-        """What was chosen to look at, see `Study.chosen`."""
-        return self.studies[A].chosen
+    def choices(self) -> dict[str, Any]:
+        """What was chosen to look at, see `Study.choices`."""
+        return self.studies[A].choices
 
     @property
     def images(self) -> str:
         """Which images were measured, in words."""
         maps = self.studies[A].maps
-        scored = len(self._on_maps[A]["neighbors_kept"])
+        scored = len(self._on_maps[A]["knn_preservation"])
         few = f", {scored:,} of them scored" if scored < len(maps.indices) else ""
         return (
             f"{len(self.data.test_images):,} test images of {self.data.name}; on the maps "
@@ -95,7 +95,7 @@ class Comparison:
         """What a reader must know beside the numbers, a sentence each."""
         found = [
             f"{self.names[letter]} was trained elsewhere, perhaps on these images."
-            if study.run.is_adopted
+            if study.run.is_imported
             else f"{self.names[letter]} was, by its record, not trained on these images of "
             f"{self.data.name}."
             for letter, study in self.studies.items()
@@ -118,10 +118,10 @@ class Comparison:
     def points(self) -> dict[str, np.ndarray]:
         """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
         first, second = (
-            study.maps.projections(study.maps.flat, spaces=(LATENT,))[LATENT].points
+            study.maps.project(study.maps.flat, spaces=(LATENT,))[LATENT].points
             for study in self.studies.values()
         )
-        turn, shift = projection.aligned(second, first)
+        turn, shift = projection.align(second, first)
         return {A: first, B: second @ turn + shift}
 
     @property
@@ -147,7 +147,9 @@ class Comparison:
         images = np.stack([self.data.test_images[rows], *back])
         ends = np.cumsum([len(part) for part in chosen.values()])
         return [
-            Examples(title, self._named(part), images[:, end - len(part) : end], errors[:, part])
+            Examples(
+                title, self._format_names(part), images[:, end - len(part) : end], errors[:, part]
+            )
             for (title, part), end in zip(chosen.items(), ends, strict=True)
             if len(part)
         ]
@@ -160,30 +162,30 @@ class Comparison:
         rng = np.random.default_rng(self.options.seed)
         of_images = [study.reconstruction.by_image for study in self.studies.values()]
         found = [
-            paired(
+            measure_pairs(
                 "test_mse",
                 "mean squared test error",
                 [scored["mse"] for scored in of_images],
                 rng,
                 less_is_better=True,
-                baselines=self._beside("mse"),
+                baselines=self._find_baselines("mse"),
                 decimals=5,
             ),
-            paired(
+            measure_pairs(
                 "test_ssim",
                 "SSIM of test images",
                 [scored["ssim"] for scored in of_images],
                 rng,
-                baselines=self._beside("ssim"),
+                baselines=self._find_baselines("ssim"),
             ),
         ]
         for key, words in {**(OF_CLASSES if self.has_classes else {}), **OF_MAPS}.items():
             on_maps = [scored[key] for scored in self._on_maps.values()]
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
                 continue
-            options = {"tells": key not in OF_MAPS, "baselines": self._beside(key)}
-            found.append(paired(key, words, on_maps, rng, **options))
-        return [*found, *self._facts(found[0])]
+            options = {"tells": key not in OF_MAPS, "baselines": self._find_baselines(key)}
+            found.append(measure_pairs(key, words, on_maps, rng, **options))
+        return [*found, *self._measure_facts(found[0])]
 
     @property
     def baseline_names(self) -> list[str]:
@@ -214,23 +216,23 @@ class Comparison:
 
     @cached_property
     def _on_maps(self) -> dict[str, dict[str, np.ndarray]]:
-        """Scores of the images on the maps by model, see `Maps.by_image`."""
+        """Scores of the images on the maps by model, see `Maps.score_images`."""
         return {
-            letter: study.maps.by_image(LATENT, study.maps.flat)
+            letter: study.maps.score_images(LATENT, study.maps.flat)
             for letter, study in self.studies.items()
         }
 
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
-        """What has learned nothing, see `baselines.measured`."""
+        """What has learned nothing, see `baselines.measure_baselines`."""
         sizes = {study.run.latent_dim for study in self.studies.values()}
-        return baselines.measured(self.studies[A], sorted(sizes))
+        return baselines.measure_baselines(self.studies[A], sorted(sizes))
 
-    def _beside(self, key: str) -> dict[str, float]:
+    def _find_baselines(self, key: str) -> dict[str, float]:
         """What the baselines reach by a measure, those that have it."""
         return {name: found[key] for name, found in self._baselines.items() if key in found}
 
-    def _facts(self, test: Measure) -> list[Measure]:
+    def _measure_facts(self, test: Measure) -> list[Measure]:
         """What the records of both runs say, beside their test errors."""
         train = [
             study.run.facts["scores"].get("train_mse") if study.is_trained_on_data else None
@@ -251,14 +253,19 @@ class Comparison:
             ("parameters", "parameters", [run.facts.get("parameters") for run in runs], 0),
             ("bytes", "bytes of both model files", sizes, 0),
             ("seconds", "seconds of training", [run.facts.get("seconds") for run in runs], 1),
-            ("trained_on", "trained on", [_trained_on(s) for s in self.studies.values()], 0),
+            (
+                "trained_on",
+                "trained on",
+                [_describe_training_data(s) for s in self.studies.values()],
+                0,
+            ),
         ]
         return [
             Measure(key, words, (first, second), tells=False, decimals=decimals)
             for key, words, (first, second), decimals in rows
         ]
 
-    def _named(self, rows: np.ndarray) -> list[str]:
+    def _format_names(self, rows: np.ndarray) -> list[str]:
         """What test images are called: their class, where there are classes, and their index."""
         names = self.data.class_names
         if len(names) < 2:
@@ -266,8 +273,8 @@ class Comparison:
         return [f"{names[self.data.test_labels[row]]} #{row}" for row in rows]
 
 
-def _trained_on(study: Study) -> str:
-    if study.run.is_adopted:
+def _describe_training_data(study: Study) -> str:
+    if study.run.is_imported:
         return "not known"
     name = study.run.facts["dataset"]["name"]
     return name if study.is_trained_on_data else f"{name}, other images"

@@ -55,22 +55,22 @@ class Measure:
             return NEITHER
         return B if (self.more.value > 0) != self.less_is_better else A
 
-    def number(self, value: float | str | None, sign: str = "") -> str:
+    def format_number(self, value: float | str | None, sign: str = "") -> str:
         """A value as a person reads it; `sign` is "+" for differences."""
         if value is None:
             return UNKNOWN
         return value if isinstance(value, str) else f"{value:{sign},.{self.decimals}f}"
 
-    def interval(self, more: Estimate | None) -> str:
+    def format_interval(self, more: Estimate | None) -> str:
         """The interval of a difference as a person reads it."""
         if more is None:
             return UNKNOWN
-        return f"{self.number(more.low, '+')} to {self.number(more.high, '+')}"
+        return f"{self.format_number(more.low, '+')} to {self.format_number(more.high, '+')}"
 
     @property
     def sentence(self) -> str:
         """The measure in words, the better value before the other one."""
-        first, second = map(self.number, self.values)
+        first, second = map(self.format_number, self.values)
         if self.more is None or self.better == NEITHER:
             sign, more = "B - A ", self.more
             both = f"A {first}, B {second}"
@@ -80,11 +80,13 @@ class Measure:
         else:
             sign, more = "", self.more
             both = f"{second} against {first}"
-        difference = self.number(None if more is None else more.value, "+")
-        return f"{self.words} ({both}, {sign}{difference}, 95% interval {self.interval(more)})"
+        difference = self.format_number(None if more is None else more.value, "+")
+        return (
+            f"{self.words} ({both}, {sign}{difference}, 95% interval {self.format_interval(more)})"
+        )
 
 
-def paired(
+def measure_pairs(
     key: str,
     words: str,
     by_image: Sequence[np.ndarray],

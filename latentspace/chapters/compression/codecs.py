@@ -75,13 +75,13 @@ CODECS = (
 )
 
 
-def available() -> tuple[Codec, ...]:
+def list_available() -> tuple[Codec, ...]:
     """Those of `CODECS` that this Pillow can write."""
     Image.init()
     return tuple(codec for codec in CODECS if codec.format in Image.SAVE)
 
 
-def encoded(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes:
+def encode_image(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes:
     """One image as a file.
 
     Args:
@@ -89,7 +89,7 @@ def encoded(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes:
         codec: The kind of file.
         quality: One of the codec's.
     """
-    image = _image(pixels)
+    image = _to_pil(pixels)
     options = {**codec.options, **({} if quality is None else {"quality": quality})}
     if codec.grey_options is not None and pixels.shape[2] == 1:
         options.update(codec.grey_options)
@@ -101,14 +101,14 @@ def encoded(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes:
     return min(files, key=len)
 
 
-def decoded(data: bytes, channels: int) -> np.ndarray:
+def decode_image(data: bytes, channels: int) -> np.ndarray:
     """A file as an image, uint8 (H, W, channels)."""
     with Image.open(io.BytesIO(data)) as image:
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def stored_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[int, np.ndarray]:
+def store_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[int, np.ndarray]:
     """Images as a file each.
 
     Args:
@@ -119,11 +119,11 @@ def stored_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple
     Returns:
         Bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
-    files = [encoded(image, codec, quality) for image in pixels]
-    return sum(map(len, files)), np.stack([decoded(file, pixels.shape[3]) for file in files])
+    files = [encode_image(image, codec, quality) for image in pixels]
+    return sum(map(len, files)), np.stack([decode_image(file, pixels.shape[3]) for file in files])
 
 
-def stored_in_sheets(
+def store_in_sheets(
     pixels: np.ndarray, codec: Codec, quality: int | None, *, block: int = 1, halved: bool = False
 ) -> tuple[int, np.ndarray]:
     """Images side by side in one file, or a few.
@@ -139,13 +139,13 @@ def stored_in_sheets(
         Bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
     height, width, channels = pixels.shape[1:]
-    small = resized(pixels, -(-height // 2), -(-width // 2)) if halved else pixels
-    files = [encoded(sheet, codec, quality) for sheet in sheets(small, block)]
-    back = from_sheets([decoded(file, channels) for file in files], small.shape, block)
-    return sum(map(len, files)), resized(back, height, width) if halved else back
+    small = resize(pixels, -(-height // 2), -(-width // 2)) if halved else pixels
+    files = [encode_image(sheet, codec, quality) for sheet in make_sheets(small, block)]
+    back = split_sheets([decode_image(file, channels) for file in files], small.shape, block)
+    return sum(map(len, files)), resize(back, height, width) if halved else back
 
 
-def best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
+def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
     """The one of `BLOCKS` that needs fewest bytes in sheets at equal error; 1 if none clearly does.
 
     Args:
@@ -165,21 +165,21 @@ def best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int
         if padded[block] not in [padded[smaller] for smaller in BLOCKS[:at]]
     ]
 
-    def curve(block: int) -> tuple[np.ndarray, np.ndarray]:
+    def measure_curve(block: int) -> tuple[np.ndarray, np.ndarray]:
         stored = [
-            stored_in_sheets(tried, codec, quality, block=block, halved=halved)
+            store_in_sheets(tried, codec, quality, block=block, halved=halved)
             for quality in (codec.half_qualities if halved else codec.qualities)
         ]
         errors = [float(np.square(to_unit_range(back) - images).mean()) for _, back in stored]
         return np.array([size for size, _ in stored], float), np.array(errors)
 
-    found = {block: curve(block) for block in different}
+    found = {block: measure_curve(block) for block in different}
     ratios = {block: mean_ratio(found[block], found[BLOCKS[0]]) for block in different}
     best = min(ratios, key=lambda block: ratios[block])
     return best if ratios[best] < 1 - CLEAR_SAVING else BLOCKS[0]
 
 
-def sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
+def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
     """Images (N, H, W, C) side by side, as near to a square as they come.
 
     Returns:
@@ -187,7 +187,7 @@ def sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
     """
     count, height, width, channels = pixels.shape
     high, wide = (-(-side // block) * block for side in (height, width))
-    columns, most = _grid(count, high, wide)
+    columns, most = _find_sheet_grid(count, high, wide)
     margins = ((0, 0), (0, high - height), (0, wide - width), (0, 0))
     made = []
     for start in range(0, count, columns * most):
@@ -200,8 +200,8 @@ def sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
     return made
 
 
-def from_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> np.ndarray:
-    """Cuts sheets, as `sheets` made them, into images of the shape (N, H, W, C)."""
+def split_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> np.ndarray:
+    """Cuts sheets, as `make_sheets` made them, into images of the shape (N, H, W, C)."""
     count, height, width, channels = shape
     high, wide = (-(-side // block) * block for side in (height, width))
     cells = [
@@ -213,18 +213,18 @@ def from_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> n
     return np.concatenate(cells)[:count, :height, :width]
 
 
-def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Images (N, H, W, C) at another size: means of pixels going down, Lanczos going up."""
     way = Image.Resampling.BOX if height < pixels.shape[1] else Image.Resampling.LANCZOS
-    made = np.stack([np.asarray(_image(image).resize((width, height), way)) for image in pixels])
+    made = np.stack([np.asarray(_to_pil(image).resize((width, height), way)) for image in pixels])
     return made.reshape(len(pixels), height, width, pixels.shape[3])
 
 
-def _grid(count: int, height: int, width: int) -> tuple[int, int]:
+def _find_sheet_grid(count: int, height: int, width: int) -> tuple[int, int]:
     """Columns of a sheet of cells of a size, and the rows that it may have at most."""
     square = round(np.sqrt(count * height / width)) or 1
     return min(square, max(1, SHEET_SIDE // width)), max(1, SHEET_SIDE // height)
 
 
-def _image(pixels: np.ndarray) -> Image.Image:
+def _to_pil(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

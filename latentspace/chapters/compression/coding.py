@@ -33,11 +33,11 @@ class Quantiser:
     values: np.ndarray
     counts: np.ndarray
 
-    def quantised(self, codes: np.ndarray) -> np.ndarray:
+    def quantise(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, D) -> the number of the cell of each value, int32 (N, D) from 0."""
-        return _cells(codes, self.low, self.step, self.levels)
+        return _find_cells(codes, self.low, self.step, self.levels)
 
-    def restored(self, symbols: np.ndarray) -> np.ndarray:
+    def dequantise(self, symbols: np.ndarray) -> np.ndarray:
         """Numbers of cells (N, D) -> codes, float32 (N, D)."""
         return self.values[np.arange(len(self.low)), symbols]
 
@@ -46,7 +46,7 @@ class Quantiser:
         """What the tables take where they have to be stored too."""
         return int(self.levels.sum()) * ENTRY_BYTES
 
-    def written(self, symbols: np.ndarray) -> bytes:
+    def encode(self, symbols: np.ndarray) -> bytes:
         """Writes numbers of cells (N, D) as one stream, unit after unit.
 
         Source: range coding (Martin 1979) with the training frequencies of each unit, by the
@@ -55,21 +55,21 @@ class Quantiser:
         from constriction import stream
 
         encoder = stream.queue.RangeEncoder()
-        for unit, model in self._models():
+        for unit, model in self._entropy_models():
             encoder.encode(np.ascontiguousarray(symbols[:, unit]), model)
         return encoder.get_compressed().astype("<u4").tobytes()
 
-    def read(self, data: bytes, count: int) -> np.ndarray:
-        """What `written` wrote, int32 (count, D)."""
+    def decode(self, data: bytes, count: int) -> np.ndarray:
+        """What `encode` wrote, int32 (count, D)."""
         from constriction import stream
 
         decoder = stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
         symbols = np.zeros((count, len(self.low)), np.int32)
-        for unit, model in self._models():
+        for unit, model in self._entropy_models():
             symbols[:, unit] = decoder.decode(model, count)
         return symbols
 
-    def _models(self) -> Iterator[tuple[int, Any]]:
+    def _entropy_models(self) -> Iterator[tuple[int, Any]]:
         """Each unit of more than one cell with its frequencies; the others need no bytes."""
         from constriction import stream
 
@@ -78,7 +78,7 @@ class Quantiser:
             yield unit, stream.model.Categorical(weights / weights.sum(), perfect=False)
 
 
-def by_range(codes: np.ndarray, bits: int) -> Quantiser:
+def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
     """2^bits cells for each unit, over the range of the training codes.
 
     Of a few ranges, which leave out more or less of the tails, each unit gets the one with the
@@ -92,16 +92,16 @@ def by_range(codes: np.ndarray, bits: int) -> Quantiser:
     best, least = None, np.full(codes.shape[1], np.inf)
     for tail in TAILS:
         low, high = np.quantile(codes, (tail, 1 - tail), axis=0)
-        made = _learnt(codes, low, _positive((high - low) / levels), levels)
-        error = np.square(codes - made.restored(made.quantised(codes))).mean(axis=0)
+        made = _fit(codes, low, _make_positive((high - low) / levels), levels)
+        error = np.square(codes - made.dequantise(made.quantise(codes))).mean(axis=0)
         better = error < least
         least = np.minimum(error, least)
-        best = made if best is None else _mixed(best, made, better)
+        best = made if best is None else _merge(best, made, better)
     assert best is not None
     return best
 
 
-def by_step(codes: np.ndarray, step: float) -> Quantiser:
+def fit_by_step(codes: np.ndarray, step: float) -> Quantiser:
     """Cells of the same width for all units, one of them centred on the unit's mean.
 
     Bits then go where the deviations are large, and a unit that hardly moves costs hardly any
@@ -114,31 +114,33 @@ def by_step(codes: np.ndarray, step: float) -> Quantiser:
     mean = codes.mean(axis=0, dtype=np.float64)
     first, last = (np.rint((end - mean) / step) for end in (codes.min(axis=0), codes.max(axis=0)))
     low = mean + (first - 0.5) * step
-    return _learnt(codes, low, np.full(len(mean), step), (last - first).astype(np.int64) + 1)
+    return _fit(codes, low, np.full(len(mean), step), (last - first).astype(np.int64) + 1)
 
 
-def packed(symbols: np.ndarray, bits: int) -> bytes:
+def pack(symbols: np.ndarray, bits: int) -> bytes:
     """Numbers below 2^bits (N, D) at so many bits each, without any coding."""
     digits = (symbols.reshape(-1, 1) >> np.arange(bits)) & 1
     return np.packbits(digits.astype(np.uint8)).tobytes()
 
 
-def unpacked(data: bytes, bits: int, shape: tuple[int, int]) -> np.ndarray:
-    """What `packed` packed, int32 of the shape."""
+def unpack(data: bytes, bits: int, shape: tuple[int, int]) -> np.ndarray:
+    """What `pack` packed, int32 of the shape."""
     digits = np.unpackbits(np.frombuffer(data, np.uint8), count=shape[0] * shape[1] * bits)
     return (digits.reshape(*shape, bits).astype(np.int32) << np.arange(bits)).sum(
         axis=-1, dtype=np.int32
     )
 
 
-def _cells(codes: np.ndarray, low: np.ndarray, step: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def _find_cells(
+    codes: np.ndarray, low: np.ndarray, step: np.ndarray, levels: np.ndarray
+) -> np.ndarray:
     return np.clip(np.floor((codes - low) / step), 0, levels - 1).astype(np.int32)
 
 
-def _learnt(codes: np.ndarray, low: np.ndarray, step: np.ndarray, levels: np.ndarray) -> Quantiser:
+def _fit(codes: np.ndarray, low: np.ndarray, step: np.ndarray, levels: np.ndarray) -> Quantiser:
     """Cells with the tables that the codes (N, D) give them."""
     units, most = len(low), int(levels.max())
-    places = (_cells(codes, low, step, levels) + most * np.arange(units)).ravel()
+    places = (_find_cells(codes, low, step, levels) + most * np.arange(units)).ravel()
     counts = np.bincount(places, minlength=units * most).reshape(units, most)
     sums = np.bincount(places, codes.ravel(), units * most).reshape(units, most)
     middles = low[:, np.newaxis] + step[:, np.newaxis] * (np.arange(most) + 0.5)
@@ -146,7 +148,7 @@ def _learnt(codes: np.ndarray, low: np.ndarray, step: np.ndarray, levels: np.nda
     return Quantiser(low, step, levels, values.astype(np.float32), counts)
 
 
-def _mixed(first: Quantiser, second: Quantiser, better: np.ndarray) -> Quantiser:
+def _merge(first: Quantiser, second: Quantiser, better: np.ndarray) -> Quantiser:
     """Of two quantisers of as many cells the second's units where it is better (D,)."""
 
     def pick(name: str) -> np.ndarray:
@@ -156,6 +158,6 @@ def _mixed(first: Quantiser, second: Quantiser, better: np.ndarray) -> Quantiser
     return Quantiser(*map(pick, ("low", "step", "levels", "values", "counts")))
 
 
-def _positive(step: np.ndarray) -> np.ndarray:
+def _make_positive(step: np.ndarray) -> np.ndarray:
     """Steps (D,), with 1 for a unit that never moves."""
     return np.where(step > 0, step, 1.0)

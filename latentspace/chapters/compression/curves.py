@@ -9,7 +9,7 @@ LEAST_ERROR = 1e-12  # stands for none at all, which has no logarithm
 Curve = tuple[np.ndarray, np.ndarray]  # sizes and errors, float (S,) each, in any order
 
 
-def front(curve: Curve) -> Curve:
+def pareto_front(curve: Curve) -> Curve:
     """The points that no other one beats: sizes rise, errors fall."""
     sizes, errors = curve
     order = np.lexsort((errors, sizes))
@@ -20,7 +20,7 @@ def front(curve: Curve) -> Curve:
 
 def size_at(curve: Curve, error: float) -> float:
     """The bytes that a curve needs for an error; infinite where it never comes so low."""
-    sizes, errors = front(curve)
+    sizes, errors = pareto_front(curve)
     if errors[-1] > error:
         return np.inf
     return float(np.exp(np.interp(-_log(error), -_log(errors), np.log(sizes))))
@@ -28,13 +28,13 @@ def size_at(curve: Curve, error: float) -> float:
 
 def error_at(curve: Curve, size: float) -> float:
     """The error that a curve reaches with so many bytes; infinite where it needs more."""
-    sizes, errors = front(curve)
+    sizes, errors = pareto_front(curve)
     if size < sizes[0]:
         return np.inf
     return float(np.exp(np.interp(np.log(size), np.log(sizes), _log(errors))))
 
 
-def overtaken_at(curve: Curve, others: list[Curve], points: int = 2000) -> float | None:
+def find_overtaking(curve: Curve, others: list[Curve], points: int = 2000) -> float | None:
     """The bytes from which on one of the others always has a smaller error than a curve.
 
     Args:
@@ -62,7 +62,7 @@ def mean_ratio(curve: Curve, other: Curve) -> float:
     The geometric mean over those errors of the other that both reach; where they share none, over
     the sizes as they come.
     """
-    sizes, errors = front(other)
+    sizes, errors = pareto_front(other)
     least, most = curve[1].min(), curve[1].max()
     shared = (errors >= least) & (errors <= most)
     if not shared.any():

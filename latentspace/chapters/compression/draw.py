@@ -11,12 +11,12 @@ from latentspace.drawing.layout import (
     FAINT_INK,
     INK,
     Label,
-    blank,
-    mosaic,
-    page,
-    rendered,
-    text_width,
-    zoom_for,
+    choose_zoom,
+    make_blank,
+    make_mosaic,
+    make_page,
+    measure_text,
+    render_figure,
 )
 
 COLORS = (  # of families in the order in which they come; the sixth and later ones are files
@@ -165,7 +165,7 @@ def draw_rate_distortion(
         )
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    return page(rendered(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), title=title, caption=caption)
 
 
 def draw_budgets(
@@ -183,7 +183,7 @@ def draw_budgets(
     Returns:
         uint8 (height, width, 3).
     """
-    zoom = zoom_for(min(originals.shape[1:3]), LEAST_IMAGE)
+    zoom = choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
@@ -192,8 +192,8 @@ def draw_budgets(
 
     def put(images: np.ndarray, texts: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
         nonlocal y
-        body = mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
-        bodies.append(_padded(body, row_height))
+        body = make_mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
+        bodies.append(_pad(body, row_height))
         middle = y + body.shape[0] / 2
         for number, (text, color) in enumerate(texts):
             shift = (2 * number - len(texts) + 1) * LINE_OFFSET
@@ -203,24 +203,24 @@ def draw_budgets(
 
     put(originals, [("original", INK)])
     for heading, rows in blocks.items():
-        bodies.append(blank(BLOCK_GAP + HEADING_HEIGHT, bodies[0].shape[1]))
+        bodies.append(make_blank(BLOCK_GAP + HEADING_HEIGHT, bodies[0].shape[1]))
         y += len(bodies[-1])
         labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
         for row in rows:
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
             put(row.images, [(row.name, INK), (cost, FAINT_INK if row.fits else OVER)])
     body = np.concatenate(bodies)
-    right = max(0, max(map(text_width, blocks), default=0) - body.shape[1])
-    return page(
+    right = max(0, max(map(measure_text, blocks), default=0) - body.shape[1])
+    return make_page(
         body,
         title=title,
         caption=caption,
         labels=labels,
-        left=max(map(text_width, names)) + 12,
+        left=max(map(measure_text, names)) + 12,
         right=right,
         top=TITLE_GAP,
     )
 
 
-def _padded(body: np.ndarray, height: int) -> np.ndarray:
-    return np.concatenate([body, blank(height - len(body), body.shape[1])])
+def _pad(body: np.ndarray, height: int) -> np.ndarray:
+    return np.concatenate([body, make_blank(height - len(body), body.shape[1])])

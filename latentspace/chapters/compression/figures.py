@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from latentspace.chapters.figure import Figure, model_name
+from latentspace.chapters.figure import Figure, format_model
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _measured(study: Study) -> str:
+def _describe_measured(study: Study) -> str:
     storing = study.compression.storing
     return (
-        f"{len(storing.rows):,} test images of {study.data.name}, {model_name(study)}; "
+        f"{len(storing.rows):,} test images of {study.data.name}, {format_model(study)}; "
         f"{storing.pixels[0].size:,} bytes each as they are"
     )
 
 
-def _fixed(study: Study) -> str:
+def _describe_fixed_costs(study: Study) -> str:
     """What is needed once, and when that pays."""
     found = study.compression.verdict
     matrix = max(float(method.tables.max()) for method in study.compression.components.values())
@@ -32,7 +32,7 @@ def _fixed(study: Study) -> str:
     )
 
 
-def _loses(study: Study) -> str:
+def _describe_losses(study: Study) -> str:
     """Where codes are the worse choice."""
     chapter = study.compression
     found = chapter.verdict
@@ -58,12 +58,12 @@ def _rate_distortion(study: Study, fps: float) -> dict[str, Any]:
         "nearest_size": found.nearest_size,
         "title": "What a code costs and what it loses, beside other ways to store an image",
         "caption": (
-            f"{_measured(study)}. Single files: {len(storing.alone):,} of these; SSIM: "
+            f"{_describe_measured(study)}. Single files: {len(storing.alone_rows):,} of these; SSIM: "
             f"{len(storing.similar):,}. Entropy coded: a real stream of a range coder, one for all "
             "images, by the frequencies of training codes. One step: cells of the same width for "
             "all units, so that bits go where codes vary; of PCA so many components as pay. "
             "Decoder and matrix are not counted. Sheets hold all images side by side, which spares "
-            f"headers, also at half size where that is better. {_fixed(study)} {_loses(study)}"
+            f"headers, also at half size where that is better. {_describe_fixed_costs(study)} {_describe_losses(study)}"
         ),
     }
 
@@ -77,10 +77,10 @@ def _budgets(study: Study, fps: float) -> dict[str, Any]:
         },
         "title": "The same test images within the same few bytes",
         "caption": (
-            f"{_measured(study)}. Beside each row the method and setting of least error within the "
+            f"{_describe_measured(study)}. Beside each row the method and setting of least error within the "
             "budget, and its bytes and mean squared error over all of them; in red where even the "
             "smallest file needs more. Image files: all images in one sheet, which spares their "
-            f"headers. {_fixed(study)} {_loses(study)}"
+            f"headers. {_describe_fixed_costs(study)} {_describe_losses(study)}"
         ),
     }
 

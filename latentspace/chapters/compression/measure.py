@@ -13,18 +13,18 @@ from latentspace.analysis import scores
 from latentspace.chapters.base import Base
 from latentspace.chapters.compression import codecs, coding, curves
 from latentspace.chapters.compression.methods import (
-    Line,
     Method,
-    Row,
+    RateLine,
+    StoredImages,
     Verdict,
-    best_within,
-    verdict,
+    compare_codes,
+    find_best_within,
 )
-from latentspace.chapters.compression.storing import ALONE, SHEET, Numbers, Storing, columns
-from latentspace.core.pixels import Chosen, images_at_once, to_unit_range
-from latentspace.core.processes import num_cores
-from latentspace.core.provenance import content_hash
-from latentspace.datasets import limited
+from latentspace.chapters.compression.storing import ALONE, SHEET, Numbers, Storing, to_columns
+from latentspace.core.pixels import Subset, count_images_at_once, to_unit_range
+from latentspace.core.processes import count_cores
+from latentspace.core.provenance import hash_content
+from latentspace.datasets import choose_limited
 
 TABLE_IMAGES = 10_000  # training images that cells and frequencies are learnt from
 BUDGET_BITS = (2, 4, 6, 8)  # for each unit, packed plainly: the picture's budgets
@@ -56,18 +56,18 @@ class Compression:
         def compute() -> dict[str, Numbers]:
             codes = base.codes[self.storing.rows]
             # Encoded alone: a code's last digits depend on what else is encoded with it.
-            chosen = base.fitted[limited(len(base.fitted), TABLE_IMAGES)]
+            chosen = base.fit_indices[choose_limited(len(base.fit_indices), TABLE_IMAGES)]
             table = base.run.encode(base.data.train_pixels[chosen])
             spread = float(np.sqrt(table.var(axis=0).mean()))
-            floats = self.storing.measured(base.run.decode(codes), codes.nbytes)
+            floats = self.storing.measure(base.run.decode(codes), codes.nbytes)
             common = {"table": table, "codes": codes, "decode": base.run.decode}
             return {
-                FLOATS: columns({"float32": floats}),
-                **self.storing.by_bits(PLAIN, CODED, **common),
-                ONE_STEP: self.storing.by_steps(CODE_STEPS * (spread or 1.0), **common),
+                FLOATS: to_columns({"float32": floats}),
+                **self.storing.measure_bits(PLAIN, CODED, **common),
+                ONE_STEP: self.storing.measure_steps(CODE_STEPS * (spread or 1.0), **common),
             }
 
-        return self._kept("compression_codes", compute, *base.model_key)
+        return self._load_or_compute("compression_codes", compute, *base.model_key)
 
     @cached_property
     def components(self) -> dict[str, Method]:
@@ -75,10 +75,10 @@ class Compression:
         base, few = self._base, self._base.run.latent_dim
 
         def compute() -> dict[str, Numbers]:
-            chosen = Chosen(base.data.train_pixels, base.fitted)
+            chosen = Subset(base.data.train_pixels, base.fit_indices)
             encode, inverse = scores.linear_autoencoder(chosen, MOST_COMPONENTS)
-            count = min(TABLE_IMAGES, images_at_once(chosen))
-            table = encode(to_unit_range(chosen[limited(len(chosen), count)]))
+            count = min(TABLE_IMAGES, count_images_at_once(chosen))
+            table = encode(to_unit_range(chosen[choose_limited(len(chosen), count)]))
             codes = encode(self.storing.images)
             vector = FLOAT_BYTES * self.storing.images[0].size
 
@@ -86,23 +86,23 @@ class Compression:
                 whole = np.pad(parts, ((0, 0), (0, codes.shape[1] - parts.shape[1])))
                 return np.clip(inverse(whole), 0, 1).astype(np.float32)
 
-            def tables(quantiser: coding.Quantiser) -> int:
+            def count_table_bytes(quantiser: coding.Quantiser) -> int:
                 used = np.count_nonzero(quantiser.levels > 1) + 1  # the mean image too
                 return int(used) * vector + quantiser.table_bytes
 
             spread = float(table[:, 0].std())
-            common: dict[str, Any] = {"decode": decode, "tables": tables}
+            common: dict[str, Any] = {"decode": decode, "tables": count_table_bytes}
             return {
-                **self.storing.by_bits(
+                **self.storing.measure_bits(
                     *self.pca_names, table=table[:, :few], codes=codes[:, :few], **common
                 ),
-                PCA_ONE_STEP: self.storing.by_steps(
+                PCA_ONE_STEP: self.storing.measure_steps(
                     PCA_STEPS * (spread or 1.0), table=table, codes=codes, **common
                 ),
             }
 
-        key = (base.data.hash, content_hash(base.fitted), few)
-        return self._kept("compression_components", compute, *key)
+        key = (base.data.hash, hash_content(base.fit_indices), few)
+        return self._load_or_compute("compression_components", compute, *key)
 
     @property
     def pca_names(self) -> tuple[str, str]:
@@ -113,25 +113,25 @@ class Compression:
     @cached_property
     def files(self) -> dict[str, Method]:
         """Image files, by codec and by whether each image has a file of its own."""
-        known = codecs.available()
+        known = codecs.list_available()
 
         def compute() -> dict[str, Numbers]:
-            with ThreadPoolExecutor(num_cores()) as pool:  # codecs run beside each other
+            with ThreadPoolExecutor(count_cores()) as pool:  # codecs run beside each other
                 tasks = [
                     (name, setting, task)
-                    for of_codec in pool.map(self.storing.file_tasks, known)
+                    for of_codec in pool.map(self.storing.make_file_tasks, known)
                     for (name, setting), task in of_codec.items()
                 ]
                 found: dict[str, dict[str, Numbers]] = {}
-                with self._base.bar("image files", len(tasks)) as bar:
+                with self._base.make_bar("image files", len(tasks)) as bar:
                     results = pool.map(lambda task: task[2](), tasks)
                     for (name, setting, _), numbers in zip(tasks, results, strict=True):
                         found.setdefault(name, {})[setting] = numbers
                         bar.update()
-            return {name: columns(settings) for name, settings in found.items()}
+            return {name: to_columns(settings) for name, settings in found.items()}
 
         key = (self._base.data.hash, *(codec.name for codec in known))
-        return self._kept("compression_files", compute, *key)
+        return self._load_or_compute("compression_files", compute, *key)
 
     @property
     def lossless(self) -> dict[str, float]:
@@ -143,24 +143,26 @@ class Compression:
     # --- what is shown
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[RateLine]:
         """All curves; a method of one setting is a line of one point."""
         found = []
         for name, method in {**self.codes, **self.components, **self.files}.items():
             family = next((kind for kind in self._families if name.startswith(kind)), name)
             style = next((way for end, way in STYLES.items() if name.endswith(end)), "solid")
-            far = curves.front((method.sizes, 1 - method.ssim))
-            line = Line(name, family, style, curves.front(method.curve), (far[0], 1 - far[1]))
+            far = curves.pareto_front((method.sizes, 1 - method.ssim))
+            line = RateLine(
+                name, family, style, curves.pareto_front(method.curve), (far[0], 1 - far[1])
+            )
             found.append(line)
         return found
 
     @property
-    def blocks(self) -> dict[float, list[Row]]:
+    def blocks(self) -> dict[float, list[StoredImages]]:
         """By budget in bytes: the best of codes, of PCA, and of each codec in sheets.
 
         The budgets are what codes take, packed plainly, at each of `BUDGET_BITS`.
         """
-        losing = [codec.name for codec in codecs.available() if not codec.is_lossless]
+        losing = [codec.name for codec in codecs.list_available() if not codec.is_lossless]
         kinds: list[dict[str, Method]] = [
             self._forms,
             self.components,
@@ -168,7 +170,7 @@ class Compression:
         ]
         units = self._base.run.latent_dim
         return {
-            budget: [_row(methods, budget) for methods in kinds]
+            budget: [_make_row(methods, budget) for methods in kinds]
             for budget in (units * bits / BITS_OF_A_BYTE for bits in BUDGET_BITS)
         }
 
@@ -182,7 +184,7 @@ class Compression:
     @cached_property
     def verdict(self) -> Verdict:
         """What follows from all curves."""
-        return verdict(
+        return compare_codes(
             self._forms,
             {**self.components, **self.files},
             error=float(self.codes[FLOATS].mse[0]),
@@ -196,10 +198,10 @@ class Compression:
         methods = {**self.codes, **self.components, **self.files}
         return {
             "images": len(self.storing.rows),
-            "images_in_a_file_each": len(self.storing.alone),
+            "images_in_a_file_each": len(self.storing.alone_rows),
             "images_of_ssim": len(self.storing.similar),
             "pixel_bytes": self.storing.pixels[0].size,
-            "methods": {name: _listed(method) for name, method in methods.items()},
+            "methods": {name: _list_settings(method) for name, method in methods.items()},
             "lossless_bytes": self.lossless,
             "chosen": f"{found.method}, {found.setting}",
             "chosen_bytes": found.size,
@@ -249,18 +251,18 @@ class Compression:
         few = self.pca_names[0].partition(",")[0]
         return ["codes", few, PCA_ONE_STEP, *(codec.name for codec in codecs.CODECS)]
 
-    def _kept(
+    def _load_or_compute(
         self, kind: str, compute: Callable[[], Mapping[str, Numbers]], *key: str | int
     ) -> dict[str, Method]:
-        groups = self._base.cached_groups(kind, compute, *key)
+        groups = self._base.load_or_compute_groups(kind, compute, *key)
         return {name: Method(**numbers) for name, numbers in groups.items()}
 
 
-def _row(methods: Mapping[str, Method], budget: float) -> Row:
-    name, at = best_within(methods, budget)
+def _make_row(methods: Mapping[str, Method], budget: float) -> StoredImages:
+    name, at = find_best_within(methods, budget)
     method = methods[name]
     size = float(method.sizes[at])
-    return Row(
+    return StoredImages(
         f"{name}, {method.settings[at]}",
         size,
         float(method.mse[at]),
@@ -269,7 +271,7 @@ def _row(methods: Mapping[str, Method], budget: float) -> Row:
     )
 
 
-def _listed(method: Method) -> list[dict[str, Any]]:
+def _list_settings(method: Method) -> list[dict[str, Any]]:
     """A method for metrics.json, a setting each."""
     return [
         {

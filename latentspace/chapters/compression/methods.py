@@ -42,7 +42,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Line:
+class RateLine:
     """A curve of rate-distortion.
 
     Attributes:
@@ -61,7 +61,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Row:
+class StoredImages:
     """Images that came back.
 
     Attributes:
@@ -107,7 +107,7 @@ class Verdict:
     overtaken_by: str | None
 
 
-def verdict(
+def compare_codes(
     codes: Mapping[str, Method], others: Mapping[str, Method], *, error: float, decoder_bytes: int
 ) -> Verdict:
     """Compares codes with the best of everything else.
@@ -134,7 +134,7 @@ def verdict(
         np.concatenate([method.sizes for method in codes.values()]),
         np.concatenate([method.mse for method in codes.values()]),
     )
-    overtaken = curves.overtaken_at(best, [method.curve for method in others.values()])
+    overtaken = curves.find_overtaking(best, [method.curve for method in others.values()])
     return Verdict(
         method=name,
         setting=str(codes[name].settings[at]),
@@ -142,7 +142,7 @@ def verdict(
         mse=mse,
         nearest=nearest if reached else None,
         nearest_size=needed[nearest] if reached else None,
-        break_even=_break_even(fixed, size, others[nearest], mse, needed[nearest]),
+        break_even=_find_break_even(fixed, size, others[nearest], mse, needed[nearest]),
         overtaken_at=overtaken,
         overtaken_by=None
         if overtaken is None
@@ -150,7 +150,7 @@ def verdict(
     )
 
 
-def best_within(methods: Mapping[str, Method], budget: float) -> tuple[str, int]:
+def find_best_within(methods: Mapping[str, Method], budget: float) -> tuple[str, int]:
     """The method and setting of least error at no more than so many bytes.
 
     Where all need more, those that need fewest.
@@ -162,7 +162,7 @@ def best_within(methods: Mapping[str, Method], budget: float) -> tuple[str, int]
     return min(fitting, key=lambda pair: methods[pair[0]].mse[pair[1]])
 
 
-def _break_even(
+def _find_break_even(
     fixed: float, size: float, other: Method, mse: float, other_size: float
 ) -> int | None:
     """Images from which on `fixed` bytes and `size` an image are less than the other's."""

@@ -11,8 +11,8 @@ import numpy as np
 from latentspace.analysis import scores
 from latentspace.chapters.base import Base
 from latentspace.chapters.compression import codecs, coding
-from latentspace.core.pixels import images_at_once, to_uint8, to_unit_range
-from latentspace.datasets import limited
+from latentspace.core.pixels import count_images_at_once, to_uint8, to_unit_range
+from latentspace.datasets import choose_limited
 
 MEASURED_IMAGES = 10_000
 ALONE_IMAGES = 2_000  # stored as a file each
@@ -24,7 +24,7 @@ SHEET, ALONE = "in one sheet", "in single files"
 Numbers = dict[str, Any]  # what is measured of one setting, see `methods.Method`
 
 
-def _table_bytes(quantiser: coding.Quantiser) -> int:
+def _count_table_bytes(quantiser: coding.Quantiser) -> int:
     return quantiser.table_bytes
 
 
@@ -38,17 +38,17 @@ class Storing:
     def rows(self) -> np.ndarray:
         """Test images that are measured: all, or a fixed choice of more."""
         pixels = self._base.data.test_pixels
-        return limited(len(pixels), min(MEASURED_IMAGES, images_at_once(pixels)))
+        return choose_limited(len(pixels), min(MEASURED_IMAGES, count_images_at_once(pixels)))
 
     @cached_property
-    def alone(self) -> np.ndarray:
+    def alone_rows(self) -> np.ndarray:
         """Those among `rows`, by place, that are stored as a file each."""
-        return limited(len(self.rows), ALONE_IMAGES)
+        return choose_limited(len(self.rows), ALONE_IMAGES)
 
     @cached_property
     def similar(self) -> np.ndarray:
-        """Those among `alone`, by place, of which structural similarity is measured."""
-        return limited(len(self.alone), SIMILARITY_IMAGES)
+        """Those among `alone_rows`, by place, of which structural similarity is measured."""
+        return choose_limited(len(self.alone_rows), SIMILARITY_IMAGES)
 
     @cached_property
     def shown(self) -> np.ndarray:
@@ -70,7 +70,7 @@ class Storing:
         """The same, float32 in [0, 1]."""
         return to_unit_range(self.pixels)
 
-    def by_bits(
+    def measure_bits(
         self,
         plain: str,
         coded: str,
@@ -78,61 +78,61 @@ class Storing:
         table: np.ndarray,
         codes: np.ndarray,
         decode: Callable[[np.ndarray], np.ndarray],
-        tables: Callable[[coding.Quantiser], int] = _table_bytes,
+        tables: Callable[[coding.Quantiser], int] = _count_table_bytes,
     ) -> dict[str, Numbers]:
         """The same cells twice: packed plainly, and entropy coded."""
         found: dict[str, dict[str, Numbers]] = {plain: {}, coded: {}}
         for bits in BITS:
-            quantiser = coding.by_range(table, bits)
-            symbols = quantiser.quantised(codes)
-            numbers = self.measured(
-                decode(quantiser.restored(symbols)),
-                len(coding.packed(symbols, bits)),
+            quantiser = coding.fit_by_range(table, bits)
+            symbols = quantiser.quantise(codes)
+            numbers = self.measure(
+                decode(quantiser.dequantise(symbols)),
+                len(coding.pack(symbols, bits)),
                 tables=tables(quantiser),
             )
-            stream = self._per_image(len(quantiser.written(symbols)))
+            stream = self._divide_size(len(quantiser.encode(symbols)))
             setting = f"{bits} bits a unit"
             found[plain][setting], found[coded][setting] = numbers, {**numbers, "sizes": stream}
-        return {name: columns(settings) for name, settings in found.items()}
+        return {name: to_columns(settings) for name, settings in found.items()}
 
-    def by_steps(
+    def measure_steps(
         self,
         steps: np.ndarray,
         *,
         table: np.ndarray,
         codes: np.ndarray,
         decode: Callable[[np.ndarray], np.ndarray],
-        tables: Callable[[coding.Quantiser], int] = _table_bytes,
+        tables: Callable[[coding.Quantiser], int] = _count_table_bytes,
     ) -> Numbers:
         found = {}
         for step in steps:
-            quantiser = coding.by_step(table, step)
-            symbols = quantiser.quantised(codes)
-            found[f"step {step:.3g}"] = self.measured(
-                decode(quantiser.restored(symbols)),
-                len(quantiser.written(symbols)),
+            quantiser = coding.fit_by_step(table, step)
+            symbols = quantiser.quantise(codes)
+            found[f"step {step:.3g}"] = self.measure(
+                decode(quantiser.dequantise(symbols)),
+                len(quantiser.encode(symbols)),
                 tables=tables(quantiser),
             )
-        return columns(found)
+        return to_columns(found)
 
-    def file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:
+    def make_file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:
         """What there is to measure of a codec, by names of method and setting."""
         tasks: dict[tuple[str, str], Callable[[], Numbers]] = {}
 
-        def in_sheets(quality: int | None, block: int, halved: bool) -> Numbers:
-            size, back = codecs.stored_in_sheets(
+        def store_in_sheets(quality: int | None, block: int, halved: bool) -> Numbers:
+            size, back = codecs.store_in_sheets(
                 self.pixels, codec, quality, block=block, halved=halved
             )
-            return self.measured(to_unit_range(back), size)
+            return self.measure(to_unit_range(back), size)
 
-        def by_itself(quality: int | None) -> Numbers:
-            size, back = codecs.stored_alone(self.pixels[self.alone], codec, quality)
-            return self.measured(to_unit_range(back), size, among=self.alone)
+        def store_alone(quality: int | None) -> Numbers:
+            size, back = codecs.store_alone(self.pixels[self.alone_rows], codec, quality)
+            return self.measure(to_unit_range(back), size, among=self.alone_rows)
 
         for halved, qualities in ((False, codec.qualities), (True, codec.half_qualities)):
             if not qualities:
                 continue
-            block = codecs.best_block(self.pixels, codec, halved=halved)
+            block = codecs.find_best_block(self.pixels, codec, halved=halved)
             for quality in qualities:
                 words = [
                     *(["half size"] if halved else []),
@@ -140,12 +140,12 @@ class Storing:
                     *([f"blocks of {block}"] if block > 1 else []),
                 ]
                 name = f"{codec.name} {SHEET}", ", ".join(words)
-                tasks[name] = partial(in_sheets, quality, block, halved)
+                tasks[name] = partial(store_in_sheets, quality, block, halved)
                 if codec.is_small and not halved:
-                    tasks[f"{codec.name} {ALONE}", words[0]] = partial(by_itself, quality)
+                    tasks[f"{codec.name} {ALONE}", words[0]] = partial(store_alone, quality)
         return tasks
 
-    def measured(
+    def measure(
         self, back: np.ndarray, size: int, *, tables: int = 0, among: np.ndarray | None = None
     ) -> Numbers:
         """Numbers of one setting.
@@ -158,21 +158,21 @@ class Storing:
             among: Places among `rows`.
         """
         images = self.images if among is None else self.images[among]
-        similar = self.alone[self.similar] if among is None else self.similar
+        similar = self.alone_rows[self.similar] if among is None else self.similar
         return {
-            "sizes": self._per_image(size, len(images)),
+            "sizes": self._divide_size(size, len(images)),
             "mse": scores.squared_errors(images, back).mean(),
             "ssim": scores.structural_similarity(images[similar], back[similar]).mean(),
             "tables": float(tables),
             "shown": to_uint8(back[self.shown] if among is None else back[:0]),
         }
 
-    def _per_image(self, size: int, count: int | None = None) -> float:
+    def _divide_size(self, size: int, count: int | None = None) -> float:
         """Bytes an image; a stream of nothing counts as one byte."""
         return max(1, size) / (count or len(self.rows))
 
 
-def columns(settings: Mapping[str, Numbers]) -> Numbers:
+def to_columns(settings: Mapping[str, Numbers]) -> Numbers:
     """Numbers by setting -> an array for each number, with the names of the settings."""
     names = next(iter(settings.values()))
     columns = {name: np.array([numbers[name] for numbers in settings.values()]) for name in names}

@@ -15,7 +15,7 @@ import numpy as np
 from latentspace.chapters.explorer.plots import plot_maps
 from latentspace.chapters.explorer.sheet import make_sheet
 from latentspace.core.pixels import to_uint8
-from latentspace.drawing.points import class_colors
+from latentspace.drawing.points import choose_class_colors
 
 ERROR_COLORS, ERROR_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
 ERROR_QUANTILES = (0.01, 0.99)  # beyond these colours stay the same
@@ -116,10 +116,10 @@ def draw_explorer(
         "columns": sheet.columns,
         "nearest": next(iter(maps.values())).neighbors.shape[1],
         "groups": {
-            kind: {"names": list(groups.names), "colors": _group_colors(groups)}
+            kind: {"names": list(groups.names), "colors": _choose_group_colors(groups)}
             for kind, groups in grouped.items()
         },
-        "ramp": _error_colors(),
+        "ramp": _choose_error_colors(),
         "ends": np.quantile(pictures.errors, ERROR_QUANTILES).tolist(),
     }
     arrays = {
@@ -132,7 +132,7 @@ def draw_explorer(
     colors = np.array(known["groups"]["class"]["colors"], np.uint32)[classes.labels]
     places = {space: one.points for space, one in maps.items()}
     script, plots = plot_maps(places, colors, arrays)
-    page = Template(_part("page.html")).substitute(
+    page = Template(_read_part("page.html")).substitute(
         title=html.escape(title),
         subject=html.escape(subject),
         caption=html.escape(caption),
@@ -151,28 +151,28 @@ def draw_explorer(
         ),
         sheet="data:image/webp;base64," + base64.b64encode(sheet.encoded).decode(),
         known=json.dumps(known).replace("<", r"\u003c"),
-        style=_part("page.css"),
-        behavior=_part("page.js"),
+        style=_read_part("page.css"),
+        behavior=_read_part("page.js"),
         plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
     )
     return page.encode()
 
 
-def _group_colors(groups: Groups) -> list[int]:
-    return _packed(class_colors(len(groups.names)))
+def _choose_group_colors(groups: Groups) -> list[int]:
+    return _pack_colors(choose_class_colors(len(groups.names)))
 
 
-def _error_colors() -> list[int]:
+def _choose_error_colors() -> list[int]:
     from matplotlib import colormaps
 
-    return _packed(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3])
+    return _pack_colors(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3])
 
 
-def _packed(colors: np.ndarray) -> list[int]:
+def _pack_colors(colors: np.ndarray) -> list[int]:
     """RGB in [0, 1], float (N, 3) -> 0xRRGGBBAA."""
     red, green, blue = to_uint8(colors).astype(np.uint32).T
     return (red << 24 | green << 16 | blue << 8 | 255).tolist()
 
 
-def _part(name: str) -> str:
+def _read_part(name: str) -> str:
     return (Path(__file__).parent / name).read_text("utf-8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latentspace.chapters.explorer.draw import Groups, Map, Pictures
-from latentspace.chapters.figure import Figure, model_name, told
-from latentspace.chapters.maps.figures import READING, how_made, method_name, which_images
+from latentspace.chapters.figure import Figure, format_metric, format_model
+from latentspace.chapters.maps.figures import CAVEAT, describe_images, describe_maps, format_method
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def _explorer(study: Study, fps: float) -> dict[str, Any]:
     chapter, data = study.exploration, study.data
-    maps, clustered = chapter.maps, chapter.clusters_missing is None
+    maps, clustered = chapter.maps, chapter.clusters_unavailable is None
     return {
         "maps": {
             space: Map(
-                f"{method_name(study)} of the {words}",
-                _scores(study, space),
-                maps.points(space),
+                f"{format_method(study)} of the {words}",
+                _format_scores(study, space),
+                maps.get_points(space),
                 f"nearest in {words}",
                 chapter.neighbors[space],
             )
@@ -40,30 +40,30 @@ def _explorer(study: Study, fps: float) -> dict[str, Any]:
             else None
         ),
         "title": "The same images, in pixels and in codes",
-        "subject": f"{which_images(study, maps)}, {model_name(study)}",
+        "subject": f"{describe_images(study, maps)}, {format_model(study)}",
         "caption": (
-            f"{how_made(study, maps.flat, maps=maps)}. The map of the codes is turned and mirrored "
-            f"onto the other. {READING} Errors are squared, means over pixels. The nearest are "
+            f"{describe_maps(study, maps.flat, maps=maps)}. The map of the codes is turned and mirrored "
+            f"onto the other. {CAVEAT} Errors are squared, means over pixels. The nearest are "
             "those of the images shown, in pixels and in codes themselves, not on the maps. "
             + (
                 f"Clusters were found without labels ({chapter.clusters.method})."
                 if clustered
-                else f"There are no clusters: {chapter.clusters_missing}."
+                else f"There are no clusters: {chapter.clusters_unavailable}."
             )
         ),
     }
 
 
-def _scores(study: Study, space: str) -> str:
+def _format_scores(study: Study, space: str) -> str:
     """How good a map is; empty without classes."""
     if not study.data.has_classes:
         return ""
     maps = study.exploration.maps
-    found = maps.scored(maps.flat)[space]
+    found = maps.score_maps(maps.flat)[space]
     return ", ".join(
         [
-            *told("10-NN label accuracy", found["knn_accuracy"].value),
-            *told("silhouette", found["silhouette"].value),
+            *format_metric("10-NN label accuracy", found["knn_accuracy"].value),
+            *format_metric("silhouette", found["silhouette"].value),
         ]
     )
 
@@ -77,6 +77,6 @@ FIGURES = (
         "chapters.explorer.draw.draw_explorer",
         _explorer,
         in_story=False,
-        missing=lambda study: study.exploration.missing,
+        unavailable=lambda study: study.exploration.unavailable,
     ),
 )

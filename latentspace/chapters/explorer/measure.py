@@ -40,9 +40,9 @@ class Exploration:
         self._base, self._maps, self._clusters = base, maps, clusters
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there can be no page; None where there can."""
-        return self.maps.missing
+        return self.maps.unavailable
 
     @cached_property
     def maps(self) -> Maps:
@@ -57,10 +57,10 @@ class Exploration:
     @cached_property
     def neighbors(self) -> dict[str, np.ndarray]:
         """For each of `Maps.spaces` the nearest others of each image, int64 (N, `NEAREST`)."""
-        return {space: self.maps.nearest(space, NEAREST) for space in self.maps.spaces}
+        return {space: self.maps.find_nearest(space, NEAREST) for space in self.maps.spaces}
 
     @property
-    def clusters_missing(self) -> str | None:
+    def clusters_unavailable(self) -> str | None:
         """Why there are no clusters; None where there are."""
         count = len(self.maps.indices)
         if count < max(LEAST_IMAGES, 2 * (self._count or 1)):
@@ -76,7 +76,7 @@ class Exploration:
         Quicker ones than those of the chapter on clusters, also where these are known: what a page
         shows must not depend on what else was looked at before.
         """
-        return self._named(*self._quick_clusters())
+        return self._name_clusters(*self._find_quick_clusters())
 
     @property
     def _count(self) -> int | None:
@@ -85,7 +85,7 @@ class Exploration:
         chosen = base.options.num_clusters is not None or base.data.has_classes
         return self._clusters.count if chosen else None
 
-    def _quick_clusters(self) -> tuple[np.ndarray, str]:
+    def _find_quick_clusters(self) -> tuple[np.ndarray, str]:
         """The cluster of each image, int64 (N,), and what found it."""
         codes, count, seed = self.maps.codes, self._count, self._base.options.seed
         on_manifold = len(codes) <= MOST_ON_MANIFOLD
@@ -94,23 +94,27 @@ class Exploration:
         def compute() -> dict[str, np.ndarray]:
             points, starts = codes, 1
             if on_manifold:
-                points = clustering.manifold(codes, clustering.neighbor_graph(codes), seed)
+                points = clustering.reduce_dimensions(
+                    codes, clustering.build_neighbor_graph(codes), seed
+                )
                 starts = MANIFOLD_STARTS
             if count is None:
-                return {"labels": clustering.dense_regions(points).labels}
-            found = clustering.gaussian_mixture(points, count, seed, starts=starts)
+                return {"labels": clustering.cluster_hdbscan(points).labels}
+            found = clustering.cluster_gaussian_mixture(points, count, seed, starts=starts)
             return {"labels": found.labels}
 
-        made = self._base.cached(
+        made = self._base.load_or_compute(
             "quick_clusters", compute, *self.maps.key, seed, finder, count or 0
         )
         return made["labels"], f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
 
-    def _named(self, found: np.ndarray, method: str) -> Grouping:
+    def _name_clusters(self, found: np.ndarray, method: str) -> Grouping:
         """Clusters numbered anew and named; what is in none is called so, and comes last."""
         data, numbers = self._base.data, np.unique(found[found != clustering.NOISE])
-        table = clustering.contingency(self.maps.labels, found, len(data.class_names))[numbers]
-        match = clustering.matching(table) if data.has_classes else -np.ones(len(numbers))
+        table = clustering.contingency_table(self.maps.labels, found, len(data.class_names))[
+            numbers
+        ]
+        match = clustering.match_clusters(table) if data.has_classes else -np.ones(len(numbers))
         order = np.lexsort((-table.sum(axis=1), np.where(match < 0, len(data.class_names), match)))
         labels = np.full(len(found), len(order))
         names = []

@@ -44,7 +44,7 @@ def plot_maps(
     source = ColumnDataSource({**places, "color": colors.astype(np.uint32)})
     shown = BooleanFilter(booleans=None)
     view = CDSView(filter=shown)
-    plots = {space: _plot(space, source, view, of) for space, of in points.items()}
+    plots = {space: _make_plot(space, source, view, of) for space, of in points.items()}
     source.selected.js_on_change("indices", CustomJS(code="explorer.tally()"))
     document = Document()
     for plot in plots.values():
@@ -55,14 +55,14 @@ def plot_maps(
     script, elements = components(plots)
     names: dict[str, str] = {}
 
-    def counted(text: str) -> str:
+    def count_names(text: str) -> str:
         """The same plots have the same names, whenever they are drawn."""
         return MADE_UP.sub(lambda name: names.setdefault(name[0], f"made-{len(names)}"), text)
 
-    return counted(script), {space: counted(element) for space, element in elements.items()}
+    return count_names(script), {space: count_names(element) for space, element in elements.items()}
 
 
-def _plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
+def _make_plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
     from bokeh.models import (
         BoxSelectTool,
         CustomJS,
@@ -100,7 +100,7 @@ def _plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
     plot.grid.visible = False
     size = float(np.clip(DOT_SCALE / np.sqrt(len(points)), LEAST_DOT, LARGEST_DOT))
 
-    def dots(alpha: float) -> Scatter:
+    def draw_dots(alpha: float) -> Scatter:
         return Scatter(
             x=f"{space}_x",
             y=f"{space}_y",
@@ -110,7 +110,7 @@ def _plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
             line_color=None,
         )
 
-    plot.add_glyph(source, dots(STRENGTH), nonselection_glyph=dots(FADED), view=view)
+    plot.add_glyph(source, draw_dots(STRENGTH), nonselection_glyph=draw_dots(FADED), view=view)
     for event in ("mousemove", "mouseleave", "tap", "doubletap", "rangesupdate", "reset"):
         plot.js_on_event(event, CustomJS(code=f"explorer.{event}('{space}', cb_obj)"))
     return plot

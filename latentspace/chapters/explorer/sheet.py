@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from latentspace.core.pixels import resized
+from latentspace.core.pixels import resize
 
 MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
 MOST_BYTES = 12_000_000  # of a sheet without loss
@@ -46,7 +46,7 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
     notes = []
     if scale < 1:
         height, width = (max(1, int(side * scale)) for side in (height, width))
-        pictures = resized(pictures, height, width, Image.Resampling.BOX)
+        pictures = resize(pictures, height, width, Image.Resampling.BOX)
         notes.append(f"scaled down to {height}x{width} pixels")
     columns = min(count, math.ceil(math.sqrt(count * height / width)))
     rows = -(-count // columns)
@@ -54,14 +54,14 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
     cells[:count] = pictures
     cells = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     image = Image.fromarray(cells.reshape(rows * height, columns * width, channels).squeeze())
-    encoded = _webp(image, lossless=True, quality=EFFORT)
+    encoded = _encode_webp(image, lossless=True, quality=EFFORT)
     if len(encoded) > MOST_BYTES:
-        encoded = _webp(image, quality=QUALITY)
+        encoded = _encode_webp(image, quality=QUALITY)
         notes.append("compressed with a little loss")
     return Sheet(encoded, (height, width), columns, " and ".join(notes))
 
 
-def _webp(image: Image.Image, **options: int | bool) -> bytes:
+def _encode_webp(image: Image.Image, **options: int | bool) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="WEBP", method=2, **options)
     return buffer.getvalue()

@@ -9,14 +9,14 @@ import numpy as np
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing.layout import (
     Label,
-    mosaic,
-    page,
-    rendered,
-    text_width,
-    there_and_back,
-    zoom_for,
+    choose_zoom,
+    make_mosaic,
+    make_page,
+    measure_text,
+    order_loop,
+    render_figure,
 )
-from latentspace.drawing.points import add_class_legend, class_colors, make_map
+from latentspace.drawing.points import add_class_legend, choose_class_colors, style_map_axes
 
 STILL_STEPS = 11
 PAIR_GAP = 14
@@ -27,12 +27,12 @@ ON_MAP_IMAGES, ON_MAP_THUMBNAIL = 7, 26  # per way; pixels a side
 
 
 def draw_interpolation(
-    *, ways: Mapping[str, np.ndarray], pair_names: Sequence[str], title: str, caption: str
+    *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], title: str, caption: str
 ) -> np.ndarray:
     """For each pair of images one row per way, from the first image to the second.
 
     Args:
-        ways: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
+        paths: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
         pair_names: A name for each pair.
         title: Text above.
         caption: Text below.
@@ -40,12 +40,12 @@ def draw_interpolation(
     Returns:
         uint8 (height, width, 3).
     """
-    images = np.stack(list(ways.values()), axis=1)  # (pairs, ways, T, H, W, C)
+    images = np.stack(list(paths.values()), axis=1)  # (pairs, ways, T, H, W, C)
     last = images.shape[2] - 1
     steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
     images = images[:, :, steps]
-    zoom = zoom_for(min(images.shape[3:5]))
-    bodies = [mosaic(pair, zoom=zoom) for pair in images]
+    zoom = choose_zoom(min(images.shape[3:5]))
+    bodies = [make_mosaic(pair, zoom=zoom) for pair in images]
     height, width = bodies[0].shape[:2]
     spacer = np.full((PAIR_GAP, width, 3), 255, np.uint8)
     body = np.concatenate([part for pair in bodies for part in (spacer, pair)][1:])
@@ -57,28 +57,28 @@ def draw_interpolation(
     for number, pair_name in enumerate(pair_names):
         y = number * (height + PAIR_GAP)
         labels.append(Label(width + 12, y + height / 2, pair_name, "lm"))
-        for row, way in enumerate(ways):
+        for row, way in enumerate(paths):
             labels.append(Label(-10, y + (row + 0.5) * cell_height, way, "rm"))
     body = np.pad(
-        body, ((0, 0), (0, 12 + max(map(text_width, pair_names))), (0, 0)), constant_values=255
+        body, ((0, 0), (0, 12 + max(map(measure_text, pair_names))), (0, 0)), constant_values=255
     )
-    return page(
+    return make_page(
         body,
         title=title,
         caption=caption,
         labels=labels,
-        left=12 + max(map(text_width, ways)),
+        left=12 + max(map(measure_text, paths)),
         top=26,
     )
 
 
 def draw_interpolation_loop(
-    *, ways: Mapping[str, np.ndarray], hold_frames: int, title: str, caption: str
+    *, paths: Mapping[str, np.ndarray], hold_frames: int, title: str, caption: str
 ) -> np.ndarray:
     """All pairs at once, there and back again, as a seamless loop.
 
     Args:
-        ways: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
+        paths: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
         hold_frames: Frames for which either end is held.
         title: Text above.
         caption: Text below.
@@ -87,7 +87,7 @@ def draw_interpolation_loop(
         uint8 (frames, height, width, 3): the first image `hold_frames` times, the way, the second
         image `hold_frames` times, and the way back.
     """
-    images = np.stack(list(ways.values()), axis=1)  # (pairs, ways, T, H, W, C)
+    images = np.stack(list(paths.values()), axis=1)  # (pairs, ways, T, H, W, C)
     pairs, _, length, height, width, _ = images.shape
     columns = min(ANIMATION_COLUMNS, pairs)
     rows = -(-pairs // columns)
@@ -95,23 +95,23 @@ def draw_interpolation_loop(
     images = np.pad(images, ((0, vacant), *((0, 0),) * 5), constant_values=np.nan)
     images = images.reshape(rows, columns, *images.shape[1:])
     images = np.moveaxis(images, 3, 0).swapaxes(2, 3)  # (T, rows, ways, columns, H, W, C)
-    zoom = zoom_for(min(height, width), ANIMATION_THUMBNAIL)
+    zoom = choose_zoom(min(height, width), ANIMATION_THUMBNAIL)
     bodies, labels, y = [], [], 0
     for row in range(rows):
-        body = mosaic(images[:, row], zoom=zoom, gap=4)
+        body = make_mosaic(images[:, row], zoom=zoom, gap=4)
         spacer = np.full((length, PAIR_GAP, body.shape[2], 3), 255, np.uint8)
         bodies += [body, spacer]
-        for number, way in enumerate(ways):
+        for number, way in enumerate(paths):
             labels.append(Label(-10, y + (height * zoom + 4) * (number + 0.5), way, "rm"))
         y += body.shape[1] + PAIR_GAP
-    frames = page(
+    frames = make_page(
         np.concatenate(bodies[:-1], axis=1),
         title=title,
         caption=caption,
         labels=labels,
-        left=12 + max(map(text_width, ways)),
+        left=12 + max(map(measure_text, paths)),
     )
-    return frames[there_and_back(length, hold_frames)]
+    return frames[order_loop(length, hold_frames)]
 
 
 def draw_tour(*, frames: np.ndarray, title: str, caption: str) -> np.ndarray:
@@ -126,16 +126,16 @@ def draw_tour(*, frames: np.ndarray, title: str, caption: str) -> np.ndarray:
         uint8 (T, height, width, 3).
     """
     images = frames[:, np.newaxis, np.newaxis]
-    body = mosaic(images, zoom=zoom_for(min(frames.shape[1:3]), TOUR_THUMBNAIL))
-    return page(body, title=title, caption=caption)
+    body = make_mosaic(images, zoom=choose_zoom(min(frames.shape[1:3]), TOUR_THUMBNAIL))
+    return make_page(body, title=title, caption=caption)
 
 
-def draw_ways_on_map(
+def draw_paths_on_map(
     *,
     points: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    ways: Mapping[str, np.ndarray],
+    paths: Mapping[str, np.ndarray],
     images: Mapping[str, np.ndarray],
     title: str,
     caption: str,
@@ -146,7 +146,7 @@ def draw_ways_on_map(
         points: float (N, 2) of the map.
         labels: int (N,) indices into `class_names`.
         class_names: Names for the legend.
-        ways: Kind of way -> places on the map, float (ways, T, 2).
+        paths: Kind of way -> places on the map, float (ways, T, 2).
         images: Kind of way -> images there, float32 (ways, T, H, W, C) in [0, 1].
         title: Text above.
         caption: Text below.
@@ -157,9 +157,9 @@ def draw_ways_on_map(
     from matplotlib.figure import Figure
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    figure = Figure(figsize=(8 * len(ways) + 1.2, 8.4), dpi=120, layout="constrained")
-    colors = class_colors(len(class_names))
-    for axes, (kind, places) in zip(figure.subplots(1, len(ways)), ways.items(), strict=True):
+    figure = Figure(figsize=(8 * len(paths) + 1.2, 8.4), dpi=120, layout="constrained")
+    colors = choose_class_colors(len(class_names))
+    for axes, (kind, places) in zip(figure.subplots(1, len(paths)), paths.items(), strict=True):
         axes.scatter(*points.T, s=5, c=colors[labels], linewidths=0, alpha=0.35)
         for way, shown in zip(places, images[kind], strict=True):
             axes.plot(*way.T, color="black", linewidth=1.2)
@@ -170,6 +170,6 @@ def draw_ways_on_map(
                     picture, zoom=ON_MAP_THUMBNAIL / max(picture.shape[:2]), cmap=None
                 )
                 axes.add_artist(AnnotationBbox(box, way[step], pad=0.08))
-        make_map(axes, kind)
+        style_map_axes(axes, kind)
     add_class_legend(figure, class_names)
-    return page(rendered(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), title=title, caption=caption)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from latentspace.chapters.figure import Figure, hold_frames, judged, model_name, no_map
+from latentspace.chapters.figure import (
+    Figure,
+    count_hold_frames,
+    describe_classifier,
+    format_model,
+    maps_unavailable,
+)
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
-WALKED = {"linear": "straight", "spherical": "sphere", "data": "along data"}
+PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
 ROWS = {"pixels": "pixels", "linear": "straight", "data": "along data"}
 MEASURES = {  # in words, and how they are written
     "confidence": ("the judge's mean confidence", ".3f"),
@@ -20,11 +26,11 @@ MEASURES = {  # in words, and how they are written
 ON_MAP_PAIRS = 4
 
 
-def _no_way(study: Study) -> str | None:
-    return study.interpolation.missing
+def _paths_unavailable(study: Study) -> str | None:
+    return study.interpolation.unavailable
 
 
-def _numbers(study: Study) -> str:
+def _format_numbers(study: Study) -> str:
     numbers = study.interpolation.metrics
     measures = {name: words for name, words in MEASURES.items() if name in numbers["real_images"]}
     parts = [
@@ -33,42 +39,48 @@ def _numbers(study: Study) -> str:
     ]
     return (
         f"Over {study.interpolation.scored_pairs} pairs "
-        f"{', '.join(words for words, _ in measures.values())}: {'; '.join(parts)}. {judged(study)}"
+        f"{', '.join(words for words, _ in measures.values())}: {'; '.join(parts)}. {describe_classifier(study)}"
     )
 
 
 def _interpolation(study: Study, fps: float) -> dict[str, Any]:
     chapter = study.interpolation
     return {
-        "ways": {name: chapter.ways[kind] for kind, name in ROWS.items()},
+        "paths": {name: chapter.paths[kind] for kind, name in ROWS.items()},
         "pair_names": chapter.pair_names,
         "title": "From one image to another",
         "caption": (
-            f"Test images of {study.data.name}, {model_name(study)}. The two images blended; the "
+            f"Test images of {study.data.name}, {format_model(study)}. The two images blended; the "
             "straight line between their codes, decoded; and the way between their codes that "
             "keeps to where training codes are dense. "
-            + (_numbers(study) if study.options.thorough else "Measured with --interpolation.")
+            + (
+                _format_numbers(study)
+                if study.options.thorough
+                else "Measured with --interpolation."
+            )
         ),
     }
 
 
-def _loop(title: str, *, pixels: bool, codes: bool) -> Callable[[Study, float], dict[str, Any]]:
-    def arguments(study: Study, fps: float) -> dict[str, Any]:
+def _make_loop(
+    title: str, *, pixels: bool, codes: bool
+) -> Callable[[Study, float], dict[str, Any]]:
+    def make_arguments(study: Study, fps: float) -> dict[str, Any]:
         path = study.options.path
         rows = {"pixels": "pixels"} if pixels else {}
         if codes:
             rows[path] = "codes"
         return {
-            "ways": {name: study.interpolation.ways[kind] for kind, name in rows.items()},
-            "hold_frames": hold_frames(fps),
+            "paths": {name: study.interpolation.paths[kind] for kind, name in rows.items()},
+            "hold_frames": count_hold_frames(fps),
             "title": title,
             "caption": (
-                f"Pairs of test images of {study.data.name}, {model_name(study)}."
-                + (f" Way between the codes: {WALKED[path]}." if codes else "")
+                f"Pairs of test images of {study.data.name}, {format_model(study)}."
+                + (f" Way between the codes: {PATH_NAMES[path]}." if codes else "")
             ),
         }
 
-    return arguments
+    return make_arguments
 
 
 def _corner_grid(study: Study, fps: float) -> dict[str, Any]:
@@ -78,7 +90,7 @@ def _corner_grid(study: Study, fps: float) -> dict[str, Any]:
         "corner_names": [corner.name for corner in chapter.corners],
         "title": "Four images, blended by their codes",
         "caption": (
-            f"{study.data.name}, {model_name(study)}. Codes are interpolated bilinearly between "
+            f"{study.data.name}, {format_model(study)}. Codes are interpolated bilinearly between "
             "the corners and decoded."
         ),
     }
@@ -89,7 +101,7 @@ def _tour(study: Study, fps: float) -> dict[str, Any]:
         "frames": study.interpolation.tour,
         "title": "Through all classes, along the data",
         "caption": (
-            f"{study.data.name}, {model_name(study)}. From the typical image of each class to that "
+            f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
             "of the next, and back to the first, where training codes are dense."
         ),
     }
@@ -99,15 +111,15 @@ def _on_map(study: Study, fps: float) -> dict[str, Any]:
     chapter = study.interpolation
     kinds = {"linear": "straight line", "data": "along the data"}
     return {
-        "points": study.maps.points("latent"),
+        "points": study.maps.get_points("latent"),
         "labels": study.maps.labels,
         "class_names": study.data.class_names,
-        "ways": {name: chapter.places(kind)[:ON_MAP_PAIRS] for kind, name in kinds.items()},
-        "images": {name: chapter.ways[kind][:ON_MAP_PAIRS] for kind, name in kinds.items()},
+        "paths": {name: chapter.locate_on_map(kind)[:ON_MAP_PAIRS] for kind, name in kinds.items()},
+        "images": {name: chapter.paths[kind][:ON_MAP_PAIRS] for kind, name in kinds.items()},
         "title": "Ways between codes on the map of the codes",
         "caption": (
             f"Map of {len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}, "
-            f"{model_name(study)}. A code on a way stands at the median place of its ten nearest "
+            f"{format_model(study)}. A code on a way stands at the median place of its ten nearest "
             "codes on the map, so that a way through empty space jumps."
         ),
     }
@@ -121,7 +133,7 @@ FIGURES = (
         "interpolation",
         "chapters.interpolate.draw.draw_interpolation",
         _interpolation,
-        missing=_no_way,
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
@@ -129,8 +141,8 @@ FIGURES = (
         "blending pixels, as a loop",
         None,
         "chapters.interpolate.draw.draw_interpolation_loop",
-        _loop("Blending pixels", pixels=True, codes=False),
-        missing=_no_way,
+        _make_loop("Blending pixels", pixels=True, codes=False),
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
@@ -138,8 +150,8 @@ FIGURES = (
         "walking between codes, as a loop",
         None,
         "chapters.interpolate.draw.draw_interpolation_loop",
-        _loop("Walking between codes", pixels=False, codes=True),
-        missing=_no_way,
+        _make_loop("Walking between codes", pixels=False, codes=True),
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
@@ -147,8 +159,8 @@ FIGURES = (
         "blending pixels over walking between codes, as a loop",
         None,
         "chapters.interpolate.draw.draw_interpolation_loop",
-        _loop("Blending pixels, walking between codes", pixels=True, codes=True),
-        missing=_no_way,
+        _make_loop("Blending pixels, walking between codes", pixels=True, codes=True),
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
@@ -158,7 +170,7 @@ FIGURES = (
         "drawing.grids.draw_corner_grid",
         _corner_grid,
         in_story=False,
-        missing=_no_way,
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
@@ -168,7 +180,7 @@ FIGURES = (
         "drawing.grids.draw_grid_walk",
         _corner_grid,
         in_story=False,
-        missing=_no_way,
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
@@ -178,16 +190,16 @@ FIGURES = (
         "chapters.interpolate.draw.draw_tour",
         _tour,
         in_story=False,
-        missing=_no_way,
+        unavailable=_paths_unavailable,
     ),
     Figure(
         "--interpolation",
         "interpolation_on_map.png",
         "straight ways and ways along the data, on the map of the codes",
         "maps",
-        "chapters.interpolate.draw.draw_ways_on_map",
+        "chapters.interpolate.draw.draw_paths_on_map",
         _on_map,
         in_story=False,
-        missing=lambda study: _no_way(study) or no_map(study),
+        unavailable=lambda study: _paths_unavailable(study) or maps_unavailable(study),
     ),
 )

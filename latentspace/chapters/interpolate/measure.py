@@ -10,11 +10,12 @@ import numpy as np
 from latentspace.analysis import projection, scores
 from latentspace.chapters.base import Base, Selected
 from latentspace.chapters.interpolate import paths
+from latentspace.chapters.interpolate.paths import NeighborGraph
 from latentspace.chapters.maps.measure import Maps
 from latentspace.core.errors import InputError
 
 PIXELS, REAL = "pixels", "real_images"
-KINDS = (PIXELS, *paths.WAYS)
+KINDS = (PIXELS, *paths.PATHS)
 SCORED_PAIRS, SCORED_FRAMES = 500, 33
 LEAST_PAIRS, SCORED_VALUES = 50, 2**26  # of large images fewer pairs are scored
 GRID_SIDE = 9
@@ -28,7 +29,7 @@ class Interpolation:
         self._base, self._maps = base, maps
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there are no ways; None where there are."""
         if len(self._base.images) < 2:
             return "a single test image has no other to lead to"
@@ -56,8 +57,8 @@ class Interpolation:
         if options.starts:
             ends = zip(options.starts, options.ends, strict=True)
             return [(base.select(start), base.select(end)) for start, end in ends]
-        drawn = self._drawn_pairs()
-        return [self._selected(next(drawn)) for _ in range(options.pairs)]
+        drawn = self._draw_pairs()
+        return [self._select_pair(next(drawn)) for _ in range(options.pairs)]
 
     @property
     def pair_names(self) -> list[str]:
@@ -65,36 +66,38 @@ class Interpolation:
         return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
 
     @cached_property
-    def code_ways(self) -> dict[str, np.ndarray]:
-        """For each of `paths.WAYS` the codes on the way, float32 (pairs, frames, D)."""
+    def code_paths(self) -> dict[str, np.ndarray]:
+        """For each of `paths.PATHS` the codes on the way, float32 (pairs, frames, D)."""
         starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
-        return self._code_ways(starts, ends, self._base.options.frames)
+        return self._find_code_paths(starts, ends, self._base.options.frames)
 
     @cached_property
-    def ways(self) -> dict[str, np.ndarray]:
+    def paths(self) -> dict[str, np.ndarray]:
         """For each of `KINDS` the images on the way, float32 (pairs, frames, H, W, C).
 
         Blending ends in the images themselves, walking in their reconstructions.
         """
         starts, ends = (np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1))
         return {
-            PIXELS: paths.linear(starts, ends, self._base.options.frames),
-            **{kind: self._base.decoded(codes) for kind, codes in self.code_ways.items()},
+            PIXELS: paths.linear_paths(starts, ends, self._base.options.frames),
+            **{kind: self._base.decode(codes) for kind, codes in self.code_paths.items()},
         }
 
     @cached_property
     def corners(self) -> list[Selected]:
         """Four images to blend between: the ends of two pairs, shown ones first."""
-        drawn = self._drawn_pairs()
-        pairs = [*self.pairs, self._selected(next(drawn)), self._selected(next(drawn))]
+        drawn = self._draw_pairs()
+        pairs = [*self.pairs, self._select_pair(next(drawn)), self._select_pair(next(drawn))]
         return [end for pair in pairs[:2] for end in pair]
 
     @cached_property
     def grid(self) -> np.ndarray:
         """Codes blended bilinearly between the corners, decoded, float32 (side, side, H, W, C)."""
         corners = np.stack([corner.code for corner in self.corners])
-        sides = paths.linear(corners[:2], corners[2:], GRID_SIDE)  # down both edges: (2, side, D)
-        return self._base.decoded(paths.linear(sides[0], sides[1], GRID_SIDE))
+        sides = paths.linear_paths(
+            corners[:2], corners[2:], GRID_SIDE
+        )  # down both edges: (2, side, D)
+        return self._base.decode(paths.linear_paths(sides[0], sides[1], GRID_SIDE))
 
     @cached_property
     def tour(self) -> np.ndarray:
@@ -107,14 +110,14 @@ class Interpolation:
         stops = np.stack(
             [base.select(f"class:{base.data.class_names[label]}").code for label in present]
         )
-        legs = paths.along_data(self._graph, stops, np.roll(stops, -1, axis=0), base.options.frames)
-        return base.decoded(legs[:, :-1].reshape(-1, stops.shape[1]))
+        legs = paths.data_paths(self._graph, stops, np.roll(stops, -1, axis=0), base.options.frames)
+        return base.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
-    def places(self, kind: str) -> np.ndarray:
-        """Where a kind of `paths.WAYS` runs on the latent map, float (pairs, frames, 2)."""
-        codes = self.code_ways[kind]
+    def locate_on_map(self, kind: str) -> np.ndarray:
+        """Where a kind of `paths.PATHS` runs on the latent map, float (pairs, frames, 2)."""
+        codes = self.code_paths[kind]
         placed = projection.place(
-            codes.reshape(-1, codes.shape[-1]), self._maps.codes, self._maps.points("latent")
+            codes.reshape(-1, codes.shape[-1]), self._maps.codes, self._maps.get_points("latent")
         )
         return placed.reshape(*codes.shape[:2], 2)
 
@@ -138,32 +141,36 @@ class Interpolation:
         base = self._base
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
-            drawn = self._drawn_pairs()
+            drawn = self._draw_pairs()
             pairs = np.array([next(drawn) for _ in range(self.scored_pairs)])
             starts, ends = pairs.T
-            codes = self._code_ways(base.codes[starts], base.codes[ends], SCORED_FRAMES)
+            codes = self._find_code_paths(base.codes[starts], base.codes[ends], SCORED_FRAMES)
             numbers = {}
             for kind in KINDS:
                 if kind == PIXELS:
-                    ways = paths.linear(base.images[starts], base.images[ends], SCORED_FRAMES)
+                    images = paths.linear_paths(
+                        base.images[starts], base.images[ends], SCORED_FRAMES
+                    )
                 else:
-                    ways = base.decoded(codes[kind])
-                numbers[kind] = self._scored(ways)
-            numbers[REAL] = self._look_of(base.images[:, np.newaxis])
+                    images = base.decode(codes[kind])
+                numbers[kind] = self._score_paths(images)
+            numbers[REAL] = self._score_frames(base.images[:, np.newaxis])
             return numbers
 
-        judge = base.judge.facts["sha256"] if base.judge else ""
-        groups = base.cached_groups("ways", compute, *base.model_key, base.options.seed, judge)
+        classifier = base.classifier.facts["sha256"] if base.classifier else ""
+        groups = base.load_or_compute_groups(
+            "paths", compute, *base.model_key, base.options.seed, classifier
+        )
         return {
             kind: {measure: float(value) for measure, value in numbers.items()}
             for kind, numbers in groups.items()
         }
 
-    def _scored(self, ways: np.ndarray) -> dict[str, np.ndarray]:
-        steps = scores.step_lengths(ways)
+    def _score_paths(self, paths: np.ndarray) -> dict[str, np.ndarray]:
+        steps = scores.step_lengths(paths)
         changing = steps[steps.any(axis=1)]
         return {
-            **self._look_of(ways),
+            **self._score_frames(paths),
             "step_ratio": (
                 (changing.max(axis=1) / changing.mean(axis=1)).mean()
                 if len(changing)
@@ -172,46 +179,48 @@ class Interpolation:
             "length": steps.sum(axis=1).mean(),
         }
 
-    def _look_of(self, ways: np.ndarray) -> dict[str, np.ndarray]:
+    def _score_frames(self, paths: np.ndarray) -> dict[str, np.ndarray]:
         """What each single frame of ways (N, T, H, W, C) looks like."""
         base = self._base
-        frames = ways.reshape(-1, *ways.shape[2:])
-        numbers = {"nearest_distance": scores.nearest(frames, base.references)[0].mean()}
-        if base.strokes_missing is None:
+        frames = paths.reshape(-1, *paths.shape[2:])
+        numbers = {"nearest_distance": scores.find_nearest(frames, base.references)[0].mean()}
+        if base.strokes_unavailable is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
-        if base.judge is not None:
-            confidence = base.judge.probabilities(frames).max(axis=1).reshape(ways.shape[:2])
+        if base.classifier is not None:
+            confidence = (
+                base.classifier.predict_probabilities(frames).max(axis=1).reshape(paths.shape[:2])
+            )
             numbers["confidence"] = confidence.mean()
-            if ways.shape[1] > 1:
+            if paths.shape[1] > 1:
                 numbers["least_confidence"] = confidence.min(axis=1).mean()
-                numbers["midpoint_confidence"] = confidence[:, ways.shape[1] // 2].mean()
+                numbers["midpoint_confidence"] = confidence[:, paths.shape[1] // 2].mean()
         return numbers
 
     # --- inside
 
     @cached_property
-    def _graph(self) -> paths.NeighborGraph:
+    def _graph(self) -> NeighborGraph:
         base = self._base
         codes = base.train_codes[base.reference_rows]
 
         def compute() -> dict[str, np.ndarray]:
-            graph = paths.neighbor_graph(codes)
+            graph = paths.build_neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
-        arrays = base.cached("neighbors", compute, *base.model_key, paths.GRAPH_NEIGHBORS)
-        return paths.NeighborGraph(codes, arrays["distances"], arrays["indices"])
+        arrays = base.load_or_compute("neighbors", compute, *base.model_key, paths.GRAPH_NEIGHBORS)
+        return NeighborGraph(codes, arrays["distances"], arrays["indices"])
 
-    def _code_ways(
+    def _find_code_paths(
         self, starts: np.ndarray, ends: np.ndarray, frames: int
     ) -> dict[str, np.ndarray]:
         base = self._base
         return {
-            "linear": paths.linear(starts, ends, frames),
-            "spherical": paths.spherical(starts, ends, frames, base.train_codes.mean(axis=0)),
-            "data": paths.along_data(self._graph, starts, ends, frames),
+            "linear": paths.linear_paths(starts, ends, frames),
+            "spherical": paths.spherical_paths(starts, ends, frames, base.train_codes.mean(axis=0)),
+            "data": paths.data_paths(self._graph, starts, ends, frames),
         }
 
-    def _drawn_pairs(self) -> Iterator[tuple[int, int]]:
+    def _draw_pairs(self) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""
         rng = np.random.default_rng(self._base.options.seed)
         labels = self._base.data.test_labels
@@ -221,6 +230,6 @@ class Interpolation:
             if labels[first] != labels[second] or not several:
                 yield int(first), int(second)
 
-    def _selected(self, pair: tuple[int, int]) -> tuple[Selected, Selected]:
+    def _select_pair(self, pair: tuple[int, int]) -> tuple[Selected, Selected]:
         first, second = (self._base.select(str(index)) for index in pair)
         return first, second

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
 
-WAYS = ("linear", "spherical", "data")
+PATHS = ("linear", "spherical", "data")
 GRAPH_NEIGHBORS = 12
 LENGTH_POWER = 12.0  # the higher, the more a way prefers many short steps to one long one
 LOCAL_SCALING = 0.7  # how far an edge is judged by the spacing of its place: 0 not at all, 1 fully
@@ -20,7 +20,7 @@ SHORTEST_EDGE = 1e-6
 NEARLY_PARALLEL = 1e-3  # sine of the angle under which a great circle is drawn as a straight line
 
 
-def linear(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
+def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
     """Straight ways at constant speed.
 
     Args:
@@ -35,11 +35,11 @@ def linear(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
     Raises:
         ValueError: There are fewer than 2 steps.
     """
-    share = _shares(starts, steps)
+    share = _make_shares(starts, steps)
     return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
 
 
-def spherical(
+def spherical_paths(
     starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray | None = None
 ) -> np.ndarray:
     """Ways along great circles about a centre: the direction turns and the length grows evenly.
@@ -61,7 +61,7 @@ def spherical(
     Raises:
         ValueError: There are fewer than 2 steps.
     """
-    share = _shares(starts, steps).astype(np.float64)
+    share = _make_shares(starts, steps).astype(np.float64)
     middle = np.zeros(starts.shape[1]) if centre is None else centre.astype(np.float64)
     first, last = starts - middle, ends - middle  # (N, D)
     lengths = [np.linalg.norm(codes, axis=1)[:, np.newaxis, np.newaxis] for codes in (first, last)]
@@ -76,7 +76,7 @@ def spherical(
         turned /= np.sin(angle)
     way = middle + turned * (lengths[0] * (1 - share) + lengths[1] * share)
     undefined = ~(np.sin(angle) > NEARLY_PARALLEL)  # NaN, for a code in the centre, included
-    way = np.where(undefined, linear(starts, ends, steps), way).astype(starts.dtype)
+    way = np.where(undefined, linear_paths(starts, ends, steps), way).astype(starts.dtype)
     way[:, 0], way[:, -1] = starts, ends
     return way
 
@@ -96,18 +96,18 @@ class NeighborGraph:
     indices: np.ndarray
 
 
-def neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) -> NeighborGraph:
+def build_neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) -> NeighborGraph:
     """Finds the exact nearest neighbours of every code.
 
     Args:
         codes: float32 (M, D), M at least 2.
         neighbors: How many; fewer where there are fewer codes.
     """
-    distances, indices = _search(codes, min(neighbors, len(codes) - 1)).kneighbors()
+    distances, indices = _make_search(codes, min(neighbors, len(codes) - 1)).kneighbors()
     return NeighborGraph(codes, distances, indices)
 
 
-def along_data(
+def data_paths(
     graph: NeighborGraph,
     starts: np.ndarray,
     ends: np.ndarray,
@@ -126,7 +126,7 @@ def along_data(
     ends held, and the way is walked at constant speed. Where the graph has none, it is straight.
 
     Args:
-        graph: From `neighbor_graph`.
+        graph: From `build_neighbor_graph`.
         starts: float32 (N, D).
         ends: float32 (N, D).
         steps: Points on each way, both ends included; at least 2.
@@ -139,17 +139,17 @@ def along_data(
     Raises:
         ValueError: There are fewer than 2 steps.
     """
-    _shares(starts, steps)
+    _make_shares(starts, steps)
     fine = FINE_STEPS * (steps - 1) + 1
-    routes = _shortest(graph, starts, ends, power)
-    ways = np.stack([_at_constant_speed(route, fine) for route in routes])
-    ways = _smoothed(ways, smoothing * (fine - 1))
-    result = np.stack([_at_constant_speed(way, steps) for way in ways])
+    routes = _find_shortest(graph, starts, ends, power)
+    paths = np.stack([_resample_evenly(route, fine) for route in routes])
+    paths = _smooth(paths, smoothing * (fine - 1))
+    result = np.stack([_resample_evenly(way, steps) for way in paths])
     result[:, 0], result[:, -1] = starts, ends
     return result.astype(starts.dtype)
 
 
-def _shares(starts: np.ndarray, steps: int) -> np.ndarray:
+def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
     """0 to 1 in `steps` points, (steps, 1, ...) to go with (N, steps, ...)."""
     if steps < 2:
         raise ValueError(f"a way needs both of its ends. Received: steps={steps}")
@@ -157,13 +157,13 @@ def _shares(starts: np.ndarray, steps: int) -> np.ndarray:
     return share.reshape(steps, *(1,) * (starts.ndim - 1))
 
 
-def _search(codes: np.ndarray, neighbors: int) -> NearestNeighbors:
+def _make_search(codes: np.ndarray, neighbors: int) -> NearestNeighbors:
     from sklearn.neighbors import NearestNeighbors
 
     return NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1).fit(codes)
 
 
-def _shortest(
+def _find_shortest(
     graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, power: float
 ) -> list[np.ndarray]:
     """The codes that each shortest way passes, its own ends included."""
@@ -172,7 +172,7 @@ def _shortest(
     count, neighbors = graph.indices.shape
     added = np.concatenate([starts, ends])
     places = np.concatenate([graph.codes, added])
-    found = _search(graph.codes, neighbors).kneighbors(added)
+    found = _make_search(graph.codes, neighbors).kneighbors(added)
     distances, indices = (
         np.concatenate(parts) for parts in zip((graph.distances, graph.indices), found, strict=True)
     )
@@ -195,7 +195,7 @@ def _shortest(
     return routes
 
 
-def _at_constant_speed(way: np.ndarray, steps: int) -> np.ndarray:
+def _resample_evenly(way: np.ndarray, steps: int) -> np.ndarray:
     """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
     passed = np.linalg.norm(np.diff(way, axis=0), axis=1).cumsum(dtype=np.float64)
     passed = np.concatenate([[0.0], passed])
@@ -207,10 +207,10 @@ def _at_constant_speed(way: np.ndarray, steps: int) -> np.ndarray:
     return way[low] * (1 - share) + way[low + 1] * share
 
 
-def _smoothed(ways: np.ndarray, deviation: float) -> np.ndarray:
+def _smooth(paths: np.ndarray, deviation: float) -> np.ndarray:
     """Gaussian along axis 1 of (N, K, D); reflecting each end at itself holds it in its place."""
     from scipy.ndimage import gaussian_filter1d
 
-    reach = ways.shape[1] - 1
-    padded = np.pad(ways, ((0, 0), (reach, reach), (0, 0)), "reflect", reflect_type="odd")
+    reach = paths.shape[1] - 1
+    padded = np.pad(paths, ((0, 0), (reach, reach), (0, 0)), "reflect", reflect_type="odd")
     return gaussian_filter1d(padded, deviation, axis=1)[:, reach:-reach]

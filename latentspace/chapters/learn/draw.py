@@ -10,12 +10,12 @@ import numpy as np
 from latentspace.core.pixels import to_unit_range
 from latentspace.drawing.layout import (
     Label,
-    blank,
-    mosaic,
+    choose_zoom,
+    make_blank,
+    make_mosaic,
     prepare_page,
-    rendered,
-    written,
-    zoom_for,
+    render_figure,
+    render_text,
 )
 from latentspace.drawing.media import DrawnFrames
 
@@ -62,15 +62,15 @@ def draw_training(
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows
     height, width = originals.shape[1:3]
-    zoom = zoom_for(min(height, width), LEAST_SIDE)
+    zoom = choose_zoom(min(height, width), LEAST_SIDE)
     cell_height, cell_width = (2 * height + 1) * zoom + ROW_GAP, width * zoom + GAP
 
-    def pairs(drawn: np.ndarray) -> np.ndarray:
+    def draw_pairs(drawn: np.ndarray) -> np.ndarray:
         # (P, H, W, C) twice -> (rows, columns, 2 H + 1, W, C), a class going down a column.
         upper, lower = (to_unit_range(pixels[: rows * columns]) for pixels in (originals, drawn))
         both = np.concatenate([upper, np.ones_like(upper[:, :1]), lower], axis=1)
         grid = both.reshape(columns, rows, *both.shape[1:]).swapaxes(0, 1)
-        return mosaic(grid, zoom=zoom, gap=GAP, row_gap=ROW_GAP)
+        return make_mosaic(grid, zoom=zoom, gap=GAP, row_gap=ROW_GAP)
 
     total_width = max(columns * cell_width - GAP, LEAST_WIDTH)
     labels = [
@@ -82,7 +82,7 @@ def draw_training(
         for part, word in enumerate(("original", "drawn")):
             y = row * cell_height + ((0.5 + part) * height + part) * zoom
             labels.append(Label(-12, y, word, "rm"))
-    chart = _chart(curves, baselines, total_width)
+    chart = _make_chart(curves, baselines, total_width)
     body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
     sheet = prepare_page(
         (body_height, total_width),
@@ -95,12 +95,12 @@ def draw_training(
 
     def draw(number: int) -> np.ndarray:
         moment = order[number]
-        body = blank(body_height, total_width)
-        grid = pairs(reconstructions[moment])
+        body = make_blank(body_height, total_width)
+        grid = draw_pairs(reconstructions[moment])
         body[: len(grid), : grid.shape[1]] = grid
-        body[len(grid) : len(grid) + STRIP] = written(notes[moment], (STRIP, total_width))
-        body[len(grid) + STRIP :] = chart.until(moment)
-        return sheet.around(body)
+        body[len(grid) : len(grid) + STRIP] = render_text(notes[moment], (STRIP, total_width))
+        body[len(grid) + STRIP :] = chart.draw_until(moment)
+        return sheet.place(body)
 
     return DrawnFrames(len(order), draw)
 
@@ -121,7 +121,7 @@ class _Chart:
     places: np.ndarray
     rows: tuple[int, int]
 
-    def until(self, moment: int) -> np.ndarray:
+    def draw_until(self, moment: int) -> np.ndarray:
         """The chart at a moment, uint8 (height, width, 3), with a line where it is."""
         x, (top, bottom) = self.places[moment], self.rows
         shown = np.concatenate([self.whole[:, :x], self.empty[:, x:]], axis=1)
@@ -130,7 +130,7 @@ class _Chart:
         return shown
 
 
-def _chart(
+def _make_chart(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     baselines: Mapping[str, float],
     width: int,
@@ -165,13 +165,13 @@ def _chart(
     axes.set_ylabel("mean squared error")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize="small")
-    whole = rendered(figure)
+    whole = render_figure(figure)
     places = axes.transData.transform(np.column_stack([times, np.ones_like(times)]))[:, 0]
     area = axes.get_window_extent()
     for line in drawn:
         line.set_data([], [])
     return _Chart(
-        empty=rendered(figure),
+        empty=render_figure(figure),
         whole=whole,
         places=np.clip(np.rint(places).astype(int), 1, width - 1),
         rows=(round(len(whole) - area.y1), round(len(whole) - area.y0)),

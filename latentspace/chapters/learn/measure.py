@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods, scores, tsne
-from latentspace.analysis.projection import condensed
+from latentspace.analysis.projection import reduce_dimensions
 from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import LEAST_IMAGES
-from latentspace.chapters.maps.projections import suitable_perplexity
+from latentspace.chapters.maps.project import choose_perplexity
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Chosen, to_unit_range
-from latentspace.core.provenance import content_hash
+from latentspace.core.pixels import Subset, to_unit_range
+from latentspace.core.provenance import hash_content
 from latentspace.models.snapshots import Snapshots
 
 PERPLEXITY = 20  # more would blur the classes of a few hundred images
@@ -27,10 +27,10 @@ class Learning:
         self._base = base
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there is nothing to show; None where there is."""
-        if self._base.run.snapshots_missing is not None:
-            return self._base.run.snapshots_missing
+        if self._base.run.snapshots_unavailable is not None:
+            return self._base.run.snapshots_unavailable
         if not self._base.is_trained_on_data:
             return "a training is shown on the images that it had; drop --dataset"
         try:
@@ -40,16 +40,16 @@ class Learning:
         return None
 
     @property
-    def map_missing(self) -> str | None:
+    def map_unavailable(self) -> str | None:
         """Why there can be no map of the codes; None where there can."""
-        if self.missing is None and len(self.snapshots.indices) < LEAST_IMAGES:
+        if self.unavailable is None and len(self.snapshots.indices) < LEAST_IMAGES:
             return f"{len(self.snapshots.indices)} images are no map: {LEAST_IMAGES} are needed"
-        return self.missing
+        return self.unavailable
 
     @cached_property
     def snapshots(self) -> Snapshots:
         """What was kept of the training."""
-        return self._base.run.snapshots()
+        return self._base.run.read_snapshots()
 
     @property
     def labels(self) -> np.ndarray:
@@ -76,9 +76,9 @@ class Learning:
             "pca_mse": self._pca_error,
         }
         if self._has_neighbors:
-            numbers["knn_accuracy"] = [self._knn_accuracy(codes) for codes in self._codes]
-            numbers["pixel_knn_accuracy"] = self._knn_accuracy(self._flat_pixels)
-        if self.map_missing is None:
+            numbers["knn_accuracy"] = [self._score_knn_accuracy(codes) for codes in self._codes]
+            numbers["pixel_knn_accuracy"] = self._score_knn_accuracy(self._flat_pixels)
+        if self.map_unavailable is None:
             last, afresh = self._maps["divergences"]
             numbers["map_kl_divergence"] = float(last)
             numbers["afresh_kl_divergence"] = float(afresh)
@@ -113,20 +113,20 @@ class Learning:
     @property
     def perplexity(self) -> float:
         """Effective number of neighbours of the maps."""
-        return suitable_perplexity(len(self.snapshots.indices), PERPLEXITY)
+        return choose_perplexity(len(self.snapshots.indices), PERPLEXITY)
 
     @cached_property
     def _maps(self) -> dict[str, np.ndarray]:
         perplexity, seed = self.perplexity, self._base.options.seed
 
         def compute() -> dict[str, np.ndarray]:
-            with self._base.bar("maps of the training", len(self._codes) + 2) as bar:
+            with self._base.make_bar("maps of the training", len(self._codes) + 2) as bar:
                 follow = partial(
                     tsne.follow, perplexity=perplexity, seed=seed, on_progress=bar.update
                 )
                 points, divergences = follow(self._codes)
                 afresh = follow(self._codes[-1:])[1]
-                pixels = follow(condensed(self._flat_pixels)[0][np.newaxis])[0]
+                pixels = follow(reduce_dimensions(self._flat_pixels)[0][np.newaxis])[0]
             return {
                 "codes": points,
                 "pixels": pixels,
@@ -135,11 +135,11 @@ class Learning:
 
         film = self.snapshots
         key = (self._base.data.hash, film.indices, film.codes, perplexity, seed)
-        return self._base.cached("training_maps", compute, *key)
+        return self._base.load_or_compute("training_maps", compute, *key)
 
     @property
     def _has_neighbors(self) -> bool:
-        return len(np.unique(self.labels)) > 1 and self.map_missing is None
+        return len(np.unique(self.labels)) > 1 and self.map_unavailable is None
 
     @cached_property
     def _pca_error(self) -> float:
@@ -147,11 +147,11 @@ class Learning:
 
         def compute() -> dict[str, np.ndarray]:
             watched = to_unit_range(base.data.train_pixels[film.indices])
-            fitted = Chosen(base.data.train_pixels, base.fitted)
+            fitted = Subset(base.data.train_pixels, base.fit_indices)
             return {"mse": np.array(scores.pca_error(fitted, watched, base.run.latent_dim))}
 
-        key = (base.data.hash, film.indices, content_hash(base.fitted), base.run.latent_dim)
-        return float(base.cached("learning_pca", compute, *key)["mse"])
+        key = (base.data.hash, film.indices, hash_content(base.fit_indices), base.run.latent_dim)
+        return float(base.load_or_compute("learning_pca", compute, *key)["mse"])
 
     @cached_property
     def _codes(self) -> np.ndarray:
@@ -164,7 +164,7 @@ class Learning:
         pixels = self._base.data.train_pixels[self.snapshots.indices]
         return to_unit_range(pixels).reshape(len(pixels), -1)
 
-    def _knn_accuracy(self, vectors: np.ndarray) -> float:
+    def _score_knn_accuracy(self, vectors: np.ndarray) -> float:
         rows = np.arange(len(vectors))
-        neighbors = neighborhoods.nearest_neighbors(vectors, rows)
-        return float(neighborhoods.vote_hits(neighbors, self.labels, rows).mean())
+        neighbors = neighborhoods.find_nearest_neighbors(vectors, rows)
+        return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, model_name, no_map, told
-from latentspace.chapters.maps.figures import READING, how_made, which_images
+from latentspace.chapters.figure import Figure, format_metric, format_model, maps_unavailable
+from latentspace.chapters.maps.figures import CAVEAT, describe_images, describe_maps
 
 if TYPE_CHECKING:
     from latentspace.analysis.neighborhoods import Estimate
@@ -22,14 +22,14 @@ TABLE_ROWS = {
 }
 
 
-def _cousins(study: Study, fps: float) -> dict[str, Any]:
-    found = study.cousins.scores
+def _projection_methods(study: Study, fps: float) -> dict[str, Any]:
+    found = study.methods.scores
     rows = {}
     for space, row in study.maps.spaces.items():
         rows[row] = {
-            study.maps.method_name(method): (
-                _two_lines(scores[space]),
-                study.maps.points(space, study.cousins.settings[method]),
+            study.maps.format_method(method): (
+                _format_scores(scores[space]),
+                study.maps.get_points(space, study.methods.settings[method]),
             )
             for method, scores in found.items()
         }
@@ -39,37 +39,37 @@ def _cousins(study: Study, fps: float) -> dict[str, Any]:
         "class_names": study.data.class_names,
         "title": "t-SNE and its cousins",
         "caption": (
-            f"{which_images(study)}, {model_name(study)}. "
-            f"{how_made(study, study.cousins.settings['tsne'])}. "
+            f"{describe_images(study)}, {format_model(study)}. "
+            f"{describe_maps(study, study.methods.settings['tsne'])}. "
             "10-NN: label accuracy of the ten nearest on the map; neighbours kept: share of the "
-            f"ten nearest that are still among them. {READING}"
+            f"ten nearest that are still among them. {CAVEAT}"
         ),
     }
 
 
-def _two_lines(found: Mapping[str, Estimate]) -> str:
+def _format_scores(found: Mapping[str, Estimate]) -> str:
     """How good a map is, without what could not be measured."""
     lines = (
         [
-            *told("10-NN", found["knn_accuracy"].value),
-            *told("neighbours kept", found["neighbors_kept"].value, ".0%"),
+            *format_metric("10-NN", found["knn_accuracy"].value),
+            *format_metric("neighbours kept", found["knn_preservation"].value, ".0%"),
         ],
         [
-            *told("trustworthiness", found["trustworthiness"].value),
-            *told("silhouette", found["silhouette"].value, ".2f"),
+            *format_metric("trustworthiness", found["trustworthiness"].value),
+            *format_metric("silhouette", found["silhouette"].value, ".2f"),
         ],
     )
     return "\n".join(", ".join(line) for line in lines)
 
 
-def _confusion(study: Study, fps: float) -> dict[str, Any]:
-    chapter = study.confusion
+def _overlap(study: Study, fps: float) -> dict[str, Any]:
+    chapter = study.overlap
     names = [study.data.class_names[label] for label in chapter.classes]
-    method = study.maps.method_name(chapter.settings.method)
+    method = study.maps.format_method(chapter.settings.method)
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     return {
         "maps": [
-            (f"{method} of the {heading}", chapter.points(space))
+            (f"{method} of the {heading}", chapter.map_points(space))
             for space, heading in study.maps.spaces.items()
         ],
         # Their own numbers, and so the colours that are easiest to tell apart.
@@ -79,9 +79,9 @@ def _confusion(study: Study, fps: float) -> dict[str, Any]:
         "title": f"{listed} alone: which neighbours are of another class?",
         "caption": (
             f"{len(chapter.rows):,} {study.maps.split_name} of {study.data.name}, "
-            f"{model_name(study)}. {how_made(study, chapter.settings, rows=chapter.rows)}; maps of "
+            f"{format_model(study)}. {describe_maps(study, chapter.settings, rows=chapter.rows)}; maps of "
             f"these alone. The table: share of the ten nearest neighbours of "
-            f"an image that belong to another of these classes. {READING}"
+            f"an image that belong to another of these classes. {CAVEAT}"
         ),
     }
 
@@ -91,10 +91,10 @@ def _grid(study: Study, fps: float) -> dict[str, Any]:
         "grid": study.placing.grid,
         "title": "What the model draws at each place of the latent map",
         "caption": (
-            f"For {model_name(study)}, each cell is decoded from the codes of the "
-            f"five images nearest to it on the map of {which_images(study)} "
-            f"({how_made(study, study.maps.flat, 'latent')}), weighted by the inverse square of "
-            f"their distance; cells without an image near them are empty. {READING}"
+            f"For {format_model(study)}, each cell is decoded from the codes of the "
+            f"five images nearest to it on the map of {describe_images(study)} "
+            f"({describe_maps(study, study.maps.flat, 'latent')}), weighted by the inverse square of "
+            f"their distance; cells without an image near them are empty. {CAVEAT}"
         ),
     }
 
@@ -105,8 +105,8 @@ def _placed(study: Study, fps: float) -> dict[str, Any]:
     return {
         "maps": [
             (
-                f"{maps.method_name(maps.settings.method)} of the {heading}",
-                maps.points(space),
+                f"{maps.format_method(maps.settings.method)} of the {heading}",
+                maps.get_points(space),
                 np.stack([item.point for item in chapter.placed[space]]),
             )
             for space, heading in study.maps.spaces.items()
@@ -125,40 +125,40 @@ def _placed(study: Study, fps: float) -> dict[str, Any]:
         ],
         "title": "Further images on the maps",
         "caption": (
-            f"Maps of {which_images(study)}, {model_name(study)}; "
-            f"{how_made(study, maps.flat)}. Each further image is placed by itself, by its "
+            f"Maps of {describe_images(study)}, {format_model(study)}; "
+            f"{describe_maps(study, maps.flat)}. Each further image is placed by itself, by its "
             "neighbours; the map stays as it was. Below: the images as the model gets them, and "
-            f"the nearest images of the map in either space with their classes. {READING}"
+            f"the nearest images of the map in either space with their classes. {CAVEAT}"
         ),
     }
 
 
-def _nothing_to_place(study: Study) -> str | None:
+def _placing_unavailable(study: Study) -> str | None:
     if not study.options.place:
         return "no image is to be placed: pass --place IMAGE"
-    return no_map(study)
+    return maps_unavailable(study)
 
 
 FIGURES = (
     Figure(
-        "--cousins",
-        "cousins.png",
+        "--methods",
+        "projection_methods.png",
         "PCA, ICA, t-SNE and UMAP of pixels and codes, with their scores",
-        "cousins",
-        "chapters.maps.draw_details.draw_cousins",
-        _cousins,
+        "methods",
+        "chapters.maps.draw_details.draw_projection_methods",
+        _projection_methods,
         in_story=False,
-        missing=no_map,
+        unavailable=maps_unavailable,
     ),
     Figure(
-        "--confused",
-        "confused_digits.png",
+        "--overlap",
+        "overlapping_classes.png",
         "8, 5, 7 and 3 alone: how far they run together in pixels and in codes",
-        "confusion",
-        "chapters.maps.draw_details.draw_confusion",
-        _confusion,
+        "overlap",
+        "chapters.maps.draw_details.draw_overlap",
+        _overlap,
         in_story=False,
-        missing=lambda study: study.confusion.missing,
+        unavailable=lambda study: study.overlap.unavailable,
     ),
     Figure(
         "--latent-grid",
@@ -168,7 +168,7 @@ FIGURES = (
         "chapters.maps.draw_details.draw_decoded_grid",
         _grid,
         in_story=False,
-        missing=no_map,
+        unavailable=maps_unavailable,
     ),
     Figure(
         "--place",
@@ -178,6 +178,6 @@ FIGURES = (
         "chapters.maps.draw_details.draw_placed",
         _placed,
         in_story=False,
-        missing=_nothing_to_place,
+        unavailable=_placing_unavailable,
     ),
 )

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
-from latentspace.drawing.layout import Label, page, rendered
+from latentspace.drawing.layout import Label, make_page, render_figure
 from latentspace.drawing.points import (
     MOST_NAMED,
     add_class_legend,
     centre,
-    class_colors,
-    name_scale,
-    scatter,
+    choose_class_colors,
+    choose_name_scale,
+    draw_scatter,
 )
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
@@ -34,7 +34,7 @@ def draw_image_map(
     points: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    inked: bool,
+    as_ink: bool,
     title: str,
     caption: str,
 ) -> np.ndarray:
@@ -51,14 +51,14 @@ def draw_image_map(
         points: float (N, 2).
         labels: int (N,) indices into `class_names`.
         class_names: Names to write at the clusters.
-        inked: Whether the images are strokes on dark ground.
+        as_ink: Whether the images are strokes on dark ground.
         title: Text above.
         caption: Text below.
 
     Returns:
         uint8 (height, width, 3).
     """
-    thumbnails = _thumbnails(images)
+    thumbnails = _make_thumbnails(images)
     count, height, width, _ = thumbnails.shape
     side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * count * height * width))  # pixels
     rows, columns = math.ceil(side / height), math.ceil(side / width)
@@ -67,12 +67,12 @@ def draw_image_map(
     # One scale for both axes: a map is not stretched.
     x, y = ((points - (low + high) / 2) * (side - max(height, width)) / extent).T
     wanted = np.stack([(rows - 1) / 2 - y / height, (columns - 1) / 2 + x / width], axis=1)
-    places = _free_cells(wanted, rows, columns)
+    places = _assign_free_cells(wanted, rows, columns)
     shown = places[:, 0] >= 0
 
     grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
-    colors = class_colors(len(class_names))[labels[shown]]
-    tint = _inked if inked else _framed
+    colors = choose_class_colors(len(class_names))[labels[shown]]
+    tint = _ink_images if as_ink else _frame_images
     grid[places[shown, 0], places[shown, 1]] = tint(thumbnails[shown], colors)
     body = grid.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
     used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))
@@ -85,7 +85,7 @@ def draw_image_map(
     for label, name in enumerate(class_names):
         if len(class_names) <= MOST_NAMED and (labels == label).any():
             row, column = centre(wanted[labels == label])
-            color = class_colors(len(class_names))[label] * 0.75
+            color = choose_class_colors(len(class_names))[label] * 0.75
             red, green, blue = (int(value) for value in to_uint8(color))
             names.append(
                 Label(
@@ -93,11 +93,11 @@ def draw_image_map(
                     (row + 0.5) * height - top,
                     name,
                     color=(red, green, blue),
-                    size=round(CLASS_LABEL_SIZE * name_scale(len(class_names))),
+                    size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
                 )
             )
     caption += f" {int(shown.sum()):,} of {count:,} images found a free cell near their place."
-    return page(body, title=title, caption=caption, labels=names, text_scale=text_scale)
+    return make_page(body, title=title, caption=caption, labels=names, text_scale=text_scale)
 
 
 def draw_comparison(
@@ -124,17 +124,17 @@ def draw_comparison(
 
     figure = Figure(figsize=(7 * len(maps) + 1.2, 7.4), dpi=120, layout="constrained")
     for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
-        scatter(axes, points, labels, class_names, heading=heading)
+        draw_scatter(axes, points, labels, class_names, heading=heading)
     add_class_legend(figure, class_names)
-    return page(rendered(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), title=title, caption=caption)
 
 
-def _inked(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
+def _ink_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """White paper with ink in a colour for each image, where it is bright: uint8 (N, H, W, 3)."""
     return to_uint8(1 - images * (1 - INK_STRENGTH * colors[:, np.newaxis, np.newaxis, :]))
 
 
-def _framed(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
+def _frame_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """The images as they are, each in a frame of its colour: uint8 (N, H, W, 3)."""
     framed = to_rgb(to_uint8(images)).copy()
     edge = max(1, round(FRAME_SHARE * min(images.shape[1:3])))
@@ -144,7 +144,7 @@ def _framed(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return framed
 
 
-def _thumbnails(images: np.ndarray) -> np.ndarray:
+def _make_thumbnails(images: np.ndarray) -> np.ndarray:
     """Images enlarged by a whole number, or shrunk by averaging blocks; aspect kept.
 
     They get at least `LEAST_THUMBNAIL` pixels and less than twice that, but more where they are so
@@ -165,7 +165,7 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     return blocks.mean(axis=(2, 4))
 
 
-def _free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _assign_free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Gives each place the nearest cell of a grid that is still free.
 
     Args:

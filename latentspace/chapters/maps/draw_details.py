@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
-from latentspace.drawing.layout import Label, mosaic, page, rendered, zoom_for
-from latentspace.drawing.points import add_class_legend, scatter
+from latentspace.drawing.layout import Label, choose_zoom, make_mosaic, make_page, render_figure
+from latentspace.drawing.points import add_class_legend, draw_scatter
 
 CELL = 28  # pixels of a decoded image on the grid, at least
 PLACED_THUMBNAIL, NEIGHBOR_THUMBNAIL = 44, 56  # pixels a side, at least
@@ -17,7 +17,7 @@ MARK = (214, 39, 40)
 FRAME = 3  # pixels
 
 
-def draw_cousins(
+def draw_projection_methods(
     *,
     rows: Mapping[str, Mapping[str, tuple[str, np.ndarray]]],
     labels: np.ndarray,
@@ -47,14 +47,14 @@ def draw_cousins(
     for line, (row, maps) in zip(grid, rows.items(), strict=True):
         for axes, (method, (words, points)) in zip(line, maps.items(), strict=True):
             heading = f"{method} of {row}\n{words}"
-            scatter(axes, points, labels, class_names, heading=heading, named=False)
+            draw_scatter(axes, points, labels, class_names, heading=heading, named=False)
             axes.set_title(heading, fontsize=10)
             axes.set_box_aspect(1)
     add_class_legend(figure, class_names)
-    return page(rendered(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), title=title, caption=caption)
 
 
-def draw_confusion(
+def draw_overlap(
     *,
     maps: Sequence[tuple[str, np.ndarray]],
     labels: np.ndarray,
@@ -81,7 +81,7 @@ def draw_confusion(
     figure = Figure(figsize=(14.2, 9.4), dpi=110, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
     for axes, (heading, points) in zip(above.subplots(1, len(maps)), maps, strict=True):
-        scatter(axes, points, labels, class_names, heading=heading)
+        draw_scatter(axes, points, labels, class_names, heading=heading)
     add_class_legend(above, class_names)
     axes = below.subplots()
     axes.axis("off")
@@ -99,7 +99,7 @@ def draw_confusion(
     written.auto_set_font_size(False)
     written.set_fontsize(12)
     written.scale(1, 1.7)
-    return page(rendered(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), title=title, caption=caption)
 
 
 def draw_decoded_grid(*, grid: np.ndarray, title: str, caption: str) -> np.ndarray:
@@ -113,8 +113,8 @@ def draw_decoded_grid(*, grid: np.ndarray, title: str, caption: str) -> np.ndarr
     Returns:
         uint8 (height, width, 3).
     """
-    zoom = zoom_for(min(grid.shape[2:4]), CELL)
-    return page(mosaic(grid, zoom=zoom, gap=0), title=title, caption=caption)
+    zoom = choose_zoom(min(grid.shape[2:4]), CELL)
+    return make_page(make_mosaic(grid, zoom=zoom, gap=0), title=title, caption=caption)
 
 
 def draw_placed(
@@ -148,9 +148,9 @@ def draw_placed(
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     figure = Figure(figsize=(15.2, 7.4), dpi=110, layout="constrained")
-    framed = [_framed(image) for image in images]
+    framed = [_draw_framed(image) for image in images]
     for axes, (heading, points, places) in zip(figure.subplots(1, len(maps)), maps, strict=True):
-        scatter(axes, points, labels, class_names, heading=heading, strength=BACKGROUND)
+        draw_scatter(axes, points, labels, class_names, heading=heading, strength=BACKGROUND)
         for number, (thumbnail, place) in enumerate(zip(framed, places, strict=True)):
             box = OffsetImage(thumbnail, zoom=1, interpolation="nearest")
             axes.add_artist(
@@ -176,9 +176,9 @@ def draw_placed(
                 bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
             )
     add_class_legend(figure, class_names)
-    body = rendered(figure)
+    body = render_figure(figure)
 
-    zoom = zoom_for(min(images.shape[1:3]), NEIGHBOR_THUMBNAIL)
+    zoom = choose_zoom(min(images.shape[1:3]), NEIGHBOR_THUMBNAIL)
     rows = np.concatenate([images[:, np.newaxis], *(found for _, found, _ in neighbors)], axis=1)
     count = neighbors[0][1].shape[1]
     cell = images.shape[2] * zoom + 6
@@ -189,7 +189,7 @@ def draw_placed(
     for number in range(len(neighbors)):
         columns += [blank, rows[:, 1 + number * count : 1 + (number + 1) * count]]
     row_gap = 26
-    sheet = mosaic(np.concatenate(columns, axis=1), zoom=zoom, gap=6, row_gap=row_gap)
+    sheet = make_mosaic(np.concatenate(columns, axis=1), zoom=zoom, gap=6, row_gap=row_gap)
     top, left = body.shape[0] + 64, 60
     height, width = top + sheet.shape[0] + row_gap, max(body.shape[1], left + sheet.shape[1])
     whole = np.full((height, width, 3), 255, np.uint8)
@@ -210,12 +210,12 @@ def draw_placed(
                 Label(left + (start + k + 0.5) * cell - 3, under, word, "mm", size=12)
                 for k, word in enumerate(words[row])
             ]
-    return page(whole, title=title, caption=caption, labels=marks)
+    return make_page(whole, title=title, caption=caption, labels=marks)
 
 
-def _framed(image: np.ndarray) -> np.ndarray:
+def _draw_framed(image: np.ndarray) -> np.ndarray:
     """An image enlarged and in a red frame, uint8 (height, width, 3)."""
-    zoom = zoom_for(min(image.shape[:2]), PLACED_THUMBNAIL)
+    zoom = choose_zoom(min(image.shape[:2]), PLACED_THUMBNAIL)
     pixels = to_rgb(to_uint8(image)).repeat(zoom, axis=0).repeat(zoom, axis=1)
     height, width, _ = pixels.shape
     framed = np.empty((height + 2 * FRAME, width + 2 * FRAME, 3), np.uint8)

@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, hold_frames, model_name, no_map, told
+from latentspace.chapters.figure import (
+    Figure,
+    count_hold_frames,
+    format_metric,
+    format_model,
+    maps_unavailable,
+)
 
 if TYPE_CHECKING:
     from latentspace.analysis.projection import Settings
     from latentspace.chapters.maps.measure import Maps
     from latentspace.chapters.study import Study
 
-READING = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
+CAVEAT = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
 
 
-def method_name(study: Study) -> str:
-    return study.maps.method_name(study.maps.settings.method)
+def format_method(study: Study) -> str:
+    return study.maps.format_method(study.maps.settings.method)
 
 
-def which_images(study: Study, maps: Maps | None = None) -> str:
+def describe_images(study: Study, maps: Maps | None = None) -> str:
     """The images on the maps of a study, or on others of its maps."""
     return f"{len((maps or study.maps).indices):,} {study.maps.split_name} of {study.data.name}"
 
 
-def how_made(
+def describe_maps(
     study: Study,
     settings: Settings,
     *spaces: str,
@@ -35,9 +41,9 @@ def how_made(
 ) -> str:
     """What a reader must know of how maps of these spaces (or all), of some images, were made."""
     if settings.method != "tsne":
-        return study.maps.method_name(settings.method)
+        return study.maps.format_method(settings.method)
     spaces = spaces or tuple(study.maps.spaces)
-    made = (maps or study.maps).projections(settings, rows, spaces)
+    made = (maps or study.maps).project(settings, rows, spaces)
     facts = {space: made[space].facts for space in spaces}
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
@@ -51,53 +57,53 @@ def how_made(
     )
 
 
-def _scores(study: Study, settings: Settings, space: str) -> str:
-    found = study.maps.scored(settings)[space]
+def _format_scores(study: Study, settings: Settings, space: str) -> str:
+    found = study.maps.score_maps(settings)[space]
     parts = [
         f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
-        for words in told("10-NN label accuracy", found["knn_accuracy"].value)
+        for words in format_metric("10-NN label accuracy", found["knn_accuracy"].value)
     ]
-    parts += told("trustworthiness", found["trustworthiness"].value)
-    parts.append(f"{found['neighbors_kept'].value:.0%} of neighbours kept")
+    parts += format_metric("trustworthiness", found["trustworthiness"].value)
+    parts.append(f"{found['knn_preservation'].value:.0%} of neighbours kept")
     scores = "; ".join(parts)
     return f"{scores[0].upper()}{scores[1:]}"
 
 
-def _image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
-    def arguments(study: Study, fps: float) -> dict[str, Any]:
+def _make_image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
+    def make_arguments(study: Study, fps: float) -> dict[str, Any]:
         settings = study.maps.flat
-        model = f", {model_name(study)}" if space == "latent" else ""
+        model = f", {format_model(study)}" if space == "latent" else ""
         return {
             "images": study.maps.images,
-            "points": study.maps.points(space),
+            "points": study.maps.get_points(space),
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
-            "inked": study.strokes_missing is None,
-            "title": f"{method_name(study)} of the {study.maps.spaces[space]}",
+            "as_ink": study.strokes_unavailable is None,
+            "title": f"{format_method(study)} of the {study.maps.spaces[space]}",
             "caption": (
-                f"{which_images(study)}{model}. {how_made(study, settings, space)}. "
-                f"{_scores(study, settings, space)}. {READING}"
+                f"{describe_images(study)}{model}. {describe_maps(study, settings, space)}. "
+                f"{_format_scores(study, settings, space)}. {CAVEAT}"
             ),
         }
 
-    return arguments
+    return make_arguments
 
 
-def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], dict[str, Any]]:
-    def arguments(study: Study) -> dict[str, Any]:
+def _make_side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], dict[str, Any]]:
+    def make_arguments(study: Study) -> dict[str, Any]:
         chosen = settings(study)
         maps = []
         for space, heading in study.maps.spaces.items():
-            found = study.maps.scored(chosen)[space]
+            found = study.maps.score_maps(chosen)[space]
             numbers = [
-                *told("10-NN", found["knn_accuracy"].value),
-                *told("silhouette", found["silhouette"].value),
+                *format_metric("10-NN", found["knn_accuracy"].value),
+                *format_metric("silhouette", found["silhouette"].value),
             ]
-            heading = f"{method_name(study)} of the {heading}"
+            heading = f"{format_method(study)} of the {heading}"
             maps.append(
                 (
                     ": ".join([heading, *filter(None, [", ".join(numbers)])]),
-                    study.maps.points(space, chosen),
+                    study.maps.get_points(space, chosen),
                 )
             )
         return {
@@ -105,16 +111,16 @@ def _side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], di
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
             "caption": (
-                f"{which_images(study)}, {model_name(study)}. {how_made(study, chosen)}. The map "
-                f"of the codes is turned and mirrored onto the other. {READING}"
+                f"{describe_images(study)}, {format_model(study)}. {describe_maps(study, chosen)}. The map "
+                f"of the codes is turned and mirrored onto the other. {CAVEAT}"
             ),
         }
 
-    return arguments
+    return make_arguments
 
 
-_flat = _side_by_side(lambda study: study.maps.flat)
-_solid = _side_by_side(lambda study: study.maps.solid)
+_flat = _make_side_by_side(lambda study: study.maps.flat)
+_solid = _make_side_by_side(lambda study: study.maps.solid)
 
 
 def _comparison(study: Study, fps: float) -> dict[str, Any]:
@@ -134,9 +140,9 @@ def _orbit(study: Study, fps: float) -> dict[str, Any]:
     return {**_solid_still(study, fps), "fps": fps}
 
 
-def _forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
-    def arguments(study: Study, fps: float) -> dict[str, Any]:
-        films = {space: study.maps.film(space) for space in spaces}
+def _make_forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
+    def make_arguments(study: Study, fps: float) -> dict[str, Any]:
+        films = {space: study.maps.get_film(space) for space in spaces}
         notes = [
             [
                 "the start: two principal components"
@@ -157,71 +163,75 @@ def _forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
             "notes": notes,
             "labels": study.maps.labels,
             "class_names": study.data.class_names,
-            "hold_frames": 2 * hold_frames(fps),
+            "hold_frames": 2 * count_hold_frames(fps),
             "title": "How the maps form" if len(spaces) > 1 else "How the map forms",
             "caption": (
-                f"{which_images(study)}. {how_made(study, study.maps.flat, *spaces)}. Each frame "
-                f"has its own scale. {READING}"
+                f"{describe_images(study)}. {describe_maps(study, study.maps.flat, *spaces)}. Each frame "
+                f"has its own scale. {CAVEAT}"
             ),
         }
 
-    return arguments
+    return make_arguments
 
 
-def _no_film(study: Study) -> str | None:
+def _film_unavailable(study: Study) -> str | None:
     if study.maps.settings.method != "tsne":
         return "only t-SNE is optimised step by step; drop --method"
-    return no_map(study)
+    return maps_unavailable(study)
 
 
-def _map(file: str, about: str, function: str, arguments: Any, **options: Any) -> Figure:
-    return Figure("--maps", file, about, "maps", function, arguments, missing=no_map, **options)
+def _map_figure(file: str, about: str, function: str, arguments: Any, **options: Any) -> Figure:
+    return Figure(
+        "--maps", file, about, "maps", function, arguments, unavailable=maps_unavailable, **options
+    )
 
 
-def _film(file: str, about: str, *spaces: str) -> Figure:
+def _film_figure(file: str, about: str, *spaces: str) -> Figure:
     return Figure(
         "--map-films",
         file,
         about,
         "maps",
         "drawing.clouds.draw_forming",
-        _forming(*spaces),
+        _make_forming(*spaces),
         in_story=False,
-        missing=_no_film,
+        unavailable=_film_unavailable,
     )
 
 
 FIGURES = (
-    _map(
+    _map_figure(
         "tsne_pixel.png",
         "t-SNE of the pixels, drawn as the images themselves",
         "chapters.maps.draw.draw_image_map",
-        _image_map("pixel"),
+        _make_image_map("pixel"),
         dims=2,
     ),
-    _map(
+    _map_figure(
         "tsne_latent.png",
         "t-SNE of the codes, drawn as the images themselves",
         "chapters.maps.draw.draw_image_map",
-        _image_map("latent"),
+        _make_image_map("latent"),
         dims=2,
     ),
-    _map(
+    _map_figure(
         "tsne_comparison.png",
         "both maps as labelled points side by side, with their scores",
         "chapters.maps.draw.draw_comparison",
         _comparison,
         dims=2,
     ),
-    _map(
+    _map_figure(
         "tsne_3d.png",
         "both maps in three dimensions",
         "drawing.clouds.draw_solid",
         _solid_still,
         dims=3,
     ),
-    _map("tsne_3d.gif", "one slow turn around them", "drawing.clouds.draw_orbit", _orbit, dims=3),
-    _film("tsne_pixel.gif", "the map of the pixels forming", "pixel"),
-    _film("tsne_latent.gif", "the map of the codes forming", "latent"),
-    _film("tsne_optimization.gif", "both maps forming side by side", "pixel", "latent"),
+    _map_figure(
+        "tsne_3d.gif", "one slow turn around them", "drawing.clouds.draw_orbit", _orbit, dims=3
+    ),
+    _film_figure("tsne_pixel.gif", "the map of the pixels forming", "pixel"),
+    _film_figure("tsne_latent.gif", "the map of the codes forming", "latent"),
+    _film_figure("tsne_optimization.gif", "both maps forming side by side", "pixel", "latent"),
 )

@@ -10,8 +10,8 @@ import numpy as np
 from latentspace.analysis import neighborhoods, scores
 from latentspace.chapters.base import Base
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import parts, to_uint8, to_unit_range
-from latentspace.core.provenance import content_hash
+from latentspace.core.pixels import iterate_parts, to_uint8, to_unit_range
+from latentspace.core.provenance import hash_content
 
 DEFAULT_SAMPLES = 5000
 LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
@@ -47,7 +47,7 @@ class MapImages:
             base.check_selection(name, f"--place {name}")
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there can be no map; None where there can."""
         if self._samples < LEAST_IMAGES:
             return (
@@ -77,20 +77,20 @@ class MapImages:
         """Whether an image is a training image, bool (samples,)."""
         data = self._base.data
         tests, trains = np.zeros(len(data.test_labels), bool), np.ones(len(data.train_labels), bool)
-        return self._picked(lambda: tests, lambda: trains)
+        return self._pick(lambda: tests, lambda: trains)
 
     @cached_property
     def numbers(self) -> np.ndarray:
         """The index of each image among the test or the training images, int64 (samples,)."""
         data = self._base.data
         tests, trains = np.arange(len(data.test_labels)), np.arange(len(data.train_labels))
-        return self._picked(lambda: tests, lambda: trains)
+        return self._pick(lambda: tests, lambda: trains)
 
     @property
     def pixels(self) -> np.ndarray:
         """uint8 (samples, H, W, C)."""
         data = self._base.data
-        return self._picked(lambda: data.test_pixels, lambda: data.train_pixels)
+        return self._pick(lambda: data.test_pixels, lambda: data.train_pixels)
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -101,13 +101,13 @@ class MapImages:
     def labels(self) -> np.ndarray:
         """int64 (samples,)."""
         data = self._base.data
-        return self._picked(lambda: data.test_labels, lambda: data.train_labels)
+        return self._pick(lambda: data.test_labels, lambda: data.train_labels)
 
     @cached_property
     def codes(self) -> np.ndarray:
         """float32 (samples, D)."""
         base = self._base
-        return self._picked(lambda: base.codes, lambda: base.train_codes)
+        return self._pick(lambda: base.codes, lambda: base.train_codes)
 
     @property
     def reconstructions(self) -> np.ndarray:
@@ -144,17 +144,15 @@ class MapImages:
 
         def compute() -> dict[str, np.ndarray]:
             pixels, errors = np.empty(self.images.shape, np.uint8), np.empty(len(self.images))
-            for part in parts(self.images):
+            for part in iterate_parts(self.images):
                 back = base.run.decode(self.codes[part])
                 errors[part] = scores.squared_errors(self.images[part], back)
                 pixels[part] = to_uint8(back)
             return {"pixels": pixels, "errors": errors}
 
-        return base.cached("reconstructed", compute, *self.key)
+        return base.load_or_compute("reconstructed", compute, *self.key)
 
-    def _picked(
-        self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]
-    ) -> np.ndarray:
+    def _pick(self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]) -> np.ndarray:
         """Takes the images' rows out of what belongs to each split, called where it is needed."""
         split, indices = self._base.options.split, self.indices
         if split != "all":
@@ -178,7 +176,7 @@ class MapImages:
             return self._available
         return wanted or min(DEFAULT_SAMPLES, self._available)
 
-    def vectors(self, space: str) -> np.ndarray:
+    def get_vectors(self, space: str) -> np.ndarray:
         """What is projected: flat pixels, float32 (samples, H * W * C), or codes.
 
         Args:
@@ -186,7 +184,7 @@ class MapImages:
         """
         return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
 
-    def nearest(self, space: str, count: int) -> np.ndarray:
+    def find_nearest(self, space: str, count: int) -> np.ndarray:
         """The nearest others of each image before any projection, nearest first.
 
         Args:
@@ -199,19 +197,21 @@ class MapImages:
         rows = np.arange(self._samples)
 
         def compute() -> dict[str, np.ndarray]:
-            found = neighborhoods.nearest_neighbors(self.vectors(space), rows, count)
+            found = neighborhoods.find_nearest_neighbors(self.get_vectors(space), rows, count)
             return {"neighbors": found}
 
-        return self._base.cached("nearest", compute, *self._key(space, rows), count)["neighbors"]
+        return self._base.load_or_compute("nearest", compute, *self._make_key(space, rows), count)[
+            "neighbors"
+        ]
 
     @property
     def key(self) -> tuple[str, ...]:
         """What all that the model says of these images depends on."""
-        return self._key("latent", np.arange(self._samples))
+        return self._make_key("latent", np.arange(self._samples))
 
-    def _key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
+    def _make_key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
         """What the vectors of some of the images depend on."""
         base = self._base
         model = (base.run.model_hash,) if space == "latent" else ()
-        chosen = content_hash(self.indices[rows])
+        chosen = hash_content(self.indices[rows])
         return (space, base.data.hash, *model, base.options.split, chosen)

@@ -14,7 +14,7 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.projections import MapProjections
+from latentspace.chapters.maps.project import MapProjections
 
 COMPARED = {  # of the pixel map and the latent map
     "silhouette": "silhouette",
@@ -46,17 +46,17 @@ class Maps(MapProjections):
             "scored_images": min(self._samples, neighborhoods.SCORED_IMAGES),
         }
         estimates = self.estimates
-        for space, made in self.projections(settings).items():
+        for space, made in self.project(settings).items():
             about[space] = {"samples": self._samples, "seconds": made.seconds, **made.facts}
             if settings.method == "tsne":
                 about[space] |= {"perplexity": settings.perplexity}
-            about[space] |= with_intervals(estimates[space])
-        return {**about, "difference": with_intervals(estimates["difference"])}
+            about[space] |= to_numbers(estimates[space])
+        return {**about, "difference": to_numbers(estimates["difference"])}
 
     @property
     def estimates(self) -> dict[str, dict[str, Estimate]]:
         """The scores of the maps by space, see `metrics`, and their differences."""
-        return self.scored(self.settings)
+        return self.score_maps(self.settings)
 
     @property
     def answer(self) -> str | None:
@@ -79,7 +79,7 @@ class Maps(MapProjections):
             )
         return f"{verdict}: {'; '.join(parts)}"
 
-    def by_image(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
+    def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
         """Scores of each scored image, before the projection and in the map.
 
         Args:
@@ -92,20 +92,22 @@ class Maps(MapProjections):
         """
 
         def compute() -> dict[str, np.ndarray]:
-            points = self.projections(settings, spaces=(space,))[space].points
-            before, scores_before = self._before(space)
-            after = neighborhoods.nearest_neighbors(points, rows)
+            points = self.project(settings, spaces=(space,))[space].points
+            before, scores_before = self._get_source_scores(space)
+            after = neighborhoods.find_nearest_neighbors(points, rows)
             return scores_before | {
-                "knn_accuracy": neighborhoods.vote_hits(after, self.labels, rows),
-                "neighbors_kept": neighborhoods.kept_shares(before, after),
-                "trustworthiness": neighborhoods.trust(self.vectors(space), after, rows),
+                "knn_accuracy": neighborhoods.score_votes(after, self.labels, rows),
+                "knn_preservation": neighborhoods.knn_preservation(before, after),
+                "trustworthiness": neighborhoods.trustworthiness(
+                    self.get_vectors(space), after, rows
+                ),
                 "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
             }
 
-        rows, key = self._rows, self._key(space, np.arange(self._samples))
-        return self._base.cached("map_scores_by_image", compute, *key, *settings.key)
+        rows, key = self._rows, self._make_key(space, np.arange(self._samples))
+        return self._base.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
 
-    def source_scores(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What is known of vectors of the images without any projection.
 
         Args:
@@ -116,14 +118,14 @@ class Maps(MapProjections):
             source_knn_accuracy and source_silhouette, float64 (R,).
         """
         rows = self._rows
-        neighbors = neighborhoods.nearest_neighbors(vectors, rows)
+        neighbors = neighborhoods.find_nearest_neighbors(vectors, rows)
         silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
         return neighbors, {
-            "source_knn_accuracy": neighborhoods.vote_hits(neighbors, self.labels, rows),
+            "source_knn_accuracy": neighborhoods.score_votes(neighbors, self.labels, rows),
             "source_silhouette": silhouettes,
         }
 
-    def scored(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
+    def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         """The scores of both maps that some settings give, and their differences."""
         base = self._base
 
@@ -134,8 +136,8 @@ class Maps(MapProjections):
             }
 
         everything = np.arange(self._samples)
-        keys = [part for space in SPACES for part in self._key(space, everything)]
-        groups = base.cached_groups("map_scores", compute, *keys, *settings.key)
+        keys = [part for space in SPACES for part in self._make_key(space, everything)]
+        groups = base.load_or_compute_groups("map_scores", compute, *keys, *settings.key)
         return {
             group: {name: Estimate(*map(float, found)) for name, found in estimates.items()}
             for group, estimates in groups.items()
@@ -143,18 +145,18 @@ class Maps(MapProjections):
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         rng = np.random.default_rng(self._base.options.seed)
-        made, rows = self.projections(settings), self._rows
+        made, rows = self.project(settings), self._rows
         labels = self.labels[rows]
         found: dict[str, dict[str, Estimate]] = {}
-        by_image = {space: self.by_image(space, settings) for space in SPACES}
+        by_image = {space: self.score_images(space, settings) for space in SPACES}
         for space in SPACES:
             found[space] = {
                 name: neighborhoods.mean_estimate(values, rng)
                 for name, values in by_image[space].items()
             }
-            pair = (self.vectors(space)[rows], made[space].points[rows])
+            pair = (self.get_vectors(space)[rows], made[space].points[rows])
             found[space] |= {
-                "class_neighbors_kept": neighborhoods.class_neighbors_kept(*pair, labels, rng),
+                "class_knn_preservation": neighborhoods.class_knn_preservation(*pair, labels, rng),
                 "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
             }
         found["difference"] = {
@@ -169,16 +171,16 @@ class Maps(MapProjections):
     def _rows(self) -> np.ndarray:
         """Which of the images are scored, int64 (R,)."""
         rng = np.random.default_rng(self._base.options.seed)
-        return neighborhoods.scored_rows(self._samples, rng)
+        return neighborhoods.choose_scored_rows(self._samples, rng)
 
-    def _before(self, space: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """`source_scores` of a space, the same for every map of it."""
+    def _get_source_scores(self, space: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """`score_source` of a space, the same for every map of it."""
         if space not in self._sources:
-            self._sources[space] = self.source_scores(self.vectors(space))
+            self._sources[space] = self.score_source(self.get_vectors(space))
         return self._sources[space]
 
 
-def with_intervals(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+def to_numbers(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
     """Estimates as numbers for metrics.json: each value, and its interval as [low, high]."""
     numbers: dict[str, Any] = {}
     for name, estimate in estimates.items():

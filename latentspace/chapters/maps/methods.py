@@ -8,12 +8,12 @@ from typing import Any
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.measure import Maps, with_intervals
+from latentspace.chapters.maps.measure import Maps, to_numbers
 
-COUSINS = ("pca", "ica", "tsne", "umap")
+METHODS = ("pca", "ica", "tsne", "umap")
 
 
-class Cousins:
+class ProjectionMethods:
     """The same images, projected by PCA, ICA, t-SNE and UMAP."""
 
     def __init__(self, maps: Maps) -> None:
@@ -22,12 +22,14 @@ class Cousins:
     @property
     def settings(self) -> dict[str, Settings]:
         """By method how its maps are made: flat, all else as chosen."""
-        return {method: dataclasses.replace(self._maps.flat, method=method) for method in COUSINS}
+        return {method: dataclasses.replace(self._maps.flat, method=method) for method in METHODS}
 
     @property
     def scores(self) -> dict[str, dict[str, dict[str, Estimate]]]:
         """By method and space the scores of the map, see `Maps.metrics`."""
-        return {method: self._maps.scored(settings) for method, settings in self.settings.items()}
+        return {
+            method: self._maps.score_maps(settings) for method, settings in self.settings.items()
+        }
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -35,8 +37,8 @@ class Cousins:
         return {
             method: {
                 space: {
-                    "seconds": self._maps.projections(self.settings[method])[space].seconds,
-                    **with_intervals(found[space]),
+                    "seconds": self._maps.project(self.settings[method])[space].seconds,
+                    **to_numbers(found[space]),
                 }
                 for space in SPACES
             }

@@ -21,17 +21,17 @@ CLASSES = 4  # chosen where the classes are not the article's
 LEAST_IMAGES = 20
 
 
-class Confusion:
+class Overlap:
     """Some classes by themselves: their maps, and how far their neighbourhoods mix."""
 
     def __init__(self, base: Base, maps: Maps) -> None:
         self._base, self._maps = base, maps
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there is nothing to show; None where there is."""
-        if self._maps.missing is not None:
-            return self._maps.missing
+        if self._maps.unavailable is not None:
+            return self._maps.unavailable
         if len(np.unique(self._maps.labels)) < 3:
             return "fewer than three classes can't run together"
         if len(self.rows) < LEAST_IMAGES:
@@ -44,10 +44,10 @@ class Confusion:
         names = self._base.data.class_names
         if names == DIGITS:
             return [names.index(name) for name in ARTICLES_CHOICE]
-        rows = neighborhoods.scored_rows(
+        rows = neighborhoods.choose_scored_rows(
             len(self._maps.labels), np.random.default_rng(self._base.options.seed)
         )
-        found = neighborhoods.nearest_neighbors(self._maps.vectors("pixel"), rows)
+        found = neighborhoods.find_nearest_neighbors(self._maps.get_vectors("pixel"), rows)
         mixed = np.zeros((len(names), len(names)))
         np.add.at(mixed, (self._maps.labels[rows][:, np.newaxis], self._maps.labels[found]), 1)
         shares = mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1)
@@ -73,12 +73,12 @@ class Confusion:
     @property
     def settings(self) -> Settings:
         """Those of the flat maps, the perplexity lowered where these images are too few for it."""
-        perplexity = min(self._maps.flat.perplexity, tsne.largest_perplexity(len(self.rows)))
+        perplexity = min(self._maps.flat.perplexity, tsne.find_largest_perplexity(len(self.rows)))
         return dataclasses.replace(self._maps.flat, perplexity=perplexity)
 
-    def points(self, space: str) -> np.ndarray:
+    def map_points(self, space: str) -> np.ndarray:
         """The map of these images alone, float32 (R, 2)."""
-        return self._maps.points(space, self.settings, self.rows)
+        return self._maps.get_points(space, self.settings, self.rows)
 
     @cached_property
     def mixing(self) -> dict[str, np.ndarray]:
@@ -89,9 +89,9 @@ class Confusion:
         rows, labels = np.arange(len(self.rows)), self.labels
         found: dict[str, np.ndarray] = {}
         for space in SPACES:
-            source = self._maps.vectors(space)[self.rows]
-            for name, points in ((space, source), (f"{space}_map", self.points(space))):
-                neighbors = neighborhoods.nearest_neighbors(points, rows)
+            source = self._maps.get_vectors(space)[self.rows]
+            for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
+                neighbors = neighborhoods.find_nearest_neighbors(points, rows)
                 foreign = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
                 found[name] = np.array([foreign[labels == label].mean() for label in self.classes])
         return found

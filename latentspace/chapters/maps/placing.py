@@ -20,7 +20,7 @@ SHOWN_NEIGHBORS = 5
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedImage:
     """An image on one of the maps.
 
     Attributes:
@@ -48,7 +48,7 @@ class Placing:
         """
         from sklearn.neighbors import NearestNeighbors
 
-        points, codes = self._maps.points("latent"), self._maps.codes
+        points, codes = self._maps.get_points("latent"), self._maps.codes
         low, high = points.min(axis=0), points.max(axis=0)
         cell = float((high - low).max()) / (GRID_SIDE - 1)
         steps = (np.arange(GRID_SIDE) - (GRID_SIDE - 1) / 2) * cell
@@ -62,7 +62,7 @@ class Placing:
         blended = np.einsum("ck,ckd->cd", weights, codes[indices]).astype(np.float32)
         drawn = distances[:, 0] <= GRID_REACH * cell
         images = np.full((GRID_SIDE**2, *self._base.run.image_shape), np.nan, np.float32)
-        images[drawn] = self._base.decoded(blended[drawn])
+        images[drawn] = self._base.decode(blended[drawn])
         return images.reshape(GRID_SIDE, GRID_SIDE, *images.shape[1:])
 
     @cached_property
@@ -71,7 +71,7 @@ class Placing:
         return [self._base.select(name) for name in self._base.options.place]
 
     @cached_property
-    def placed(self) -> dict[str, list[Placed]]:
+    def placed(self) -> dict[str, list[PlacedImage]]:
         """Where they lie on each map; the maps stay as they are."""
         found = {}
         for space in SPACES:
@@ -79,16 +79,16 @@ class Placing:
                 "pixel": np.stack([item.image.ravel() for item in self.selected]),
                 "latent": np.stack([item.code for item in self.selected]),
             }[space]
-            source, points = self._maps.vectors(space), self._maps.points(space)
-            reference, condense = projection.condensed(source)
+            source, points = self._maps.get_vectors(space), self._maps.get_points(space)
+            reference, condense = projection.reduce_dimensions(source)
             is_tsne = self._maps.settings.method == "tsne"
             put = tsne.transform if is_tsne else projection.place
             places = put(condense(vectors), reference, points)
-            neighbors = neighborhoods.nearest_references(
+            neighbors = neighborhoods.find_nearest_references(
                 vectors, source, min(SHOWN_NEIGHBORS, len(source))
             )[1]
             found[space] = [
-                Placed(point, near) for point, near in zip(places, neighbors, strict=True)
+                PlacedImage(point, near) for point, near in zip(places, neighbors, strict=True)
             ]
         return found
 

@@ -37,7 +37,7 @@ class Film:
     exaggerated: np.ndarray
 
 
-def suitable_perplexity(count: int, wanted: float) -> float:
+def choose_perplexity(count: int, wanted: float) -> float:
     """The perplexity that is wanted, lowered where `count` images are too few for it."""
     return float(min(wanted, max(1, (count - 1) // IMAGES_PER_PERPLEXITY)))
 
@@ -50,14 +50,14 @@ class MapProjections(MapImages):
         self._made: dict[tuple[Any, ...], Projection] = {}
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why there can be no map; None where there can."""
-        return super().missing or self._alike
+        return super().unavailable or self._degenerate
 
     @cached_property
-    def _alike(self) -> str | None:
+    def _degenerate(self) -> str | None:
         for space, words in SPACES.items():
-            if projection.are_alike(self.vectors(space)):
+            if projection.is_degenerate(self.get_vectors(space)):
                 return (
                     f"the {words} of all {self._samples:,} images are equal, so that nothing tells "
                     "where each should lie"
@@ -71,8 +71,8 @@ class MapProjections(MapImages):
             InputError: Says what is allowed.
         """
         super().check()
-        chosen, largest = self.settings.perplexity, tsne.largest_perplexity(self._samples)
-        if chosen > largest and super().missing is None:
+        chosen, largest = self.settings.perplexity, tsne.find_largest_perplexity(self._samples)
+        if chosen > largest and super().unavailable is None:
             raise InputError(
                 f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
                 f"--perplexity {chosen:g}; lower it or raise --samples"
@@ -85,11 +85,11 @@ class MapProjections(MapImages):
         if chosen.perplexity != projection.DEFAULT_PERPLEXITY:
             return chosen
         return dataclasses.replace(
-            chosen, perplexity=suitable_perplexity(self._samples, chosen.perplexity)
+            chosen, perplexity=choose_perplexity(self._samples, chosen.perplexity)
         )
 
     @staticmethod
-    def method_name(method: str) -> str:
+    def format_method(method: str) -> str:
         """A method of projection in words."""
         return projection.METHODS[method]
 
@@ -103,7 +103,7 @@ class MapProjections(MapImages):
         """The chosen settings, in three dimensions."""
         return dataclasses.replace(self.settings, dims=3)
 
-    def points(
+    def get_points(
         self, space: str, settings: Settings | None = None, rows: np.ndarray | None = None
     ) -> np.ndarray:
         """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
@@ -113,16 +113,16 @@ class MapProjections(MapImages):
             settings: How it is made; None takes `flat`.
             rows: Make it of some of the images only, int (R,).
         """
-        made = self.projections(settings or self.flat, rows)
-        turn, shift = self._alignment(made)[space]
+        made = self.project(settings or self.flat, rows)
+        turn, shift = self._find_alignment(made)[space]
         return made[space].points @ turn + shift
 
-    def film(self, space: str) -> Film:
-        """How a flat t-SNE map formed, in the orientation of `points`."""
-        made = self.projections(self.flat)
+    def get_film(self, space: str) -> Film:
+        """How a flat t-SNE map formed, in the orientation of `get_points`."""
+        made = self.project(self.flat)
         arrays = made[space].arrays
-        turn, shift = self._alignment(made)[space]
-        phases = tsne.schedule(self._samples, self.flat.dims)
+        turn, shift = self._find_alignment(made)[space]
+        phases = tsne.plan_phases(self._samples, self.flat.dims)
         iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
         return Film(
             arrays["trajectory"].astype(np.float32) @ turn + shift,
@@ -131,7 +131,7 @@ class MapProjections(MapImages):
             iterations <= sum(phase.iterations for phase in phases if phase.early),
         )
 
-    def projections(
+    def project(
         self,
         settings: Settings,
         rows: np.ndarray | None = None,
@@ -145,36 +145,38 @@ class MapProjections(MapImages):
             spaces: Make only these of `SPACES`.
         """
         rows = np.arange(self._samples) if rows is None else rows
-        keys = {space: (*self._key(space, rows), *settings.key) for space in spaces}
+        keys = {space: (*self._make_key(space, rows), *settings.key) for space in spaces}
         absent = [
             space
             for space in keys
             if keys[space] not in self._made and not self._base.is_cached("map", *keys[space])
         ]
-        fresh = self._computed(settings, {space: self._condensed(space, rows) for space in absent})
+        fresh = self._compute_projections(
+            settings, {space: self._reduce_dimensions(space, rows) for space in absent}
+        )
         for space in keys:
             if keys[space] not in self._made:
 
                 def compute(space: str = space) -> dict[str, np.ndarray]:
                     if space not in fresh:  # what lay in the cache could not be read
-                        source = {space: self._condensed(space, rows)}
-                        fresh.update(self._computed(settings, source))
-                    return _packed(fresh[space])
+                        source = {space: self._reduce_dimensions(space, rows)}
+                        fresh.update(self._compute_projections(settings, source))
+                    return _pack(fresh[space])
 
-                arrays = self._base.cached("map", compute, *keys[space])
-                self._made[keys[space]] = _unpacked(arrays)
+                arrays = self._base.load_or_compute("map", compute, *keys[space])
+                self._made[keys[space]] = _unpack(arrays)
         return {space: self._made[key] for space, key in keys.items()}
 
-    def _computed(
+    def _compute_projections(
         self, settings: Settings, sources: Mapping[str, np.ndarray]
     ) -> dict[str, Projection]:
         if not sources:
             return {}
-        total = tsne.num_iterations(len(next(iter(sources.values()))), settings.dims)
-        name = self.method_name(settings.method)
+        total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
+        name = self.format_method(settings.method)
         with ExitStack() as stack:
             bars = {
-                space: stack.enter_context(self._base.bar(f"{name} of {SPACES[space]}", total))
+                space: stack.enter_context(self._base.make_bar(f"{name} of {SPACES[space]}", total))
                 for space in sources
             }
 
@@ -184,20 +186,20 @@ class MapProjections(MapImages):
 
             return projection.project_all(sources, settings, on_progress=advance)
 
-    def _condensed(self, space: str, rows: np.ndarray) -> np.ndarray:
-        return projection.condensed(self.vectors(space)[rows])[0]
+    def _reduce_dimensions(self, space: str, rows: np.ndarray) -> np.ndarray:
+        return projection.reduce_dimensions(self.get_vectors(space)[rows])[0]
 
-    def _alignment(
+    def _find_alignment(
         self, made: Mapping[str, Projection]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         dims = made["pixel"].points.shape[1]
         return {
             "pixel": (np.eye(dims, dtype=np.float32), np.zeros(dims, np.float32)),
-            "latent": projection.aligned(made["latent"].points, made["pixel"].points),
+            "latent": projection.align(made["latent"].points, made["pixel"].points),
         }
 
 
-def _packed(made: Projection) -> dict[str, np.ndarray]:
+def _pack(made: Projection) -> dict[str, np.ndarray]:
     numbers = {"seconds": made.seconds, **made.facts}
     return {
         "points": made.points,
@@ -206,7 +208,7 @@ def _packed(made: Projection) -> dict[str, np.ndarray]:
     }
 
 
-def _unpacked(arrays: dict[str, np.ndarray]) -> Projection:
+def _unpack(arrays: dict[str, np.ndarray]) -> Projection:
     facts = {
         name.removeprefix("fact_"): value.item()
         for name, value in arrays.items()

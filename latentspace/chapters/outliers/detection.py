@@ -19,29 +19,29 @@ def auroc(own: np.ndarray, foreign: np.ndarray) -> Estimate:
 
     Args:
         own: float (N,) with N of 2 or more.
-        foreign: float (M,) with M of 2 or more.
+        ood: float (M,) with M of 2 or more.
 
     Returns:
         The estimate: 0.5 where the score says nothing, 1 where it separates them.
     """
     from scipy.stats import norm
 
-    won = _shares_below(foreign, own)
-    lost = _shares_below(own, foreign)
+    won = _rank_among(foreign, own)
+    lost = _rank_among(own, foreign)
     value = float(won.mean())
     deviation = math.sqrt(won.var(ddof=1) / len(won) + lost.var(ddof=1) / len(lost))
     reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * deviation
     return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
 
 
-def _shares_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _rank_among(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """For each value the share of others that are lower, equal ones counted half."""
     ordered = np.sort(others)
     lower, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
     return (lower + up_to) / (2 * len(others))
 
 
-def ambiguous_order(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
+def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
     """Images whose neighbours disagree, the most ambiguous first.
 
     The smaller the margin between the two classes with the most votes, the more ambiguous; then
@@ -75,7 +75,7 @@ class Suspicions:
     flagged: np.ndarray
 
 
-def suspicions(votes: np.ndarray, labels: np.ndarray, agreement: int) -> Suspicions:
+def find_suspicions(votes: np.ndarray, labels: np.ndarray, agreement: int) -> Suspicions:
     """What the votes of neighbours say against labels.
 
     Args:
@@ -87,7 +87,7 @@ def suspicions(votes: np.ndarray, labels: np.ndarray, agreement: int) -> Suspici
     return Suspicions(classes, strengths, (strengths >= agreement) & (classes != labels))
 
 
-def wrong_labels(labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> np.ndarray:
+def draw_wrong_labels(labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> np.ndarray:
     """Another label for each image, drawn uniformly from all classes but its own, int64 (N,)."""
     return (labels + rng.integers(1, num_classes, len(labels))) % num_classes
 

@@ -11,12 +11,12 @@ from latentspace.drawing.layout import (
     FAINT_INK,
     INK,
     Label,
-    blank,
-    mosaic,
-    page,
-    stacked,
-    text_width,
-    zoom_for,
+    choose_zoom,
+    join_vertically,
+    make_blank,
+    make_mosaic,
+    make_page,
+    measure_text,
 )
 
 HEADING_ROOM = 34
@@ -46,7 +46,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class OutOfDistribution:
     """Images that are not of the data set.
 
     Attributes:
@@ -63,7 +63,7 @@ class Foreign:
 def draw_outliers(
     *,
     blocks: Sequence[Block],
-    foreign: Sequence[Foreign],
+    foreign: Sequence[OutOfDistribution],
     score_names: Sequence[str],
     table_heading: str,
     title: str,
@@ -73,7 +73,7 @@ def draw_outliers(
 
     Args:
         blocks: The rows, one below the other.
-        foreign: The lines of the table: examples, name, and scores, the highest written darker.
+        ood: The lines of the table: examples, name, and scores, the highest written darker.
         score_names: Names of the columns of the table.
         table_heading: Text above the table.
         title: Text above.
@@ -83,36 +83,41 @@ def draw_outliers(
         uint8 (height, width, 3).
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
-    widest = max((text_width(line, REASON_SIZE) for line in words), default=0)
+    widest = max((measure_text(line, REASON_SIZE) for line in words), default=0)
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
     y = 0
     for body, own in (
-        *(_row(block, widest) for block in blocks),
-        _table(foreign, score_names, table_heading),
+        *(_layout_row(block, widest) for block in blocks),
+        _layout_table(foreign, score_names, table_heading),
     ):
         labels += [Label(lb.x, lb.y + y, lb.text, lb.anchor, lb.color, lb.size) for lb in own]
         bodies.append(body)
         y += len(body)
-    sides = [block.images.shape[2] * zoom_for(min(block.images.shape[1:3])) for block in blocks]
+    sides = [block.images.shape[2] * choose_zoom(min(block.images.shape[1:3])) for block in blocks]
     overhang = max(0, -(-(widest - min(sides)) // 2))  # of text under the outermost images
-    return page(
-        stacked(bodies), title=title, caption=caption, labels=labels, left=overhang, right=overhang
+    return make_page(
+        join_vertically(bodies),
+        title=title,
+        caption=caption,
+        labels=labels,
+        left=overhang,
+        right=overhang,
     )
 
 
-def _row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
+def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
     """Images over reconstructions with room for text, and the text; `widest` in pixels."""
     labels = [Label(0, HEADING_ROOM / 2, block.heading, "lm")]
     if not len(block.images):
         labels.append(Label(0, HEADING_ROOM * 1.3, NOTHING, "lm", FAINT_INK))
-        return blank(2 * HEADING_ROOM, 1), labels
-    zoom = zoom_for(min(block.images.shape[1:3]))
+        return make_blank(2 * HEADING_ROOM, 1), labels
+    zoom = choose_zoom(min(block.images.shape[1:3]))
     line = np.ones_like(block.images[:, :1])  # white, between the two
     pairs = np.concatenate([block.images, line, block.reconstructions], axis=1)
     image_width = pairs.shape[2] * zoom
     gap = max(EXAMPLE_GAP, widest + TEXT_GAP - image_width)
-    body = mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)
+    body = make_mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)
     for column, lines in enumerate(block.reasons):
         x = column * (image_width + gap) + image_width / 2
         labels += [
@@ -126,23 +131,23 @@ def _row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
             for number, text in enumerate(lines)
         ]
     under = max(map(len, block.reasons)) * REASON_LINE + BLOCK_GAP
-    return stacked([blank(HEADING_ROOM, 1), body, blank(under, 1)]), labels
+    return join_vertically([make_blank(HEADING_ROOM, 1), body, make_blank(under, 1)]), labels
 
 
-def _table(
-    foreign: Sequence[Foreign], score_names: Sequence[str], heading: str
+def _layout_table(
+    foreign: Sequence[OutOfDistribution], score_names: Sequence[str], heading: str
 ) -> tuple[np.ndarray, list[Label]]:
     """Examples of foreign images with room for names and scores, and these as text."""
     examples = np.stack([kind.examples for kind in foreign])
-    zoom = zoom_for(min(examples.shape[2:4]), EXAMPLE_SIDE)
-    body = mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
+    zoom = choose_zoom(min(examples.shape[2:4]), EXAMPLE_SIDE)
+    body = make_mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
     row_height = examples.shape[2] * zoom + EXAMPLE_ROW_GAP
     x = body.shape[1] + COLUMN_GAP / 2
-    names_x, x = x, x + max(text_width(kind.name) for kind in foreign) + COLUMN_GAP
+    names_x, x = x, x + max(measure_text(kind.name) for kind in foreign) + COLUMN_GAP
     labels = [Label(0, HEADING_ROOM / 2, heading, "lm")]
     middles = []
     for name in score_names:
-        width = text_width(name)
+        width = measure_text(name)
         middles.append(x + width / 2)
         labels.append(Label(middles[-1], HEADING_ROOM * 1.3, name, color=FAINT_INK))
         x += width + COLUMN_GAP
@@ -155,5 +160,5 @@ def _table(
             Label(middle, y, text, "mm", INK if text == max(texts) else FAINT_INK)
             for middle, text in zip(middles, texts, strict=True)
         ]
-    width = max(round(x), text_width(heading))
-    return stacked([blank(top, width), body]), labels
+    width = max(round(x), measure_text(heading))
+    return join_vertically([make_blank(top, width), body]), labels

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, model_name
-from latentspace.chapters.outliers.draw import Block, Foreign
+from latentspace.chapters.figure import Figure, format_model
+from latentspace.chapters.outliers.draw import Block, OutOfDistribution
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
@@ -19,16 +19,16 @@ def _outliers(study: Study, fps: float) -> dict[str, Any]:
     images, listings = study.outliers.scores, list(study.outliers.listings.values())
     listed = np.concatenate([listing.indices for listing in listings])
     ends = np.cumsum([len(listing.indices) for listing in listings])
-    reconstructions = np.split(study.decoded(study.codes[listed]), ends[:-1])
+    reconstructions = np.split(study.decode(study.codes[listed]), ends[:-1])
     return {
         "blocks": [
             Block(listing.heading, study.images[listing.indices], back, listing.reasons)
             for listing, back in zip(listings, reconstructions, strict=True)
         ],
-        "foreign": [
-            Foreign(
-                f"{kind} ({len(images.foreign[kind]['error']):,})",
-                images.examples(kind, EXAMPLES),
+        "ood": [
+            OutOfDistribution(
+                f"{kind} ({len(images.ood[kind]['error']):,})",
+                images.draw_examples(kind, EXAMPLES),
                 [found[name].value for name in images.names],
             )
             for kind, found in images.auroc.items()
@@ -39,23 +39,25 @@ def _outliers(study: Study, fps: float) -> dict[str, Any]:
             "says nothing, 1 tells them all)"
         ),
         "title": "Images that stand out",
-        "caption": " ".join([_measured(study), *_voted(study), _foreign(study)]),
+        "caption": " ".join(
+            [_describe_measured(study), *_describe_votes(study), _describe_ood(study)]
+        ),
     }
 
 
-def _measured(study: Study) -> str:
+def _describe_measured(study: Study) -> str:
     images = study.outliers.scores
     return (
-        f"{len(images.rows):,} test images of {study.data.name}, {model_name(study)}; under each "
+        f"{len(images.rows):,} test images of {study.data.name}, {format_model(study)}; under each "
         "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
         f"{images.neighbors} nearest of {len(study.reference_rows):,} training images."
     )
 
 
-def _voted(study: Study) -> list[str]:
+def _describe_votes(study: Study) -> list[str]:
     """How neighbours vote, and how well that finds wrong labels; empty where they can't."""
     chapter = study.outliers
-    if chapter.labels_missing is not None:
+    if chapter.labels_unavailable is not None:
         return []
     codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
     return [
@@ -69,8 +71,8 @@ def _voted(study: Study) -> list[str]:
     ]
 
 
-def _foreign(study: Study) -> str:
-    missing = study.outliers.scores.letters_missing
+def _describe_ood(study: Study) -> str:
+    missing = study.outliers.scores.letters_unavailable
     return (
         f"PCA: {study.run.latent_dim} components, fitted to the images that the model was fitted "
         "to. Upside down and inverted are test images, and some look the same upside down; "
@@ -91,6 +93,6 @@ FIGURES = (
         "chapters.outliers.draw.draw_outliers",
         _outliers,
         in_story=False,
-        missing=lambda study: study.outliers.missing,
+        unavailable=lambda study: study.outliers.unavailable,
     ),
 )

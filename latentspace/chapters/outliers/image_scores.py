@@ -12,11 +12,11 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.chapters.base import INK_IMAGES, Base
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
-from latentspace.core.pixels import Chosen
-from latentspace.datasets import limited, typical_ink_side
+from latentspace.core.pixels import Subset
+from latentspace.datasets import choose_limited, find_ink_side
 
 MOST_IMAGES = 10_000  # test images that are looked at
-MOST_FOREIGN = 1_000  # of each kind
+MOST_OOD = 1_000  # of each kind
 VOTERS, LEAST_VOTERS = 20, 3  # neighbours that vote
 SCORES = {
     "error": "the model's reconstruction error",
@@ -43,7 +43,7 @@ class ImageScores:
     @cached_property
     def rows(self) -> np.ndarray:
         """Indices of the test images looked at, int64 (N,): all, or `MOST_IMAGES` of more."""
-        return limited(len(self._base.images), MOST_IMAGES)
+        return choose_limited(len(self._base.images), MOST_IMAGES)
 
     @property
     def neighbors(self) -> int:
@@ -58,10 +58,10 @@ class ImageScores:
         return min(VOTERS, int(np.median(sizes[sizes > 0])) // 2)
 
     @cached_property
-    def letters_missing(self) -> str | None:
+    def letters_unavailable(self) -> str | None:
         """Why letters can't stand for foreign images; None where they can."""
         base = self._base
-        if base.strokes_missing is not None:
+        if base.strokes_unavailable is not None:
             return "letters are drawn for bright strokes on dark ground only"
         if self._ink_side is None:
             return "the images have no dark margin that tells how large a letter should be"
@@ -73,17 +73,17 @@ class ImageScores:
     def makers(self) -> dict[str, Callable[[], np.ndarray]]:
         """By kind what makes foreign images, float32 (M, H, W, C) in [0, 1], always the same."""
         base = self._base
-        count = min(MOST_FOREIGN, len(self.rows))
+        count = min(MOST_OOD, len(self.rows))
         rng = np.random.default_rng(base.options.seed)
         images = base.images[np.sort(rng.choice(self.rows, count, replace=False))]
         made: dict[str, Callable[[], np.ndarray]] = {
-            "noise": lambda: ood.noise(count, images.shape[1:], self._rng()),
-            "inverted": partial(ood.inverted, images),
-            "pixels shuffled": lambda: ood.shuffled(images, self._rng()),
-            "upside down": partial(ood.upside_down, images),
+            "noise": lambda: ood.make_noise(count, images.shape[1:], self._make_rng()),
+            "inverted": partial(ood.invert, images),
+            "pixels shuffled": lambda: ood.shuffle_pixels(images, self._make_rng()),
+            "upside down": partial(ood.turn_upside_down, images),
         }
-        if self.letters_missing is None and self._ink_side is not None:
-            made[LETTERS] = partial(ood.letters, base.data.image_shape, self._ink_side)
+        if self.letters_unavailable is None and self._ink_side is not None:
+            made[LETTERS] = partial(ood.draw_letters, base.data.image_shape, self._ink_side)
         return made
 
     @property
@@ -96,7 +96,7 @@ class ImageScores:
         return self._found[OWN]
 
     @property
-    def foreign(self) -> dict[str, dict[str, np.ndarray]]:
+    def ood(self) -> dict[str, dict[str, np.ndarray]]:
         """Each of `SCORES` for the foreign images of each kind, float64 (M,)."""
         return {kind: self._found[kind] for kind in self.makers}
 
@@ -105,18 +105,18 @@ class ImageScores:
         """By kind of foreign images and by score how well it tells them from the test images."""
         return {
             kind: {name: detection.auroc(self.own[name], found[name]) for name in SCORES}
-            for kind, found in self.foreign.items()
+            for kind, found in self.ood.items()
         }
 
-    def examples(self, kind: str, count: int) -> np.ndarray:
+    def draw_examples(self, kind: str, count: int) -> np.ndarray:
         """Foreign images of a kind, drawn by seed, float32 (count, H, W, C) in [0, 1].
 
         All where there are fewer.
         """
         images = self.makers[kind]()
-        return images[self._rng().permutation(len(images))[:count]]
+        return images[self._make_rng().permutation(len(images))[:count]]
 
-    def votes(self, space: str) -> np.ndarray:
+    def count_votes(self, space: str) -> np.ndarray:
         """Votes of the neighbours of each test image of `rows`, int64 (N, classes).
 
         Args:
@@ -127,7 +127,7 @@ class ImageScores:
         found = self.own[f"{space}_neighbors"][:, : self.voters]
         return neighborhoods.count_votes(labels[found], len(data.class_names))
 
-    def distances_to(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def measure_distances(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Mean distance in codes to the nearest training images of a class, infinite without any.
 
         Args:
@@ -145,7 +145,7 @@ class ImageScores:
         for label in np.intersect1d(classes, labels):
             asked, members = classes == label, train_codes[labels == label]
             count = min(self.neighbors, len(members))
-            distances, _ = neighborhoods.nearest_references(codes[asked], members, count)
+            distances, _ = neighborhoods.find_nearest_references(codes[asked], members, count)
             found[asked] = distances.mean(axis=1)
         return found
 
@@ -153,20 +153,20 @@ class ImageScores:
     def _found(self) -> dict[str, dict[str, np.ndarray]]:
         base = self._base
         kinds = ",".join(self.makers)
-        counts = (MOST_IMAGES, MOST_FOREIGN, VOTERS)
-        return base.cached_groups(
-            "image_scores", self._measured, *base.model_key, kinds, base.options.seed, *counts
+        counts = (MOST_IMAGES, MOST_OOD, VOTERS)
+        return base.load_or_compute_groups(
+            "image_scores", self._measure_all, *base.model_key, kinds, base.options.seed, *counts
         )
 
-    def _measured(self) -> dict[str, dict[str, np.ndarray]]:
+    def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
         base = self._base
         encode, decode = scores.linear_autoencoder(
-            Chosen(base.data.train_pixels, base.fitted), base.run.latent_dim
+            Subset(base.data.train_pixels, base.fit_indices), base.run.latent_dim
         )
         train_codes = base.train_codes[base.reference_rows]
         references = base.references.reshape(len(train_codes), -1)
 
-        def measured(
+        def measure(
             images: np.ndarray, codes: np.ndarray, errors: np.ndarray
         ) -> dict[str, np.ndarray]:
             found = {
@@ -178,29 +178,29 @@ class ImageScores:
                 ("pixels", images.reshape(len(images), -1), references),
             ):
                 count = min(VOTERS, len(others))
-                distances, neighbors = neighborhoods.nearest_references(points, others, count)
+                distances, neighbors = neighborhoods.find_nearest_references(points, others, count)
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors
             return found
 
         rows = self.rows
         groups = {
-            OWN: measured(
+            OWN: measure(
                 base.images[rows], base.codes[rows], self._reconstruction.by_image["mse"][rows]
             )
         }
-        with base.bar("scoring foreign images", len(self.makers)) as bar:
+        with base.make_bar("scoring foreign images", len(self.makers)) as bar:
             for kind, make in self.makers.items():
                 images = make()
                 codes = base.run.encode(images)
                 errors = scores.squared_errors(images, base.run.decode(codes))
-                groups[kind] = measured(images, codes, errors)
+                groups[kind] = measure(images, codes, errors)
                 bar.update()
         return groups
 
     @cached_property
     def _ink_side(self) -> int | None:
-        return typical_ink_side(self._base.data.test_pixels[:INK_IMAGES])
+        return find_ink_side(self._base.data.test_pixels[:INK_IMAGES])
 
-    def _rng(self) -> np.random.Generator:
+    def _make_rng(self) -> np.random.Generator:
         return np.random.default_rng(self._base.options.seed)

@@ -11,7 +11,7 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods
 from latentspace.chapters.base import Base
-from latentspace.chapters.maps.measure import with_intervals
+from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.detection import Suspicions
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, ImageScores
@@ -49,14 +49,14 @@ class Outliers:
         self.scores = ImageScores(base, reconstruction)
 
     @property
-    def missing(self) -> str | None:
+    def unavailable(self) -> str | None:
         """Why nothing can stand out; None where something can."""
         if len(self._base.images) < 2:
             return "a single test image has no others to stand out from"
         return None
 
     @property
-    def labels_missing(self) -> str | None:
+    def labels_unavailable(self) -> str | None:
         """Why neighbours can't say anything of labels; None where they can."""
         if not self._base.data.has_classes or len(np.unique(self._base.data.train_labels)) < 2:
             return "without two classes or more no label can be wrong"
@@ -73,22 +73,24 @@ class Outliers:
     def listings(self) -> dict[str, Listing]:
         """What stands out, by name; without classes, what neighbours vote is left out."""
         found = {
-            "largest_error": self._largest(
+            "largest_error": self._list_largest(
                 "error", "Largest reconstruction error", "error", "{:.4f}"
             ),
-            "farthest_code": self._largest(
+            "farthest_code": self._list_largest(
                 "codes", "Farthest from the training images in codes", "distance", "{:.2f}"
             ),
         }
-        if self.labels_missing is None:
-            found["most_ambiguous"] = self._ambiguous()
-            found["likely_mislabelled"] = self._mislabelled()
+        if self.labels_unavailable is None:
+            found["most_ambiguous"] = self._list_ambiguous()
+            found["likely_mislabelled"] = self._list_mislabelled()
         return found
 
     @cached_property
     def suspicions(self) -> Suspicions:
         """What the neighbours in codes say against the labels of the images looked at."""
-        return detection.suspicions(self.scores.votes("codes"), self._labels, self.agreement)
+        return detection.find_suspicions(
+            self.scores.count_votes("codes"), self._labels, self.agreement
+        )
 
     @cached_property
     def planted(self) -> dict[str, dict[str, Any]]:
@@ -104,13 +106,13 @@ class Outliers:
         """
         rng = np.random.default_rng(self._base.options.seed)
         labels = self._labels
-        wrong = detection.wrong_labels(labels, len(self._base.data.class_names), rng)
+        wrong = detection.draw_wrong_labels(labels, len(self._base.data.class_names), rng)
         by_image, found = {}, {}
         for space in SPACES:
-            votes = self.scores.votes(space)
+            votes = self.scores.count_votes(space)
             flags = {
-                "found": detection.suspicions(votes, wrong, self.agreement).flagged,
-                "false_alarms": detection.suspicions(votes, labels, self.agreement).flagged,
+                "found": detection.find_suspicions(votes, wrong, self.agreement).flagged,
+                "false_alarms": detection.find_suspicions(votes, labels, self.agreement).flagged,
             }
             by_image[space] = {name: values.astype(float) for name, values in flags.items()}
             means = {
@@ -122,7 +124,7 @@ class Outliers:
                 for given in (wrong, labels)
             )
             found[space] = {
-                **with_intervals(means),
+                **to_numbers(means),
                 "precision": detection.precision(
                     means["found"].value, means["false_alarms"].value, PLANTED
                 ),
@@ -134,7 +136,7 @@ class Outliers:
             )
             for name in by_image["codes"]
         }
-        return {**found, "difference": with_intervals(more)}
+        return {**found, "difference": to_numbers(more)}
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -157,18 +159,18 @@ class Outliers:
                 ]
                 for name, listing in self.listings.items()
             },
-            "foreign_images": {kind: len(of["error"]) for kind, of in images.foreign.items()},
-            "auroc": {kind: with_intervals(by_score) for kind, by_score in images.auroc.items()},
+            "ood_images": {kind: len(of["error"]) for kind, of in images.ood.items()},
+            "auroc": {kind: to_numbers(by_score) for kind, by_score in images.auroc.items()},
             "left_out": {
                 name: reason
                 for name, reason in (
-                    (LETTERS, images.letters_missing),
-                    ("labels", self.labels_missing),
+                    (LETTERS, images.letters_unavailable),
+                    ("labels", self.labels_unavailable),
                 )
                 if reason is not None
             },
         }
-        if self.labels_missing is None:
+        if self.labels_unavailable is None:
             found |= {
                 "voters": images.voters,
                 "agreement": self.agreement,
@@ -192,7 +194,7 @@ class Outliers:
             f"reconstruction error (PCA's {pca_error}), {codes} by the distance in codes (in "
             f"pixels {pixels})"
         )
-        if self.labels_missing is not None:
+        if self.labels_unavailable is not None:
             return line
         line += f"; {self.mislabelled:,} of {len(self.scores.rows):,} labels look wrong"
         first = self.listings["likely_mislabelled"].indices[:1]
@@ -207,15 +209,15 @@ class Outliers:
     def _labels(self) -> np.ndarray:
         return self._base.data.test_labels[self.scores.rows]
 
-    def _listing(self, heading: str, order: np.ndarray, whys: list[list[str]]) -> Listing:
+    def _make_listing(self, heading: str, order: np.ndarray, whys: list[list[str]]) -> Listing:
         """A listing of images at places of `ImageScores.rows`, named."""
         indices = self.scores.rows[order]
-        names = [self._base.name_of(index) for index in indices]
+        names = [self._base.format_name(index) for index in indices]
         return Listing(
             heading, indices, [[name, *why] for name, why in zip(names, whys, strict=True)]
         )
 
-    def _largest(self, score: str, heading: str, word: str, number: str) -> Listing:
+    def _list_largest(self, score: str, heading: str, word: str, number: str) -> Listing:
         values = self.scores.own[score]
         order = np.argsort(-values, kind="stable")[:LISTED]
         median = np.median(values)
@@ -227,24 +229,24 @@ class Outliers:
             ]
             for value in values[order]
         ]
-        return self._listing(heading, order, whys)
+        return self._make_listing(heading, order, whys)
 
-    def _ambiguous(self) -> Listing:
-        votes = self.scores.votes("codes")
-        order = detection.ambiguous_order(votes, self.scores.own["codes"])[:LISTED]
+    def _list_ambiguous(self) -> Listing:
+        votes = self.scores.count_votes("codes")
+        order = detection.sort_by_ambiguity(votes, self.scores.own["codes"])[:LISTED]
         names = self._base.data.class_names
         leading = [np.argsort(-of, kind="stable")[:2] for of in votes[order]]
         whys = [
             [f"{names[label]}: {votes[place, label]} votes" for label in labels]
             for place, labels in zip(order, leading, strict=True)
         ]
-        return self._listing("Most ambiguous", order, whys)
+        return self._make_listing("Most ambiguous", order, whys)
 
-    def _mislabelled(self) -> Listing:
+    def _list_mislabelled(self) -> Listing:
         found, names = self.suspicions, self._base.data.class_names
         flagged = np.flatnonzero(found.flagged)
         own, other = (
-            self.scores.distances_to(classes[flagged], flagged)
+            self.scores.measure_distances(classes[flagged], flagged)
             for classes in (self._labels, found.classes)
         )
         # Unanimous neighbours mean little where their class is dense, unless the own one is far.
@@ -261,4 +263,4 @@ class Outliers:
             for place, farther in zip(order, times, strict=True)
         ]
         heading = f"Likely mislabelled: {self.mislabelled:,} of {len(self.scores.rows):,}"
-        return self._listing(heading, order, whys)
+        return self._make_listing(heading, order, whys)

@@ -22,29 +22,31 @@ FONT_SIZE = 96  # pixels; many times the size that letters are brought to
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW")
 
 
-def noise(count: int, image_shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+def make_noise(
+    count: int, image_shape: tuple[int, int, int], rng: np.random.Generator
+) -> np.ndarray:
     """Every value drawn uniformly from [0, 1), float32 (count, H, W, C)."""
     return rng.random((count, *image_shape), np.float32)
 
 
-def inverted(images: np.ndarray) -> np.ndarray:
+def invert(images: np.ndarray) -> np.ndarray:
     """Dark where images, float32 (N, H, W, C) in [0, 1], are bright."""
     return 1 - images
 
 
-def shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def shuffle_pixels(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Images (N, H, W, C), the pixels of each in a random order of its own; colours are kept."""
     pixels = images.reshape(len(images), -1, images.shape[3])
     order = rng.permuted(np.tile(np.arange(pixels.shape[1]), (len(pixels), 1)), axis=1)
     return np.take_along_axis(pixels, order[..., np.newaxis], axis=1).reshape(images.shape)
 
 
-def upside_down(images: np.ndarray) -> np.ndarray:
+def turn_upside_down(images: np.ndarray) -> np.ndarray:
     """Images (N, H, W, C), turned by 180 degrees."""
     return images[:, ::-1, ::-1]
 
 
-def letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
+def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
     """Upright printed letters, bright on dark, as large as what the data set shows.
 
     All of `LETTERS`, which leaves out those that a digit looks like, in each of `FACES`. How thick
@@ -52,7 +54,7 @@ def letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
 
     Args:
         image_shape: (height, width, 1).
-        ink_side: Longer side of a letter in pixels, see `datasets.typical_ink_side`.
+        ink_side: Longer side of a letter in pixels, see `datasets.find_ink_side`.
 
     Returns:
         float32 (faces * letters, H, W, 1) in [0, 1].
@@ -63,7 +65,7 @@ def letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
     fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]
     return np.stack(
         [
-            fit_picture(_printed(letter, font), image_shape, ink_side=ink_side)
+            fit_picture(_draw_letter(letter, font), image_shape, ink_side=ink_side)
             for font in fonts
             for letter in LETTERS
         ]
@@ -88,7 +90,7 @@ def _is_letter(name: str) -> bool:
     return False
 
 
-def _printed(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
+def _draw_letter(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
     left, top, right, bottom = (round(side) for side in font.getbbox(letter))
     picture = Image.new("L", (right - left + 2, bottom - top + 2))  # a dark pixel on every side
     ImageDraw.Draw(picture).text((1 - left, 1 - top), letter, 255, font)

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.drawing.layout import FAINT_INK, Label, beside, mosaic, page, rendered, zoom_for
+from latentspace.drawing.layout import (
+    FAINT_INK,
+    Label,
+    choose_zoom,
+    join_horizontally,
+    make_mosaic,
+    make_page,
+    render_figure,
+)
 
 ERROR_HEIGHT = 26  # pixels under each pair for its error
 BLOCK_GAP = 36
@@ -41,11 +49,11 @@ def draw_reconstructions(
         (trained_name, trained),
         (unseen_name, unseen),
     ):
-        zoom = zoom_for(min(images.shape[1:3]))
+        zoom = choose_zoom(min(images.shape[1:3]))
         line = np.ones_like(images[:, :1])  # white, between the two
         pairs = np.concatenate([images, line, reconstructions], axis=1)  # (N, 2 H + 1, W, C)
         pairs = pairs.reshape(-1, columns, *pairs.shape[1:])
-        body = mosaic(pairs, zoom=zoom, gap=4, row_gap=ERROR_HEIGHT)
+        body = make_mosaic(pairs, zoom=zoom, gap=4, row_gap=ERROR_HEIGHT)
         # White below the last row too, for its errors.
         body = np.pad(body, ((0, ERROR_HEIGHT), (0, 0), (0, 0)), constant_values=255)
         cell_height, cell_width = pairs.shape[2] * zoom + ERROR_HEIGHT, pairs.shape[3] * zoom + 4
@@ -57,8 +65,8 @@ def draw_reconstructions(
             labels.append(Label(x, y, f"{error:.4f}", color=FAINT_INK))
         bodies.append(body)
         offset += body.shape[1] + BLOCK_GAP
-    return page(
-        beside(bodies, BLOCK_GAP),
+    return make_page(
+        join_horizontally(bodies, BLOCK_GAP),
         title=title,
         caption=caption,
         labels=labels,
@@ -112,4 +120,4 @@ def draw_learning_curve(
     axes.set_ylabel("mean squared error per pixel")
     axes.grid(alpha=0.3)
     axes.legend()
-    return page(rendered(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), title=title, caption=caption)

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.base import Base
-from latentspace.core.pixels import Chosen, to_unit_range
+from latentspace.core.pixels import Subset, to_unit_range
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
 
@@ -31,7 +31,7 @@ class Reconstruction:
                 "ssim": scores.structural_similarity(base.images, back),
             }
 
-        return base.cached("reconstruction_by_image", compute, *base.model_key)
+        return base.load_or_compute("reconstruction_by_image", compute, *base.model_key)
 
     @cached_property
     def metrics(self) -> dict[str, float]:
@@ -39,7 +39,7 @@ class Reconstruction:
         base = self._base
 
         def compute() -> dict[str, np.ndarray]:
-            parts = np.array_split(base.fitted, -(-len(base.fitted) // IMAGES_AT_ONCE))
+            parts = np.array_split(base.fit_indices, -(-len(base.fit_indices) // IMAGES_AT_ONCE))
             train_errors = [
                 scores.squared_errors(
                     to_unit_range(base.data.train_pixels[part]),
@@ -51,15 +51,17 @@ class Reconstruction:
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
                 "pca_mse": scores.pca_error(
-                    Chosen(base.data.train_pixels, base.fitted), base.images, base.run.latent_dim
+                    Subset(base.data.train_pixels, base.fit_indices),
+                    base.images,
+                    base.run.latent_dim,
                 ),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 
-        arrays = base.cached("reconstruction", compute, *base.model_key)
+        arrays = base.load_or_compute("reconstruction", compute, *base.model_key)
         return {name: float(value) for name, value in arrays.items()}
 
-    def examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def draw_examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images drawn by seed, their reconstructions, and their errors.
 
         Args:
@@ -73,7 +75,7 @@ class Reconstruction:
         rng = np.random.default_rng(base.options.seed)
         pixels = getattr(base.data, f"{split}_pixels")
         codes = base.codes if split == "test" else base.train_codes
-        pool = np.arange(len(pixels)) if split == "test" else base.fitted
+        pool = np.arange(len(pixels)) if split == "test" else base.fit_indices
         chosen = rng.choice(pool, count, replace=len(pool) < count)
         images, back = to_unit_range(pixels[chosen]), base.run.decode(codes[chosen])
         return images, back, scores.squared_errors(images, back)

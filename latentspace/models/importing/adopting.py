@@ -13,18 +13,23 @@ import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.core.provenance import content_hash
+from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing.checking import check
+from latentspace.models.importing.checking import check_reconstruction
 from latentspace.models.importing.cutting import choose_code, cut_autoencoder
 from latentspace.models.importing.layouts import (
     UNIT_RANGE,
     ImageShape,
-    input_shape,
-    to_contract,
-    wanted_reading,
+    find_input_shape,
+    find_read_options,
+    normalize_interface,
 )
-from latentspace.models.keras_files.loading import load_code, load_model, load_weights, shortened
+from latentspace.models.keras_files.loading import (
+    load_code,
+    load_model,
+    load_weights,
+    shorten_error,
+)
 from latentspace.models.run_schema import DECODER, ENCODER
 from latentspace.models.runs import Run
 
@@ -32,7 +37,7 @@ CHECKED_IMAGES = 1000
 
 
 @dataclass(frozen=True)
-class Adopted:
+class ImportedModel:
     """A person's model in the form of a run.
 
     Attributes:
@@ -97,7 +102,7 @@ def read_source(
             "--weights go into a model that code builds: pass --model-code FILE.py:FUNCTION as well"
         )
     if build is not None:
-        models = _built(build, str(model_code))
+        models = _build(build, str(model_code))
         if weights is not None:
             if len(models) > 1:
                 raise InputError(
@@ -110,14 +115,14 @@ def read_source(
     return Source(tuple(load_model(path) for path in paths), tuple(path.name for path in paths))
 
 
-def adopt(
+def import_model(
     source: Source,
     *,
     image_shape: ImageShape,
     pixel_range: tuple[float, float] = UNIT_RANGE,
     bottleneck: str | None = None,
     latent_output: str | None = None,
-) -> Adopted:
+) -> ImportedModel:
     """Makes an encoder and a decoder in the form of a run.
 
     Args:
@@ -128,12 +133,12 @@ def adopt(
         latent_output: As for `cut_autoencoder`, or for `choose_code` where there are two models.
 
     Returns:
-        Both, and what was done. Whether they reconstruct images is for `check` to find.
+        Both, and what was done. Whether they reconstruct images is for `check_reconstruction` to find.
 
     Raises:
         InputError: The model can't be brought into that form.
     """
-    shape = input_shape(source.models[0], image_shape)
+    shape = find_input_shape(source.models[0], image_shape)
     if len(source.models) == 1:
         cut = cut_autoencoder(
             source.models[0], bottleneck=bottleneck, latent_output=latent_output, input_shape=shape
@@ -151,7 +156,7 @@ def adopt(
         decoder = source.models[1]
         chosen = f" (output {name!r})" if name and encoder is not source.models[0] else ""
         description = f"{source.names[0]}{chosen} and {source.names[1]} are taken as they are"
-    encoder, decoder = to_contract(
+    encoder, decoder = normalize_interface(
         encoder, decoder, image_shape=image_shape, pixel_range=pixel_range
     )
     if len(source.models) == 2:
@@ -161,10 +166,10 @@ def adopt(
         description += (
             "; its codes are random samples, others each time: name the mean with --latent-output"
         )
-    return Adopted(encoder, decoder, description)
+    return ImportedModel(encoder, decoder, description)
 
 
-def adopt_run(
+def import_run(
     source: Mapping[str, str | None],
     *,
     path: Path,
@@ -178,10 +183,10 @@ def adopt_run(
     Args:
         source: The arguments of `read_source`.
         path: The folder that it would have as a run.
-        read: Reads images to check it with; is told what the model wants, see `wanted_reading`.
-        pixel_range: As for `adopt`.
-        bottleneck: As for `adopt`.
-        latent_output: As for `adopt`.
+        read: Reads images to check it with; is told what the model wants, see `find_read_options`.
+        pixel_range: As for `import_model`.
+        bottleneck: As for `import_model`.
+        latent_output: As for `import_model`.
 
     Returns:
         The run, and the images. Its hash is that of the weights and of all that shapes what they
@@ -196,10 +201,10 @@ def adopt_run(
             f"{pixel_range[1]:g}"
         )
     models = read_source(**source)
-    data = read(wanted_reading(models.models[0]))
+    data = read(find_read_options(models.models[0]))
     how = {"bottleneck": bottleneck, "latent_output": latent_output}
-    adopted = adopt(models, image_shape=data.image_shape, pixel_range=pixel_range, **how)
-    error = check(
+    adopted = import_model(models, image_shape=data.image_shape, pixel_range=pixel_range, **how)
+    error = check_reconstruction(
         adopted.encoder,
         adopted.decoder,
         data.test_images[:CHECKED_IMAGES],
@@ -207,7 +212,7 @@ def adopt_run(
     )
     origin = {**source, **how, "pixel_range": pixel_range}
     hashes = {
-        name: content_hash(json.dumps([adopted.description, origin]), *model.get_weights())
+        name: hash_content(json.dumps([adopted.description, origin]), *model.get_weights())
         for name, model in ((ENCODER, adopted.encoder), (DECODER, adopted.decoder))
     }
     facts = {
@@ -224,13 +229,13 @@ def adopt_run(
     return Run(path, facts, (adopted.encoder, adopted.decoder)), data
 
 
-def _built(build: Callable[[], object], spec: str) -> tuple[keras.Model, ...]:
+def _build(build: Callable[[], object], spec: str) -> tuple[keras.Model, ...]:
     """The model, or the two, that a person's function returns."""
     try:
         result = build()
     except Exception as error:  # anything may be in that function
         raise InputError(
-            f"{spec} failed: {type(error).__name__}: {shortened(error)}; the function is called "
+            f"{spec} failed: {type(error).__name__}: {shorten_error(error)}; the function is called "
             "without arguments"
         ) from error
     models = tuple(result) if isinstance(result, list | tuple) else (result,)

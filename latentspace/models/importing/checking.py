@@ -14,7 +14,7 @@ FAR_OUTSIDE = 0.5  # beyond 0 or 1; linear outputs overshoot by less
 MAX_FAR_SHARE = 0.01
 
 
-def check(
+def check_reconstruction(
     encoder: keras.Model,
     decoder: keras.Model,
     images: np.ndarray,
@@ -24,10 +24,10 @@ def check(
     """Makes sure that an encoder and a decoder in the form of a run reconstruct images.
 
     Args:
-        encoder: As from `to_contract`.
+        encoder: As from `normalize_interface`.
         decoder: Likewise.
         images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
-        pixel_range: What was passed to `to_contract`, for the search for a better one.
+        pixel_range: What was passed to `normalize_interface`, for the search for a better one.
 
     Returns:
         The mean squared error of the reconstructions.
@@ -49,10 +49,10 @@ def check(
             "the model's weights are damaged or diverged in training; pass another model"
         )
     bar = float(((images - images.mean(axis=0)) ** 2).mean())
-    error, far = _quality(images, shown)
+    error, far = _measure_quality(images, shown)
     if error < bar and far <= MAX_FAR_SHARE:
         return error
-    advice = _advice(encoder, decoder, images, shown, pixel_range=pixel_range, bar=bar)
+    advice = _advise(encoder, decoder, images, shown, pixel_range=pixel_range, bar=bar)
     if error < bar:
         problem = f"{far:.0%} of the reconstructed values lie far outside of [0, 1]"
     else:
@@ -63,7 +63,7 @@ def check(
     raise InputError(f"{problem}: {advice}")
 
 
-def _advice(
+def _advise(
     encoder: keras.Model,
     decoder: keras.Model,
     images: np.ndarray,
@@ -81,12 +81,12 @@ def _advice(
         # The images as they would reach the model, and back, with that range built in.
         fed = (other_low + (other_high - other_low) * images - low) / (high - low)
         raw = low + (high - low) * predict(decoder, predict(encoder, fed.astype(np.float32)))
-        error, far = _quality(images, (raw - other_low) / (other_high - other_low))
+        error, far = _measure_quality(images, (raw - other_low) / (other_high - other_low))
         if error < bar and far <= MAX_FAR_SHARE:
             flag = f"--pixel-range {other_low:g} {other_high:g}"
             found.append((error, f"with {flag} the error would be {error:.4f}"))
     logits = low + (high - low) * shown.astype(np.float64)
-    error, _ = _quality(images, 1 / (1 + np.exp(-np.clip(logits, -50, 50))))
+    error, _ = _measure_quality(images, 1 / (1 + np.exp(-np.clip(logits, -50, 50))))
     if error < bar:
         text = (
             f"it looks like logits, and through a sigmoid the error would be {error:.4f}; end the "
@@ -101,7 +101,7 @@ def _advice(
     )
 
 
-def _quality(images: np.ndarray, shown: np.ndarray) -> tuple[float, float]:
+def _measure_quality(images: np.ndarray, shown: np.ndarray) -> tuple[float, float]:
     """Mean squared error, and the share of values far outside of [0, 1]."""
     far = (shown < -FAR_OUTSIDE) | (shown > 1 + FAR_OUTSIDE)
     return float(((shown - images) ** 2).mean()), float(far.mean())

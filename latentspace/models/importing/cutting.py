@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import keras
 
 from latentspace.core.errors import InputError
-from latentspace.models.importing.tracing import Shape, Step, Trace, is_graph, shown, size, trace
+from latentspace.models.importing.tracing import (
+    Shape,
+    Step,
+    Trace,
+    count_values,
+    format_open_shape,
+    is_graph,
+    trace,
+)
 
 # Layers that give each value of a code another scale or form, and the code its final one.
 ELEMENTWISE = (
@@ -23,7 +31,7 @@ ELEMENTWISE = (
 )
 MAX_LISTED = 12
 
-Passage = tuple[Step, keras.KerasTensor]
+Dominator = tuple[Step, keras.KerasTensor]
 
 
 @dataclass(frozen=True)
@@ -72,32 +80,32 @@ def cut_autoencoder(
     if not is_graph(model):
         return _cut_between_attributes(model, bottleneck, latent_output)
     graph = trace(model, input_shape)
-    image = _reconstruction(graph, model.name)
-    passages = graph.passages(image)
+    image = _find_reconstruction(graph, model.name)
+    passages = graph.dominators(image)
     if bottleneck is None:
-        at = _narrowest(graph, passages[:-1], model.name)
+        at = _find_narrowest(graph, passages[:-1], model.name)
     else:
-        at = _named_passage(graph, passages[:-1], bottleneck)
+        at = _find_named_dominator(graph, passages[:-1], bottleneck)
     step, entrance = passages[at]
     if latent_output is not None:
-        code_name, code = _named_tensor(graph, latent_output, model.name)
+        code_name, code = _find_named_tensor(graph, latent_output, model.name)
         if code.shape != entrance.shape:
             raise InputError(
-                f"{latent_output!r} has {shown(code.shape[1:])} values, where the decoder takes "
-                f"{shown(entrance.shape[1:])} from {step.name!r}: name another --latent-output"
+                f"{latent_output!r} has {format_open_shape(code.shape[1:])} values, where the decoder takes "
+                f"{format_open_shape(entrance.shape[1:])} from {step.name!r}: name another --latent-output"
             )
     else:
-        code_name, code = _mean_behind(graph, passages, at) or (step.name, entrance)
+        code_name, code = _find_mean(graph, passages, at) or (step.name, entrance)
         if code is entrance and bottleneck is None:
-            at = _past_elementwise(passages, at)
+            at = _skip_elementwise(passages, at)
             (step, entrance), code = passages[at], passages[at][1]
     place = f"is cut after layer {step.name!r}"
     if code is not entrance:
         place += f", with {code_name!r} for the code"
-    widths = " -> ".join(str(size(x)) for x in (graph.source, code, image))
+    widths = " -> ".join(str(count_values(x)) for x in (graph.source, code, image))
     return Cut(
-        graph.part(graph.source, code, name="encoder"),
-        graph.part(entrance, image, name="decoder"),
+        graph.extract(graph.source, code, name="encoder"),
+        graph.extract(entrance, image, name="decoder"),
         f"{place}: {widths} values per image",
     )
 
@@ -123,26 +131,26 @@ def choose_code(
     """
     graph = trace(encoder, input_shape)
     outputs = list(zip(graph.output_names, graph.outputs, strict=True))
-    means = [output for output in outputs if says_mean(output[0])]
+    means = [output for output in outputs if is_named_mean(output[0])]
     if latent_output is not None:
-        name, code = _named_tensor(graph, latent_output, encoder.name)
+        name, code = _find_named_tensor(graph, latent_output, encoder.name)
     elif len(outputs) == 1:
-        passages = graph.passages(graph.outputs[0])
-        behind = _mean_behind(graph, passages, len(passages) - 1) if passages else None
+        passages = graph.dominators(graph.outputs[0])
+        behind = _find_mean(graph, passages, len(passages) - 1) if passages else None
         name, code = behind or outputs[0]
     elif len(means) == 1:
         name, code = means[0]
     else:
         raise InputError(
             f"the encoder {encoder.name!r} has several outputs and no name tells which is the "
-            f"code: choose one with --latent-output ({_listed_outputs(graph)})"
+            f"code: choose one with --latent-output ({_list_outputs(graph)})"
         )
     if len(outputs) == 1 and code is outputs[0][1]:
         return encoder, name
-    return graph.part(graph.source, code, name="encoder"), name
+    return graph.extract(graph.source, code, name="encoder"), name
 
 
-def says_mean(name: str) -> bool:
+def is_named_mean(name: str) -> bool:
     """Whether the name of a layer or output says that it is the mean of a distribution."""
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.split("/")[-1]).lower())
     spread = ("var", "logvar", "variance", "std", "stddev", "sigma", "scale", "logsigma")
@@ -167,24 +175,24 @@ def _cut_between_attributes(
     return Cut(encoder, parts[1], f"is cut between its parts encoder and decoder{output}")
 
 
-def _reconstruction(graph: Trace, model_name: str) -> keras.KerasTensor:
+def _find_reconstruction(graph: Trace, model_name: str) -> keras.KerasTensor:
     """The output that is an image like the input."""
     wanted, shapes = graph.source.shape, [output.shape for output in graph.outputs]
     if wanted in shapes:
         return graph.outputs[shapes.index(wanted)]
     for output in graph.outputs:  # another arrangement of as many values
-        if size(output) in (size(graph.source), None):
+        if count_values(output) in (count_values(graph.source), None):
             return output
     raise InputError(
-        f"the model {model_name!r} takes images of {shown(wanted[1:])} values and gives none: its "
-        f"outputs are {_listed_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
+        f"the model {model_name!r} takes images of {format_open_shape(wanted[1:])} values and gives none: its "
+        f"outputs are {_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
     )
 
 
-def _narrowest(graph: Trace, passages: list[Passage], model_name: str) -> int:
+def _find_narrowest(graph: Trace, dominators: list[Dominator], model_name: str) -> int:
     """Index of the first of the narrowest passages."""
-    widths = [size(tensor) or float("inf") for _, tensor in passages]
-    least, whole = min(widths, default=float("inf")), size(graph.source) or 0
+    widths = [count_values(tensor) or float("inf") for _, tensor in dominators]
+    least, whole = min(widths, default=float("inf")), count_values(graph.source) or 0
     if least >= whole:
         raise InputError(
             f"the model {model_name!r} has no bottleneck: nothing that all of the image passes "
@@ -194,11 +202,11 @@ def _narrowest(graph: Trace, passages: list[Passage], model_name: str) -> int:
     return widths.index(least)
 
 
-def _past_elementwise(passages: list[Passage], at: int) -> int:
+def _skip_elementwise(dominators: list[Dominator], at: int) -> int:
     """Index of the last of the activations and normalisations that directly follow a passage."""
-    for index in range(at + 1, len(passages) - 1):
-        step, tensor = passages[index]
-        before = passages[index - 1][1]
+    for index in range(at + 1, len(dominators) - 1):
+        step, tensor = dominators[index]
+        before = dominators[index - 1][1]
         # Operations of keras.ops and keras.activations, such as Relu, are no layers.
         function = type(step.operation).__name__.lower() in dir(keras.activations)
         if (
@@ -207,18 +215,18 @@ def _past_elementwise(passages: list[Passage], at: int) -> int:
             or tensor.shape != before.shape
         ):
             return index - 1
-    return max(at, len(passages) - 2)
+    return max(at, len(dominators) - 2)
 
 
-def _named_passage(graph: Trace, passages: list[Passage], name: str) -> int:
+def _find_named_dominator(graph: Trace, dominators: list[Dominator], name: str) -> int:
     """Index of the passage that a layer makes, or the last one in a model inside the model."""
-    found = [index for index, (step, _) in enumerate(passages) if _is_called(step.name, name)]
-    inside = [i for i, (step, _) in enumerate(passages) if f"/{name}/" in f"/{step.name}"]
+    found = [index for index, (step, _) in enumerate(dominators) if _has_name(step.name, name)]
+    inside = [i for i, (step, _) in enumerate(dominators) if f"/{name}/" in f"/{step.name}"]
     if found or inside:
         return found[0] if found else inside[-1]
-    narrow = sorted((size(tensor) or 0, step.name) for step, tensor in passages)
+    narrow = sorted((count_values(tensor) or 0, step.name) for step, tensor in dominators)
     listed = ", ".join(f"{layer} ({width})" for width, layer in narrow[:MAX_LISTED]) or "none"
-    if any(_is_called(step.name, name) for step in graph.steps):
+    if any(_has_name(step.name, name) for step in graph.steps):
         raise InputError(
             f"the layer {name!r} is bypassed: part of the image reaches the output on another way; "
             f"layers that all passes through, the narrowest first: {listed}"
@@ -229,7 +237,7 @@ def _named_passage(graph: Trace, passages: list[Passage], name: str) -> int:
     )
 
 
-def _named_tensor(graph: Trace, name: str, model_name: str) -> tuple[str, keras.KerasTensor]:
+def _find_named_tensor(graph: Trace, name: str, model_name: str) -> tuple[str, keras.KerasTensor]:
     """An output by its index or name, or else the result of a layer."""
     outputs = list(zip(graph.output_names, graph.outputs, strict=True))
     if name.isdigit() and int(name) < len(outputs):
@@ -237,38 +245,38 @@ def _named_tensor(graph: Trace, name: str, model_name: str) -> tuple[str, keras.
         return label or f"output {name}", tensor
     layers = [(step.name, step.outputs[0]) for step in graph.steps if len(step.outputs) == 1]
     for label, tensor in [*outputs, *layers]:
-        if _is_called(label, name):
+        if _has_name(label, name):
             return label, tensor
     raise InputError(
         f"the model {model_name!r} has no output or layer {name!r} for --latent-output; its "
-        f"outputs: {_listed_outputs(graph)}"
+        f"outputs: {_list_outputs(graph)}"
     )
 
 
-def _mean_behind(
-    graph: Trace, passages: list[Passage], at: int
+def _find_mean(
+    graph: Trace, dominators: list[Dominator], at: int
 ) -> tuple[str, keras.KerasTensor] | None:
     """The mean from which, with something beside it, a passage is made; None where no name tells.
 
     Both lie between the passage and the one before it.
     """
-    end = passages[at][1]
-    start = passages[at - 1][1] if at else graph.source
+    end = dominators[at][1]
+    start = dominators[at - 1][1] if at else graph.source
     means = [
         (step.name, tensor)
-        for step in graph.between(start, end)
+        for step in graph.find_steps(start, end)
         for tensor in step.outputs
-        if tensor is not end and tensor.shape == end.shape and says_mean(step.name)
+        if tensor is not end and tensor.shape == end.shape and is_named_mean(step.name)
     ]
     return means[-1] if means else None
 
 
-def _is_called(full_name: str, name: str) -> bool:
+def _has_name(full_name: str, name: str) -> bool:
     return full_name == name or full_name.endswith("/" + name)
 
 
-def _listed_outputs(graph: Trace) -> str:
+def _list_outputs(graph: Trace) -> str:
     return ", ".join(
-        f"{index}: {f'{name!r}, ' if name else ''}{shown(tensor.shape[1:])}"
+        f"{index}: {f'{name!r}, ' if name else ''}{format_open_shape(tensor.shape[1:])}"
         for index, (name, tensor) in enumerate(zip(graph.output_names, graph.outputs, strict=True))
     )

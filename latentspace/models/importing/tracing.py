@@ -36,7 +36,7 @@ class Step:
     @property
     def inputs(self) -> list[keras.KerasTensor]:
         """The symbolic tensors among the arguments."""
-        return symbolic([self.args, self.kwargs])
+        return find_symbolic([self.args, self.kwargs])
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Trace:
     outputs: list[keras.KerasTensor]
     output_names: list[str]
 
-    def between(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
+    def find_steps(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
         """The steps that lead from one tensor to another, in order."""
         reached = {id(start)}
         after = [step for step in self.steps if _touches(step.inputs, reached, step.outputs)]
@@ -63,7 +63,7 @@ class Trace:
         before = [step for step in after[::-1] if _touches(step.outputs, needed, step.inputs)]
         return before[::-1]
 
-    def passages(self, end: keras.KerasTensor) -> list[tuple[Step, keras.KerasTensor]]:
+    def dominators(self, end: keras.KerasTensor) -> list[tuple[Step, keras.KerasTensor]]:
         """The tensors that everything on its way from the input to `end` passes through, in order.
 
         They are the dominators of `end` in the graph of tensors: in any order of the steps, all
@@ -75,7 +75,7 @@ class Trace:
         Returns:
             Each with the step that made it; `end` is the last.
         """
-        steps = self.between(self.source, end)
+        steps = self.find_steps(self.source, end)
         last_use = {id(end): len(steps)}
         for index, step in enumerate(steps):
             last_use |= dict.fromkeys(map(id, step.inputs), index)
@@ -88,7 +88,9 @@ class Trace:
             open_until = max([open_until, *(use for use, _ in uses)])
         return found
 
-    def part(self, start: keras.KerasTensor, end: keras.KerasTensor, *, name: str) -> keras.Model:
+    def extract(
+        self, start: keras.KerasTensor, end: keras.KerasTensor, *, name: str
+    ) -> keras.Model:
         """A model of the steps from one tensor to another. It shares the layers and their weights.
 
         Args:
@@ -103,14 +105,14 @@ class Trace:
         def new(x: Any) -> Any:
             return known.get(id(x), x)
 
-        for step in self.between(start, end):
+        for step in self.find_steps(start, end):
             operation = step.operation
             if names.setdefault(operation.name, operation) is not operation:
                 # Layers of two models inside may share a name, which within one model none may.
                 operation.name = step.name.replace("/", "_")
                 names[operation.name] = operation
             args, kwargs = keras.tree.map_structure(new, (step.args, step.kwargs))
-            results = symbolic(operation(*args, **kwargs))
+            results = find_symbolic(operation(*args, **kwargs))
             known.update(zip(map(id, step.outputs), results, strict=True))
         return keras.Model(source, known[id(end)], name=name)
 
@@ -129,7 +131,7 @@ def trace(model: keras.Model, input_shape: Shape | None) -> Trace:
     Raises:
         InputError: The model has several inputs, or can't be called on such an input.
     """
-    shape = input_shape or declared_shape(model)
+    shape = input_shape or find_declared_shape(model)
     if shape is None:
         raise InputError(
             f"the model {model.name!r} does not say which input it takes: call it once on a batch "
@@ -137,8 +139,10 @@ def trace(model: keras.Model, input_shape: Shape | None) -> Trace:
         )
     source = keras.Input(shape, name="images")
     steps: list[Step] = []
-    outputs = called(_recorder(model, steps, prefix="", outermost=True), source, model.name)
-    return Trace(source, steps, symbolic(outputs), output_names(model, outputs))
+    outputs = call_symbolically(
+        _make_recorder(model, steps, prefix="", outermost=True), source, model.name
+    )
+    return Trace(source, steps, find_symbolic(outputs), find_output_names(model, outputs))
 
 
 def is_graph(model: Any) -> bool:
@@ -151,7 +155,7 @@ def is_graph(model: Any) -> bool:
     return home.__module__.split(".")[0] == "keras"
 
 
-def called(call: Any, source: keras.KerasTensor, name: str) -> Any:
+def call_symbolically(call: Any, source: keras.KerasTensor, name: str) -> Any:
     """What a model gives for a symbolic input.
 
     Raises:
@@ -164,12 +168,12 @@ def called(call: Any, source: keras.KerasTensor, name: str) -> Any:
     except Exception as error:  # layers, a person's among them, raise anything
         reason = " ".join(str(error).split())[:160]
         raise InputError(
-            f"the model {name!r} can't be called on {shown(source.shape[1:])} values: {reason}; "
+            f"the model {name!r} can't be called on {format_open_shape(source.shape[1:])} values: {reason}; "
             "pass images of the size that it was trained on"
         ) from error
 
 
-def declared_shape(model: keras.Model) -> Shape | None:
+def find_declared_shape(model: keras.Model) -> Shape | None:
     """Shape of one input without the batch, as far as a model tells; sides may be None.
 
     Raises:
@@ -189,32 +193,34 @@ def declared_shape(model: keras.Model) -> Shape | None:
     return tuple(shape[1:])
 
 
-def output_names(model: keras.Model, outputs: Any) -> list[str]:
+def find_output_names(model: keras.Model, outputs: Any) -> list[str]:
     """A name for each output of a model: a key, or the layer it comes from, or else ""."""
     if isinstance(outputs, dict):
         return [str(path[0]) for path, _ in keras.tree.flatten_with_path(outputs)]
     if isinstance(model, keras.Function):
         return list(model.output_names)
-    return [""] * len(symbolic(outputs))
+    return [""] * len(find_symbolic(outputs))
 
 
-def symbolic(structure: Any) -> list[keras.KerasTensor]:
+def find_symbolic(structure: Any) -> list[keras.KerasTensor]:
     """The symbolic tensors in nested lists, tuples and dicts, in a fixed order."""
     return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
 
 
-def size(tensor: keras.KerasTensor) -> int | None:
+def count_values(tensor: keras.KerasTensor) -> int | None:
     """Number of values for one image; None where a side is open."""
     sides = tensor.shape[1:]
     return None if None in sides else math.prod(sides)
 
 
-def shown(shape: Sequence[int | None]) -> str:
+def format_open_shape(shape: Sequence[int | None]) -> str:
     """A shape for a person: 28x28x1, with ? for an open side."""
     return "x".join("?" if side is None else str(side) for side in shape)
 
 
-def _recorder(operation: Any, steps: list[Step], *, prefix: str, outermost: bool = False) -> Any:
+def _make_recorder(
+    operation: Any, steps: list[Step], *, prefix: str, outermost: bool = False
+) -> Any:
     """A stand-in for an operation that takes its steps one by one, and keeps them in `steps`."""
     inner = prefix if outermost else f"{prefix}{operation.name}/"
 
@@ -223,17 +229,17 @@ def _recorder(operation: Any, steps: list[Step], *, prefix: str, outermost: bool
             (x,) = args
             if isinstance(operation, keras.Sequential):
                 for layer in operation.layers:
-                    x = _recorder(layer, steps, prefix=inner)(x)
+                    x = _make_recorder(layer, steps, prefix=inner)(x)
                 return x
             # Keras has no public way to walk through a model's graph. This one is what calling
             # the model does, with other calls in the place of the operations.
             outputs = operation._run_through_graph(
-                x, operation_fn=functools.partial(_recorder, steps=steps, prefix=inner)
+                x, operation_fn=functools.partial(_make_recorder, steps=steps, prefix=inner)
             )
             single = isinstance(outputs, list | tuple) and len(outputs) == 1
             return outputs[0] if single else outputs
         outputs = operation(*args, **kwargs)
-        steps.append(Step(prefix + operation.name, operation, args, kwargs, symbolic(outputs)))
+        steps.append(Step(prefix + operation.name, operation, args, kwargs, find_symbolic(outputs)))
         return outputs
 
     return call
@@ -241,12 +247,12 @@ def _recorder(operation: Any, steps: list[Step], *, prefix: str, outermost: bool
 
 def _can_be_entered(operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     """Whether calling an operation means to call those inside it in turn, and nothing else."""
-    if not is_graph(operation) or len(args) != 1 or symbolic(kwargs):
+    if not is_graph(operation) or len(args) != 1 or find_symbolic(kwargs):
         return False
     if isinstance(operation, keras.Sequential) and not operation.built:
         return True
     # Keras would add or take away a last axis to fit, which no step would show.
-    return [len(x.shape) for x in symbolic(args)] == [len(x.shape) for x in operation.inputs]
+    return [len(x.shape) for x in find_symbolic(args)] == [len(x.shape) for x in operation.inputs]
 
 
 def _touches(sources: list, reached: set[int], targets: list) -> bool:

@@ -23,7 +23,7 @@ SHARED, POLICY = "shared_object_id", "DTypePolicy"
 NUMBER = re.compile(r"_\d+$")
 
 
-def stable(archive: bytes) -> bytes:
+def canonicalize(archive: bytes) -> bytes:
     """The same model in bytes that depend on the model alone.
 
     Args:
@@ -37,11 +37,11 @@ def stable(archive: bytes) -> bytes:
         members = {name: source.read(name) for name in source.namelist()}
     about = json.loads(members[METADATA])
     del about["date_saved"]
-    config = _renamed(_numbered(json.loads(members[CONFIG])), {})
+    config = _rename_layers(_number_shared(json.loads(members[CONFIG])), {})
     members |= {METADATA: json.dumps(about).encode(), CONFIG: json.dumps(config).encode()}
     for name in members:
         if name.endswith(WEIGHTS_SUFFIX):
-            members[name] = _copied(members[name], config["config"].get("name"))
+            members[name] = _copy_weights(members[name], config["config"].get("name"))
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:
         for name in sorted(members, key=(METADATA, CONFIG, *sorted(members)).index):
@@ -51,7 +51,7 @@ def stable(archive: bytes) -> bytes:
     return target.getvalue()
 
 
-def _numbered(config: Any) -> Any:
+def _number_shared(config: Any) -> Any:
     """A config whose shared objects are numbered in the order in which they stand.
 
     Kinds of numbers are values, as good shared as not; which of them are depends on whether a model
@@ -72,7 +72,7 @@ def _numbered(config: Any) -> Any:
     return visit(config)
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def _rename_layers(value: Any, names: Mapping[str, str]) -> Any:
     """A config in which unnamed layers are called after their class and place.
 
     Args:
@@ -80,27 +80,30 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
         names: New names of the layers of the model that the part belongs to, by the old ones.
     """
     if isinstance(value, list):
-        return [_renamed(inner, names) for inner in value]
+        return [_rename_layers(inner, names) for inner in value]
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "__keras_tensor__":  # [layer, node, output] that it comes from
         tensor = value["config"]
-        history = _led_back(tensor["keras_history"], names)
+        history = _rename_references(tensor["keras_history"], names)
         return {**value, "config": {**tensor, "keras_history": history}}
-    made = {key: inner if key == "name" else _renamed(inner, names) for key, inner in value.items()}
+    made = {
+        key: inner if key == "name" else _rename_layers(inner, names)
+        for key, inner in value.items()
+    }
     config: Any = value.get("config")
     if not isinstance(value.get("class_name"), str) or not isinstance(config, dict):
         return made
     layers = config.get("layers")
     if isinstance(layers, list):
-        inside = _names(layers)
+        inside = _choose_names(layers)
         made["config"] = {
-            key: _led_back(inner, inside)
+            key: _rename_references(inner, inside)
             if key in ("input_layers", "output_layers")
-            else _renamed(inner, inside)
+            else _rename_layers(inner, inside)
             for key, inner in config.items()
         }
-    if _is_counted(value):
+    if _has_default_name(value):
         own = NUMBER.sub("", config["name"])
         made["config"]["name"] = names.get(config["name"], own)
     if "name" in value:
@@ -108,34 +111,34 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return made
 
 
-def _led_back(value: Any, names: Mapping[str, str]) -> Any:
+def _rename_references(value: Any, names: Mapping[str, str]) -> Any:
     """Places of the form [layer, node, output], however nested, with the new names of layers."""
     if isinstance(value, dict):
-        return {key: _led_back(inner, names) for key, inner in value.items()}
+        return {key: _rename_references(inner, names) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_led_back(inner, names) for inner in value]
+        return [_rename_references(inner, names) for inner in value]
     return names.get(value, value) if isinstance(value, str) else value
 
 
-def _names(layers: list[Any]) -> dict[str, str]:
+def _choose_names(layers: list[Any]) -> dict[str, str]:
     """New names of the layers of a model, by the old ones; of a counted one a name that is free."""
     entries = [one for one in layers if isinstance(one, dict) and isinstance(one["config"], dict)]
-    counted = [one["config"]["name"] for one in entries if _is_counted(one)]
+    counted = [one["config"]["name"] for one in entries if _has_default_name(one)]
     taken = {one["config"].get("name") for one in entries} - set(counted)
     names = {}
     for name in counted:
         stem = NUMBER.sub("", name)
-        names[name] = next(free for free in _numbers(stem) if free not in taken)
+        names[name] = next(free for free in _count_names(stem) if free not in taken)
         taken.add(names[name])
     return names
 
 
-def _numbers(stem: str) -> Iterator[str]:
+def _count_names(stem: str) -> Iterator[str]:
     """The names that Keras gives: dense, dense_1, dense_2, ..."""
     return itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(1)))
 
 
-def _is_counted(entry: Mapping[str, Any]) -> bool:
+def _has_default_name(entry: Mapping[str, Any]) -> bool:
     """Whether the name of an object is the one that Keras makes of its class."""
     name = entry["config"].get("name")
     if not isinstance(name, str) or not isinstance(entry.get("class_name"), str):
@@ -143,7 +146,7 @@ def _is_counted(entry: Mapping[str, Any]) -> bool:
     return NUMBER.sub("", name).replace("_", "") == entry["class_name"].lower().replace("_", "")
 
 
-def _copied(weights: bytes, model: str | None) -> bytes:
+def _copy_weights(weights: bytes, model: str | None) -> bytes:
     """An HDF5 file of the same arrays, written anew in the order of their names.
 
     Keras notes the name of a layer beside its arrays and finds them by their place: a name that

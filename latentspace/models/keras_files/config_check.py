@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from latentspace.core.errors import InputError, printable, reason
+from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.provenance import hushed
+from latentspace.core.provenance import silence_stderr
 
 CONFIG = "config.json"
 MEMBERS = ("metadata.json", CONFIG, "model.weights.h5")
@@ -53,7 +53,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # the ways to compress and encrypt a file have errors of their own
         raise InputError(
-            f"{path} is damaged or no Keras model: {reason(error)}; {again}"
+            f"{path} is damaged or no Keras model: {format_reason(error)}; {again}"
         ) from error
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
@@ -63,7 +63,9 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} has a damaged {CONFIG}: {reason(error)}; {again}") from error
+        raise InputError(
+            f"{path} has a damaged {CONFIG}: {format_reason(error)}; {again}"
+        ) from error
     if not isinstance(config, dict):
         raise InputError(f"{path} has a {CONFIG} that describes no model; {again}")
     return config
@@ -79,15 +81,15 @@ def refuse_foreign_code(path: Path, config: dict[str, Any]) -> None:
     Raises:
         InputError: It asks for code in the file, for other files, or for what Keras does not know.
     """
-    with hushed():
+    with silence_stderr():
         import keras  # noqa: F401  quietly, before the functions below do
     foreign = set()
-    for layer in _computed_while_loading(config):
+    for layer in _find_computed_while_loading(config):
         raise InputError(
             f"{path} computes its layer {layer!r} while it is loaded, out "
             "of no image: save the model again with model.save('NAME.keras')"
         )
-    for entry, layer in _entries(config):
+    for entry, layer in _iterate_entries(config):
         kind = str(entry["class_name"])
         if not kind.startswith("__") and _is_registered(entry):
             continue
@@ -102,7 +104,7 @@ def refuse_foreign_code(path: Path, config: dict[str, Any]) -> None:
             name = entry.get("config") if kind == "function" else kind
             module = entry.get("module")
             full = str(name) if module in (None, "builtins") else f"{module}.{name}"
-            foreign.add(printable(full, LONGEST_TEXT))
+            foreign.add(to_printable(full, LONGEST_TEXT))
     if foreign:
         raise InputError(
             f"{path} needs {', '.join(sorted(foreign)[:NAMED])}, which Keras does not have: pass "
@@ -127,13 +129,13 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     if odd:
         raise InputError(
             f"{path} should hold {', '.join(MEMBERS)}, each once. Received: "
-            f"{printable(odd[0], LONGEST_TEXT)}"
+            f"{to_printable(odd[0], LONGEST_TEXT)}"
         )
     needed = sum(member.file_size for member in archive.infolist())
     refuse_too_large(needed, f"unpacking {path}", "pass a smaller model")
 
 
-def _entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def _iterate_entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Everything in a config that Keras would make an object of, with the layer it belongs to."""
     waiting: list[tuple[Any, str]] = [(config, "")]
     while waiting:
@@ -142,23 +144,23 @@ def _entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             if "class_name" in value:
                 settings = value.get("config")
                 named = settings.get("name") if isinstance(settings, dict) else None
-                layer = printable(str(value.get("name") or named or layer))
+                layer = to_printable(str(value.get("name") or named or layer))
                 yield value, layer
             waiting.extend((inner, layer) for inner in value.values())
         elif isinstance(value, list):
             waiting.extend((inner, layer) for inner in value)
 
 
-def _computed_while_loading(config: dict[str, Any]) -> Iterator[str]:
+def _find_computed_while_loading(config: dict[str, Any]) -> Iterator[str]:
     """Layers that are called on constants: Keras does so at once, whatever size they ask for.
 
     Keras itself writes none, since calls without an image are no part of a model.
     """
-    for entry, layer in _entries(config):
+    for entry, layer in _iterate_entries(config):
         nodes = entry.get("inbound_nodes")
         for node in nodes if isinstance(nodes, list) else []:
             if isinstance(node, dict) and all(
-                inner["class_name"] != "__keras_tensor__" for inner, _ in _entries(node)
+                inner["class_name"] != "__keras_tensor__" for inner, _ in _iterate_entries(node)
             ):
                 yield layer
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.provenance import hushed
-from latentspace.models.keras_files.archive import stable
+from latentspace.core.provenance import silence_stderr
+from latentspace.models.keras_files.archive import canonicalize
 from latentspace.models.keras_files.config_check import read_config, refuse_foreign_code
 from latentspace.models.keras_files.weights_check import check_weights
 
@@ -60,7 +60,7 @@ def load_model(path: str | Path) -> keras.Model:
     # Weights and layers are wanted, not the training, whose loss is often a function of its own.
     config = {**read_config(path), "compile_config": None}
     refuse_foreign_code(path, config)
-    with hushed(), warnings.catch_warnings():
+    with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on how the file was made, long ago
         import keras
 
@@ -72,7 +72,7 @@ def load_model(path: str | Path) -> keras.Model:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
             raise InputError(
-                f"{path} can't be loaded by Keras {keras.__version__}: {shortened(error)}; save "
+                f"{path} can't be loaded by Keras {keras.__version__}: {shorten_error(error)}; save "
                 "the model again with model.save('NAME.keras')"
             ) from error
     if not isinstance(model, keras.Model):
@@ -104,7 +104,7 @@ def load_code(spec: str) -> Callable[[], Any] | None:
     path, name = Path(match[1]), match[2]
     if not path.is_file():
         raise InputError(f"there is no file {path}: --model-code takes FILE.py or FILE.py:FUNCTION")
-    module = _imported(path.resolve())
+    module = _import_file(path.resolve())
     if name is None:
         return None
     function = getattr(module, name, None)
@@ -131,13 +131,13 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: --weights takes a .weights.h5 or .h5 file")
-    with hushed(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+    with silence_stderr(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         try:
             if zipfile.is_zipfile(path):
                 read_config(path)  # which knows what such a file may hold
             check_weights(path)
-            suffix, named = _weights_suffix(path), path
+            suffix, named = _find_weights_suffix(path), path
             if suffix != next((end for end in WEIGHTS if path.name.endswith(end)), None):
                 # Keras goes by the name, and Keras 2 gave .weights.h5 to files of the old format.
                 named = Path(folder) / f"model{suffix}"
@@ -147,12 +147,12 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             raise
         except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
             raise InputError(
-                f"{path} can't be read into the model {model.name!r}: {shortened(error)}; pass "
+                f"{path} can't be read into the model {model.name!r}: {shorten_error(error)}; pass "
                 "the --model-code that built the model they were saved from"
             ) from error
 
 
-def shortened(error: BaseException) -> str:
+def shorten_error(error: BaseException) -> str:
     """What an exception says, on one line and without what Keras wraps around the cause."""
     text = str(error).rpartition("Exception encountered: ")[2]
     text = re.sub("|".join(WORDY), "", text, flags=re.DOTALL)
@@ -178,7 +178,7 @@ def _refuse_too_large(path: Path, config: dict[str, Any]) -> None:
     if not isinstance(model, keras.Model):
         return
     held = sum(math.prod(variable.shape) for variable in model.variables)
-    largest = max((math.prod(shape) for shape in _shapes(model)), default=0)
+    largest = max((math.prod(shape) for shape in _iterate_shapes(model)), default=0)
     try:
         refuse_too_large(
             BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
@@ -190,7 +190,7 @@ def _refuse_too_large(path: Path, config: dict[str, Any]) -> None:
         raise
 
 
-def _shapes(model: keras.Model) -> Iterator[list[int]]:
+def _iterate_shapes(model: keras.Model) -> Iterator[list[int]]:
     """The shapes of what flows between the layers of a model, and those of models in it."""
     import keras
 
@@ -201,7 +201,7 @@ def _shapes(model: keras.Model) -> Iterator[list[int]]:
             flowing = []
         yield from ([side for side in tensor.shape if side is not None] for tensor in flowing)
         if isinstance(operation, keras.Model):
-            yield from _shapes(operation)
+            yield from _iterate_shapes(operation)
 
 
 def _refuse_other_formats(path: Path) -> None:
@@ -228,9 +228,9 @@ def _refuse_other_formats(path: Path) -> None:
 
 
 @functools.cache
-def _imported(path: Path) -> types.ModuleType:
+def _import_file(path: Path) -> types.ModuleType:
     """Imports a file under a name of its own. Once only: Keras refuses to register twice."""
-    with hushed():
+    with silence_stderr():
         import keras
     name = f"model_code_{path.stem}"
     specification = importlib.util.spec_from_file_location(name, path)
@@ -243,7 +243,7 @@ def _imported(path: Path) -> types.ModuleType:
         specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # anything may be in that file
         raise InputError(
-            f"{path} can't be imported: {type(error).__name__}: {shortened(error)}; mend the file "
+            f"{path} can't be imported: {type(error).__name__}: {shorten_error(error)}; mend the file "
             f"so that python {path.name} defines the model and ends without an error"
         ) from error
     known = keras.saving.get_custom_objects()
@@ -258,7 +258,7 @@ def _is_own_function(value: object, module: types.ModuleType) -> bool:
     return isinstance(value, types.FunctionType) and value.__module__ == module.__name__
 
 
-def _weights_suffix(path: Path) -> str:
+def _find_weights_suffix(path: Path) -> str:
     """The ending by which Keras knows the format that a file of weights really has."""
     if zipfile.is_zipfile(path):
         return ".keras"
@@ -283,4 +283,4 @@ def save_model(model: keras.Model, path: str | Path) -> None:
     """
     model.save(path)
     path = Path(path)
-    path.write_bytes(stable(path.read_bytes()))
+    path.write_bytes(canonicalize(path.read_bytes()))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentspace.core.errors import InputError, printable
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def _check(file: h5py.File, path: Path) -> None:
     import h5py
 
     needed = 0
-    for name, found in (("/", file), *_everything(file, path)):
-        shown = printable(name, LONGEST_NAME)
+    for name, found in (("/", file), *_iterate_objects(file, path)):
+        shown = to_printable(name, LONGEST_NAME)
         for said in found.attrs:
             about = found.attrs.get_id(said)
             # HDF5 makes room for as much as an attribute says that it has, before it reads it.
@@ -73,7 +73,7 @@ def _check(file: h5py.File, path: Path) -> None:
     refuse_too_large(needed, f"reading the weights in {path}", "pass a smaller model")
 
 
-def _everything(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.HLObject]]:
+def _iterate_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.HLObject]]:
     """All groups and datasets of a file, each once: a group may hold itself."""
     import h5py
 
@@ -85,7 +85,7 @@ def _everything(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.HLObjec
             place = f"{group.name}/{name}"
             if not isinstance(link, h5py.HardLink):
                 raise InputError(
-                    f"{path} should hold all weights itself: {printable(place, LONGEST_NAME)} is a "
+                    f"{path} should hold all weights itself: {to_printable(place, LONGEST_NAME)} is a "
                     f"{type(link).__name__}; save the weights again"
                 )
             found = group[name]

@@ -20,18 +20,18 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_directions_are_learnt_from_training_images_only(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    subject = make_study(linear_run, tiny, judged=True)
+    subject = make_study(linear_run, tiny, with_classifier=True)
     found = subject.attributes.directions
     assert found.steps.shape == (3, 4, 8)
     changed = dataclasses.replace(tiny, test_pixels=255 - tiny.test_pixels)
-    other = make_study(linear_run, changed, judged=True).attributes.directions
+    other = make_study(linear_run, changed, with_classifier=True).attributes.directions
     np.testing.assert_array_equal(other.steps, found.steps)
 
 
 def test_a_sweep_passes_the_reconstruction_in_its_middle(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    subject = make_study(linear_run, tiny, judged=True)
+    subject = make_study(linear_run, tiny, with_classifier=True)
     shown = subject.attributes.shown
     assert shown.shape == (4, 3, attributes.SHOWN_STEPS, 14, 11, 1)
     backs = linear_run.decode(subject.codes)
@@ -42,7 +42,7 @@ def test_a_sweep_passes_the_reconstruction_in_its_middle(
 
 
 def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    metrics = make_study(linear_run, tiny, judged=True).attributes.metrics
+    metrics = make_study(linear_run, tiny, with_classifier=True).attributes.metrics
     assert set(metrics) == {"reliability", "meaningless", "codes", "random_codes", "pixels"}
     weak = [name for name, value in metrics["reliability"].items() if value < 0.2]
     assert metrics["meaningless"] == weak
@@ -56,25 +56,25 @@ def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: Imag
 def test_colour_images_and_missing_judges_have_none(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    assert "judge" in str(make_study(linear_run, tiny).attributes.missing)
+    assert "classifier" in str(make_study(linear_run, tiny).attributes.unavailable)
     assert make_study(linear_run, tiny).attributes.metrics == {}
     colour = dataclasses.replace(
         tiny,
         train_pixels=tiny.train_pixels.repeat(3, axis=-1),
         test_pixels=tiny.test_pixels.repeat(3, axis=-1),
     )
-    subject = make_study(LinearRun(colour.image_shape), colour, judged=True)
-    assert "grey" in str(subject.attributes.missing)
+    subject = make_study(LinearRun(colour.image_shape), colour, with_classifier=True)
+    assert "grey" in str(subject.attributes.unavailable)
 
 
 def test_the_further_a_code_moves_the_more_it_is_led_back_to_its_class(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attributes, "TOWARD_DATA", 0.5)
-    subject = make_study(linear_run, tiny, judged=True)
+    subject = make_study(linear_run, tiny, with_classifier=True)
     codes, labels = subject.codes[[0, 0, 0, 1]], tiny.test_labels[[0, 0, 0, 1]]
     moves = np.zeros_like(codes)
-    moved = subject.attributes.moved(codes, labels, moves, np.array([0.0, 1.0, -4.0, 2.0]))
+    moved = subject.attributes.move(codes, labels, moves, np.array([0.0, 1.0, -4.0, 2.0]))
     np.testing.assert_array_equal(moved[0], codes[0])
     for row, share in ((1, 0.25), (2, 0.5), (3, 0.5)):
         members = subject.train_codes[tiny.train_labels == labels[row]]

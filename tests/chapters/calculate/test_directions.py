@@ -9,13 +9,13 @@ from latentspace.chapters.calculate import directions
 
 def test_class_means() -> None:
     codes = np.array([[1.0, 2.0], [3.0, 4.0], [10.0, 0.0]], np.float32)
-    means = classes.class_means(codes, np.array([1, 1, 0]), 3)
+    means = classes.compute_class_means(codes, np.array([1, 1, 0]), 3)
     assert means.dtype == np.float32
     assert means[:2].tolist() == [[10, 0], [2, 3]]
     np.testing.assert_allclose(means[2], [14 / 3, 2], rtol=1e-6)
 
 
-def two_classes(count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def make_two_classes(count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Codes of two Gaussian classes in five dimensions, labels, and a hidden attribute."""
     rng = np.random.default_rng(0)
     labels = np.arange(count) % 2
@@ -28,8 +28,8 @@ def two_classes(count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_transport_gives_codes_the_mean_and_covariance_of_the_other_class() -> None:
-    codes, labels, _ = two_classes()
-    gaussians = classes.class_gaussians(codes, labels, 2)
+    codes, labels, _ = make_two_classes()
+    gaussians = classes.fit_class_gaussians(codes, labels, 2)
     own, source = codes[labels == 0], labels[labels == 0]
     moved = directions.transport(own, source, 1 - source, gaussians)
     np.testing.assert_allclose(moved.mean(axis=0), gaussians.means[1], atol=1e-6)
@@ -40,10 +40,10 @@ def test_transport_gives_codes_the_mean_and_covariance_of_the_other_class() -> N
 
 
 def test_transport_keeps_attributes_where_asked() -> None:
-    codes, labels, hidden = two_classes()
+    codes, labels, hidden = make_two_classes()
     measured = {"lean": 3 * hidden + labels}
-    found = directions.attribute_directions(codes, labels, measured, 2)
-    gaussians = classes.class_gaussians(codes, labels, 2)
+    found = directions.fit_attribute_directions(codes, labels, measured, 2)
+    gaussians = classes.fit_class_gaussians(codes, labels, 2)
     source = labels[labels == 0]
     moved = directions.transport(codes[labels == 0], source, 1 - source, gaussians, found)
 
@@ -58,28 +58,28 @@ def test_transport_keeps_attributes_where_asked() -> None:
 
 
 def test_a_step_raises_its_attribute_by_one_deviation_and_no_other() -> None:
-    codes, labels, hidden = two_classes()
+    codes, labels, hidden = make_two_classes()
     other = codes[:, 4] + 0.5 * hidden
-    found = directions.attribute_directions(codes, labels, {"a": hidden, "b": other}, 2)
+    found = directions.fit_attribute_directions(codes, labels, {"a": hidden, "b": other}, 2)
     for label in range(2):
         np.testing.assert_allclose(
             found.weights[label] @ found.steps[label].T, np.eye(2), atol=1e-9
         )
         assert found.deviations[label, 0] == pytest.approx(1, rel=0.1)
-    assert found.only(("b",)).steps.shape == (2, 1, 5)
+    assert found.select(("b",)).steps.shape == (2, 1, 5)
 
 
 def test_small_classes_share_the_directions_of_all() -> None:
-    codes, labels, hidden = two_classes(100)
-    found = directions.attribute_directions(codes, labels, {"a": hidden}, 2)
+    codes, labels, hidden = make_two_classes(100)
+    found = directions.fit_attribute_directions(codes, labels, {"a": hidden}, 2)
     np.testing.assert_array_equal(found.steps[0], found.steps[1])
 
 
 def test_calibration_undoes_what_was_seen() -> None:
-    codes, labels, hidden = two_classes()
-    found = directions.attribute_directions(codes, labels, {"a": hidden, "b": codes[:, 4]}, 2)
+    codes, labels, hidden = make_two_classes()
+    found = directions.fit_attribute_directions(codes, labels, {"a": hidden, "b": codes[:, 4]}, 2)
     responses = np.array([[[0.5, 0.1], [0.0, 0.8]]] * 2)
-    mended = directions.calibrated(found, responses)
+    mended = directions.calibrate(found, responses)
     # What was seen for the old steps tells what the new ones, sums of them, will do.
     shares = mended.steps[0] @ np.linalg.pinv(found.steps[0])
     np.testing.assert_allclose(shares @ responses[0], np.eye(2), atol=1e-9)
@@ -94,7 +94,7 @@ def test_reliability_tells_a_common_direction_from_none() -> None:
 
 def test_towards_data_goes_part_of_the_way_to_the_nearest() -> None:
     references = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0)])
-    moved = directions.toward_data(np.array([[1.0, 0], [8.0, 9]]), references, 0.25)
+    moved = directions.move_toward_data(np.array([[1.0, 0], [8.0, 9]]), references, 0.25)
     np.testing.assert_allclose(moved, [[0.75, 0], [8.25, 9]])
 
 
@@ -103,5 +103,5 @@ def test_each_code_goes_toward_its_own_class() -> None:
     labels = np.repeat([0, 1], 10)
     codes = np.array([[1.0, 0], [1.0, 0], [1.0, 0]])
     shares = np.array([0.5, 0.5, 0.5])
-    moved = directions.toward_own_class(codes, np.array([0, 1, 2]), references, labels, shares)
+    moved = directions.move_toward_class(codes, np.array([0, 1, 2]), references, labels, shares)
     np.testing.assert_allclose(moved, [[0.5, 0], [5, 4.5], [1, 0]])

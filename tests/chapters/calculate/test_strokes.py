@@ -8,7 +8,7 @@ import pytest
 from latentspace.chapters.calculate import strokes
 
 
-def bar(thickness: float, length: float, degrees: float = 0.0) -> np.ndarray:
+def make_bar(thickness: float, length: float, degrees: float = 0.0) -> np.ndarray:
     """An upright bright bar, sheared to the right by an angle, with soft edges."""
     ys, xs = np.mgrid[:28, :28] - 13.5
     across = np.abs(xs + np.tan(np.radians(degrees)) * ys)
@@ -17,19 +17,19 @@ def bar(thickness: float, length: float, degrees: float = 0.0) -> np.ndarray:
 
 
 def test_thickness_and_area_of_bars() -> None:
-    measured = strokes.measure(np.stack([bar(2, 18), bar(4, 18), bar(6, 18)]))
+    measured = strokes.measure(np.stack([make_bar(2, 18), make_bar(4, 18), make_bar(6, 18)]))
     assert np.diff(measured["thickness"]) == pytest.approx([2, 2], abs=0.5)  # corners branch
     assert measured["area"] == pytest.approx([36, 72, 108], rel=0.1)
 
 
 def test_length_of_bars() -> None:
-    measured = strokes.measure(np.stack([bar(2, 10), bar(2, 16), bar(2, 22)]))
+    measured = strokes.measure(np.stack([make_bar(2, 10), make_bar(2, 16), make_bar(2, 22)]))
     assert np.diff(measured["length"]) == pytest.approx([6, 6], rel=0.2)  # a staircase is longer
 
 
 def test_slant_width_and_height_of_bars() -> None:
     angles = (-20, 0, 20)
-    measured = strokes.measure(np.stack([bar(3, 18, angle) for angle in angles]))
+    measured = strokes.measure(np.stack([make_bar(3, 18, angle) for angle in angles]))
     assert np.degrees(measured["slant"]) == pytest.approx(angles, abs=1.5)
     # The slant is taken out before the width is measured.
     assert measured["width"] == pytest.approx([measured["width"][1]] * 3, abs=0.6)
@@ -37,7 +37,7 @@ def test_slant_width_and_height_of_bars() -> None:
 
 
 def test_images_without_strokes_have_no_measures() -> None:
-    images = np.stack([np.zeros((28, 28, 1)), bar(3, 18), np.full((28, 28, 1), 0.5)])
+    images = np.stack([np.zeros((28, 28, 1)), make_bar(3, 18), np.full((28, 28, 1), 0.5)])
     measured = strokes.measure(images.astype(np.float32))
     assert set(measured) == set(strokes.ATTRIBUTES)
     for name in ("thickness", "length", "area"):
@@ -49,10 +49,10 @@ def test_images_without_strokes_have_no_measures() -> None:
 def test_many_images_are_measured_in_processes_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    images = np.stack([bar(2 + number / 4, 18) for number in range(6)])
+    images = np.stack([make_bar(2 + number / 4, 18) for number in range(6)])
     alone = strokes.measure(images)
     monkeypatch.setattr(strokes, "WORTH_PROCESSES", 2)
-    monkeypatch.setattr(strokes, "num_cores", lambda: 2)
+    monkeypatch.setattr(strokes, "count_cores", lambda: 2)
     monkeypatch.setattr(strokes, "IMAGES_AT_ONCE", 3)
     together = strokes.measure(images)
     for name in strokes.ATTRIBUTES:

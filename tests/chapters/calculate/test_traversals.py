@@ -33,7 +33,7 @@ def test_units_are_walked_one_by_one_and_dead_ones_named(
 
 
 def test_samples_are_drawn_per_class_and_for_all(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    subject = make_study(linear_run, tiny, judged=True)
+    subject = make_study(linear_run, tiny, with_classifier=True)
     samples = subject.traversals.samples
     assert list(samples) == ["all classes", "upright", "lying", "slanted"]
     confidences = {name: confidence for name, (_, confidence) in samples.items()}

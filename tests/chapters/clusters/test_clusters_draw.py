@@ -34,7 +34,7 @@ def count(drawn: np.ndarray, color) -> int:
 
 def test_images_are_drawn_exactly_and_marked_ones_framed() -> None:
     drawn = picture(class_names=[])
-    side = 20 * layout.zoom_for(20)
+    side = 20 * layout.choose_zoom(20)
     assert count(drawn, [191] * 3) >= 2 * side**2  # both centres; text has a few such pixels
     frame = side**2 - (side - 2 * draw.FRAME) ** 2
     assert count(drawn, FRAME_COLOR) == frame
@@ -47,7 +47,7 @@ def test_counts_are_coloured_by_their_share_of_the_cluster() -> None:
     with_counts, without = picture(class_names=["a", "b"]), picture(class_names=[])
     assert with_counts.shape[1] > without.shape[1]
     assert count(without, FULL) == 0
-    cell = 20 * layout.zoom_for(20) * draw.CELL_WIDTH
+    cell = 20 * layout.choose_zoom(20) * draw.CELL_WIDTH
     assert 0.7 * cell < count(with_counts, FULL) < cell  # but for its number
     half = np.rint(255 + np.sqrt(0.5) * (FULL - 255))
     assert 2 * 0.7 * cell < count(with_counts, half) < 2 * cell

@@ -30,7 +30,7 @@ def study(linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path) -> Study:
 
 
 def test_every_method_is_measured_over_seeds(study: Study) -> None:
-    metrics = study.metrics({"clusters"})["clusters"]
+    metrics = study.collect_metrics({"clusters"})["clusters"]
     assert metrics["images"] == 180
     assert metrics["split"] == "all"
     assert metrics["seeds"] == list(range(SEEDS))
@@ -70,26 +70,26 @@ def test_a_second_look_computes_nothing(
 
 def test_sheets_hold_the_members_of_each_cluster(study: Study) -> None:
     chapter = study.clusters
-    for sheet in chapter.sheets:
-        cluster = set(chapter.labels[np.concatenate([sheet.typical, sheet.doubtful])])
+    for sheet in chapter.summaries:
+        cluster = set(chapter.labels[np.concatenate([sheet.typical, sheet.uncertain])])
         assert len(cluster) == 1
         members = np.flatnonzero(chapter.labels == cluster.pop())
         assert sheet.size == len(members) == sheet.counts.sum()
         mean = chapter.images.codes[members].mean(axis=0)
         away = np.linalg.norm(chapter.images.codes - mean, axis=1)
         assert sheet.typical[0] == members[away[members].argmin()]
-        doubts = chapter.found[chapter.shown].doubts[0]
-        assert doubts[sheet.doubtful[0]] == doubts[members].max()
+        doubts = chapter.found[chapter.shown].uncertainty[0]
+        assert doubts[sheet.uncertain[0]] == doubts[members].max()
         assert sheet.purity == sheet.counts.max() / len(members)
-    matches = [sheet.match for sheet in chapter.sheets]
+    matches = [sheet.match for sheet in chapter.summaries]
     assert matches == sorted(set(matches))
 
 
 def test_a_number_of_clusters_can_be_chosen(linear_run: LinearRun, tiny: ImageDataset) -> None:
     subject = make_study(linear_run, tiny, num_clusters=5)
     chapter = subject.clusters
-    assert len(chapter.sheets) == 5
-    assert [sheet.match is None for sheet in chapter.sheets] == [False] * 3 + [True] * 2
+    assert len(chapter.summaries) == 5
+    assert [sheet.match is None for sheet in chapter.summaries] == [False] * 3 + [True] * 2
     assert chapter.metrics["drawn"][-1]["class"] is None
     drawn = PICTURE.arguments(subject, 20.0)
     assert [name for name, _ in drawn["names"]] == [*tiny.class_names, "cluster 4", "cluster 5"]
@@ -105,10 +105,10 @@ def test_without_classes_stability_is_what_is_measured(
         test_labels=np.zeros(60, np.int64),
         class_names=(UNLABELLED,),
     )
-    assert "--num-clusters" in str(make_study(linear_run, bare).clusters.missing)
+    assert "--num-clusters" in str(make_study(linear_run, bare).clusters.unavailable)
     subject = make_study(linear_run, bare, num_clusters=3)
     chapter = subject.clusters
-    assert chapter.missing is None
+    assert chapter.unavailable is None
     assert PICTURE.arguments(subject, 20.0)["class_names"] == []
     assert PICTURE.draw(PICTURE.arguments(subject, 20.0)).dtype == np.uint8
     scores = chapter.metrics["methods"][chapter.shown]
@@ -122,6 +122,6 @@ def test_too_few_images_are_no_clusters(linear_run: LinearRun, tiny: ImageDatase
         tiny, test_pixels=tiny.test_pixels[:20], test_labels=tiny.test_labels[:20]
     )
     subject = make_study(linear_run, few, projection=Settings(perplexity=3))
-    assert "20 images are too few" in str(subject.clusters.missing)
-    assert make_study(linear_run, tiny, num_clusters=30).clusters.missing is None
-    assert "62" in str(make_study(linear_run, tiny, num_clusters=31).clusters.missing)
+    assert "20 images are too few" in str(subject.clusters.unavailable)
+    assert make_study(linear_run, tiny, num_clusters=30).clusters.unavailable is None
+    assert "62" in str(make_study(linear_run, tiny, num_clusters=31).clusters.unavailable)

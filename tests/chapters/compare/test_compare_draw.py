@@ -17,13 +17,13 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[Label]:
 
     def kept(body: np.ndarray, *, labels: list[Label], **options) -> np.ndarray:
         found.extend(labels)
-        return layout.page(body, labels=labels, **options)
+        return layout.make_page(body, labels=labels, **options)
 
-    monkeypatch.setattr(comparison, "page", kept)
+    monkeypatch.setattr(comparison, "make_page", kept)
     return found
 
 
-def block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> SimpleNamespace:
+def make_block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> SimpleNamespace:
     rng = np.random.default_rng(seed)
     return SimpleNamespace(
         title=f"block {seed}",
@@ -40,9 +40,9 @@ def draw(*blocks: SimpleNamespace) -> np.ndarray:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_image_stands_above_its_label(labels: list[Label], channels: int) -> None:
-    blocks = block(4, 1, channels=channels), block(2, 2, channels=channels)
+    blocks = make_block(4, 1, channels=channels), make_block(2, 2, channels=channels)
     frame = draw(*blocks)
-    zoom, left = layout.zoom_for(8), layout.text_width("B: second") + 12 + layout.MARGIN
+    zoom, left = layout.choose_zoom(8), layout.measure_text("B: second") + 12 + layout.MARGIN
     top = layout.MARGIN + round(layout.TITLE_SIZE * layout.LINE_HEIGHT)
     for part in blocks:
         texts = [part.names, *([f"{error:.5f}" for error in line] for line in part.errors)]
@@ -63,7 +63,7 @@ def test_every_image_stands_above_its_label(labels: list[Label], channels: int) 
 
 
 def test_the_smaller_error_is_printed_darker(labels: list[Label]) -> None:
-    part = block(3, 3)
+    part = make_block(3, 3)
     part.errors = np.array([[0.001, 0.004, 0.005], [0.002, 0.003, 0.005]])
     draw(part)
     colors = [label.color for label in labels if label.text.startswith("0.00")]
@@ -72,11 +72,11 @@ def test_the_smaller_error_is_printed_darker(labels: list[Label]) -> None:
 
 
 def test_long_class_names_do_not_run_into_each_other(labels: list[Label]) -> None:
-    frame = draw(block(3, 4, name="a class of a very long name"))
+    frame = draw(make_block(3, 4, name="a class of a very long name"))
     names = [label for label in labels if "very long" in label.text]
-    widths = [layout.text_width(label.text) for label in names]
+    widths = [layout.measure_text(label.text) for label in names]
     for first, second, width in zip(names, names[1:], widths, strict=False):
         assert second.x - first.x > width
-    left = layout.text_width("B: second") + 12 + layout.MARGIN
+    left = layout.measure_text("B: second") + 12 + layout.MARGIN
     assert left + names[-1].x + widths[-1] / 2 < frame.shape[1]
     assert names[0].x - widths[0] / 2 > -left

@@ -43,13 +43,13 @@ def make(tiny: ImageDataset, tmp_path: Path) -> Make:
     return made
 
 
-def by_key(comparison: Comparison) -> dict[str, Measure]:
+def index_by_key(comparison: Comparison) -> dict[str, Measure]:
     return {measure.key: measure for measure in comparison.measures}
 
 
 def test_more_units_draw_better_and_the_answer_says_so(make: Make, tiny: ImageDataset) -> None:
     comparison = make()
-    test = by_key(comparison)["test_mse"]
+    test = index_by_key(comparison)["test_mse"]
     for value, study in zip(test.values, comparison.studies.values(), strict=True):
         back = study.run.decode(study.run.encode(tiny.test_images))
         assert value == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
@@ -65,7 +65,7 @@ def test_more_units_draw_better_and_the_answer_says_so(make: Make, tiny: ImageDa
 def test_the_interval_is_that_of_the_paired_difference(make: Make) -> None:
     comparison = make()
     first, second = comparison.errors
-    more = by_key(comparison)["test_mse"].more
+    more = index_by_key(comparison)["test_mse"].more
     expected = neighborhoods.mean_estimate(second - first, np.random.default_rng(1))
     assert more.low == pytest.approx(expected.low, rel=0.1)
     assert more.high == pytest.approx(expected.high, rel=0.1)
@@ -81,19 +81,19 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
 ) -> None:
     comparison = make()
     assert comparison.baseline_names == ["pixels", "PCA 8", "PCA 16"]
-    measures = by_key(comparison)
+    measures = index_by_key(comparison)
     assert set(measures) >= {*OF_CLASSES, *OF_MAPS}
     rows = np.arange(60)
 
     def accuracy(vectors: np.ndarray) -> float:
-        near = neighborhoods.nearest_neighbors(vectors, rows)
-        return neighborhoods.vote_hits(near, tiny.test_labels, rows).mean()
+        near = neighborhoods.find_nearest_neighbors(vectors, rows)
+        return neighborhoods.score_votes(near, tiny.test_labels, rows).mean()
 
     codes = measures["source_knn_accuracy"]
     expected = [accuracy(study.codes) for study in comparison.studies.values()]
     assert codes.values == pytest.approx(expected)
     assert codes.baselines["pixels"] == pytest.approx(accuracy(tiny.test_images.reshape(60, -1)))
-    fitted = tiny.train_pixels[comparison.studies["A"].fitted]
+    fitted = tiny.train_pixels[comparison.studies["A"].fit_indices]
     encode, _ = scores.linear_autoencoder(fitted, 16)
     assert codes.baselines["PCA 16"] == pytest.approx(accuracy(encode(tiny.test_images)))
     linear = measures["test_mse"].baselines
@@ -101,12 +101,12 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     assert linear["PCA 8"] == pytest.approx(scores.pca_error(fitted, tiny.test_images, 8))
     for key, at in (("knn_accuracy", 0), ("silhouette", 1)):
         study = list(comparison.studies.values())[at]
-        values = study.maps.by_image("latent", study.maps.flat)[key]
+        values = study.maps.score_images("latent", study.maps.flat)[key]
         assert measures[key].values[at] == pytest.approx(values.mean())
 
 
 def test_plain_facts_have_no_winner(make: Make) -> None:
-    measures = by_key(make())
+    measures = index_by_key(make())
     assert measures["latent_dim"].values == (8, 16)
     assert measures["parameters"].difference == 800
     assert measures["bytes"].values == (11, 19)
@@ -160,7 +160,7 @@ def test_the_map_of_b_is_laid_onto_that_of_a_without_any_of_pixels(
     assert len(comparison.measures) > 10
     assert shapes == [(60, 8), (60, 16)]
     np.testing.assert_allclose(first.mean(axis=0), second.mean(axis=0), atol=1e-3)
-    turn, shift = projection.aligned(second, first)
+    turn, shift = projection.align(second, first)
     np.testing.assert_allclose(turn, np.eye(2), atol=1e-3)
     np.testing.assert_allclose(shift, 0, atol=1e-2)
 
@@ -181,7 +181,7 @@ def test_a_model_of_other_images_is_named(make: Make, tiny: ImageDataset) -> Non
     comparison.studies["B"].run.facts["dataset"] = {"name": "letters", "hash": "other"}
     (note,) = comparison.notes
     assert "B: large was, by its record, not trained on these images of bars" in note
-    measures = by_key(comparison)
+    measures = index_by_key(comparison)
     assert measures["trained_on"].values == ("bars", "letters, other images")
     assert measures["train_mse"].values == (0.5, None)
     assert measures["test_over_train"].values[1] is None
@@ -192,7 +192,7 @@ def test_without_two_classes_their_measures_are_left_out(make: Make, tiny: Image
         tiny, test_labels=np.zeros_like(tiny.test_labels), class_names=("one",)
     )
     comparison = make(alone)
-    measures = by_key(comparison)
+    measures = index_by_key(comparison)
     assert not set(measures) & set(OF_CLASSES)
     assert set(measures) >= set(OF_MAPS)
     assert any("they need two classes" in note for note in comparison.notes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentspace.chapters.compression import codecs, coding, curves
-from latentspace.chapters.compression.methods import Method, best_within, verdict
+from latentspace.chapters.compression.methods import Method, compare_codes, find_best_within
 
 
 @pytest.fixture
@@ -16,20 +16,20 @@ def codes() -> np.ndarray:
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 6, 8])
 def test_codes_come_back_from_bytes_to_the_very_cell(codes: np.ndarray, bits: int) -> None:
-    quantiser = coding.by_range(codes[:2000], bits)
-    symbols = quantiser.quantised(codes[2000:] * 1.5)  # some beyond the ranges
+    quantiser = coding.fit_by_range(codes[:2000], bits)
+    symbols = quantiser.quantise(codes[2000:] * 1.5)  # some beyond the ranges
     assert 0 <= symbols.min() <= symbols.max() < 2**bits
-    plain = coding.packed(symbols, bits)
+    plain = coding.pack(symbols, bits)
     assert len(plain) == -(-1000 * 5 * bits // 8)
-    np.testing.assert_array_equal(coding.unpacked(plain, bits, symbols.shape), symbols)
-    np.testing.assert_array_equal(quantiser.read(quantiser.written(symbols), 1000), symbols)
+    np.testing.assert_array_equal(coding.unpack(plain, bits, symbols.shape), symbols)
+    np.testing.assert_array_equal(quantiser.decode(quantiser.encode(symbols), 1000), symbols)
 
 
 def test_errors_grow_as_bits_fall_and_a_still_unit_is_exact(codes: np.ndarray) -> None:
     errors = []
     for bits in (8, 6, 4, 3, 2):
-        quantiser = coding.by_range(codes, bits)
-        back = quantiser.restored(quantiser.quantised(codes))
+        quantiser = coding.fit_by_range(codes, bits)
+        back = quantiser.dequantise(quantiser.quantise(codes))
         np.testing.assert_allclose(back[:, 3], 3)
         errors.append(np.square(back - codes)[:, [0, 1, 2, 4]].mean(axis=0))
     assert (np.diff(errors, axis=0) > 0).all()
@@ -37,26 +37,26 @@ def test_errors_grow_as_bits_fall_and_a_still_unit_is_exact(codes: np.ndarray) -
 
 def test_one_far_value_does_not_cost_all_others_their_precision(codes: np.ndarray) -> None:
     codes[0, 0] = 25
-    quantiser = coding.by_range(codes, 4)
-    back = quantiser.restored(quantiser.quantised(codes))
+    quantiser = coding.fit_by_range(codes, 4)
+    back = quantiser.dequantise(quantiser.quantise(codes))
     assert np.median(np.abs(back - codes)[:, 0]) < 0.3
 
 
 def test_one_step_gives_each_unit_its_bits_by_its_width(codes: np.ndarray) -> None:
-    quantiser = coding.by_step(codes, 0.5)
-    symbols = quantiser.quantised(codes)
-    assert np.abs(quantiser.restored(symbols) - codes).max() <= 0.5
+    quantiser = coding.fit_by_step(codes, 0.5)
+    symbols = quantiser.quantise(codes)
+    assert np.abs(quantiser.dequantise(symbols) - codes).max() <= 0.5
     assert quantiser.levels[3] == 1
     assert quantiser.levels[4] > quantiser.levels[1] > quantiser.levels[0] > quantiser.levels[2]
-    stream = quantiser.written(symbols)
-    np.testing.assert_array_equal(quantiser.read(stream, len(codes)), symbols)
+    stream = quantiser.encode(symbols)
+    np.testing.assert_array_equal(quantiser.decode(stream, len(codes)), symbols)
     shares = [np.bincount(unit) / len(unit) for unit in symbols.T]
     entropy = sum(-(p[p > 0] * np.log2(p[p > 0])).sum() for p in shares) * len(codes) / 8
     assert entropy - 1 <= len(stream) <= entropy * 1.01 + 16
     assert quantiser.table_bytes == quantiser.levels.sum() * coding.ENTRY_BYTES
 
 
-def images(count: int, height: int, width: int, channels: int) -> np.ndarray:
+def make_images(count: int, height: int, width: int, channels: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     ys, xs = np.mgrid[:height, :width]
     waves = np.sin(xs / rng.uniform(2, 5, (count, 1, 1)) + ys / rng.uniform(2, 5, (count, 1, 1)))
@@ -65,15 +65,17 @@ def images(count: int, height: int, width: int, channels: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(1, 14, 11, 1), (7, 14, 11, 1), (5, 9, 16, 3), (3, 28, 28, 1)])
-@pytest.mark.parametrize("codec", codecs.available(), ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", codecs.list_available(), ids=lambda codec: codec.name)
 def test_images_come_back_in_their_shape(codec: codecs.Codec, shape: tuple[int, ...]) -> None:
-    pixels = images(*shape)
+    pixels = make_images(*shape)
     errors, sizes = [], []
     for quality in codec.qualities:
-        size, back = codecs.stored_in_sheets(pixels, codec, quality, block=8)
+        size, back = codecs.store_in_sheets(pixels, codec, quality, block=8)
         assert back.shape == pixels.shape
         assert back.dtype == np.uint8
-        files = [codecs.encoded(sheet, codec, quality) for sheet in codecs.sheets(pixels, 8)]
+        files = [
+            codecs.encode_image(sheet, codec, quality) for sheet in codecs.make_sheets(pixels, 8)
+        ]
         assert size == sum(map(len, files))
         errors.append(np.abs(back.astype(float) - pixels).mean())
         sizes.append(size)
@@ -82,28 +84,28 @@ def test_images_come_back_in_their_shape(codec: codecs.Codec, shape: tuple[int, 
     if codec.is_lossless:
         assert errors == [0]
     for quality in codec.half_qualities:
-        _, back = codecs.stored_in_sheets(pixels, codec, quality, halved=True)
+        _, back = codecs.store_in_sheets(pixels, codec, quality, halved=True)
         assert back.shape == pixels.shape
     if codec.is_small:
-        alone, back = codecs.stored_alone(pixels, codec, codec.qualities[-1])
+        alone, back = codecs.store_alone(pixels, codec, codec.qualities[-1])
         assert back.shape == pixels.shape
-        assert alone == sum(len(codecs.encoded(i, codec, codec.qualities[-1])) for i in pixels)
-    assert codecs.best_block(pixels, codec) in codecs.BLOCKS
+        assert alone == sum(len(codecs.encode_image(i, codec, codec.qualities[-1])) for i in pixels)
+    assert codecs.find_best_block(pixels, codec) in codecs.BLOCKS
     if codec.half_qualities:
-        assert codecs.best_block(pixels, codec, halved=True) in codecs.BLOCKS
+        assert codecs.find_best_block(pixels, codec, halved=True) in codecs.BLOCKS
 
 
 @pytest.mark.parametrize("block", [1, 8, 16])
 def test_sheets_hold_every_image_once(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codecs, "SHEET_SIDE", 64)
-    pixels = images(23, 14, 11, 3)
-    made = codecs.sheets(pixels, block)
+    pixels = make_images(23, 14, 11, 3)
+    made = codecs.make_sheets(pixels, block)
     assert len(made) > 1
     assert max(side for sheet in made for side in sheet.shape[:2]) <= 64
-    np.testing.assert_array_equal(codecs.from_sheets(made, pixels.shape, block), pixels)
+    np.testing.assert_array_equal(codecs.split_sheets(made, pixels.shape, block), pixels)
 
 
-def method(sizes: list[float], mse: list[float], tables: float = 0.0) -> Method:
+def make_method(sizes: list[float], mse: list[float], tables: float = 0.0) -> Method:
     return Method(
         settings=np.array([f"{size:g}" for size in sizes]),
         sizes=np.array(sizes),
@@ -116,7 +118,7 @@ def method(sizes: list[float], mse: list[float], tables: float = 0.0) -> Method:
 
 def test_curves_are_read_along_their_front() -> None:
     curve = np.array([10.0, 40, 20, 25]), np.array([0.1, 0.001, 0.2, 0.01])
-    np.testing.assert_array_equal(curves.front(curve)[0], [10, 25, 40])
+    np.testing.assert_array_equal(curves.pareto_front(curve)[0], [10, 25, 40])
     assert curves.size_at(curve, 0.01) == pytest.approx(25)
     assert curves.size_at(curve, np.sqrt(0.1 * 0.01)) == pytest.approx(np.sqrt(10 * 25))
     assert curves.size_at(curve, 0.5) == pytest.approx(10)
@@ -130,12 +132,12 @@ def test_curves_are_read_along_their_front() -> None:
 
 
 def test_the_verdict_names_the_nearest_alternative_and_where_codes_lose() -> None:
-    codes = {"codes": method([5, 10, 20], [0.1, 0.0102, 0.0101], tables=100)}
+    codes = {"codes": make_method([5, 10, 20], [0.1, 0.0102, 0.0101], tables=100)}
     others = {
-        "files": method([10, 100, 1000], [0.1, 0.01, 0.001]),
-        "linear": method([5, 400], [0.2, 0.005], tables=5000),
+        "files": make_method([10, 100, 1000], [0.1, 0.01, 0.001]),
+        "linear": make_method([5, 400], [0.2, 0.005], tables=5000),
     }
-    found = verdict(codes, others, error=0.01, decoder_bytes=9000)
+    found = compare_codes(codes, others, error=0.01, decoder_bytes=9000)
     assert (found.setting, found.size, found.mse) == ("10", 10, 0.0102)
     assert found.nearest == "files"
     assert found.nearest_size == pytest.approx(curves.size_at(others["files"].curve, 0.0102))
@@ -147,16 +149,16 @@ def test_the_verdict_names_the_nearest_alternative_and_where_codes_lose() -> Non
 
 
 def test_the_verdict_where_codes_are_worse_everywhere_or_never() -> None:
-    good, bad = method([5, 10], [0.01, 0.001]), method([50, 90], [0.1, 0.02])
-    lost = verdict({"codes": bad}, {"files": good}, error=0.02, decoder_bytes=10)
+    good, bad = make_method([5, 10], [0.01, 0.001]), make_method([50, 90], [0.1, 0.02])
+    lost = compare_codes({"codes": bad}, {"files": good}, error=0.02, decoder_bytes=10)
     assert lost.break_even is None
     assert lost.overtaken_at == pytest.approx(5)
-    won = verdict({"codes": good}, {"files": bad}, error=0.001, decoder_bytes=10)
+    won = compare_codes({"codes": good}, {"files": bad}, error=0.001, decoder_bytes=10)
     assert (won.nearest, won.nearest_size, won.overtaken_at) == (None, None, None)
 
 
 def test_the_best_setting_within_a_budget_or_the_smallest() -> None:
-    methods = {"a": method([5, 10], [0.2, 0.1]), "b": method([8, 30], [0.05, 0.01])}
-    assert best_within(methods, 10) == ("b", 0)
-    assert best_within(methods, 7) == ("a", 0)
-    assert best_within(methods, 1) == ("a", 0)
+    methods = {"a": make_method([5, 10], [0.2, 0.1]), "b": make_method([8, 30], [0.05, 0.01])}
+    assert find_best_within(methods, 10) == ("b", 0)
+    assert find_best_within(methods, 7) == ("a", 0)
+    assert find_best_within(methods, 1) == ("a", 0)

@@ -10,7 +10,7 @@ from latentspace.chapters.compression import draw
 from latentspace.drawing import layout
 
 
-def line(name: str, family: str, style: str, sizes: list[float], errors: list[float]):
+def make_line(name: str, family: str, style: str, sizes: list[float], errors: list[float]):
     return SimpleNamespace(
         name=name,
         family=family,
@@ -25,13 +25,13 @@ def test_every_line_stands_in_both_panels_and_in_the_legend(
 ) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(
-        draw, "rendered", lambda figure: drawn.append(figure) or layout.rendered(figure)
+        draw, "render_figure", lambda figure: drawn.append(figure) or layout.render_figure(figure)
     )
     lines = [
-        line("codes, plain", "codes", "dashed", [8, 16], [0.01, 0.002]),
-        line("codes", "codes", "solid", [7, 14], [0.01, 0.002]),
-        line("JPEG", "JPEG", "solid", [30, 90], [0.02, 0.0001]),
-        line("PNG", "PNG", "solid", [150], [0.0]),
+        make_line("codes, plain", "codes", "dashed", [8, 16], [0.01, 0.002]),
+        make_line("codes", "codes", "solid", [7, 14], [0.01, 0.002]),
+        make_line("JPEG", "JPEG", "solid", [30, 90], [0.02, 0.0001]),
+        make_line("PNG", "PNG", "solid", [150], [0.0]),
     ]
     frame = draw.draw_rate_distortion(
         lines=lines, chosen=(14, 0.002), nearest_size=60.0, title="t", caption="c"
@@ -59,9 +59,9 @@ def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.M
 
     def kept(body: np.ndarray, **options) -> np.ndarray:
         labels.extend(options["labels"])
-        return layout.page(body, **options)
+        return layout.make_page(body, **options)
 
-    monkeypatch.setattr(draw, "page", kept)
+    monkeypatch.setattr(draw, "make_page", kept)
     rng = np.random.default_rng(0)
     images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
     rows = [
@@ -76,7 +76,7 @@ def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.M
     assert texts["7.9 bytes, error 0.00200"].color != draw.OVER
     order = ["original", "at most 8 bytes", "codes", "JPEG"]
     assert sorted(order, key=lambda text: texts[text].y) == order
-    zoom = layout.zoom_for(8, draw.LEAST_IMAGE)
+    zoom = layout.choose_zoom(8, draw.LEAST_IMAGE)
     for image in images.reshape(-1, 10, 8):
         wanted = np.rint(image * 255).astype(np.uint8)
         first = np.argwhere(frame[..., 0] == wanted[0, 0])

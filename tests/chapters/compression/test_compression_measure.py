@@ -39,7 +39,7 @@ def test_metrics_are_whole_and_the_answer_is_theirs(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     study = make_study(linear_run, tiny)
-    metrics = study.metrics({"compression"})["compression"]
+    metrics = study.collect_metrics({"compression"})["compression"]
     text = json.dumps(metrics, allow_nan=False)
     assert "Infinity" not in text
     assert metrics["images"] == 60
@@ -50,7 +50,7 @@ def test_metrics_are_whole_and_the_answer_is_theirs(
         metrics["lossless_bytes"]["PNG in single files"]
         > metrics["lossless_bytes"]["PNG in one sheet"]
     )
-    (answer,) = study.answers({"compression"})
+    (answer,) = study.collect_answers({"compression"})
     assert answer.startswith(f"compression: at {metrics['chosen_bytes']:.1f} bytes an image")
     assert f"{metrics['chosen_mse']:.5f}" in answer
     assert metrics["nearest"] is None or f"{metrics['nearest']}, needs" in answer
@@ -79,7 +79,7 @@ def test_a_second_look_stores_nothing_again(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make_study(linear_run, tiny, tmp_path).compression.metrics
-    monkeypatch.setattr(measure, "columns", None)
+    monkeypatch.setattr(measure, "to_columns", None)
     assert make_study(linear_run, tiny, tmp_path).compression.metrics == first
 
 
@@ -107,6 +107,6 @@ def test_few_images_in_grey_or_colour_are_enough(
 def test_dead_codes_are_measured_as_any_others(linear_run: LinearRun, tiny: ImageDataset) -> None:
     linear_run.basis[:] = 0
     study = make_study(linear_run, tiny)
-    metrics = study.metrics({"compression"})["compression"]
+    metrics = study.collect_metrics({"compression"})["compression"]
     assert metrics["chosen_mse"] == pytest.approx(np.square(tiny.test_images).mean(), rel=1e-4)
     json.dumps(metrics, allow_nan=False)

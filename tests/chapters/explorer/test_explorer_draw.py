@@ -20,8 +20,8 @@ from latentspace.chapters.explorer import sheet
 from latentspace.chapters.explorer.draw import Groups, Map, Pictures, draw_explorer
 from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
-from latentspace.datasets.dataset import as_classes
-from latentspace.drawing.points import class_colors
+from latentspace.datasets.dataset import index_classes
+from latentspace.drawing.points import choose_class_colors
 from latentspace.report import write_page
 from latentspace.report.records import Record, keep_records
 
@@ -44,7 +44,7 @@ RECONSTRUCTIONS = 255 - ORIGINALS
 ERRORS = np.linspace(0.001, 0.02, COUNT)
 
 
-def drawn(**changed) -> bytes:
+def draw_page(**changed) -> bytes:
     arguments = {
         "maps": {
             space: Map(f"t-SNE, {space}", "", POINTS[space], f"near, {space}", NEIGHBORS[space])
@@ -134,11 +134,11 @@ def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "explorer.html"
-    path.write_bytes(drawn())
+    path.write_bytes(draw_page())
     return path
 
 
-def opened(browser: Browser, file: Path, ready: str = "body.ready", **context) -> Opened:
+def open_page(browser: Browser, file: Path, ready: str = "body.ready", **context) -> Opened:
     made = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
     made.set_offline(True)
     result = Opened(made.new_page())
@@ -158,7 +158,7 @@ def opened(browser: Browser, file: Path, ready: str = "body.ready", **context) -
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[Opened]:
-    result = opened(browser, file)
+    result = open_page(browser, file)
     yield result
     assert result.troubles == []
     result.page.context.close()
@@ -247,7 +247,7 @@ def test_a_class_switched_off_is_gone_from_everything(page: Opened) -> None:
 
 
 def test_the_menu_changes_the_colours_of_both_maps(page: Opened) -> None:
-    colors = class_colors(3) * 255
+    colors = choose_class_colors(3) * 255
     index = 30
     assert LABELS[index] == 0
     for space in POINTS:
@@ -279,7 +279,7 @@ def test_everything_is_seen_at_once_on_a_laptop(page: Opened) -> None:
 
 def test_a_phone_stacks_the_maps_and_a_tap_shows_an_image(browser: Browser, file: Path) -> None:
     window = {"width": 390, "height": 844}
-    phone = opened(browser, file, viewport=window, is_mobile=True, has_touch=True)
+    phone = open_page(browser, file, viewport=window, is_mobile=True, has_touch=True)
     assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
     boxes = [phone.page.locator(f"#{space}").bounding_box() for space in POINTS]
     assert boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"]
@@ -296,9 +296,9 @@ def test_without_webgl_and_without_groups_the_page_works(
 ) -> None:
     path = tmp_path / "plain.html"
     everything = Groups("class", np.zeros(COUNT, int), ("image",))
-    path.write_bytes(drawn(classes=everything, clusters=None))
+    path.write_bytes(draw_page(classes=everything, clusters=None))
     with launch("--disable-3d-apis") as browser:
-        page = opened(browser, path)
+        page = open_page(browser, path)
         has_webgl = "document.createElement('canvas').getContext('webgl') !== null"
         assert page.page.evaluate(has_webgl) is False
         assert page.page.locator("option").all_inner_texts() == ["class", "error"]
@@ -307,7 +307,7 @@ def test_without_webgl_and_without_groups_the_page_works(
         assert page.troubles == []
 
 
-def tile(made: sheet.Sheet, number: int) -> np.ndarray:
+def cut_tile(made: sheet.Sheet, number: int) -> np.ndarray:
     """A picture cut out of a sheet, uint8 (H, W, 3)."""
     height, width = made.tile
     row, column = divmod(number, made.columns)
@@ -321,7 +321,7 @@ def test_a_sheet_holds_every_picture_exactly(shape: tuple[int, int, int]) -> Non
     made = sheet.make_sheet(pictures)
     assert (made.tile, made.note) == (shape[:2], "")
     for number, picture in enumerate(pictures):
-        shown = tile(made, number)
+        shown = cut_tile(made, number)
         np.testing.assert_array_equal(shown, np.broadcast_to(picture, shown.shape))
 
 
@@ -333,20 +333,20 @@ def test_a_large_sheet_is_bounded_and_says_how(monkeypatch: pytest.MonkeyPatch) 
     assert made.tile == (7, 14)
     assert made.note == "scaled down to 7x14 pixels and compressed with a little loss"
     assert np.prod(Image.open(io.BytesIO(made.encoded)).size) <= 10_000 + 20 * 100
-    mean = tile(made, 42).mean()
+    mean = cut_tile(made, 42).mean()
     assert mean == pytest.approx(pictures[42].mean(), abs=10)
 
 
 def test_names_are_text_on_the_pages_and_nothing_else(
     browser: Browser, tmp_path: Path, tiny: ImageDataset
 ) -> None:
-    labels, names = as_classes(list(HOSTILE_NAMES))
+    labels, names = index_classes(list(HOSTILE_NAMES))
     told = " ".join(names)
     explorer = tmp_path / "explorer.html"
     classes = Groups("class", np.resize(labels, COUNT), names)
     clusters = Groups("cluster", LABELS, [f"cluster, mostly {name}" for name in names[:3]])
     explorer.write_bytes(
-        drawn(classes=classes, clusters=clusters, title=told, subject=told, caption=told)
+        draw_page(classes=classes, clusters=clusters, title=told, subject=told, caption=told)
     )
     data = dataclasses.replace(tiny, name=names[0], class_names=names)
     facts = {"dataset": {"name": told, "hash": ""}, "adopted": {"source": told}}
@@ -357,7 +357,7 @@ def test_names_are_text_on_the_pages_and_nothing_else(
     keep_records(tmp_path, {"tour.gif": shown})
     index = write_page(tmp_path, study)
     for path, ready in ((explorer, "body.ready"), (index, "#made")):
-        result = opened(browser, path, ready=ready)
+        result = open_page(browser, path, ready=ready)
         assert result.page.locator("[onerror]").count() == 0
         if path is explorer:
             listed = result.page.locator("#classes .name").all_text_contents()

@@ -10,7 +10,7 @@ from latentspace.analysis import clustering, neighborhoods, scores
 from latentspace.analysis.clustering import NOISE, Clustering
 from latentspace.analysis.projection import Settings
 from latentspace.chapters import FIGURES
-from latentspace.chapters.clusters.partitions import Found, Partitions
+from latentspace.chapters.clusters.partitions import FoundClusters, Partitions
 from latentspace.chapters.maps import images as map_images
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_unit_range
@@ -25,7 +25,7 @@ PAGE = next(figure for figure in FIGURES if figure.flag == "--explorer")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes its time is tested elsewhere: UMAP, resampling, and all ways of clustering."""
-    monkeypatch.setattr(clustering, "manifold", lambda vectors, graph, seed: vectors)
+    monkeypatch.setattr(clustering, "reduce_dimensions", lambda vectors, graph, seed: vectors)
     monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
     monkeypatch.setattr(Partitions, "_compute", lambda self: pytest.fail("takes minutes"))
 
@@ -85,7 +85,7 @@ def test_clusters_do_not_depend_on_what_was_looked_at_before(
 ) -> None:
     first, second = (make_study(linear_run, tiny, tmp_path / name) for name in "ab")
     labels = np.array([2, 0, 1])[tiny.test_labels]
-    found = Found(np.stack([labels, labels]), np.zeros((2, 60)), np.ones(2))
+    found = FoundClusters(np.stack([labels, labels]), np.zeros((2, 60)), np.ones(2))
     second.clusters._partitions.__dict__["found"] = {second.clusters.shown: found}
     ours, theirs = first.exploration.clusters, second.exploration.clusters
     assert ours.method == theirs.method == "codes: UMAP, Gaussian mixture"
@@ -108,9 +108,9 @@ def test_without_classes_the_number_of_clusters_is_found(
 ) -> None:
     found = np.repeat([NOISE, 0, 1], [5, 20, 35])
     monkeypatch.setattr(
-        clustering, "dense_regions", lambda vectors: Clustering(found, np.zeros(60))
+        clustering, "cluster_hdbscan", lambda vectors: Clustering(found, np.zeros(60))
     )
-    clusters = unlabelled(linear_run, tiny).exploration.clusters
+    clusters = make_unlabelled(linear_run, tiny).exploration.clusters
     assert clusters.method == "codes: UMAP, HDBSCAN"
     assert clusters.names == ["cluster 1", "cluster 2", "in no cluster"]
     np.testing.assert_array_equal(clusters.labels, np.repeat([2, 1, 0], [5, 20, 35]))
@@ -120,10 +120,10 @@ def test_many_images_are_clustered_without_umap(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("latentspace.chapters.explorer.measure.MOST_ON_MANIFOLD", 59)
-    monkeypatch.setattr(clustering, "manifold", lambda *_: pytest.fail("takes minutes"))
+    monkeypatch.setattr(clustering, "reduce_dimensions", lambda *_: pytest.fail("takes minutes"))
     clusters = make_study(linear_run, tiny).exploration.clusters
     assert clusters.method == "codes: Gaussian mixture"
-    missing = unlabelled(linear_run, tiny).exploration.clusters_missing
+    missing = make_unlabelled(linear_run, tiny).exploration.clusters_unavailable
     assert missing == "of 60 images their number is yours to choose, by --num-clusters"
 
 
@@ -138,7 +138,7 @@ def test_the_page_is_written_as_it_is(
     assert page.startswith("<!DOCTYPE html>")
     assert "60 test images of bars, run linear, 8 units" in page
     assert "found without labels (codes: UMAP, Gaussian mixture)" in page
-    found = study.maps.scored(study.maps.flat)["latent"]
+    found = study.maps.score_maps(study.maps.flat)["latent"]
     assert f"10-NN label accuracy {found['knn_accuracy'].value:.3f}, silhouette " in page
     assert f"{tmp_path / 'explorer.html'}  " in capsys.readouterr().out
 
@@ -146,20 +146,22 @@ def test_the_page_is_written_as_it_is(
 def test_a_page_without_classes_or_clusters_says_so(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    page = PAGE.draw(PAGE.arguments(unlabelled(linear_run, tiny, samples=29, projection=PCA), 20))
+    page = PAGE.draw(
+        PAGE.arguments(make_unlabelled(linear_run, tiny, samples=29, projection=PCA), 20)
+    )
     assert isinstance(page, bytes)
     assert b"There are no clusters: 29 images are too few." in page
     assert b"label accuracy" not in page
 
 
 def test_few_images_make_no_page(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    assert PAGE.missing(make_study(linear_run, tiny, samples=60)) is None
-    missing = PAGE.missing(make_study(linear_run, tiny, samples=11))
+    assert PAGE.unavailable(make_study(linear_run, tiny, samples=60)) is None
+    missing = PAGE.unavailable(make_study(linear_run, tiny, samples=11))
     assert missing is not None
     assert "11 images are no map" in missing
 
 
-def unlabelled(run: LinearRun, data: ImageDataset, **options) -> Study:
+def make_unlabelled(run: LinearRun, data: ImageDataset, **options) -> Study:
     zeros = {
         f"{split}_labels": np.zeros_like(getattr(data, f"{split}_labels"))
         for split in ("train", "test")

@@ -28,11 +28,11 @@ def test_ways_end_at_the_images_and_at_their_reconstructions(
 ) -> None:
     chapter = make_study(linear_run, tiny, starts=("4", "9"), ends=("11", "5")).interpolation
     back = linear_run.decode(linear_run.encode(tiny.test_images[[4, 11]]))
-    assert set(chapter.ways) == set(measure.KINDS)
-    for kind, ways in chapter.ways.items():
-        assert ways.shape == (2, 7, 14, 11, 1)
+    assert set(chapter.paths) == set(measure.KINDS)
+    for kind, paths in chapter.paths.items():
+        assert paths.shape == (2, 7, 14, 11, 1)
         ends = tiny.test_images[[4, 11]] if kind == "pixels" else back
-        np.testing.assert_allclose(ways[0, [0, -1]], ends, atol=1e-5)
+        np.testing.assert_allclose(paths[0, [0, -1]], ends, atol=1e-5)
     assert chapter.pair_names[0] == "lying (#4) →\nslanted (#11)"
 
 
@@ -66,16 +66,16 @@ def test_the_tour_stops_at_every_class_and_closes(
 def test_metrics_compare_all_ways_with_real_images(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
-    metrics = make_study(linear_run, tiny, tmp_path, judged=True).interpolation.metrics
+    metrics = make_study(linear_run, tiny, tmp_path, with_classifier=True).interpolation.metrics
     assert set(metrics) == {*measure.KINDS, "real_images"}
     assert metrics["pixels"]["step_ratio"] == pytest.approx(1, abs=1e-3)
     assert metrics["linear"]["length"] < metrics["data"]["length"]
     assert metrics["real_images"]["nearest_distance"] == pytest.approx(
-        scores.nearest(tiny.test_images, tiny.train_images)[0].mean()
+        scores.find_nearest(tiny.test_images, tiny.train_images)[0].mean()
     )
     for kind in measure.KINDS:
         assert metrics[kind]["least_confidence"] <= metrics[kind]["confidence"]
-    again = make_study(linear_run, tiny, tmp_path, judged=True)
+    again = make_study(linear_run, tiny, tmp_path, with_classifier=True)
     calls = len(linear_run.calls)
     assert again.interpolation.metrics == metrics
     assert len(linear_run.calls) == calls  # from the cache
@@ -88,8 +88,8 @@ def test_without_judge_its_numbers_are_left_out(linear_run: LinearRun, tiny: Ima
 
 def test_ways_are_placed_on_the_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
     subject = make_study(linear_run, tiny)
-    places = subject.interpolation.places("data")
+    places = subject.interpolation.locate_on_map("data")
     assert places.shape == (5, 7, 2)
-    points = subject.maps.points("latent")
+    points = subject.maps.get_points("latent")
     assert (places.min(axis=(0, 1)) >= points.min(axis=0)).all()
     assert (places.max(axis=(0, 1)) <= points.max(axis=0)).all()

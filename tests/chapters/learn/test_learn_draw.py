@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from latentspace.chapters.learn import draw
-from latentspace.drawing.layout import prepare_page, zoom_for
+from latentspace.drawing.layout import choose_zoom, prepare_page
 from latentspace.drawing.media import DrawnFrames
 
 MOMENTS = 4
 SIDE = 28
 
 
-def drawn(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames:
+def draw(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames:
     rng = np.random.default_rng(0)
     seen = np.array([0, 10, 100, 1000])
     errors = np.array([0.2, 0.1, 0.03, 0.01])
@@ -32,7 +32,7 @@ def drawn(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrame
 
 def contains(frame: np.ndarray, image: np.ndarray) -> bool:
     """Whether an enlarged image, uint8 (H, W, 1), stands somewhere in a frame."""
-    zoom = zoom_for(SIDE, draw.LEAST_SIDE)
+    zoom = choose_zoom(SIDE, draw.LEAST_SIDE)
     wanted = image.repeat(zoom, axis=0).repeat(zoom, axis=1)[..., 0]
     places = np.lib.stride_tricks.sliding_window_view(frame[..., 0], (1, wanted.shape[1]))
     rows = np.argwhere((places[..., 0, :] == wanted[0]).all(axis=2))
@@ -44,7 +44,7 @@ def contains(frame: np.ndarray, image: np.ndarray) -> bool:
 def test_each_frame_shows_the_reconstructions_of_its_moment() -> None:
     rng = np.random.default_rng(0)
     reconstructions = rng.integers(0, 120, (MOMENTS, 12, SIDE, SIDE, 1), np.uint8)
-    frames = drawn(reconstructions=reconstructions)
+    frames = draw(reconstructions=reconstructions)
     assert len(frames) == 6
     for place, moment in ((1, 0), (3, 2)):
         for number in (0, 5, 11):
@@ -56,12 +56,12 @@ def test_each_frame_shows_the_reconstructions_of_its_moment() -> None:
 
 def test_the_curve_has_grown_up_to_the_moment_and_no_further() -> None:
     curves = {"held back": (np.array([0, 10, 100, 1000]), np.array([0.2, 0.1, 0.03, 0.01]))}
-    chart = draw._chart(curves, {"PCA": 0.02}, 700)
+    chart = draw._make_chart(curves, {"PCA": 0.02}, 700)
     assert chart.empty.shape == chart.whole.shape
     assert chart.empty.shape[1] == 700
     assert (np.diff(chart.places) > 20).all()
     for moment, x in enumerate(chart.places):
-        shown = chart.until(moment)
+        shown = chart.draw_until(moment)
         np.testing.assert_array_equal(shown[:, : x - 1], chart.whole[:, : x - 1])
         np.testing.assert_array_equal(shown[:, x + 1 :], chart.empty[:, x + 1 :])
         top, bottom = chart.rows
@@ -81,18 +81,18 @@ def test_a_column_of_one_class_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         return prepare_page(*arguments, labels=labels, **options)
 
     monkeypatch.setattr(draw, "prepare_page", prepare)
-    drawn()
+    draw()
     assert texts == ["a", "b", "c", "d", *["original", "drawn"] * 3]
-    drawn(names="abbbbbcccddd")
+    draw(names="abbbbbcccddd")
     assert texts[:3] == ["b", "c", "d"]
-    drawn(count=4)  # too few for three rows: each has a column
+    draw(count=4)  # too few for three rows: each has a column
     assert texts == ["a", "a", "a", "b", "original", "drawn"]
 
 
 @pytest.mark.parametrize("seen", [[0], [0, 5]])
 def test_a_training_of_a_moment_or_two_can_be_drawn(seen: list[int]) -> None:
     times = np.array(seen)
-    frames = drawn(
+    frames = draw(
         count=1,
         reconstructions=np.zeros((len(seen), 1, SIDE, SIDE, 1), np.uint8),
         curves={"held back": (times, np.full(len(seen), 0.1))},

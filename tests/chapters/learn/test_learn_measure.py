@@ -27,8 +27,8 @@ class Filmed(LinearRun):
         return self.film
 
 
-def filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
-    run = Filmed(data.image_shape, snapshots_missing=None)
+def make_filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
+    run = Filmed(data.image_shape, snapshots_unavailable=None)
     run.facts["dataset"]["hash"] = data.hash
     images = data.train_images[watched]
     codes = run.encode(images)
@@ -51,25 +51,25 @@ def filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
 
 @pytest.fixture
 def study(tiny: ImageDataset, tmp_path: Path) -> Study:
-    return make_study(filmed(tiny), tiny, tmp_path)
+    return make_study(make_filmed(tiny), tiny, tmp_path)
 
 
 def test_numbers_are_those_of_the_codes_at_each_moment(study: Study, tiny: ImageDataset) -> None:
     numbers = study.learning.metrics
-    film = study.run.snapshots()
+    film = study.run.read_snapshots()
     assert numbers["images"] == len(WATCHED)
     assert numbers["probes"] == 6
     assert numbers["images_seen"] == [0, 8, 16, 40, 80]
     assert numbers["mse"] == film.errors.tolist()
     labels, rows = tiny.train_labels[WATCHED], np.arange(len(WATCHED))
     for codes, accuracy in zip(film.codes, numbers["knn_accuracy"], strict=True):
-        found = neighborhoods.nearest_neighbors(codes.astype(np.float32), rows)
-        assert accuracy == neighborhoods.vote_hits(found, labels, rows).mean()
+        found = neighborhoods.find_nearest_neighbors(codes.astype(np.float32), rows)
+        assert accuracy == neighborhoods.score_votes(found, labels, rows).mean()
     assert numbers["knn_accuracy"][-1] > numbers["knn_accuracy"][0]
     pixels = tiny.train_images[WATCHED]
-    found = neighborhoods.nearest_neighbors(pixels.reshape(len(rows), -1), rows)
-    assert numbers["pixel_knn_accuracy"] == neighborhoods.vote_hits(found, labels, rows).mean()
-    expected = scores.pca_error(tiny.train_pixels[study.fitted], pixels, 8)
+    found = neighborhoods.find_nearest_neighbors(pixels.reshape(len(rows), -1), rows)
+    assert numbers["pixel_knn_accuracy"] == neighborhoods.score_votes(found, labels, rows).mean()
+    expected = scores.pca_error(tiny.train_pixels[study.fit_indices], pixels, 8)
     assert numbers["pca_mse"] == pytest.approx(expected)
     # In five moments out of noise no map can follow; it says so by its own divergence.
     assert 0 < numbers["afresh_kl_divergence"] < 1.1 * numbers["map_kl_divergence"]
@@ -79,7 +79,7 @@ def test_the_answer_names_the_moment_at_which_pca_was_beaten(
     study: Study, tiny: ImageDataset
 ) -> None:
     assert "never below the error of PCA" in str(study.learning.answer)
-    run = filmed(tiny)
+    run = make_filmed(tiny)
     run.film = dataclasses.replace(run.film, errors=np.array([0.9, 0.8, 1e-6, 1e-7, 1e-8]))
     answer = str(make_study(run, tiny).learning.answer)
     assert "after 16 images, 0.20 epochs" in answer
@@ -96,17 +96,17 @@ def test_maps_travel_and_the_pixels_stay(study: Study) -> None:
 
 
 def test_other_images_and_untrained_models_have_no_film(tiny: ImageDataset) -> None:
-    run = filmed(tiny)
+    run = make_filmed(tiny)
     run.facts["dataset"]["hash"] = "of other images"
-    assert "drop --dataset" in str(make_study(run, tiny).learning.missing)
+    assert "drop --dataset" in str(make_study(run, tiny).learning.unavailable)
     alone = make_study(LinearRun(tiny.image_shape), tiny).learning
-    assert alone.missing == alone.map_missing == "a stand-in was not trained"
+    assert alone.unavailable == alone.map_unavailable == "a stand-in was not trained"
 
 
 def test_a_few_images_have_a_film_but_no_map(tiny: ImageDataset) -> None:
-    learning = make_study(filmed(tiny, np.arange(8)), tiny).learning
-    assert learning.missing is None
-    assert "8 images are no map" in str(learning.map_missing)
+    learning = make_study(make_filmed(tiny, np.arange(8)), tiny).learning
+    assert learning.unavailable is None
+    assert "8 images are no map" in str(learning.map_unavailable)
     assert set(learning.metrics) == {"images", "probes", "steps", "images_seen", "mse", "pca_mse"}
     assert "10-NN" not in str(learning.answer)
 
@@ -118,5 +118,5 @@ def test_a_damaged_film_costs_only_the_film(
         raise InputError("snapshots.npz can't be read")
 
     monkeypatch.setattr(Filmed, "snapshots", damaged)
-    learning = make_study(filmed(tiny), tiny).learning
-    assert learning.missing == learning.map_missing == "snapshots.npz can't be read"
+    learning = make_study(make_filmed(tiny), tiny).learning
+    assert learning.unavailable == learning.map_unavailable == "snapshots.npz can't be read"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import random_images, shows
+from drawn import is_shown, random_images
 from matplotlib.figure import Figure
 
 from latentspace.chapters.maps import draw_details
@@ -16,21 +16,23 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Every matplotlib figure that is turned into pixels from now on."""
     figures: list[Figure] = []
     monkeypatch.setattr(
-        draw_details, "rendered", lambda figure: figures.append(figure) or layout.rendered(figure)
+        draw_details,
+        "render_figure",
+        lambda figure: figures.append(figure) or layout.render_figure(figure),
     )
     return figures
 
 
-def points(count: int, seed: int = 0) -> np.ndarray:
+def make_points(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(count, 2))
 
 
 def test_cousins_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
     rows = {
-        row: {method: (f"score of {method}", points(30)) for method in ("PCA", "t-SNE")}
+        row: {method: (f"score of {method}", make_points(30)) for method in ("PCA", "t-SNE")}
         for row in ("pixels", "codes")
     }
-    frame = draw_details.draw_cousins(
+    frame = draw_details.draw_projection_methods(
         rows=rows, labels=np.arange(30) % 3, class_names=CLASSES, title="t", caption="c"
     )
     assert frame.ndim == 3
@@ -48,8 +50,8 @@ def test_cousins_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
 
 def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
     table = {"among pixels": np.array([0.2, 0.1, 0.0]), "among codes": np.array([0.05, 0.0, 0.01])}
-    draw_details.draw_confusion(
-        maps=[("pixels", points(30)), ("codes", points(30))],
+    draw_details.draw_overlap(
+        maps=[("pixels", make_points(30)), ("codes", make_points(30))],
         labels=np.arange(30) % 3,
         class_names=CLASSES,
         table=table,
@@ -73,17 +75,20 @@ def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
     grid = random_images(3, 3)
     grid[1, 1] = np.nan
     frame = draw_details.draw_decoded_grid(grid=grid, title="t", caption="c")
-    zoom = layout.zoom_for(8, draw_details.CELL)
+    zoom = layout.choose_zoom(8, draw_details.CELL)
     for row, column in ((0, 0), (2, 1)):
-        assert shows(frame, grid[row, column], zoom)
-    body = draw_details.mosaic(grid, zoom=zoom, gap=0)
+        assert is_shown(frame, grid[row, column], zoom)
+    body = draw_details.make_mosaic(grid, zoom=zoom, gap=0)
     assert (body[10 * zoom : 20 * zoom, 8 * zoom : 16 * zoom] == 255).all()
 
 
 def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: list[Figure]) -> None:
     images, near = random_images(2), random_images(2, 2, 3, seed=5)
     frame = draw_details.draw_placed(
-        maps=[("pixels", points(30), points(2, 1)), ("codes", points(30), points(2, 2))],
+        maps=[
+            ("pixels", make_points(30), make_points(2, 1)),
+            ("codes", make_points(30), make_points(2, 2)),
+        ],
         labels=np.arange(30) % 3,
         class_names=CLASSES,
         images=images,
@@ -92,10 +97,10 @@ def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: lis
         title="t",
         caption="c",
     )
-    zoom = layout.zoom_for(8, draw_details.NEIGHBOR_THUMBNAIL)
+    zoom = layout.choose_zoom(8, draw_details.NEIGHBOR_THUMBNAIL)
     for image in (*images, *near.reshape(-1, 10, 8, 1)):
-        assert shows(frame, image, zoom)
+        assert is_shown(frame, image, zoom)
     for axes, seed in zip(drawn[0].axes, (1, 2), strict=True):
         marks = np.array([line.get_xydata()[0] for line in axes.lines])
-        np.testing.assert_allclose(marks, points(2, seed))
+        np.testing.assert_allclose(marks, make_points(2, seed))
         assert [text.get_text() for text in axes.texts if text.get_text().isdigit()] == ["1", "2"]

@@ -10,18 +10,18 @@ from conftest import LinearRun, make_study
 from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.maps.measure import with_intervals
+from latentspace.chapters.maps.measure import to_numbers
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
 MEASURES = {
     "knn_accuracy",
     "source_knn_accuracy",
-    "neighbors_kept",
+    "knn_preservation",
     "trustworthiness",
     "silhouette",
     "source_silhouette",
-    "class_neighbors_kept",
+    "class_knn_preservation",
     "distance_correlation",
 }
 
@@ -42,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
 def test_maps_have_all_metrics_with_intervals(linear_run: LinearRun, tiny: ImageDataset) -> None:
     study = make_study(linear_run, tiny)
-    metrics = study.metrics({"maps"})["maps"]
+    metrics = study.collect_metrics({"maps"})["maps"]
     assert (metrics["method"], metrics["dims"], metrics["split"]) == ("tsne", 2, "test")
     rows = np.arange(60)
     for space, source in (
@@ -55,12 +55,12 @@ def test_maps_have_all_metrics_with_intervals(linear_run: LinearRun, tiny: Image
         assert numbers["kl_divergence"] > 0
         for name in MEASURES:
             low, high = numbers[f"{name}_interval"]
-            assert low <= numbers[name] <= high or name == "class_neighbors_kept"
-        near = neighborhoods.nearest_neighbors(study.maps.points(space), rows)
-        trust = neighborhoods.trust(source, near, rows).mean()
+            assert low <= numbers[name] <= high or name == "class_knn_preservation"
+        near = neighborhoods.find_nearest_neighbors(study.maps.get_points(space), rows)
+        trust = neighborhoods.trustworthiness(source, near, rows).mean()
         assert numbers["trustworthiness"] == pytest.approx(trust, abs=1e-3)
-        before = neighborhoods.nearest_neighbors(source, rows)
-        hits = neighborhoods.vote_hits(before, tiny.test_labels, rows)
+        before = neighborhoods.find_nearest_neighbors(source, rows)
+        hits = neighborhoods.score_votes(before, tiny.test_labels, rows)
         assert numbers["source_knn_accuracy"] == pytest.approx(hits.mean())
     for name in ("knn_accuracy", "silhouette"):
         assert metrics["difference"][name] == pytest.approx(
@@ -72,21 +72,21 @@ def test_the_second_look_takes_everything_from_the_cache(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:
     first = make_study(linear_run, tiny, tmp_path)
-    metrics = first.metrics({"maps"})
+    metrics = first.collect_metrics({"maps"})
     assert calls == [(60, 50), (60, 8)]  # pixels as principal components
     second = make_study(linear_run, tiny, tmp_path)
-    assert second.metrics({"maps"}) == metrics
-    np.testing.assert_array_equal(second.maps.points("latent"), first.maps.points("latent"))
+    assert second.collect_metrics({"maps"}) == metrics
+    np.testing.assert_array_equal(second.maps.get_points("latent"), first.maps.get_points("latent"))
     np.testing.assert_array_equal(
-        second.maps.film("latent").points, first.maps.film("latent").points
+        second.maps.get_film("latent").points, first.maps.get_film("latent").points
     )
     assert len(calls) == 2
     other = make_study(linear_run, tiny, tmp_path, projection=Settings(perplexity=9))
-    assert other.metrics({"maps"})["maps"]["pixel"]["perplexity"] == 9
+    assert other.collect_metrics({"maps"})["maps"]["pixel"]["perplexity"] == 9
     assert len(calls) == 4
     # Another model changes the codes, not the pixels.
     linear_run.model_hash = "another"
-    make_study(linear_run, tiny, tmp_path).maps.points("pixel")
+    make_study(linear_run, tiny, tmp_path).maps.get_points("pixel")
     assert calls[4:] == [(60, 8)]
 
 
@@ -94,10 +94,10 @@ def test_scores_by_image_of_one_space_need_no_map_of_the_other(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:
     maps = make_study(linear_run, tiny, tmp_path).maps
-    by_image = maps.by_image("latent", maps.flat)
+    by_image = maps.score_images("latent", maps.flat)
     assert calls == [(60, 8)]
     assert {values.shape for values in by_image.values()} == {(60,)}
-    again = make_study(linear_run, tiny, tmp_path).maps.by_image("latent", maps.flat)
+    again = make_study(linear_run, tiny, tmp_path).maps.score_images("latent", maps.flat)
     np.testing.assert_array_equal(again["silhouette"], by_image["silhouette"])
     assert len(calls) == 1
     estimates = maps.estimates["latent"]
@@ -109,10 +109,10 @@ def test_scores_by_image_of_one_space_need_no_map_of_the_other(
 def test_a_damaged_cache_is_computed_afresh(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:
-    points = make_study(linear_run, tiny, tmp_path).maps.points("pixel")
+    points = make_study(linear_run, tiny, tmp_path).maps.get_points("pixel")
     for path in tmp_path.glob("map-*.npz"):
         path.write_bytes(path.read_bytes()[:200])
-    again = make_study(linear_run, tiny, tmp_path).maps.points("pixel")
+    again = make_study(linear_run, tiny, tmp_path).maps.get_points("pixel")
     assert len(calls) == 4
     assert again.shape == points.shape
 
@@ -173,9 +173,9 @@ def test_the_film_ends_at_the_map_and_knows_its_phases(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     maps = make_study(linear_run, tiny).maps
-    film = maps.film("latent")
-    np.testing.assert_allclose(film.points[-1], maps.points("latent"), atol=0.1)
-    assert film.iterations[-1] == tsne.num_iterations(60, 2)
+    film = maps.get_film("latent")
+    np.testing.assert_allclose(film.points[-1], maps.get_points("latent"), atol=0.1)
+    assert film.iterations[-1] == tsne.count_iterations(60, 2)
     early = sum(phase.iterations for phase in tsne.PLAIN if phase.early)
     assert film.exaggerated.sum() == early // tsne.REPORT_EVERY + 1
     late = film.divergences[~film.exaggerated]
@@ -184,9 +184,9 @@ def test_the_film_ends_at_the_map_and_knows_its_phases(
 
 def test_the_latent_map_is_turned_onto_the_other(linear_run: LinearRun, tiny: ImageDataset) -> None:
     maps = make_study(linear_run, tiny).maps
-    pixel, latent = maps.points("pixel"), maps.points("latent")
+    pixel, latent = maps.get_points("pixel"), maps.get_points("latent")
     np.testing.assert_allclose(latent.mean(axis=0), pixel.mean(axis=0), atol=1e-3)
-    raw = maps.projections(maps.flat)["latent"].points
+    raw = maps.project(maps.flat)["latent"].points
     away = np.linalg.norm(latent[:, np.newaxis] - latent, axis=2)
     np.testing.assert_allclose(
         away, np.linalg.norm(raw[:, np.newaxis] - raw, axis=2), rtol=1e-3, atol=1e-3
@@ -197,10 +197,10 @@ def test_three_dimensions_are_measured_and_drawn_beside_two(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     study = make_study(linear_run, tiny, projection=Settings(perplexity=8, dims=3))
-    metrics = study.metrics({"maps"})["maps"]
+    metrics = study.collect_metrics({"maps"})["maps"]
     assert metrics["dims"] == 3
-    assert study.maps.points("latent", study.maps.solid).shape == (60, 3)
-    assert study.maps.points("latent").shape == (60, 2)
+    assert study.maps.get_points("latent", study.maps.solid).shape == (60, 3)
+    assert study.maps.get_points("latent").shape == (60, 2)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_the_answer_says_what_was_measured(
     }
     space = {name: Estimate(0.5, 0.4, 0.6) for name in difference}
     found = {"pixel": space, "latent": space, "difference": difference}
-    monkeypatch.setattr(study.maps, "scored", lambda settings: found)
-    (line,) = study.answers({"maps"})
+    monkeypatch.setattr(study.maps, "score_maps", lambda settings: found)
+    (line,) = study.collect_answers({"maps"})
     assert words in line
     assert f"{low:+.3f} to {high:+.3f}" in line
     assert "0.500 against 0.500" in line
@@ -236,12 +236,12 @@ def test_the_answer_says_what_was_measured(
 def test_without_two_classes_there_is_no_answer(linear_run: LinearRun, tiny: ImageDataset) -> None:
     alone = dataclasses.replace(tiny, test_labels=np.zeros_like(tiny.test_labels))
     study = make_study(linear_run, alone)
-    assert study.answers({"maps"}) == []
-    assert np.isnan(study.metrics({"maps"})["maps"]["latent"]["silhouette"])
+    assert study.collect_answers({"maps"}) == []
+    assert np.isnan(study.collect_metrics({"maps"})["maps"]["latent"]["silhouette"])
 
 
 def test_intervals_stand_beside_their_numbers() -> None:
-    assert with_intervals({"a": Estimate(2, 1, 3)}) == {"a": 2, "a_interval": [1, 3]}
+    assert to_numbers({"a": Estimate(2, 1, 3)}) == {"a": 2, "a_interval": [1, 3]}
 
 
 def test_the_default_perplexity_suits_few_images(linear_run: LinearRun, tiny: ImageDataset) -> None:
@@ -254,6 +254,6 @@ def test_the_default_perplexity_suits_few_images(linear_run: LinearRun, tiny: Im
 
 def test_too_few_images_are_no_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
     assert "10 images are no map: 12 are needed" in str(
-        make_study(linear_run, tiny, samples=10).maps.missing
+        make_study(linear_run, tiny, samples=10).maps.unavailable
     )
-    assert make_study(linear_run, tiny).maps.missing is None
+    assert make_study(linear_run, tiny).maps.unavailable is None

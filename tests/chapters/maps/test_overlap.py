@@ -38,16 +38,16 @@ def test_the_classes_that_mix_most_are_chosen(
     run: LinearRun, blobs: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlap, "CLASSES", 3)
-    chapter = make_study(run, blobs).confusion
+    chapter = make_study(run, blobs).overlap
     assert set(chapter.classes) == {1, 2, 4}
-    assert chapter.missing is None
+    assert chapter.unavailable is None
     np.testing.assert_array_equal(np.unique(chapter.labels), [1, 2, 4])
-    assert chapter.points("pixel").shape == (120, 2)
+    assert chapter.map_points("pixel").shape == (120, 2)
 
 
 def test_mixing_counts_neighbours_of_another_class(run: LinearRun, blobs: ImageDataset) -> None:
     study = make_study(run, blobs)
-    metrics = study.metrics({"confusion"})["confusion"]
+    metrics = study.collect_metrics({"overlap"})["overlap"]
     assert metrics["images"] == 160
     assert len(metrics["classes"]) == 4
     for name in ("pixel", "pixel_map", "latent", "latent_map"):
@@ -65,18 +65,18 @@ def test_digits_get_the_articles_choice(run: LinearRun, blobs: ImageDataset) -> 
         test_labels=np.arange(240) % 10,
         train_labels=np.arange(240) % 10,
     )
-    chapter = make_study(run, digits).confusion
+    chapter = make_study(run, digits).overlap
     assert chapter.classes == [8, 5, 7, 3]
     assert chapter.settings.perplexity == 8
 
 
 def test_a_perplexity_too_large_for_the_few_is_lowered(run: LinearRun, blobs: ImageDataset) -> None:
     settings = dataclasses.replace(make_study(run, blobs).options.projection, perplexity=60)
-    chapter = make_study(run, blobs, projection=settings).confusion
+    chapter = make_study(run, blobs, projection=settings).overlap
     assert chapter.settings.perplexity == pytest.approx(159 / 3)
-    assert chapter.points("latent").shape == (160, 2)
+    assert chapter.map_points("latent").shape == (160, 2)
 
 
 def test_two_classes_cannot_run_together(run: LinearRun, blobs: ImageDataset) -> None:
     two = dataclasses.replace(blobs, test_labels=blobs.test_labels % 2)
-    assert "three classes" in (make_study(run, two).confusion.missing or "")
+    assert "three classes" in (make_study(run, two).overlap.unavailable or "")

@@ -25,7 +25,7 @@ def test_the_grid_is_decoded_near_images_and_empty_elsewhere(
     assert decoded == [(~empty).sum()]  # one batch
     assert 0 < empty.sum() < 144
     # Each image lies within the reach of the cell that it lies in.
-    points = study.maps.points("latent")
+    points = study.maps.get_points("latent")
     low, high = points.min(axis=0), points.max(axis=0)
     cell = (high - low).max() / 11
     middle = (low + high) / 2
@@ -40,7 +40,7 @@ def test_a_cell_on_an_image_draws_that_image(
     monkeypatch.setattr(placing, "GRID_SIDE", 2)
     study = make_study(linear_run, tiny)
     corners = np.array([[0.0, 0.0], [10, 0], [0, 10], [10, 10]], np.float32)
-    monkeypatch.setattr(study.maps, "points", lambda space: corners)
+    monkeypatch.setattr(study.maps, "get_points", lambda space: corners)
     study.maps.codes = study.codes[:4]
     expected = linear_run.decode(study.codes[[2, 3, 0, 1]]).reshape(2, 2, 14, 11, 1)
     np.testing.assert_allclose(study.placing.grid, expected, atol=1e-3)
@@ -54,14 +54,14 @@ def test_an_image_that_is_on_the_map_is_placed_beside_itself(
     names = ("7", str(tmp_path / "mine.png"))
     settings = Settings(method=method, perplexity=8)
     study = make_study(linear_run, tiny, place=names, projection=settings)
-    before = {space: study.maps.points(space).copy() for space in ("pixel", "latent")}
+    before = {space: study.maps.get_points(space).copy() for space in ("pixel", "latent")}
     for space, placed in study.placing.placed.items():
         points = before[space]
         extent = np.ptp(points, axis=0).max()
         assert placed[0].neighbors[0] == 7
         assert np.linalg.norm(placed[0].point - points[7]) < 0.3 * extent
-        np.testing.assert_array_equal(study.maps.points(space), points)
-    metrics = study.metrics({"placing"})["placing"]
+        np.testing.assert_array_equal(study.maps.get_points(space), points)
+    metrics = study.collect_metrics({"placing"})["placing"]
     assert list(metrics) == ["lying (#7)", "mine.png"]
     assert metrics["lying (#7)"]["latent"]["neighbors"][0] == 7
     assert metrics["lying (#7)"]["pixel"]["classes"][0] == "lying"

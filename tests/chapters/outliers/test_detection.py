@@ -37,13 +37,13 @@ def test_the_interval_covers_the_true_auroc_as_often_as_it_says(rng: np.random.G
 
 def test_ambiguous_images_come_by_margin_then_other_votes_then_nearness() -> None:
     votes = np.array([[5, 5, 0], [10, 0, 0], [5, 5, 0], [4, 4, 2], [6, 4, 0]])
-    order = detection.ambiguous_order(votes, np.array([2.0, 0.1, 1.0, 0.1, 0.1]))
+    order = detection.sort_by_ambiguity(votes, np.array([2.0, 0.1, 1.0, 0.1, 0.1]))
     assert order.tolist() == [2, 0, 3, 4]
 
 
 def test_neighbors_that_agree_on_another_class_flag_a_label() -> None:
     votes = np.array([[9, 1, 0], [1, 9, 0], [0, 8, 2], [0, 0, 10]])
-    found = detection.suspicions(votes, np.array([0, 0, 0, 1]), 9)
+    found = detection.find_suspicions(votes, np.array([0, 0, 0, 1]), 9)
     assert found.flagged.tolist() == [False, True, False, True]
     assert found.classes.tolist() == [0, 1, 1, 2]
     assert found.strengths.tolist() == [9, 9, 8, 10]
@@ -51,7 +51,7 @@ def test_neighbors_that_agree_on_another_class_flag_a_label() -> None:
 
 def test_wrong_labels_are_all_other_classes(rng: np.random.Generator) -> None:
     labels = np.arange(3000) % 3
-    wrong = detection.wrong_labels(labels, 3, rng)
+    wrong = detection.draw_wrong_labels(labels, 3, rng)
     assert (wrong != labels).all()
     counts = np.bincount(wrong[labels == 1], minlength=3)
     assert counts[1] == 0

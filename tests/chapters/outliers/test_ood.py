@@ -5,29 +5,29 @@ import pytest
 
 from latentspace.chapters.outliers import ood
 from latentspace.core.pixels import to_uint8
-from latentspace.datasets import typical_ink_side
+from latentspace.datasets import find_ink_side
 
 IMAGES = np.random.default_rng(1).random((5, 6, 4, 3), np.float32)
 
 
-def generator() -> np.random.Generator:
+def make_generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
 def test_noise_fills_the_range_evenly() -> None:
-    images = ood.noise(50, (8, 7, 3), generator())
+    images = ood.make_noise(50, (8, 7, 3), make_generator())
     assert images.shape == (50, 8, 7, 3)
     assert images.dtype == np.float32
     np.testing.assert_allclose(np.quantile(images, [0, 0.25, 0.5, 1]), [0, 0.25, 0.5, 1], atol=0.02)
 
 
 def test_inverting_twice_gives_the_image_back() -> None:
-    assert ood.inverted(np.zeros((1, 2, 2, 1), np.float32)).min() == 1
-    np.testing.assert_allclose(ood.inverted(ood.inverted(IMAGES)), IMAGES, atol=1e-6)
+    assert ood.invert(np.zeros((1, 2, 2, 1), np.float32)).min() == 1
+    np.testing.assert_allclose(ood.invert(ood.invert(IMAGES)), IMAGES, atol=1e-6)
 
 
 def test_shuffling_keeps_the_pixels_and_their_colours() -> None:
-    images = ood.shuffled(IMAGES, generator())
+    images = ood.shuffle_pixels(IMAGES, make_generator())
     assert images.shape == IMAGES.shape
     orders = set()
     for mixed, image in zip(images.reshape(5, -1, 3), IMAGES.reshape(5, -1, 3), strict=True):
@@ -38,22 +38,22 @@ def test_shuffling_keeps_the_pixels_and_their_colours() -> None:
 
 
 def test_upside_down_is_half_a_turn() -> None:
-    np.testing.assert_array_equal(ood.upside_down(IMAGES), np.rot90(IMAGES, 2, axes=(1, 2)))
+    np.testing.assert_array_equal(ood.turn_upside_down(IMAGES), np.rot90(IMAGES, 2, axes=(1, 2)))
 
 
 def test_letters_are_as_large_as_what_the_data_shows() -> None:
-    images = ood.letters((20, 24, 1), 14)
+    images = ood.draw_letters((20, 24, 1), 14)
     assert images.shape == (len(ood.FACES) * len(ood.LETTERS), 20, 24, 1)
     assert images.dtype == np.float32
     assert 0 <= images.min() <= images.max() <= 1
-    assert typical_ink_side(to_uint8(images)) == 14
+    assert find_ink_side(to_uint8(images)) == 14
     assert len(np.unique(to_uint8(images).reshape(len(images), -1), axis=0)) == len(images)
     edges = [images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]]
     assert all((edge == 0).all() for edge in edges)
 
 
 def test_letters_are_upright() -> None:
-    upper_l = ood.letters((20, 20, 1), 14)[ood.LETTERS.index("L")]
+    upper_l = ood.draw_letters((20, 20, 1), 14)[ood.LETTERS.index("L")]
     assert upper_l[:, :10].sum() > upper_l[:, 10:].sum()
     assert upper_l[10:].sum() > upper_l[:10].sum()
 

@@ -2,27 +2,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import random_images, shows
+from drawn import is_shown, random_images
 
 from latentspace.chapters.outliers import draw
-from latentspace.chapters.outliers.draw import Block, Foreign
+from latentspace.chapters.outliers.draw import Block, OutOfDistribution
 from latentspace.core.pixels import to_uint8
 from latentspace.drawing import layout
 
-ZOOM = layout.zoom_for(8)
+ZOOM = layout.choose_zoom(8)
 SCORES = ("a score", "another score")
 
 
-def block(count: int, seed: int, reasons: tuple[str, ...] = ("7 (#1)", "why")) -> Block:
+def make_block(count: int, seed: int, reasons: tuple[str, ...] = ("7 (#1)", "why")) -> Block:
     images = random_images(count, seed=seed)
     return Block(f"block {seed}", images, random_images(count, seed=seed + 50), [reasons] * count)
 
 
-def foreign(name: str, seed: int, scores: tuple[float, float] = (0.5, 1.0)) -> Foreign:
-    return Foreign(name, random_images(3, seed=seed), scores)
+def make_ood(name: str, seed: int, scores: tuple[float, float] = (0.5, 1.0)) -> OutOfDistribution:
+    return OutOfDistribution(name, random_images(3, seed=seed), scores)
 
 
-def drawn(blocks: list[Block], kinds: list[Foreign], caption: str = "c") -> np.ndarray:
+def draw(blocks: list[Block], kinds: list[OutOfDistribution], caption: str = "c") -> np.ndarray:
     return draw.draw_outliers(
         blocks=blocks,
         foreign=kinds,
@@ -39,15 +39,17 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[layout.Label]:
     found: list[layout.Label] = []
     monkeypatch.setattr(
         draw,
-        "page",
-        lambda body, **options: found.extend(options["labels"]) or layout.page(body, **options),
+        "make_page",
+        lambda body, **options: (
+            found.extend(options["labels"]) or layout.make_page(body, **options)
+        ),
     )
     return found
 
 
 def test_images_lie_over_their_reconstructions_at_their_places() -> None:
-    first, second = block(4, 1), block(2, 2)
-    frame = drawn([first, second], [foreign("noise", 9)])
+    first, second = make_block(4, 1), make_block(2, 2)
+    frame = draw([first, second], [make_ood("noise", 9)])
     assert frame.dtype == np.uint8
     top = layout.MARGIN + round(layout.TITLE_SIZE * layout.LINE_HEIGHT) + draw.HEADING_ROOM
     under = 2 * draw.REASON_LINE + draw.BLOCK_GAP + draw.HEADING_ROOM
@@ -70,11 +72,11 @@ def test_every_reason_stands_under_its_image_and_no_two_overlap(
         random_images(3),
         [[f"{n} (#{n})", "farther than all"] for n in "123"],
     )
-    drawn([part], [foreign("noise", 9)])
+    draw([part], [make_ood("noise", 9)])
     names = [label for label in labels if "(#" in label.text]
     assert [label.text for label in names] == ["1 (#1)", "2 (#2)", "3 (#3)"]
     whys = [label for label in labels if label.text == "farther than all"]
-    width = layout.text_width("farther than all", draw.REASON_SIZE)
+    width = layout.measure_text("farther than all", draw.REASON_SIZE)
     assert (np.diff([label.x for label in whys]) >= width).all()
     assert [why.x for why in whys] == [name.x for name in names]
     assert all(why.y - name.y >= draw.REASON_SIZE for why, name in zip(whys, names, strict=True))
@@ -83,17 +85,17 @@ def test_every_reason_stands_under_its_image_and_no_two_overlap(
 
 def test_wide_reasons_are_not_cut_off() -> None:
     reasons = ("a name", "a reason that is a good deal wider than its image")
-    frame = drawn([block(1, 1, reasons)], [foreign("noise", 9)], caption="")
+    frame = draw([make_block(1, 1, reasons)], [make_ood("noise", 9)], caption="")
     y = layout.MARGIN + 28 + draw.HEADING_ROOM + 21 * ZOOM + round(1.7 * draw.REASON_LINE)
     written = np.flatnonzero((frame[y - 6 : y + 6] < 200).any(axis=(0, 2)))
     assert written[0] >= layout.MARGIN - 2
-    width = layout.text_width(reasons[1], draw.REASON_SIZE)
+    width = layout.measure_text(reasons[1], draw.REASON_SIZE)
     assert written[-1] - written[0] == pytest.approx(width, abs=4)
 
 
 def test_a_block_without_images_says_so(labels: list[layout.Label]) -> None:
     empty = Block("likely mislabelled: 0", *(random_images(0) for _ in range(2)), [])
-    frame = drawn([block(2, 1), empty], [foreign("noise", 9)])
+    frame = draw([make_block(2, 1), empty], [make_ood("noise", 9)])
     assert frame.ndim == 3
     assert [label.text for label in labels].count(draw.NOTHING) == 1
 
@@ -101,11 +103,11 @@ def test_a_block_without_images_says_so(labels: list[layout.Label]) -> None:
 def test_the_table_shows_examples_and_writes_the_best_score_darker(
     labels: list[layout.Label],
 ) -> None:
-    kinds = [foreign("noise", 8, (0.9, 0.7)), foreign("letters", 9, (0.6, 0.95))]
-    frame = drawn([block(2, 1)], kinds)
-    zoom = layout.zoom_for(8, draw.EXAMPLE_SIDE)
+    kinds = [make_ood("noise", 8, (0.9, 0.7)), make_ood("letters", 9, (0.6, 0.95))]
+    frame = draw([make_block(2, 1)], kinds)
+    zoom = layout.choose_zoom(8, draw.EXAMPLE_SIDE)
     for kind in kinds:
-        assert all(shows(frame, image, zoom) for image in kind.examples)
+        assert all(is_shown(frame, image, zoom) for image in kind.examples)
     by_text = {label.text: label for label in labels}
     columns = [by_text[name].x for name in SCORES]
     assert [by_text[text].x for text in ("0.900", "0.700")] == columns

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters import chosen
+from latentspace.chapters import choose_figures
 from latentspace.chapters.outliers.image_scores import SCORES
 from latentspace.chapters.study import Study
 from latentspace.datasets import ImageDataset
@@ -17,7 +17,7 @@ SIDE = 12
 CORNERS = ((1, 1), (1, 7), (7, 1))
 
 
-def squares(count: int, seed: int, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def make_squares(count: int, seed: int, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A square in one of three corners, its place the class, uint8 (count, 12, 12, C)."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 3
@@ -28,10 +28,10 @@ def squares(count: int, seed: int, channels: int = 1) -> tuple[np.ndarray, np.nd
     return pixels, labels
 
 
-def square_data(channels: int = 1, train: int = 90, test: int = 30) -> ImageDataset:
+def make_square_data(channels: int = 1, train: int = 90, test: int = 30) -> ImageDataset:
     (train_pixels, train_labels), (test_pixels, test_labels) = (
-        squares(train, 0, channels),
-        squares(test, 1, channels),
+        make_squares(train, 0, channels),
+        make_squares(test, 1, channels),
     )
     return ImageDataset(
         name="squares",
@@ -44,7 +44,7 @@ def square_data(channels: int = 1, train: int = 90, test: int = 30) -> ImageData
     )
 
 
-def fitted_run(data: ImageDataset) -> LinearRun:
+def make_fitted_run(data: ImageDataset) -> LinearRun:
     """Codes are the first principal axes, so that what the images have in common is kept."""
     run = LinearRun(data.image_shape)
     flat = data.train_images.reshape(len(data.train_pixels), -1)
@@ -52,16 +52,16 @@ def fitted_run(data: ImageDataset) -> LinearRun:
     return run
 
 
-def study_of(data: ImageDataset, **options) -> Study:
-    return make_study(fitted_run(data), data, **options)
+def make_square_study(data: ImageDataset, **options) -> Study:
+    return make_study(make_fitted_run(data), data, **options)
 
 
 def test_a_planted_image_comes_first_by_error_and_by_distance() -> None:
-    data = square_data()
+    data = make_square_data()
     pixels = data.test_pixels.copy()
     pixels[17] = 255
     pixels[17, 3:6] = 0
-    outliers = study_of(dataclasses.replace(data, test_pixels=pixels)).outliers
+    outliers = make_square_study(dataclasses.replace(data, test_pixels=pixels)).outliers
     for name in ("largest_error", "farthest_code"):
         listing = outliers.listings[name]
         assert listing.indices[0] == 17
@@ -78,8 +78,8 @@ def test_a_planted_image_comes_first_by_error_and_by_distance() -> None:
 
 
 def test_scores_are_distances_to_training_images_and_errors() -> None:
-    data = square_data()
-    study = study_of(data)
+    data = make_square_data()
+    study = make_square_study(data)
     images = study.outliers.scores
     away = np.linalg.norm(study.codes[:, None] - study.train_codes, axis=2)
     nearest = np.sort(away, axis=1)[:, :10].mean(axis=1)
@@ -94,10 +94,10 @@ def test_scores_are_distances_to_training_images_and_errors() -> None:
 
 
 def test_a_flipped_label_is_found_and_no_other() -> None:
-    data = square_data()
+    data = make_square_data()
     labels = data.test_labels.copy()
     labels[4] = 2
-    outliers = study_of(dataclasses.replace(data, test_labels=labels)).outliers
+    outliers = make_square_study(dataclasses.replace(data, test_labels=labels)).outliers
     listing = outliers.listings["likely_mislabelled"]
     assert listing.indices.tolist() == [4]
     assert listing.heading == "Likely mislabelled: 1 of 30"
@@ -115,10 +115,10 @@ def test_a_flipped_label_is_found_and_no_other() -> None:
 
 
 def test_an_image_between_two_classes_is_ambiguous() -> None:
-    data = square_data()
+    data = make_square_data()
     pixels = data.test_pixels.copy()
     pixels[9, 1:5, 1:5] = pixels[9, 1:5, 7:11] = 188  # the squares of the first and the second
-    outliers = study_of(dataclasses.replace(data, test_pixels=pixels)).outliers
+    outliers = make_square_study(dataclasses.replace(data, test_pixels=pixels)).outliers
     listing = outliers.listings["most_ambiguous"]
     assert listing.indices.tolist() == [9]
     name, *votes = listing.reasons[0]
@@ -127,46 +127,48 @@ def test_an_image_between_two_classes_is_ambiguous() -> None:
 
 
 def test_foreign_images_are_told_and_own_ones_are_not() -> None:
-    study = study_of(square_data())
+    study = make_square_study(make_square_data())
     found = study.outliers.scores.auroc
     assert set(found) == {"noise", "inverted", "pixels shuffled", "upside down", "letters"}
     for kind in ("noise", "inverted", "pixels shuffled"):
         assert {name: found[kind][name].value for name in SCORES} == dict.fromkeys(SCORES, 1)
     images = study.outliers.scores
-    np.testing.assert_array_equal(images.examples("inverted", 99), 1 - study.images[images_order()])
-    assert images.examples("noise", 3).shape == (3, SIDE, SIDE, 1)
+    np.testing.assert_array_equal(
+        images.draw_examples("inverted", 99), 1 - study.images[find_images_order()]
+    )
+    assert images.draw_examples("noise", 3).shape == (3, SIDE, SIDE, 1)
 
 
-def images_order() -> np.ndarray:
+def find_images_order() -> np.ndarray:
     """In which order 30 images are drawn by the seed 0."""
     return np.random.default_rng(0).permutation(30)
 
 
 def test_letters_are_left_out_where_they_would_not_be_foreign() -> None:
-    data = dataclasses.replace(square_data(), class_names=("a", "b", "c"))
-    outliers = study_of(data).outliers
+    data = dataclasses.replace(make_square_data(), class_names=("a", "b", "c"))
+    outliers = make_square_study(data).outliers
     assert "letters" not in outliers.scores.makers
     assert outliers.metrics["left_out"] == {"letters": "squares shows letters itself"}
     assert "foreign images (" in outliers.answer
 
 
 def test_colour_has_no_letters_but_all_else() -> None:
-    outliers = study_of(square_data(channels=3)).outliers
+    outliers = make_square_study(make_square_data(channels=3)).outliers
     metrics = outliers.metrics
     assert set(metrics["auroc"]) == {"noise", "inverted", "pixels shuffled", "upside down"}
-    assert metrics["foreign_images"]["noise"] == 30
+    assert metrics["ood_images"]["noise"] == 30
     assert "letters" in metrics["left_out"]
 
 
 def test_without_classes_neighbors_do_not_vote() -> None:
-    data = square_data()
+    data = make_square_data()
     plain = dataclasses.replace(
         data,
         train_labels=np.zeros_like(data.train_labels),
         test_labels=np.zeros_like(data.test_labels),
         class_names=("image",),
     )
-    outliers = study_of(plain).outliers
+    outliers = make_square_study(plain).outliers
     assert set(outliers.listings) == {"largest_error", "farthest_code"}
     assert outliers.listings["farthest_code"].reasons[0][0].startswith("#")
     metrics = outliers.metrics
@@ -177,41 +179,41 @@ def test_without_classes_neighbors_do_not_vote() -> None:
 
 @pytest.mark.parametrize(("train", "votes"), [(9, None), (18, 3), (300, 20)])
 def test_voters_are_at_most_half_a_class(train: int, votes: int | None) -> None:
-    outliers = study_of(square_data(train=train, test=6)).outliers
+    outliers = make_square_study(make_square_data(train=train, test=6)).outliers
     assert outliers.scores.neighbors == min(10, train)
     assert ("voters" in outliers.metrics) == (votes is not None)
     if votes is None:
-        assert "fewer than 6 training images" in str(outliers.labels_missing)
+        assert "fewer than 6 training images" in str(outliers.labels_unavailable)
     else:
         assert outliers.scores.voters == votes
 
 
 def test_a_class_without_training_images_is_said_to_be_unseen() -> None:
-    data = square_data()
+    data = make_square_data()
     labels = data.test_labels.copy()
     labels[3] = 3
     strange = dataclasses.replace(data, test_labels=labels, class_names=("a1", "b1", "c1", "d1"))
-    listing = study_of(strange).outliers.listings["likely_mislabelled"]
+    listing = make_square_study(strange).outliers.listings["likely_mislabelled"]
     assert listing.reasons[0][2] == "its class was never seen"
 
 
 def test_one_image_has_nothing_to_stand_out_from() -> None:
-    assert study_of(square_data(test=1)).outliers.missing is not None
-    assert study_of(square_data(test=2)).outliers.missing is None
+    assert make_square_study(make_square_data(test=1)).outliers.unavailable is not None
+    assert make_square_study(make_square_data(test=2)).outliers.unavailable is None
 
 
 def test_numbers_come_from_the_cache_the_second_time(tmp_path: Path) -> None:
-    data = square_data()
-    first = make_study(fitted_run(data), data, tmp_path).outliers.metrics
-    run = fitted_run(data)
+    data = make_square_data()
+    first = make_study(make_fitted_run(data), data, tmp_path).outliers.metrics
+    run = make_fitted_run(data)
     again = make_study(run, data, tmp_path).outliers.metrics
     assert json.dumps(again) == json.dumps(first)
     assert run.calls == []
 
 
 def test_the_picture_holds_what_is_listed_and_decodes_it_at_once() -> None:
-    study = study_of(square_data())
-    (figure,) = chosen({"--outliers"}, every=False, dims=2)
+    study = make_square_study(make_square_data())
+    (figure,) = choose_figures({"--outliers"}, every=False, dims=2)
     arguments = figure.arguments(study, 25)
     listings = list(study.outliers.listings.values())
     assert len(listings[-1].indices) == 0

@@ -5,7 +5,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import scores
-from latentspace.datasets import ImageDataset, validation_indices
+from latentspace.datasets import ImageDataset, split_validation
 
 
 def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None:
@@ -29,13 +29,13 @@ def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> No
 def test_training_images_leave_out_those_held_back(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    assert len(make_study(linear_run, tiny).fitted) == 120
+    assert len(make_study(linear_run, tiny).fit_indices) == 120
     assert not make_study(linear_run, tiny).is_trained_on_data
     linear_run.facts["dataset"]["hash"] = tiny.hash
     subject = make_study(linear_run, tiny)
-    fitted, held_back = validation_indices(120, 0.1, seed=0)
-    np.testing.assert_array_equal(subject.fitted, fitted)
-    shown = {image.tobytes() for image in subject.reconstruction.examples("train", 200)[0]}
+    fitted, held_back = split_validation(120, 0.1, seed=0)
+    np.testing.assert_array_equal(subject.fit_indices, fitted)
+    shown = {image.tobytes() for image in subject.reconstruction.draw_examples("train", 200)[0]}
     assert not shown & {image.tobytes() for image in tiny.train_images[held_back]}
     train = tiny.train_images[fitted]
     error = np.mean((linear_run.decode(linear_run.encode(train)) - train) ** 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import chain, rewritten
+from conftest import chain, rewrite
 from keras import layers, ops
 
 from latentspace.core.errors import InputError
@@ -94,7 +94,7 @@ def test_lambdas_are_refused_and_do_not_run(tmp_path: Path) -> None:
         config["config"]["layers"][1]["config"]["activation"] = lambda_of_keras
 
     with pytest.raises(InputError, match=r"lambda.*layer 'worse', which runs code out of the file"):
-        loading.load_model(rewritten(path, change))
+        loading.load_model(rewrite(path, change))
     assert not mark.exists()
 
 
@@ -103,7 +103,7 @@ def test_a_layer_that_opens_files_is_refused(dense: Path) -> None:
         config["config"]["layers"][1].update(class_name="TFSMLayer")
 
     with pytest.raises(InputError, match="a TFSMLayer layer 'only', which uses other files"):
-        loading.load_model(rewritten(dense, change))
+        loading.load_model(rewrite(dense, change))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_other_modules_are_refused_before_they_are_imported(
 
     wanted = f"{module}.{name}" if module else name
     with pytest.raises(InputError, match=f"needs {re.escape(wanted)}, which Keras does not have"):
-        loading.load_model(rewritten(dense, change))
+        loading.load_model(rewrite(dense, change))
     assert "hostile" not in sys.modules
 
 
@@ -146,11 +146,11 @@ def test_functions_are_looked_up_in_keras_only(dense: Path) -> None:
 
         return change
 
-    assert loading.load_model(rewritten(dense, activation("relu"))).output_shape == (None, 3)
+    assert loading.load_model(rewrite(dense, activation("relu"))).output_shape == (None, 3)
     with pytest.raises(InputError, match=r"needs my_function, which Keras does not have"):
-        loading.load_model(rewritten(dense, activation("my_function")))
+        loading.load_model(rewrite(dense, activation("my_function")))
     with pytest.raises(InputError, match=r"needs os\.relu"):
-        loading.load_model(rewritten(dense, activation("relu", "os")))
+        loading.load_model(rewrite(dense, activation("relu", "os")))
 
 
 def test_damaged_files_are_refused_in_one_line(dense: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_what_keras_says_is_brought_to_one_line(dense: Path) -> None:
         config["config"]["layers"][1]["config"]["activation"] = "my_activation"
 
     with pytest.raises(InputError, match="interpret activation function identifier: my_activation"):
-        loading.load_model(rewritten(dense, unknown_name))
+        loading.load_model(rewrite(dense, unknown_name))
 
     def no_weights_fit(config: dict) -> None:
         config["config"]["layers"][1]["config"]["units"] = 5
@@ -193,7 +193,7 @@ def test_what_keras_says_is_brought_to_one_line(dense: Path) -> None:
 
     for change in (no_weights_fit, not_a_model):
         with pytest.raises(InputError) as caught:
-            loading.load_model(rewritten(dense, change))
+            loading.load_model(rewrite(dense, change))
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 500
 
