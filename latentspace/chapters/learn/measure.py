@@ -11,7 +11,7 @@ from latentspace.analysis import neighborhoods, scores, tsne
 from latentspace.analysis.projection import reduce_dimensions
 from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import LEAST_IMAGES
-from latentspace.chapters.maps.project import choose_perplexity
+from latentspace.chapters.maps.projections import choose_perplexity
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.provenance import hash_content

@@ -14,7 +14,7 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.project import MapProjections
+from latentspace.chapters.maps.projections import MapProjections
 
 COMPARED = {  # of the pixel map and the latent map
     "silhouette": "silhouette",
