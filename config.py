@@ -366,8 +366,8 @@ class VisualizeConfig(DataConfig):
         type=int,
         choices=(2, 3),
     )
-    perplexity: float = option(
-        30.0,
+    perplexity: float | None = option(
+        None,
         "effective number of neighbours that t-SNE preserves (default: 30, fewer where images are "
         "too few for it)",
         group="maps",

@@ -21,10 +21,10 @@ import keras
 import numpy as np
 import pytest
 
+from config import VisualizeConfig
 from latentspace.analysis import clustering, neighborhoods, projection, tsne
-from latentspace.analysis.projection import Settings
 from latentspace.chapters.clusters import measure
-from latentspace.chapters.study import Study, StudyOptions
+from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import ImageDataset
@@ -250,22 +250,7 @@ def stop_fit_after(monkeypatch: pytest.MonkeyPatch, epoch: int, error: type[Base
     monkeypatch.setattr(keras.Model, "fit", stopped)
 
 
-OPTIONS = StudyOptions(
-    samples=None,
-    split="test",
-    projection=Settings(perplexity=8),
-    place=(),
-    pairs=5,
-    starts=(),
-    ends=(),
-    frames=7,
-    path="data",
-    axes="principal",
-    expression=None,
-    num_clusters=None,
-    thorough=True,
-    seed=0,
-)
+SETTINGS = VisualizeConfig(perplexity=8.0, pairs=5, frames=7, samples=None)
 
 
 def make_study(
@@ -274,13 +259,15 @@ def make_study(
     cache: Path | None = None,
     *,
     with_classifier: bool = False,
-    **options,
+    thorough: bool = True,
+    **settings: Any,
 ) -> Study:
-    """A study of a stand-in run, with a stand-in judge where one is asked for."""
-    subject = Study(run, data, dataclasses.replace(OPTIONS, **options), cache_dir=cache)
+    """A study of a stand-in run, with a stand-in classifier where one is asked for."""
+    chosen = dataclasses.replace(SETTINGS, **settings)
+    subject = Study(run, data, chosen, thorough=thorough, cache_dir=cache)
     if with_classifier:
         subject.classifier = AngleClassifier()
-        subject._models_dir = Path()  # where judges would be; this one was never there
+        subject._models_dir = Path()  # where classifiers would be; this one was never there
     return subject
 
 

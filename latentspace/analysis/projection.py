@@ -29,7 +29,13 @@ ROUNDING = 1e-5  # of the largest value: what vectors that are encoded apart may
 AT_ONCE = 2  # maps, of pixels and of codes
 PLACING_NEIGHBORS = 10
 DEFAULT_PERPLEXITY = 30.0
+IMAGES_PER_PERPLEXITY = 9  # at least, where nobody chose; t-SNE itself demands three
 UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
+
+
+def choose_perplexity(count: int, wanted: float | None = None) -> float:
+    """The perplexity for `count` images: the wanted or usual one, lowered where they are too few."""
+    return float(min(wanted or DEFAULT_PERPLEXITY, max(1, (count - 1) // IMAGES_PER_PERPLEXITY)))
 
 
 @dataclass(frozen=True)

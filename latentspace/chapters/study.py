@@ -1,148 +1,339 @@
-"""A study of a model: what its figures share, in chapters, each piece computed once on demand."""
+"""A study: the model, the images, their codes, the settings and the cache that chapters share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from latentspace.chapters.base import Base, StudyOptions
-from latentspace.chapters.calculate.arithmetic import Arithmetic
-from latentspace.chapters.calculate.attributes import AttributeSweeps
-from latentspace.chapters.calculate.traversals import Traversals
-from latentspace.chapters.clusters.measure import Clusters
-from latentspace.chapters.compression.measure import Compression
-from latentspace.chapters.explorer.measure import Exploration
-from latentspace.chapters.interpolate.measure import Interpolation
-from latentspace.chapters.learn.measure import Learning
-from latentspace.chapters.maps.measure import Maps
-from latentspace.chapters.maps.methods import ProjectionMethods
-from latentspace.chapters.maps.overlap import Overlap
-from latentspace.chapters.maps.placing import Placing
-from latentspace.chapters.outliers.measure import Outliers
-from latentspace.chapters.reconstruct.measure import Reconstruction
+import numpy as np
+from tqdm import tqdm
 
-__all__ = ["Study", "StudyOptions"]
+from latentspace.analysis import classes, scores
+from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.figure import CLASS_PREFIX
+from latentspace.core.cache import load_or_compute
+from latentspace.core.errors import InputError, to_printable
+from latentspace.core.pixels import to_unit_range
+from latentspace.core.provenance import hash_content
+from latentspace.datasets import (
+    ImageDataset,
+    choose_limited,
+    find_ink_side,
+    read_image,
+    split_validation,
+)
+from latentspace.models import classifier
+from latentspace.models.classifier import ReferenceClassifier
+from latentspace.models.runs import Run
 
-CLASSIFIED = {"interpolation", "arithmetic", "attributes", "traversals"}
+if TYPE_CHECKING:
+    from config import VisualizeConfig
+
+AnyChapter = TypeVar("AnyChapter", bound=Chapter)
+INK_IMAGES = 500  # tell how large what is drawn usually is
+LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else there are no strokes
+MOST_REFERENCES = 100_000
+LONGEST_SHOWN = 160  # letters of what a person passed
+MOST_DIGITS = 18  # Python makes no number of thousands of them
+CACHE_VERSION = 2  # raised when the same settings would give other numbers
 
 
-class Study(Base):
-    """A model, images, and everything that can be said of them.
+@dataclass(frozen=True)
+class Selected:
+    """An image that a person chose.
 
-    Nothing is computed before it is asked for, and nothing twice; what takes long is also kept in
-    the cache, under a hash of all that it depends on. The names of the chapters are those of the
-    sections of metrics.json.
+    Attributes:
+        image: float32 (H, W, C) in [0, 1].
+        code: float32 (D,).
+        name: What it is called in a picture.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        """Takes what `Base` takes, and refuses what a person chose where the data does not have it.
+    image: np.ndarray
+    code: np.ndarray
+    name: str
+
+
+class Study:
+    """A model, images, and the codes of the images, each computed on demand and once.
+
+    It knows no chapter: `of` hands out whichever is asked for. All images are test images unless a
+    name says otherwise.
+
+    Attributes:
+        run: The model.
+        data: The images.
+        settings: What a person chose to look at.
+        thorough: Measure also what takes minutes, for captions and metrics.json.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: ImageDataset,
+        settings: VisualizeConfig,
+        *,
+        thorough: bool = True,
+        cache_dir: Path | None = None,
+        models_dir: Path | None = None,
+        show_progress: bool = False,
+    ) -> None:
+        """Checks that the images fit the model.
+
+        Args:
+            run: The model.
+            data: The images.
+            settings: What to look at.
+            thorough: Measure also what takes minutes.
+            cache_dir: Folder for results that take long; None keeps nothing.
+            models_dir: Folder of all runs, for the judge of the data set; None goes without judge.
+            show_progress: Draw progress bars on stderr.
 
         Raises:
-            InputError: Says what is there.
+            InputError: The images are not the model's shape.
         """
-        super().__init__(*arguments, **options)
-        for chapter in (self.maps, self.interpolation, self.arithmetic):
-            chapter.check()
+        if data.image_shape != run.image_shape:
+            raise InputError(
+                f"run {run.name} takes images of the shape {run.image_shape}. Received: "
+                f"{data.image_shape} from {data.name}; pass --run for another model or --dataset "
+                "for other images"
+            )
+        self.run, self.data, self.settings, self.thorough = run, data, settings, thorough
+        self._cache_dir, self._models_dir = cache_dir, models_dir
+        self._show_progress = show_progress
+        self._chapters: dict[type[Chapter], Any] = {}
 
-    @cached_property
-    def reconstruction(self) -> Reconstruction:
-        """Reconstructions and their errors."""
-        return Reconstruction(self)
-
-    @cached_property
-    def learning(self) -> Learning:
-        """How the model learned."""
-        return Learning(self)
-
-    @cached_property
-    def maps(self) -> Maps:
-        """Maps of pixels and of codes."""
-        return Maps(self)
-
-    @cached_property
-    def methods(self) -> ProjectionMethods:
-        """The same maps by other methods."""
-        return ProjectionMethods(self.maps)
-
-    @cached_property
-    def overlap(self) -> Overlap:
-        """The classes that run together, alone."""
-        return Overlap(self, self.maps)
-
-    @cached_property
-    def placing(self) -> Placing:
-        """Codes and images that are brought to finished maps."""
-        return Placing(self, self.maps)
-
-    @cached_property
-    def interpolation(self) -> Interpolation:
-        """Ways between images."""
-        return Interpolation(self, self.maps)
-
-    @cached_property
-    def attributes(self) -> AttributeSweeps:
-        """Sweeps along measured attributes."""
-        return AttributeSweeps(self)
-
-    @cached_property
-    def arithmetic(self) -> Arithmetic:
-        """Sums and differences of codes."""
-        return Arithmetic(self, self.attributes)
-
-    @cached_property
-    def traversals(self) -> Traversals:
-        """Axes of latent space and samples from it."""
-        return Traversals(self)
-
-    @cached_property
-    def clusters(self) -> Clusters:
-        """Clusters found without labels."""
-        return Clusters(self)
-
-    @cached_property
-    def compression(self) -> Compression:
-        """Codes as a way to store images."""
-        return Compression(self)
-
-    @cached_property
-    def outliers(self) -> Outliers:
-        """Images that stand out, and how well foreign ones are told."""
-        return Outliers(self, self.reconstruction)
-
-    @cached_property
-    def exploration(self) -> Exploration:
-        """What there is to know of each image on the maps."""
-        return Exploration(self, self.maps, self.clusters)
+    def of(self, chapter: type[AnyChapter]) -> AnyChapter:
+        """A chapter of this study, made when it is first asked for."""
+        if chapter not in self._chapters:
+            self._chapters[chapter] = chapter(self)
+        return self._chapters[chapter]
 
     @property
-    def choices(self) -> dict[str, Any]:
-        """What was chosen to look at, by flag, numbers in place of defaults; JSON has them all."""
-        options, maps = self.options, self.maps
-        return {
-            "--samples": len(maps.indices),
-            "--split": options.split,
-            "--perplexity": maps.settings.perplexity,
-            "--exaggeration": maps.settings.exaggeration,
-            "--place": list(options.place),
-            "--pairs": options.pairs,
-            "--from": list(options.starts),
-            "--to": list(options.ends),
-            "--frames": options.frames,
-            "--path": options.path,
-            "--axes": options.axes,
-            "--expression": options.expression,
-            "--num-clusters": options.num_clusters,
-            "--seed": options.seed,
-        }
+    def images(self) -> np.ndarray:
+        """float32 (N, H, W, C) in [0, 1]."""
+        return self.data.test_images
 
-    def collect_metrics(self, sections: set[str]) -> dict[str, Any]:
-        """The numbers of the named chapters, and who judged."""
-        made: dict[str, Any] = {name: getattr(self, name).metrics for name in sorted(sections)}
-        if sections & CLASSIFIED and self.classifier is not None:
-            made["classifier"] = self.classifier.facts
-        return made
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Codes of all images, float32 (N, D)."""
+        return self._encode_split("test")
 
-    def collect_answers(self, sections: set[str]) -> list[str]:
-        """What the named chapters say in a line each, where they have an answer."""
-        lines = {name: getattr(getattr(self, name), "answer", None) for name in sorted(sections)}
-        return [f"{name}: {line}" for name, line in lines.items() if line is not None]
+    @cached_property
+    def train_codes(self) -> np.ndarray:
+        """Codes of all training images, float32 (M, D)."""
+        return self._encode_split("train")
+
+    @cached_property
+    def reference_rows(self) -> np.ndarray:
+        """Training images that others are compared with: all, or `MOST_REFERENCES` of more."""
+        return choose_limited(len(self.data.train_pixels), MOST_REFERENCES)
+
+    @cached_property
+    def references(self) -> np.ndarray:
+        """The images of `reference_rows`, float32 (M, H, W, C) in [0, 1]."""
+        return to_unit_range(self.data.train_pixels[self.reference_rows])
+
+    @cached_property
+    def class_means(self) -> np.ndarray:
+        """Mean code of the training images of each class, float32 (classes, D)."""
+        return classes.compute_class_means(
+            self.train_codes, self.data.train_labels, len(self.data.class_names)
+        )
+
+    @property
+    def is_trained_on_data(self) -> bool:
+        """Whether these are the images that the model was trained with."""
+        return not self.run.is_imported and self.data.hash == self.run.facts["dataset"]["hash"]
+
+    @cached_property
+    def fit_indices(self) -> np.ndarray:
+        """Indices of the training images that the model was fitted to, those held back left out.
+
+        All training images where the model comes from other data.
+        """
+        count = len(self.data.train_pixels)
+        if not self.is_trained_on_data:
+            return np.arange(count)
+        settings = self.run.facts["settings"]
+        return split_validation(count, settings["validation_split"], settings["seed"])[0]
+
+    @cached_property
+    def strokes_unavailable(self) -> str | None:
+        """Why images do not show strokes, bright on dark ground; None where they do."""
+        if self.data.image_shape[2] != 1:
+            return "stroke attributes are measured on grey images only"
+        pixels = (self.data.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
+        test, train = (to_unit_range(some) for some in pixels)
+        inked = min((some > scores.INK).any(axis=(1, 2, 3)).mean() for some in (test, train))
+        if np.median(test) > scores.INK or inked < LEAST_INKED:
+            return "stroke attributes are measured on bright strokes on dark ground only"
+        if min(self.data.image_shape[:2]) < LEAST_SIDE:
+            return f"stroke attributes need images of {LEAST_SIDE} pixels a side or more"
+        return None
+
+    @property
+    def classifier_unavailable(self) -> str | None:
+        """Why there can be no judge; None where there is one, or will be when it is asked for."""
+        if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
+            return "without two classes or more there is nothing to judge"
+        return None
+
+    @cached_property
+    def classifier(self) -> ReferenceClassifier | None:
+        """The classifier of this data set, trained where there is none yet; None if missing."""
+        data = self.data
+        if self._models_dir is None or self.classifier_unavailable is not None:
+            return None
+        with self.make_bar(
+            "training the judge", classifier.count_epochs(len(self.references))
+        ) as bar:
+            return classifier.find_classifier(
+                self._models_dir,
+                name=data.name,
+                data_hash=data.hash,
+                train=(self.references, data.train_labels[self.reference_rows]),
+                test=(data.test_images, data.test_labels),
+                on_epoch=bar.update,
+            )
+
+    @property
+    def classifier_key(self) -> str:
+        """What everything that the judge says depends on."""
+        return self.classifier.facts["sha256"] if self.classifier is not None else ""
+
+    @property
+    def model_key(self) -> tuple[str, str]:
+        """What everything that the model says of these images depends on."""
+        return self.run.model_hash, self.data.hash
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (..., D) -> images (..., H, W, C), all in one batch."""
+        images = self.run.decode(codes.reshape(-1, codes.shape[-1]))
+        return images.reshape(*codes.shape[:-1], *images.shape[1:])
+
+    def load_or_compute(
+        self,
+        kind: str,
+        compute: Callable[[], dict[str, Any]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, np.ndarray]:
+        """Arrays from the cache, or computed and kept there.
+
+        Args:
+            kind: Begins the file's name.
+            compute: Called where there is nothing to read.
+            *key: All that the result depends on.
+        """
+        return load_or_compute(self._find_cache_file(kind, *key), compute, version=CACHE_VERSION)
+
+    def load_or_compute_groups(
+        self,
+        kind: str,
+        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """As `load_or_compute`, for numbers in named groups; no name of a group holds a slash."""
+
+        def flatten_groups() -> dict[str, np.ndarray]:
+            return {
+                f"{group}/{name}": np.asarray(value)
+                for group, numbers in compute().items()
+                for name, value in numbers.items()
+            }
+
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for path, value in self.load_or_compute(kind, flatten_groups, *key).items():
+            group, _, name = path.partition("/")
+            groups.setdefault(group, {})[name] = value
+        return groups
+
+    def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
+        """Whether the cache holds a file for what `load_or_compute` would be asked for."""
+        path = self._find_cache_file(kind, *key)
+        return path is not None and path.exists()
+
+    def _find_cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
+        if self._cache_dir is None:
+            return None
+        return self._cache_dir / f"{kind}-{hash_content(*key)}.npz"
+
+    def make_bar(self, text: str, total: int) -> tqdm:
+        """A progress bar on stderr."""
+        return tqdm(
+            total=total, desc=text, leave=False, disable=None if self._show_progress else True
+        )
+
+    def select(self, name: str) -> Selected:
+        """The image that a name stands for.
+
+        Args:
+            name: Index of a test image, "class:7" for the typical member of a class (the test image
+                whose code is nearest to the mean code of the class), or the path of an image file.
+
+        Raises:
+            InputError: There is no such image.
+        """
+        self.check_selection(name, repr(name))
+        if not name.isdecimal() and not name.startswith(CLASS_PREFIX):
+            image = read_image(
+                Path(name),
+                self.run.image_shape,
+                ink_side=find_ink_side(self.data.test_pixels[:INK_IMAGES]),
+            )
+            return Selected(
+                image, self.run.encode(image[np.newaxis])[0], to_printable(Path(name).name)
+            )
+        index = (
+            int(name) if name.isdecimal() else self._find_typical(name.removeprefix(CLASS_PREFIX))
+        )
+        return Selected(self.images[index], self.codes[index], self.format_name(index))
+
+    def format_name(self, index: int) -> str:
+        """What a test image is called in a picture: its class, where there are any, and index."""
+        label = self.data.class_names[self.data.test_labels[index]]
+        return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
+
+    def check_selection(self, name: str, where: str) -> None:
+        """Refuses a name that `select` could not follow, without loading anything.
+
+        Args:
+            name: What a person passed.
+            where: How to name it in the message.
+
+        Raises:
+            InputError: Says what there is.
+        """
+        where = to_printable(where, LONGEST_SHOWN)
+        if name.isdecimal():
+            if len(name) > MOST_DIGITS or int(name) >= len(self.images):
+                raise InputError(
+                    f"{self.data.name} has test images 0 to {len(self.images) - 1}. Received: "
+                    f"{where}"
+                )
+        elif name.startswith(CLASS_PREFIX):
+            if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:
+                known = ", ".join(self.data.class_names)
+                raise InputError(f"{self.data.name} has the classes {known}. Received: {where}")
+        elif not Path(name).is_file():
+            raise InputError(
+                f"expected the index of a test image, class:NAME or an image file. Received: "
+                f"{where}"
+            )
+
+    def _find_typical(self, class_name: str) -> int:
+        label = self.data.class_names.index(class_name)
+        members = np.flatnonzero(self.data.test_labels == label)
+        if not len(members):
+            raise InputError(f"no test image of {self.data.name} is of the class {class_name}")
+        away = np.linalg.norm(self.codes[members] - self.class_means[label], axis=1)
+        return int(members[away.argmin()])
+
+    def _encode_split(self, split: str) -> np.ndarray:
+        pixels = getattr(self.data, f"{split}_pixels")
+        codes = self.load_or_compute(
+            "codes", lambda: {"codes": self.run.encode(pixels)}, split, *self.model_key
+        )
+        return codes["codes"]

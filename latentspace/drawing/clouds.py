@@ -18,6 +18,7 @@ from latentspace.drawing.layout import (
 )
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.text import Text
 
 SUPERSAMPLING = 2  # pixels that are averaged to one, each way
 FILM_SIDE, ORBIT_SIDE, SOLID_SIDE = 440, 420, 720  # pixels a panel
@@ -72,8 +73,7 @@ def draw_forming(
     labels: np.ndarray,
     class_names: Sequence[str],
     hold_frames: int,
-    title: str,
-    caption: str,
+    text: Text,
 ) -> DrawnFrames:
     """Maps that form, side by side, each frame at its own scale.
 
@@ -83,8 +83,7 @@ def draw_forming(
         labels: int (N,) indices into `class_names`.
         class_names: Names for the legend.
         hold_frames: Frames for which the end is held.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         The frames, uint8 (height, width, 3).
@@ -98,8 +97,7 @@ def draw_forming(
         FILM_SIDE,
         class_names,
         strip=STRIP,
-        title=title,
-        caption=caption,
+        text=text,
     )
 
     def draw(number: int) -> np.ndarray:
@@ -121,8 +119,7 @@ def draw_solid(
     maps: Sequence[tuple[str, np.ndarray]],
     labels: np.ndarray,
     class_names: Sequence[str],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Maps in three dimensions from one side: what is near is large and strong in colour.
 
@@ -130,14 +127,13 @@ def draw_solid(
         maps: For each map its heading and its points, float (N, 3).
         labels: int (N,) indices into `class_names`.
         class_names: Names for the legend.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
     """
     headings = [heading for heading, _ in maps]
-    sheet = _prepare_sheet(headings, SOLID_SIDE, class_names, title=title, caption=caption)
+    sheet = _prepare_sheet(headings, SOLID_SIDE, class_names, text=text)
     return sheet.place(
         _draw_from_side([points for _, points in maps], labels, class_names, SOLID_SIDE)
     )
@@ -149,8 +145,7 @@ def draw_orbit(
     labels: np.ndarray,
     class_names: Sequence[str],
     fps: float,
-    title: str,
-    caption: str,
+    text: Text,
 ) -> DrawnFrames:
     """One slow turn around maps in three dimensions; the last frame leads to the first.
 
@@ -159,14 +154,13 @@ def draw_orbit(
         labels: As for `draw_solid`.
         class_names: As for `draw_solid`.
         fps: Frames per second at which it will be shown.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         The frames, uint8 (height, width, 3).
     """
     headings = [heading for heading, _ in maps]
-    sheet = _prepare_sheet(headings, ORBIT_SIDE, class_names, title=title, caption=caption)
+    sheet = _prepare_sheet(headings, ORBIT_SIDE, class_names, text=text)
     count = max(2, round(TURN_SECONDS * fps))
     points = [points for _, points in maps]
 

@@ -17,6 +17,7 @@ from latentspace.drawing.layout import (
     measure_text,
     order_loop,
 )
+from latentspace.drawing.text import Text
 
 SECTION_GAP = 26
 HEADING_ROOM = 28
@@ -44,49 +45,42 @@ class Grid(Protocol):
     title: str
 
 
-def draw_grids(*, grids: Sequence[Grid], title: str, caption: str) -> np.ndarray:
+def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     """Grids of images, one below the other.
 
     Args:
         grids: What to draw; images (rows, columns, H, W, C).
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
     """
-    return _draw_page([grid.images for grid in grids], grids, title, caption)
+    return _draw_page([grid.images for grid in grids], grids, text)
 
 
-def draw_moving_grids(
-    *, grids: Sequence[Grid], hold_frames: int, title: str, caption: str
-) -> np.ndarray:
+def draw_moving_grids(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
     """Grids of which each cell moves from its first image to its last and back, as a loop.
 
     Args:
         grids: What to draw; images (rows, columns, T, H, W, C), T the same in all grids.
         hold_frames: Frames for which either end is held.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (frames, height, width, 3).
     """
     moving = [np.moveaxis(grid.images, 2, 0) for grid in grids]  # (T, rows, columns, H, W, C)
-    frames = _draw_page(moving, grids, title, caption)
+    frames = _draw_page(moving, grids, text)
     return frames[order_loop(len(frames), hold_frames)]
 
 
-def draw_grid_walk(
-    *, grid: np.ndarray, corner_names: Sequence[str], title: str, caption: str
-) -> np.ndarray:
+def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
     """A walk through a square of images, row by row, with the image of the moment beside it.
 
     Args:
         grid: float32 (side, side, H, W, C) in [0, 1].
         corner_names: Names of the corners: top left, top right, bottom left, bottom right.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (frames, height, width, 3); every second row is walked backwards, and the end of the
@@ -116,29 +110,22 @@ def draw_grid_walk(
         top, left = row * cell_height, column * cell_width
         cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
         draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
-    return make_page(
-        bodies, title=title, caption=caption, **_make_corner_labels(still.shape, corner_names)
-    )
+    return make_page(bodies, text=text, **_make_corner_labels(still.shape, corner_names))
 
 
-def draw_corner_grid(
-    *, grid: np.ndarray, corner_names: Sequence[str], title: str, caption: str
-) -> np.ndarray:
+def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
     """A square of images with names at its corners.
 
     Args:
         grid: float32 (side, side, H, W, C) in [0, 1].
         corner_names: Names of the corners: top left, top right, bottom left, bottom right.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
     """
     body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
-    return make_page(
-        body, title=title, caption=caption, **_make_corner_labels(body.shape, corner_names)
-    )
+    return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
 
 
 def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict:
@@ -153,9 +140,7 @@ def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict:
     return {"labels": labels, "top": HEADING_ROOM, "bottom": HEADING_ROOM}
 
 
-def _draw_page(
-    images: Sequence[np.ndarray], grids: Sequence[Grid], title: str, caption: str
-) -> np.ndarray:
+def _draw_page(images: Sequence[np.ndarray], grids: Sequence[Grid], text: Text) -> np.ndarray:
     """Images (..., rows, columns, H, W, C) of each grid, one below the other on a page."""
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
@@ -189,8 +174,7 @@ def _draw_page(
     names = [name for grid in grids for name in grid.names if name]
     return make_page(
         join_vertically(bodies),
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=max(map(measure_text, names), default=0) + 12,
         top=top,

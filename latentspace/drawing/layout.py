@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentspace.core.pixels import to_rgb, to_uint8
+from latentspace.drawing.text import Text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,8 +141,7 @@ class Page:
 def prepare_page(
     size: tuple[int, int],
     *,
-    title: str,
-    caption: str,
+    text: Text,
     labels: Sequence[Label] = (),
     left: int = 0,
     top: int = 0,
@@ -154,8 +154,7 @@ def prepare_page(
 
     Args:
         size: Height and width of the body in pixels.
-        title: One line above.
-        caption: Text below, wrapped to the width of the page.
+        text: Written above and below.
         labels: Text on and around the body.
         left: Pixels to keep free for labels left of the body.
         top: Pixels to keep free for labels above the body.
@@ -173,9 +172,9 @@ def prepare_page(
         _load_font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
     )
     width = max(
-        left + body_width + right + 2 * margin, round(title_font.getlength(title)) + 2 * margin
+        left + body_width + right + 2 * margin, round(title_font.getlength(text.title)) + 2 * margin
     )
-    lines = _wrap(caption, caption_font, width - 2 * margin)
+    lines = _wrap(text.caption, caption_font, width - 2 * margin)
     body_x = margin + left
     body_y = margin + round(TITLE_SIZE * line) + top
     caption_y = body_y + body_height + bottom + round(0.8 * margin)
@@ -183,10 +182,10 @@ def prepare_page(
 
     canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
     draw = ImageDraw.Draw(canvas)
-    draw.text((margin, margin), title, INK, title_font, anchor="la")
-    for number, text in enumerate(lines):
+    draw.text((margin, margin), text.title, INK, title_font, anchor="la")
+    for number, line_text in enumerate(lines):
         y = caption_y + number * CAPTION_SIZE * line
-        draw.text((margin, y), text, FAINT_INK, caption_font, anchor="la")
+        draw.text((margin, y), line_text, FAINT_INK, caption_font, anchor="la")
     if still is not None:
         canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
@@ -203,13 +202,12 @@ def prepare_page(
     return Page(np.asarray(canvas), body_y, body_x)
 
 
-def make_page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> np.ndarray:
+def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
     """Puts a body, still or animated, on a white page with title, labels and caption.
 
     Args:
         body: uint8 (..., H, W, 3).
-        title: One line above.
-        caption: Text below.
+        text: Written above and below.
         **options: As for `prepare_page`; labels are the same in each frame.
 
     Returns:
@@ -217,8 +215,8 @@ def make_page(body: np.ndarray, *, title: str, caption: str, **options: Any) -> 
     """
     size = (body.shape[-3], body.shape[-2])
     if body.ndim > 3:
-        return prepare_page(size, title=title, caption=caption, **options).place(body)
-    return prepare_page(size, title=title, caption=caption, still=body, **options).blank
+        return prepare_page(size, text=text, **options).place(body)
+    return prepare_page(size, text=text, still=body, **options).blank
 
 
 def render_text(text: str, size: tuple[int, int]) -> np.ndarray:

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from latentspace.chapters import strip_folders
-from latentspace.chapters.calculate.expressions import CLASS_PREFIX
+from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.report.records import Record
 
 HEADINGS = {"dataset": "data set", "adopted": "own model", "sha256": "SHA-256"}

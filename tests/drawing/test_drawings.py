@@ -15,6 +15,7 @@ from latentspace.chapters.maps import draw as maps
 from latentspace.chapters.reconstruct import draw as reconstructions
 from latentspace.datasets.dataset import index_classes
 from latentspace.drawing import grids, layout
+from latentspace.drawing.text import Text
 
 
 def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
@@ -28,8 +29,7 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
         trained_name="t",
         unseen_name="u",
         columns=2,
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     middle, zoom = frame.shape[1] // 2, layout.choose_zoom(8)
     for part, other, side in (
@@ -57,7 +57,7 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
         "val_loss": np.array([0.2, 0.06, 0.02]),
     }
     frame = reconstructions.draw_learning_curve(
-        history=history, baselines={"PCA": 0.03, "this model": 0.015}, title="t", caption="c"
+        history=history, baselines={"PCA": 0.03, "this model": 0.015}, text=Text("t", "c")
     )
     assert frame.ndim == 3
     (axes,) = drawn[0].axes
@@ -146,8 +146,7 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
         maps=[("pixels", points), ("codes", -points)],
         labels=np.arange(30) % 3,
         class_names=("a", "b", "c"),
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     (figure,) = drawn
     assert [axes.get_title() for axes in figure.axes] == ["pixels", "codes"]
@@ -161,7 +160,7 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
 def test_interpolation_shows_ends_and_middle_of_each_way() -> None:
     paths = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
     frame = interpolation.draw_interpolation(
-        paths=paths, pair_names=["first", "second"], title="t", caption="c"
+        paths=paths, pair_names=["first", "second"], text=Text("t", "c")
     )
     zoom = layout.choose_zoom(8)
     for images in paths.values():
@@ -174,9 +173,7 @@ def test_interpolation_shows_ends_and_middle_of_each_way() -> None:
 
 def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
     paths = {"pixels": random_images(3, 6, seed=1), "codes": random_images(3, 6, seed=2)}
-    frames = interpolation.draw_interpolation_loop(
-        paths=paths, hold_frames=4, title="t", caption="c"
-    )
+    frames = interpolation.draw_interpolation_loop(paths=paths, hold_frames=4, text=Text("t", "c"))
     order = [0] * 4 + [1, 2, 3, 4] + [5] * 4 + [4, 3, 2, 1]
     assert len(frames) == len(order)
     zoom = layout.choose_zoom(8, interpolation.ANIMATION_THUMBNAIL)
@@ -200,8 +197,7 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
             make_grid(empty, ["A", "B", "="], ["", ""]),
             make_grid(second, ["a"] * 4, ["row"], "a line above"),
         ],
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     zoom = layout.choose_zoom(8)
     shown = [*first.reshape(-1, 10, 8, 1)[:-1], *second.reshape(-1, 10, 8, 1)]
@@ -214,8 +210,7 @@ def test_moving_grids_go_there_and_back() -> None:
     frames = grids.draw_moving_grids(
         grids=[make_grid(images, [], ["a", "b"]), make_grid(images[:1], [], [])],
         hold_frames=2,
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     order = [0, 0, 1, 2, 3, 3, 2, 1]
     assert len(frames) == len(order)
@@ -228,7 +223,7 @@ def test_moving_grids_go_there_and_back() -> None:
 def test_corner_grid_shows_all_images() -> None:
     images = random_images(3, 3)
     names = ["one", "two", "three", "four"]
-    frame = grids.draw_corner_grid(grid=images, corner_names=names, title="t", caption="c")
+    frame = grids.draw_corner_grid(grid=images, corner_names=names, text=Text("t", "c"))
     assert all(
         is_shown(frame, image, layout.choose_zoom(8)) for image in images.reshape(-1, 10, 8, 1)
     )
@@ -237,7 +232,7 @@ def test_corner_grid_shows_all_images() -> None:
 def test_grid_walk_visits_every_image_and_closes() -> None:
     images = random_images(4, 4)
     names = ["one", "two", "three", "four"]
-    frames = grids.draw_grid_walk(grid=images, corner_names=names, title="t", caption="c")
+    frames = grids.draw_grid_walk(grid=images, corner_names=names, text=Text("t", "c"))
     large = layout.choose_zoom(8, grids.LARGE_THUMBNAIL)
     seen = []
     for frame in frames:
@@ -254,7 +249,7 @@ def test_grid_walk_visits_every_image_and_closes() -> None:
 
 def test_tour_shows_each_frame_as_it_is() -> None:
     images = random_images(5)
-    frames = interpolation.draw_tour(frames=images, title="t", caption="c")
+    frames = interpolation.draw_tour(frames=images, text=Text("t", "c"))
     zoom = layout.choose_zoom(8, interpolation.TOUR_THUMBNAIL)
     assert len(frames) == 5
     assert all(is_shown(frame, image, zoom) for frame, image in zip(frames, images, strict=True))
@@ -275,8 +270,7 @@ def test_ways_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPatc
         class_names=("a", "b", "c"),
         paths=paths,
         images={kind: random_images(2, 9) for kind in paths},
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     assert frame.ndim == 3
     for axes, (kind, places) in zip(drawn[0].axes, paths.items(), strict=True):
@@ -316,8 +310,7 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
         labels=labels,
         class_names=[" ", " "],  # nothing written over the images
         as_ink=False,
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     thumbnails = maps._make_thumbnails(images)
     edge = round(maps.FRAME_SHARE * thumbnails.shape[1])

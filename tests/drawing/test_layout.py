@@ -14,6 +14,7 @@ from latentspace.drawing.layout import (
     make_page,
     measure_text,
 )
+from latentspace.drawing.text import Text
 
 
 def grey_images(*shape: int) -> np.ndarray:
@@ -53,7 +54,7 @@ def test_mosaic_of_frames_colours_and_blanks() -> None:
 def test_page_leaves_the_body_untouched() -> None:
     rng = np.random.default_rng(0)
     body = rng.integers(0, 255, (60, 90, 3), dtype=np.uint8)
-    framed = make_page(body, title="Title", caption="Some words " * 20, left=30, top=20)
+    framed = make_page(body, text=Text("Title", "Some words ") * 20, left=30, top=20)
     found = [
         (y, x)
         for y in range(framed.shape[0] - 59)
@@ -85,8 +86,8 @@ def test_text_is_drawn_and_never_cut_off() -> None:
 
 def test_label_stands_where_it_is_told() -> None:
     body = np.full((100, 100, 3), 255, np.uint8)
-    plain = make_page(body, title="", caption="")
-    labelled = make_page(body, title="", caption="", labels=[Label(70, 40, "X", color=(255, 0, 0))])
+    plain = make_page(body, text=Text("", ""))
+    labelled = make_page(body, text=Text("", ""), labels=[Label(70, 40, "X", color=(255, 0, 0))])
     _, xs = np.nonzero((plain != labelled).any(axis=2))
     offset = (labelled.shape[1] - 100) / 2
     assert xs.mean() - offset == pytest.approx(70, abs=2)

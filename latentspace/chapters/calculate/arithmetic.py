@@ -10,10 +10,11 @@ import numpy as np
 
 from latentspace.analysis import classes, scores
 from latentspace.analysis.classes import Gaussians
-from latentspace.chapters.base import Base
 from latentspace.chapters.calculate import directions, expressions, strokes
 from latentspace.chapters.calculate.attributes import SWEPT, AttributeSweeps
-from latentspace.chapters.calculate.expressions import CLASS_PREFIX, Term
+from latentspace.chapters.calculate.expressions import Term
+from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
 
 SUM_ROWS = 3
@@ -43,11 +44,16 @@ class Section:
     title: str = ""
 
 
-class Arithmetic:
+class Arithmetic(Chapter):
     """What sums of codes decode to."""
 
-    def __init__(self, base: Base, sweeps: AttributeSweeps) -> None:
-        self._base, self._sweeps = base, sweeps
+    section = "arithmetic"
+    takes_minutes = True
+    uses_classifier = True
+
+    @property
+    def _sweeps(self) -> AttributeSweeps:
+        return self.study.of(AttributeSweeps)
 
     def check(self) -> None:
         """Refuses an expression with terms that the data does not have.
@@ -55,25 +61,25 @@ class Arithmetic:
         Raises:
             InputError: Points at the place.
         """
-        base, text = self._base, self._base.options.expression
+        study, text = self.study, self.study.settings.expression
         for term in self._parse_terms(text) if text else ():
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.name not in ATTRIBUTE_TERMS:
-                base.check_selection(term.name, where)
-            elif (reason := base.strokes_unavailable) is not None:
+                study.check_selection(term.name, where)
+            elif (reason := study.strokes_unavailable) is not None:
                 raise InputError(f"{reason}. Received: {where}")
-            elif not base.data.has_classes:
+            elif not study.data.has_classes:
                 raise InputError(f"attributes need images of two classes. Received: {where}")
 
     @property
     def unavailable(self) -> str | None:
         """Why no image can be moved to another class; None where it can."""
-        return self._base.classifier_unavailable
+        return self.study.classifier_unavailable
 
     def make_sections(self) -> list[Section]:
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
-        if self._base.options.expression is not None:
-            return [self._make_expression_section(self._base.options.expression)]
+        if self.study.settings.expression is not None:
+            return [self._make_expression_section(self.study.settings.expression)]
         if self.unavailable is not None:
             return [self._make_sums_section()]
         moves = (
@@ -104,22 +110,22 @@ class Arithmetic:
         after; and the reliability of the difference between any two classes, with those that mean
         nothing. Empty without labels.
         """
-        base = self._base
+        study = self.study
         if self.unavailable is not None:
             return {}
 
         def compute() -> dict[str, np.ndarray]:
-            rng = np.random.default_rng(base.options.seed)
-            count, classes = len(base.images), len(base.data.class_names)
+            rng = np.random.default_rng(study.settings.seed)
+            count, classes = len(study.images), len(study.data.class_names)
             chosen = rng.choice(count, min(SCORED_IMAGES, count), replace=False)
-            sources = base.data.test_labels[chosen]
+            sources = study.data.test_labels[chosen]
             targets = (sources + rng.integers(1, classes, len(chosen))) % classes
-            before = self._measure_strokes(base.images[chosen])
+            before = self._measure_strokes(study.images[chosen])
             numbers: dict[str, Any] = {"reliability": self._measure_reliability(rng)}
             for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
-                images = base.decode(move(base.codes[chosen], sources, targets))
+                images = study.decode(move(study.codes[chosen], sources, targets))
                 after = self._measure_strokes(images)
-                near, _ = scores.find_nearest(images, base.references)
+                near, _ = scores.find_nearest(images, study.references)
                 numbers |= {
                     f"{name}/target_accuracy": (self._classify(images) == targets).mean(),
                     f"{name}/nearest_distance": near.mean(),
@@ -132,10 +138,10 @@ class Arithmetic:
                 }
             return {name: np.asarray(value) for name, value in numbers.items()}
 
-        arrays = base.load_or_compute(
-            "moves", compute, *base.model_key, base.options.seed, base.classifier_key
+        arrays = study.load_or_compute(
+            "moves", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
-        table, names = arrays.pop("reliability"), base.data.class_names
+        table, names = arrays.pop("reliability"), study.data.class_names
         weak = zip(*np.nonzero(np.triu(table < directions.MEANINGLESS)), strict=True)
         metrics: dict[str, Any] = {
             "class_reliability": table.tolist(),
@@ -149,13 +155,13 @@ class Arithmetic:
     # --- inside
 
     def _make_expression_section(self, expression: str) -> Section:
-        base, terms = self._base, self._parse_terms(expression)
+        study, terms = self.study, self._parse_terms(expression)
         # The sum is shown as it grows by each attribute, for a direction alone is no image.
         plain = [term for term in terms if term.name not in ATTRIBUTE_TERMS]
         codes = [self._encode_term(term) for term in plain]
         total = expressions.evaluate(plain, codes)
         attributes = [term for term in terms if term.name in ATTRIBUTE_TERMS]
-        label = self._classify(base.decode(total[np.newaxis])) if attributes else np.zeros(1, int)
+        label = self._classify(study.decode(total[np.newaxis])) if attributes else np.zeros(1, int)
         move, steps = np.zeros_like(total), 0.0
         shown = total
         for term in attributes:
@@ -166,9 +172,9 @@ class Arithmetic:
                 total[np.newaxis], label, move[np.newaxis], np.array([steps])
             )
             codes.append(shown)
-        images = base.decode(np.stack([*codes, shown]))
-        _, nearest = scores.find_nearest(images, base.references)
-        below = base.references[nearest]
+        images = study.decode(np.stack([*codes, shown]))
+        _, nearest = scores.find_nearest(images, study.references)
+        below = study.references[nearest]
         return Section(
             [*(term.label for term in (*plain, *attributes)), "="],
             ["decoded", "nearest training image"],
@@ -176,48 +182,50 @@ class Arithmetic:
         )
 
     def _make_sums_section(self) -> Section:
-        base = self._base
-        rng = np.random.default_rng(base.options.seed)
-        chosen = rng.choice(len(base.codes), (SUM_ROWS, 3), replace=len(base.codes) < 3 * SUM_ROWS)
-        a, b, c = np.moveaxis(base.codes[chosen], 1, 0)
+        study = self.study
+        rng = np.random.default_rng(study.settings.seed)
+        chosen = rng.choice(
+            len(study.codes), (SUM_ROWS, 3), replace=len(study.codes) < 3 * SUM_ROWS
+        )
+        a, b, c = np.moveaxis(study.codes[chosen], 1, 0)
         codes = np.stack([a, b, c, a + b, a - b + c], axis=1)  # (rows, 5, D)
         headings = ["A", "B", "C", "A + B", "A − B + C"]
-        return Section(headings, [""] * SUM_ROWS, base.decode(codes), "Sums of single codes")
+        return Section(headings, [""] * SUM_ROWS, study.decode(codes), "Sums of single codes")
 
     def _make_class_section(self, title: str, move: Any) -> Section:
         """One test image per class, moved to every class."""
-        base = self._base
-        shown = np.unique(base.data.test_labels)[:SHOWN_CLASSES]
+        study = self.study
+        shown = np.unique(study.data.test_labels)[:SHOWN_CLASSES]
         count = len(shown)
-        firsts = np.array([np.flatnonzero(base.data.test_labels == label)[0] for label in shown])
-        own = np.repeat(base.codes[firsts], count, axis=0)
-        moved = base.decode(move(own, np.repeat(shown, count), np.tile(shown, count)))
+        firsts = np.array([np.flatnonzero(study.data.test_labels == label)[0] for label in shown])
+        own = np.repeat(study.codes[firsts], count, axis=0)
+        moved = study.decode(move(own, np.repeat(shown, count), np.tile(shown, count)))
         moved = moved.reshape(count, count, *moved.shape[1:])
-        images = np.concatenate([base.images[firsts][:, np.newaxis], moved], axis=1)
-        names = [base.data.class_names[label] for label in shown]
+        images = np.concatenate([study.images[firsts][:, np.newaxis], moved], axis=1)
+        names = [study.data.class_names[label] for label in shown]
         return Section(["A", *names], [f"#{index}" for index in firsts], images, title)
 
     def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes moved by the difference of two class means."""
-        means = self._base.class_means
+        means = self.study.class_means
         return codes - means[sources] + means[targets]
 
     def _move(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes transported between two classes, and a little towards the data there."""
-        base = self._base
+        study = self.study
         kept = None if self._sweeps.unavailable else self._sweeps.predicted.select(PRESERVED)
         moved = directions.transport(codes, sources, targets, self._gaussians, kept)
         shares = np.where(sources == targets, 0.0, TOWARD_DATA)
         moved = directions.move_toward_class(
-            moved, targets, base.train_codes, base.data.train_labels, shares
+            moved, targets, study.train_codes, study.data.train_labels, shares
         )
         return moved.astype(np.float32)
 
     @cached_property
     def _gaussians(self) -> Gaussians:
-        data = self._base.data
+        data = self.study.data
         return classes.fit_class_gaussians(
-            self._base.train_codes, data.train_labels, len(data.class_names)
+            self.study.train_codes, data.train_labels, len(data.class_names)
         )
 
     def _measure_strokes(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -227,17 +235,17 @@ class Arithmetic:
         return {name: measured[name] for name in PRESERVED}
 
     def _classify(self, images: np.ndarray) -> np.ndarray:
-        assert self._base.classifier is not None
-        return self._base.classifier.predict_probabilities(images).argmax(axis=1)
+        assert self.study.classifier is not None
+        return self.study.classifier.predict_probabilities(images).argmax(axis=1)
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of the difference between any two classes, (classes, classes)."""
-        base = self._base
-        labels, classes = base.data.train_labels, len(base.data.class_names)
+        study = self.study
+        labels, classes = study.data.train_labels, len(study.data.class_names)
         pairs = rng.integers(0, len(labels), (RELIABILITY_PAIRS, 2))
-        random = base.train_codes[pairs[:, 0]] - base.train_codes[pairs[:, 1]]
+        random = study.train_codes[pairs[:, 0]] - study.train_codes[pairs[:, 1]]
         drawn = {
-            label: base.train_codes[rng.choice(np.flatnonzero(labels == label), RELIABILITY_PAIRS)]
+            label: study.train_codes[rng.choice(np.flatnonzero(labels == label), RELIABILITY_PAIRS)]
             for label in np.unique(labels)
         }
         found = np.full((classes, classes), np.nan)
@@ -251,7 +259,7 @@ class Arithmetic:
         return expressions.parse_expression(text, tuple(ATTRIBUTE_TERMS))
 
     def _encode_term(self, term: Term) -> np.ndarray:
-        base = self._base
+        study = self.study
         if term.name.startswith(CLASS_PREFIX):
-            return base.class_means[base.data.class_names.index(term.name[len(CLASS_PREFIX) :])]
-        return base.select(term.name).code
+            return study.class_means[study.data.class_names.index(term.name[len(CLASS_PREFIX) :])]
+        return study.select(term.name).code

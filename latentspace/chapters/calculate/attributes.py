@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.base import Base
 from latentspace.chapters.calculate import directions, strokes
 from latentspace.chapters.calculate.directions import Attributes
+from latentspace.chapters.chapter import Chapter
 from latentspace.core.pixels import to_unit_range
 
 SWEPT = ("slant", "thickness", "width", "height")
@@ -32,31 +32,31 @@ Decode = Callable[[np.ndarray], np.ndarray]
 Move = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-class AttributeSweeps:
+class AttributeSweeps(Chapter):
     """What happens to an image when its code moves along the direction of an attribute."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    section = "attributes"
+    uses_classifier = True
 
     @property
     def unavailable(self) -> str | None:
         """Why there are no attributes here; None where there are."""
         if len(self._order) < LEAST_IMAGES:
             return f"{len(self._order)} training images are too few: {LEAST_IMAGES} are needed"
-        return self._base.strokes_unavailable or self._base.classifier_unavailable
+        return self.study.strokes_unavailable or self.study.classifier_unavailable
 
     @cached_property
     def predicted(self) -> Attributes:
         """What a code says of the attributes: learnt from training images, steps not calibrated."""
-        return self._load_or_compute("attributes", lambda: self._fit_to(self._base.train_codes))
+        return self._load_or_compute("attributes", lambda: self._fit_to(self.study.train_codes))
 
     @cached_property
     def directions(self) -> Attributes:
         """Directions calibrated on further training images, so that a step is what it says."""
-        base = self._base
+        study = self.study
         return self._load_or_compute(
             "attribute-steps",
-            lambda: self._calibrate(self.predicted, base.train_codes, self.move, base.decode),
+            lambda: self._calibrate(self.predicted, study.train_codes, self.move, study.decode),
         )
 
     def move(
@@ -76,12 +76,12 @@ class AttributeSweeps:
         Returns:
             float32 (N, D).
         """
-        base = self._base
+        study = self.study
         moved = directions.move_toward_class(
             codes + moves,
             labels,
-            base.train_codes[base.fit_indices],
-            base.data.train_labels[base.fit_indices],
+            study.train_codes[study.fit_indices],
+            study.data.train_labels[study.fit_indices],
             TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1),
         )
         return moved.astype(np.float32)
@@ -89,14 +89,14 @@ class AttributeSweeps:
     @cached_property
     def shown(self) -> np.ndarray:
         """Test images of different classes, swept: float32 (A, images, steps, H, W, C)."""
-        base, labels = self._base, self._base.data.test_labels
-        rng = np.random.default_rng(base.options.seed)
+        study, labels = self.study, self.study.data.test_labels
+        rng = np.random.default_rng(study.settings.seed)
         picked = np.sort(rng.permutation(np.unique(labels))[:SHOWN_IMAGES])
         indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
         steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS)
         vectors = self.directions.steps[picked]
-        swept = _sweep(base.codes[indices], picked, vectors, steps, self.move)
-        return base.decode(swept).swapaxes(1, 2)
+        swept = _sweep(study.codes[indices], picked, vectors, steps, self.move)
+        return study.decode(swept).swapaxes(1, 2)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -109,25 +109,25 @@ class AttributeSweeps:
         change of another swept attribute per step) and grey_share; and the reliability of each
         direction, with the names of those that mean nothing. Moves in pixel space are straight.
         """
-        base = self._base
+        study = self.study
         if self.unavailable is not None:
             return {}
 
         def compute() -> dict[str, np.ndarray]:
-            rng = np.random.default_rng(base.options.seed)
+            rng = np.random.default_rng(study.settings.seed)
             chosen = rng.choice(
-                len(base.images), min(SCORED_IMAGES, len(base.images)), replace=False
+                len(study.images), min(SCORED_IMAGES, len(study.images)), replace=False
             )
-            labels = base.data.test_labels[chosen]
+            labels = study.data.test_labels[chosen]
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
             random *= _measure_lengths(steps) / _measure_lengths(random)
-            flat = _flatten(base.data.train_images)
+            flat = _flatten(study.data.train_images)
             in_pixels = self._calibrate(self._fit_to(flat), flat, _move_straight, self._to_images)
             spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
-                CODES: (base.codes, steps, self.move, base.decode),
-                RANDOM: (base.codes, random, self.move, base.decode),
-                PIXELS: (_flatten(base.images), in_pixels.steps, _move_straight, self._to_images),
+                CODES: (study.codes, steps, self.move, study.decode),
+                RANDOM: (study.codes, random, self.move, study.decode),
+                PIXELS: (_flatten(study.images), in_pixels.steps, _move_straight, self._to_images),
             }
             numbers = {"reliability": self._measure_reliability(rng)}
             for name, (vectors, vector_steps, move, decode) in spaces.items():
@@ -140,8 +140,8 @@ class AttributeSweeps:
                 numbers |= {f"{name}/{measure}": value for measure, value in found.items()}
             return numbers
 
-        arrays = base.load_or_compute(
-            "sweeps", compute, *base.model_key, base.options.seed, base.classifier_key
+        arrays = study.load_or_compute(
+            "sweeps", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
         metrics: dict[str, Any] = {}
         for key, values in arrays.items():
@@ -159,7 +159,7 @@ class AttributeSweeps:
     ) -> Attributes:
         """Mends the steps by what they do to training images that they were not learnt from."""
         apart = self._order[: self._num_calibration]
-        labels = self._base.data.train_labels[apart]
+        labels = self.study.data.train_labels[apart]
         for _ in range(CALIBRATION_ROUNDS):
             swept = _sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
             values = self._measure_values(decode(swept), found.deviations[labels])
@@ -172,26 +172,27 @@ class AttributeSweeps:
     def _fit_to(self, vectors: np.ndarray) -> Attributes:
         """Directions among vectors (M, D) of all training images, not yet calibrated."""
         chosen, measured = self._measured
-        labels = self._base.data.train_labels[chosen]
+        labels = self.study.data.train_labels[chosen]
         return directions.fit_attribute_directions(
-            vectors[chosen], labels, measured, len(self._base.data.class_names)
+            vectors[chosen], labels, measured, len(self.study.data.class_names)
         )
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
-        base = self._base
+        study = self.study
 
         def compute_arrays() -> dict[str, np.ndarray]:
             found = compute()
             return {name: getattr(found, name) for name in ARRAYS}
 
         return Attributes(
-            SWEPT, **base.load_or_compute(kind, compute_arrays, *base.model_key, base.options.seed)
+            SWEPT,
+            **study.load_or_compute(kind, compute_arrays, *study.model_key, study.settings.seed),
         )
 
     @cached_property
     def _order(self) -> np.ndarray:
         """Training images that the model was fitted to, in random order."""
-        return np.random.default_rng(self._base.options.seed).permutation(self._base.fit_indices)
+        return np.random.default_rng(self.study.settings.seed).permutation(self.study.fit_indices)
 
     @property
     def _num_calibration(self) -> int:
@@ -202,12 +203,12 @@ class AttributeSweeps:
     def _measured(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Indices of training images (none of them used to calibrate) and their attributes."""
         chosen = self._order[self._num_calibration : self._num_calibration + MEASURED_IMAGES]
-        measured = strokes.measure(to_unit_range(self._base.data.train_pixels[chosen]))
+        measured = strokes.measure(to_unit_range(self.study.data.train_pixels[chosen]))
         return chosen, {name: measured[name] for name in SWEPT}
 
     def _to_images(self, vectors: np.ndarray) -> np.ndarray:
         """Flat pixels (..., P) -> images (..., H, W, C), clipped to [0, 1]."""
-        return np.clip(vectors, 0, 1).reshape(*vectors.shape[:-1], *self._base.run.image_shape)
+        return np.clip(vectors, 0, 1).reshape(*vectors.shape[:-1], *self.study.run.image_shape)
 
     def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
@@ -217,7 +218,7 @@ class AttributeSweeps:
 
     def _measure_class_kept(self, images: np.ndarray, unmoved: np.ndarray) -> np.ndarray:
         """Share of the images (A, S, N, ...) that the judge calls what the unmoved one is."""
-        classifier = self._base.classifier
+        classifier = self.study.classifier
         assert classifier is not None
         own = classifier.predict_probabilities(unmoved).argmax(axis=1)
         called = classifier.predict_probabilities(images.reshape(-1, *images.shape[3:])).argmax(
@@ -228,7 +229,7 @@ class AttributeSweeps:
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of each direction, from differences of extreme images of the same class."""
         chosen, measured = self._measured
-        codes, labels = self._base.train_codes[chosen], self._base.data.train_labels[chosen]
+        codes, labels = self.study.train_codes[chosen], self.study.data.train_labels[chosen]
         pairs = rng.integers(0, len(codes), (RELIABILITY_PAIRS, 2))
         random = codes[pairs[:, 0]] - codes[pairs[:, 1]]
         found = []

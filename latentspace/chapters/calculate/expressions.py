@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError, to_printable
 
 MOST_DIGITS = 18  # of an index; there are no data sets with more images
@@ -18,7 +19,6 @@ _TERM = re.compile(
     r"(?P<name>[0-9]+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
 )
 LONGEST_NAME = 255
-CLASS_PREFIX = "class:"
 
 
 @dataclass(frozen=True)

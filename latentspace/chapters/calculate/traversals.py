@@ -10,7 +10,7 @@ import numpy as np
 
 from latentspace.analysis import classes
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
 
 STEPS = 33  # of a moving picture; a still one shows every fourth
 SHOWN_AXES = 10
@@ -36,25 +36,25 @@ class Axes:
     changes: np.ndarray
 
 
-class Traversals:
+class Traversals(Chapter):
     """What single axes of latent space stand for, and what lies between codes of images."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    section = "traversals"
+    uses_classifier = True
 
     @property
     def unavailable(self) -> str | None:
         """Why there is nothing to walk along; None where there is."""
-        if is_degenerate(self._base.train_codes):
+        if is_degenerate(self.study.train_codes):
             return "the codes of all training images are equal: no axis of them leads anywhere"
         return None
 
     @cached_property
     def axes(self) -> Axes:
         """Principal axes of the training codes, or single units, walked between quantiles."""
-        base, codes = self._base, self._base.train_codes.astype(np.float64)
+        study, codes = self.study, self.study.train_codes.astype(np.float64)
         centre = codes.mean(axis=0)
-        if base.options.axes == "units":
+        if study.settings.axes == "units":
             vectors = np.eye(codes.shape[1])
             names = [f"unit {unit}" for unit in range(len(vectors))]
         else:
@@ -66,10 +66,10 @@ class Traversals:
         low, high = np.quantile(along, RANGE, axis=0)
         places = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, STEPS)  # (axes, steps)
         walked = centre + places[..., None] * vectors[:, None]
-        images = base.decode(walked.astype(np.float32))
+        images = study.decode(walked.astype(np.float32))
         changes = np.linalg.norm((images[:, -1] - images[:, 0]).reshape(len(images), -1), axis=1)
         order = np.argsort(-changes, kind="stable")
-        if base.options.axes == "units":
+        if study.settings.axes == "units":
             names = [f"{name}, dead" if unit in self.dead_units else name
                      for unit, name in enumerate(names)]  # fmt: skip
         else:
@@ -79,7 +79,7 @@ class Traversals:
     @cached_property
     def deviations(self) -> np.ndarray:
         """Standard deviation of each unit on the images, float32 (D,)."""
-        return self._base.codes.std(axis=0)
+        return self.study.codes.std(axis=0)
 
     @cached_property
     def dead_units(self) -> list[int]:
@@ -93,17 +93,17 @@ class Traversals:
         Name -> images, float32 (samples, H, W, C), and the judge's mean confidence in as many
         samples as `SAMPLES_SCORED`; of a class, in that class.
         """
-        base = self._base
-        rng = np.random.default_rng(base.options.seed)
-        labels, names = base.data.train_labels, base.data.class_names
-        everything = classes.fit_class_gaussians(base.train_codes, np.zeros_like(labels), 1)
+        study = self.study
+        rng = np.random.default_rng(study.settings.seed)
+        labels, names = study.data.train_labels, study.data.class_names
+        everything = classes.fit_class_gaussians(study.train_codes, np.zeros_like(labels), 1)
         drawn = {
             EVERYTHING: self._draw_samples(
                 everything.means[0], everything.covariances[0], None, rng
             )
         }
         if len(names) > 1:
-            each = classes.fit_class_gaussians(base.train_codes, labels, len(names))
+            each = classes.fit_class_gaussians(study.train_codes, labels, len(names))
             for label in np.unique(labels)[:SHOWN_CLASSES]:
                 name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
                 drawn[name] = self._draw_samples(
@@ -114,12 +114,12 @@ class Traversals:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """deviation of each unit, dead units, and the judge's confidence in new and real images."""
-        base = self._base
+        study = self.study
         metrics: dict[str, Any] = {
             "unit_deviations": self.deviations.round(4).tolist(),
             "dead_units": self.dead_units,
         }
-        if base.classifier is not None:
+        if study.classifier is not None:
             metrics["sample_confidence"] = {
                 name: confidence for name, (_, confidence) in self.samples.items()
             }
@@ -129,17 +129,17 @@ class Traversals:
     @cached_property
     def real_confidence(self) -> float | None:
         """The judge's mean confidence in real images; None without judge."""
-        classifier = self._base.classifier
+        classifier = self.study.classifier
         if classifier is None:
             return None
-        return float(classifier.predict_probabilities(self._base.images).max(axis=1).mean())
+        return float(classifier.predict_probabilities(self.study.images).max(axis=1).mean())
 
     def _draw_samples(
         self, mean: np.ndarray, covariance: np.ndarray, label: int | None, rng: np.random.Generator
     ) -> tuple[np.ndarray, float | None]:
-        classifier = self._base.classifier
+        classifier = self.study.classifier
         codes = rng.multivariate_normal(mean, covariance, SAMPLES_SCORED, method="eigh")
-        images = self._base.decode(codes.astype(np.float32))
+        images = self.study.decode(codes.astype(np.float32))
         if classifier is None:
             return images[:SAMPLES_SHOWN], None
         believed = classifier.predict_probabilities(images)

@@ -19,6 +19,7 @@ from latentspace.drawing.layout import (
     make_page,
     measure_text,
 )
+from latentspace.drawing.text import Text
 
 GAP = 6
 PART_GAP = 28  # between centre, members and classes
@@ -38,8 +39,7 @@ def draw_clusters(
     counts: np.ndarray,
     class_names: Sequence[str],
     table: tuple[Sequence[str], Sequence[Sequence[str]]],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """A row for each cluster, and a table below.
 
@@ -51,8 +51,7 @@ def draw_clusters(
         counts: int (clusters, classes), images of each class in each cluster.
         class_names: Names of these classes; none leaves the counts out.
         table: Headings of the columns, and rows of words.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -87,8 +86,7 @@ def draw_clusters(
     written, (room, table_width) = _layout_table(*table, top=body.shape[0] + TABLE_GAP)
     return make_page(
         join_vertically([body, make_blank(room - len(body), table_width)]),
-        title=title,
-        caption=caption,
+        text=text,
         labels=[*labels, *written],
         left=max(measure_text(line) for lines in names for line in lines) + 12,
         top=HEADING_ROOM,

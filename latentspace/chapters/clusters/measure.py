@@ -10,7 +10,7 @@ import numpy as np
 
 from latentspace.analysis import clustering
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.clusters.partitions import (
     CODES,
     DEFORMED,
@@ -21,6 +21,7 @@ from latentspace.chapters.clusters.partitions import (
     Partitions,
 )
 from latentspace.chapters.maps.images import MapImages
+from latentspace.chapters.study import Study
 
 SEEDS = 5
 MOST_IMAGES, MOST_VALUES = 100_000, 500_000_000
@@ -54,15 +55,16 @@ class ClusterSummary:
         return float(self.counts.max() / self.size)
 
 
-class Clusters:
+class Clusters(Chapter):
     """Clusters of all images of a split by several methods, compared with the classes."""
 
+    section = "clusters"
     shown = f"{CODES}{DEFORMED}: UMAP, {MIXTURE}"
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
-        size = int(np.prod(base.data.image_shape))
-        self.images = MapImages(base, most=min(MOST_IMAGES, MOST_VALUES // size))
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        size = int(np.prod(study.data.image_shape))
+        self.images = MapImages(study, most=min(MOST_IMAGES, MOST_VALUES // size))
 
     @property
     def unavailable(self) -> str | None:
@@ -70,7 +72,7 @@ class Clusters:
         count = len(self.images.indices)
         if is_degenerate(self.images.codes):
             return "the codes of all images are equal: they fall into no clusters"
-        if self._base.options.num_clusters is None and not self._has_classes:
+        if self.study.settings.num_clusters is None and not self._has_classes:
             return "without classes the number of clusters is yours to choose: pass --num-clusters"
         if count < LEAST_IMAGES or self.count * 2 > count:
             return (
@@ -88,12 +90,12 @@ class Clusters:
     @cached_property
     def count(self) -> int:
         """How many clusters are sought."""
-        return self._base.options.num_clusters or max(2, len(np.unique(self.images.labels)))
+        return self.study.settings.num_clusters or max(2, len(np.unique(self.images.labels)))
 
     @cached_property
     def seeds(self) -> list[int]:
         """The seeds of each method."""
-        return [self._base.options.seed + number for number in range(SEEDS)]
+        return [self.study.settings.seed + number for number in range(SEEDS)]
 
     @property
     def found(self) -> dict[str, FoundClusters]:
@@ -123,18 +125,18 @@ class Clusters:
 
     @cached_property
     def _partitions(self) -> Partitions:
-        return Partitions(self._base, self.images, self.count, self.seeds)
+        return Partitions(self.study, self.images, self.count, self.seeds)
 
     @cached_property
     def summaries(self) -> list[ClusterSummary]:
         """The clusters that are drawn, in the order of the classes that they stand for."""
-        classes, codes = self._base.data.class_names, self.images.codes
+        classes, codes = self.study.data.class_names, self.images.codes
         table = clustering.contingency_table(self.images.labels, self.labels, len(classes))
         table = table[table.any(axis=1)]  # of few different images some clusters stay empty
         match = clustering.match_clusters(table) if self._has_classes else None
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
-        centres = self._base.decode(means)
+        centres = self.study.decode(means)
         doubts = self.found[self.shown].uncertainty[0]
         sheets = []
         for number, rows in enumerate(members):
@@ -165,10 +167,10 @@ class Clusters:
                 "stability": clustering.score_stability(found.labels),
                 "seconds": _summarize_seeds(found.seconds),
             }
-        names = self._base.data.class_names
+        names = self.study.data.class_names
         return {
             "images": len(self.images.indices),
-            "split": self._base.options.split,
+            "split": self.study.settings.split,
             "seeds": self.seeds,
             "methods": by_method,
             "drawn": [

@@ -12,8 +12,8 @@ import numpy as np
 
 from latentspace.analysis import clustering, projection, scores
 from latentspace.analysis.clustering import Clustering
-from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import MapImages
+from latentspace.chapters.study import Study
 from latentspace.core.pixels import Subset, iterate_parts
 from latentspace.core.processes import count_cores, run_all
 from latentspace.core.provenance import hash_content
@@ -44,31 +44,31 @@ class FoundClusters:
 class Partitions:
     """Clusters in pixels, in principal components, in codes, and in what UMAP makes of these."""
 
-    def __init__(self, base: Base, images: MapImages, count: int, seeds: Sequence[int]) -> None:
+    def __init__(self, study: Study, images: MapImages, count: int, seeds: Sequence[int]) -> None:
         """Takes the images, how many clusters to find, and the seeds of each method."""
-        self._base, self._images, self._count, self._seeds = base, images, count, seeds
+        self.study, self._images, self._count, self._seeds = study, images, count, seeds
 
     @cached_property
     def found(self) -> dict[str, FoundClusters]:
         """What each method found, by its name."""
-        arrays = self._base.load_or_compute_groups(KIND, self._compute, *self._key)
+        arrays = self.study.load_or_compute_groups(KIND, self._compute, *self._key)
         return {name: FoundClusters(**group) for name, group in arrays.items()}
 
     @property
     def _key(self) -> tuple[str | int, ...]:
-        base = self._base
-        chosen = (base.options.split, hash_content(self._images.indices), self._count)
-        return (*base.model_key, *chosen, *self._seeds)
+        study = self.study
+        chosen = (study.settings.split, hash_content(self._images.indices), self._count)
+        return (*study.model_key, *chosen, *self._seeds)
 
     def _compute(self) -> dict[str, dict[str, np.ndarray]]:
-        base, images = self._base, self._images
-        with base.make_bar("clusters", 8 * len(self._seeds) + COPIES) as bar:
+        study, images = self.study, self._images
+        with study.make_bar("clusters", 8 * len(self._seeds) + COPIES) as bar:
             encode, _ = scores.linear_autoencoder(
-                Subset(base.data.train_pixels, base.fit_indices), base.run.latent_dim
+                Subset(study.data.train_pixels, study.fit_indices), study.run.latent_dim
             )
             flat = {
                 PIXELS: images.get_vectors("pixel"),
-                f"PCA {base.run.latent_dim}": encode(images.images).astype(np.float32),
+                f"PCA {study.run.latent_dim}": encode(images.images).astype(np.float32),
                 CODES: images.codes,
             }
             wanted = {
@@ -88,12 +88,12 @@ class Partitions:
         condensed, condense = projection.reduce_dimensions(self._images.get_vectors("pixel"))
         vectors = {PIXELS: condensed, CODES: self._images.codes}
         represent = {
-            CODES: self._base.run.encode,
+            CODES: self.study.run.encode,
             PIXELS: lambda batch: condense(batch.reshape(len(batch), -1)),
         }
         copies: dict[str, list[np.ndarray]] = {source: [] for source in vectors}
         copying = dict.fromkeys(vectors, 0.0)
-        rng = np.random.default_rng(self._base.options.seed)
+        rng = np.random.default_rng(self.study.settings.seed)
         for _ in range(COPIES):
             started = time.perf_counter()
             batch = self._encode_deformed(rng)

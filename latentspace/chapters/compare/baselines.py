@@ -27,7 +27,7 @@ def measure_baselines(study: Study, components: Iterable[int]) -> dict[str, dict
         of the images on the maps; of a linear model also mse and ssim of the test images.
     """
     maps, data = study.maps, study.data
-    on_maps = (data.hash, study.options.split, hash_content(maps.indices), study.options.seed)
+    on_maps = (data.hash, study.settings.split, hash_content(maps.indices), study.settings.seed)
     fitted = hash_content(study.fit_indices)
 
     def score_pixels() -> dict[str, np.ndarray]:

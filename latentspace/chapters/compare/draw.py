@@ -17,6 +17,7 @@ from latentspace.drawing.layout import (
     make_page,
     measure_text,
 )
+from latentspace.drawing.text import Text
 
 LABEL_ROOM = 24  # pixels under each image for its label
 TITLE_ROOM = 38  # pixels above a block for its title
@@ -40,16 +41,13 @@ class Block(Protocol):
     errors: np.ndarray
 
 
-def draw_reconstructions(
-    *, blocks: Sequence[Block], rows: Sequence[str], title: str, caption: str
-) -> np.ndarray:
+def draw_reconstructions(*, blocks: Sequence[Block], rows: Sequence[str], text: Text) -> np.ndarray:
     """Originals over the reconstructions of both models, each with its error.
 
     Args:
         blocks: What to draw, one below the other. The smaller error of two is printed darker.
         rows: What the three rows of a block are called.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -71,16 +69,15 @@ def draw_reconstructions(
         for row, (name, line) in enumerate(zip(rows, texts, strict=True)):
             top = offset + TITLE_ROOM + row * cell
             labels.append(Label(-12, top + (cell - LABEL_ROOM) / 2, name, "rm"))
-            for column, text in enumerate(line):
+            for column, word in enumerate(line):
                 dark = row == 0 or block.errors[row - 1, column] == best[column]
                 x, y = column * pitch + width / 2, top + cell - LABEL_ROOM / 2
-                labels.append(Label(x, y, text, color=INK if dark else FAINT_INK))
+                labels.append(Label(x, y, word, color=INK if dark else FAINT_INK))
         bodies.append(body)
         offset += len(body)
     return make_page(
         np.concatenate(bodies),
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=max(map(measure_text, rows)) + 12,
     )

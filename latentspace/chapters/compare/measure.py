@@ -134,7 +134,7 @@ class Comparison:
         """Images drawn by seed, and those on which the models differ most, either way."""
         errors = self.errors
         worse = errors[0] - errors[1]  # of A than of B
-        rng = np.random.default_rng(self.options.seed)
+        rng = np.random.default_rng(self.settings.seed)
         order = np.argsort(-worse, kind="stable")
         first, last = order[:SHOWN], order[::-1][:SHOWN]
         chosen = {
@@ -159,7 +159,7 @@ class Comparison:
     @cached_property
     def measures(self) -> list[Measure]:
         """All measures: those with an interval, then training errors and facts of the models."""
-        rng = np.random.default_rng(self.options.seed)
+        rng = np.random.default_rng(self.settings.seed)
         of_images = [study.reconstruction.by_image for study in self.studies.values()]
         found = [
             measure_pairs(

@@ -18,6 +18,7 @@ from latentspace.drawing.layout import (
     measure_text,
     render_figure,
 )
+from latentspace.drawing.text import Text
 
 COLORS = (  # of families in the order in which they come; the sixth and later ones are files
     "#3f90da",
@@ -79,8 +80,7 @@ def draw_rate_distortion(
     lines: Sequence[Line],
     chosen: tuple[float, float],
     nearest_size: float | None,
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Bytes an image against mean squared error, and against structural similarity.
 
@@ -89,8 +89,7 @@ def draw_rate_distortion(
             its error is 0.
         chosen: Bytes and mean squared error that an arrow starts from.
         nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -165,11 +164,11 @@ def draw_rate_distortion(
         )
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    return make_page(render_figure(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), text=text)
 
 
 def draw_budgets(
-    *, originals: np.ndarray, blocks: Mapping[str, Sequence[Row]], title: str, caption: str
+    *, originals: np.ndarray, blocks: Mapping[str, Sequence[Row]], text: Text
 ) -> np.ndarray:
     """The same images, stored within several budgets by several methods.
 
@@ -177,8 +176,7 @@ def draw_budgets(
         originals: float32 (K, H, W, C) in [0, 1], shown once.
         blocks: Rows by the heading of their budget. A row says its bytes and its error; more bytes
             than the budget has are written in `OVER`.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -213,8 +211,7 @@ def draw_budgets(
     right = max(0, max(map(measure_text, blocks), default=0) - body.shape[1])
     return make_page(
         body,
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=max(map(measure_text, names)) + 12,
         right=right,

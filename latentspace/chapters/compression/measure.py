@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compression import codecs, coding, curves
 from latentspace.chapters.compression.methods import (
     Method,
@@ -21,6 +21,7 @@ from latentspace.chapters.compression.methods import (
     find_best_within,
 )
 from latentspace.chapters.compression.storing import ALONE, SHEET, Numbers, Storing, to_columns
+from latentspace.chapters.study import Study
 from latentspace.core.pixels import Subset, count_images_at_once, to_unit_range
 from latentspace.core.processes import count_cores
 from latentspace.core.provenance import hash_content
@@ -39,43 +40,45 @@ PCA_ONE_STEP = "PCA, one step for all components"
 STYLES = {"plain": "dashed", ONE_STEP: "dotted", ALONE: "dashed"}  # of lines, by how a name ends
 
 
-class Compression:
+class Compression(Chapter):
     """Bytes and errors of codes, of principal components and of image files."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
-        self.storing = Storing(base)
+    section = "compression"
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self.storing = Storing(study)
 
     # --- what is measured
 
     @cached_property
     def codes(self) -> dict[str, Method]:
         """Quantised codes in their forms, and `FLOATS`, what they are before."""
-        base = self._base
+        study = self.study
 
         def compute() -> dict[str, Numbers]:
-            codes = base.codes[self.storing.rows]
+            codes = study.codes[self.storing.rows]
             # Encoded alone: a code's last digits depend on what else is encoded with it.
-            chosen = base.fit_indices[choose_limited(len(base.fit_indices), TABLE_IMAGES)]
-            table = base.run.encode(base.data.train_pixels[chosen])
+            chosen = study.fit_indices[choose_limited(len(study.fit_indices), TABLE_IMAGES)]
+            table = study.run.encode(study.data.train_pixels[chosen])
             spread = float(np.sqrt(table.var(axis=0).mean()))
-            floats = self.storing.measure(base.run.decode(codes), codes.nbytes)
-            common = {"table": table, "codes": codes, "decode": base.run.decode}
+            floats = self.storing.measure(study.run.decode(codes), codes.nbytes)
+            common = {"table": table, "codes": codes, "decode": study.run.decode}
             return {
                 FLOATS: to_columns({"float32": floats}),
                 **self.storing.measure_bits(PLAIN, CODED, **common),
                 ONE_STEP: self.storing.measure_steps(CODE_STEPS * (spread or 1.0), **common),
             }
 
-        return self._load_or_compute("compression_codes", compute, *base.model_key)
+        return self._load_or_compute("compression_codes", compute, *study.model_key)
 
     @cached_property
     def components(self) -> dict[str, Method]:
         """Principal components: as many as units at as many bits, and at their best."""
-        base, few = self._base, self._base.run.latent_dim
+        study, few = self.study, self.study.run.latent_dim
 
         def compute() -> dict[str, Numbers]:
-            chosen = Subset(base.data.train_pixels, base.fit_indices)
+            chosen = Subset(study.data.train_pixels, study.fit_indices)
             encode, inverse = scores.linear_autoencoder(chosen, MOST_COMPONENTS)
             count = min(TABLE_IMAGES, count_images_at_once(chosen))
             table = encode(to_unit_range(chosen[choose_limited(len(chosen), count)]))
@@ -101,13 +104,13 @@ class Compression:
                 ),
             }
 
-        key = (base.data.hash, hash_content(base.fit_indices), few)
+        key = (study.data.hash, hash_content(study.fit_indices), few)
         return self._load_or_compute("compression_components", compute, *key)
 
     @property
     def pca_names(self) -> tuple[str, str]:
         """What principal components, as many as units, are called: plain and entropy coded."""
-        few = self._base.run.latent_dim
+        few = self.study.run.latent_dim
         return f"PCA {few}, plain", f"PCA {few}, entropy coded"
 
     @cached_property
@@ -123,14 +126,14 @@ class Compression:
                     for (name, setting), task in of_codec.items()
                 ]
                 found: dict[str, dict[str, Numbers]] = {}
-                with self._base.make_bar("image files", len(tasks)) as bar:
+                with self.study.make_bar("image files", len(tasks)) as bar:
                     results = pool.map(lambda task: task[2](), tasks)
                     for (name, setting, _), numbers in zip(tasks, results, strict=True):
                         found.setdefault(name, {})[setting] = numbers
                         bar.update()
             return {name: to_columns(settings) for name, settings in found.items()}
 
-        key = (self._base.data.hash, *(codec.name for codec in known))
+        key = (self.study.data.hash, *(codec.name for codec in known))
         return self._load_or_compute("compression_files", compute, *key)
 
     @property
@@ -168,7 +171,7 @@ class Compression:
             self.components,
             *({f"{name} {SHEET}": self.files[f"{name} {SHEET}"]} for name in losing),
         ]
-        units = self._base.run.latent_dim
+        units = self.study.run.latent_dim
         return {
             budget: [_make_row(methods, budget) for methods in kinds]
             for budget in (units * bits / BITS_OF_A_BYTE for bits in BUDGET_BITS)
@@ -188,7 +191,7 @@ class Compression:
             self._forms,
             {**self.components, **self.files},
             error=float(self.codes[FLOATS].mse[0]),
-            decoder_bytes=self._base.run.decoder_bytes,
+            decoder_bytes=self.study.run.decoder_bytes,
         )
 
     @property
@@ -208,7 +211,7 @@ class Compression:
             "chosen_mse": found.mse,
             "nearest": found.nearest,
             "nearest_bytes": found.nearest_size,
-            "decoder_bytes": self._base.run.decoder_bytes,
+            "decoder_bytes": self.study.run.decoder_bytes,
             "break_even_images": found.break_even,
             "overtaken_by": found.overtaken_by,
             "overtaken_at_bytes": found.overtaken_at,
@@ -231,7 +234,7 @@ class Compression:
             )
         if found.break_even is not None:
             parts.append(
-                f"the decoder ({self._base.run.decoder_bytes / 1e6:.1f} MB) pays from "
+                f"the decoder ({self.study.run.decoder_bytes / 1e6:.1f} MB) pays from "
                 f"{found.break_even:,} images on"
             )
         if found.overtaken_at is None:
@@ -254,7 +257,7 @@ class Compression:
     def _load_or_compute(
         self, kind: str, compute: Callable[[], Mapping[str, Numbers]], *key: str | int
     ) -> dict[str, Method]:
-        groups = self._base.load_or_compute_groups(kind, compute, *key)
+        groups = self.study.load_or_compute_groups(kind, compute, *key)
         return {name: Method(**numbers) for name, numbers in groups.items()}
 
 

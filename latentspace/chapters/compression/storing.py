@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.base import Base
 from latentspace.chapters.compression import codecs, coding
+from latentspace.chapters.study import Study
 from latentspace.core.pixels import count_images_at_once, to_uint8, to_unit_range
 from latentspace.datasets import choose_limited
 
@@ -31,13 +31,13 @@ def _count_table_bytes(quantiser: coding.Quantiser) -> int:
 class Storing:
     """The test images that are stored, and what each way of storing them costs and loses."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    def __init__(self, study: Study) -> None:
+        self.study = study
 
     @cached_property
     def rows(self) -> np.ndarray:
         """Test images that are measured: all, or a fixed choice of more."""
-        pixels = self._base.data.test_pixels
+        pixels = self.study.data.test_pixels
         return choose_limited(len(pixels), min(MEASURED_IMAGES, count_images_at_once(pixels)))
 
     @cached_property
@@ -56,14 +56,14 @@ class Storing:
 
         The first of each class where there are ten classes, else the first ones of all.
         """
-        labels = self._base.data.test_labels[self.rows]
+        labels = self.study.data.test_labels[self.rows]
         _, firsts = np.unique(labels, return_index=True)
         return firsts if len(firsts) == SHOWN_IMAGES else np.arange(len(self.rows))[:SHOWN_IMAGES]
 
     @cached_property
     def pixels(self) -> np.ndarray:
         """The images of `rows`, uint8 (N, H, W, C)."""
-        return self._base.data.test_pixels[self.rows]
+        return self.study.data.test_pixels[self.rows]
 
     @cached_property
     def images(self) -> np.ndarray:

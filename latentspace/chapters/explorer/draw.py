@@ -16,6 +16,7 @@ from latentspace.chapters.explorer.plots import plot_maps
 from latentspace.chapters.explorer.sheet import make_sheet
 from latentspace.core.pixels import to_uint8
 from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.text import Text
 
 ERROR_COLORS, ERROR_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
 ERROR_QUANTILES = (0.01, 0.99)  # beyond these colours stay the same
@@ -86,9 +87,8 @@ def draw_explorer(
     pictures: Pictures,
     classes: Groups,
     clusters: Groups | None,
-    title: str,
+    text: Text,
     subject: str,
-    caption: str,
 ) -> bytes:
     """Two maps of the same images, linked: what is pointed at or selected in one is so in both.
 
@@ -97,9 +97,8 @@ def draw_explorer(
         pictures: The images.
         classes: Their classes, which can be switched off and on.
         clusters: Their clusters; None where there are none.
-        title: Text above.
+        text: Written above and below.
         subject: Whose images they are.
-        caption: Text below.
 
     Returns:
         The HTML page, one file that opens without a network. Its pictures are uint8, exact where
@@ -109,7 +108,8 @@ def draw_explorer(
 
     sheet = make_sheet(np.concatenate([pictures.originals, pictures.reconstructions]))
     if sheet.note:
-        caption += f" To keep the file small, pictures are {sheet.note}."
+        note = f"To keep the file small, pictures are {sheet.note}."
+        text = Text(text.title, f"{text.caption} {note}")
     grouped = {groups.kind: groups for groups in (classes, clusters) if groups is not None}
     known = {
         "tile": sheet.tile,
@@ -133,9 +133,9 @@ def draw_explorer(
     places = {space: one.points for space, one in maps.items()}
     script, plots = plot_maps(places, colors, arrays)
     page = Template(_read_part("page.html")).substitute(
-        title=html.escape(title),
+        title=html.escape(text.title),
         subject=html.escape(subject),
-        caption=html.escape(caption),
+        caption=html.escape(text.caption),
         maps="".join(
             MAP.substitute(
                 space=space,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from latentspace.analysis import clustering
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clusters
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
 from latentspace.chapters.maps.measure import Maps
@@ -33,11 +33,16 @@ class Grouping:
     method: str
 
 
-class Exploration:
+class Exploration(Chapter):
     """Images that lie on two flat maps, and what there is to know of each."""
 
-    def __init__(self, base: Base, maps: Maps, clusters: Clusters) -> None:
-        self._base, self._maps, self._clusters = base, maps, clusters
+    @property
+    def _maps(self) -> Maps:
+        return self.study.of(Maps)
+
+    @property
+    def _clusters(self) -> Clusters:
+        return self.study.of(Clusters)
 
     @property
     def unavailable(self) -> str | None:
@@ -47,11 +52,11 @@ class Exploration:
     @cached_property
     def maps(self) -> Maps:
         """The maps: of the chosen number of images, else of more than pictures need."""
-        base = self._base
-        many = MOST_IMAGES * int(np.prod(base.data.image_shape)) > MOST_VALUES
-        if base.options.samples is not None or many:
+        study = self.study
+        many = MOST_IMAGES * int(np.prod(study.data.image_shape)) > MOST_VALUES
+        if study.settings.samples is not None or many:
             return self._maps
-        larger = Maps(base, most=MOST_IMAGES)
+        larger = Maps(study, most=MOST_IMAGES)
         return self._maps if len(larger.indices) == len(self._maps.indices) else larger
 
     @cached_property
@@ -81,13 +86,13 @@ class Exploration:
     @property
     def _count(self) -> int | None:
         """How many clusters are sought; None leaves it to the method."""
-        base = self._base
-        chosen = base.options.num_clusters is not None or base.data.has_classes
+        study = self.study
+        chosen = study.settings.num_clusters is not None or study.data.has_classes
         return self._clusters.count if chosen else None
 
     def _find_quick_clusters(self) -> tuple[np.ndarray, str]:
         """The cluster of each image, int64 (N,), and what found it."""
-        codes, count, seed = self.maps.codes, self._count, self._base.options.seed
+        codes, count, seed = self.maps.codes, self._count, self.study.settings.seed
         on_manifold = len(codes) <= MOST_ON_MANIFOLD
         finder = DENSE if count is None else MIXTURE
 
@@ -103,14 +108,14 @@ class Exploration:
             found = clustering.cluster_gaussian_mixture(points, count, seed, starts=starts)
             return {"labels": found.labels}
 
-        made = self._base.load_or_compute(
+        made = self.study.load_or_compute(
             "quick_clusters", compute, *self.maps.key, seed, finder, count or 0
         )
         return made["labels"], f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
 
     def _name_clusters(self, found: np.ndarray, method: str) -> Grouping:
         """Clusters numbered anew and named; what is in none is called so, and comes last."""
-        data, numbers = self._base.data, np.unique(found[found != clustering.NOISE])
+        data, numbers = self.study.data, np.unique(found[found != clustering.NOISE])
         table = clustering.contingency_table(self.maps.labels, found, len(data.class_names))[
             numbers
         ]

@@ -17,6 +17,7 @@ from latentspace.drawing.layout import (
     render_figure,
 )
 from latentspace.drawing.points import add_class_legend, choose_class_colors, style_map_axes
+from latentspace.drawing.text import Text
 
 STILL_STEPS = 11
 PAIR_GAP = 14
@@ -27,15 +28,14 @@ ON_MAP_IMAGES, ON_MAP_THUMBNAIL = 7, 26  # per way; pixels a side
 
 
 def draw_interpolation(
-    *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], title: str, caption: str
+    *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], text: Text
 ) -> np.ndarray:
     """For each pair of images one row per way, from the first image to the second.
 
     Args:
         paths: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
         pair_names: A name for each pair.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -64,8 +64,7 @@ def draw_interpolation(
     )
     return make_page(
         body,
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=12 + max(map(measure_text, paths)),
         top=26,
@@ -73,15 +72,14 @@ def draw_interpolation(
 
 
 def draw_interpolation_loop(
-    *, paths: Mapping[str, np.ndarray], hold_frames: int, title: str, caption: str
+    *, paths: Mapping[str, np.ndarray], hold_frames: int, text: Text
 ) -> np.ndarray:
     """All pairs at once, there and back again, as a seamless loop.
 
     Args:
         paths: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
         hold_frames: Frames for which either end is held.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (frames, height, width, 3): the first image `hold_frames` times, the way, the second
@@ -106,28 +104,26 @@ def draw_interpolation_loop(
         y += body.shape[1] + PAIR_GAP
     frames = make_page(
         np.concatenate(bodies[:-1], axis=1),
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=12 + max(map(measure_text, paths)),
     )
     return frames[order_loop(length, hold_frames)]
 
 
-def draw_tour(*, frames: np.ndarray, title: str, caption: str) -> np.ndarray:
+def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
     """One large image that turns into others, as a loop.
 
     Args:
         frames: float32 (T, H, W, C) in [0, 1].
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (T, height, width, 3).
     """
     images = frames[:, np.newaxis, np.newaxis]
     body = make_mosaic(images, zoom=choose_zoom(min(frames.shape[1:3]), TOUR_THUMBNAIL))
-    return make_page(body, title=title, caption=caption)
+    return make_page(body, text=text)
 
 
 def draw_paths_on_map(
@@ -137,8 +133,7 @@ def draw_paths_on_map(
     class_names: Sequence[str],
     paths: Mapping[str, np.ndarray],
     images: Mapping[str, np.ndarray],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Ways over a map of the codes, one panel per kind of way, with the images along them.
 
@@ -148,8 +143,7 @@ def draw_paths_on_map(
         class_names: Names for the legend.
         paths: Kind of way -> places on the map, float (ways, T, 2).
         images: Kind of way -> images there, float32 (ways, T, H, W, C) in [0, 1].
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -172,4 +166,4 @@ def draw_paths_on_map(
                 axes.add_artist(AnnotationBbox(box, way[step], pad=0.08))
         style_map_axes(axes, kind)
     add_class_legend(figure, class_names)
-    return make_page(render_figure(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), text=text)

@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from latentspace.analysis import projection, scores
-from latentspace.chapters.base import Base, Selected
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.paths import NeighborGraph
 from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.study import Selected
 from latentspace.core.errors import InputError
 
 PIXELS, REAL = "pixels", "real_images"
@@ -22,16 +23,21 @@ GRID_SIDE = 9
 TOUR_CLASSES = 12  # at most; of more, the first
 
 
-class Interpolation:
+class Interpolation(Chapter):
     """Ways between pairs of images of different classes."""
 
-    def __init__(self, base: Base, maps: Maps) -> None:
-        self._base, self._maps = base, maps
+    section = "interpolation"
+    takes_minutes = True
+    uses_classifier = True
+
+    @property
+    def _maps(self) -> Maps:
+        return self.study.of(Maps)
 
     @property
     def unavailable(self) -> str | None:
         """Why there are no ways; None where there are."""
-        if len(self._base.images) < 2:
+        if len(self.study.images) < 2:
             return "a single test image has no other to lead to"
         return None
 
@@ -41,24 +47,24 @@ class Interpolation:
         Raises:
             InputError: Says what is there.
         """
-        options = self._base.options
-        if options.frames < 2:
+        settings = self.study.settings
+        if settings.frames < 2:
             raise InputError("a way has two ends. Received: --frames 1; pass at least 2")
-        for flag, names in (("--from", options.starts), ("--to", options.ends)):
+        for flag, names in (("--from", settings.start), ("--to", settings.end)):
             for name in names:
-                self._base.check_selection(name, f"{flag} {name}")
+                self.study.check_selection(name, f"{flag} {name}")
 
     # --- what is shown
 
     @cached_property
     def pairs(self) -> list[tuple[Selected, Selected]]:
         """The images to walk between: those asked for, else pairs of different classes by seed."""
-        base, options = self._base, self._base.options
-        if options.starts:
-            ends = zip(options.starts, options.ends, strict=True)
-            return [(base.select(start), base.select(end)) for start, end in ends]
+        study, settings = self.study, self.study.settings
+        if settings.start:
+            ends = zip(settings.start, settings.end, strict=True)
+            return [(study.select(start), study.select(end)) for start, end in ends]
         drawn = self._draw_pairs()
-        return [self._select_pair(next(drawn)) for _ in range(options.pairs)]
+        return [self._select_pair(next(drawn)) for _ in range(settings.pairs)]
 
     @property
     def pair_names(self) -> list[str]:
@@ -69,7 +75,7 @@ class Interpolation:
     def code_paths(self) -> dict[str, np.ndarray]:
         """For each of `paths.PATHS` the codes on the way, float32 (pairs, frames, D)."""
         starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
-        return self._find_code_paths(starts, ends, self._base.options.frames)
+        return self._find_code_paths(starts, ends, self.study.settings.frames)
 
     @cached_property
     def paths(self) -> dict[str, np.ndarray]:
@@ -79,8 +85,8 @@ class Interpolation:
         """
         starts, ends = (np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1))
         return {
-            PIXELS: paths.linear_paths(starts, ends, self._base.options.frames),
-            **{kind: self._base.decode(codes) for kind, codes in self.code_paths.items()},
+            PIXELS: paths.linear_paths(starts, ends, self.study.settings.frames),
+            **{kind: self.study.decode(codes) for kind, codes in self.code_paths.items()},
         }
 
     @cached_property
@@ -97,7 +103,7 @@ class Interpolation:
         sides = paths.linear_paths(
             corners[:2], corners[2:], GRID_SIDE
         )  # down both edges: (2, side, D)
-        return self._base.decode(paths.linear_paths(sides[0], sides[1], GRID_SIDE))
+        return self.study.decode(paths.linear_paths(sides[0], sides[1], GRID_SIDE))
 
     @cached_property
     def tour(self) -> np.ndarray:
@@ -105,13 +111,15 @@ class Interpolation:
 
         float32 (frames, H, W, C); the first frame follows the last.
         """
-        base = self._base
-        present = np.unique(base.data.test_labels)[:TOUR_CLASSES]
+        study = self.study
+        present = np.unique(study.data.test_labels)[:TOUR_CLASSES]
         stops = np.stack(
-            [base.select(f"class:{base.data.class_names[label]}").code for label in present]
+            [study.select(f"class:{study.data.class_names[label]}").code for label in present]
         )
-        legs = paths.data_paths(self._graph, stops, np.roll(stops, -1, axis=0), base.options.frames)
-        return base.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
+        legs = paths.data_paths(
+            self._graph, stops, np.roll(stops, -1, axis=0), study.settings.frames
+        )
+        return study.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
     def locate_on_map(self, kind: str) -> np.ndarray:
         """Where a kind of `paths.PATHS` runs on the latent map, float (pairs, frames, 2)."""
@@ -126,7 +134,7 @@ class Interpolation:
     @property
     def scored_pairs(self) -> int:
         """For how many pairs of test images `metrics` are the means."""
-        affordable = SCORED_VALUES // (SCORED_FRAMES * self._base.images[0].size)
+        affordable = SCORED_VALUES // (SCORED_FRAMES * self.study.images[0].size)
         return min(SCORED_PAIRS, max(LEAST_PAIRS, affordable))
 
     @cached_property
@@ -138,28 +146,28 @@ class Interpolation:
         strokes), step_ratio (longest step over mean step, of ways on which anything changes) and
         length, both as seen in the images.
         """
-        base = self._base
+        study = self.study
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
             drawn = self._draw_pairs()
             pairs = np.array([next(drawn) for _ in range(self.scored_pairs)])
             starts, ends = pairs.T
-            codes = self._find_code_paths(base.codes[starts], base.codes[ends], SCORED_FRAMES)
+            codes = self._find_code_paths(study.codes[starts], study.codes[ends], SCORED_FRAMES)
             numbers = {}
             for kind in KINDS:
                 if kind == PIXELS:
                     images = paths.linear_paths(
-                        base.images[starts], base.images[ends], SCORED_FRAMES
+                        study.images[starts], study.images[ends], SCORED_FRAMES
                     )
                 else:
-                    images = base.decode(codes[kind])
+                    images = study.decode(codes[kind])
                 numbers[kind] = self._score_paths(images)
-            numbers[REAL] = self._score_frames(base.images[:, np.newaxis])
+            numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
             return numbers
 
-        classifier = base.classifier.facts["sha256"] if base.classifier else ""
-        groups = base.load_or_compute_groups(
-            "paths", compute, *base.model_key, base.options.seed, classifier
+        classifier = study.classifier.facts["sha256"] if study.classifier else ""
+        groups = study.load_or_compute_groups(
+            "paths", compute, *study.model_key, study.settings.seed, classifier
         )
         return {
             kind: {measure: float(value) for measure, value in numbers.items()}
@@ -181,14 +189,14 @@ class Interpolation:
 
     def _score_frames(self, paths: np.ndarray) -> dict[str, np.ndarray]:
         """What each single frame of ways (N, T, H, W, C) looks like."""
-        base = self._base
+        study = self.study
         frames = paths.reshape(-1, *paths.shape[2:])
-        numbers = {"nearest_distance": scores.find_nearest(frames, base.references)[0].mean()}
-        if base.strokes_unavailable is None:
+        numbers = {"nearest_distance": scores.find_nearest(frames, study.references)[0].mean()}
+        if study.strokes_unavailable is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
-        if base.classifier is not None:
+        if study.classifier is not None:
             confidence = (
-                base.classifier.predict_probabilities(frames).max(axis=1).reshape(paths.shape[:2])
+                study.classifier.predict_probabilities(frames).max(axis=1).reshape(paths.shape[:2])
             )
             numbers["confidence"] = confidence.mean()
             if paths.shape[1] > 1:
@@ -200,30 +208,34 @@ class Interpolation:
 
     @cached_property
     def _graph(self) -> NeighborGraph:
-        base = self._base
-        codes = base.train_codes[base.reference_rows]
+        study = self.study
+        codes = study.train_codes[study.reference_rows]
 
         def compute() -> dict[str, np.ndarray]:
             graph = paths.build_neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
-        arrays = base.load_or_compute("neighbors", compute, *base.model_key, paths.GRAPH_NEIGHBORS)
+        arrays = study.load_or_compute(
+            "neighbors", compute, *study.model_key, paths.GRAPH_NEIGHBORS
+        )
         return NeighborGraph(codes, arrays["distances"], arrays["indices"])
 
     def _find_code_paths(
         self, starts: np.ndarray, ends: np.ndarray, frames: int
     ) -> dict[str, np.ndarray]:
-        base = self._base
+        study = self.study
         return {
             "linear": paths.linear_paths(starts, ends, frames),
-            "spherical": paths.spherical_paths(starts, ends, frames, base.train_codes.mean(axis=0)),
+            "spherical": paths.spherical_paths(
+                starts, ends, frames, study.train_codes.mean(axis=0)
+            ),
             "data": paths.data_paths(self._graph, starts, ends, frames),
         }
 
     def _draw_pairs(self) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""
-        rng = np.random.default_rng(self._base.options.seed)
-        labels = self._base.data.test_labels
+        rng = np.random.default_rng(self.study.settings.seed)
+        labels = self.study.data.test_labels
         several = len(np.unique(labels)) > 1
         while True:
             first, second = rng.choice(len(labels), 2, replace=False)
@@ -231,5 +243,5 @@ class Interpolation:
                 yield int(first), int(second)
 
     def _select_pair(self, pair: tuple[int, int]) -> tuple[Selected, Selected]:
-        first, second = (self._base.select(str(index)) for index in pair)
+        first, second = (self.study.select(str(index)) for index in pair)
         return first, second

@@ -18,6 +18,7 @@ from latentspace.drawing.layout import (
     render_text,
 )
 from latentspace.drawing.media import DrawnFrames
+from latentspace.drawing.text import Text
 
 ROWS = 3  # of pairs, where there are enough
 GAP, ROW_GAP = 4, 14
@@ -39,8 +40,7 @@ def draw_training(
     baselines: Mapping[str, float],
     notes: Sequence[str],
     order: Sequence[int],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> DrawnFrames:
     """Originals over their reconstructions at each moment of a training, and the errors up to it.
 
@@ -53,8 +53,7 @@ def draw_training(
         baselines: Errors, drawn as horizontal lines.
         notes: For each moment a line of text.
         order: The moment that each frame shows.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         The frames, uint8 (height, width, 3).
@@ -86,8 +85,7 @@ def draw_training(
     body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
     sheet = prepare_page(
         (body_height, total_width),
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=SIDE_LABELS,
         top=HEADING,

@@ -8,30 +8,26 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods, scores, tsne
-from latentspace.analysis.projection import reduce_dimensions
-from latentspace.chapters.base import Base
+from latentspace.analysis.projection import choose_perplexity, reduce_dimensions
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import LEAST_IMAGES
-from latentspace.chapters.maps.projections import choose_perplexity
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.models.snapshots import Snapshots
 
-PERPLEXITY = 20  # more would blur the classes of a few hundred images
 
-
-class Learning:
+class Learning(Chapter):
     """Snapshots of a training, their scores, and maps of their codes."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    section = "learning"
 
     @property
     def unavailable(self) -> str | None:
         """Why there is nothing to show; None where there is."""
-        if self._base.run.snapshots_unavailable is not None:
-            return self._base.run.snapshots_unavailable
-        if not self._base.is_trained_on_data:
+        if self.study.run.snapshots_unavailable is not None:
+            return self.study.run.snapshots_unavailable
+        if not self.study.is_trained_on_data:
             return "a training is shown on the images that it had; drop --dataset"
         try:
             self.snapshots  # noqa: B018
@@ -49,12 +45,12 @@ class Learning:
     @cached_property
     def snapshots(self) -> Snapshots:
         """What was kept of the training."""
-        return self._base.run.read_snapshots()
+        return self.study.run.read_snapshots()
 
     @property
     def labels(self) -> np.ndarray:
         """Classes of the watched images, int64 (M,)."""
-        return self._base.data.train_labels[self.snapshots.indices]
+        return self.study.data.train_labels[self.snapshots.indices]
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -113,14 +109,14 @@ class Learning:
     @property
     def perplexity(self) -> float:
         """Effective number of neighbours of the maps."""
-        return choose_perplexity(len(self.snapshots.indices), PERPLEXITY)
+        return choose_perplexity(len(self.snapshots.indices), self.study.settings.perplexity)
 
     @cached_property
     def _maps(self) -> dict[str, np.ndarray]:
-        perplexity, seed = self.perplexity, self._base.options.seed
+        perplexity, seed = self.perplexity, self.study.settings.seed
 
         def compute() -> dict[str, np.ndarray]:
-            with self._base.make_bar("maps of the training", len(self._codes) + 2) as bar:
+            with self.study.make_bar("maps of the training", len(self._codes) + 2) as bar:
                 follow = partial(
                     tsne.follow, perplexity=perplexity, seed=seed, on_progress=bar.update
                 )
@@ -134,8 +130,8 @@ class Learning:
             }
 
         film = self.snapshots
-        key = (self._base.data.hash, film.indices, film.codes, perplexity, seed)
-        return self._base.load_or_compute("training_maps", compute, *key)
+        key = (self.study.data.hash, film.indices, film.codes, perplexity, seed)
+        return self.study.load_or_compute("training_maps", compute, *key)
 
     @property
     def _has_neighbors(self) -> bool:
@@ -143,15 +139,15 @@ class Learning:
 
     @cached_property
     def _pca_error(self) -> float:
-        base, film = self._base, self.snapshots
+        study, film = self.study, self.snapshots
 
         def compute() -> dict[str, np.ndarray]:
-            watched = to_unit_range(base.data.train_pixels[film.indices])
-            fitted = Subset(base.data.train_pixels, base.fit_indices)
-            return {"mse": np.array(scores.pca_error(fitted, watched, base.run.latent_dim))}
+            watched = to_unit_range(study.data.train_pixels[film.indices])
+            fitted = Subset(study.data.train_pixels, study.fit_indices)
+            return {"mse": np.array(scores.pca_error(fitted, watched, study.run.latent_dim))}
 
-        key = (base.data.hash, film.indices, hash_content(base.fit_indices), base.run.latent_dim)
-        return float(base.load_or_compute("learning_pca", compute, *key)["mse"])
+        key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)
+        return float(study.load_or_compute("learning_pca", compute, *key)["mse"])
 
     @cached_property
     def _codes(self) -> np.ndarray:
@@ -161,7 +157,7 @@ class Learning:
     @cached_property
     def _flat_pixels(self) -> np.ndarray:
         """float32 (M, H * W * C)."""
-        pixels = self._base.data.train_pixels[self.snapshots.indices]
+        pixels = self.study.data.train_pixels[self.snapshots.indices]
         return to_unit_range(pixels).reshape(len(pixels), -1)
 
     def _score_knn_accuracy(self, vectors: np.ndarray) -> float:

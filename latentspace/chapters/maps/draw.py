@@ -17,6 +17,7 @@ from latentspace.drawing.points import (
     choose_name_scale,
     draw_scatter,
 )
+from latentspace.drawing.text import Text
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
 LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some are left out
@@ -35,8 +36,7 @@ def draw_image_map(
     labels: np.ndarray,
     class_names: Sequence[str],
     as_ink: bool,
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """The images themselves at their places, none hiding another, their class shown by colour.
 
@@ -52,8 +52,7 @@ def draw_image_map(
         labels: int (N,) indices into `class_names`.
         class_names: Names to write at the clusters.
         as_ink: Whether the images are strokes on dark ground.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -96,8 +95,9 @@ def draw_image_map(
                     size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
                 )
             )
-    caption += f" {int(shown.sum()):,} of {count:,} images found a free cell near their place."
-    return make_page(body, title=title, caption=caption, labels=names, text_scale=text_scale)
+    placed = f"{int(shown.sum()):,} of {count:,} images found a free cell near their place."
+    text = Text(text.title, f"{text.caption} {placed}")
+    return make_page(body, text=text, labels=names, text_scale=text_scale)
 
 
 def draw_comparison(
@@ -105,8 +105,7 @@ def draw_comparison(
     maps: Sequence[tuple[str, np.ndarray]],
     labels: np.ndarray,
     class_names: Sequence[str],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Maps of the same images as points side by side, with one legend.
 
@@ -114,8 +113,7 @@ def draw_comparison(
         maps: For each map its heading and its points, float (N, 2).
         labels: int (N,) indices into `class_names`.
         class_names: Names for the legend.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -126,7 +124,7 @@ def draw_comparison(
     for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
         draw_scatter(axes, points, labels, class_names, heading=heading)
     add_class_legend(figure, class_names)
-    return make_page(render_figure(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), text=text)
 
 
 def _ink_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing.layout import Label, choose_zoom, make_mosaic, make_page, render_figure
 from latentspace.drawing.points import add_class_legend, draw_scatter
+from latentspace.drawing.text import Text
 
 CELL = 28  # pixels of a decoded image on the grid, at least
 PLACED_THUMBNAIL, NEIGHBOR_THUMBNAIL = 44, 56  # pixels a side, at least
@@ -22,8 +23,7 @@ def draw_projection_methods(
     rows: Mapping[str, Mapping[str, tuple[str, np.ndarray]]],
     labels: np.ndarray,
     class_names: Sequence[str],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """A table of maps: methods as columns, what they were made of as rows.
 
@@ -31,8 +31,7 @@ def draw_projection_methods(
         rows: Row name -> method name -> scores in words, and points, float (N, 2).
         labels: int (N,) indices into `class_names`.
         class_names: Names for the legend.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -51,7 +50,7 @@ def draw_projection_methods(
             axes.set_title(heading, fontsize=10)
             axes.set_box_aspect(1)
     add_class_legend(figure, class_names)
-    return make_page(render_figure(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), text=text)
 
 
 def draw_overlap(
@@ -60,8 +59,7 @@ def draw_overlap(
     labels: np.ndarray,
     class_names: Sequence[str],
     table: Mapping[str, np.ndarray],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Maps of a few classes alone over a table of how often neighbours are of another of them.
 
@@ -70,8 +68,7 @@ def draw_overlap(
         labels: int (N,) indices into `class_names`.
         class_names: Names of the few, the table's columns.
         table: Row name -> share for each class, in [0, 1].
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -99,22 +96,21 @@ def draw_overlap(
     written.auto_set_font_size(False)
     written.set_fontsize(12)
     written.scale(1, 1.7)
-    return make_page(render_figure(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), text=text)
 
 
-def draw_decoded_grid(*, grid: np.ndarray, title: str, caption: str) -> np.ndarray:
+def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
     """What the model draws at each place of a map.
 
     Args:
         grid: float32 (rows, columns, H, W, C) in [0, 1]; NaN where nothing is to be drawn.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
     """
     zoom = choose_zoom(min(grid.shape[2:4]), CELL)
-    return make_page(make_mosaic(grid, zoom=zoom, gap=0), title=title, caption=caption)
+    return make_page(make_mosaic(grid, zoom=zoom, gap=0), text=text)
 
 
 def draw_placed(
@@ -125,8 +121,7 @@ def draw_placed(
     images: np.ndarray,
     names: Sequence[str],
     neighbors: Sequence[tuple[str, np.ndarray, Sequence[Sequence[str]]]],
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Further images on finished maps, each numbered, and below them their nearest neighbours.
 
@@ -138,8 +133,7 @@ def draw_placed(
         names: What each of them is called.
         neighbors: For each space its name, the nearest images, float32 (M, K, H, W, C), and what
             to write under them.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -210,7 +204,7 @@ def draw_placed(
                 Label(left + (start + k + 0.5) * cell - 3, under, word, "mm", size=12)
                 for k, word in enumerate(words[row])
             ]
-    return make_page(whole, title=title, caption=caption, labels=marks)
+    return make_page(whole, text=text, labels=marks)
 
 
 def _draw_framed(image: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from latentspace.analysis import neighborhoods, scores
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import iterate_parts, to_uint8, to_unit_range
 from latentspace.core.provenance import hash_content
@@ -18,7 +19,7 @@ LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
 SPACES = {"pixel": "pixels", "latent": "codes"}
 
 
-class MapImages:
+class MapImages(Chapter):
     """Images of one split or of both, drawn by seed, as pixels and as codes.
 
     Attributes:
@@ -27,9 +28,10 @@ class MapImages:
 
     spaces = SPACES
 
-    def __init__(self, base: Base, *, most: int | None = None) -> None:
+    def __init__(self, study: Study, *, most: int | None = None) -> None:
         """Takes the chosen number of images, or all of the split up to `most` where it is given."""
-        self._base, self._most = base, most
+        super().__init__(study)
+        self._most = most
 
     def check(self) -> None:
         """Refuses more samples than there are images, and images to place that are not there.
@@ -37,14 +39,14 @@ class MapImages:
         Raises:
             InputError: Says what is there.
         """
-        base, count = self._base, self._available
+        study, count = self.study, self._available
         if self._samples > count:
             raise InputError(
-                f"{base.data.name} has {count:,} {self.split_name}. Received: --samples "
+                f"{study.data.name} has {count:,} {self.split_name}. Received: --samples "
                 f"{self._samples}; pass at most {count}, or all"
             )
-        for name in base.options.place:
-            base.check_selection(name, f"--place {name}")
+        for name in study.settings.place:
+            study.check_selection(name, f"--place {name}")
 
     @property
     def unavailable(self) -> str | None:
@@ -60,7 +62,7 @@ class MapImages:
     def split_name(self) -> str:
         """Where the images come from, for captions."""
         kinds = {"test": "test images", "train": "training images", "all": "images"}
-        return kinds[self._base.options.split]
+        return kinds[self.study.settings.split]
 
     @cached_property
     def indices(self) -> np.ndarray:
@@ -69,27 +71,27 @@ class MapImages:
         They count through the split; through the test images and on through the training images
         where it is "all".
         """
-        rng = np.random.default_rng(self._base.options.seed)
+        rng = np.random.default_rng(self.study.settings.seed)
         return np.sort(rng.choice(self._available, self._samples, replace=False))
 
     @cached_property
     def is_training(self) -> np.ndarray:
         """Whether an image is a training image, bool (samples,)."""
-        data = self._base.data
+        data = self.study.data
         tests, trains = np.zeros(len(data.test_labels), bool), np.ones(len(data.train_labels), bool)
         return self._pick(lambda: tests, lambda: trains)
 
     @cached_property
     def numbers(self) -> np.ndarray:
         """The index of each image among the test or the training images, int64 (samples,)."""
-        data = self._base.data
+        data = self.study.data
         tests, trains = np.arange(len(data.test_labels)), np.arange(len(data.train_labels))
         return self._pick(lambda: tests, lambda: trains)
 
     @property
     def pixels(self) -> np.ndarray:
         """uint8 (samples, H, W, C)."""
-        data = self._base.data
+        data = self.study.data
         return self._pick(lambda: data.test_pixels, lambda: data.train_pixels)
 
     @cached_property
@@ -100,14 +102,14 @@ class MapImages:
     @cached_property
     def labels(self) -> np.ndarray:
         """int64 (samples,)."""
-        data = self._base.data
+        data = self.study.data
         return self._pick(lambda: data.test_labels, lambda: data.train_labels)
 
     @cached_property
     def codes(self) -> np.ndarray:
         """float32 (samples, D)."""
-        base = self._base
-        return self._pick(lambda: base.codes, lambda: base.train_codes)
+        study = self.study
+        return self._pick(lambda: study.codes, lambda: study.train_codes)
 
     @property
     def reconstructions(self) -> np.ndarray:
@@ -126,7 +128,7 @@ class MapImages:
         A name that no other image has, its index in its split, its label where there are classes,
         its split, and the error of its reconstruction.
         """
-        data = self._base.data
+        data = self.study.data
         splits = ["train" if trained else "test" for trained in self.is_training]
         labels = [data.class_names[label] if data.has_classes else "" for label in self.labels]
         rows = zip(labels, splits, self.numbers, strict=True)
@@ -140,38 +142,38 @@ class MapImages:
 
     @cached_property
     def _reconstructed(self) -> dict[str, np.ndarray]:
-        base = self._base
+        study = self.study
 
         def compute() -> dict[str, np.ndarray]:
             pixels, errors = np.empty(self.images.shape, np.uint8), np.empty(len(self.images))
             for part in iterate_parts(self.images):
-                back = base.run.decode(self.codes[part])
+                back = study.run.decode(self.codes[part])
                 errors[part] = scores.squared_errors(self.images[part], back)
                 pixels[part] = to_uint8(back)
             return {"pixels": pixels, "errors": errors}
 
-        return base.load_or_compute("reconstructed", compute, *self.key)
+        return study.load_or_compute("reconstructed", compute, *self.key)
 
     def _pick(self, test: Callable[[], np.ndarray], train: Callable[[], np.ndarray]) -> np.ndarray:
         """Takes the images' rows out of what belongs to each split, called where it is needed."""
-        split, indices = self._base.options.split, self.indices
+        split, indices = self.study.settings.split, self.indices
         if split != "all":
             return (test if split == "test" else train)()[indices]
-        tested = indices[indices < len(self._base.images)]
-        rest = indices[len(tested) :] - len(self._base.images)
+        tested = indices[indices < len(self.study.images)]
+        rest = indices[len(tested) :] - len(self.study.images)
         return np.concatenate([test()[tested], train()[rest]])
 
     @property
     def _available(self) -> int:
-        data = self._base.data
+        data = self.study.data
         counts = {"test": len(data.test_labels), "train": len(data.train_labels)}
-        return counts.get(self._base.options.split, sum(counts.values()))
+        return counts.get(self.study.settings.split, sum(counts.values()))
 
     @property
     def _samples(self) -> int:
         if self._most is not None:
             return min(self._most, self._available)
-        wanted = self._base.options.samples
+        wanted = self.study.settings.samples
         if isinstance(wanted, str):
             return self._available
         return wanted or min(DEFAULT_SAMPLES, self._available)
@@ -200,7 +202,7 @@ class MapImages:
             found = neighborhoods.find_nearest_neighbors(self.get_vectors(space), rows, count)
             return {"neighbors": found}
 
-        return self._base.load_or_compute("nearest", compute, *self._make_key(space, rows), count)[
+        return self.study.load_or_compute("nearest", compute, *self._make_key(space, rows), count)[
             "neighbors"
         ]
 
@@ -211,7 +213,7 @@ class MapImages:
 
     def _make_key(self, space: str, rows: np.ndarray) -> tuple[str, ...]:
         """What the vectors of some of the images depend on."""
-        base = self._base
-        model = (base.run.model_hash,) if space == "latent" else ()
+        study = self.study
+        model = (study.run.model_hash,) if space == "latent" else ()
         chosen = hash_content(self.indices[rows])
-        return (space, base.data.hash, *model, base.options.split, chosen)
+        return (space, study.data.hash, *model, study.settings.split, chosen)

@@ -12,9 +12,9 @@ import numpy as np
 from latentspace.analysis import neighborhoods
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.projections import MapProjections
+from latentspace.chapters.study import Study
 
 COMPARED = {  # of the pixel map and the latent map
     "silhouette": "silhouette",
@@ -25,8 +25,10 @@ COMPARED = {  # of the pixel map and the latent map
 class Maps(MapProjections):
     """The same images, mapped from their pixels and from their codes, and how good the maps are."""
 
-    def __init__(self, base: Base, *, most: int | None = None) -> None:
-        super().__init__(base, most=most)
+    section = "maps"
+
+    def __init__(self, study: Study, *, most: int | None = None) -> None:
+        super().__init__(study, most=most)
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
 
     @cached_property
@@ -42,7 +44,7 @@ class Maps(MapProjections):
         about: dict[str, Any] = {
             "method": settings.method,
             "dims": settings.dims,
-            "split": self._base.options.split,
+            "split": self.study.settings.split,
             "scored_images": min(self._samples, neighborhoods.SCORED_IMAGES),
         }
         estimates = self.estimates
@@ -105,7 +107,7 @@ class Maps(MapProjections):
             }
 
         rows, key = self._rows, self._make_key(space, np.arange(self._samples))
-        return self._base.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
+        return self.study.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
 
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What is known of vectors of the images without any projection.
@@ -127,7 +129,7 @@ class Maps(MapProjections):
 
     def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         """The scores of both maps that some settings give, and their differences."""
-        base = self._base
+        study = self.study
 
         def compute() -> dict[str, dict[str, tuple[float, ...]]]:
             return {
@@ -137,14 +139,14 @@ class Maps(MapProjections):
 
         everything = np.arange(self._samples)
         keys = [part for space in SPACES for part in self._make_key(space, everything)]
-        groups = base.load_or_compute_groups("map_scores", compute, *keys, *settings.key)
+        groups = study.load_or_compute_groups("map_scores", compute, *keys, *settings.key)
         return {
             group: {name: Estimate(*map(float, found)) for name, found in estimates.items()}
             for group, estimates in groups.items()
         }
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
-        rng = np.random.default_rng(self._base.options.seed)
+        rng = np.random.default_rng(self.study.settings.seed)
         made, rows = self.project(settings), self._rows
         labels = self.labels[rows]
         found: dict[str, dict[str, Estimate]] = {}
@@ -170,7 +172,7 @@ class Maps(MapProjections):
     @cached_property
     def _rows(self) -> np.ndarray:
         """Which of the images are scored, int64 (R,)."""
-        rng = np.random.default_rng(self._base.options.seed)
+        rng = np.random.default_rng(self.study.settings.seed)
         return neighborhoods.choose_scored_rows(self._samples, rng)
 
     def _get_source_scores(self, space: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -7,17 +7,21 @@ from typing import Any
 
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, to_numbers
 
 METHODS = ("pca", "ica", "tsne", "umap")
 
 
-class ProjectionMethods:
+class ProjectionMethods(Chapter):
     """The same images, projected by PCA, ICA, t-SNE and UMAP."""
 
-    def __init__(self, maps: Maps) -> None:
-        self._maps = maps
+    section = "methods"
+
+    @property
+    def _maps(self) -> Maps:
+        return self.study.of(Maps)
 
     @property
     def settings(self) -> dict[str, Settings]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import neighborhoods, tsne
+from latentspace.analysis import neighborhoods, projection
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
 from latentspace.datasets import DIGITS
@@ -21,11 +21,14 @@ CLASSES = 4  # chosen where the classes are not the article's
 LEAST_IMAGES = 20
 
 
-class Overlap:
+class Overlap(Chapter):
     """Some classes by themselves: their maps, and how far their neighbourhoods mix."""
 
-    def __init__(self, base: Base, maps: Maps) -> None:
-        self._base, self._maps = base, maps
+    section = "overlap"
+
+    @property
+    def _maps(self) -> Maps:
+        return self.study.of(Maps)
 
     @property
     def unavailable(self) -> str | None:
@@ -34,18 +37,18 @@ class Overlap:
             return self._maps.unavailable
         if len(np.unique(self._maps.labels)) < 3:
             return "fewer than three classes can't run together"
-        if len(self.rows) < LEAST_IMAGES:
+        if len(self.map_rows) < LEAST_IMAGES:
             return f"fewer than {LEAST_IMAGES} images of these classes are on the maps"
         return None
 
     @cached_property
     def classes(self) -> list[int]:
         """The labels: the article's choice of digits, else those that mix most in pixels."""
-        names = self._base.data.class_names
+        names = self.study.data.class_names
         if names == DIGITS:
             return [names.index(name) for name in ARTICLES_CHOICE]
         rows = neighborhoods.choose_scored_rows(
-            len(self._maps.labels), np.random.default_rng(self._base.options.seed)
+            len(self._maps.labels), np.random.default_rng(self.study.settings.seed)
         )
         found = neighborhoods.find_nearest_neighbors(self._maps.get_vectors("pixel"), rows)
         mixed = np.zeros((len(names), len(names)))
@@ -61,24 +64,24 @@ class Overlap:
         return chosen
 
     @cached_property
-    def rows(self) -> np.ndarray:
+    def map_rows(self) -> np.ndarray:
         """Which of the images on the maps are of these classes, int64 (R,)."""
         return np.flatnonzero(np.isin(self._maps.labels, self.classes))
 
     @property
     def labels(self) -> np.ndarray:
         """int64 (R,)."""
-        return self._maps.labels[self.rows]
+        return self._maps.labels[self.map_rows]
 
     @property
     def settings(self) -> Settings:
         """Those of the flat maps, the perplexity lowered where these images are too few for it."""
-        perplexity = min(self._maps.flat.perplexity, tsne.find_largest_perplexity(len(self.rows)))
+        perplexity = projection.choose_perplexity(len(self.map_rows), self._maps.flat.perplexity)
         return dataclasses.replace(self._maps.flat, perplexity=perplexity)
 
     def map_points(self, space: str) -> np.ndarray:
         """The map of these images alone, float32 (R, 2)."""
-        return self._maps.get_points(space, self.settings, self.rows)
+        return self._maps.get_points(space, self.settings, self.map_rows)
 
     @cached_property
     def mixing(self) -> dict[str, np.ndarray]:
@@ -86,10 +89,10 @@ class Overlap:
 
         For each of "pixel", "pixel_map", "latent" and "latent_map", float64 (classes,).
         """
-        rows, labels = np.arange(len(self.rows)), self.labels
+        rows, labels = np.arange(len(self.map_rows)), self.labels
         found: dict[str, np.ndarray] = {}
         for space in SPACES:
-            source = self._maps.get_vectors(space)[self.rows]
+            source = self._maps.get_vectors(space)[self.map_rows]
             for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
                 neighbors = neighborhoods.find_nearest_neighbors(points, rows)
                 foreign = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
@@ -99,9 +102,9 @@ class Overlap:
     @property
     def metrics(self) -> dict[str, Any]:
         """The classes, how many images, and `mixing`."""
-        names = self._base.data.class_names
+        names = self.study.data.class_names
         return {
             "classes": [names[label] for label in self.classes],
-            "images": len(self.rows),
+            "images": len(self.map_rows),
             **{name: shares.tolist() for name, shares in self.mixing.items()},
         }

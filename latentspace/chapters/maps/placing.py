@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods, projection, tsne
-from latentspace.chapters.base import Base, Selected
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.study import Selected
 
 GRID_SIDE = 40
 GRID_NEIGHBORS = 5
@@ -33,11 +34,14 @@ class PlacedImage:
     neighbors: np.ndarray
 
 
-class Placing:
+class Placing(Chapter):
     """Codes and images that are brought to the maps when these are finished."""
 
-    def __init__(self, base: Base, maps: Maps) -> None:
-        self._base, self._maps = base, maps
+    section = "placing"
+
+    @property
+    def _maps(self) -> Maps:
+        return self.study.of(Maps)
 
     @cached_property
     def grid(self) -> np.ndarray:
@@ -61,14 +65,14 @@ class Placing:
         weights /= weights.sum(axis=1, keepdims=True)
         blended = np.einsum("ck,ckd->cd", weights, codes[indices]).astype(np.float32)
         drawn = distances[:, 0] <= GRID_REACH * cell
-        images = np.full((GRID_SIDE**2, *self._base.run.image_shape), np.nan, np.float32)
-        images[drawn] = self._base.decode(blended[drawn])
+        images = np.full((GRID_SIDE**2, *self.study.run.image_shape), np.nan, np.float32)
+        images[drawn] = self.study.decode(blended[drawn])
         return images.reshape(GRID_SIDE, GRID_SIDE, *images.shape[1:])
 
     @cached_property
     def selected(self) -> list[Selected]:
         """The images that a person wants to see on the maps."""
-        return [self._base.select(name) for name in self._base.options.place]
+        return [self.study.select(name) for name in self.study.settings.place]
 
     @cached_property
     def placed(self) -> dict[str, list[PlacedImage]]:
@@ -95,7 +99,7 @@ class Placing:
     @property
     def metrics(self) -> dict[str, Any]:
         """For each placed image and space its point, and its neighbours' indices and classes."""
-        names = self._base.data.class_names
+        names = self.study.data.class_names
         return {
             item.name: {
                 space: {

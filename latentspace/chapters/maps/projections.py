@@ -13,11 +13,9 @@ import numpy as np
 
 from latentspace.analysis import projection, tsne
 from latentspace.analysis.projection import Projection, Settings
-from latentspace.chapters.base import Base
 from latentspace.chapters.maps.images import SPACES, MapImages
+from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
-
-IMAGES_PER_PERPLEXITY = 9  # at least, where nobody chose; t-SNE itself demands three
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,11 @@ class Film:
     exaggerated: np.ndarray
 
 
-def choose_perplexity(count: int, wanted: float) -> float:
-    """The perplexity that is wanted, lowered where `count` images are too few for it."""
-    return float(min(wanted, max(1, (count - 1) // IMAGES_PER_PERPLEXITY)))
-
-
 class MapProjections(MapImages):
     """The same images, projected from their pixels and from their codes, in any number of ways."""
 
-    def __init__(self, base: Base, *, most: int | None = None) -> None:
-        super().__init__(base, most=most)
+    def __init__(self, study: Study, *, most: int | None = None) -> None:
+        super().__init__(study, most=most)
         self._made: dict[tuple[Any, ...], Projection] = {}
 
     @property
@@ -81,12 +74,16 @@ class MapProjections(MapImages):
     @property
     def settings(self) -> Settings:
         """How the maps are made, the default perplexity lowered where images are too few for it."""
-        chosen = self._base.options.projection
-        if chosen.perplexity != projection.DEFAULT_PERPLEXITY:
-            return chosen
-        return dataclasses.replace(
-            chosen, perplexity=choose_perplexity(self._samples, chosen.perplexity)
-        )
+        given = self.study.settings
+        perplexity = given.perplexity
+        if perplexity is None:
+            perplexity = projection.choose_perplexity(self._samples)
+        return Settings(given.method, given.dims, perplexity, given.exaggeration, given.seed)
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """The number of images, and the perplexity."""
+        return {"samples": self._samples, "perplexity": self.settings.perplexity}
 
     @staticmethod
     def format_method(method: str) -> str:
@@ -149,7 +146,7 @@ class MapProjections(MapImages):
         absent = [
             space
             for space in keys
-            if keys[space] not in self._made and not self._base.is_cached("map", *keys[space])
+            if keys[space] not in self._made and not self.study.is_cached("map", *keys[space])
         ]
         fresh = self._compute_projections(
             settings, {space: self._reduce_dimensions(space, rows) for space in absent}
@@ -163,7 +160,7 @@ class MapProjections(MapImages):
                         fresh.update(self._compute_projections(settings, source))
                     return _pack(fresh[space])
 
-                arrays = self._base.load_or_compute("map", compute, *keys[space])
+                arrays = self.study.load_or_compute("map", compute, *keys[space])
                 self._made[keys[space]] = _unpack(arrays)
         return {space: self._made[key] for space, key in keys.items()}
 
@@ -176,7 +173,7 @@ class MapProjections(MapImages):
         name = self.format_method(settings.method)
         with ExitStack() as stack:
             bars = {
-                space: stack.enter_context(self._base.make_bar(f"{name} of {SPACES[space]}", total))
+                space: stack.enter_context(self.study.make_bar(f"{name} of {SPACES[space]}", total))
                 for space in sources
             }
 

@@ -1,1 +1,36 @@
-"""x"""
+"""Images that stand out, labels that may be wrong, and how well out-of-distribution ones are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import USE, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.outliers.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=USE,
+    flags={
+        "--outliers": "images that stand out, labels that look wrong, and how well "
+        "out-of-distribution images are detected",
+    },
+    figures=(
+        Figure(
+            "--outliers",
+            "outliers.png",
+            "images that stand out, labels that look wrong, and how well out-of-distribution "
+            "images are detected",
+            in_story=False,
+        ),
+    ),
+    recipes=_recipes,
+)

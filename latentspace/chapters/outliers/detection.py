@@ -10,10 +10,10 @@ import numpy as np
 from latentspace.analysis.neighborhoods import CONFIDENCE, Estimate
 
 
-def auroc(own: np.ndarray, foreign: np.ndarray) -> Estimate:
-    """How well a score tells foreign images from own ones, whatever threshold is set.
+def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
+    """How well a score tells out-of-distribution images from own ones, whatever threshold is set.
 
-    The area under the receiver operating characteristic: how often a foreign image scores higher
+    The area under the receiver operating characteristic: how often an out-of-distribution image scores higher
     than an own one, ties counted half. Its interval is that of DeLong, DeLong & Clarke-Pearson
     1988, "Comparing the areas under two or more correlated ROC curves"; at 0 and 1 it is a point.
 
@@ -26,8 +26,8 @@ def auroc(own: np.ndarray, foreign: np.ndarray) -> Estimate:
     """
     from scipy.stats import norm
 
-    won = _rank_among(foreign, own)
-    lost = _rank_among(own, foreign)
+    won = _rank_among(ood, own)
+    lost = _rank_among(own, ood)
     value = float(won.mean())
     deviation = math.sqrt(won.var(ddof=1) / len(won) + lost.var(ddof=1) / len(lost))
     reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * deviation

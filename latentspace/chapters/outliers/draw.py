@@ -1,4 +1,4 @@
-"""Images that stand out, with the reasons, and how well foreign images are told."""
+"""Images that stand out, with the reasons, and how well out-of-distribution images are detected."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from latentspace.drawing.layout import (
     make_page,
     measure_text,
 )
+from latentspace.drawing.text import Text
 
 HEADING_ROOM = 34
 REASON_SIZE, REASON_LINE = 13, 18  # pixels
 TEXT_GAP = 14  # at least, between texts side by side
 BLOCK_GAP = 22
-EXAMPLE_SIDE, EXAMPLE_GAP, EXAMPLE_ROW_GAP = 40, 4, 8  # of foreign images, pixels
+EXAMPLE_SIDE, EXAMPLE_GAP, EXAMPLE_ROW_GAP = 40, 4, 8  # of out-of-distribution images, pixels
 COLUMN_GAP = 30
 NOTHING = "none"
 
@@ -63,11 +64,10 @@ class OutOfDistribution:
 def draw_outliers(
     *,
     blocks: Sequence[Block],
-    foreign: Sequence[OutOfDistribution],
+    ood: Sequence[OutOfDistribution],
     score_names: Sequence[str],
     table_heading: str,
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Rows of images over their reconstructions, each with its reason; below them a table.
 
@@ -76,8 +76,7 @@ def draw_outliers(
         ood: The lines of the table: examples, name, and scores, the highest written darker.
         score_names: Names of the columns of the table.
         table_heading: Text above the table.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -89,7 +88,7 @@ def draw_outliers(
     y = 0
     for body, own in (
         *(_layout_row(block, widest) for block in blocks),
-        _layout_table(foreign, score_names, table_heading),
+        _layout_table(ood, score_names, table_heading),
     ):
         labels += [Label(lb.x, lb.y + y, lb.text, lb.anchor, lb.color, lb.size) for lb in own]
         bodies.append(body)
@@ -98,8 +97,7 @@ def draw_outliers(
     overhang = max(0, -(-(widest - min(sides)) // 2))  # of text under the outermost images
     return make_page(
         join_vertically(bodies),
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         left=overhang,
         right=overhang,
@@ -135,15 +133,15 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
 
 
 def _layout_table(
-    foreign: Sequence[OutOfDistribution], score_names: Sequence[str], heading: str
+    ood: Sequence[OutOfDistribution], score_names: Sequence[str], heading: str
 ) -> tuple[np.ndarray, list[Label]]:
-    """Examples of foreign images with room for names and scores, and these as text."""
-    examples = np.stack([kind.examples for kind in foreign])
+    """Examples of out-of-distribution images with room for names and scores, and these as text."""
+    examples = np.stack([kind.examples for kind in ood])
     zoom = choose_zoom(min(examples.shape[2:4]), EXAMPLE_SIDE)
     body = make_mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
     row_height = examples.shape[2] * zoom + EXAMPLE_ROW_GAP
     x = body.shape[1] + COLUMN_GAP / 2
-    names_x, x = x, x + max(measure_text(kind.name) for kind in foreign) + COLUMN_GAP
+    names_x, x = x, x + max(measure_text(kind.name) for kind in ood) + COLUMN_GAP
     labels = [Label(0, HEADING_ROOM / 2, heading, "lm")]
     middles = []
     for name in score_names:
@@ -152,7 +150,7 @@ def _layout_table(
         labels.append(Label(middles[-1], HEADING_ROOM * 1.3, name, color=FAINT_INK))
         x += width + COLUMN_GAP
     top = HEADING_ROOM * 2 - 10
-    for number, kind in enumerate(foreign):
+    for number, kind in enumerate(ood):
         y = top + number * row_height + (row_height - EXAMPLE_ROW_GAP) / 2
         labels.append(Label(names_x, y, kind.name, "lm"))
         texts = [f"{score:.3f}" for score in kind.scores]

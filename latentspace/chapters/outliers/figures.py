@@ -1,31 +1,39 @@
-"""Images that stand out, labels that may be wrong, and how well foreign images are told."""
+"""Images that stand out, labels that may be wrong, and how well out-of-distribution ones are detected."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, format_model
+from latentspace.chapters.captions import format_model
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.draw import Block, OutOfDistribution
+from latentspace.chapters.outliers.measure import Outliers
+from latentspace.chapters.study import Study
+from latentspace.drawing.text import Text
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
-EXAMPLES = 5  # of each kind of foreign images
+EXAMPLES = 5  # of each kind of out-of-distribution images
 
 
-def _outliers(study: Study, fps: float) -> dict[str, Any]:
-    images, listings = study.outliers.scores, list(study.outliers.listings.values())
+def draw_outliers(study: Study) -> Drawing:
+    """Rows of images that stand out, and a table of out-of-distribution images."""
+    chapter = study.of(Outliers)
+    images, listings = chapter.scores, list(chapter.listings.values())
     listed = np.concatenate([listing.indices for listing in listings])
     ends = np.cumsum([len(listing.indices) for listing in listings])
     reconstructions = np.split(study.decode(study.codes[listed]), ends[:-1])
-    return {
-        "blocks": [
+    text = Text(
+        "Images that stand out",
+        " ".join([_describe_measured(study), *_describe_votes(study), _describe_ood(study)]),
+    )
+    frame = draw.draw_outliers(
+        blocks=[
             Block(listing.heading, study.images[listing.indices], back, listing.reasons)
             for listing, back in zip(listings, reconstructions, strict=True)
         ],
-        "ood": [
+        ood=[
             OutOfDistribution(
                 f"{kind} ({len(images.ood[kind]['error']):,})",
                 images.draw_examples(kind, EXAMPLES),
@@ -33,20 +41,18 @@ def _outliers(study: Study, fps: float) -> dict[str, Any]:
             )
             for kind, found in images.auroc.items()
         ],
-        "score_names": list(images.names.values()),
-        "table_heading": (
-            "How often a score is higher for a foreign image than for a test image (AUROC: 0.5 "
-            "says nothing, 1 tells them all)"
+        score_names=list(images.names.values()),
+        table_heading=(
+            "How often a score is higher for an out-of-distribution image than for a test image "
+            "(AUROC: 0.5 says nothing, 1 detects them all)"
         ),
-        "title": "Images that stand out",
-        "caption": " ".join(
-            [_describe_measured(study), *_describe_votes(study), _describe_ood(study)]
-        ),
-    }
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
 def _describe_measured(study: Study) -> str:
-    images = study.outliers.scores
+    images = study.of(Outliers).scores
     return (
         f"{len(images.rows):,} test images of {study.data.name}, {format_model(study)}; under each "
         "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
@@ -56,7 +62,7 @@ def _describe_measured(study: Study) -> str:
 
 def _describe_votes(study: Study) -> list[str]:
     """How neighbours vote, and how well that finds wrong labels; empty where they can't."""
-    chapter = study.outliers
+    chapter = study.of(Outliers)
     if chapter.labels_unavailable is not None:
         return []
     codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
@@ -72,7 +78,7 @@ def _describe_votes(study: Study) -> list[str]:
 
 
 def _describe_ood(study: Study) -> str:
-    missing = study.outliers.scores.letters_unavailable
+    missing = study.of(Outliers).scores.letters_unavailable
     return (
         f"PCA: {study.run.latent_dim} components, fitted to the images that the model was fitted "
         "to. Upside down and inverted are test images, and some look the same upside down; "
@@ -84,15 +90,6 @@ def _describe_ood(study: Study) -> str:
     )
 
 
-FIGURES = (
-    Figure(
-        "--outliers",
-        "outliers.png",
-        "images that stand out, labels that look wrong, and how well foreign images are told",
-        "outliers",
-        "chapters.outliers.draw.draw_outliers",
-        _outliers,
-        in_story=False,
-        unavailable=lambda study: study.outliers.unavailable,
-    ),
-)
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "outliers.png": Recipe(draw_outliers, of=(Outliers,)),
+}

@@ -9,9 +9,9 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods, scores
 from latentspace.analysis.neighborhoods import Estimate
-from latentspace.chapters.base import INK_IMAGES, Base
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
+from latentspace.chapters.study import INK_IMAGES, Study
 from latentspace.core.pixels import Subset
 from latentspace.datasets import choose_limited, find_ink_side
 
@@ -29,7 +29,7 @@ OWN = "own"  # the group of the test images in the cache
 
 
 class ImageScores:
-    """Of test images and of foreign ones: reconstruction errors, and distances to training images.
+    """Of test images and of out-of-distribution ones: reconstruction errors, and distances to training images.
 
     Beside the model's error and the distance in codes stand those that need no model: the error of
     PCA with as many components as the code has units, and the distance in pixels.
@@ -37,45 +37,45 @@ class ImageScores:
 
     names = SCORES
 
-    def __init__(self, base: Base, reconstruction: Reconstruction) -> None:
-        self._base, self._reconstruction = base, reconstruction
+    def __init__(self, study: Study) -> None:
+        self.study = study
 
     @cached_property
     def rows(self) -> np.ndarray:
         """Indices of the test images looked at, int64 (N,): all, or `MOST_IMAGES` of more."""
-        return choose_limited(len(self._base.images), MOST_IMAGES)
+        return choose_limited(len(self.study.images), MOST_IMAGES)
 
     @property
     def neighbors(self) -> int:
         """How many of the nearest training images a distance is the mean of."""
-        return min(neighborhoods.NEIGHBORS, len(self._base.reference_rows))
+        return min(neighborhoods.NEIGHBORS, len(self.study.reference_rows))
 
     @cached_property
     def voters(self) -> int:
         """How many of the nearest training images vote: at most half of what a class has."""
-        labels = self._base.data.train_labels[self._base.reference_rows]
+        labels = self.study.data.train_labels[self.study.reference_rows]
         sizes = np.bincount(labels)
         return min(VOTERS, int(np.median(sizes[sizes > 0])) // 2)
 
     @cached_property
     def letters_unavailable(self) -> str | None:
-        """Why letters can't stand for foreign images; None where they can."""
-        base = self._base
-        if base.strokes_unavailable is not None:
+        """Why letters can't stand for out-of-distribution images; None where they can."""
+        study = self.study
+        if study.strokes_unavailable is not None:
             return "letters are drawn for bright strokes on dark ground only"
         if self._ink_side is None:
             return "the images have no dark margin that tells how large a letter should be"
-        if ood.are_letters(base.data.class_names):
-            return f"{base.data.name} shows letters itself"
+        if ood.are_letters(study.data.class_names):
+            return f"{study.data.name} shows letters itself"
         return None
 
     @cached_property
     def makers(self) -> dict[str, Callable[[], np.ndarray]]:
-        """By kind what makes foreign images, float32 (M, H, W, C) in [0, 1], always the same."""
-        base = self._base
+        """By kind what makes out-of-distribution images, float32 (M, H, W, C) in [0, 1], always the same."""
+        study = self.study
         count = min(MOST_OOD, len(self.rows))
-        rng = np.random.default_rng(base.options.seed)
-        images = base.images[np.sort(rng.choice(self.rows, count, replace=False))]
+        rng = np.random.default_rng(study.settings.seed)
+        images = study.images[np.sort(rng.choice(self.rows, count, replace=False))]
         made: dict[str, Callable[[], np.ndarray]] = {
             "noise": lambda: ood.make_noise(count, images.shape[1:], self._make_rng()),
             "inverted": partial(ood.invert, images),
@@ -83,7 +83,7 @@ class ImageScores:
             "upside down": partial(ood.turn_upside_down, images),
         }
         if self.letters_unavailable is None and self._ink_side is not None:
-            made[LETTERS] = partial(ood.draw_letters, base.data.image_shape, self._ink_side)
+            made[LETTERS] = partial(ood.draw_letters, study.data.image_shape, self._ink_side)
         return made
 
     @property
@@ -97,12 +97,12 @@ class ImageScores:
 
     @property
     def ood(self) -> dict[str, dict[str, np.ndarray]]:
-        """Each of `SCORES` for the foreign images of each kind, float64 (M,)."""
+        """Each of `SCORES` for the out-of-distribution images of each kind, float64 (M,)."""
         return {kind: self._found[kind] for kind in self.makers}
 
     @cached_property
     def auroc(self) -> dict[str, dict[str, Estimate]]:
-        """By kind of foreign images and by score how well it tells them from the test images."""
+        """By kind of out-of-distribution images and by score how well it tells them from the test images."""
         return {
             kind: {name: detection.auroc(self.own[name], found[name]) for name in SCORES}
             for kind, found in self.ood.items()
@@ -122,8 +122,8 @@ class ImageScores:
         Args:
             space: "codes" or "pixels".
         """
-        data = self._base.data
-        labels = data.train_labels[self._base.reference_rows]
+        data = self.study.data
+        labels = data.train_labels[self.study.reference_rows]
         found = self.own[f"{space}_neighbors"][:, : self.voters]
         return neighborhoods.count_votes(labels[found], len(data.class_names))
 
@@ -137,11 +137,11 @@ class ImageScores:
         Returns:
             float64 (K,).
         """
-        base = self._base
+        study = self.study
         found = np.full(len(places), np.inf)
-        codes = base.codes[self.rows[places]]
-        train_codes = base.train_codes[base.reference_rows]
-        labels = base.data.train_labels[base.reference_rows]
+        codes = study.codes[self.rows[places]]
+        train_codes = study.train_codes[study.reference_rows]
+        labels = study.data.train_labels[study.reference_rows]
         for label in np.intersect1d(classes, labels):
             asked, members = classes == label, train_codes[labels == label]
             count = min(self.neighbors, len(members))
@@ -151,20 +151,20 @@ class ImageScores:
 
     @cached_property
     def _found(self) -> dict[str, dict[str, np.ndarray]]:
-        base = self._base
+        study = self.study
         kinds = ",".join(self.makers)
         counts = (MOST_IMAGES, MOST_OOD, VOTERS)
-        return base.load_or_compute_groups(
-            "image_scores", self._measure_all, *base.model_key, kinds, base.options.seed, *counts
+        return study.load_or_compute_groups(
+            "image_scores", self._measure_all, *study.model_key, kinds, study.settings.seed, *counts
         )
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
-        base = self._base
+        study = self.study
         encode, decode = scores.linear_autoencoder(
-            Subset(base.data.train_pixels, base.fit_indices), base.run.latent_dim
+            Subset(study.data.train_pixels, study.fit_indices), study.run.latent_dim
         )
-        train_codes = base.train_codes[base.reference_rows]
-        references = base.references.reshape(len(train_codes), -1)
+        train_codes = study.train_codes[study.reference_rows]
+        references = study.references.reshape(len(train_codes), -1)
 
         def measure(
             images: np.ndarray, codes: np.ndarray, errors: np.ndarray
@@ -186,21 +186,23 @@ class ImageScores:
         rows = self.rows
         groups = {
             OWN: measure(
-                base.images[rows], base.codes[rows], self._reconstruction.by_image["mse"][rows]
+                study.images[rows],
+                study.codes[rows],
+                study.of(Reconstruction).by_image["mse"][rows],
             )
         }
-        with base.make_bar("scoring foreign images", len(self.makers)) as bar:
+        with study.make_bar("scoring out-of-distribution images", len(self.makers)) as bar:
             for kind, make in self.makers.items():
                 images = make()
-                codes = base.run.encode(images)
-                errors = scores.squared_errors(images, base.run.decode(codes))
+                codes = study.run.encode(images)
+                errors = scores.squared_errors(images, study.run.decode(codes))
                 groups[kind] = measure(images, codes, errors)
                 bar.update()
         return groups
 
     @cached_property
     def _ink_side(self) -> int | None:
-        return find_ink_side(self._base.data.test_pixels[:INK_IMAGES])
+        return find_ink_side(self.study.data.test_pixels[:INK_IMAGES])
 
     def _make_rng(self) -> np.random.Generator:
-        return np.random.default_rng(self._base.options.seed)
+        return np.random.default_rng(self.study.settings.seed)

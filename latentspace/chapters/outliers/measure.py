@@ -1,4 +1,4 @@
-"""Test images that stand out, labels that may be wrong, and how well foreign images are told."""
+"""Test images that stand out, labels that may be wrong, and how well out-of-distribution images are detected."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.detection import Suspicions
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, ImageScores
-from latentspace.chapters.reconstruct.measure import Reconstruction
+from latentspace.chapters.study import Study
 
 LISTED = 10
 AGREEMENT = 0.9  # share of the neighbours that have to agree on another class than the label
@@ -38,27 +38,29 @@ class Listing:
     reasons: list[list[str]]
 
 
-class Outliers:
+class Outliers(Chapter):
     """Test images that are unlike the others or unlike their label.
 
     Neighbours are training images, whose labels vote.
     """
 
-    def __init__(self, base: Base, reconstruction: Reconstruction) -> None:
-        self._base = base
-        self.scores = ImageScores(base, reconstruction)
+    section = "outliers"
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self.scores = ImageScores(study)
 
     @property
     def unavailable(self) -> str | None:
         """Why nothing can stand out; None where something can."""
-        if len(self._base.images) < 2:
+        if len(self.study.images) < 2:
             return "a single test image has no others to stand out from"
         return None
 
     @property
     def labels_unavailable(self) -> str | None:
         """Why neighbours can't say anything of labels; None where they can."""
-        if not self._base.data.has_classes or len(np.unique(self._base.data.train_labels)) < 2:
+        if not self.study.data.has_classes or len(np.unique(self.study.data.train_labels)) < 2:
             return "without two classes or more no label can be wrong"
         if self.scores.voters < LEAST_VOTERS:
             return f"half of its classes have fewer than {2 * LEAST_VOTERS} training images"
@@ -104,9 +106,9 @@ class Outliers:
         share of votes against a label tells wrong from own ones. "difference": what codes have more
         than pixels, image by image.
         """
-        rng = np.random.default_rng(self._base.options.seed)
+        rng = np.random.default_rng(self.study.settings.seed)
         labels = self._labels
-        wrong = detection.draw_wrong_labels(labels, len(self._base.data.class_names), rng)
+        wrong = detection.draw_wrong_labels(labels, len(self.study.data.class_names), rng)
         by_image, found = {}, {}
         for space in SPACES:
             votes = self.scores.count_votes(space)
@@ -140,14 +142,14 @@ class Outliers:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What is listed and why, AUROC by kind of foreign images and score, planted labels.
+        """What is listed and why, AUROC by kind of out-of-distribution images and score, planted labels.
 
         Also how many images were looked at and compared with, and by how many neighbours.
         """
         images = self.scores
         found: dict[str, Any] = {
             "images": len(images.rows),
-            "references": len(self._base.reference_rows),
+            "references": len(self.study.reference_rows),
             "neighbors": images.neighbors,
             "median_error": float(np.median(images.own["error"])),
             "mean_error": float(images.own["error"].mean()),
@@ -181,8 +183,40 @@ class Outliers:
         return found
 
     @property
+    def rows(self) -> list[Row]:
+        """AUROC of each kind of out-of-distribution images, and what planted labels showed."""
+        found = self.metrics
+        others = {
+            "model's error": "error",
+            "PCA's error": "pca_error",
+            "distance in pixels": "pixels",
+        }
+        rows = [
+            Row(
+                f"Detection of {kind} among test images (AUROC of the distance in codes)",
+                value_in(numbers, "codes"),
+                {words: value_in(numbers, name) for words, name in others.items()},
+                better=HIGHER,
+            )
+            for kind, numbers in found["auroc"].items()
+        ]
+        planted = found.get("planted")
+        if planted is None:
+            return rows
+        for name, words, better, digits in (
+            ("found", "Planted wrong labels that are flagged", HIGHER, 3),
+            ("false_alarms", "Own labels that are flagged", LOWER, 4),
+            ("precision", "Wrong ones among the flagged, one label in a hundred wrong", HIGHER, 3),
+        ):
+            own, pixels = (value_in(planted[space], name) for space in SPACES)
+            rows.append(
+                Row(words, own, {"neighbours in pixels": pixels}, better=better, digits=digits)
+            )
+        return rows
+
+    @property
     def answer(self) -> str:
-        """How well foreign images are told, and how many labels look wrong, in a line."""
+        """How well out-of-distribution images are detected, and how many labels look wrong, in a line."""
         found = self.scores.auroc
         hardest = min(found, key=lambda kind: found[kind]["error"].value)
         kind = LETTERS if LETTERS in found else hardest
@@ -190,7 +224,7 @@ class Outliers:
             f"{found[kind][name].value:.3f}" for name in ("error", "pca_error", "codes", "pixels")
         )
         line = (
-            f"foreign images ({kind}) are told from test images with AUROC {error} by the "
+            f"out-of-distribution images ({kind}) are detected among test images with AUROC {error} by the "
             f"reconstruction error (PCA's {pca_error}), {codes} by the distance in codes (in "
             f"pixels {pixels})"
         )
@@ -207,12 +241,12 @@ class Outliers:
 
     @property
     def _labels(self) -> np.ndarray:
-        return self._base.data.test_labels[self.scores.rows]
+        return self.study.data.test_labels[self.scores.rows]
 
     def _make_listing(self, heading: str, order: np.ndarray, whys: list[list[str]]) -> Listing:
         """A listing of images at places of `ImageScores.rows`, named."""
         indices = self.scores.rows[order]
-        names = [self._base.format_name(index) for index in indices]
+        names = [self.study.format_name(index) for index in indices]
         return Listing(
             heading, indices, [[name, *why] for name, why in zip(names, whys, strict=True)]
         )
@@ -234,7 +268,7 @@ class Outliers:
     def _list_ambiguous(self) -> Listing:
         votes = self.scores.count_votes("codes")
         order = detection.sort_by_ambiguity(votes, self.scores.own["codes"])[:LISTED]
-        names = self._base.data.class_names
+        names = self.study.data.class_names
         leading = [np.argsort(-of, kind="stable")[:2] for of in votes[order]]
         whys = [
             [f"{names[label]}: {votes[place, label]} votes" for label in labels]
@@ -243,7 +277,7 @@ class Outliers:
         return self._make_listing("Most ambiguous", order, whys)
 
     def _list_mislabelled(self) -> Listing:
-        found, names = self.suspicions, self._base.data.class_names
+        found, names = self.suspicions, self.study.data.class_names
         flagged = np.flatnonzero(found.flagged)
         own, other = (
             self.scores.measure_distances(classes[flagged], flagged)

@@ -15,6 +15,7 @@ from latentspace.drawing.layout import (
     make_page,
     render_figure,
 )
+from latentspace.drawing.text import Text
 
 ERROR_HEIGHT = 26  # pixels under each pair for its error
 BLOCK_GAP = 36
@@ -27,8 +28,7 @@ def draw_reconstructions(
     trained_name: str,
     unseen_name: str,
     columns: int,
-    title: str,
-    caption: str,
+    text: Text,
 ) -> np.ndarray:
     """Originals over reconstructions: training images left, unseen images right.
 
@@ -38,8 +38,7 @@ def draw_reconstructions(
         trained_name: Heading of the left block.
         unseen_name: Heading of the right block.
         columns: Pairs side by side in each block; N is a multiple of it.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -67,15 +66,14 @@ def draw_reconstructions(
         offset += body.shape[1] + BLOCK_GAP
     return make_page(
         join_horizontally(bodies, BLOCK_GAP),
-        title=title,
-        caption=caption,
+        text=text,
         labels=labels,
         top=26,
     )
 
 
 def draw_learning_curve(
-    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], title: str, caption: str
+    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], text: Text
 ) -> np.ndarray:
     """Training and validation loss per epoch on a logarithmic axis.
 
@@ -83,8 +81,7 @@ def draw_learning_curve(
         history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
             begins, a line says so.
         baselines: Named errors, drawn as horizontal lines.
-        title: Text above.
-        caption: Text below.
+        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -120,4 +117,4 @@ def draw_learning_curve(
     axes.set_ylabel("mean squared error per pixel")
     axes.grid(alpha=0.3)
     axes.legend()
-    return make_page(render_figure(figure), title=title, caption=caption)
+    return make_page(render_figure(figure), text=text)

@@ -7,43 +7,42 @@ from functools import cached_property
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.base import Base
+from latentspace.chapters.chapter import Chapter
 from latentspace.core.pixels import Subset, to_unit_range
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
 
 
-class Reconstruction:
+class Reconstruction(Chapter):
     """Reconstructions and their errors."""
 
-    def __init__(self, base: Base) -> None:
-        self._base = base
+    section = "reconstruction"
 
     @cached_property
     def by_image(self) -> dict[str, np.ndarray]:
         """Of each test image its "mse" and "ssim", float64 (N,)."""
-        base = self._base
+        study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            back = base.run.decode(base.codes)
+            back = study.run.decode(study.codes)
             return {
-                "mse": scores.squared_errors(base.images, back),
-                "ssim": scores.structural_similarity(base.images, back),
+                "mse": scores.squared_errors(study.images, back),
+                "ssim": scores.structural_similarity(study.images, back),
             }
 
-        return base.load_or_compute("reconstruction_by_image", compute, *base.model_key)
+        return study.load_or_compute("reconstruction_by_image", compute, *study.model_key)
 
     @cached_property
     def metrics(self) -> dict[str, float]:
         """train_mse, test_mse, pca_mse (as many components as the code has units), test_ssim."""
-        base = self._base
+        study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            parts = np.array_split(base.fit_indices, -(-len(base.fit_indices) // IMAGES_AT_ONCE))
+            parts = np.array_split(study.fit_indices, -(-len(study.fit_indices) // IMAGES_AT_ONCE))
             train_errors = [
                 scores.squared_errors(
-                    to_unit_range(base.data.train_pixels[part]),
-                    base.run.decode(base.train_codes[part]),
+                    to_unit_range(study.data.train_pixels[part]),
+                    study.run.decode(study.train_codes[part]),
                 )
                 for part in parts
             ]
@@ -51,14 +50,14 @@ class Reconstruction:
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
                 "pca_mse": scores.pca_error(
-                    Subset(base.data.train_pixels, base.fit_indices),
-                    base.images,
-                    base.run.latent_dim,
+                    Subset(study.data.train_pixels, study.fit_indices),
+                    study.images,
+                    study.run.latent_dim,
                 ),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 
-        arrays = base.load_or_compute("reconstruction", compute, *base.model_key)
+        arrays = study.load_or_compute("reconstruction", compute, *study.model_key)
         return {name: float(value) for name, value in arrays.items()}
 
     def draw_examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,11 +70,11 @@ class Reconstruction:
         Returns:
             Images and reconstructions, each float32 (count, H, W, C), and errors, float64 (count,).
         """
-        base = self._base
-        rng = np.random.default_rng(base.options.seed)
-        pixels = getattr(base.data, f"{split}_pixels")
-        codes = base.codes if split == "test" else base.train_codes
-        pool = np.arange(len(pixels)) if split == "test" else base.fit_indices
+        study = self.study
+        rng = np.random.default_rng(study.settings.seed)
+        pixels = getattr(study.data, f"{split}_pixels")
+        codes = study.codes if split == "test" else study.train_codes
+        pool = np.arange(len(pixels)) if split == "test" else study.fit_indices
         chosen = rng.choice(pool, count, replace=len(pool) < count)
-        images, back = to_unit_range(pixels[chosen]), base.run.decode(codes[chosen])
+        images, back = to_unit_range(pixels[chosen]), study.run.decode(codes[chosen])
         return images, back, scores.squared_errors(images, back)

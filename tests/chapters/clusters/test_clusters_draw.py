@@ -6,6 +6,7 @@ import pytest
 from latentspace.chapters.clusters import draw
 from latentspace.chapters.clusters.draw import FRAME_COLOR, FULL, draw_clusters
 from latentspace.drawing import layout
+from latentspace.drawing.text import Text
 
 TABLE = (["method", "accuracy"], [["pixels", "0.5"], ["codes", "0.9"]])
 
@@ -23,8 +24,7 @@ def picture(*, class_names: list[str], table: tuple = TABLE) -> np.ndarray:
         counts=np.array([[9, 0], [1, 1]])[:, : len(class_names)],
         class_names=class_names,
         table=table,
-        title="Clusters",
-        caption="",
+        text=Text("Clusters", ""),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from latentspace.chapters.compare import draw as comparison
 from latentspace.drawing import layout
 from latentspace.drawing.layout import Label
+from latentspace.drawing.text import Text
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def make_block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> 
 
 def draw(*blocks: SimpleNamespace) -> np.ndarray:
     rows = ["original", "A: first", "B: second"]
-    return comparison.draw_reconstructions(blocks=blocks, rows=rows, title="t", caption="c")
+    return comparison.draw_reconstructions(blocks=blocks, rows=rows, text=Text("t", "c"))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

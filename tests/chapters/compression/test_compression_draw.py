@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from latentspace.chapters.compression import draw
 from latentspace.drawing import layout
+from latentspace.drawing.text import Text
 
 
 def make_line(name: str, family: str, style: str, sizes: list[float], errors: list[float]):
@@ -34,7 +35,7 @@ def test_every_line_stands_in_both_panels_and_in_the_legend(
         make_line("PNG", "PNG", "solid", [150], [0.0]),
     ]
     frame = draw.draw_rate_distortion(
-        lines=lines, chosen=(14, 0.002), nearest_size=60.0, title="t", caption="c"
+        lines=lines, chosen=(14, 0.002), nearest_size=60.0, text=Text("t", "c")
     )
     assert frame.dtype == np.uint8
     first, second = drawn[0].axes
@@ -69,7 +70,7 @@ def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.M
         SimpleNamespace(name="JPEG", size=30.2, mse=0.01, fits=False, images=images[2]),
     ]
     frame = draw.draw_budgets(
-        originals=images[0], blocks={"at most 8 bytes": rows}, title="t", caption="c"
+        originals=images[0], blocks={"at most 8 bytes": rows}, text=Text("t", "c")
     )
     texts = {label.text: label for label in labels}
     assert texts["30.2 bytes, error 0.01000"].color == draw.OVER

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from latentspace.chapters.maps import draw_details
 from latentspace.drawing import layout
+from latentspace.drawing.text import Text
 
 CLASSES = ("a", "b", "c")
 
@@ -33,7 +34,7 @@ def test_cousins_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
         for row in ("pixels", "codes")
     }
     frame = draw_details.draw_projection_methods(
-        rows=rows, labels=np.arange(30) % 3, class_names=CLASSES, title="t", caption="c"
+        rows=rows, labels=np.arange(30) % 3, class_names=CLASSES, text=Text("t", "c")
     )
     assert frame.ndim == 3
     titles = [axes.get_title() for axes in drawn[0].axes]
@@ -55,8 +56,7 @@ def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
         labels=np.arange(30) % 3,
         class_names=CLASSES,
         table=table,
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     (written,) = drawn[0].axes[-1].tables
     texts = {place: cell.get_text().get_text() for place, cell in written.get_celld().items()}
@@ -74,7 +74,7 @@ def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
 def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
     grid = random_images(3, 3)
     grid[1, 1] = np.nan
-    frame = draw_details.draw_decoded_grid(grid=grid, title="t", caption="c")
+    frame = draw_details.draw_decoded_grid(grid=grid, text=Text("t", "c"))
     zoom = layout.choose_zoom(8, draw_details.CELL)
     for row, column in ((0, 0), (2, 1)):
         assert is_shown(frame, grid[row, column], zoom)
@@ -94,8 +94,7 @@ def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: lis
         images=images,
         names=["mine.png", "a (#3)"],
         neighbors=[("pixels", near[0], [["a"] * 3] * 2), ("codes", near[1], [["b"] * 3] * 2)],
-        title="t",
-        caption="c",
+        text=Text("t", "c"),
     )
     zoom = layout.choose_zoom(8, draw_details.NEIGHBOR_THUMBNAIL)
     for image in (*images, *near.reshape(-1, 10, 8, 1)):

@@ -8,6 +8,7 @@ from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.draw import Block, OutOfDistribution
 from latentspace.core.pixels import to_uint8
 from latentspace.drawing import layout
+from latentspace.drawing.text import Text
 
 ZOOM = layout.choose_zoom(8)
 SCORES = ("a score", "another score")
@@ -28,8 +29,7 @@ def draw(blocks: list[Block], kinds: list[OutOfDistribution], caption: str = "c"
         foreign=kinds,
         score_names=SCORES,
         table_heading="how well",
-        title="t",
-        caption=caption,
+        text=Text("t", caption),
     )
 
 

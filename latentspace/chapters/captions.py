@@ -1,0 +1,42 @@
+"""What captions of several chapters have in common."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+CAVEAT = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
+HOLD_SECONDS = 0.6
+FOLDERS = re.compile(r"(?<![^\s*])(?!class:)[^\s*]*/(?=[^\s/])")  # before the name of a file
+
+
+def format_metric(words: str, value: float, form: str = ".3f") -> list[str]:
+    """A number in words, for captions; none where it could not be measured."""
+    return [] if math.isnan(value) else [f"{words} {value:{form}}"]
+
+
+def format_model(study: Study) -> str:
+    """The model, for captions."""
+    return f"run {study.run.name}, {study.run.latent_dim} units"
+
+
+def count_hold_frames(fps: float) -> int:
+    """For how many frames an animation rests at either end."""
+    return max(1, round(HOLD_SECONDS * fps))
+
+
+def describe_classifier(study: Study) -> str:
+    """Who judged, for captions; empty without judge."""
+    if study.classifier is None:
+        return ""
+    accuracy = study.classifier.facts["test_accuracy"]
+    return f"Judge: a classifier trained on the real images, {accuracy:.1%} right on unseen ones."
+
+
+def strip_folders(expression: str) -> str:
+    """What a person wrote, image files by their names alone: where they lie is no part of it."""
+    return FOLDERS.sub("", expression)

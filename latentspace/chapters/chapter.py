@@ -1,0 +1,104 @@
+"""What every chapter is: numbers of a study, each computed once on demand, and how they read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+HIGHER, LOWER = "higher is better", "lower is better"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured number, and its interval where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def value_in(numbers: Mapping[str, Any], name: str) -> Value:
+    """A number out of `metrics`, with the interval that stands beside it under `{name}_interval`.
+
+    A mapping with "median", "low" and "high" is a number with its range. NaN where there is none.
+    """
+    found = numbers.get(name)
+    if isinstance(found, Mapping):
+        return Value(found["median"], found.get("low"), found.get("high"))
+    return Value(math.nan if found is None else found, *numbers.get(f"{name}_interval", ()))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table of scores.
+
+    Attributes:
+        words: What is measured.
+        own: What this model reaches.
+        baselines: By name what others reach by the same measure.
+        references: The same of what does not compete, such as real images.
+        better: `HIGHER` or `LOWER`; empty where neither is.
+        digits: Digits after the point that are worth reading.
+    """
+
+    words: str
+    own: Value
+    baselines: Mapping[str, Value] = field(default_factory=dict)
+    references: Mapping[str, Value] = field(default_factory=dict)
+    better: str = ""
+    digits: int = 3
+
+
+class Chapter:
+    """One subject of a study. `Study.of` hands out each, made once.
+
+    Attributes:
+        study: What is looked at.
+        section: The name of its numbers in metrics.json; empty where it has none of its own.
+        takes_minutes: Its numbers are measured only where a flag asks for its pictures.
+        uses_classifier: The reference classifier has a part in its numbers.
+    """
+
+    section: ClassVar[str] = ""
+    takes_minutes: ClassVar[bool] = False
+    uses_classifier: ClassVar[bool] = False
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    def check(self) -> None:
+        """Refuses what a person chose where the data does not have it.
+
+        Raises:
+            InputError: Says what is there.
+        """
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why there is nothing to measure or to show; None where there is."""
+        return None
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """What stands in place of a setting, by its name, where that is not as it was given."""
+        return {}
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """All its numbers, in groups, as metrics.json has them."""
+        return {}
+
+    @property
+    def rows(self) -> list[Row]:
+        """Its lines of the table of scores; those that could not be measured are left out."""
+        return []
+
+    @property
+    def answer(self) -> str | None:
+        """What it has found, in a line; None where it has found nothing."""
+        return None
