@@ -12,10 +12,9 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 PROJECT = Path(__file__).resolve().parent
-Config = TypeVar("Config")
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"epochs": 3, "refine_epochs": 0, "least_steps": 0},
@@ -101,6 +100,8 @@ def setting(default: Any) -> Any:
 class DataConfig:
     """How both scripts are told which images to read, and how."""
 
+    examples: ClassVar[tuple[str, ...]] = ()  # commands to copy, at the end of the help
+
     dataset: str | None = option(
         None,
         "a named data set (mnist, fashion_mnist, cifar10, cifar100, digits), a folder of images "
@@ -160,10 +161,25 @@ class DataConfig:
         }
         return {**asked, "channels": 1} if self.grayscale else asked
 
+    def find_conflict(self, given: frozenset[str]) -> str | None:
+        """What is wrong with flags that were given together; None where nothing is."""
+        return None
+
+
+Config = TypeVar("Config", bound=DataConfig)
+
 
 @dataclass(frozen=True)
 class TrainConfig(DataConfig):
     """The settings of `train_cae.py`."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "python train_cae.py                                   MNIST, 32 units, run models/mnist",
+        "python train_cae.py --preset quick --dataset digits   a first look in seconds",
+        "python train_cae.py --run small --latent-dim 8 --epochs 5",
+        "python train_cae.py --run small --resume              go on after Ctrl-C or a crash",
+        "python train_cae.py --tensorboard logs                then: tensorboard --logdir logs",
+    )
 
     validation_split: float = option(
         0.05,
@@ -195,8 +211,8 @@ class TrainConfig(DataConfig):
     )
     epochs: int = option(
         16,
-        f"passes over the training images (default: the preset's, {_per_preset('epochs')}; more of a few "
-        "images)",
+        f"passes over the training images (default: the preset's, {_per_preset('epochs')}; more "
+        "of a few images)",
         group="training",
         type=positive_int,
         metavar="N",
@@ -245,10 +261,33 @@ class TrainConfig(DataConfig):
     least_steps: int = setting(1000)  # of a few images, so many steps are made in more epochs
     refine_steps: int = setting(2)  # corrections of a code
 
+    @property
+    def of_model(self) -> dict[str, Any]:
+        """What is kept with a run: how its model is made, not where things lie or what to do."""
+        elsewhere = {item.name for item in dataclasses.fields(DataConfig)}
+        return {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name not in elsewhere
+            and item.metadata.get("group") not in ("run", "tensorboard")
+        }
+
 
 @dataclass(frozen=True)
 class VisualizeConfig(DataConfig):
     """The settings of `visualize.py`; which pictures it makes is asked by flags of the registry."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "python visualize.py                               the whole story of the run trained last",
+        "python visualize.py --run mnist --maps --samples 10000",
+        "python visualize.py --run mnist-best --run mnist   which of two has learned more",
+        "python visualize.py --autoencoder mine.keras --dataset FOLDER --save-run mine",
+        "python visualize.py --interpolation --from 3 class:7 --to 18 class:1 --format mp4",
+        "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
+        "python visualize.py --arithmetic --expression '12 + 1.5*slant'",
+        "python visualize.py --attributes --traversals",
+        "python visualize.py --run mnist-best --projector logs   then: tensorboard --logdir logs",
+    )
 
     dataset: str | None = option(
         None,
@@ -468,29 +507,65 @@ class VisualizeConfig(DataConfig):
     )
     quiet: bool = option(False, "no progress bars", group="run")
 
+    @property
+    def asks_for_two(self) -> bool:
+        """Whether two runs are to be compared."""
+        return len(self.run) > 1
+
+    def is_own_model(self, given: frozenset[str]) -> bool:
+        """Whether a person's own model is looked at; --model-code may belong to a run as well."""
+        own = list_settings(type(self), "own model") - {"model_code"}
+        return bool(given & own) or ("model_code" in given and not self.run)
+
+    def find_conflict(self, given: frozenset[str]) -> str | None:
+        """What is wrong with flags that were given together; None where nothing is."""
+        if len(self.start) != len(self.end):
+            return (
+                f"--from and --to go together, one image each for every path. Received: "
+                f"{len(self.start)} and {len(self.end)}"
+            )
+        if self.run and self.is_own_model(given):
+            own = given & (list_settings(type(self), "own model") - {"model_code"})
+            return (
+                f"a model comes from --run or from {format_flags(self, own)}: pass one of them, "
+                "and --save-run NAME to make a run of your own model"
+            )
+        for_two = {*list_settings(type(self), "data", "run", "maps"), "open"} - {"dims", "place"}
+        if self.asks_for_two and (others := given - for_two):
+            return (
+                "two runs are compared in pictures of their own, without "
+                f"{format_flags(self, others)}: leave it out, or pass --run once"
+            )
+        return None
+
+
+def list_settings(kind: type[DataConfig], *groups: str) -> set[str]:
+    """The names of the settings that `--help` lists under some headings."""
+    return {f.name for f in dataclasses.fields(kind) if f.metadata.get("group") in groups}
+
 
 def parse(
-    config: type[Config],
-    argv: Sequence[str] | None,
+    kind: type[Config],
+    description: str | None,
     *,
-    description: str,
-    examples: Sequence[str],
+    argv: Sequence[str] | None = None,
     switches: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> tuple[Config, frozenset[str]]:
     """Parses a command line into a frozen settings object.
 
     Args:
-        config: `TrainConfig` or `VisualizeConfig`.
-        argv: The arguments, `sys.argv[1:]` where None.
+        kind: `TrainConfig` or `VisualizeConfig`.
         description: The first line of the help.
-        examples: Commands to copy, shown at the end of the help.
+        argv: The arguments, `sys.argv[1:]` where None.
         switches: More flags without a value, with their help texts, listed under "pictures".
+        aliases: Former spellings of these, which are understood but not listed.
 
     Returns:
         The settings, and the names of everything that was given on the command line: names of
         fields, and the given ones among `switches`.
     """
-    epilog = "examples:\n" + "\n".join(f"  {line}" for line in examples)
+    epilog = "examples:\n" + "\n".join(f"  {line}" for line in kind.examples)
     parser = _Parser(
         description=description,
         epilog=epilog,
@@ -502,7 +577,9 @@ def parse(
     for flag, text in (switches or {}).items():
         group = groups.setdefault("pictures", parser.add_argument_group("pictures"))
         group.add_argument(flag, dest=flag, action="store_true", help=text)
-    options = [item for item in dataclasses.fields(config) if item.metadata]  # type: ignore[arg-type]
+    for former, flag in (aliases or {}).items():
+        parser.add_argument(former, dest=flag, action="store_true", help=argparse.SUPPRESS)
+    options = [item for item in dataclasses.fields(kind) if item.metadata]
     for item in options:
         name = item.metadata["group"]
         if name not in groups:
@@ -522,7 +599,10 @@ def parse(
     if "preset" in names:
         values = {**PRESETS[values.get("preset", "default")], **values}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return config(**values), frozenset(given)
+    config = kind(**values)
+    if (conflict := config.find_conflict(frozenset(given))) is not None:
+        parser.error(conflict)
+    return config, frozenset(given)
 
 
 def format_command_line() -> str:
@@ -549,14 +629,14 @@ def describe(config: Any) -> str:
 
 
 def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], ...]) -> int:
-    """Runs a script's `main` and turns what a person can mend into one line on stderr.
+    """Runs a script's `main` and turns what a person can fix into one line on stderr.
 
     Args:
         main: The script.
         user_errors: The exceptions whose message is meant for a person.
 
     Returns:
-        The exit code: 0; 2 after a mendable error; 130 after Ctrl-C.
+        The exit code: 0; 2 after such an error or without a package; 130 after Ctrl-C.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -567,6 +647,15 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     except user_errors as error:
         said = "".join(letter if letter.isprintable() else " " for letter in str(error))
         print(f"{Path(sys.argv[0]).name}: error: {' '.join(said.split())}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "latentspace":
+            raise
+        print(
+            f"{Path(sys.argv[0]).name}: error: the package {error.name} is not installed: "
+            "pip install -r requirements.txt",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print(f"\n{Path(sys.argv[0]).name}: stopped", file=sys.stderr)

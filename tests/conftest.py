@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
+import io
 import json
 import os
 import subprocess
@@ -21,11 +24,13 @@ import keras
 import numpy as np
 import pytest
 
+os.environ.pop("LATENTSPACE_DATA", None)  # what a person has set must not change a test
+import config
 from config import VisualizeConfig
 from latentspace.analysis import clustering, neighborhoods, projection, tsne
 from latentspace.chapters.clusters import measure
 from latentspace.chapters.study import Study
-from latentspace.core.errors import InputError
+from latentspace.core.errors import InputError, warn_once
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import ImageDataset
 from latentspace.training.fitting import Recipe
@@ -41,6 +46,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--budget",
+        choices=("small", "full"),
+        default="small",
+        help="how many damaged files and kills tests/robustness tries: full takes an hour or two",
+    )
+
+
+@pytest.fixture(scope="session")
+def budget(request: pytest.FixtureRequest) -> str:
+    return request.config.getoption("--budget")
+
+
 TINY_SHAPE = (14, 11)  # neither side is divisible by four
 HOSTILE_NAMES = (  # as folders and labels may have them
     "</script><script>alert(1)</script>",
@@ -181,7 +202,7 @@ class LinearRun:
     name: str = "linear"
     model_hash: str = "linear"
     decoder_bytes: int = 5000
-    is_adopted: bool = False
+    is_imported: bool = False
     history_unavailable: str | None = None
     snapshots_unavailable: str | None = "a stand-in was not trained"
     facts: dict = field(
@@ -289,23 +310,56 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_script(
-    *arguments: str | Path, cwd: Path, code: int = 0, **environment: str
+    *arguments: str | Path, cwd: Path, code: int = 0, process: bool = False, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a script of the project as a person would, and checks its exit code."""
+    """Runs a script of the project as a person would, and checks its exit code.
+
+    Args:
+        *arguments: The script and what follows it.
+        cwd: The folder in which it is run.
+        code: The exit code to expect.
+        process: Run it in a process of its own, as loading the libraries takes; else in this one.
+        **environment: More variables of the environment.
+    """
     script, *rest = (str(argument) for argument in arguments)
-    kept = {k: v for k, v in os.environ.items() if k != "LATENTSPACE_DATA"}
-    result = subprocess.run(
-        [sys.executable, str(PROJECT / script), *rest],
-        cwd=cwd,
-        env={**kept, "LATENTSPACE_CACHE": str(cwd / "cache"), **environment},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    environment = {"LATENTSPACE_CACHE": str(cwd / "cache"), **environment}
+    if process:
+        result = subprocess.run(
+            [sys.executable, str(PROJECT / script), *rest],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+    else:
+        result = _run_here(script, rest, cwd, environment)
     assert result.returncode == code, result.stdout + result.stderr
     assert "Traceback" not in result.stderr, result.stderr
     return result
+
+
+def _run_here(
+    script: str, arguments: list[str], cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs a script in this process, which has loaded the libraries already."""
+    module = importlib.import_module(script.removesuffix(".py"))
+    printed, said = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", [script, *arguments])
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        warn_once.cache_clear()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
+            try:
+                code = config.run_script(module.main, user_errors=(InputError, OSError))
+            except SystemExit as end:
+                code = int(end.code or 0)
+    return subprocess.CompletedProcess(
+        [script, *arguments], code, printed.getvalue(), said.getvalue()
+    )
 
 
 @dataclass(frozen=True)
@@ -329,6 +383,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Trained
         *("--epochs", "3", "--refine-epochs", "1", "--batch-size", "8", "--latent-dim", "4"),
         "--quiet",
         cwd=folder,
+        process=True,
     )
     return Trained(folder, result.stdout)
 

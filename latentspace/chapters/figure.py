@@ -5,9 +5,9 @@ Only the standard library is imported, so that `--help` and `--list` need nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -111,6 +111,22 @@ class Figure:
     def is_animation(self) -> bool:
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
+
+
+def list_files(
+    folder: Path, figures: Iterable[Figure], *, method: str, animation: str
+) -> Iterator[Path]:
+    """The files that figures are written to.
+
+    Args:
+        folder: Where they are to lie.
+        figures: The figures.
+        method: How maps are made, a key of `METHODS`; they are named after it.
+        animation: What animations are written as: "gif", "mp4" or "both".
+    """
+    for figure in figures:
+        for suffix in figure.list_suffixes(animation):
+            yield (folder / figure.get_file(method)).with_suffix(suffix)
 
 
 @dataclass(frozen=True)

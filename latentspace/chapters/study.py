@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from latentspace.analysis import classes, scores
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
-from latentspace.core.cache import load_or_compute
+from latentspace.core.cache import find_cache_folder, load_or_compute
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
@@ -110,6 +110,15 @@ class Study:
         if chapter not in self._chapters:
             self._chapters[chapter] = chapter(self)
         return self._chapters[chapter]
+
+    def check(self, chapters: Iterable[type[Chapter]]) -> None:
+        """Refuses what a person chose for some chapters where the data does not have it.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        for chapter in chapters:
+            self.of(chapter).check()
 
     @property
     def images(self) -> np.ndarray:
@@ -337,3 +346,16 @@ class Study:
             "codes", lambda: {"codes": self.run.encode(pixels)}, split, *self.model_key
         )
         return codes["codes"]
+
+
+def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
+    """A study with the cache, the reference classifier and the progress bars that settings say."""
+    return Study(
+        run,
+        data,
+        settings,
+        thorough=thorough,
+        cache_dir=None if settings.no_cache else find_cache_folder(),
+        models_dir=Path(settings.models_dir),
+        show_progress=not settings.quiet,
+    )

@@ -43,20 +43,28 @@ class Run:
     """A trained model on disk, its files checked against run.json, its networks loaded on demand.
 
     Attributes:
-        path: The folder.
+        folder: Where it lies; None where it is in memory only, as an imported model is until it is
+            saved.
         facts: What run.json says, or will say.
-        networks: The encoder and the decoder where they are in memory already, as those of a model
-            that was adopted and not yet saved.
+        networks: The encoder and the decoder where they are in memory already.
+        label: What a run in memory is called.
     """
 
-    path: Path
+    folder: Path | None
     facts: dict[str, Any]
     networks: tuple[keras.Model, keras.Model] | None = None
+    label: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The folder of a run on disk."""
+        assert self.folder is not None, f"{self.label} was never saved"
+        return self.folder
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
+        """The folder's name, or what it would be."""
+        return self.label if self.folder is None else self.folder.name
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

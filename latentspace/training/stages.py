@@ -33,7 +33,8 @@ class Plan:
         latent_dim: Units of the bottleneck.
         channels: As for `build_encoder`.
         hidden_units: As for `build_encoder`.
-        code_noise: Standard deviation of the noise on the codes in the first stage, see `join_autoencoder`.
+        code_noise: Standard deviation of the noise on the codes in the first stage, see
+            `join_autoencoder`.
         recipe: Of the first stage, in which encoder and decoder learn together.
         refine_epochs: Passes of the second stage, in which the encoder learns to correct its codes
             by the gradient of the finished decoder, see `refine`; 0 leaves it out.

@@ -164,7 +164,7 @@ def test_facts_that_make_no_sense_are_refused(copy: Path, key: str, value: objec
 
 
 @pytest.mark.parametrize(
-    "reading",
+    "read_options",
     [
         {"image_size": [0, 5], "channels": 1, "test_fraction": 0.2, "limit": None, "labels": None},
         {"image_size": None, "channels": 2, "test_fraction": 0.2, "limit": None, "labels": None},

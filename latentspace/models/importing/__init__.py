@@ -1,19 +1,9 @@
-"""A person's own Keras model -> the encoder and the decoder of a run."""
+"""A person's own Keras model -> a run: inspect it, plan how to cut it, build its two networks."""
 
-from latentspace.models.importing.adopting import (
-    ImportedModel,
-    Source,
-    import_model,
-    import_run,
-    read_source,
-)
-from latentspace.models.importing.checking import check_reconstruction
+from latentspace.models.importing.building import build
+from latentspace.models.importing.checking import check
+from latentspace.models.importing.inspecting import inspect
+from latentspace.models.importing.planning import Options, plan
+from latentspace.models.importing.run import import_model, load_interface
 
-__all__ = [
-    "ImportedModel",
-    "Source",
-    "check_reconstruction",
-    "import_model",
-    "import_run",
-    "read_source",
-]
+__all__ = ["Options", "build", "check", "import_model", "inspect", "load_interface", "plan"]

@@ -11,8 +11,10 @@ from typing import Any
 import keras
 
 from latentspace.core.errors import InputError
+from latentspace.models.keras_files.loading import shorten
 
 Shape = tuple[int | None, ...]
+GRAPHS = (keras.Function, keras.Sequential)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Step:
     @property
     def inputs(self) -> list[keras.KerasTensor]:
         """The symbolic tensors among the arguments."""
-        return find_symbolic([self.args, self.kwargs])
+        return find_tensors([self.args, self.kwargs])
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,20 @@ class Trace:
     """All steps of a model, those of the models inside it included.
 
     Attributes:
+        model: What was traced.
         source: The input.
         steps: In an order in which they can be taken.
         outputs: The model's outputs.
         output_names: One for each; empty where the model has no name for it.
     """
 
+    model: keras.Model
     source: keras.KerasTensor
     steps: list[Step]
     outputs: list[keras.KerasTensor]
     output_names: list[str]
 
-    def find_steps(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
+    def between(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
         """The steps that lead from one tensor to another, in order."""
         reached = {id(start)}
         after = [step for step in self.steps if _touches(step.inputs, reached, step.outputs)]
@@ -64,18 +68,12 @@ class Trace:
         return before[::-1]
 
     def dominators(self, end: keras.KerasTensor) -> list[tuple[Step, keras.KerasTensor]]:
-        """The tensors that everything on its way from the input to `end` passes through, in order.
+        """The tensors that everything on its path from the input to `end` passes through, in order.
 
-        They are the dominators of `end` in the graph of tensors: in any order of the steps, all
-        that is still needed after one of them is its result.
-
-        Args:
-            end: A tensor of this trace.
-
-        Returns:
-            Each with the step that made it; `end` is the last.
+        Each with the step that made it; `end` is the last. In any order of the steps, all that is
+        still needed after one of them is its result.
         """
-        steps = self.find_steps(self.source, end)
+        steps = self.between(self.source, end)
         last_use = {id(end): len(steps)}
         for index, step in enumerate(steps):
             last_use |= dict.fromkeys(map(id, step.inputs), index)
@@ -88,121 +86,70 @@ class Trace:
             open_until = max([open_until, *(use for use, _ in uses)])
         return found
 
+    def is_whole(self, start: keras.KerasTensor, end: keras.KerasTensor) -> bool:
+        """Whether two tensors are the input of the model and its only output."""
+        return start is self.source and [id(x) for x in self.outputs] == [id(end)]
+
     def extract(
         self, start: keras.KerasTensor, end: keras.KerasTensor, *, name: str
     ) -> keras.Model:
-        """A model of the steps from one tensor to another. It shares the layers and their weights.
+        """A model of the steps from one tensor to a later one that depends on it alone.
 
-        Args:
-            start: Its input.
-            end: Its output; all ways to it from `self.source` lead through `start`.
-            name: Of the new model.
+        It shares the layers and their weights, and is the model itself where these are all steps.
         """
+        if self.is_whole(start, end):
+            return self.model
         source = keras.Input(start.shape[1:], dtype=start.dtype, name=name + "_input")
         known = {id(start): source}
         names: dict[str, keras.Operation] = {}
 
-        def new(x: Any) -> Any:
-            return known.get(id(x), x)
-
-        for step in self.find_steps(start, end):
+        for step in self.between(start, end):
             operation = step.operation
             if names.setdefault(operation.name, operation) is not operation:
                 # Layers of two models inside may share a name, which within one model none may.
                 operation.name = step.name.replace("/", "_")
                 names[operation.name] = operation
-            args, kwargs = keras.tree.map_structure(new, (step.args, step.kwargs))
-            results = find_symbolic(operation(*args, **kwargs))
+            args, kwargs = keras.tree.map_structure(
+                lambda x: known.get(id(x), x), (step.args, step.kwargs)
+            )
+            results = find_tensors(operation(*args, **kwargs))
             known.update(zip(map(id, step.outputs), results, strict=True))
         return keras.Model(source, known[id(end)], name=name)
 
 
-def trace(model: keras.Model, input_shape: Shape | None) -> Trace:
-    """Takes all steps of a model once, symbolically.
+def trace(model: keras.Model, shape: Shape) -> Trace:
+    """Takes all steps of a model once, symbolically, for inputs of a shape without the batch.
 
-    Args:
-        model: Any model of one input. Of a subclassed one, in it or as a whole, Keras can't see
-            the inside: it is a single step.
-        input_shape: Shape of one input without the batch; None takes the model's own.
-
-    Returns:
-        The steps.
+    A subclassed model, in it or as a whole, is a single step: Keras can't see its inside.
 
     Raises:
-        InputError: The model has several inputs, or can't be called on such an input.
+        InputError: The model can't be called on such an input.
     """
-    shape = input_shape or find_declared_shape(model)
-    if shape is None:
-        raise InputError(
-            f"the model {model.name!r} does not say which input it takes: call it once on a batch "
-            "of images before saving it"
-        )
     source = keras.Input(shape, name="images")
     steps: list[Step] = []
-    outputs = call_symbolically(
-        _make_recorder(model, steps, prefix="", outermost=True), source, model.name
-    )
-    return Trace(source, steps, find_symbolic(outputs), find_output_names(model, outputs))
+    try:
+        outputs = _record(model, steps, prefix="", outermost=True)(source)
+    except Exception as error:  # layers, a person's among them, raise anything
+        raise InputError(
+            f"the model {model.name!r} can't be called on {format_shape(shape)} values: "
+            f"{shorten(error)}; pass images of the size that it was trained on"
+        ) from error
+    tensors = find_tensors(outputs)
+    names = list(model.output_names) if isinstance(model, keras.Function) else [""] * len(tensors)
+    if isinstance(outputs, dict):
+        names = [str(path[0]) for path, _ in keras.tree.flatten_with_path(outputs)]
+    return Trace(model, source, steps, tensors, names)
 
 
 def is_graph(model: Any) -> bool:
     """Whether a model is a graph of layers that Keras made, with no `call` written by a person."""
-    if not isinstance(model, keras.Model) or not isinstance(
-        model, keras.Function | keras.Sequential
-    ):
+    if not isinstance(model, keras.Model) or not isinstance(model, GRAPHS):
         return False
     home = next(base for base in type(model).__mro__ if "call" in vars(base))
     return home.__module__.split(".")[0] == "keras"
 
 
-def call_symbolically(call: Any, source: keras.KerasTensor, name: str) -> Any:
-    """What a model gives for a symbolic input.
-
-    Raises:
-        InputError: The model does not take it.
-    """
-    try:
-        return call(source)
-    except InputError:
-        raise
-    except Exception as error:  # layers, a person's among them, raise anything
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(
-            f"the model {name!r} can't be called on {format_open_shape(source.shape[1:])} values: {reason}; "
-            "pass images of the size that it was trained on"
-        ) from error
-
-
-def find_declared_shape(model: keras.Model) -> Shape | None:
-    """Shape of one input without the batch, as far as a model tells; sides may be None.
-
-    Raises:
-        InputError: It takes several inputs.
-    """
-    try:
-        shape = model.input_shape
-    except AttributeError:  # subclassed, or a Sequential that was never called
-        shape = (model.get_build_config() or {}).get("input_shape")
-    if shape is None:
-        return None
-    if isinstance(shape, dict) or any(isinstance(side, list | tuple) for side in shape):
-        raise InputError(
-            f"the model {model.name!r} takes {len(shape)} inputs, where images alone, or codes "
-            "alone, are expected: save a model that takes one"
-        )
-    return tuple(shape[1:])
-
-
-def find_output_names(model: keras.Model, outputs: Any) -> list[str]:
-    """A name for each output of a model: a key, or the layer it comes from, or else ""."""
-    if isinstance(outputs, dict):
-        return [str(path[0]) for path, _ in keras.tree.flatten_with_path(outputs)]
-    if isinstance(model, keras.Function):
-        return list(model.output_names)
-    return [""] * len(find_symbolic(outputs))
-
-
-def find_symbolic(structure: Any) -> list[keras.KerasTensor]:
+def find_tensors(structure: Any) -> list[keras.KerasTensor]:
     """The symbolic tensors in nested lists, tuples and dicts, in a fixed order."""
     return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
 
@@ -213,14 +160,12 @@ def count_values(tensor: keras.KerasTensor) -> int | None:
     return None if None in sides else math.prod(sides)
 
 
-def format_open_shape(shape: Sequence[int | None]) -> str:
+def format_shape(shape: Sequence[int | None]) -> str:
     """A shape for a person: 28x28x1, with ? for an open side."""
     return "x".join("?" if side is None else str(side) for side in shape)
 
 
-def _make_recorder(
-    operation: Any, steps: list[Step], *, prefix: str, outermost: bool = False
-) -> Any:
+def _record(operation: Any, steps: list[Step], *, prefix: str, outermost: bool = False) -> Any:
     """A stand-in for an operation that takes its steps one by one, and keeps them in `steps`."""
     inner = prefix if outermost else f"{prefix}{operation.name}/"
 
@@ -229,17 +174,17 @@ def _make_recorder(
             (x,) = args
             if isinstance(operation, keras.Sequential):
                 for layer in operation.layers:
-                    x = _make_recorder(layer, steps, prefix=inner)(x)
+                    x = _record(layer, steps, prefix=inner)(x)
                 return x
             # Keras has no public way to walk through a model's graph. This one is what calling
             # the model does, with other calls in the place of the operations.
             outputs = operation._run_through_graph(
-                x, operation_fn=functools.partial(_make_recorder, steps=steps, prefix=inner)
+                x, operation_fn=functools.partial(_record, steps=steps, prefix=inner)
             )
             single = isinstance(outputs, list | tuple) and len(outputs) == 1
             return outputs[0] if single else outputs
         outputs = operation(*args, **kwargs)
-        steps.append(Step(prefix + operation.name, operation, args, kwargs, find_symbolic(outputs)))
+        steps.append(Step(prefix + operation.name, operation, args, kwargs, find_tensors(outputs)))
         return outputs
 
     return call
@@ -247,17 +192,16 @@ def _make_recorder(
 
 def _can_be_entered(operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     """Whether calling an operation means to call those inside it in turn, and nothing else."""
-    if not is_graph(operation) or len(args) != 1 or find_symbolic(kwargs):
+    if not is_graph(operation) or len(args) != 1 or find_tensors(kwargs):
         return False
     if isinstance(operation, keras.Sequential) and not operation.built:
         return True
     # Keras would add or take away a last axis to fit, which no step would show.
-    return [len(x.shape) for x in find_symbolic(args)] == [len(x.shape) for x in operation.inputs]
+    return [len(x.shape) for x in find_tensors(args)] == [len(x.shape) for x in operation.inputs]
 
 
 def _touches(sources: list, reached: set[int], targets: list) -> bool:
     """Whether a step touches what was reached, and if so, adds the other side of it."""
-    if not reached.isdisjoint(map(id, sources)):
-        reached.update(map(id, targets))
-        return True
-    return False
+    found = not reached.isdisjoint(map(id, sources))
+    reached.update(map(id, targets) if found else ())
+    return found

@@ -37,7 +37,7 @@ def canonicalize(archive: bytes) -> bytes:
         members = {name: source.read(name) for name in source.namelist()}
     about = json.loads(members[METADATA])
     del about["date_saved"]
-    config = _rename_layers(_number_shared(json.loads(members[CONFIG])), {})
+    config = _rename(_number_shared(json.loads(members[CONFIG])), {})
     members |= {METADATA: json.dumps(about).encode(), CONFIG: json.dumps(config).encode()}
     for name in members:
         if name.endswith(WEIGHTS_SUFFIX):
@@ -72,7 +72,7 @@ def _number_shared(config: Any) -> Any:
     return visit(config)
 
 
-def _rename_layers(value: Any, names: Mapping[str, str]) -> Any:
+def _rename(value: Any, names: Mapping[str, str]) -> Any:
     """A config in which unnamed layers are called after their class and place.
 
     Args:
@@ -80,17 +80,14 @@ def _rename_layers(value: Any, names: Mapping[str, str]) -> Any:
         names: New names of the layers of the model that the part belongs to, by the old ones.
     """
     if isinstance(value, list):
-        return [_rename_layers(inner, names) for inner in value]
+        return [_rename(inner, names) for inner in value]
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "__keras_tensor__":  # [layer, node, output] that it comes from
         tensor = value["config"]
-        history = _rename_references(tensor["keras_history"], names)
+        history = _rename_places(tensor["keras_history"], names)
         return {**value, "config": {**tensor, "keras_history": history}}
-    made = {
-        key: inner if key == "name" else _rename_layers(inner, names)
-        for key, inner in value.items()
-    }
+    made = {key: inner if key == "name" else _rename(inner, names) for key, inner in value.items()}
     config: Any = value.get("config")
     if not isinstance(value.get("class_name"), str) or not isinstance(config, dict):
         return made
@@ -98,12 +95,12 @@ def _rename_layers(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(layers, list):
         inside = _choose_names(layers)
         made["config"] = {
-            key: _rename_references(inner, inside)
+            key: _rename_places(inner, inside)
             if key in ("input_layers", "output_layers")
-            else _rename_layers(inner, inside)
+            else _rename(inner, inside)
             for key, inner in config.items()
         }
-    if _has_default_name(value):
+    if _is_counted(value):
         own = NUMBER.sub("", config["name"])
         made["config"]["name"] = names.get(config["name"], own)
     if "name" in value:
@@ -111,34 +108,34 @@ def _rename_layers(value: Any, names: Mapping[str, str]) -> Any:
     return made
 
 
-def _rename_references(value: Any, names: Mapping[str, str]) -> Any:
+def _rename_places(value: Any, names: Mapping[str, str]) -> Any:
     """Places of the form [layer, node, output], however nested, with the new names of layers."""
     if isinstance(value, dict):
-        return {key: _rename_references(inner, names) for key, inner in value.items()}
+        return {key: _rename_places(inner, names) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_rename_references(inner, names) for inner in value]
+        return [_rename_places(inner, names) for inner in value]
     return names.get(value, value) if isinstance(value, str) else value
 
 
 def _choose_names(layers: list[Any]) -> dict[str, str]:
     """New names of the layers of a model, by the old ones; of a counted one a name that is free."""
     entries = [one for one in layers if isinstance(one, dict) and isinstance(one["config"], dict)]
-    counted = [one["config"]["name"] for one in entries if _has_default_name(one)]
+    counted = [one["config"]["name"] for one in entries if _is_counted(one)]
     taken = {one["config"].get("name") for one in entries} - set(counted)
     names = {}
     for name in counted:
         stem = NUMBER.sub("", name)
-        names[name] = next(free for free in _count_names(stem) if free not in taken)
+        names[name] = next(free for free in _count_up(stem) if free not in taken)
         taken.add(names[name])
     return names
 
 
-def _count_names(stem: str) -> Iterator[str]:
+def _count_up(stem: str) -> Iterator[str]:
     """The names that Keras gives: dense, dense_1, dense_2, ..."""
     return itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(1)))
 
 
-def _has_default_name(entry: Mapping[str, Any]) -> bool:
+def _is_counted(entry: Mapping[str, Any]) -> bool:
     """Whether the name of an object is the one that Keras makes of its class."""
     name = entry["config"].get("name")
     if not isinstance(name, str) or not isinstance(entry.get("class_name"), str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import types
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,29 +11,34 @@ from typing import Any
 
 from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.provenance import silence_stderr
 
 CONFIG = "config.json"
 MEMBERS = ("metadata.json", CONFIG, "model.weights.h5")
-NAMED = 8  # unknown classes, in messages
 LONGEST_TEXT = 160  # characters, out of the file
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
-# Where Keras keeps what a model is made of. keras.utils and keras.saving, which read and write
-# files, are not among them.
-PARTS = (
-    *("activations", "constraints", "dtype_policies", "initializers", "layers", "losses"),
-    *("metrics", "models", "ops", "optimizers", "quantizers", "random", "regularizers"),
+# Keras looks names up in all of its public interface but for a list of exceptions, which lacks
+# functions that download, write files or change settings. What a model is made of lies here.
+FUNCTIONS = (
+    *("activations", "constraints", "initializers", "losses", "metrics", "ops", "optimizers"),
+    *("quantizers", "regularizers"),
 )
-ROOT_CLASSES = ("DTypePolicy", "FloatDTypePolicy", "Model", "Sequential")  # as keras.NAME
-FUNCTION_PARTS = tuple(
-    part for part in PARTS if part not in ("dtype_policies", "layers", "models", "random")
-)
-# Keras' own ways to write what is no object.
-VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
-# Layers that run code out of the file, or read other files that it names.
-REACHING_OUT = (
-    *("__lambda__", "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
-    *("IndexLookup", "StringLookup", "IntegerLookup", "TextVectorization"),
+CLASSES = ("", *FUNCTIONS, "dtype_policies", "layers", "models", "random")  # "": keras itself
+CODE, FILES, BACKEND = "runs code out of the file", "uses other files", "needs another backend"
+# Keras' safe mode lets them pass: it takes lambdas out of Lambda, but no function of its own that
+# gets any arguments.
+REFUSED_HERE = {
+    "Lambda": CODE,
+    **dict.fromkeys(("JaxLayer", "FlaxLayer", "TorchModuleWrapper"), BACKEND),
+}
+REFUSED_BY_KERAS = {
+    "__lambda__": CODE,
+    **dict.fromkeys(("TFSMLayer", "IndexLookup", "StringLookup", "IntegerLookup"), FILES),
+    "TextVectorization": FILES,
+}
+BY_SAFE_MODE = "Requested the "  # how Keras begins to say what its safe mode refuses
+UNKNOWN = re.compile(
+    r"(?:Could not locate|Could not deserialize|Cannot deserialize) (?:class |function )?['`]"
+    r"([^'`]*)"
 )
 
 
@@ -71,46 +76,72 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def refuse_foreign_code(path: Path, config: dict[str, Any]) -> None:
-    """Makes sure that a model asks for nothing but what Keras has and what is registered with it.
+def check_config(path: Path, config: dict[str, Any]) -> None:
+    """Refuses what Keras itself would let a model do while it is loaded or called.
+
+    Code in the file, other packages and other files are for Keras to refuse, see `explain`.
 
     Args:
         path: The file, for messages.
         config: What `read_config` gave.
 
     Raises:
-        InputError: It asks for code in the file, for other files, or for what Keras does not know.
+        InputError: The model computes with constants, passes any arguments to a function, needs
+            another backend, or names a part of Keras that no model is made of.
     """
-    with silence_stderr():
-        import keras  # noqa: F401  quietly, before the functions below do
-    foreign = set()
-    for layer in _find_computed_while_loading(config):
+    for layer in _find_constant_calls(config):
         raise InputError(
             f"{path} computes its layer {layer!r} while it is loaded, out "
             "of no image: save the model again with model.save('NAME.keras')"
         )
-    for entry, layer in _iterate_entries(config):
-        kind = str(entry["class_name"])
-        if not kind.startswith("__") and _is_registered(entry):
-            continue
-        if kind in REACHING_OUT:
-            what = "a lambda function in its" if kind == "__lambda__" else f"a {kind}"
-            reach = "runs code out of the file" if "lambda" in kind.lower() else "uses other files"
-            raise InputError(
-                f"{path} has {what} layer {layer!r}, which {reach}: pass --model-code "
-                f"FILE.py:FUNCTION that builds the model, with --weights {path}"
-            )
-        if not _is_of_keras(entry):
-            name = entry.get("config") if kind == "function" else kind
-            module = entry.get("module")
-            full = str(name) if module in (None, "builtins") else f"{module}.{name}"
-            foreign.add(to_printable(full, LONGEST_TEXT))
-    if foreign:
-        raise InputError(
-            f"{path} needs {', '.join(sorted(foreign)[:NAMED])}, which Keras does not have: pass "
-            "--model-code FILE.py, the file that defines and registers "
-            f"{'it' if len(foreign) == 1 else 'them'} (@keras.saving.register_keras_serializable())"
-        )
+    for entry, layer in _walk(config):
+        kind, module = str(entry["class_name"]), entry.get("module")
+        # Without a module Keras 3 looks a class up as Keras 2 did, which wrote no .keras so.
+        is_known = "module" in entry or kind.startswith("__")
+        if isinstance(module, str) and module.startswith("keras"):
+            if kind in REFUSED_HERE:
+                raise _refuse_unsafe(path, kind, layer)
+            is_known = _is_part(module, FUNCTIONS if kind == "function" else CLASSES)
+        if not is_known:
+            raise _refuse_unknown(path, _read_name(entry), entry)
+
+
+def explain(path: Path, config: dict[str, Any], error: Exception) -> InputError | None:
+    """What a person can do about a model that Keras refuses; None where it says no more than why.
+
+    Args:
+        path: The file, for messages.
+        config: What `read_config` gave.
+        error: What Keras has raised.
+    """
+    said = str(error).rpartition("Exception encountered: ")[2]
+    if said.startswith(BY_SAFE_MODE):
+        for entry, layer in _walk(config):
+            if str(entry["class_name"]) in REFUSED_BY_KERAS:
+                return _refuse_unsafe(path, str(entry["class_name"]), layer)
+    if match := UNKNOWN.match(said):
+        named = (entry for entry, _ in _walk(config) if _read_name(entry) == match[1])
+        return _refuse_unknown(path, match[1], next(named, {}))
+    return None
+
+
+def _refuse_unsafe(path: Path, kind: str, layer: str) -> InputError:
+    what = "a lambda function in its" if kind == "__lambda__" else f"a {kind}"
+    reach = {**REFUSED_HERE, **REFUSED_BY_KERAS}[kind]
+    return InputError(
+        f"{path} has {what} layer {layer!r}, which {reach}: pass --model-code "
+        f"FILE.py:FUNCTION that builds the model, with --weights {path}"
+    )
+
+
+def _refuse_unknown(path: Path, name: str, entry: dict[str, Any]) -> InputError:
+    module = entry.get("module")
+    full = name if module in (None, "builtins") else f"{module}.{name}"
+    return InputError(
+        f"{path} needs {to_printable(full, LONGEST_TEXT)}, which Keras does not have: pass "
+        "--model-code FILE.py, the file that defines and registers it "
+        "(@keras.saving.register_keras_serializable())"
+    )
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
@@ -135,7 +166,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     refuse_too_large(needed, f"unpacking {path}", "pass a smaller model")
 
 
-def _iterate_entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def _walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Everything in a config that Keras would make an object of, with the layer it belongs to."""
     waiting: list[tuple[Any, str]] = [(config, "")]
     while waiting:
@@ -151,49 +182,27 @@ def _iterate_entries(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], s
             waiting.extend((inner, layer) for inner in value)
 
 
-def _find_computed_while_loading(config: dict[str, Any]) -> Iterator[str]:
+def _find_constant_calls(config: dict[str, Any]) -> Iterator[str]:
     """Layers that are called on constants: Keras does so at once, whatever size they ask for.
 
     Keras itself writes none, since calls without an image are no part of a model.
     """
-    for entry, layer in _iterate_entries(config):
+    for entry, layer in _walk(config):
         nodes = entry.get("inbound_nodes")
         for node in nodes if isinstance(nodes, list) else []:
             if isinstance(node, dict) and all(
-                inner["class_name"] != "__keras_tensor__" for inner, _ in _iterate_entries(node)
+                inner["class_name"] != "__keras_tensor__" for inner, _ in _walk(node)
             ):
                 yield layer
 
 
-def _is_registered(entry: dict[str, Any]) -> bool:
-    """Whether Keras would take a registered class or function for an entry, as it does first."""
-    import keras
-
+def _read_name(entry: dict[str, Any]) -> str:
+    """The class or function that an entry names."""
     kind = entry["class_name"]
-    name = entry.get("config") if kind == "function" else entry.get("registered_name", kind)
-    return isinstance(name, str) and keras.saving.get_registered_object(name) is not None
+    return str(entry.get("config") if kind == "function" else kind)
 
 
-def _is_of_keras(entry: dict[str, Any]) -> bool:
-    """Whether an entry names a part of a model that Keras itself brings."""
-    import keras
-
-    kind, module = entry["class_name"], entry.get("module")
-    if not isinstance(kind, str) or not isinstance(module, str) or kind.startswith("__"):
-        return isinstance(kind, str) and kind in VALUES
+def _is_part(module: str, parts: tuple[str, ...]) -> bool:
+    """Whether a module is one of some parts of Keras itself, not of keras_hub and the like."""
     package, _, place = module.partition(".")
-    if kind == "function":  # an activation, loss or the like, found by Keras under its name
-        name, homes = entry.get("config"), [getattr(keras, part) for part in FUNCTION_PARTS]
-        return package in ("builtins", "keras") and any(
-            isinstance(getattr(home, str(name), None), types.FunctionType) for home in homes
-        )
-    if module == "keras":
-        return kind in ROOT_CLASSES
-    if package != "keras" or place.removeprefix("src.").split(".")[0] not in PARTS:
-        return False
-    if place.startswith("src."):  # from there Keras itself takes layers and operations only
-        return True
-    home: Any = keras
-    for part in place.split("."):
-        home = getattr(home, part, None)
-    return isinstance(getattr(home, kind, None), type)
+    return package == "keras" and place.removeprefix("src.").partition(".")[0] in parts

@@ -1,8 +1,9 @@
 """Reading a person's own Keras model, its weights and its code, from files.
 
-A model file is data, but one that names classes for Keras to call. It is therefore read before
-Keras sees it, and what is no part of Keras has to be known already: registered by a file of Python
-that the person named. Nothing else here runs code of anyone.
+A model file is data, but one that names classes for Keras to call. Keras refuses code in it, other
+files, and what it doesn't know: what was not registered by a file of Python that the person named.
+What it would not refuse is looked for before it sees the file. Nothing else here runs code of
+anyone.
 """
 
 from __future__ import annotations
@@ -21,24 +22,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.keras_files.archive import canonicalize
-from latentspace.models.keras_files.config_check import read_config, refuse_foreign_code
+from latentspace.models.keras_files.config_check import check_config, explain, read_config
 from latentspace.models.keras_files.weights_check import check_weights
 
 if TYPE_CHECKING:
     import keras
 
 WEIGHTS = (".weights.h5", ".h5", ".keras")  # endings; the first that fits counts
-WORDY = (  # in Keras' messages: whole models, values of weights, and what is said anyway
+WORDY = (  # in Keras' messages: bold type, whole models, values of weights, what is said anyway
+    r"\x1b\[\d*m",
     *(r", value=\[.*", r"Full object config:.*", r"config=\{.*"),
     r"A total of \d+ objects could not be loaded. Example error message for object ",
     r"The shape of the target variable and the shape of the target value in \S+ must match. ",
 )
 BYTES_PER_VALUE = 4  # weights and images are 32-bit floats nearly always
 LEAST_BATCH = 32  # images; as many go through a model at once, or more
+WITHOUT_STATE = "while in a stateless scope"  # is how Keras says what can't be done there
 SHOWN_ERROR = 240  # characters; Keras likes to print whole models
 
 
@@ -57,30 +60,24 @@ def load_model(path: str | Path) -> keras.Model:
     """
     path = Path(path)
     _refuse_other_formats(path)
+    config = read_config(path)
     # Weights and layers are wanted, not the training, whose loss is often a function of its own.
-    config = {**read_config(path), "compile_config": None}
-    refuse_foreign_code(path, config)
+    config.pop("compile_config", None)
+    check_config(path, config)
     with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on how the file was made, long ago
         import keras
 
         try:
             check_weights(path)
-            _refuse_too_large(path, config)
-            model = keras.models.load_model(path, compile=False, safe_mode=True)
+            return _load_measured(path)
         except InputError:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
-            raise InputError(
-                f"{path} can't be loaded by Keras {keras.__version__}: {shorten_error(error)}; save "
+            raise explain(path, config, error) or InputError(
+                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; save "
                 "the model again with model.save('NAME.keras')"
             ) from error
-    if not isinstance(model, keras.Model):
-        raise InputError(
-            f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the whole "
-            "model with model.save('NAME.keras')"
-        )
-    return model
 
 
 def load_code(spec: str) -> Callable[[], Any] | None:
@@ -137,7 +134,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             if zipfile.is_zipfile(path):
                 read_config(path)  # which knows what such a file may hold
             check_weights(path)
-            suffix, named = _find_weights_suffix(path), path
+            suffix, named = _find_suffix(path), path
             if suffix != next((end for end in WEIGHTS if path.name.endswith(end)), None):
                 # Keras goes by the name, and Keras 2 gave .weights.h5 to files of the old format.
                 named = Path(folder) / f"model{suffix}"
@@ -147,50 +144,63 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             raise
         except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
             raise InputError(
-                f"{path} can't be read into the model {model.name!r}: {shorten_error(error)}; pass "
+                f"{path} can't be read into the model {model.name!r}: {shorten(error)}; pass "
                 "the --model-code that built the model they were saved from"
             ) from error
 
 
-def shorten_error(error: BaseException) -> str:
+def shorten(error: BaseException) -> str:
     """What an exception says, on one line and without what Keras wraps around the cause."""
     text = str(error).rpartition("Exception encountered: ")[2]
     text = re.sub("|".join(WORDY), "", text, flags=re.DOTALL)
     text = " ".join(text.split()) or type(error).__name__
-    return (text if len(text) <= SHOWN_ERROR else text[: SHOWN_ERROR - 1] + "…").rstrip(" .;,")
+    return to_printable(text, SHOWN_ERROR).rstrip(" .;,")
 
 
-def _refuse_too_large(path: Path, config: dict[str, Any]) -> None:
-    """Raises an InputError where there is not the memory for the model that a config describes.
+def _load_measured(path: Path) -> keras.Model:
+    """Loads a model whose variables get their values once they are known to fit into memory.
 
-    It costs a few letters to ask for a layer of a billion units. So the model is made without
-    values first, which takes no memory, and measured.
+    It costs a few letters to ask for a layer of a billion units. In a scope without state layers
+    are made without values, which takes no memory, and weights are only noted; Keras refuses those
+    of another shape.
     """
     import keras
 
     try:
-        with keras.StatelessScope(initialize_variables=False):
-            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    except Exception:
-        if keras.saving.get_custom_objects():  # layers of a person's own may not do without values
-            return
-        raise
-    if not isinstance(model, keras.Model):
-        return
-    held = sum(math.prod(variable.shape) for variable in model.variables)
-    largest = max((math.prod(shape) for shape in _iterate_shapes(model)), default=0)
-    try:
-        refuse_too_large(
-            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
-            f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
-            "pass a smaller model",
-        )
-    except InputError:
+        with keras.StatelessScope(initialize_variables=False) as scope:
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
+        if not isinstance(model, keras.Model):
+            raise InputError(
+                f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the "
+                "whole model with model.save('NAME.keras')"
+            )
+        _refuse_too_large(path, model)
+    except Exception as error:
         keras.utils.clear_session()  # it would give the variables their values some time
-        raise
+        if WITHOUT_STATE not in str(error) or not keras.saving.get_custom_objects():
+            raise
+        # Layers of a person's own may not do without values.
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    with keras.StatelessScope():
+        pass  # the end of which gives variables their first values
+    for variable in model.variables:
+        if (value := scope.get_current_value(variable)) is not None:
+            variable.assign(value)
+    return model
 
 
-def _iterate_shapes(model: keras.Model) -> Iterator[list[int]]:
+def _refuse_too_large(path: Path, model: keras.Model) -> None:
+    """Raises an InputError where there is not the memory for a model and for what flows in it."""
+    held = sum(math.prod(variable.shape) for variable in model.variables)
+    largest = max((math.prod(shape) for shape in _list_shapes(model)), default=0)
+    refuse_too_large(
+        BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
+        f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
+        "pass a smaller model",
+    )
+
+
+def _list_shapes(model: keras.Model) -> Iterator[list[int]]:
     """The shapes of what flows between the layers of a model, and those of models in it."""
     import keras
 
@@ -201,7 +211,7 @@ def _iterate_shapes(model: keras.Model) -> Iterator[list[int]]:
             flowing = []
         yield from ([side for side in tensor.shape if side is not None] for tensor in flowing)
         if isinstance(operation, keras.Model):
-            yield from _iterate_shapes(operation)
+            yield from _list_shapes(operation)
 
 
 def _refuse_other_formats(path: Path) -> None:
@@ -243,7 +253,7 @@ def _import_file(path: Path) -> types.ModuleType:
         specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # anything may be in that file
         raise InputError(
-            f"{path} can't be imported: {type(error).__name__}: {shorten_error(error)}; mend the file "
+            f"{path} can't be imported: {type(error).__name__}: {shorten(error)}; mend the file "
             f"so that python {path.name} defines the model and ends without an error"
         ) from error
     known = keras.saving.get_custom_objects()
@@ -258,7 +268,7 @@ def _is_own_function(value: object, module: types.ModuleType) -> bool:
     return isinstance(value, types.FunctionType) and value.__module__ == module.__name__
 
 
-def _find_weights_suffix(path: Path) -> str:
+def _find_suffix(path: Path) -> str:
     """The ending by which Keras knows the format that a file of weights really has."""
     if zipfile.is_zipfile(path):
         return ".keras"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,11 @@ MOST_SAID = 1 << 16  # bytes of an attribute: HDF5 itself writes no longer ones 
 
 
 def check_weights(path: Path) -> None:
-    """Makes sure that weights are numbers, lie in the file itself and fit into memory.
+    """Makes sure that weights are numbers and fit into memory.
 
-    HDF5 files can name other files, whose contents would then be taken for weights, and arrays
-    larger than any memory that were never written. Keras looks at some of that, depending on its
-    version and on the format.
+    HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
+    that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
+    lies in other files.
 
     Args:
         path: An HDF5 file, or a .keras file.
@@ -49,7 +48,9 @@ def _check(file: h5py.File, path: Path) -> None:
     import h5py
 
     needed = 0
-    for name, found in (("/", file), *_iterate_objects(file, path)):
+
+    def look(name: str, found: h5py.HLObject) -> None:
+        nonlocal needed
         shown = to_printable(name, LONGEST_NAME)
         for said in found.attrs:
             about = found.attrs.get_id(said)
@@ -59,39 +60,11 @@ def _check(file: h5py.File, path: Path) -> None:
                     f"{path} has an attribute of {shown} that is larger than any that Keras "
                     "writes; save the weights again"
                 )
-        if isinstance(found, h5py.Group):
-            continue
-        if not isinstance(found, h5py.Dataset) or found.dtype.hasobject or found.dtype.fields:
-            raise InputError(f"{path} should hold weights only. Received: {shown}, no numbers")
-        if found.is_virtual or found.external:
-            raise InputError(
-                f"{path} should hold all weights itself: those of {shown} are in other files; save "
-                "the weights again"
-            )
-        if found.shape is not None:
+        if isinstance(found, h5py.Dataset) and found.shape is not None:
+            if found.dtype.hasobject or found.dtype.fields:
+                raise InputError(f"{path} should hold weights only. Received: {shown}, no numbers")
             needed += math.prod(found.shape) * found.dtype.itemsize
+
+    look("/", file)
+    file.visititems(look)  # each object once, along no link to elsewhere
     refuse_too_large(needed, f"reading the weights in {path}", "pass a smaller model")
-
-
-def _iterate_objects(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.HLObject]]:
-    """All groups and datasets of a file, each once: a group may hold itself."""
-    import h5py
-
-    waiting, seen = [file["/"]], set()
-    while waiting:
-        group = waiting.pop()
-        for name in group:
-            link = group.get(name, getlink=True)
-            place = f"{group.name}/{name}"
-            if not isinstance(link, h5py.HardLink):
-                raise InputError(
-                    f"{path} should hold all weights itself: {to_printable(place, LONGEST_NAME)} is a "
-                    f"{type(link).__name__}; save the weights again"
-                )
-            found = group[name]
-            if (address := h5py.h5o.get_info(found.id).addr) in seen:
-                continue
-            seen.add(address)
-            yield place, found
-            if isinstance(found, h5py.Group):
-                waiting.append(found)

@@ -259,6 +259,6 @@ def test_too_few_images_are_refused_and_adopted_models_named(
         InputError, match="without maps of both: of run linear 10 images are no map: 12 are needed"
     ):
         Comparison(few, few)
-    own = dataclasses.replace(linear_run, is_adopted=True)
+    own = dataclasses.replace(linear_run, is_imported=True)
     comparison = Comparison(make_study(linear_run, tiny), make_study(own, tiny))
     assert "B: linear was trained elsewhere, perhaps on these images." in comparison.notes

@@ -350,7 +350,7 @@ def test_names_are_text_on_the_pages_and_nothing_else(
     )
     data = dataclasses.replace(tiny, name=names[0], class_names=names)
     facts = {"dataset": {"name": told, "hash": ""}, "adopted": {"source": told}}
-    run = LinearRun(data.image_shape, name=names[1], is_adopted=True, facts=facts)
+    run = LinearRun(data.image_shape, name=names[1], is_imported=True, facts=facts)
     study = make_study(run, data)
     (tmp_path / "tour.gif").touch()
     shown = Record(told, told, "", "", None, (4, 4), *study.model_key, {}, "", told, {}, None)

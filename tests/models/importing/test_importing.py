@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -9,13 +10,23 @@ from conftest import tiny_arrays
 from keras import layers, ops
 
 from latentspace.core.errors import InputError
-from latentspace.models.importing import check_reconstruction, import_model, read_source
-from latentspace.models.importing.cutting import choose_code, cut_autoencoder, is_named_mean
-from latentspace.models.importing.layouts import find_image_shape, normalize_interface
+from latentspace.datasets import ImageDataset
+from latentspace.models.importing import (
+    Options,
+    build,
+    check,
+    import_model,
+    inspect,
+    load_interface,
+    plan,
+)
+from latentspace.models.importing.inspecting import Interface
+from latentspace.models.importing.planning import Plan, says_mean
+from latentspace.models.importing.run import is_random
 from latentspace.models.keras_files import loading
 
 SHAPE = (8, 8, 1)
-PACKAGE = "adoption_tests"
+PACKAGE = "importing_tests"
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -29,6 +40,11 @@ class Sampling(layers.Layer):
         return mean + ops.exp(log_var / 2) * keras.random.normal(
             ops.shape(mean), seed=self.generator
         )
+
+
+class Noise(layers.Layer):
+    def call(self, codes):
+        return codes + 1e-3 * keras.random.normal(ops.shape(codes))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -57,17 +73,17 @@ class OwnAutoencoder(keras.Model):
         return self.decoder(self.encoder(images))
 
 
-def make_pictures(count: int = 5, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+def pictures(count: int = 5, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     return np.random.default_rng(0).random((count, *shape)).astype(np.float32)
 
 
-def deconvolve(x, size: int = 2, channels: int = 4):
+def deconvolved(x, size: int = 2, channels: int = 4):
     x = layers.Reshape((size, size, channels))(x)
     x = layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="relu")(x)
     return layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid")(x)
 
 
-def build_article(activation: str | None = "relu") -> keras.Model:
+def article(activation: str | None = "relu") -> keras.Model:
     """Convolutions and pooling, a dense bottleneck of 4, transposed convolutions."""
     images = keras.Input(SHAPE)
     x = layers.Conv2D(4, 3, padding="same", activation="relu")(images)
@@ -77,10 +93,10 @@ def build_article(activation: str | None = "relu") -> keras.Model:
     x = layers.Dense(4, name="encoded")(x)
     x = layers.Activation(activation, name="activated")(x) if activation else x
     x = layers.Dense(16, activation="relu")(x)
-    return keras.Model(images, deconvolve(x), name="article")
+    return keras.Model(images, deconvolved(x), name="article")
 
 
-def build_vae_encoder() -> keras.Model:
+def vae_encoder() -> keras.Model:
     images = keras.Input(SHAPE)
     x = layers.Dense(12, activation="relu")(layers.Flatten()(images))
     mean, log_var = layers.Dense(2, name="z_mean")(x), layers.Dense(2, name="z_log_var")(x)
@@ -88,23 +104,23 @@ def build_vae_encoder() -> keras.Model:
     return keras.Model(images, [mean, log_var, sample], name="encoder")
 
 
-def build_vae_decoder() -> keras.Model:
+def vae_decoder() -> keras.Model:
     codes = keras.Input((2,))
-    return keras.Model(codes, deconvolve(layers.Dense(16)(codes)), name="decoder")
+    return keras.Model(codes, deconvolved(layers.Dense(16)(codes)), name="decoder")
 
 
-def build_vae() -> keras.Model:
-    encoder, decoder = build_vae_encoder(), build_vae_decoder()
+def vae() -> keras.Model:
+    encoder, decoder = vae_encoder(), vae_decoder()
     images = keras.Input(SHAPE)
     mean, log_var, sample = encoder(images)
     return keras.Model(images, [decoder(sample), mean, log_var], name="vae")
 
 
-def predict_given(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def given(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict(images, verbose=0))
 
 
-def save_models(folder: Path, **models: keras.Model) -> dict[str, Path]:
+def saved(folder: Path, **models: keras.Model) -> dict[str, Path]:
     paths = {name: folder / f"{name}.keras" for name in models}
     for name, model in models.items():
         model.save(paths[name])
@@ -114,29 +130,50 @@ def save_models(folder: Path, **models: keras.Model) -> dict[str, Path]:
 def assert_same_after_saving(model: keras.Model, inputs: np.ndarray, folder: Path) -> None:
     model.save(folder / "again.keras")
     again = loading.load_model(folder / "again.keras")
-    np.testing.assert_allclose(
-        predict_given(again, inputs), predict_given(model, inputs), atol=1e-6
-    )
+    np.testing.assert_allclose(given(again, inputs), given(model, inputs), atol=1e-6)
 
 
-def import_from(folder: Path, model: keras.Model, shape: tuple[int, int, int] = SHAPE, **options):
-    """What `import_model` makes of a saved autoencoder; what it reconstructs is what the model does."""
-    source = read_source(autoencoder=save_models(folder, whole=model)["whole"])
-    result = import_model(source, image_shape=shape, **options)
-    images = make_pictures(shape=shape)
-    codes = predict_given(result.encoder, images)
+def planned(*models: keras.Model, shape: tuple[int, int, int] = SHAPE, **options) -> Plan:
+    """A plan for models in memory."""
+    return plan(inspect(models, [model.name for model in models]), shape, Options(**options))
+
+
+def images_of(model: keras.Model) -> tuple[int, int, int] | None:
+    return inspect([model], [""]).image_shape
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was made of a saved model."""
+
+    encoder: keras.Model
+    decoder: keras.Model
+    description: str
+
+
+def imported(source: Interface, shape: tuple[int, int, int] = SHAPE, **options) -> Imported:
+    made = plan(source, shape, Options(**options))
+    return Imported(*build(made), made.description)
+
+
+def imported_from(folder: Path, model: keras.Model, shape: tuple[int, int, int] = SHAPE, **options):
+    """What is made of a saved autoencoder; what it reconstructs is what the model does."""
+    source = load_interface(autoencoder=saved(folder, whole=model)["whole"])
+    result = imported(source, shape, **options)
+    images = pictures(shape=shape)
+    codes = given(result.encoder, images)
     assert (codes.ndim, codes.dtype) == (2, np.float32)
-    assert predict_given(result.decoder, codes).shape == images.shape
+    assert given(result.decoder, codes).shape == images.shape
     assert_same_after_saving(result.encoder, images, folder)
     assert_same_after_saving(result.decoder, codes, folder)
-    return result, predict_given(result.decoder, codes)
+    return result, given(result.decoder, codes)
 
 
 @pytest.mark.parametrize(("activation", "layer"), [("relu", "activated"), (None, "encoded")])
 def test_a_dense_bottleneck_is_found(tmp_path: Path, activation: str | None, layer: str) -> None:
-    model = build_article(activation)
-    result, shown = import_from(tmp_path, model)
-    np.testing.assert_allclose(shown, predict_given(model, make_pictures()), atol=1e-5)
+    model = article(activation)
+    result, shown = imported_from(tmp_path, model)
+    np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
     assert result.description == (
         f"whole.keras is cut after layer '{layer}': 64 -> 4 -> 64 values per image"
     )
@@ -148,10 +185,10 @@ def test_codes_of_a_fully_convolutional_model_are_flat(tmp_path: Path) -> None:
     x = layers.Conv2D(2, 3, strides=2, padding="same", activation="relu", name="codes")(images)
     x = layers.Conv2DTranspose(1, 3, strides=2, padding="same", activation="sigmoid")(x)
     model = keras.Model(images, x)
-    result, shown = import_from(tmp_path, model)
-    np.testing.assert_allclose(shown, predict_given(model, make_pictures()), atol=1e-5)
+    result, shown = imported_from(tmp_path, model)
+    np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
     assert "64 -> 32 -> 64" in result.description
-    assert find_image_shape(model) is None
+    assert images_of(model) is None
 
 
 def test_flat_images(tmp_path: Path) -> None:
@@ -165,12 +202,12 @@ def test_flat_images(tmp_path: Path) -> None:
             layers.Dense(64, activation="sigmoid"),
         ]
     )
-    result, shown = import_from(tmp_path, model)
+    result, shown = imported_from(tmp_path, model)
     np.testing.assert_allclose(
-        shown, predict_given(model, make_pictures().reshape(-1, 64)).reshape(shown.shape), atol=1e-5
+        shown, given(model, pictures().reshape(-1, 64)).reshape(shown.shape), atol=1e-5
     )
     assert "after layer 'middle': 64 -> 5 -> 64" in result.description
-    assert find_image_shape(model) is None
+    assert images_of(model) is None
 
 
 @pytest.mark.parametrize("kind", ["functional", "sequential"])
@@ -188,25 +225,25 @@ def test_models_inside_a_model_are_looked_into(tmp_path: Path, kind: str) -> Non
         model = keras.Model(images, decoder(encoder(images)))
     else:
         model = keras.Sequential([images, encoder, decoder])
-    expected = predict_given(model, make_pictures())
-    result, shown = import_from(tmp_path, model)
+    expected = given(model, pictures())
+    result, shown = imported_from(tmp_path, model)
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     assert "after layer 'encoder/dense': 64 -> 3 -> 64" in result.description
     # "dense" and "wide" of the encoder and "dense" of the decoder are now in one model.
-    result, shown = import_from(tmp_path, model, bottleneck="encoder")
+    result, shown = imported_from(tmp_path, model, bottleneck="encoder")
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     assert "after layer 'encoder/wide': 64 -> 9 -> 64" in result.description
-    _, shown = import_from(tmp_path, model, bottleneck="last")
+    _, shown = imported_from(tmp_path, model, bottleneck="last")
     np.testing.assert_allclose(shown, expected, atol=1e-5)
 
 
 def test_named_bottlenecks() -> None:
-    model = build_article()
-    assert "'encoded': 64 -> 4" in cut_autoencoder(model, bottleneck="encoded").description
+    model = article()
+    assert "'encoded': 64 -> 4" in planned(model, bottleneck="encoded").description
     with pytest.raises(InputError, match=r"no layer 'coded'.*: activated \(4\), encoded \(4\), "):
-        cut_autoencoder(model, bottleneck="coded")
+        planned(model, bottleneck="coded")
     with pytest.raises(InputError, match=r"'z_log_var' is bypassed.*encoder/sample \(2\)"):
-        cut_autoencoder(build_vae(), bottleneck="z_log_var")
+        planned(vae(), bottleneck="z_log_var")
 
 
 def test_skip_connections_leave_no_bottleneck() -> None:
@@ -216,9 +253,9 @@ def test_skip_connections_leave_no_bottleneck() -> None:
     x = layers.Concatenate()([layers.UpSampling2D(4)(x), first])
     model = keras.Model(images, layers.Conv2D(1, 3, padding="same")(x), name="unet")
     with pytest.raises(InputError, match=r"'unet' has no bottleneck.*skip connections"):
-        cut_autoencoder(model)
+        planned(model)
     with pytest.raises(InputError, match="'deep' is bypassed"):
-        cut_autoencoder(model, bottleneck="deep")
+        planned(model, bottleneck="deep")
 
 
 def test_residual_blocks_are_no_hindrance(tmp_path: Path) -> None:
@@ -227,25 +264,25 @@ def test_residual_blocks_are_no_hindrance(tmp_path: Path) -> None:
     x = layers.Dense(6, activation="relu")(x) + x
     x = layers.LayerNormalization(name="norm")(x)
     x = layers.Dense(16, name="after")(keras.activations.relu(x))
-    model = keras.Model(images, deconvolve(x))
-    result, shown = import_from(tmp_path, model, bottleneck="norm")
-    np.testing.assert_allclose(shown, predict_given(model, make_pictures()), atol=1e-5)
-    assert cut_autoencoder(model).decoder.output_shape == (None, *SHAPE)
+    model = keras.Model(images, deconvolved(x))
+    result, shown = imported_from(tmp_path, model, bottleneck="norm")
+    np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
+    assert build(planned(model))[1].output_shape == (None, *SHAPE)
     assert "64 -> 6 -> 64" in result.description
 
 
 def test_a_classifier_is_no_autoencoder() -> None:
     model = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Dense(10)])
     with pytest.raises(InputError, match=r"takes images of 8x8x1 values and gives none.*10"):
-        cut_autoencoder(model)
+        planned(model)
 
 
 def test_codes_of_a_vae_are_the_means(tmp_path: Path) -> None:
-    model = build_vae()
-    result, shown = import_from(tmp_path, model)
-    _, expected, _ = model.predict(make_pictures(), verbose=0)
-    np.testing.assert_allclose(predict_given(result.encoder, make_pictures()), expected, atol=1e-6)
-    decoded = predict_given(model.get_layer("decoder"), expected)
+    model = vae()
+    result, shown = imported_from(tmp_path, model)
+    _, expected, _ = model.predict(pictures(), verbose=0)
+    np.testing.assert_allclose(given(result.encoder, pictures()), expected, atol=1e-6)
+    decoded = given(model.get_layer("decoder"), expected)
     np.testing.assert_allclose(shown, decoded, atol=1e-5)
     assert not any(isinstance(layer, Sampling) for layer in result.encoder.layers)
     assert result.description.endswith(
@@ -255,51 +292,48 @@ def test_codes_of_a_vae_are_the_means(tmp_path: Path) -> None:
 
 
 def test_other_codes_of_a_vae(tmp_path: Path) -> None:
-    source = read_source(autoencoder=save_models(tmp_path, vae=build_vae())["vae"])
+    source = load_interface(autoencoder=saved(tmp_path, vae=vae())["vae"])
     model = source.models[0]
-    log_var = model.predict(make_pictures(), verbose=0)[2]
+    log_var = model.predict(pictures(), verbose=0)[2]
     for name in ("2", "z_log_var"):
-        result = import_model(source, image_shape=SHAPE, latent_output=name)
-        np.testing.assert_allclose(
-            predict_given(result.encoder, make_pictures()), log_var, atol=1e-6
-        )
-    result = import_model(source, image_shape=SHAPE, latent_output="sample")
-    assert "its codes are random samples" in result.description
+        result = imported(source, latent_output=name)
+        np.testing.assert_allclose(given(result.encoder, pictures()), log_var, atol=1e-6)
+    result = imported(source, latent_output="sample")
+    assert is_random(result.encoder)
     with pytest.raises(InputError, match="'0' has 8x8x1 values, where the decoder takes 2"):
-        import_model(source, image_shape=SHAPE, latent_output="0")
+        imported(source, latent_output="0")
     with pytest.raises(InputError, match=r"no output or layer 'nope'.*0: 'decoder', 8x8x1"):
-        import_model(source, image_shape=SHAPE, latent_output="nope")
+        imported(source, latent_output="nope")
 
 
 def test_two_files_of_a_vae(tmp_path: Path) -> None:
-    encoder, decoder = build_vae_encoder(), build_vae_decoder()
-    source = read_source(**save_models(tmp_path, encoder=encoder, decoder=decoder))
-    mean, _, sample = encoder.predict(make_pictures(), verbose=0)
-    result = import_model(source, image_shape=SHAPE)
-    np.testing.assert_allclose(predict_given(result.encoder, make_pictures()), mean, atol=1e-6)
-    assert_same_after_saving(result.encoder, make_pictures(), tmp_path)
+    encoder, decoder = vae_encoder(), vae_decoder()
+    source = load_interface(**saved(tmp_path, encoder=encoder, decoder=decoder))
+    mean, _, sample = encoder.predict(pictures(), verbose=0)
+    result = imported(source)
+    np.testing.assert_allclose(given(result.encoder, pictures()), mean, atol=1e-6)
+    assert_same_after_saving(result.encoder, pictures(), tmp_path)
     assert result.decoder is source.models[1]
     assert result.description == (
         "encoder.keras (output 'z_mean') and decoder.keras are taken as they are: "
         "64 -> 2 -> 64 values per image"
     )
-    assert (
-        "random samples" in import_model(source, image_shape=SHAPE, latent_output="2").description
-    )
+    assert not is_random(result.encoder)
+    assert is_random(imported(source, latent_output="2").encoder)
     only_sample = keras.Model(encoder.inputs, encoder.outputs[2])
     np.testing.assert_allclose(
-        predict_given(choose_code(only_sample)[0], make_pictures()), mean, atol=1e-6
+        given(build(planned(only_sample, decoder))[0], pictures()), mean, atol=1e-6
     )
     assert sample.shape == mean.shape
 
 
 def test_a_vae_is_refused_where_its_sampling_is_unknown(tmp_path: Path) -> None:
-    path = save_models(tmp_path, vae=build_vae())["vae"]
+    path = saved(tmp_path, vae=vae())["vae"]
     known = keras.saving.get_custom_objects()
     layer = known.pop(f"{PACKAGE}>Sampling")
     try:
         with pytest.raises(InputError, match=r"needs .*Sampling, which.*--model-code FILE\.py"):
-            read_source(autoencoder=path)
+            load_interface(autoencoder=path)
     finally:
         known[f"{PACKAGE}>Sampling"] = layer
 
@@ -307,38 +341,36 @@ def test_a_vae_is_refused_where_its_sampling_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["one", "tuple", "dict"])
 def test_subclassed_encoders(tmp_path: Path, form: str) -> None:
     encoder, decoder = OwnEncoder(form), keras.Sequential([layers.Dense(64)])
-    encoder(make_pictures()), decoder(np.ones((1, 3), np.float32))
-    source = read_source(**save_models(tmp_path, encoder=encoder, decoder=decoder))
+    encoder(pictures()), decoder(np.ones((1, 3), np.float32))
+    source = load_interface(**saved(tmp_path, encoder=encoder, decoder=decoder))
     if form == "tuple":
         with pytest.raises(InputError, match=r"no name tells which.*\(0: 3, 1: 3\)"):
-            import_model(source, image_shape=SHAPE)
-    result = import_model(source, image_shape=SHAPE, latent_output="0" if form == "tuple" else None)
-    expected = encoder.codes(encoder.flat(make_pictures()))
-    np.testing.assert_allclose(predict_given(result.encoder, make_pictures()), expected, atol=1e-6)
-    assert predict_given(result.decoder, np.ones((2, 3), np.float32)).shape == (2, *SHAPE)
-    assert_same_after_saving(result.encoder, make_pictures(), tmp_path)
+            imported(source)
+    result = imported(source, latent_output="0" if form == "tuple" else None)
+    expected = encoder.codes(encoder.flat(pictures()))
+    np.testing.assert_allclose(given(result.encoder, pictures()), expected, atol=1e-6)
+    assert given(result.decoder, np.ones((2, 3), np.float32)).shape == (2, *SHAPE)
+    assert_same_after_saving(result.encoder, pictures(), tmp_path)
 
 
 def test_subclassed_autoencoders_are_cut_between_their_parts(tmp_path: Path) -> None:
     model = OwnAutoencoder()
-    expected = np.asarray(model(make_pictures()))
-    result, shown = import_from(tmp_path, model)
+    expected = np.asarray(model(pictures()))
+    result, shown = imported_from(tmp_path, model)
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     assert result.description == "whole.keras is cut between its parts encoder and decoder"
     with pytest.raises(InputError, match="is a subclass of"):
-        cut_autoencoder(model, bottleneck="dense")
+        planned(model, bottleneck="dense")
     with pytest.raises(InputError, match="is a subclass of"):
-        cut_autoencoder(OwnEncoder())
+        planned(OwnEncoder())
 
 
 def test_pixel_range_becomes_a_part_of_the_models(tmp_path: Path) -> None:
-    model = build_article()
-    _, shown = import_from(tmp_path, model, pixel_range=(-1, 1))
-    np.testing.assert_allclose(
-        shown, (predict_given(model, 2 * make_pictures() - 1) + 1) / 2, atol=1e-5
-    )
+    model = article()
+    _, shown = imported_from(tmp_path, model, pixel_range=(-1, 1))
+    np.testing.assert_allclose(shown, (given(model, 2 * pictures() - 1) + 1) / 2, atol=1e-5)
     with pytest.raises(InputError, match=r"--pixel-range takes.*Received: 1 0"):
-        import_from(tmp_path, model, pixel_range=(1, 0))
+        imported_from(tmp_path, model, pixel_range=(1, 0))
 
 
 def test_channels_first_on_one_side_only(tmp_path: Path) -> None:
@@ -346,18 +378,16 @@ def test_channels_first_on_one_side_only(tmp_path: Path) -> None:
     images = keras.Input((3, 6, 5))
     x = layers.Dense(5)(layers.Flatten()(images))
     model = keras.Model(images, layers.Reshape((6, 5, 3))(layers.Dense(90)(x)))
-    assert find_image_shape(model) == shape
-    _, shown = import_from(tmp_path, model, shape)
-    expected = predict_given(model, make_pictures(shape=shape).transpose(0, 3, 1, 2))
+    assert images_of(model) == shape
+    _, shown = imported_from(tmp_path, model, shape)
+    expected = given(model, pictures(shape=shape).transpose(0, 3, 1, 2))
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     codes = keras.Input((5,))
     decoder = keras.Model(codes, layers.Reshape((3, 6, 5))(layers.Dense(90)(codes)))
-    _, wrapped = normalize_interface(keras.Model(images, x), decoder, image_shape=shape)
+    _, wrapped = build(planned(keras.Model(images, x), decoder, shape=shape))
     points = np.ones((2, 5), np.float32)
     np.testing.assert_allclose(
-        predict_given(wrapped, points),
-        predict_given(decoder, points).transpose(0, 2, 3, 1),
-        atol=1e-6,
+        given(wrapped, points), given(decoder, points).transpose(0, 2, 3, 1), atol=1e-6
     )
 
 
@@ -365,42 +395,51 @@ def test_images_without_channels_and_half_precision(tmp_path: Path) -> None:
     images = keras.Input((8, 8))
     x = layers.Dense(4, dtype="mixed_float16", name="codes")(layers.Flatten()(images))
     model = keras.Model(images, layers.Reshape((8, 8))(layers.Dense(64)(x)))
-    assert find_image_shape(model) == SHAPE
-    _, shown = import_from(tmp_path, model)
-    np.testing.assert_allclose(
-        shown[..., 0], predict_given(model, make_pictures()[..., 0]), atol=1e-2
-    )
+    assert images_of(model) == SHAPE
+    _, shown = imported_from(tmp_path, model)
+    np.testing.assert_allclose(shown[..., 0], given(model, pictures()[..., 0]), atol=1e-2)
 
 
 def test_nothing_is_wrapped_without_need() -> None:
-    encoder, decoder = keras.Sequential([keras.Input(SHAPE), layers.Flatten()]), build_vae_decoder()
+    encoder, decoder = keras.Sequential([keras.Input(SHAPE), layers.Flatten()]), vae_decoder()
     encoder.add(layers.Dense(2))
-    assert normalize_interface(encoder, decoder, image_shape=SHAPE) == (encoder, decoder)
+    assert build(planned(encoder, decoder)) == (encoder, decoder)
+
+
+def test_outputs_by_name_become_plain_ones() -> None:
+    images, codes = keras.Input(SHAPE), keras.Input((2,))
+    encoder = keras.Model(images, {"z": layers.Dense(2)(layers.Flatten()(images))})
+    decoder = keras.Model(codes, [layers.Dense(64)(codes)])
+    parts = build(planned(encoder, decoder))
+    expected = encoder.predict(pictures(), verbose=0)["z"]
+    np.testing.assert_allclose(given(parts[0], pictures()), expected, atol=1e-6)
+    assert given(parts[1], expected).shape == (5, *SHAPE)
 
 
 def test_what_does_not_fit_is_told() -> None:
-    encoder, decoder = choose_code(build_vae_encoder())[0], build_vae_decoder()
+    encoder, decoder = vae_encoder(), vae_decoder()
     for shape, message in {
         (28, 28, 1): r"takes 8x8x1 values, but the images are 28x28x1: pass --image-size 8 8",
         (8, 8, 3): r"takes 8x8x1 values, but the images are 8x8x3: pass images with 1 channel",
     }.items():
         with pytest.raises(InputError, match=message):
-            normalize_interface(encoder, decoder, image_shape=shape)
+            planned(encoder, decoder, shape=shape)
     wider = keras.Sequential([keras.Input((3,)), layers.Dense(64)])
     with pytest.raises(InputError, match=r"codes of 2 values, but the decoder .* takes 3"):
-        normalize_interface(encoder, wider, image_shape=SHAPE)
+        planned(encoder, wider)
     other = keras.Sequential([keras.Input((2,)), layers.Dense(10)])
     with pytest.raises(InputError, match="gives 10 values, but the images are 8x8x1"):
-        normalize_interface(encoder, other, image_shape=SHAPE)
-    with pytest.raises(InputError, match="has 3 outputs, where one is expected"):
-        normalize_interface(build_vae_encoder(), decoder, image_shape=SHAPE)
+        planned(encoder, other)
+    wide = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(4, 5)], name="wide")
+    with pytest.raises(InputError, match=r"'wide' can't be called on 3x3x1 values: .*negative"):
+        planned(wide, shape=(3, 3, 1))
     labels, images = keras.Input((3,)), keras.Input(SHAPE)
     both = layers.Concatenate()([layers.Flatten()(images), labels])
     with pytest.raises(InputError, match="takes 2 inputs"):
-        cut_autoencoder(keras.Model([images, labels], layers.Dense(64)(both)))
+        planned(keras.Model([images, labels], layers.Dense(64)(both)))
 
 
-def build_principal(scale: float, offset: float, last: layers.Layer | None = None) -> tuple:
+def principal(scale: float, offset: float, last: layers.Layer | None = None) -> tuple:
     """An encoder and decoder by principal components, for images of scale * x + offset."""
     images = tiny_arrays(90, seed=0)[0][..., None] / np.float32(255)
     flat = images.reshape(90, -1)
@@ -420,33 +459,46 @@ def build_principal(scale: float, offset: float, last: layers.Layer | None = Non
 
 
 def test_good_reconstructions_pass() -> None:
-    encoder, decoder, images = build_principal(1, 0)
-    assert 0 < check_reconstruction(encoder, decoder, images) < 0.02
+    encoder, decoder, images = principal(1, 0)
+    assert 0 < check(encoder, decoder, images) < 0.02
 
 
 @pytest.mark.parametrize(
     ("scale", "offset", "flag"), [(2, -1, "-1 1"), (255, 0, "0 255")], ids=["signed", "bytes"]
 )
 def test_a_wrong_pixel_range_is_named(scale: float, offset: float, flag: str) -> None:
-    encoder, decoder, images = build_principal(scale, offset)
+    encoder, decoder, images = principal(scale, offset)
     with pytest.raises(InputError, match=rf"with --pixel-range {flag} the error would be 0\.0"):
-        check_reconstruction(encoder, decoder, images)
+        check(encoder, decoder, images)
     low, high = map(float, flag.split())
-    pair = normalize_interface(encoder, decoder, image_shape=(14, 11, 1), pixel_range=(low, high))
-    assert check_reconstruction(*pair, images, pixel_range=(low, high)) < 0.02
+    pair = build(planned(encoder, decoder, shape=(14, 11, 1), pixel_range=(low, high)))
+    assert check(*pair, images, pixel_range=(low, high)) < 0.02
+
+
+def test_an_imported_model_is_a_run_in_no_folder(tiny: ImageDataset) -> None:
+    encoder, decoder, _ = principal(1, 0)
+    noisy = keras.Sequential([*encoder.layers, Noise(dtype="float32")])
+    noisy.build((None, 14, 11, 1))
+    for model, is_noisy in ((encoder, False), (noisy, True)):
+        interface = inspect([model, decoder], ["a", "b"])
+        run = import_model(interface, tiny, Options(), name="mine", origin={"encoder": "a"})
+        assert (run.name, run.folder, run.latent_dim) == ("mine", None, 8)
+        assert ("its codes are random samples" in run.facts["adopted"]["description"]) == is_noisy
+        assert run.facts["adopted"]["encoder"] == "a"
+        assert run.decode(run.encode(tiny.test_images)).shape == tiny.test_images.shape
+        with pytest.raises(AssertionError, match="mine was never saved"):
+            _ = run.path
 
 
 def test_logits_and_other_failures_are_named() -> None:
-    encoder, decoder, images = build_principal(1, 0, layers.Rescaling(12, -6))
+    encoder, decoder, images = principal(1, 0, layers.Rescaling(12, -6))
     with pytest.raises(InputError, match=r"looks like logits.*Activation\('sigmoid'\)"):
-        check_reconstruction(encoder, decoder, images)
+        check(encoder, decoder, images)
     with pytest.raises(InputError, match=r"error of .* no less than that of the mean image"):
-        check_reconstruction(
-            encoder, decoder, images[::-1] * np.float32(0.1) + make_pictures(90, (14, 11, 1))
-        )
+        check(encoder, decoder, images[::-1] * np.float32(0.1) + pictures(90, (14, 11, 1)))
     decoder.layers[0].set_weights([np.full((8, 154), np.nan), np.zeros(154)])
     with pytest.raises(InputError, match="of 90 of 90 images hold values that are not finite"):
-        check_reconstruction(encoder, decoder, images)
+        check(encoder, decoder, images)
 
 
 def test_code_and_weights(tmp_path: Path) -> None:
@@ -461,22 +513,18 @@ def test_code_and_weights(tmp_path: Path) -> None:
     )
     model = keras.Sequential([keras.Input((64,)), layers.Dense(3), layers.Dense(64)])
     model.save_weights(tmp_path / "w.weights.h5")
-    source = read_source(model_code=f"{code}:build", weights=tmp_path / "w.weights.h5")
-    result = import_model(source, image_shape=SHAPE)
-    shown = predict_given(result.decoder, predict_given(result.encoder, make_pictures())).reshape(
-        5, 64
-    )
-    np.testing.assert_allclose(
-        shown, predict_given(model, make_pictures().reshape(5, 64)), atol=1e-5
-    )
-    assert len(read_source(model_code=f"{code}:pair").models) == 2
+    source = load_interface(model_code=f"{code}:build", weights=tmp_path / "w.weights.h5")
+    result = imported(source)
+    shown = given(result.decoder, given(result.encoder, pictures())).reshape(5, 64)
+    np.testing.assert_allclose(shown, given(model, pictures().reshape(5, 64)), atol=1e-5)
+    assert len(load_interface(model_code=f"{code}:pair").models) == 2
     for arguments, message in {
         ("fail", None): r":fail failed: KeyError: 'gone'",
         ("nothing", None): r"should return a Keras model.*Received: int",
         ("pair", tmp_path / "w.weights.h5"): "go into one model, but .* returns two",
     }.items():
         with pytest.raises(InputError, match=message):
-            read_source(model_code=f"{code}:{arguments[0]}", weights=arguments[1])
+            load_interface(model_code=f"{code}:{arguments[0]}", weights=arguments[1])
 
 
 def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
@@ -487,10 +535,10 @@ def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
         ({"autoencoder": "a.keras", "weights": "w.h5"}, "pass --model-code"),
     ):
         with pytest.raises(InputError, match=message):
-            read_source(**arguments)
-    paths = save_models(tmp_path, encoder=build_vae_encoder(), decoder=build_vae_decoder())
+            load_interface(**arguments)
+    paths = saved(tmp_path, encoder=vae_encoder(), decoder=vae_decoder())
     with pytest.raises(InputError, match="--bottleneck says where to cut one model"):
-        import_model(read_source(**paths), image_shape=SHAPE, bottleneck="z_mean")
+        imported(load_interface(**paths), bottleneck="z_mean")
 
 
 @pytest.mark.parametrize(
@@ -501,4 +549,4 @@ def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
     ],
 )
 def test_names_of_means(name: str, expected: bool) -> None:
-    assert is_named_mean(name) == expected
+    assert says_mean(name) == expected

@@ -19,7 +19,7 @@ from latentspace.models.keras_files.archive import canonicalize
 from latentspace.models.keras_files.loading import load_model, save_model
 
 
-def build_branched(name: str = "wide") -> keras.Model:
+def branched(name: str = "wide") -> keras.Model:
     """Unnamed layers beside a named one, a model inside, shared layers."""
     x = keras.Input((4,), name="images")
     both = layers.Dense(4)
@@ -29,14 +29,14 @@ def build_branched(name: str = "wide") -> keras.Model:
     return keras.Model(x, {"codes": codes, "more": inner(x)}, name="encoder")
 
 
-def train_model() -> keras.Model:
+def trained() -> keras.Model:
     model = keras.Sequential([keras.Input((4,)), layers.Dropout(0.5), layers.Dense(2)])
     model.compile("adam", "mse")
     model.fit(np.ones((4, 4)), np.ones((4, 2)), verbose=0)
     return model
 
 
-def build_after(count: int, build: Callable[[], keras.Model]) -> keras.Model:
+def after(count: int, build: Callable[[], keras.Model]) -> keras.Model:
     """A model built from the same seed in a session in which others were built before."""
     keras.backend.clear_session()
     for _ in range(count):
@@ -45,7 +45,7 @@ def build_after(count: int, build: Callable[[], keras.Model]) -> keras.Model:
     return build()
 
 
-@pytest.mark.parametrize("build", [build_branched, train_model])
+@pytest.mark.parametrize("build", [branched, trained])
 def test_equal_models_are_equal_files(
     tmp_path: Path, build: Callable[[], keras.Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +53,7 @@ def test_equal_models_are_equal_files(
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         path = tmp_path / folder / "model.keras"
-        model = build_after(3 * number, build)
+        model = after(3 * number, build)
         year = 2001 + number
         monkeypatch.setattr(time, "localtime", lambda *_, y=year: (y, 1, 2, 3, 4, 5, 0, 2, 0))
         save_model(model, path)
@@ -75,7 +75,7 @@ def test_equal_models_are_equal_files(
             found.predict(images, verbose=0),
             model.predict(images, verbose=0),
         )
-    if build is train_model:
+    if build is trained:
         assert int(loaded[0].optimizer.iterations) == 1
         loaded[0].fit(images, images[:, :2], verbose=0)
 
@@ -97,7 +97,7 @@ def test_a_model_whose_layers_share_a_kind_of_numbers_is_no_other_model(tmp_path
 
 
 def test_other_weights_are_another_file(tmp_path: Path) -> None:
-    model = build_after(0, build_branched)
+    model = after(0, branched)
     save_model(model, tmp_path / "model.keras")
     before = (tmp_path / "model.keras").read_bytes()
     model.get_layer("wide").bias.assign([0, 0, 0, 1e-30])
@@ -107,7 +107,7 @@ def test_other_weights_are_another_file(tmp_path: Path) -> None:
 
 def test_names_that_were_given_stay(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
-    build_after(5, lambda: build_branched("multiply")).save(path)
+    after(5, lambda: branched("multiply")).save(path)
     stably = canonicalize(path.read_bytes())
     path.write_bytes(stably)
     loaded = keras.models.load_model(path)

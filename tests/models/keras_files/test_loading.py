@@ -115,7 +115,6 @@ def test_a_layer_that_opens_files_is_refused(dense: Path) -> None:
         ("keras.saving", "load_model"),
         ("keras.models", "load_model"),
         ("keras.src.utils.file_utils", "get_file"),
-        ("keras", "Variable"),
         (None, "Dense"),
     ],
 )
@@ -132,6 +131,43 @@ def test_other_modules_are_refused_before_they_are_imported(
     with pytest.raises(InputError, match=f"needs {re.escape(wanted)}, which Keras does not have"):
         loading.load_model(rewrite(dense, change))
     assert "hostile" not in sys.modules
+
+
+def test_a_model_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, shared = keras.Input((4,)), layers.Dense(4, name="shared")
+    model = keras.Model(images, shared(shared(images)))
+    model.save(tmp_path / "shared.keras")
+    made = []
+    original = layers.Dense.from_config
+    monkeypatch.setattr(
+        layers.Dense, "from_config", lambda config: made.append(config) or original(config)
+    )
+    loaded = loading.load_model(tmp_path / "shared.keras")
+    assert len(made) == 1
+    assert len(loaded.variables) == 2
+    batch = np.random.default_rng(0).random((2, 4)).astype(np.float32)
+    np.testing.assert_array_equal(loaded(batch), model(batch))
+
+
+def test_a_layer_of_ones_own_may_be_called_lambda(tmp_path: Path) -> None:
+    Lambda = type("Lambda", (layers.Identity,), {})  # noqa: N806
+    keras.saving.register_keras_serializable(tmp_path.name)(Lambda)
+    chain(Lambda()).save(tmp_path / "own.keras")
+    assert loading.load_model(tmp_path / "own.keras").output_shape == (None, 4)
+
+
+def test_layers_that_need_their_values_while_they_are_built_are_loaded(tmp_path: Path) -> None:
+    @keras.saving.register_keras_serializable(tmp_path.name)
+    class Eager(layers.Layer):
+        def build(self, shape):
+            self.scale = keras.Variable(np.float32(3))
+
+        def call(self, x):
+            return self.scale * x
+
+    chain(Eager()).save(tmp_path / "eager.keras")
+    batch = np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(loading.load_model(tmp_path / "eager.keras")(batch), 3 * batch)
 
 
 def test_functions_are_looked_up_in_keras_only(dense: Path) -> None:
@@ -185,17 +221,25 @@ def test_what_keras_says_is_brought_to_one_line(dense: Path) -> None:
     with pytest.raises(InputError, match="interpret activation function identifier: my_activation"):
         loading.load_model(rewrite(dense, unknown_name))
 
+    def a_call_that_fails(config: dict) -> None:
+        config["config"]["layers"].insert(
+            1, keras.saving.serialize_keras_object(layers.Conv2D(2, 3))
+        )
+
     def no_weights_fit(config: dict) -> None:
         config["config"]["layers"][1]["config"]["units"] = 5
 
     def not_a_model(config: dict) -> None:
         config.update(config["config"]["layers"][1])
 
-    for change in (no_weights_fit, not_a_model):
+    for change in (no_weights_fit, not_a_model, a_call_that_fails):
         with pytest.raises(InputError) as caught:
             loading.load_model(rewrite(dense, change))
-        assert "\n" not in str(caught.value)
+        assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 500
+
+    bold = "Exception encountered when calling x.\x1b[1mNot\n so\x1b[0m\x07."
+    assert loading.shorten(ValueError(bold)) == "Exception encountered when calling x.Not so\ufffd"
 
 
 def test_other_formats_are_named(dense: Path, tmp_path: Path) -> None:

@@ -91,23 +91,23 @@ def itself(group: h5py.Group, name: str) -> None:
 HOSTILE: dict[str, tuple[Callable[[h5py.Group, str, Path], object], str]] = {
     "link to another file": (
         lambda group, name, secret: group.__setitem__(name, h5py.ExternalLink(secret, "kernel")),
-        "is a ExternalLink",
+        "file with ExternalLink",
     ),
     "link to a group of another file": (
         lambda group, name, secret: group.__setitem__(name, h5py.ExternalLink(secret, "/")),
-        "is a ExternalLink",
+        "file with ExternalLink",
     ),
     "soft link": (
         lambda group, name, secret: group.__setitem__(name, h5py.SoftLink("/elsewhere")),
-        "is a SoftLink",
+        "file with SoftLink",
     ),
     "values in another file": (
         lambda group, name, secret: group.create_dataset(
             name, (4, 3), "f4", external=[(secret.with_suffix(".bin"), 0, 48)]
         ),
-        "are in other files",
+        "file with external Dataset",
     ),
-    "values mapped from another file": (virtual, "are in other files"),
+    "values mapped from another file": (virtual, "file with virtual Dataset"),
     "huge and never written": (lambda group, name, secret: bomb(group, name), "needs 4.4 TB"),
     "huge beside the weights": (
         lambda group, name, secret: [group.__setitem__(name, SECRET), bomb(group, "more")],
@@ -131,7 +131,7 @@ HOSTILE: dict[str, tuple[Callable[[h5py.Group, str, Path], object], str]] = {
     ),
     "a type": (
         lambda group, name, secret: group.__setitem__(name, np.dtype("f4")),
-        "Received: .*no numbers",
+        "expected Dataset",
     ),
     "nothing": (lambda group, name, secret: None, "can't be"),
     "an empty dataset": (
@@ -155,7 +155,7 @@ def test_weights_elsewhere_or_of_no_size_are_refused(tmp_path: Path, damaged, ki
         load_weights(fresh, path)
     assert str(caught.value).isprintable()
     assert not any(np.array_equal(SECRET, weight) for weight in fresh.get_weights())
-    if "can't be" not in message:  # refused before Keras changes anything
+    if message.startswith(("needs", "Received")):  # refused before Keras changes anything
         for ours, old in zip(fresh.get_weights(), before, strict=True):
             np.testing.assert_array_equal(ours, old)
     if path.suffix == ".keras":
@@ -193,7 +193,7 @@ def test_weights_that_do_not_fit_into_memory_are_refused(
 ) -> None:
     path = tmp_path / "a.weights.h5"
     model().save_weights(path)
-    monkeypatch.setattr(memory, "measure_available", lambda: 59)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 59)
     with pytest.raises(InputError, match=r"reading the weights in .* needs 60 bytes of memory"):
         load_weights(model(), path)
 
@@ -203,5 +203,5 @@ def test_an_attribute_larger_than_keras_writes_is_refused(tmp_path: Path) -> Non
     model().save_weights(path)
     with h5py.File(path, "r+", libver="latest") as file:
         file.create_group("more").attrs["long"] = np.zeros(70_000, np.uint8)
-    with pytest.raises(InputError, match="an attribute of //more that is larger than any"):
+    with pytest.raises(InputError, match="an attribute of more that is larger than any"):
         load_weights(model(), path)

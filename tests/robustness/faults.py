@@ -11,7 +11,8 @@ else may lie there, nor among the temporary files.
 Each command is a process of its own, forked from this one, which has loaded the libraries: so two
 hundred moments take minutes. While libraries load, nothing is written.
 
-    python benchmarks/faults.py --moments 50
+    pytest tests/robustness/test_faults.py --budget full -s
+    python tests/robustness/faults.py --moments 50
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from latentspace.core.errors import InputError
 from latentspace.core.files import PARTIAL
@@ -44,7 +45,7 @@ from latentspace.report import METRICS
 from latentspace.report.metrics import read_metrics
 from latentspace.report.records import RECORDS, read_records
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 RUN = "small"
 EARLIER_SECONDS = 0.5  # before the first file is written, killing begins
@@ -55,7 +56,7 @@ TRAINING = (
     *("--quiet", "--overwrite", "--models-dir", "models"),
 )
 RESUME = ("train_cae.py", "--run", RUN, "--resume", "--quiet", "--models-dir", "models")
-VISUALIZE = (
+LOOK = (
     *("visualize.py", "--run", RUN, "--quiet", "--models-dir", "models", "--outputs-dir"),
     *("outputs", "--reconstructions", "--traversals"),
 )
@@ -83,14 +84,14 @@ def main() -> None:
             importlib.import_module(name)
     rng = np.random.default_rng(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        for kind in (Training, Visualization):
+        for kind in (Training, Look):
             if arguments.only not in (None, kind.name):
                 continue
             subject = kind(Path(folder))
             for number in SIGNALS:
                 found: collections.Counter[str] = collections.Counter()
                 for moment in rng.uniform(*subject.span, arguments.moments):
-                    state = subject.run_trial(number, moment)
+                    state = subject.trial(number, moment)
                     print(
                         f"{subject.name}, {number.name}, {moment:.3f} s: {state}", file=sys.stderr
                     )
@@ -118,11 +119,11 @@ class Subject(ABC):
         self._before, self._trial = folder / f"before-{self.place.parts[0]}", folder / "trial"
         self._before.mkdir()
         self.prepare(self._before)
-        self._old = read_contents(self._before / self.place)
-        self._start_command()
-        first, whole = self._time_undisturbed()
+        self._old = contents(self._before / self.place)
+        self._begin()
+        first, whole = self._watched()
         self.span = (first - EARLIER_SECONDS, whole)
-        self._new = read_contents(self._trial / self.place)
+        self._new = contents(self._trial / self.place)
         changed = {name for name in self._new if self._new[name] != self._old.get(name)}
         require(changed - TIMED, "both are the same: nothing could be told from it")
 
@@ -131,28 +132,28 @@ class Subject(ABC):
         """Makes what lies there before."""
 
     @abstractmethod
-    def describe_state(self, folder: Path) -> str:
+    def state(self, folder: Path) -> str:
         """What a killed command has left, in words; fails where that is mixed."""
 
     @abstractmethod
-    def repair(self, folder: Path) -> None:
+    def mend(self, folder: Path) -> None:
         """Does what a person would do next."""
 
-    def run_trial(self, number: signal.Signals, moment: float) -> str:
+    def trial(self, number: signal.Signals, moment: float) -> str:
         """Kills the command at a moment, mends what it left, and says what that was."""
-        self._start_command()
+        self._begin()
         process = Command(self._trial, *self.command)
         time.sleep(moment)
         process.kill(number)
         said = process.wait()
         require("Traceback" not in said, said)
-        for name, data in read_contents(self._trial / self.place).items():
-            if name in self._old and name not in TIMED and not self.can_differ(process.returncode):
+        for name, data in contents(self._trial / self.place).items():
+            if name in self._old and name not in TIMED and not self.may_differ(process.returncode):
                 known = (self._old[name], self._new[name])
                 require(data in known, f"{name} is neither old nor new")
-        state = self.describe_state(self._trial / self.place)
-        self.repair(self._trial)
-        after = read_contents(self._trial / self.place)
+        state = self.state(self._trial / self.place)
+        self.mend(self._trial)
+        after = contents(self._trial / self.place)
         require(set(after) == set(self._new), f"{set(after) ^ set(self._new)} at {moment:.3f}")
         for name in set(after) - TIMED:
             require(after[name] == self._new[name], f"{name}, {state} at {moment:.3f}")
@@ -160,22 +161,22 @@ class Subject(ABC):
         require(not left, f"{left} is left behind")
         return state
 
-    def can_differ(self, code: int | None) -> bool:
+    def may_differ(self, code: int | None) -> bool:
         """Whether a command that ended so has left a version of its own."""
         return False
 
-    def _start_command(self) -> None:
+    def _begin(self) -> None:
         shutil.rmtree(self._trial, ignore_errors=True)
         shutil.copytree(self._before, self._trial)
         (self._trial / "tmp").mkdir(exist_ok=True)
 
-    def _time_undisturbed(self) -> tuple[float, float]:
+    def _watched(self) -> tuple[float, float]:
         """Runs the command undisturbed: seconds to the first change of a file, and to its end."""
         began, first = time.perf_counter(), 0.0
         process = Command(self._trial, *self.command)
-        before = read_timestamps(self._trial / self.place)
+        before = stamps(self._trial / self.place)
         while process.poll() is None:
-            if not first and read_timestamps(self._trial / self.place) != before:
+            if not first and stamps(self._trial / self.place) != before:
                 first = time.perf_counter() - began
             time.sleep(POLL_SECONDS)
         require(process.returncode == 0, process.wait())
@@ -192,45 +193,45 @@ class Training(Subject):
     def prepare(self, folder: Path) -> None:
         run(folder, *TRAINING, "--seed", "1")
 
-    def can_differ(self, code: int | None) -> bool:
+    def may_differ(self, code: int | None) -> bool:
         return code == 0  # interrupted as by Ctrl-C: the best epoch so far
 
-    def describe_state(self, folder: Path) -> str:
+    def state(self, folder: Path) -> str:
         resumable = " and a checkpoint" if (folder / CHECKPOINT).exists() else ""
         try:
             found = runs.find_run(str(folder), "")
         except InputError as error:
             require(resumable, str(error))
             return "refused, with a checkpoint"
-        found.read_history()
-        found.read_snapshots()
+        found.history()
+        found.snapshots()
         age = "old" if (folder / FACTS).read_bytes() == self._old[FACTS] else "new"
         return f"{age} run{resumable}"
 
-    def repair(self, folder: Path) -> None:
+    def mend(self, folder: Path) -> None:
         begun = (folder / self.place / CHECKPOINT).exists()
         run(folder, *(RESUME if begun else self.command))
 
 
-class Visualization(Subject):
+class Look(Subject):
     """A folder of pictures that is drawn anew."""
 
     name = "look"
-    command = (*VISUALIZE, "--seed", "0")
+    command = (*LOOK, "--seed", "0")
     place = Path("outputs", RUN)
 
     def prepare(self, folder: Path) -> None:
         run(folder, *TRAINING)
-        run(folder, *VISUALIZE, "--seed", "1")
+        run(folder, *LOOK, "--seed", "1")
 
-    def describe_state(self, folder: Path) -> str:
+    def state(self, folder: Path) -> str:
         read_metrics(folder / METRICS)
         seeds = {
             name: one.settings["--seed"]
             for name, one in read_records(folder).items()
             if "--seed" in one.settings and self._old[name] != self._new[name]
         }
-        files = read_contents(folder)
+        files = contents(folder)
         assert all(
             files[name] == (self._old, self._new)[seed == 0][name] for name, seed in seeds.items()
         )
@@ -238,7 +239,7 @@ class Visualization(Subject):
         count = sum(files[name] == self._new[name] for name in drawn)
         return "all new" if count == len(drawn) else "some new" if count else "all old"
 
-    def repair(self, folder: Path) -> None:
+    def mend(self, folder: Path) -> None:
         run(folder, *self.command)
 
 
@@ -306,7 +307,7 @@ def require(condition: object, said: str) -> None:
         sys.exit(f"FAILED: {said}")
 
 
-def read_contents(folder: Path) -> dict[str, bytes]:
+def contents(folder: Path) -> dict[str, bytes]:
     """Files of a folder by name, without those that were being written."""
     return {
         path.name: path.read_bytes()
@@ -315,7 +316,7 @@ def read_contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def read_timestamps(folder: Path) -> dict[str, int]:
+def stamps(folder: Path) -> dict[str, int]:
     """When each file of a folder was last changed."""
     found = {}
     for path in folder.glob("*"):

@@ -1,53 +1,52 @@
-"""Feeds damaged files to everything that reads a file, and counts what becomes of them.
+"""Damaged files are given to everything that reads a file: each is read, or refused in one line.
 
-The script makes a few good files of each kind and damages them: bytes are turned, cut out, put in,
-repeated, replaced by numbers at the ends of their range or by words that mean something, two files
-are spliced; half of the time inside an archive, whose checksums are then right. The same seed gives
-the same files. Each has to be read, or refused by an InputError of one printable line, within a
-second and 512 MB; anything else is a failure, named with the number that makes the file again, and
-the exit code is 1.
+A few good files of each kind are made and damaged: bytes are turned, cut out, put in, repeated,
+replaced by numbers at the ends of their range or by words that mean something, two files are
+spliced; half of the time inside an archive, whose checksums are then right. The same number gives
+the same file. Each has to be read, or refused by an InputError of one printable line, within
+seconds and 512 MB.
 
-    python benchmarks/fuzz.py --inputs 20000 --seed 0
+    pytest tests/robustness/test_fuzz.py --budget full -s
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
 import json
-import os
 import resource
 import signal
 import struct
-import sys
 import tempfile
 import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import pytest
+from conftest import PROJECT
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latentspace.chapters.calculate.expressions import parse_expression
 from latentspace.core.errors import InputError
-from latentspace.core.provenance import hash_file, silence_stderr
+from latentspace.core.provenance import hash_file
 from latentspace.datasets import load_dataset
 from latentspace.datasets.dataset import index_classes
 from latentspace.datasets.folder import find_images
 from latentspace.datasets.idx import read_idx
 from latentspace.datasets.pictures import open_picture, read_file, read_size
-from latentspace.models.keras_files.config_check import read_config, refuse_foreign_code
+from latentspace.models.keras_files.loading import load_model, load_weights
 from latentspace.models.runs import find_run
 
+INPUTS = {"small": 200, "full": 20_000}  # of each kind
 MOST_SECONDS = 1.0
+MOST_SECONDS_OF_KERAS = 5.0
 MOST_BYTES = 512 << 20
 IN_MEMORY = "/dev/shm"  # where files are written fast
 HANGING = 20  # seconds after which an input is given up
@@ -71,72 +70,66 @@ class Target:
 
     Attributes:
         name: What it is called.
-        file: Name of the file that it is given.
+        path: Of the file that it is given.
         seeds: Good files.
         read: Reads a file; gives what was read, or raises an InputError.
-        damage_inside: Damages the inside of a file by a function, so that its checksums stay right.
+        mended: Damages the inside of a file by a function, so that its checksums stay right.
+        of_keras: Whether Keras reads it, which takes longer.
     """
 
     name: str
-    file: str
+    path: Path
     seeds: list[bytes]
     read: Callable[[Path], object]
-    damage_inside: Callable[[bytes, Callable[[bytes], bytes]], bytes] | None = None
+    mended: Callable[[bytes, Callable[[bytes], bytes]], bytes] | None = None
+    of_keras: bool = False
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--inputs", type=int, default=20_000, metavar="N", help="files of each kind"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    arguments = parser.parse_args()
-    with silence_stderr():
-        import keras  # noqa: F401  which takes seconds, none of them an input's
-    print(f"{'':14}{'inputs':>8}{'accepted':>10}{'refused':>9}{'failures':>10}{'seconds':>9}")
-    failed = False
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Target]]:
+    """All that is fuzzed, by name."""
     fast = IN_MEMORY if Path(IN_MEMORY).is_dir() else None
-    with tempfile.TemporaryDirectory(dir=fast) as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(dir=fast) as folder:
+        yield {target.name: target for target in targets(Path(folder))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["idx", "idx, packed", "npz", "expression", "class names", "labels.csv", "image files",
+     ".keras", ".weights.h5", "run.json"],
+)  # fmt: skip
+def test_damaged_files_are_read_or_refused_in_one_line(
+    made: dict[str, Target], name: str, budget: str
+) -> None:
+    target = made[name]
+    inputs = INPUTS[budget]
+    accepted, failures = 0, []
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for target in make_targets(Path(folder)):
-            failures = fuzz(target, Path(folder), arguments.inputs, arguments.seed)
-            failed |= bool(failures)
-            for failure in failures[:10]:
-                print(f"  {failure}")
-    sys.exit(1 if failed else 0)
-
-
-def fuzz(target: Target, folder: Path, inputs: int, seed: int) -> list[str]:
-    """Reads damaged files, prints a row of the table, and tells what failed."""
-    path, accepted, failures = folder / target.file, 0, []
-    began = time.perf_counter()
-    for number in range(inputs):
-        path.write_bytes(damage_file(target, np.random.default_rng([seed, number])))
-        problem, was_read = find_problem(target, path)
-        accepted += was_read
-        if problem:
-            failures.append(f"input {number}: {problem}")
+        for number in range(inputs):
+            target.path.write_bytes(damaged(target, np.random.default_rng([0, number])))
+            problem, was_read = problem_with(target)
+            accepted += was_read
+            if problem:
+                failures.append(f"input {number}: {problem}")
     refused = inputs - accepted - len(failures)
-    print(
-        f"{target.name:14}{inputs:8,}{accepted:10,}{refused:9,}{len(failures):10,}"
-        f"{time.perf_counter() - began:9.1f}",
-        flush=True,
-    )
-    return failures
+    print(f"{name}: {inputs:,} files, {accepted:,} read, {refused:,} refused in one line")
+    assert not failures, "\n".join(failures[:10])
 
 
-def find_problem(target: Target, path: Path) -> tuple[str, bool]:
+def problem_with(target: Target) -> tuple[str, bool]:
     """What is wrong with how a file is dealt with, "" for nothing; and whether it was read."""
 
     def give_up(*_: object) -> None:
         raise TimeoutError(f"more than {HANGING} s")
 
-    signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(HANGING)
     problem, was_read = "", False
     peak, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     try:
-        target.read(path)
+        target.read(target.path)
         was_read = True
     except InputError as error:
         if not str(error).isprintable():
@@ -147,32 +140,31 @@ def find_problem(target: Target, path: Path) -> tuple[str, bool]:
             raise
     finally:
         signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
     taken = time.process_time() - began
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) << 10
-    if not problem and taken > MOST_SECONDS:
+    if not problem and taken > (MOST_SECONDS_OF_KERAS if target.of_keras else MOST_SECONDS):
         problem = f"took {taken:.1f} s"
     if not problem and more > MOST_BYTES:
         problem = f"took {more >> 20} MB"
     return problem, was_read and not problem
 
 
-def damage_file(target: Target, rng: np.random.Generator) -> bytes:
+def damaged(target: Target, rng: np.random.Generator) -> bytes:
     """One of a target's good files, damaged once or a few times."""
 
     def damage(data: bytes) -> bytes:
         for _ in range(rng.integers(1, 5)):
-            data = damage_once(data, target.seeds, rng)
+            data = damaged_once(data, target.seeds, rng)
         return data
 
     whole = target.seeds[rng.integers(len(target.seeds))]
-    if target.damage_inside is not None and rng.random() < 0.5:
-        return target.damage_inside(
-            whole, lambda data: damage(data) if rng.random() < 0.5 else data
-        )
+    if target.mended is not None and rng.random() < 0.5:
+        return target.mended(whole, lambda data: damage(data) if rng.random() < 0.5 else data)
     return damage(whole)
 
 
-def damage_once(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
+def damaged_once(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     start, stop = sorted(rng.integers(0, len(data) + 1, 2).tolist())
     short = start + int(rng.integers(1, 9))
     kind = rng.integers(9)
@@ -202,14 +194,14 @@ def damage_once(data: bytes, others: list[bytes], rng: np.random.Generator) -> b
     return data[:start] + other[int(rng.integers(len(other) + 1)) :]
 
 
-def make_targets(folder: Path) -> list[Target]:
+def targets(folder: Path) -> list[Target]:
     """All that is fuzzed; what they need beside the file is made in a folder."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 5, 4), dtype=np.uint8)
     labels = np.arange(8, dtype=np.uint8) % 2
-    idx = [encode_idx(array) for array in (images, labels, images[..., None])]
+    idx = [idx_bytes(array) for array in (images, labels, images[..., None])]
     npz = [
-        encode_npz(compress, **arrays)
+        npz_bytes(compress, **arrays)
         for compress in (False, True)
         for arrays in (
             {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels},
@@ -221,24 +213,31 @@ def make_targets(folder: Path) -> list[Target]:
     pictures.mkdir()
     for number in range(4):
         Image.new("L", (5, 4), number).save(pictures / f"{number}.png")
-    run, facts = make_small_run(folder)
+    run, facts = small_run(folder)
+    small_network().save_weights(folder / "good.weights.h5")
+    small_network().save(folder / "good.h5")
+    weights = [(folder / name).read_bytes() for name in ("good.weights.h5", "good.h5")]
     names = "\n".join(["a", "s1", "s2", "s10", "ä", "x" * 40, "1", "01"]).encode()
     return [
-        Target("idx", "images", idx, read_idx),
-        Target("idx, packed", "images.gz", [gzip.compress(data) for data in idx], read_idx,
+        Target("idx", folder / "images", idx, read_idx),
+        Target("idx, packed", folder / "images.gz", [gzip.compress(data) for data in idx], read_idx,
                lambda data, damage: gzip.compress(damage(gzip.decompress(data)), 1)),
-        Target("npz", "data.npz", npz, lambda path: load_dataset(str(path)), damage_in_archive),
-        Target("expression", "text", [b"12 - class:1 + 0.5*class:7", b"3 + 2*wide - my/7.png"],
+        Target("npz", folder / "data.npz", npz, lambda path: load_dataset(str(path)), in_archive),
+        Target("expression", folder / "text",
+               [b"12 - class:1 + 0.5*class:7", b"3 + 2*wide - my/7.png"],
                lambda path: parse_expression(path.read_text("utf-8", "replace"), ("wide",))),
-        Target("class names", "names", [names], lambda path: index_classes(
+        Target("class names", folder / "names", [names], lambda path: index_classes(
             path.read_text("utf-8", "surrogateescape").split("\n"))),
-        Target("labels.csv", "labels.csv", [b"file,label\n0.png,a\n1.png,b\n2.png,a\n",
+        Target("labels.csv", folder / "labels.csv", [b"file,label\n0.png,a\n1.png,b\n2.png,a\n",
                                             b'\xef\xbb\xbf0.png,"a,b"\r\n./1.png,2\r\n3.png,2'],
                lambda path: find_images(pictures, str(path))),
-        Target("image files", "image", make_image_files(), read_picture, damage_in_png),
-        Target(".keras", "model.keras", [(run / "encoder.keras").read_bytes(), make_convolutional_model()],
-               read_model, damage_in_archive),
-        Target("run.json", "run/run.json", [facts], lambda _: find_run(str(run), folder)),
+        Target("image files", folder / "image", image_files(), read_picture, in_png),
+        Target(".keras", folder / "model.keras",
+               [(run / "encoder.keras").read_bytes(), convolutions()],
+               load_model, in_archive, of_keras=True),
+        Target(".weights.h5", folder / "model.weights.h5", weights,
+               lambda path: load_weights(small_network(), path), of_keras=True),
+        Target("run.json", folder / "run/run.json", [facts], lambda _: find_run(str(run), folder)),
     ]  # fmt: skip
 
 
@@ -248,21 +247,23 @@ def read_picture(path: Path) -> object:
     return [open_picture(data, channels, draft=8) for channels in (1, 3)]
 
 
-def read_model(path: Path) -> None:
-    refuse_foreign_code(path, read_config(path))
+def small_network() -> keras.Model:
+    return keras.Sequential(
+        [keras.Input((5, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2, name="codes")]
+    )
 
 
-def encode_idx(array: np.ndarray) -> bytes:
+def idx_bytes(array: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def encode_npz(compress: bool, **arrays: np.ndarray) -> bytes:
+def npz_bytes(compress: bool, **arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     (np.savez_compressed if compress else np.savez)(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def make_image_files() -> list[bytes]:
+def image_files() -> list[bytes]:
     made = []
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8))
     exif = Image.Exif()
@@ -279,31 +280,25 @@ def make_image_files() -> list[bytes]:
     return made
 
 
-def make_small_run(folder: Path) -> tuple[Path, bytes]:
+def small_run(folder: Path) -> tuple[Path, bytes]:
     """A folder with two small networks, and the run.json that goes with them."""
-    import keras
-
     run = folder / "run"
     run.mkdir()
-    encoder = keras.Sequential(
-        [keras.Input((5, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
-    )
+    encoder = small_network()
     decoder = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(20), keras.layers.Reshape((5, 4, 1))]
     )
     encoder.save(run / "encoder.keras")
     decoder.save(run / "decoder.keras")
-    shipped = Path(__file__).resolve().parent.parent / "models" / "mnist-best" / "run.json"
+    shipped = PROJECT / "models" / "mnist-best" / "run.json"
     facts = json.loads(shipped.read_text())
     facts.update(image_shape=[5, 4, 1], latent_dim=2)
     facts["sha256"] = {name: hash_file(run / name) for name in ("encoder.keras", "decoder.keras")}
     return run, json.dumps(facts, indent=2).encode()
 
 
-def make_convolutional_model() -> bytes:
+def convolutions() -> bytes:
     """A model with more than dense layers in its description."""
-    import keras
-
     images = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(2, 3, activation="silu", kernel_regularizer="l2")(images)
     x = keras.layers.BatchNormalization()(x) * 0.5 + 1.0
@@ -313,7 +308,7 @@ def make_convolutional_model() -> bytes:
         return path.read_bytes()
 
 
-def damage_in_archive(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
+def in_archive(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
     """Damages files in a ZIP archive, now and then also their names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as copy:
@@ -327,7 +322,7 @@ def damage_in_archive(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def damage_in_png(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
+def in_png(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
     """Damages what is in the parts of a PNG file; other files as they are."""
     if not data.startswith(b"\x89PNG"):
         return damage(data)
@@ -339,8 +334,3 @@ def damage_in_png(data: bytes, damage: Callable[[bytes], bytes]) -> bytes:
         parts.append(struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum))
         place += 12 + length
     return b"".join(parts)
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main()

@@ -1,0 +1,338 @@
+"""Planning how a run's encoder and decoder are made of a person's model: nothing is made yet."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import keras
+
+from latentspace.core.errors import InputError
+from latentspace.models.importing.inspecting import (
+    ImageShape,
+    Interface,
+    fit_layout,
+    refuse_cutting,
+    refuse_images,
+)
+from latentspace.models.importing.tracing import (
+    Shape,
+    Step,
+    Trace,
+    count_values,
+    format_shape,
+    trace,
+)
+
+UNIT_RANGE = (0.0, 1.0)
+# Layers that give each value of a code another scale or form, and the code its final one.
+ELEMENTWISE = (
+    *(keras.layers.Activation, keras.layers.ELU, keras.layers.LeakyReLU, keras.layers.PReLU),
+    *(keras.layers.ReLU, keras.layers.Softmax),
+    *(keras.layers.BatchNormalization, keras.layers.LayerNormalization),
+)
+MAX_LISTED = 12
+
+Dominator = tuple[Step, keras.KerasTensor]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may say of a model.
+
+    Attributes:
+        bottleneck: Name of the layer to cut after: "inner" or "outer/inner".
+        latent_output: What to take for the code: the index or name of an output, or the name of a
+            layer.
+        pixel_range: Values of black and of white that the model was trained with.
+    """
+
+    bottleneck: str | None = None
+    latent_output: str | None = None
+    pixel_range: tuple[float, float] = UNIT_RANGE
+
+    def __post_init__(self) -> None:
+        """Raises an InputError where black is not below white."""
+        low, high = self.pixel_range
+        if not low < high:
+            raise InputError(
+                f"--pixel-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
+            )
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that leads from one tensor of a model to another."""
+
+    trace: Trace
+    start: keras.KerasTensor
+    end: keras.KerasTensor
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made of a model.
+
+    Attributes:
+        encoder: What leads to the codes.
+        decoder: What leads from the codes to the image.
+        image_shape: Of the images in the form of a run.
+        pixel_range: Values of black and of white in the images of both.
+        description: What is made of what, for a person: "my.keras is cut after layer 'encoded':
+            784 -> 32 -> 784 values per image".
+    """
+
+    encoder: Section
+    decoder: Section
+    image_shape: ImageShape
+    pixel_range: tuple[float, float]
+    description: str
+
+
+def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Plan:
+    """Decides what of a person's model becomes the encoder, what the decoder.
+
+    An autoencoder is cut at the narrowest tensor that everything in it passes through. Models
+    inside the model are looked into. Of several tensors of the same size the first is taken,
+    together with activations and normalisations that follow it directly. Where a sample is drawn
+    there (Kingma & Welling 2014, "Auto-encoding variational Bayes"), the code is the mean it is
+    drawn around, if a name tells which layer that is, and the decoder starts from the sample.
+
+    Args:
+        interface: What `inspect` found.
+        image_shape: Of the images to be shown to the model.
+        options: What a person said of it.
+
+    Raises:
+        InputError: Images, codes or outputs do not fit, or there is no place to cut.
+    """
+    model, takes = interface.models[0], interface.takes[0] or image_shape
+    layout = fit_layout(takes, image_shape)
+    if layout is None:
+        raise refuse_images(f"the model {model.name!r} takes", [takes], image_shape)
+    graph = trace(model, layout)
+    if len(interface.models) == 1:
+        encoder, decoder, place = _cut(graph, image_shape, options)
+    else:
+        encoder, decoder, place = _pair(graph, interface, image_shape, options)
+    description = f"{interface.names[0]} {place}"
+    if interface.whole is None:
+        values = math.prod(image_shape)
+        description += f": {values} -> {count_values(encoder.end)} -> {values} values per image"
+    return Plan(encoder, decoder, image_shape, options.pixel_range, description)
+
+
+def says_mean(name: str) -> bool:
+    """Whether the name of a layer or output says that it is the mean of a distribution."""
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.split("/")[-1]).lower())
+    spread = ("var", "logvar", "variance", "std", "stddev", "sigma", "scale", "logsigma")
+    return not set(words) & set(spread) and any(
+        word in ("mu", "mean", "means", "zmean", "zmu") for word in words
+    )
+
+
+def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Section, Section, str]:
+    """The two parts of an autoencoder, and where it is cut, as the end of a sentence."""
+    image = _find_image(graph, image_shape)
+    if image is None:
+        raise InputError(
+            f"the model {graph.model.name!r} takes images of "
+            f"{format_shape(graph.source.shape[1:])} values and gives none: its outputs are "
+            f"{_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
+        )
+    dominators = graph.dominators(image)
+    if options.bottleneck is None:
+        at = _find_narrowest(graph, dominators[:-1])
+    else:
+        at = _find_layer(graph, dominators[:-1], options.bottleneck)
+    step, entrance = dominators[at]
+    name, code = step.name, entrance
+    if options.latent_output is not None:
+        name, code = _find_tensor(graph, options.latent_output)
+        if code.shape != entrance.shape:
+            raise InputError(
+                f"{options.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
+                f"decoder takes {format_shape(entrance.shape[1:])} from {step.name!r}: name "
+                "another --latent-output"
+            )
+    elif mean := _find_mean(graph, dominators, at):
+        name, code = mean
+    elif options.bottleneck is None:
+        step, entrance = dominators[_pass_elementwise(dominators, at)]
+        code = entrance
+    other = f", with {name!r} for the code" if code is not entrance else ""
+    place = f"is cut after layer {step.name!r}{other}"
+    return _lead_to(graph, code), Section(graph, entrance, image), place
+
+
+def _pair(
+    graph: Trace, interface: Interface, image_shape: ImageShape, options: Options
+) -> tuple[Section, Section, str]:
+    """An encoder and a decoder, and what is taken of them, as the end of a sentence."""
+    if options.bottleneck is not None and interface.whole is not None:
+        raise refuse_cutting(interface.whole)
+    if options.bottleneck is not None:
+        raise InputError("--bottleneck says where to cut one model: drop it, or pass --autoencoder")
+    name, code = _choose_code(graph, options.latent_output)
+    encoder, model = _lead_to(graph, code), interface.models[1]
+    decoder = trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
+    image = _find_image(decoder, image_shape)
+    if image is None:
+        shapes = [tensor.shape[1:] for tensor in decoder.outputs]
+        raise refuse_images(f"the decoder {model.name!r} gives", shapes, image_shape)
+    is_chosen = bool(name) and not graph.is_whole(graph.source, code)
+    place = f"(output {name!r}) " if is_chosen else ""
+    place += f"and {interface.names[-1]} are taken as they are"
+    if interface.whole is not None:
+        chosen = f", with {name!r} for the code" if is_chosen else ""
+        place = f"is cut between its parts encoder and decoder{chosen}"
+    return encoder, Section(decoder, decoder.source, image), place
+
+
+def _choose_code(encoder: Trace, wanted: str | None) -> tuple[str, keras.KerasTensor]:
+    """The code among what an encoder gives, with its name, "" where it has none.
+
+    It is what a person wants, or the only output, or the one whose name says that it is a mean; in
+    place of an only output that is a sample, the mean behind it.
+    """
+    if wanted is not None:
+        return _find_tensor(encoder, wanted)
+    outputs = list(zip(encoder.output_names, encoder.outputs, strict=True))
+    if len(outputs) == 1:
+        dominators = encoder.dominators(outputs[0][1])
+        mean = _find_mean(encoder, dominators, len(dominators) - 1) if dominators else None
+        return mean or outputs[0]
+    means = [output for output in outputs if says_mean(output[0])]
+    if len(means) != 1:
+        raise InputError(
+            f"the encoder {encoder.model.name!r} has several outputs and no name tells which is "
+            f"the code: choose one with --latent-output ({_list_outputs(encoder)})"
+        )
+    return means[0]
+
+
+def _lead_to(graph: Trace, code: keras.KerasTensor) -> Section:
+    """The encoder of a code, the size of which has to be known."""
+    if count_values(code) is None:
+        raise InputError(
+            f"the encoder {graph.model.name!r} gives codes of {format_shape(code.shape[1:])} "
+            "values, of which the number is open: give its layers fixed sizes"
+        )
+    return Section(graph, graph.source, code)
+
+
+def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
+    """The shape in which a decoder takes one code, its open sides taken from the encoder."""
+    takes = takes or code
+    if len(takes) == len(code):
+        takes = tuple(
+            there if side is None else side for side, there in zip(takes, code, strict=True)
+        )
+    if None in takes or math.prod(takes) != math.prod(code):  # type: ignore[arg-type]
+        raise InputError(
+            f"the encoder gives codes of {format_shape(code)} values, but the decoder "
+            f"{name!r} takes {format_shape(takes)}: pass two parts of one autoencoder, or "
+            "choose another output of the encoder with --latent-output"
+        )
+    return takes
+
+
+def _find_image(graph: Trace, image_shape: ImageShape) -> keras.KerasTensor | None:
+    """The output that is an image, in the arrangement of the input if there is one."""
+    images = [x for x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
+    alike = [x for x in images if x.shape == graph.source.shape]
+    return next(iter(alike + images), None)
+
+
+def _find_narrowest(graph: Trace, dominators: list[Dominator]) -> int:
+    """Index of the first of the narrowest dominators."""
+    widths = [count_values(tensor) or float("inf") for _, tensor in dominators]
+    least, whole = min(widths, default=float("inf")), count_values(graph.source) or 0
+    if least >= whole:
+        raise InputError(
+            f"the model {graph.model.name!r} has no bottleneck: nothing that all of the image "
+            f"passes through is narrower than its {whole} values, as where skip connections lead "
+            "past the middle; pass a model without them, or name a layer with --bottleneck"
+        )
+    return widths.index(least)
+
+
+def _pass_elementwise(dominators: list[Dominator], at: int) -> int:
+    """Index of the last of the activations and normalisations that directly follow a dominator."""
+    for index in range(at + 1, len(dominators) - 1):
+        step, tensor = dominators[index]
+        before = dominators[index - 1][1]
+        # Operations of keras.ops and keras.activations, such as Relu, are no layers.
+        function = type(step.operation).__name__.lower() in dir(keras.activations)
+        if (
+            not (isinstance(step.operation, ELEMENTWISE) or function)
+            or [id(x) for x in step.inputs] != [id(before)]
+            or tensor.shape != before.shape
+        ):
+            return index - 1
+    return max(at, len(dominators) - 2)
+
+
+def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
+    """Index of the dominator that a layer makes, or the last one in a model inside the model."""
+    found = [index for index, (step, _) in enumerate(dominators) if _is_called(step.name, name)]
+    inside = [i for i, (step, _) in enumerate(dominators) if f"/{name}/" in f"/{step.name}"]
+    if found or inside:
+        return found[0] if found else inside[-1]
+    narrow = sorted((count_values(tensor) or 0, step.name) for step, tensor in dominators)
+    listed = ", ".join(f"{layer} ({width})" for width, layer in narrow[:MAX_LISTED]) or "none"
+    problem = f"there is no layer {name!r}"
+    if any(_is_called(step.name, name) for step in graph.steps):
+        problem = (
+            f"the layer {name!r} is bypassed: part of the image reaches the output on another path"
+        )
+    raise InputError(
+        f"{problem}; --bottleneck takes one that all of the image passes through, the narrowest "
+        f"first: {listed}"
+    )
+
+
+def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
+    """An output by its index or name, or else the result of a layer."""
+    outputs = list(zip(graph.output_names, graph.outputs, strict=True))
+    if name.isdigit() and int(name) < len(outputs):
+        label, tensor = outputs[int(name)]
+        return label or f"output {name}", tensor
+    layers = [(step.name, step.outputs[0]) for step in graph.steps if len(step.outputs) == 1]
+    for label, tensor in [*outputs, *layers]:
+        if _is_called(label, name):
+            return label, tensor
+    raise InputError(
+        f"the model {graph.model.name!r} has no output or layer {name!r} for --latent-output; its "
+        f"outputs: {_list_outputs(graph)}"
+    )
+
+
+def _find_mean(
+    graph: Trace, dominators: list[Dominator], at: int
+) -> tuple[str, keras.KerasTensor] | None:
+    """The mean from which, with something beside it, a dominator is made; None where no name tells.
+
+    Both lie between the dominator and the one before it.
+    """
+    end = dominators[at][1]
+    start = dominators[at - 1][1] if at else graph.source
+    means = [
+        (step.name, tensor)
+        for step in graph.between(start, end)
+        for tensor in step.outputs
+        if tensor is not end and tensor.shape == end.shape and says_mean(step.name)
+    ]
+    return means[-1] if means else None
+
+
+def _is_called(full_name: str, name: str) -> bool:
+    return full_name == name or full_name.endswith("/" + name)
+
+
+def _list_outputs(graph: Trace) -> str:
+    return ", ".join(
+        f"{index}: {f'{name!r}, ' if name else ''}{format_shape(tensor.shape[1:])}"
+        for index, (name, tensor) in enumerate(zip(graph.output_names, graph.outputs, strict=True))
+    )

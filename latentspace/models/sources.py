@@ -1,0 +1,112 @@
+"""Where a visualization run gets its model and its images from, as a person has asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentspace import datasets
+from latentspace.core.cache import find_cache_folder
+from latentspace.core.errors import InputError
+from latentspace.core.files import lock_folder
+from latentspace.core.provenance import silence_stderr
+from latentspace.datasets import ImageDataset
+from latentspace.models import downloads, runs, saving
+from latentspace.models.runs import Run
+
+if TYPE_CHECKING:
+    from config import VisualizeConfig
+
+ORIGIN = ("autoencoder", "encoder", "decoder", "weights", "model_code")  # of a person's own model
+
+
+def name_own_model(config: VisualizeConfig) -> str:
+    """What a person's own model is called where it is given no name."""
+    file = config.autoencoder or config.encoder or (config.model_code or "").partition(":")[0]
+    return config.save_run or Path(file).stem or "own"
+
+
+def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> ImageDataset:
+    """The images that were asked for, or those of a run, in the form that its model takes.
+
+    Layers of a person's own, which the model of the run may need, are defined first.
+    """
+    if config.model_code is not None:
+        from latentspace.models.keras_files.loading import load_code
+
+        load_code(config.model_code)
+    height, width, channels = run.image_shape
+    shape = {"image_size": (height, width), "channels": channels}
+    trained_on = run.facts["dataset"]
+    if config.dataset is not None:
+        return read_images(config, {**shape, **config.read_options(given)}, config.dataset)
+    kept = trained_on.get("reading", {})
+    place = datasets.find_recorded_place(trained_on)
+    return read_images(config, {**shape, **kept, **config.read_options(given)}, place)
+
+
+def read_images(
+    config: VisualizeConfig, options: Mapping[str, Any], dataset: str | None
+) -> ImageDataset:
+    """Reads images, and says what was read."""
+    data = datasets.load_dataset(
+        dataset,
+        config.data_dir,
+        read_options=datasets.ReadOptions.from_facts(options),
+        cache_dir=None if config.no_cache else find_cache_folder(),
+        show_progress=not config.quiet,
+        download=downloads.download,
+    )
+    print("\n".join([*data.notes, f"images: {data}"]))
+    return data
+
+
+def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, ImageDataset]:
+    """A person's own model as a run, checked with the images that are read for it.
+
+    Raises:
+        InputError: The model can't be read or cut, or does not reconstruct the images.
+    """
+    with silence_stderr():
+        from latentspace.models import importing
+
+    name = name_own_model(config)
+    path = Path(config.models_dir) / saving.check_name(name)
+    if config.save_run is not None and path.exists():
+        raise InputError(f"{path} exists: choose another name for --save-run")
+    options = importing.Options(config.bottleneck, config.latent_output, config.pixel_range)
+    origin = {part: getattr(config, part) for part in ORIGIN}
+    interface = importing.load_interface(**origin)
+    asked = {**interface.reading, **config.read_options(given)}
+    data = read_images(config, asked, config.dataset)
+    run = importing.import_model(interface, data, options, name=name, origin=origin)
+    print(f"model: {run.facts['adopted']['description']}")
+    if config.save_run is not None and run.networks is not None:
+        with lock_folder(path, wait=False):
+            saving.check_available(path, overwrite=False)
+            run = saving.save_run(path, *run.networks, facts=run.facts, history=())
+        print(f"{path} is kept: from now on --run {name} is enough")
+    return run, data
+
+
+def find_pair(config: VisualizeConfig) -> tuple[Run, Run]:
+    """The two runs that are to be compared.
+
+    Raises:
+        InputError: They are not two, are the same, or take images of different shapes.
+    """
+    if len(config.run) != 2:
+        raise InputError(f"two runs can be compared. Received: --run {len(config.run)} times")
+    first, second = (runs.find_run(name, config.models_dir) for name in config.run)
+    if first.name == second.name:
+        raise InputError(
+            f"expected two runs of different names. Received: {first.name} twice; pass another "
+            "--run, or only one to look at it alone"
+        )
+    if first.image_shape != second.image_shape:
+        raise InputError(
+            f"only models of images of the same shape can be compared. Received: {first.name} for "
+            f"{first.image_shape}, {second.name} for {second.image_shape}"
+        )
+    return first, second

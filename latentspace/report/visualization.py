@@ -1,0 +1,79 @@
+"""A visualization run from its study to the files that it leaves: pictures, numbers, a page."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from latentspace.chapters import COMPARED, load_recipes
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.figure import Figure
+from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.study import Study
+from latentspace.core.files import lock_folder
+from latentspace.report import embedding_projector
+from latentspace.report.comparison import TABLE, format_table, write_comparison
+from latentspace.report.gallery import write_figures
+from latentspace.report.metrics import METRICS, write_metrics
+from latentspace.report.page import announce_page, write_comparison_page, write_page
+
+
+def write_story(folder: Path, figures: Sequence[Figure], study: Study, *, command: str) -> None:
+    """Draws figures of a study, and leaves their numbers and the page beside them.
+
+    Args:
+        folder: Where; one writer at a time.
+        figures: What to draw.
+        study: What is looked at.
+        command: The command line, for the records.
+    """
+    settings, recipes = study.settings, load_recipes()
+    with lock_folder(folder, wait=True):
+        made = write_figures(
+            folder,
+            figures,
+            recipes,
+            study,
+            fps=settings.fps,
+            method=settings.method,
+            animation=settings.format,
+            command=command,
+        )
+        chapters = dict.fromkeys(one for figure in made for one in recipes[figure.file].of)
+        measured = [one for one in chapters if study.thorough or not one.takes_minutes]
+        write_metrics(folder / METRICS, study, measured)
+        print(folder / METRICS)
+        for chapter in measured:
+            if (answer := study.of(chapter).answer) is not None:
+                print(f"{chapter.section}: {answer}")
+        announce_page(write_page(folder, study), in_browser=settings.open)
+
+
+def write_pair(folder: Path, comparison: Comparison, *, command: str) -> None:
+    """Draws and measures what two models make of the same images, as `write_story`."""
+    settings = comparison.settings
+    with lock_folder(folder, wait=True):
+        write_figures(
+            folder,
+            COMPARED.figures,
+            COMPARED.recipes(),
+            comparison,
+            fps=settings.fps,
+            method=settings.method,
+            animation=settings.format,
+            command=command,
+        )
+        write_comparison(folder, comparison)
+        print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
+        print("\n".join([*format_table(comparison), *comparison.notes, comparison.answer]))
+        announce_page(write_comparison_page(folder, comparison), in_browser=settings.open)
+
+
+def write_projector(folder: Path, study: Study) -> None:
+    """Leaves the images on the maps where TensorBoard's Embedding Projector finds them."""
+    maps = study.of(Maps)
+    embedding_projector.check_count(len(maps.indices))
+    with lock_folder(folder, wait=True):
+        embedding_projector.write_projector(folder, maps.codes, maps.pixels, maps.table)
+    print(f"next: tensorboard --logdir {shlex.quote(str(folder))}")
