@@ -239,7 +239,7 @@ class AngleClassifier:
 
     facts: dict = field(default_factory=lambda: {"sha256": "angle", "test_accuracy": 1.0})
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         ys, xs = (grid.ravel() for grid in np.mgrid[: images.shape[1], : images.shape[2]])
         ink = images.reshape(len(images), -1) + 1e-9
         ink = ink / ink.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Every command of README.md, run on small settings; every picture it shows is there."""
+"""Every command of README.md and docs/, run on small settings; every picture they show is there."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ from latentspace.chapters.clusters import measure as clusters
 from latentspace.chapters.clusters import partitions
 from latentspace.chapters.interpolate import measure as interpolation
 
-README = (PROJECT / "README.md").read_text()
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    line.split("  #")[0].strip()
-    for block in BLOCKS
-    for line in block.replace("\\\n", " ").splitlines()
-    if re.match(r"python (train_cae|visualize)\.py", line)
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+TEXTS = {page: page.read_text() for page in PAGES}
+BLOCKS = [
+    block for text in TEXTS.values() for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
 ]
+COMMANDS = list(
+    dict.fromkeys(
+        line.split("  #")[0].strip()
+        for block in BLOCKS
+        for line in block.replace("\\\n", " ").splitlines()
+        if re.match(r"python (train_cae|visualize)\.py", line)
+    )
+)
 FEW = {
     interpolation: {"SCORED_PAIRS": 20},
     arithmetic: {"SCORED_IMAGES": 40},
@@ -110,12 +115,24 @@ def test_visualization_commands_run(
         assert "metrics.json" in printed
 
 
-def test_pictures_and_files_that_it_names_exist() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    local = [link for link in links if "://" not in link]
-    assert any(link.startswith("outputs/gallery/") for link in local)
-    for link in local:
-        assert (PROJECT / link).exists(), link
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pictures_pages_and_sections_that_are_linked_exist(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", TEXTS[page]):
+        if "://" in link:
+            continue
+        place, _, section = link.partition("#")
+        target = (page.parent / place).resolve() if place else page
+        assert target.exists(), link
+        if section:
+            headings = re.findall(r"(?m)^#+ (.*)$", target.read_text())
+            anchors = [re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings]
+            assert section in anchors, link
+
+
+def test_readme_is_short_and_shows_pictures() -> None:
+    text = TEXTS[PROJECT / "README.md"]
+    assert len(text.splitlines()) <= 250
+    assert text.count("](outputs/gallery/") >= 8
 
 
 def test_install_and_test_commands_are_the_promised_ones() -> None:

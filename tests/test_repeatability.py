@@ -12,7 +12,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis.projection import Settings
-from latentspace.chapters import COMPARISONS, FIGURES
+from latentspace.chapters import COMPARED, FIGURES
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_uint8
@@ -107,7 +107,7 @@ def make_pictures(
     command = f"python visualize.py --all --fps 2 --outputs-dir {folder} --data-dir /in{year}"
     for subject, figures, place in (
         (first, DRAWN, folder / "one"),
-        (both, COMPARISONS, folder / "two"),
+        (both, COMPARED.figures, folder / "two"),
     ):
         made = gallery.write_figures(
             place, figures, subject, fps=2, method="tsne", animation="gif", command=command

@@ -19,7 +19,7 @@ import pytest
 from conftest import PROJECT, Trained, run_script
 from PIL import Image
 
-from latentspace.chapters import COMPARISONS, FIGURES
+from latentspace.chapters import COMPARED, FIGURES
 from latentspace.core.provenance import hash_file
 from latentspace.models.run_schema import (
     DECODER,
@@ -243,7 +243,7 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
 
 def test_list_and_dry_run_make_nothing(trained: Trained, tmp_path: Path) -> None:
     listed = visualize(trained, tmp_path, "--list").stdout.splitlines()
-    assert len(listed) == len(FIGURES) + len(COMPARISONS)
+    assert len(listed) == len(FIGURES) + len(COMPARED.figures)
     planned = visualize(trained, tmp_path, "--dry-run", "--all").stdout
     made = [figure.file for figure in FIGURES if figure.flag != "--place"]
     assert [line.split("/")[-1] for line in planned.splitlines() if "/bars/" in line] == made
@@ -325,7 +325,7 @@ def compare(trained: Trained, pair: Path, outputs: Path, *arguments: str, code: 
 def test_two_runs_are_compared(trained: Trained, pair: Path, tmp_path: Path) -> None:
     result = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--samples", "50")
     folder = tmp_path / "bars-vs-few"
-    files = [figure.file for figure in COMPARISONS]
+    files = [figure.file for figure in COMPARED.figures]
     assert sorted(os.listdir(folder)) == sorted([*files, "comparison.csv", *BESIDE])
     for file in files:
         with Image.open(folder / file) as image:
@@ -381,7 +381,7 @@ def test_a_comparison_of_other_images_without_classes_says_so(
 def test_a_planned_comparison_makes_nothing(trained: Trained, pair: Path, tmp_path: Path) -> None:
     planned = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--dry-run").stdout
     assert [line.split("/")[-1] for line in planned.splitlines() if "/bars-vs-few/" in line] == [
-        figure.file for figure in COMPARISONS
+        figure.file for figure in COMPARED.figures
     ]
     assert os.listdir(tmp_path) == []
 

@@ -187,7 +187,7 @@ class Study:
     def classifier_unavailable(self) -> str | None:
         """Why there can be no judge; None where there is one, or will be when it is asked for."""
         if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
-            return "without two classes or more there is nothing to judge"
+            return "without two classes or more there is nothing for a reference classifier to learn"
         return None
 
     @cached_property
@@ -298,6 +298,10 @@ class Study:
         index = (
             int(name) if name.isdecimal() else self._find_typical(name.removeprefix(CLASS_PREFIX))
         )
+        return self.select_index(index)
+
+    def select_index(self, index: int) -> Selected:
+        """A test image by its index."""
         return Selected(self.images[index], self.codes[index], self.format_name(index))
 
     def format_name(self, index: int) -> str:

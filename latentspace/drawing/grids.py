@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from latentspace.drawing.layout import (
+    WHITE,
     Label,
     choose_zoom,
-    draw_frame,
     join_vertically,
     make_mosaic,
     make_page,
@@ -19,46 +19,47 @@ from latentspace.drawing.layout import (
 )
 from latentspace.drawing.text import Text
 
-SECTION_GAP = 26
+GRID_GAP, SECTION_GAP = 40, 26  # between grids side by side, and below each other
 HEADING_ROOM = 28
 TITLE_ROOM = 30
 CELL_GAP = 6
 HEADING_GAP = 12
-FRAME_COLOR = (200, 30, 30)
-FRAME_WIDTH = 4
-LARGE_THUMBNAIL = 336
+NAME_GAP = 12
 
 
-class Grid(Protocol):
-    """What a grid shows.
+@dataclass(frozen=True)
+class Grid:
+    """Images in rows and columns, with names for both.
 
     Attributes:
+        images: float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty; of a loop
+            (rows, columns, T, H, W, C).
         headings: Names of the columns, or none.
         names: Names of the rows, or none.
-        images: float32 (rows, columns, ..., H, W, C) in [0, 1], NaN where a cell stays empty.
         title: A line above, or nothing.
     """
 
-    headings: Sequence[str]
-    names: Sequence[str]
-    images: np.ndarray
-    title: str
+    images: np.ndarray = field(repr=False)
+    headings: Sequence[str] = ()
+    names: Sequence[str] = ()
+    title: str = ""
 
 
-def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Grids of images, one below the other.
+def draw_grids(*, grids: Sequence[Grid], text: Text, across: int = 1) -> np.ndarray:
+    """Grids of images, from left to right and one line of them below the other.
 
     Args:
         grids: What to draw; images (rows, columns, H, W, C).
         text: Written above and below.
+        across: How many grids lie side by side.
 
     Returns:
         uint8 (height, width, 3).
     """
-    return _draw_page([grid.images for grid in grids], grids, text)
+    return _draw_page([grid.images for grid in grids], grids, text, across)
 
 
-def draw_moving_grids(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
+def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
     """Grids of which each cell moves from its first image to its last and back, as a loop.
 
     Args:
@@ -70,112 +71,83 @@ def draw_moving_grids(*, grids: Sequence[Grid], hold_frames: int, text: Text) ->
         uint8 (frames, height, width, 3).
     """
     moving = [np.moveaxis(grid.images, 2, 0) for grid in grids]  # (T, rows, columns, H, W, C)
-    frames = _draw_page(moving, grids, text)
+    frames = _draw_page(moving, grids, text, across=1)
     return frames[order_loop(len(frames), hold_frames)]
 
 
-def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A walk through a square of images, row by row, with the image of the moment beside it.
-
-    Args:
-        grid: float32 (side, side, H, W, C) in [0, 1].
-        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
-        text: Written above and below.
-
-    Returns:
-        uint8 (frames, height, width, 3); every second row is walked backwards, and the end of the
-        walk is joined to its beginning by the first column.
-    """
-    rows, columns, height, width, _ = grid.shape
-    zoom = choose_zoom(min(height, width), 40)
-    still = make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
-    cell_height, cell_width = height * zoom + CELL_GAP, width * zoom + CELL_GAP
-    route = [
-        (row, column)
-        for row in range(rows)
-        for column in (range(1, columns) if row % 2 == 0 else range(columns - 1, 0, -1))
-    ]
-    last_row, last_column = route[-1]
-    route += [(last_row, column) for column in range(last_column - 1, 0, -1)]
-    route += [(row, 0) for row in range(rows - 1, -1, -1)]
-    large = np.stack([grid[place] for place in route])[:, np.newaxis, np.newaxis]
-    large = make_mosaic(large, zoom=choose_zoom(min(height, width), LARGE_THUMBNAIL))
-    body_height = max(len(still), large.shape[1])
-    bodies = np.full(
-        (len(route), body_height, still.shape[1] + HEADING_ROOM + large.shape[2], 3), 255, np.uint8
-    )
-    bodies[:, : len(still), : still.shape[1]] = still
-    bodies[:, : large.shape[1], still.shape[1] + HEADING_ROOM :] = large
-    for frame, (row, column) in zip(bodies, route, strict=True):
-        top, left = row * cell_height, column * cell_width
-        cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
-        draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
-    return make_page(bodies, text=text, **_make_corner_labels(still.shape, corner_names))
-
-
-def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A square of images with names at its corners.
-
-    Args:
-        grid: float32 (side, side, H, W, C) in [0, 1].
-        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
-    body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
-    return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
-
-
-def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict:
-    height, width = shape[:2]
-    places = (
-        (0, -12, "lm"),
-        (width, -12, "rm"),
-        (0, height + 12, "lm"),
-        (width, height + 12, "rm"),
-    )
-    labels = [Label(x, y, name, anchor) for (x, y, anchor), name in zip(places, names, strict=True)]
-    return {"labels": labels, "top": HEADING_ROOM, "bottom": HEADING_ROOM}
-
-
-def _draw_page(images: Sequence[np.ndarray], grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Images (..., rows, columns, H, W, C) of each grid, one below the other on a page."""
-    bodies: list[np.ndarray] = []
+def _draw_page(
+    images: Sequence[np.ndarray], grids: Sequence[Grid], text: Text, across: int
+) -> np.ndarray:
+    """Images (..., rows, columns, H, W, C) of each grid on a page, `across` grids in a line."""
+    lines: list[np.ndarray] = []
     labels: list[Label] = []
-    y, top = 0, 0
-    for part, grid in zip(images, grids, strict=True):
-        zoom = choose_zoom(min(part.shape[-3:-1]))
-        image_height, image_width = (size * zoom for size in part.shape[-3:-1])
-        widest = max((measure_text(heading) for heading in grid.headings if heading), default=0)
-        gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
-        body = make_mosaic(part, zoom=zoom, gap=gap, row_gap=CELL_GAP)
-        room = (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
-        if bodies:
+    y = 0
+    for start in range(0, len(grids), across):
+        line, x = slice(start, start + across), 0
+        room = max(map(_measure_room, grids[line]))
+        if lines:
+            lines.append(_make_white(lines[0], room + SECTION_GAP, 1))
             y += room + SECTION_GAP
-            bodies.append(np.full((*body.shape[:-3], room + SECTION_GAP, 1, 3), 255, np.uint8))
-        else:
-            top = room
-        labels += [
-            Label(column * (image_width + gap) + image_width / 2, y - HEADING_ROOM / 2, heading)
-            for column, heading in enumerate(grid.headings)
-        ]
-        labels += [
-            Label(-12, y + row * (image_height + CELL_GAP) + image_height / 2, name, "rm")
-            for row, name in enumerate(grid.names)
-        ]
-        if grid.title:
-            labels.append(Label(0, y - room + TITLE_ROOM / 2, grid.title, "lm"))
-        bodies.append(body)
-        y += body.shape[-3]
-    widest_title = max(measure_text(grid.title or " ") for grid in grids)
-    bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
-    names = [name for grid in grids for name in grid.names if name]
+        bodies: list[np.ndarray] = []
+        for part, grid in zip(images[line], grids[line], strict=True):
+            body, own = _layout_grid(part, grid, room)
+            if bodies:
+                beside = GRID_GAP + _measure_names(grid)
+                bodies.append(_make_white(body, 1, beside))
+                x += beside
+            bodies.append(body)
+            labels += [replace(label, x=label.x + x, y=label.y + y) for label in own]
+            x += body.shape[-2]
+        lines.append(_join_line(bodies))
+        y += lines[-1].shape[-3]
     return make_page(
-        join_vertically(bodies),
+        join_vertically(lines),
         text=text,
         labels=labels,
-        left=max(map(measure_text, names), default=0) + 12,
-        top=top,
+        left=max(NAME_GAP, *map(_measure_names, grids[::across])),
+        top=max(map(_measure_room, grids[:across])),
     )
+
+
+def _layout_grid(images: np.ndarray, grid: Grid, room: int) -> tuple[np.ndarray, list[Label]]:
+    """A grid, at least as wide as its title, and its labels; `room` is kept above it for them."""
+    zoom = choose_zoom(min(images.shape[-3:-1]))
+    image_height, image_width = (size * zoom for size in images.shape[-3:-1])
+    widest = max((measure_text(heading) for heading in grid.headings if heading), default=0)
+    gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
+    body = make_mosaic(images, zoom=zoom, gap=gap, row_gap=CELL_GAP)
+    labels = [
+        Label(column * (image_width + gap) + image_width / 2, -HEADING_ROOM / 2, heading)
+        for column, heading in enumerate(grid.headings)
+    ]
+    labels += [
+        Label(-NAME_GAP, row * (image_height + CELL_GAP) + image_height / 2, name, "rm")
+        for row, name in enumerate(grid.names)
+    ]
+    if grid.title:
+        labels.append(Label(0, TITLE_ROOM / 2 - room, grid.title, "lm"))
+    return join_vertically([body, _make_white(body, 0, measure_text(grid.title or " "))]), labels
+
+
+def _measure_room(grid: Grid) -> int:
+    """Pixels above a grid for its headings and its title."""
+    return (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
+
+
+def _measure_names(grid: Grid) -> int:
+    """Pixels left of a grid for the names of its rows."""
+    return max((measure_text(name) + NAME_GAP for name in grid.names if name), default=0)
+
+
+def _join_line(bodies: Sequence[np.ndarray]) -> np.ndarray:
+    """Puts bodies, uint8 (..., H, W, 3), side by side, white below the lower ones."""
+    height = max(body.shape[-3] for body in bodies)
+    filled = [
+        join_vertically([body, _make_white(body, height - body.shape[-3], 1)]) for body in bodies
+    ]
+    return np.concatenate(filled, axis=-2)
+
+
+def _make_white(like: np.ndarray, height: int, width: int) -> np.ndarray:
+    """White, uint8 (..., height, width, 3), in as many frames as a body has."""
+    return np.full((*like.shape[:-3], height, width, 3), WHITE, np.uint8)

@@ -24,6 +24,8 @@ LABEL_SIZE, CAPTION_SIZE, TITLE_SIZE = 15, 15, 20
 LINE_HEIGHT = 1.4
 INK, FAINT_INK = (20, 20, 20), (110, 110, 110)
 LEAST_THUMBNAIL = 80  # pixels; smaller images are enlarged by a whole number
+FULL_WIDTH = 1000  # pixels of a map of images from which on its text grows with it
+MOST_ADDED = 3  # lines that drawing may add to a caption
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,49 @@ def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
     if body.ndim > 3:
         return prepare_page(size, text=text, **options).place(body)
     return prepare_page(size, text=text, still=body, **options).blank
+
+
+def choose_text_scale(body_width: int) -> float:
+    """How much larger the text of a map of images is, so that it can be read beside all of it."""
+    return max(1.0, body_width / FULL_WIDTH)
+
+
+def measure_bands(page: np.ndarray, text: Text) -> tuple[int, int] | None:
+    """Where the title of a page ends and where its caption begins.
+
+    Args:
+        page: uint8 (height, width, 3), as `make_page` gives it.
+        text: What is written on it; drawing may have added to the end of the caption.
+
+    Returns:
+        Two rows, title above the first and caption below the second; None where the text is not
+        found in its place.
+    """
+    height, width = page.shape[:2]
+    grown = round(width / (1 + 2 * MARGIN / FULL_WIDTH))  # a body with nothing but margins beside
+    for scale in (1.0, *(choose_text_scale(grown + more) for more in (-1, 0, 1))):
+        margin, line = round(MARGIN * scale), LINE_HEIGHT * scale
+        title_font, font = (_load_font(round(size * scale)) for size in (TITLE_SIZE, CAPTION_SIZE))
+        if not _shows(page[margin:, margin:], text.title, INK, title_font):
+            continue
+        lines = _wrap(text.caption, font, width - 2 * margin)
+        for count in range(len(lines), len(lines) + MOST_ADDED + 1):
+            begin = height - margin - round(count * CAPTION_SIZE * line)
+            first = "".join(lines[:1])
+            if begin > 0 and _shows(page[begin:, margin:], first, FAINT_INK, font):
+                return margin + round(TITLE_SIZE * line), begin - round(0.4 * margin)
+    return None
+
+
+def _shows(
+    page: np.ndarray, text: str, color: tuple[int, int, int], font: ImageFont.FreeTypeFont
+) -> bool:
+    """Whether a page, uint8 (H, W, 3), begins with a line of text."""
+    right, bottom = (math.ceil(side) for side in font.getbbox(text, anchor="la")[2:])
+    canvas = Image.new("RGB", (max(1, right), max(1, bottom)), (WHITE,) * 3)
+    ImageDraw.Draw(canvas).text((0, 0), text, color, font, anchor="la")
+    line = np.asarray(canvas)
+    return np.array_equal(page[: line.shape[0], : line.shape[1]], line)
 
 
 def render_text(text: str, size: tuple[int, int]) -> np.ndarray:

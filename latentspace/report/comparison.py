@@ -1,9 +1,8 @@
-"""The numbers of a look at two runs, as metrics.json and as a table."""
+"""The numbers of two runs beside each other, as metrics.json and as a table."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         folder: Where.
         comparison: What was measured.
     """
-    data = comparison.data
+    data, settings = comparison.data, comparison.settings
     about = {
         "runs": {
             letter: {"run": study.run.name, "model_hash": study.run.model_hash}
@@ -32,8 +31,13 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         "dataset": data.name,
         "dataset_hash": data.hash,
         "images": comparison.images,
-        "maps": dataclasses.asdict(comparison.options.projection) | {"dims": 2},
-        "seed": comparison.options.seed,
+        "maps": {
+            "method": settings.method,
+            "dims": 2,
+            "exaggeration": settings.exaggeration,
+            **comparison.settings_used,
+        },
+        "seed": settings.seed,
         "notes": comparison.notes,
     }
     measured = {

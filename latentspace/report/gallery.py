@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latentspace.chapters import Figure
+from latentspace.chapters.figure import Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
+from latentspace.drawing.media import encode_as
 from latentspace.report.records import keep_records, make_record
 
 
-def list_files(
-    folder: Path, figures: Sequence[Figure], *, method: str, animation: str
-) -> Iterator[Path]:
-    """The files that pictures are written to.
-
-    Args:
-        folder: Where they are to lie.
-        figures: The pictures.
-        method: How maps are made, one of `projection.METHODS`; they are named after it.
-        animation: What animations are written as: "gif", "mp4" or "both".
-    """
-    for figure in figures:
-        for suffix in figure.list_suffixes(animation):
-            yield (folder / figure.get_file(method)).with_suffix(suffix)
+def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
+    """Why a study or a comparison can't have a picture; None where it can."""
+    for chapter in recipe.of:
+        if (reason := subject.of(chapter).unavailable) is not None:
+            return str(reason)
+    return recipe.unavailable(subject)
 
 
 def write_figures(
     folder: Path,
     figures: Sequence[Figure],
+    recipes: Mapping[str, Recipe[Any]],
     subject: Any,
     *,
     fps: float,
@@ -44,6 +38,7 @@ def write_figures(
     Args:
         folder: Where to write; made where it is missing.
         figures: The pictures.
+        recipes: How each is made, by file.
         subject: What they are of: a `Study`, or a `Comparison` for its own.
         fps: Frames per second of animations.
         method: As for `list_files`.
@@ -53,18 +48,16 @@ def write_figures(
     Returns:
         Those that could be made.
     """
-    from latentspace.drawing.media import encode_as, get_frame_size
-
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for figure in figures:
-        if (reason := figure.unavailable(subject)) is not None:
+        recipe = recipes[figure.file]
+        if (reason := find_unavailable(recipe, subject)) is not None:
             print(f"{folder / figure.get_file(method)} is left out: {reason}")
             continue
-        arguments = figure.arguments(subject, fps)
-        drawn = figure.draw(arguments)
-        size = None if isinstance(drawn, bytes) else get_frame_size(drawn)
-        about = make_record(figure, subject, arguments, size=size, command=command)
+        drawing = recipe.draw(subject)
+        drawn = drawing.frames
+        about = make_record(figure, recipe, subject, drawing, command=command)
         for path in list_files(folder, [figure], method=method, animation=animation):
             encoded = drawn if isinstance(drawn, bytes) else encode_as(path.suffix, drawn, fps=fps)
             write_bytes(path, encoded)

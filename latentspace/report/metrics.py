@@ -1,25 +1,30 @@
-"""The numbers of a look at a run, as metrics.json."""
+"""The numbers of a study, as metrics.json."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from latentspace.chapters.chapter import Chapter, Row, Value
 from latentspace.chapters.study import Study
 from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError, warn_once
 
 METRICS = "metrics.json"
-METRICS_VERSION = 1
+METRICS_VERSION = 2  # 1 had no rows
+ROWS, CLASSIFIER = "rows", "classifier"
 
 
 class MetricsFacts(TypedDict):
-    """What numbers of a look are of; sections of numbers stand beside it."""
+    """What the numbers are of; sections of numbers stand beside it."""
 
     __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012
+    schema_version: Literal[2]
     run: NotRequired[str]
     model_hash: NotRequired[str]
     dataset: NotRequired[str]
@@ -27,15 +32,15 @@ class MetricsFacts(TypedDict):
     seed: NotRequired[int]
 
 
-def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
+def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -> None:
     """Writes metrics.json whole: the sections just measured, and earlier ones that still hold.
 
     An earlier section still holds when it was measured with the same model on the same images.
 
     Args:
         path: The file.
-        study: What was measured.
-        sections: Names of the sections to measure now, see `Study.collect_metrics`.
+        study: What is measured.
+        chapters: What to measure now; a section each, of those that have one.
     """
     about = {
         "run": study.run.name,
@@ -46,13 +51,22 @@ def write_metrics(path: Path, study: Study, sections: set[str]) -> None:
     earlier = read_metrics(path)
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}
-    measured = replace_nan(study.collect_metrics(sections))
-    numbers = {**earlier, **about, "seed": study.options.seed, **measured}
+    named = [chapter for chapter in chapters if chapter.section]
+    sections: dict[str, Any] = {
+        chapter.section: {
+            **study.of(chapter).metrics,
+            ROWS: [dataclasses.asdict(row) for row in _keep_measured(study.of(chapter).rows)],
+        }
+        for chapter in named
+    }
+    if any(one.uses_classifier for one in named) and study.classifier is not None:
+        sections[CLASSIFIER] = study.classifier.facts
+    numbers = {**earlier, **about, "seed": study.settings.seed, **replace_nan(sections)}
     write_document(path, numbers, version=METRICS_VERSION)
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """What metrics.json holds; nothing where there is none, or one that is said to be damaged."""
+    """What metrics.json holds; nothing where there is none, or one that is said to be of no use."""
     if not path.exists():
         return {}
     renew = "measure again with python visualize.py --all"
@@ -65,8 +79,23 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 def replace_nan(value: Any) -> Any:
     """NaN -> None, which is what JSON has for a number that could not be measured."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: replace_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [replace_nan(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _keep_measured(rows: Iterable[Row]) -> list[Row]:
+    """Rows without what could not be measured."""
+
+    def keep_known(values: Mapping[str, Value]) -> dict[str, Value]:
+        return {name: one for name, one in values.items() if not math.isnan(one.value)}
+
+    return [
+        dataclasses.replace(
+            row, baselines=keep_known(row.baselines), references=keep_known(row.references)
+        )
+        for row in rows
+        if not math.isnan(row.own.value)
+    ]

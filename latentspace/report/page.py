@@ -12,17 +12,18 @@ from urllib.parse import quote
 import jinja2
 from PIL import Image
 
-from latentspace.analysis.projection import METHODS
-from latentspace.chapters import COMPARED, STORY, Figure, Part
+from latentspace.chapters import COMPARED, STORY
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.compare.paired import UNKNOWN
+from latentspace.chapters.figure import Contents, Figure, Part
 from latentspace.chapters.study import Study
 from latentspace.core.files import write_bytes
 from latentspace.report.comparison import make_table_rows
-from latentspace.report.facts import collect_facts, list_invocations, strip_places
+from latentspace.report.facts import collect_facts, list_invocations
+from latentspace.report.gallery import find_unavailable
 from latentspace.report.metrics import METRICS, read_metrics
 from latentspace.report.records import Record, find_staleness, read_records
-from latentspace.report.scores import collect_rows
+from latentspace.report.score_rows import collect_headlines, collect_rows
 
 PAGE = "index.html"
 TEMPLATE = "index.html.jinja"
@@ -55,6 +56,7 @@ class PageFigure:
         caption: Text below.
         alt: What it shows, in a line, for who does not see it.
         size: Width and height in pixels; None where they are not known.
+        body: The rows between title and caption, which stand beside the picture on the page.
         stale: Why it is out of date; None where it is not.
     """
 
@@ -65,12 +67,31 @@ class PageFigure:
     caption: str
     alt: str
     size: tuple[int, int] | None
+    body: tuple[int, int] | None
     stale: str | None
 
     @property
     def is_wide(self) -> bool:
         """Whether it has a row to itself."""
         return self.size is None or self.size[0] >= WIDE
+
+    @property
+    def crop(self) -> str:
+        """What lets a browser show the body alone, as CSS; empty where the whole is shown."""
+        if self.size is None or self.body is None:
+            return ""
+        (width, height), (top, bottom) = self.size, self.body
+        if not 0 <= top < bottom <= height or bottom - top == height:
+            return ""
+        place = 100 * top / (height - bottom + top)
+        return f"aspect-ratio: {width} / {bottom - top}; object-position: 0 {place:.3f}%"
+
+    @property
+    def shown_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels of what is shown."""
+        if self.size is None or self.body is None or not self.crop:
+            return self.size
+        return self.size[0], self.body[1] - self.body[0]
 
 
 @dataclass(frozen=True)
@@ -100,15 +121,15 @@ def write_page(folder: Path, study: Study) -> Path:
     Returns:
         The page.
     """
-    run = study.run
+    run, metrics = study.run, read_metrics(folder / METRICS)
     return _write(
         folder,
         study,
         STORY,
-        runs=[run.name],
         title=run.name,
         lead=f"What a code of {run.latent_dim} numbers keeps of an image. Images: {study.data}.",
-        scores=collect_rows(read_metrics(folder / METRICS), run.latent_dim),
+        headlines=collect_headlines(metrics),
+        scores=collect_rows(metrics),
         facts={"": collect_facts(run.facts)},
     )
 
@@ -120,7 +141,6 @@ def write_comparison_page(folder: Path, comparison: Comparison) -> Path:
         folder,
         comparison,
         (COMPARED,),
-        runs=[run.name for run in runs.values()],
         title=" against ".join(run.name for run in runs.values()),
         lead=" ".join([f"{comparison.images}.", *comparison.notes]),
         table=[
@@ -139,10 +159,8 @@ def announce_page(page: Path, *, in_browser: bool) -> None:
     print(page)
 
 
-def _write(
-    folder: Path, subject: Any, parts: tuple[Part, ...], *, runs: Sequence[str], **content: Any
-) -> Path:
-    records = {name: strip_places(one) for name, one in read_records(folder).items()}
+def _write(folder: Path, subject: Any, story: Sequence[Contents[Any]], **content: Any) -> Path:
+    records = read_records(folder)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -151,9 +169,12 @@ def _write(
         lstrip_blocks=True,
     )
     html = environment.get_template(TEMPLATE).render(
-        {"scores": {}, "table": [], "answer": "", **content},
-        sections=[_make_section(part, folder, records, subject) for part in parts],
-        looks=list_invocations(records.values(), runs),
+        {"headlines": [], "scores": {}, "table": [], "answer": "", **content},
+        sections=[
+            _make_section(part, story, folder, records, subject)
+            for part in dict.fromkeys(contents.part for contents in story)
+        ],
+        invocations=list_invocations(records.values()),
         images=str(subject.data),
         images_hash=subject.data.hash,
     )
@@ -161,27 +182,39 @@ def _write(
     return folder / PAGE
 
 
-def _make_section(part: Part, folder: Path, records: Mapping[str, Record], subject: Any) -> Section:
+def _make_section(
+    part: Part,
+    story: Sequence[Contents[Any]],
+    folder: Path,
+    records: Mapping[str, Record],
+    subject: Any,
+) -> Section:
+    here = [contents for contents in story if contents.part == part]
     pictures, absent = [], []
-    for figure in part.figures:
+    for figure in (figure for contents in here for figure in contents.figures):
         found = [
             shown
-            for file in dict.fromkeys(map(figure.get_file, METHODS))
+            for file in figure.files
             if (shown := _make_figure(figure, file, folder, records, subject.model_key)) is not None
         ]
         if not found:
             absent.append(figure)
         pictures += found
+    recipes = {file: recipe for contents in here for file, recipe in contents.recipes().items()}
     # Other reasons than those of the story may take long to find out.
-    reasons = {figure.file: figure.unavailable(subject) for figure in absent if figure.in_story}
+    reasons = {
+        figure.file: find_unavailable(recipes[figure.file], subject)
+        for figure in absent
+        if figure.in_story
+    }
     notes = [f"{file} is left out: {reason}." for file, reason in reasons.items() if reason]
-    made = {figure.flag for figure in part.figures if figure not in absent}
+    made = {f.flag for contents in here for f in contents.figures if f not in absent}
     flags = [figure.flag for figure in absent if not reasons.get(figure.file)]
     return Section(part, pictures, notes, [f for f in dict.fromkeys(flags) if f not in made])
 
 
 def _make_figure(
-    figure: Figure[Any],
+    figure: Figure,
     file: str,
     folder: Path,
     records: Mapping[str, Record],
@@ -207,6 +240,7 @@ def _make_figure(
         caption=one.caption if one is not None else figure.about,
         alt=figure.about,
         size=one.size if one is not None else _read_size(folder / file),
+        body=one.body if one is not None else None,
         stale=reasons[file],
     )
 

@@ -1,6 +1,6 @@
 """What is kept of pictures when they are written: what they show, of what, and how they were made.
 
-It lies beside them as pictures.json. By it a later look knows which of them are out of date.
+It lies beside them as pictures.json. By it a later run knows which of them are out of date.
 """
 
 from __future__ import annotations
@@ -10,23 +10,30 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from typing_extensions import TypedDict
 
-from latentspace.chapters import Figure, find_options, find_part
+from latentspace.chapters import find_part
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.figure import Drawing, Figure, Recipe
 from latentspace.core.documents import read_document, validate, write_document
 from latentspace.core.errors import InputError, warn_once
 from latentspace.core.provenance import format_now, hash_file, read_versions
+from latentspace.drawing.layout import measure_bands
+from latentspace.drawing.media import get_frame_size
+from latentspace.report.commands import format_command, format_flag, strip_place
 
 RECORDS = "pictures.json"
-RECORDS_VERSION = 1
+RECORDS_VERSION = 2  # 1 named settings by their flags
 RENEW = "make the pictures again"
 
 
 class RecordsFacts(TypedDict):
     """What pictures.json holds: records by name of the file."""
 
+    schema_version: Literal[2]
     pictures: dict[str, Any]
 
 
@@ -39,64 +46,82 @@ class Record:
         caption: What stands below it.
         flag: What asked for it.
         part: Name of its part of the story.
-        section: The section of metrics.json with its numbers; None where it has none.
+        sections: The sections of metrics.json with its numbers.
         size: Width and height of a frame in pixels; None of what is no picture.
+        body: The rows of a frame between its title and its caption; None where these are not known.
         model_hash: Of the model that it shows.
         dataset_hash: Of the images that it shows.
-        settings: The options that it depends on, by flag.
+        settings: The settings that it depends on, by name; files without their folders.
         made: When, in UTC, as ISO 8601.
-        command: The command line that made it.
+        command: The command line that made it, as it was typed.
+        repeat: The command that makes it again, without folders.
         versions: Of Python and of packages, at that time.
-        sha256: Of the file; None of what earlier versions kept.
+        sha256: Of the file; None before it is written.
     """
 
     title: str
     caption: str
     flag: str
     part: str
-    section: str | None
+    sections: tuple[str, ...]
     size: tuple[int, int] | None
+    body: tuple[int, int] | None
     model_hash: str
     dataset_hash: str
     settings: Mapping[str, Any]
     made: str
     command: str
+    repeat: str
     versions: Mapping[str, str]
     sha256: str | None = None
 
 
 def make_record(
-    figure: Figure[Any],
-    subject: Any,
-    arguments: Mapping[str, Any],
-    *,
-    size: tuple[int, int] | None,
-    command: str,
+    figure: Figure, recipe: Recipe[Any], subject: Any, drawing: Drawing, *, command: str
 ) -> Record:
     """What is to be kept of a picture that is being written.
 
     Args:
         figure: The picture.
+        recipe: How it is made.
         subject: What it is of: a `Study` or a `Comparison`.
-        arguments: What it is drawn from; title and caption among them, where it has any.
-        size: Width and height of a frame in pixels.
+        drawing: The picture, drawn.
         command: The command line.
     """
     model_hash, dataset_hash = subject.model_key
+    frames, text = drawing.frames, drawing.text
+    size = body = None
+    if not isinstance(frames, bytes):
+        size = get_frame_size(frames)
+        is_still = isinstance(frames, np.ndarray) and frames.ndim == 3
+        body = measure_bands(np.asarray(frames if is_still else frames[0]), text)
+    studies = subject.studies.values() if isinstance(subject, Comparison) else [subject]
     return Record(
-        title=arguments.get("title", figure.about),
-        caption=arguments.get("caption", ""),
+        title=text.title or figure.about,
+        caption=text.caption,
         flag=figure.flag,
         part=find_part(figure).name,
-        section=figure.section,
+        sections=tuple(chapter.section for chapter in recipe.of if chapter.section),
         size=size,
+        body=body,
         model_hash=model_hash,
         dataset_hash=dataset_hash,
-        settings={flag: subject.choices[flag] for flag in find_options(figure)},
+        settings=_collect_settings(figure, recipe, subject),
         made=format_now(),
         command=command,
+        repeat=format_command(subject.settings, figure.flag, [study.run.name for study in studies]),
         versions=read_versions(),
     )
+
+
+def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict[str, Any]:
+    """What each setting that a picture depends on was in the end, as JSON has it."""
+    measured = [subject] if isinstance(subject, Comparison) else map(subject.of, recipe.of)
+    used = {name: value for one in measured for name, value in one.settings_used.items()}
+    return {
+        name: strip_place(name, used.get(name, getattr(subject.settings, name)))
+        for name in figure.settings
+    }
 
 
 def read_records(folder: Path) -> dict[str, Record]:
@@ -152,22 +177,23 @@ def find_staleness(one: Record, records: Mapping[str, Record], key: tuple[str, s
     newer = [
         other
         for other in records.values()
-        if (other.part == one.part or (one.section and other.section == one.section))
+        if (other.part == one.part or set(one.sections) & set(other.sections))
         and other.made > one.made
         and (other.model_hash, other.dataset_hash) == key
     ]
-    for flag, value in one.settings.items():
-        others = [other for other in newer if other.settings.get(flag, value) != value]
+    for name, value in one.settings.items():
+        others = [other for other in newer if other.settings.get(name, value) != value]
         if others:
-            latest = max(others, key=lambda other: other.made).settings[flag]
+            latest = max(others, key=lambda other: other.made).settings[name]
             return (
-                f"made with other settings ({_format_flag(flag, value)}; newer pictures of this part: "
-                f"{_format_value(latest)})"
+                f"made with other settings ({_format_setting(name, value)}; newer pictures of this "
+                f"part: {_format_value(latest)})"
             )
     return None
 
 
-def _format_flag(flag: str, value: Any) -> str:
+def _format_setting(name: str, value: Any) -> str:
+    flag = format_flag(name)
     return f"no {flag}" if value in (None, []) else f"{flag} {_format_value(value)}"
 
 

@@ -9,6 +9,7 @@ from conftest import OPTIONS, LinearRun, make_study
 from PIL import Image
 
 from latentspace.analysis.projection import Settings
+from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.study import StudyOptions
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
@@ -21,7 +22,7 @@ def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
     assert linear_run.calls == []
     for _ in range(2):
         assert len(subject.codes) == 60
-        assert subject.interpolation.paths["linear"].shape[:2] == (5, 7)
+        assert subject.of(Interpolation).paths["linear"].shape[:2] == (5, 7)
     encoded = [("encode", 60), ("encode", 120)]
     assert linear_run.calls == [*encoded, *[("decode", 35)] * 3]
 

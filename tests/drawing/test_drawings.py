@@ -2,72 +2,17 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from conftest import HOSTILE_NAMES
 from drawn import is_shown, random_images
 from matplotlib.figure import Figure
 
-from latentspace.chapters.interpolate import draw as interpolation
 from latentspace.chapters.maps import draw as maps
-from latentspace.chapters.reconstruct import draw as reconstructions
 from latentspace.datasets.dataset import index_classes
 from latentspace.drawing import grids, layout
+from latentspace.drawing.grids import Grid
 from latentspace.drawing.text import Text
-
-
-def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
-    def block(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return random_images(4, seed=seed), random_images(4, seed=seed + 1), np.full(4, 0.1234)
-
-    trained, unseen = block(0), block(10)
-    frame = reconstructions.draw_reconstructions(
-        trained=trained,
-        unseen=unseen,
-        trained_name="t",
-        unseen_name="u",
-        columns=2,
-        text=Text("t", "c"),
-    )
-    middle, zoom = frame.shape[1] // 2, layout.choose_zoom(8)
-    for part, other, side in (
-        (trained, unseen, frame[:, :middle]),
-        (unseen, trained, frame[:, middle:]),
-    ):
-        for image in (*part[0], *part[1]):
-            assert is_shown(side, image, zoom)
-        assert not is_shown(side, other[0][0], zoom)
-
-
-def test_learning_curve_draws_both_losses_and_the_baselines(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(
-        reconstructions,
-        "render_figure",
-        lambda figure: drawn.append(figure) or layout.render_figure(figure),
-    )
-    history = {
-        "epoch": np.array([1.0, 2, 3]),
-        "stage": np.array([1.0, 1, 2]),
-        "loss": np.array([0.1, 0.05, 0.01]),
-        "val_loss": np.array([0.2, 0.06, 0.02]),
-    }
-    frame = reconstructions.draw_learning_curve(
-        history=history, baselines={"PCA": 0.03, "this model": 0.015}, text=Text("t", "c")
-    )
-    assert frame.ndim == 3
-    (axes,) = drawn[0].axes
-    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
-    assert np.array_equal(lines["training images"], history["loss"])
-    assert np.array_equal(lines["validation images"], history["val_loss"])
-    assert set(lines["PCA: 0.03000"]) == {0.03}
-    (begin,) = [line.get_xdata() for line in axes.lines if "correct its codes" in line.get_label()]
-    assert set(begin) == {2.5}
-    assert axes.get_yscale() == "log"
 
 
 def make_map_arguments(count: int) -> dict:
@@ -157,45 +102,14 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
 
 
-def test_interpolation_shows_ends_and_middle_of_each_way() -> None:
-    paths = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
-    frame = interpolation.draw_interpolation(
-        paths=paths, pair_names=["first", "second"], text=Text("t", "c")
-    )
-    zoom = layout.choose_zoom(8)
-    for images in paths.values():
-        for pair in images:
-            assert is_shown(frame, pair[0], zoom)
-            assert is_shown(frame, pair[10], zoom)
-            assert is_shown(frame, pair[20], zoom)
-            assert not is_shown(frame, pair[1], zoom)
-
-
-def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
-    paths = {"pixels": random_images(3, 6, seed=1), "codes": random_images(3, 6, seed=2)}
-    frames = interpolation.draw_interpolation_loop(paths=paths, hold_frames=4, text=Text("t", "c"))
-    order = [0] * 4 + [1, 2, 3, 4] + [5] * 4 + [4, 3, 2, 1]
-    assert len(frames) == len(order)
-    zoom = layout.choose_zoom(8, interpolation.ANIMATION_THUMBNAIL)
-    distinct = {step: frames[order.index(step)] for step in range(6)}
-    for frame, step in zip(frames, order, strict=True):
-        np.testing.assert_array_equal(frame, distinct[step])
-    assert is_shown(distinct[0], paths["codes"][2, 0], zoom)
-    assert is_shown(distinct[5], paths["pixels"][2, 5], zoom)
-
-
-def make_grid(images: np.ndarray, headings: list, names: list, title: str = "") -> SimpleNamespace:
-    return SimpleNamespace(images=images, headings=headings, names=names, title=title)
-
-
 def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     first, second = random_images(2, 3, seed=1), random_images(1, 4, seed=2)
     empty = first.copy()
     empty[1, 2] = np.nan
     frame = grids.draw_grids(
         grids=[
-            make_grid(empty, ["A", "B", "="], ["", ""]),
-            make_grid(second, ["a"] * 4, ["row"], "a line above"),
+            Grid(empty, ["A", "B", "="], ["", ""]),
+            Grid(second, ["a"] * 4, ["row"], "a line above"),
         ],
         text=Text("t", "c"),
     )
@@ -205,10 +119,27 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     assert not is_shown(frame, first[1, 2], zoom)
 
 
-def test_moving_grids_go_there_and_back() -> None:
+def test_grids_side_by_side_stand_at_the_same_height() -> None:
+    images = random_images(5, 2, 3)
+    parts = [
+        Grid(part[:rows], names=["row"] * rows, title=f"grid {number}")
+        for number, (part, rows) in enumerate(zip(images, (2, 2, 2, 1, 1), strict=True))
+    ]
+    frame = grids.draw_grids(grids=parts, text=Text("t", "c"), across=2)
+    zoom = layout.choose_zoom(8)
+    for grid in parts:
+        assert all(is_shown(frame, image, zoom) for image in grid.images.reshape(-1, 10, 8, 1))
+    both = np.concatenate(images[:2, 0], axis=0)  # six images of a line
+    top = next(
+        y for y in range(len(frame)) if is_shown(frame[y : y + 10 * zoom], both[0], zoom)
+    )
+    assert all(is_shown(frame[top : top + 10 * zoom], image, zoom) for image in both)
+
+
+def test_a_loop_of_grids_goes_there_and_back() -> None:
     images = random_images(2, 3, 4)
-    frames = grids.draw_moving_grids(
-        grids=[make_grid(images, [], ["a", "b"]), make_grid(images[:1], [], [])],
+    frames = grids.draw_grid_loop(
+        grids=[Grid(images, [], ["a", "b"]), Grid(images[:1])],
         hold_frames=2,
         text=Text("t", "c"),
     )
@@ -218,66 +149,6 @@ def test_moving_grids_go_there_and_back() -> None:
     for frame, step in zip(frames, order, strict=True):
         assert is_shown(frame, images[1, 2, step], zoom)
         assert not is_shown(frame, images[1, 2, (step + 1) % 4], zoom)
-
-
-def test_corner_grid_shows_all_images() -> None:
-    images = random_images(3, 3)
-    names = ["one", "two", "three", "four"]
-    frame = grids.draw_corner_grid(grid=images, corner_names=names, text=Text("t", "c"))
-    assert all(
-        is_shown(frame, image, layout.choose_zoom(8)) for image in images.reshape(-1, 10, 8, 1)
-    )
-
-
-def test_grid_walk_visits_every_image_and_closes() -> None:
-    images = random_images(4, 4)
-    names = ["one", "two", "three", "four"]
-    frames = grids.draw_grid_walk(grid=images, corner_names=names, text=Text("t", "c"))
-    large = layout.choose_zoom(8, grids.LARGE_THUMBNAIL)
-    seen = []
-    for frame in frames:
-        (at,) = [
-            divmod(number, 4)
-            for number, image in enumerate(images.reshape(-1, 10, 8, 1))
-            if is_shown(frame, image, large)
-        ]
-        seen.append(at)
-    assert set(seen) == {(row, column) for row in range(4) for column in range(4)}
-    for (row, column), (next_row, next_column) in zip(seen, [*seen[1:], seen[0]], strict=True):
-        assert abs(row - next_row) + abs(column - next_column) == 1
-
-
-def test_tour_shows_each_frame_as_it_is() -> None:
-    images = random_images(5)
-    frames = interpolation.draw_tour(frames=images, text=Text("t", "c"))
-    zoom = layout.choose_zoom(8, interpolation.TOUR_THUMBNAIL)
-    assert len(frames) == 5
-    assert all(is_shown(frame, image, zoom) for frame, image in zip(frames, images, strict=True))
-
-
-def test_ways_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(
-        interpolation,
-        "render_figure",
-        lambda figure: drawn.append(figure) or layout.render_figure(figure),
-    )
-    rng = np.random.default_rng(0)
-    paths = {kind: rng.normal(size=(2, 9, 2)) for kind in ("straight", "along")}
-    frame = interpolation.draw_paths_on_map(
-        points=rng.normal(size=(40, 2)),
-        labels=np.arange(40) % 3,
-        class_names=("a", "b", "c"),
-        paths=paths,
-        images={kind: random_images(2, 9) for kind in paths},
-        text=Text("t", "c"),
-    )
-    assert frame.ndim == 3
-    for axes, (kind, places) in zip(drawn[0].axes, paths.items(), strict=True):
-        assert axes.get_title() == kind
-        for line, way in zip(axes.lines, places, strict=True):
-            np.testing.assert_array_equal(line.get_xydata(), way)
-        assert len(axes.artists) == 2 * interpolation.ON_MAP_IMAGES
 
 
 def test_many_classes_are_named_smaller_or_not_at_all() -> None:

@@ -1,5 +1,76 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""Sums of codes, class transfer, stroke attributes, axes of latent space, and new images."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import CALCULATE, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.calculate.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=CALCULATE,
+    flags={
+        "--arithmetic": "sums and differences of codes, and images moved to another class",
+        "--attributes": "slant, thickness, width and height of strokes, changed along directions "
+        "of latent space",
+        "--traversals": "what each axis of latent space changes in real images, and new images "
+        "drawn from it",
+    },
+    figures=(
+        Figure(
+            "--arithmetic",
+            "arithmetic.png",
+            "sums of codes beside class means and transport, or --expression",
+            settings=("expression", "seed"),
+        ),
+        Figure(
+            "--arithmetic",
+            "class_transfer.png",
+            "test images moved to every other class, slant and thickness preserved",
+            in_story=False,
+        ),
+        Figure(
+            "--attributes",
+            "attributes.png",
+            "slant, thickness, width and height changed step by step",
+            in_story=False,
+        ),
+        Figure(
+            "--attributes",
+            "attributes.gif",
+            "the same, moving",
+            in_story=False,
+        ),
+        Figure(
+            "--traversals",
+            "traversals.png",
+            "real images and the mean code moved along principal axes or single units",
+            settings=("axes", "seed"),
+            in_story=False,
+        ),
+        Figure(
+            "--traversals",
+            "traversals.gif",
+            "the same, moving",
+            settings=("axes", "seed"),
+            in_story=False,
+        ),
+        Figure(
+            "--traversals",
+            "samples.png",
+            "new images drawn from a Gaussian per class and from one for all",
+            in_story=False,
+        ),
+    ),
+    recipes=_recipes,
+)

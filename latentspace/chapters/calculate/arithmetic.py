@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +12,10 @@ from latentspace.analysis.classes import Gaussians
 from latentspace.chapters.calculate import directions, expressions, strokes
 from latentspace.chapters.calculate.attributes import SWEPT, AttributeSweeps
 from latentspace.chapters.calculate.expressions import Term
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
+from latentspace.drawing.grids import Grid
 
 SUM_ROWS = 3
 SHOWN_CLASSES = 10
@@ -25,23 +25,6 @@ TOWARD_DATA = 0.25  # share of the way to its nearest neighbours that a transpor
 PRESERVED = ("slant", "thickness")
 MEANS, TRANSPORT = "class_means", "transport"
 ATTRIBUTE_TERMS = dict(zip(("slant", "thick", "wide", "tall"), SWEPT, strict=True))
-
-
-@dataclass(frozen=True)
-class Section:
-    """A grid of images with names for its columns and rows.
-
-    Attributes:
-        headings: Names of the columns.
-        names: Names of the rows.
-        images: float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty.
-        title: What the grid shows, in a line.
-    """
-
-    headings: list[str]
-    names: list[str]
-    images: np.ndarray
-    title: str = ""
 
 
 class Arithmetic(Chapter):
@@ -72,15 +55,15 @@ class Arithmetic(Chapter):
                 raise InputError(f"attributes need images of two classes. Received: {where}")
 
     @property
-    def unavailable(self) -> str | None:
+    def transfer_unavailable(self) -> str | None:
         """Why no image can be moved to another class; None where it can."""
         return self.study.classifier_unavailable
 
-    def make_sections(self) -> list[Section]:
+    def make_sections(self) -> list[Grid]:
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
         if self.study.settings.expression is not None:
             return [self._make_expression_section(self.study.settings.expression)]
-        if self.unavailable is not None:
+        if self.transfer_unavailable is not None:
             return [self._make_sums_section()]
         moves = (
             ("A − mean of its class + mean of the class above", self._shift),
@@ -95,7 +78,7 @@ class Arithmetic(Chapter):
         ]
 
     @cached_property
-    def class_transfer(self) -> Section:
+    def class_transfer(self) -> Grid:
         """A test image of each class, moved to every class in the same hand."""
         return self._make_class_section("", self._move)
 
@@ -111,7 +94,7 @@ class Arithmetic(Chapter):
         nothing. Empty without labels.
         """
         study = self.study
-        if self.unavailable is not None:
+        if self.transfer_unavailable is not None:
             return {}
 
         def compute() -> dict[str, np.ndarray]:
@@ -152,9 +135,30 @@ class Arithmetic(Chapter):
             metrics.setdefault(name, {})[measure] = float(value)
         return metrics
 
+    @property
+    def rows(self) -> list[Row]:
+        """What becomes of test images that are moved to another class, and what they keep."""
+        found = self.metrics
+        if not found:
+            return []
+        return [
+            Row(
+                words,
+                value_in(found[TRANSPORT], name),
+                {"class means": value_in(found[MEANS], name)},
+                better=better,
+            )
+            for name, words, better in (
+                ("target_accuracy", "Moved to another class, called that class", HIGHER),
+                ("nearest_distance", "Distance to the nearest training image then", LOWER),
+                ("slant_kept", "Rank correlation of slant before and after", HIGHER),
+                ("thickness_kept", "Rank correlation of thickness before and after", HIGHER),
+            )
+        ]
+
     # --- inside
 
-    def _make_expression_section(self, expression: str) -> Section:
+    def _make_expression_section(self, expression: str) -> Grid:
         study, terms = self.study, self._parse_terms(expression)
         # The sum is shown as it grows by each attribute, for a direction alone is no image.
         plain = [term for term in terms if term.name not in ATTRIBUTE_TERMS]
@@ -175,13 +179,13 @@ class Arithmetic(Chapter):
         images = study.decode(np.stack([*codes, shown]))
         _, nearest = scores.find_nearest(images, study.references)
         below = study.references[nearest]
-        return Section(
+        return Grid(
             [*(term.label for term in (*plain, *attributes)), "="],
             ["decoded", "nearest training image"],
             np.stack([images, below]),
         )
 
-    def _make_sums_section(self) -> Section:
+    def _make_sums_section(self) -> Grid:
         study = self.study
         rng = np.random.default_rng(study.settings.seed)
         chosen = rng.choice(
@@ -190,9 +194,9 @@ class Arithmetic(Chapter):
         a, b, c = np.moveaxis(study.codes[chosen], 1, 0)
         codes = np.stack([a, b, c, a + b, a - b + c], axis=1)  # (rows, 5, D)
         headings = ["A", "B", "C", "A + B", "A − B + C"]
-        return Section(headings, [""] * SUM_ROWS, study.decode(codes), "Sums of single codes")
+        return Grid(headings, [""] * SUM_ROWS, study.decode(codes), "Sums of single codes")
 
-    def _make_class_section(self, title: str, move: Any) -> Section:
+    def _make_class_section(self, title: str, move: Any) -> Grid:
         """One test image per class, moved to every class."""
         study = self.study
         shown = np.unique(study.data.test_labels)[:SHOWN_CLASSES]
@@ -203,7 +207,7 @@ class Arithmetic(Chapter):
         moved = moved.reshape(count, count, *moved.shape[1:])
         images = np.concatenate([study.images[firsts][:, np.newaxis], moved], axis=1)
         names = [study.data.class_names[label] for label in shown]
-        return Section(["A", *names], [f"#{index}" for index in firsts], images, title)
+        return Grid(["A", *names], [f"#{index}" for index in firsts], images, title)
 
     def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes moved by the difference of two class means."""

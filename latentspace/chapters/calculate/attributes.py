@@ -11,7 +11,7 @@ import numpy as np
 from latentspace.analysis import scores
 from latentspace.chapters.calculate import directions, strokes
 from latentspace.chapters.calculate.directions import Attributes
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.core.pixels import to_unit_range
 
 SWEPT = ("slant", "thickness", "width", "height")
@@ -151,6 +151,30 @@ class AttributeSweeps(Chapter):
         found = metrics["reliability"]
         metrics["meaningless"] = [name for name in SWEPT if found[name] < directions.MEANINGLESS]
         return metrics
+
+    @property
+    def rows(self) -> list[Row]:
+        """What a sweep along each attribute does, beside pixels and random directions."""
+        found = self.metrics
+        if not found:
+            return []
+        others = {"directions of pixels": PIXELS, "random directions": RANDOM}
+        return [
+            Row(
+                words.format(attribute),
+                value_in(found[CODES][measure], attribute),
+                {who: value_in(found[space][measure], attribute) for who, space in others.items()},
+                better=better,
+            )
+            for measure, words, better in (
+                ("slope", "Change of {} for a step of one deviation", ""),
+                ("spearman", "Rank correlation of {} with the step", HIGHER),
+                ("same_class", "Still the same class, {} swept", HIGHER),
+                ("leakage", "Largest change of another attribute, {} swept", LOWER),
+                ("grey_share", "Share of intermediate grey, {} swept", ""),
+            )
+            for attribute in found[CODES][measure]
+        ]
 
     # --- inside
 

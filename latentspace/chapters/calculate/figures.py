@@ -1,53 +1,50 @@
-"""Calculating with codes: sums, other classes in the same hand, attributes, axes, new images."""
+"""Calculating with codes: sums, class transfer, attributes, axes, new images."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.figure import (
-    Figure,
+from latentspace.chapters.calculate import draw
+from latentspace.chapters.calculate.arithmetic import Arithmetic
+from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.calculate.traversals import Traversals
+from latentspace.chapters.captions import (
     count_hold_frames,
     describe_classifier,
     format_metric,
     format_model,
     strip_folders,
 )
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.study import Study
+from latentspace.drawing import grids
+from latentspace.drawing.grids import Grid
+from latentspace.drawing.text import Text
 
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
-MOVING_COLUMNS = 5
-TRAVERSALS_TITLE = "Walking along axes of latent space"
 
 
-def _arithmetic(study: Study, fps: float) -> dict[str, Any]:
+def draw_arithmetic(study: Study) -> Drawing:
+    """Sums of codes beside class means and transport, or an expression."""
+    chapter = study.of(Arithmetic)
     about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
-    if study.options.expression:
-        about += f" = {strip_folders(study.options.expression)}."
-    elif study.arithmetic.unavailable is None:
+    if study.settings.expression:
+        about += f" = {strip_folders(study.settings.expression)}."
+    elif chapter.transfer_unavailable is None:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "
             "of class means keeps more; carrying a code over from the Gaussian of its class to "
             "that of another keeps it inside. "
-            + (
-                _format_transport(study)
-                if study.options.thorough
-                else "Measured with --arithmetic."
-            )
+            + (_format_transport(study) if study.thorough else "Measured with --arithmetic.")
         )
-    return {
-        "grids": study.arithmetic.make_sections(),
-        "title": "Calculating with codes",
-        "caption": about,
-    }
+    text = Text("Calculating with codes", about)
+    return Drawing(grids.draw_grids(grids=chapter.make_sections(), text=text), text)
 
 
 def _format_transport(study: Study) -> str:
-    numbers = study.arithmetic.metrics
+    numbers = study.of(Arithmetic).metrics
     parts = [
         f"{name} {found['target_accuracy']:.3f} (nearest training image at "
         f"{found['nearest_distance']:.1f})"
@@ -57,200 +54,153 @@ def _format_transport(study: Study) -> str:
         )
     ]
     return (
-        "Share of test images moved to another class that the judge calls that class: "
-        f"{', '.join(parts)}. {describe_classifier(study)}"
+        "Share of test images moved to another class that the reference classifier calls that "
+        f"class: {', '.join(parts)}. {describe_classifier(study)}"
     )
 
 
-def _class_transfer(study: Study, fps: float) -> dict[str, Any]:
-    kept = study.arithmetic.metrics["transport"]
-    hand = ", ".join(
-        f"{name} {kept[f'{name}_kept']:.2f}"
+def draw_class_transfer(study: Study) -> Drawing:
+    """Test images transferred to every other class, their writing style kept."""
+    chapter = study.of(Arithmetic)
+    numbers = chapter.metrics["transport"]
+    kept = ", ".join(
+        f"{name} {numbers[f'{name}_kept']:.2f}"
         for name in ("slant", "thickness")
-        if np.isfinite(kept.get(f"{name}_kept", np.nan))
+        if np.isfinite(numbers.get(f"{name}_kept", np.nan))
     )
-    return {
-        "grids": [study.arithmetic.class_transfer],
-        "title": "Same hand, other class",
-        "caption": (
-            f"Left: test images of {study.data.name}. Right of each: its code, transported between "
-            f"the Gaussians of the classes ({format_model(study)}). {_format_transport(study)}"
-            + (f" Rank correlation before and after: {hand}." if hand else "")
-        ),
-    }
+    text = Text(
+        "Class transfer: another class, the same style",
+        f"Left: test images of {study.data.name}. Right of each: its code, transported between "
+        f"the Gaussians of the classes ({format_model(study)}). {_format_transport(study)}"
+        + (f" Rank correlation before and after: {kept}." if kept else ""),
+    )
+    return Drawing(grids.draw_grids(grids=[chapter.class_transfer], text=text), text)
 
 
-def _attributes(study: Study) -> dict[str, Any]:
-    chapter, numbers = study.attributes, study.attributes.metrics
-    grids = []
+def draw_attributes(study: Study) -> Drawing:
+    """Every attribute swept, step by step."""
+    text = _describe_attributes(study)
+    found = [
+        Grid([], [], images[:, ::STILL_STRIDE], title)
+        for title, images in _label_attributes(study).items()
+    ]
+    columns = found[0].images.shape[1]
+    headings = [f"{4 * column / (columns - 1) - 2:+g}" for column in range(columns)]
+    found[0] = Grid(headings, [], found[0].images, found[0].title)
+    return Drawing(grids.draw_grids(grids=found, text=text), text)
+
+
+def draw_moving_attributes(study: Study) -> Drawing:
+    """The same, each cell sweeping."""
+    text = _describe_attributes(study)
+    found = [
+        Grid([], [], images[np.newaxis], title)  # (1, images, steps, H, W, C)
+        for title, images in _label_attributes(study).items()
+    ]
+    hold_frames = count_hold_frames(study.settings.fps)
+    return Drawing(grids.draw_moving_grids(grids=found, hold_frames=hold_frames, text=text), text)
+
+
+def _label_attributes(study: Study) -> dict[str, np.ndarray]:
+    """Images (images, steps, H, W, C) by attribute, with what was measured of each."""
+    chapter = study.of(AttributeSweeps)
+    numbers, found = chapter.metrics, {}
     for name, images in zip(chapter.directions.names, chapter.shown, strict=True):
-        found = {measure: values[name] for measure, values in numbers["codes"].items()}
+        measured = {measure: values[name] for measure, values in numbers["codes"].items()}
         parts = [
-            *format_metric("slope", found["slope"], ".2f"),
-            *format_metric("rank correlation", found["spearman"], ".2f"),
-            *format_metric("same class", found["same_class"], ".1%"),
-            *format_metric("leakage", found["leakage"], ".2f"),
+            *format_metric("slope", measured["slope"], ".2f"),
+            *format_metric("rank correlation", measured["spearman"], ".2f"),
+            *format_metric("same class", measured["same_class"], ".1%"),
+            *format_metric("leakage", measured["leakage"], ".2f"),
             *format_metric("reliability", numbers["reliability"][name], ".1f"),
         ]
         nothing = " (means nothing)" if name in numbers["meaningless"] else ""
-        title = f"{name}: {', '.join(parts)}{nothing}"
-        grids.append(SimpleNamespace(headings=[], names=[], images=images, title=title))
-    return {
-        "grids": grids,
-        "title": "Stroke attributes, from −2 to +2 standard deviations within the class",
-        "caption": (
-            f"Test images of {study.data.name}, {format_model(study)}. Slope: measured change for a "
-            "step of one standard deviation. Leakage: largest change of another attribute shown "
-            f"here. Reliability: Cohen's d (Liu et al. 2019). {describe_classifier(study)}"
-        ),
-    }
+        found[f"{name}: {', '.join(parts)}{nothing}"] = images
+    return found
 
 
-def _attributes_still(study: Study, fps: float) -> dict[str, Any]:
-    arguments = _attributes(study)
-    for grid in arguments["grids"]:
-        grid.images = grid.images[:, ::STILL_STRIDE]
-    columns = arguments["grids"][0].images.shape[1]
-    arguments["grids"][0].headings = [f"{4 * c / (columns - 1) - 2:+g}" for c in range(columns)]
-    return arguments
-
-
-def _attributes_moving(study: Study, fps: float) -> dict[str, Any]:
-    arguments = _attributes(study)
-    for grid in arguments["grids"]:
-        grid.images = grid.images[None]  # (1, images, steps, H, W, C): each cell sweeps
-    return {**arguments, "hold_frames": count_hold_frames(fps)}
-
-
-def _axes_unavailable(study: Study) -> str | None:
-    return study.traversals.unavailable
-
-
-def _traversals(study: Study) -> tuple[SimpleNamespace, str]:
-    axes = study.traversals.axes
-    names = [f"{name}: {change:.1f}" for name, change in zip(axes.names, axes.changes, strict=True)]
-    dead = study.traversals.dead_units
-    alive = "No unit is dead." if study.traversals.deviations.any() else ""  # one image tells none
-    caption = (
-        f"{study.data.name}, {format_model(study)}. The mean code moved from the 1% to the 99% "
-        "quantile of the training codes; first the axes that change the image most (by the "
-        "Euclidean distance of the ends). "
-        + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive)
+def _describe_attributes(study: Study) -> Text:
+    return Text(
+        "Stroke attributes, from −2 to +2 standard deviations within the class",
+        f"Test images of {study.data.name}, {format_model(study)}. Slope: measured change for a "
+        "step of one standard deviation. Leakage: largest change of another attribute shown "
+        f"here. Reliability: Cohen's d (Liu et al. 2019). {describe_classifier(study)}",
     )
-    return SimpleNamespace(headings=[], names=names, images=axes.images, title=""), caption
 
 
-def _traversals_still(study: Study, fps: float) -> dict[str, Any]:
-    grid, caption = _traversals(study)
-    grid.images = grid.images[:, ::STILL_STRIDE]
-    return {"grids": [grid], "title": TRAVERSALS_TITLE, "caption": caption}
+def draw_traversals(study: Study) -> Drawing:
+    """A panel an axis: the mean code and real images, moved along it."""
+    axes, text = study.of(Traversals).axes, _describe_traversals(study)
+    frame = draw.draw_traversals(
+        panels={
+            f"{name}: {change:.1f}": images[:, ::STILL_STRIDE]
+            for name, change, images in zip(axes.names, axes.changes, axes.images, strict=True)
+        },
+        starts=axes.starts,
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
-def _traversals_moving(study: Study, fps: float) -> dict[str, Any]:
-    grid, caption = _traversals(study)
-    grids = [
-        SimpleNamespace(
-            headings=[name.split(",")[0] for name in study.traversals.axes.names[row]],
-            names=[],
-            images=grid.images[np.newaxis, row],
-            title="",
+def draw_moving_traversals(study: Study) -> Drawing:
+    """The same, a column an axis, each cell moving."""
+    axes, text = study.of(Traversals).axes, _describe_traversals(study)
+    found = [
+        Grid(
+            [name.split(",")[0] for name in axes.names[start : start + draw.MOVING_COLUMNS]],
+            axes.starts,
+            axes.images[start : start + draw.MOVING_COLUMNS].swapaxes(0, 1),
         )
-        for start in range(0, len(grid.images), MOVING_COLUMNS)
-        for row in [slice(start, start + MOVING_COLUMNS)]
+        for start in range(0, len(axes.names), draw.MOVING_COLUMNS)
     ]
-    return {"grids": grids, "hold_frames": 1, "title": TRAVERSALS_TITLE, "caption": caption}
+    return Drawing(grids.draw_moving_grids(grids=found, hold_frames=1, text=text), text)
 
 
-def _samples(study: Study, fps: float) -> dict[str, Any]:
-    chapter = study.traversals
+def _describe_traversals(study: Study) -> Text:
+    chapter = study.of(Traversals)
+    dead = chapter.dead_units
+    alive = "No unit is dead." if chapter.deviations.any() else ""  # one image tells none
+    return Text(
+        "Moving along axes of latent space",
+        f"{study.data.name}, {format_model(study)}. The mean code and test images, moved along "
+        "each axis from the 1% to the 99% quantile of the training codes; first the axes that change "
+        "the image most (number: Euclidean distance of the ends, of the mean code). "
+        + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive),
+    )
+
+
+def draw_samples(study: Study) -> Drawing:
+    """New images, drawn from a Gaussian per class and from one for all."""
+    chapter = study.of(Traversals)
     names, images = [], []
     for name, (drawn, confidence) in chapter.samples.items():
         names.append(name if confidence is None else f"{name} ({confidence:.2f})")
         images.append(drawn)
     real = chapter.real_confidence
-    return {
-        "grids": [SimpleNamespace(headings=[], names=names, images=np.stack(images), title="")],
-        "title": "New images, drawn from Gaussians of the codes",
-        "caption": (
-            f"{study.data.name}, {format_model(study)}. One Gaussian for all training codes, and one "
-            "per class; a plain autoencoder has no other prior."
-            + (
-                f" In brackets the judge's mean confidence in 1,000 of them (of a class: in that "
-                f"class); in real test images {real:.2f}. {describe_classifier(study)}"
-                if real is not None
-                else ""
-            )
-        ),
-    }
+    measured = ""
+    if real is not None:
+        measured = (
+            " In brackets the reference classifier's mean confidence in 1,000 of them (of a class: "
+            f"in that class); in real test images {real:.2f}. {describe_classifier(study)}"
+        )
+    text = Text(
+        "New images, drawn from Gaussians of the codes",
+        f"{study.data.name}, {format_model(study)}. One Gaussian for all training codes, and one "
+        f"per class; a plain autoencoder has no other prior.{measured}",
+    )
+    return Drawing(grids.draw_grids(grids=[Grid([], names, np.stack(images))], text=text), text)
 
 
-FIGURES = (
-    Figure(
-        "--arithmetic",
-        "arithmetic.png",
-        "sums of codes beside class means and transport, or --expression",
-        "arithmetic",
-        "drawing.grids.draw_grids",
-        _arithmetic,
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "arithmetic.png": Recipe(draw_arithmetic, of=(Arithmetic,)),
+    "class_transfer.png": Recipe(
+        draw_class_transfer,
+        of=(Arithmetic,),
+        unavailable=lambda study: study.of(Arithmetic).transfer_unavailable,
     ),
-    Figure(
-        "--arithmetic",
-        "class_transfer.png",
-        "test images carried over to every other class in the same hand",
-        "arithmetic",
-        "drawing.grids.draw_grids",
-        _class_transfer,
-        in_story=False,
-        unavailable=lambda study: study.arithmetic.unavailable,
-    ),
-    Figure(
-        "--attributes",
-        "attributes.png",
-        "slant, thickness, width and height changed step by step",
-        "attributes",
-        "drawing.grids.draw_grids",
-        _attributes_still,
-        in_story=False,
-        unavailable=lambda study: study.attributes.unavailable,
-    ),
-    Figure(
-        "--attributes",
-        "attributes.gif",
-        "the same, moving",
-        "attributes",
-        "drawing.grids.draw_moving_grids",
-        _attributes_moving,
-        in_story=False,
-        unavailable=lambda study: study.attributes.unavailable,
-    ),
-    Figure(
-        "--traversals",
-        "traversals.png",
-        "the mean code moved along principal axes or single units",
-        "traversals",
-        "drawing.grids.draw_grids",
-        _traversals_still,
-        in_story=False,
-        unavailable=_axes_unavailable,
-    ),
-    Figure(
-        "--traversals",
-        "traversals.gif",
-        "the same, moving",
-        None,
-        "drawing.grids.draw_moving_grids",
-        _traversals_moving,
-        in_story=False,
-        unavailable=_axes_unavailable,
-    ),
-    Figure(
-        "--traversals",
-        "samples.png",
-        "new images drawn from a Gaussian per class and from one for all",
-        "traversals",
-        "drawing.grids.draw_grids",
-        _samples,
-        in_story=False,
-        unavailable=_axes_unavailable,
-    ),
-)
+    "attributes.png": Recipe(draw_attributes, of=(AttributeSweeps,)),
+    "attributes.gif": Recipe(draw_moving_attributes, of=(AttributeSweeps,)),
+    "traversals.png": Recipe(draw_traversals, of=(Traversals,)),
+    "traversals.gif": Recipe(draw_moving_traversals, of=(Traversals,)),
+    "samples.png": Recipe(draw_samples, of=(Traversals,)),
+}

@@ -10,10 +10,14 @@ import numpy as np
 
 from latentspace.analysis import classes
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import Chapter, Row, value_in
+from latentspace.chapters.figure import CLASS_PREFIX
+from latentspace.chapters.study import Selected
 
 STEPS = 33  # of a moving picture; a still one shows every fourth
-SHOWN_AXES = 10
+SHOWN_AXES = 8
+SHOWN_STARTS, FEW_STARTS = 6, 2  # test images that are moved along a few axes, along many
+MEAN = "mean code"
 RANGE = (0.01, 0.99)  # quantiles of the codes between which an axis is walked
 DEAD_SHARE = 0.05  # of the largest deviation: a unit that moves less is dead
 SAMPLES_SHOWN, SAMPLES_SCORED = 10, 1000
@@ -27,11 +31,13 @@ class Axes:
 
     Attributes:
         names: One per axis.
-        images: float32 (axes, steps, H, W, C): the mean code, moved along each axis.
-        changes: float64 (axes,): Euclidean distance between the decoded ends of the walk.
+        starts: What is moved: `MEAN`, then test images.
+        images: float32 (axes, starts, steps, H, W, C): each start, moved along each axis.
+        changes: float64 (axes,): Euclidean distance between the decoded ends of the mean's walk.
     """
 
     names: list[str]
+    starts: list[str]
     images: np.ndarray
     changes: np.ndarray
 
@@ -65,16 +71,25 @@ class Traversals(Chapter):
         along = (codes - centre) @ vectors.T
         low, high = np.quantile(along, RANGE, axis=0)
         places = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, STEPS)  # (axes, steps)
-        walked = centre + places[..., None] * vectors[:, None]
-        images = study.decode(walked.astype(np.float32))
-        changes = np.linalg.norm((images[:, -1] - images[:, 0]).reshape(len(images), -1), axis=1)
+        ends = study.decode((centre + places[:, [0, -1], None] * vectors[:, None]).astype("f4"))
+        changes = np.linalg.norm((ends[:, 1] - ends[:, 0]).reshape(len(ends), -1), axis=1)
         order = np.argsort(-changes, kind="stable")
         if study.settings.axes == "units":
             names = [f"{name}, dead" if unit in self.dead_units else name
                      for unit, name in enumerate(names)]  # fmt: skip
         else:
             order = order[:SHOWN_AXES]
-        return Axes([names[axis] for axis in order], images[order], changes[order].astype(float))
+        chosen = self._choose_starts(SHOWN_STARTS if len(order) <= SHOWN_AXES else FEW_STARTS)
+        starts = np.stack([centre, *(selected.code for selected in chosen)])
+        # What lies elsewhere along an axis begins at the same place of it as the mean.
+        offsets = places[order, None] - ((starts - centre) @ vectors[order].T).T[..., None]
+        walked = starts[None, :, None] + offsets[..., None] * vectors[order, None, None]
+        return Axes(
+            [names[axis] for axis in order],
+            [MEAN, *(selected.name for selected in chosen)],
+            study.decode(walked.astype(np.float32)),
+            changes[order].astype(float),
+        )
 
     @cached_property
     def deviations(self) -> np.ndarray:
@@ -90,8 +105,8 @@ class Traversals(Chapter):
     def samples(self) -> dict[str, tuple[np.ndarray, float | None]]:
         """New images drawn from a Gaussian per class, and from one for all classes.
 
-        Name -> images, float32 (samples, H, W, C), and the judge's mean confidence in as many
-        samples as `SAMPLES_SCORED`; of a class, in that class.
+        Name -> images, float32 (samples, H, W, C), and the reference classifier's mean confidence
+        in as many samples as `SAMPLES_SCORED`; of a class, in that class.
         """
         study = self.study
         rng = np.random.default_rng(study.settings.seed)
@@ -113,7 +128,7 @@ class Traversals(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """deviation of each unit, dead units, and the judge's confidence in new and real images."""
+        """Deviation of each unit, dead units, and the classifier's confidence in new and real images."""
         study = self.study
         metrics: dict[str, Any] = {
             "unit_deviations": self.deviations.round(4).tolist(),
@@ -126,13 +141,38 @@ class Traversals(Chapter):
             metrics["real_confidence"] = self.real_confidence
         return metrics
 
+    @property
+    def rows(self) -> list[Row]:
+        """The reference classifier's confidence in new images."""
+        found = self.metrics
+        if "sample_confidence" not in found:
+            return []
+        return [
+            Row(
+                "The reference classifier's confidence in new images",
+                value_in(found["sample_confidence"], EVERYTHING),
+                references={"real test images": value_in(found, "real_confidence")},
+            )
+        ]
+
     @cached_property
     def real_confidence(self) -> float | None:
-        """The judge's mean confidence in real images; None without judge."""
+        """The reference classifier's mean confidence in real images; None without classifier."""
         classifier = self.study.classifier
         if classifier is None:
             return None
         return float(classifier.predict_probabilities(self.study.images).max(axis=1).mean())
+
+    def _choose_starts(self, count: int) -> list[Selected]:
+        """A typical test image of each class, of the first `count`; else images by seed."""
+        study = self.study
+        if study.data.has_classes:
+            present = np.unique(study.data.test_labels)[:count]
+            names = (study.data.class_names[label] for label in present)
+            return [study.select(f"{CLASS_PREFIX}{name}") for name in names]
+        rng = np.random.default_rng(study.settings.seed)
+        indices = rng.choice(len(study.images), min(count, len(study.images)), replace=False)
+        return [study.select_index(int(index)) for index in np.sort(indices)]
 
     def _draw_samples(
         self, mean: np.ndarray, covariance: np.ndarray, label: int | None, rng: np.random.Generator

@@ -1,5 +1,36 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""Clusters that are found without labels."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import USE, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.clusters.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=USE,
+    flags={
+        "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
+    },
+    figures=(
+        Figure(
+            "--clusters",
+            "clusters.png",
+            "each cluster's decoded centre and members, the classes in it, and the scores of "
+            "methods",
+            settings=("split", "num_clusters", "seed"),
+            in_story=False,
+        ),
+    ),
+    recipes=_recipes,
+)

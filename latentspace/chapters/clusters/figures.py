@@ -2,53 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, format_model
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+from latentspace.chapters.captions import format_model
+from latentspace.chapters.clusters import draw
+from latentspace.chapters.clusters.measure import Clusters
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.study import Study
+from latentspace.drawing.text import Text
 
 HEADINGS = {"nmi": "NMI", "ari": "ARI"}
 MOST_SHOWN = 20  # clusters, and classes beside them
 
 
-def _clusters(study: Study, fps: float) -> dict[str, Any]:
-    chapter, names = study.clusters, study.data.class_names
-    sheets = chapter.summaries[:MOST_SHOWN]
+def draw_clusters(study: Study) -> Drawing:
+    """Each cluster with its members and classes, and a table of methods."""
+    chapter, names = study.of(Clusters), study.data.class_names
+    summaries = chapter.summaries[:MOST_SHOWN]
     images, labels = chapter.images.images, chapter.images.labels
     numbers = chapter.metrics
-    judged = bool(chapter.agreements)
-    classes = [sheet.match for sheet in sheets if sheet.match is not None] if judged else []
-    classes += [label for label in range(len(names)) if judged and label not in classes]
+    has_classes = bool(chapter.agreements)
+    classes: list[int] = []
     columns = ["stability"]
-    if judged:
+    if has_classes:
+        classes += [summary.match for summary in summaries if summary.match is not None]
+        classes += [label for label in range(len(names)) if label not in classes]
         columns = ["accuracy", "nmi", "ari", *columns]
-    shown = "" if len(sheets) == len(chapter.summaries) else f" The first {len(sheets)} are drawn."
-    return {
-        "centres": np.stack([sheet.centre for sheet in sheets]),
-        "members": {
+    shown = ""
+    if len(summaries) < len(chapter.summaries):
+        shown = f" The first {len(summaries)} are drawn."
+    text = Text(
+        f"{chapter.count} clusters, found without labels",
+        f"All {numbers['images']:,} {chapter.images.split_name} of {study.data.name}, "
+        f"{format_model(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown} A "
+        "cluster's centre is its mean code, decoded. The most typical images have the codes "
+        "nearest to it. The mixture would most likely give the least certain ones to another "
+        "cluster. A red frame marks another class than that of most of the cluster. UMAP brings "
+        "the neighbours to ten dimensions. With deformed copies, the distance of two images is "
+        "that of a slightly turned, scaled, shifted or bent copy of one to the other, where that "
+        f"is less. The table has medians of {len(numbers['seeds'])} seeds, with their range. "
+        "Accuracy is that of the best matching of clusters and classes. Stability says how far "
+        "clusterings of different seeds agree (ARI).",
+    )
+    frames = draw.draw_clusters(
+        centres=np.stack([summary.centre for summary in summaries]),
+        members={
             heading: [
-                (images[rows], labels[rows] != sheet.counts.argmax())
-                for sheet, rows in zip(sheets, chosen, strict=True)
+                (images[rows], labels[rows] != summary.counts.argmax())
+                for summary, rows in zip(summaries, chosen, strict=True)
             ]
             for heading, chosen in {
-                "most typical": [sheet.typical for sheet in sheets],
-                "least certain": [sheet.uncertain for sheet in sheets],
+                "most typical": [summary.typical for summary in summaries],
+                "least certain": [summary.uncertain for summary in summaries],
             }.items()
         },
-        "names": [
+        names=[
             (
-                f"cluster {number}" if sheet.match is None else names[sheet.match],
-                f"{sheet.size:,}" + (f", {sheet.purity:.1%} pure" if judged else ""),
+                f"cluster {number}" if summary.match is None else names[summary.match],
+                f"{summary.size:,}" + (f", {summary.purity:.1%} pure" if has_classes else ""),
             )
-            for number, sheet in enumerate(sheets, 1)
+            for number, summary in enumerate(summaries, 1)
         ],
-        "counts": np.stack([sheet.counts for sheet in sheets])[:, classes[:MOST_SHOWN]],
-        "class_names": [names[label] for label in classes[:MOST_SHOWN]],
-        "table": (
+        counts=np.stack([summary.counts for summary in summaries])[:, classes[:MOST_SHOWN]],
+        class_names=[names[label] for label in classes[:MOST_SHOWN]],
+        table=(
             ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)],
             [
                 [
@@ -59,21 +78,9 @@ def _clusters(study: Study, fps: float) -> dict[str, Any]:
                 for name, scores in numbers["methods"].items()
             ],
         ),
-        "title": f"{chapter.count} clusters, found without labels",
-        "caption": (
-            f"All {numbers['images']:,} {chapter.images.split_name} of {study.data.name}, "
-            f"{format_model(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown} A "
-            "cluster's picture is its mean code, decoded; most typical are the codes nearest to "
-            "it, least certain those that the mixture would most likely give to another cluster; "
-            "a red frame: of another class than most of the cluster. UMAP brings the neighbours "
-            "to ten dimensions. With deformed copies, the distance of two images is that of a "
-            "slightly turned, scaled, shifted or bent copy of one to the other, where that is "
-            "less. The table: medians of "
-            f"{len(numbers['seeds'])} seeds, with their range. Accuracy is that of the best "
-            "matching of clusters and classes; stability, how far clusterings of different seeds "
-            "agree (ARI)."
-        ),
-    }
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
 def _format_cell(value: dict[str, float] | float, name: str) -> str:
@@ -89,15 +96,6 @@ def _format_range(counts: list[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-FIGURES = (
-    Figure(
-        "--clusters",
-        "clusters.png",
-        "each cluster's decoded centre and members, the classes in it, and the scores of methods",
-        "clusters",
-        "chapters.clusters.draw.draw_clusters",
-        _clusters,
-        in_story=False,
-        unavailable=lambda study: study.clusters.unavailable,
-    ),
-)
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "clusters.png": Recipe(draw_clusters, of=(Clusters,)),
+}

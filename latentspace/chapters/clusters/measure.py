@@ -10,7 +10,7 @@ import numpy as np
 
 from latentspace.analysis import clustering
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
 from latentspace.chapters.clusters.partitions import (
     CODES,
     DEFORMED,
@@ -27,6 +27,17 @@ SEEDS = 5
 MOST_IMAGES, MOST_VALUES = 100_000, 500_000_000
 LEAST_IMAGES = 30
 SHOWN_MEMBERS = 8
+SCORES = {  # by name in `metrics`
+    "accuracy": "Accuracy of clusters",
+    "nmi": "NMI of clusters and classes",
+    "ari": "ARI of clusters and classes",
+    "stability": "Agreement of clusters between seeds",
+}
+COMPARED = {  # methods on codes, by what they are called in the table of scores
+    K_MEANS: f"{CODES}: {K_MEANS}",
+    "a mixture after UMAP": f"{CODES}: UMAP, {MIXTURE}",
+    "the same with deformed copies": f"{CODES}{DEFORMED}: UMAP, {MIXTURE}",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ class Clusters(Chapter):
         if is_degenerate(self.images.codes):
             return "the codes of all images are equal: they fall into no clusters"
         if self.study.settings.num_clusters is None and not self._has_classes:
-            return "without classes the number of clusters is yours to choose: pass --num-clusters"
+            return "without classes nothing says how many clusters there are: pass --num-clusters"
         if count < LEAST_IMAGES or self.count * 2 > count:
             return (
                 f"{count:,} images are too few for {self.count:,} clusters: "
@@ -91,6 +102,11 @@ class Clusters(Chapter):
     def count(self) -> int:
         """How many clusters are sought."""
         return self.study.settings.num_clusters or max(2, len(np.unique(self.images.labels)))
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """How many clusters are sought."""
+        return {"num_clusters": self.count}
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -137,23 +153,23 @@ class Clusters(Chapter):
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
         centres = self.study.decode(means)
-        doubts = self.found[self.shown].uncertainty[0]
-        sheets = []
+        uncertainty = self.found[self.shown].uncertainty[0]
+        summaries = []
         for number, rows in enumerate(members):
             away = np.linalg.norm(codes[rows] - means[number], axis=1)
             matched = -1 if match is None else int(match[number])
-            sheets.append(
+            summaries.append(
                 ClusterSummary(
                     size=len(rows),
                     counts=table[number],
                     match=None if matched < 0 else matched,
                     centre=centres[number],
                     typical=rows[np.argsort(away, kind="stable")[:SHOWN_MEMBERS]],
-                    uncertain=rows[np.argsort(-doubts[rows], kind="stable")[:SHOWN_MEMBERS]],
+                    uncertain=rows[np.argsort(-uncertainty[rows], kind="stable")[:SHOWN_MEMBERS]],
                 )
             )
         last = len(classes)
-        return sorted(sheets, key=lambda sheet: last if sheet.match is None else sheet.match)
+        return sorted(summaries, key=lambda one: last if one.match is None else one.match)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -175,13 +191,35 @@ class Clusters(Chapter):
             "methods": by_method,
             "drawn": [
                 {
-                    "class": None if sheet.match is None else names[sheet.match],
-                    "size": sheet.size,
-                    **({"purity": sheet.purity} if self.agreements else {}),
+                    "class": None if one.match is None else names[one.match],
+                    "size": one.size,
+                    **({"purity": one.purity} if self.agreements else {}),
                 }
-                for sheet in self.summaries
+                for one in self.summaries
             ],
         }
+
+    @property
+    def rows(self) -> list[Row]:
+        """How far the clusters of codes are the classes, beside those of pixels and of PCA."""
+        methods, units = self.metrics["methods"], self.study.run.latent_dim
+        rows = []
+        for score, words in SCORES.items():
+            for kind, name in COMPARED.items():
+                if score not in methods[name]:  # without classes
+                    continue
+                baselines = {"pixels": name.replace(CODES, PIXELS, 1)}
+                if kind == K_MEANS:
+                    baselines[f"PCA, {units} components"] = f"PCA {units}: {K_MEANS}"
+                rows.append(
+                    Row(
+                        f"{words}, {kind}",
+                        value_in(methods[name], score),
+                        {who: value_in(methods[other], score) for who, other in baselines.items()},
+                        better=HIGHER,
+                    )
+                )
+        return rows
 
     @property
     def answer(self) -> str:

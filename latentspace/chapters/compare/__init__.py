@@ -1,5 +1,40 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""Two models beside each other: the same images through both, and which is better by what."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.compare.measure import Comparison
+
+FLAG = "--run A --run B"
+
+
+def _recipes() -> Mapping[str, Recipe[Comparison]]:
+    from latentspace.chapters.compare.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS: Contents[Comparison] = Contents(
+    part=COMPARE,
+    flags={},
+    figures=(
+        Figure(
+            FLAG,
+            "comparison.png",
+            "two models: the same images through both, and where they differ most",
+            MAP_SETTINGS,
+        ),
+        Figure(
+            FLAG,
+            "comparison_maps.png",
+            "two models: maps of both models' codes side by side, with their scores",
+            MAP_SETTINGS,
+        ),
+    ),
+    recipes=_recipes,
+)

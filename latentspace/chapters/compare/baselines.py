@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from latentspace.analysis import scores
+from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import Subset
 from latentspace.core.provenance import hash_content
@@ -26,7 +27,7 @@ def measure_baselines(study: Study, components: Iterable[int]) -> dict[str, dict
         By name of the baseline its means over images: source_knn_accuracy and source_silhouette
         of the images on the maps; of a linear model also mse and ssim of the test images.
     """
-    maps, data = study.maps, study.data
+    maps, data = study.of(Maps), study.data
     on_maps = (data.hash, study.settings.split, hash_content(maps.indices), study.settings.seed)
     fitted = hash_content(study.fit_indices)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,24 +24,26 @@ TITLE_ROOM = 38  # pixels above a block for its title
 LEAST_GAP = 6  # pixels between columns
 
 
-class Block(Protocol):
-    """Images, and what both models make of them.
+@dataclass(frozen=True)
+class Examples:
+    """Test images, each with what both models make of it.
 
     Attributes:
         title: Which images these are.
         names: What each is called, (N,).
-        images: The originals, one model's and the other's reconstructions, float32
-            (3, N, H, W, C) in [0, 1].
-        errors: Mean squared errors per pixel of both models, float64 (2, N).
+        images: The originals, A's and B's reconstructions, float32 (3, N, H, W, C) in [0, 1].
+        errors: Mean squared errors per pixel of A and of B, float64 (2, N).
     """
 
     title: str
-    names: Sequence[str]
+    names: list[str]
     images: np.ndarray
     errors: np.ndarray
 
 
-def draw_reconstructions(*, blocks: Sequence[Block], rows: Sequence[str], text: Text) -> np.ndarray:
+def draw_reconstructions(
+    *, blocks: Sequence[Examples], rows: Sequence[str], text: Text
+) -> np.ndarray:
     """Originals over the reconstructions of both models, each with its error.
 
     Args:

@@ -2,66 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from latentspace.chapters.figure import Figure
-from latentspace.chapters.maps.figures import CAVEAT, describe_maps
+from latentspace.chapters.captions import CAVEAT
+from latentspace.chapters.compare import draw
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.maps.describe import describe_maps
+from latentspace.chapters.maps.draw import draw_comparison
+from latentspace.chapters.maps.measure import Maps
+from latentspace.drawing.text import Text
 
-if TYPE_CHECKING:
-    from latentspace.chapters.compare.measure import Comparison
-
-FLAG = "--run A --run B"
-
-
-def _describe_models(comparison: Comparison) -> str:
-    """Both models and what must be known of them, for captions."""
-    units = {key: study.run.latent_dim for key, study in comparison.studies.items()}
-    names = "; ".join(f"{name}, {units[key]} units" for key, name in comparison.names.items())
-    return " ".join([f"{names}.", *comparison.notes])
-
-
-def _describe_maps(comparison: Comparison) -> str:
-    """How both maps were made, for captions."""
-    first, second = (study.maps for study in comparison.studies.values())
-    words = describe_maps(comparison.studies["A"], first.flat, "latent")
-    if first.flat.method != "tsne":
-        return words
-    facts = second.project(first.flat, spaces=("latent",))["latent"].facts
-    return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
+IN_HEADINGS = {  # measures of a map, with their words above it
+    "knn_accuracy": "10-NN",
+    "silhouette": "silhouette",
+    "knn_preservation": "k-NN preservation",
+    "trustworthiness": "trustworthiness",
+}
 
 
-def _reconstructions(comparison: Comparison, fps: float) -> dict[str, Any]:
+def draw_reconstructions(comparison: Comparison) -> Drawing:
+    """The same test images through both models."""
     test = comparison.measures[0]
     first, second = comparison.errors
     linear = ", ".join(
         f"{name.removeprefix('PCA ')} components {value:.5f}"
         for name, value in test.baselines.items()
     )
-    return {
-        "blocks": comparison.examples,
-        "rows": ["original", *comparison.names.values()],
-        "title": "The same test images through both models",
-        "caption": (
-            f"{_describe_models(comparison)} Under each image its mean squared "
-            f"error per pixel, the smaller of two in black. Mean over all {len(first):,} test "
-            f"images of {comparison.data.name}: A {first.mean():.5f}, B {second.mean():.5f}, B - A "
-            f"{test.format_number(test.difference, '+')}, 95% interval {test.format_interval(test.more)}; PCA "
-            f"with {linear}. B's error is the smaller one on {(second < first).sum():,} images, "
-            f"A's on {(first < second).sum():,}."
-        ),
-    }
+    text = Text(
+        "The same test images through both models",
+        f"{_describe_models(comparison)} Under each image its mean squared error per pixel, the "
+        f"smaller of two in black. Mean over all {len(first):,} test images of "
+        f"{comparison.data.name}: A {first.mean():.5f}, B {second.mean():.5f}, B - A "
+        f"{test.format_number(test.difference, '+')}, 95% interval "
+        f"{test.format_interval(test.more)}; PCA with {linear}. B's error is the smaller one on "
+        f"{(second < first).sum():,} images, A's on {(first < second).sum():,}.",
+    )
+    frame = draw.draw_reconstructions(
+        blocks=comparison.examples, rows=["original", *comparison.names.values()], text=text
+    )
+    return Drawing(frame, text)
 
 
-def _maps(comparison: Comparison, fps: float) -> dict[str, Any]:
-    first = comparison.studies["A"]
+def draw_maps(comparison: Comparison) -> Drawing:
+    """Maps of the codes of both models, with their scores."""
     measures = {measure.key: measure for measure in comparison.measures}
-    shown = {
-        "knn_accuracy": "10-NN",
-        "silhouette": "silhouette",
-        "knn_preservation": "neighbours kept",
-        "trustworthiness": "trustworthiness",
-    }
-    known = {key: words for key, words in shown.items() if key in measures}
+    known = {key: words for key, words in IN_HEADINGS.items() if key in measures}
     headings = [
         f"{name}\n"
         + ", ".join(f"{words} {measures[key].values[at]:.3f}" for key, words in known.items())
@@ -79,34 +65,39 @@ def _maps(comparison: Comparison, fps: float) -> dict[str, Any]:
         if pixels is not None
         else ""
     )
-    return {
-        "maps": list(zip(headings, comparison.points.values(), strict=True)),
-        "labels": first.maps.labels,
-        "class_names": comparison.data.class_names,
-        "title": "The same images, mapped from the codes of both models",
-        "caption": (
-            f"{comparison.images}. {_describe_models(comparison)} {_describe_maps(comparison)}. B's map is "
-            f"turned and mirrored onto A's; each has its own scale. B - A, with its 95% interval: "
-            f"{differences}.{before} {CAVEAT}"
-        ),
-    }
+    text = Text(
+        "The same images, mapped from the codes of both models",
+        f"{comparison.images}. {_describe_models(comparison)} {_describe_maps(comparison)}. B's "
+        "map is turned and mirrored onto A's; each has its own scale. B - A, with its 95% "
+        f"interval: {differences}.{before} {CAVEAT}",
+    )
+    frame = draw_comparison(
+        maps=list(zip(headings, comparison.points.values(), strict=True)),
+        labels=comparison.studies["A"].of(Maps).labels,
+        class_names=comparison.data.class_names,
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
-FIGURES = (
-    Figure(
-        FLAG,
-        "comparison.png",
-        "two models: the same images through both, and where they differ most",
-        None,
-        "chapters.compare.draw.draw_reconstructions",
-        _reconstructions,
-    ),
-    Figure(
-        FLAG,
-        "comparison_maps.png",
-        "two models: maps of both models' codes side by side, with their scores",
-        None,
-        "chapters.maps.draw.draw_comparison",
-        _maps,
-    ),
-)
+def _describe_models(comparison: Comparison) -> str:
+    """Both models and what must be known of them, for captions."""
+    units = {key: study.run.latent_dim for key, study in comparison.studies.items()}
+    names = "; ".join(f"{name}, {units[key]} units" for key, name in comparison.names.items())
+    return " ".join([f"{names}.", *comparison.notes])
+
+
+def _describe_maps(comparison: Comparison) -> str:
+    """How both maps were made, for captions."""
+    first, second = (study.of(Maps) for study in comparison.studies.values())
+    words = describe_maps(comparison.studies["A"], first.flat, "latent")
+    if first.flat.method != "tsne":
+        return words
+    facts = second.project(first.flat, spaces=("latent",))["latent"].facts
+    return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
+
+
+RECIPES: Mapping[str, Recipe[Comparison]] = {
+    "comparison.png": Recipe(draw_reconstructions),
+    "comparison_maps.png": Recipe(draw_maps),
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,13 +9,16 @@ import numpy as np
 
 from latentspace.analysis import projection
 from latentspace.chapters.compare import baselines
+from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
+from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.models.run_schema import DECODER, ENCODER
 
 SHOWN = 10  # images in a row of examples
-LATENT = "latent"  # of `map_images.SPACES`
+LATENT = "latent"  # of `maps.images.SPACES`
 OF_CLASSES = {
     "source_knn_accuracy": "10-NN label accuracy of codes",
     "source_silhouette": "silhouette of codes",
@@ -24,45 +26,34 @@ OF_CLASSES = {
     "silhouette": "silhouette in the map",
 }
 OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
-    "knn_preservation": "neighbours kept in the map",
+    "knn_preservation": "k-NN preservation of the map",
     "trustworthiness": "trustworthiness of the map",
 }
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Test images, each with what both models make of it.
+class Comparison:
+    """What two studies of the same images say of their models, A and B.
 
     Attributes:
-        title: Which images these are.
-        names: What each is called, (N,).
-        images: The originals, A's and B's reconstructions, float32 (3, N, H, W, C) in [0, 1].
-        errors: Mean squared errors per pixel of A and of B, float64 (2, N).
+        studies: Both, by letter.
+        data: The images.
+        settings: What a person chose to look at.
     """
 
-    title: str
-    names: list[str]
-    images: np.ndarray
-    errors: np.ndarray
-
-
-class Comparison:
-    """What two studies of the same images say of their models, A and B."""
-
     def __init__(self, first: Study, second: Study) -> None:
-        """Takes the studies of A and of B: the same data, the same options.
+        """Takes the studies of A and of B: the same data, the same settings.
 
         Raises:
             InputError: There can be no maps by which to score them.
         """
         for study in (first, second):
-            if (reason := study.maps.unavailable) is not None:
+            if (reason := study.of(Maps).unavailable) is not None:
                 raise InputError(
                     f"two runs can't be compared without maps of both: of run {study.run.name} "
                     f"{reason}"
                 )
         self.studies = {A: first, B: second}
-        self.data, self.options = first.data, first.options
+        self.data, self.settings = first.data, first.settings
 
     @property
     def names(self) -> dict[str, str]:
@@ -75,14 +66,18 @@ class Comparison:
         return "".join(study.run.model_hash for study in self.studies.values()), self.data.hash
 
     @property
-    def choices(self) -> dict[str, Any]:
-        """What was chosen to look at, see `Study.choices`."""
-        return self.studies[A].choices
+    def settings_used(self) -> dict[str, Any]:
+        """What stands in place of a setting, by its name: of the maps of both."""
+        return {
+            name: value
+            for study in self.studies.values()
+            for name, value in study.of(Maps).settings_used.items()
+        }
 
     @property
     def images(self) -> str:
         """Which images were measured, in words."""
-        maps = self.studies[A].maps
+        maps = self.studies[A].of(Maps)
         scored = len(self._on_maps[A]["knn_preservation"])
         few = f", {scored:,} of them scored" if scored < len(maps.indices) else ""
         return (
@@ -118,8 +113,7 @@ class Comparison:
     def points(self) -> dict[str, np.ndarray]:
         """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
         first, second = (
-            study.maps.project(study.maps.flat, spaces=(LATENT,))[LATENT].points
-            for study in self.studies.values()
+            maps.project(maps.flat, spaces=(LATENT,))[LATENT].points for maps in self._maps.values()
         )
         turn, shift = projection.align(second, first)
         return {A: first, B: second @ turn + shift}
@@ -127,7 +121,9 @@ class Comparison:
     @property
     def errors(self) -> np.ndarray:
         """Mean squared error per pixel of every test image, float64 (2, N): A's and B's."""
-        return np.stack([study.reconstruction.by_image["mse"] for study in self.studies.values()])
+        return np.stack(
+            [study.of(Reconstruction).by_image["mse"] for study in self.studies.values()]
+        )
 
     @cached_property
     def examples(self) -> list[Examples]:
@@ -160,7 +156,7 @@ class Comparison:
     def measures(self) -> list[Measure]:
         """All measures: those with an interval, then training errors and facts of the models."""
         rng = np.random.default_rng(self.settings.seed)
-        of_images = [study.reconstruction.by_image for study in self.studies.values()]
+        of_images = [study.of(Reconstruction).by_image for study in self.studies.values()]
         found = [
             measure_pairs(
                 "test_mse",
@@ -183,7 +179,7 @@ class Comparison:
             on_maps = [scored[key] for scored in self._on_maps.values()]
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
                 continue
-            options = {"tells": key not in OF_MAPS, "baselines": self._find_baselines(key)}
+            options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
             found.append(measure_pairs(key, words, on_maps, rng, **options))
         return [*found, *self._measure_facts(found[0])]
 
@@ -197,7 +193,7 @@ class Comparison:
         """Which model has learned more by which measures, in a line."""
         groups: dict[str, list[str]] = {}
         for measure in self.measures:
-            if measure.tells:
+            if measure.is_learned:
                 groups.setdefault(measure.better, []).append(measure.sentence)
         undecided = groups.pop(NEITHER, None)
         who = {
@@ -214,13 +210,14 @@ class Comparison:
 
     # --- inside
 
+    @property
+    def _maps(self) -> dict[str, Maps]:
+        return {letter: study.of(Maps) for letter, study in self.studies.items()}
+
     @cached_property
     def _on_maps(self) -> dict[str, dict[str, np.ndarray]]:
         """Scores of the images on the maps by model, see `Maps.score_images`."""
-        return {
-            letter: study.maps.score_images(LATENT, study.maps.flat)
-            for letter, study in self.studies.items()
-        }
+        return {letter: maps.score_images(LATENT, maps.flat) for letter, maps in self._maps.items()}
 
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
@@ -261,7 +258,7 @@ class Comparison:
             ),
         ]
         return [
-            Measure(key, words, (first, second), tells=False, decimals=decimals)
+            Measure(key, words, (first, second), is_learned=False, decimals=decimals)
             for key, words, (first, second), decimals in rows
         ]
 

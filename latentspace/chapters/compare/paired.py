@@ -24,7 +24,7 @@ class Measure:
         values: Of A and of B; None where it is not known.
         more: What B has more than A over the same images; None where no interval can be had.
         less_is_better: Whether the smaller value is the better one.
-        tells: Whether it says how much a model has learned.
+        is_learned: Whether it says how much a model has learned.
         baselines: The same measure of what has learned nothing, by name.
         decimals: Digits after the point that are worth reading.
     """
@@ -34,7 +34,7 @@ class Measure:
     values: tuple[float | str | None, float | str | None]
     more: Estimate | None = None
     less_is_better: bool = False
-    tells: bool = True
+    is_learned: bool = True
     baselines: Mapping[str, float] = field(default_factory=dict)
     decimals: int = 4
 

@@ -1,5 +1,42 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""Codes as a way to store images."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import USE, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.compression.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=USE,
+    flags={
+        "--compression": "bytes and errors of codes, against PCA and image files",
+    },
+    figures=(
+        Figure(
+            "--compression",
+            "rate_distortion.png",
+            "bytes an image against error: codes, PCA, JPEG, WebP, AVIF, PNG",
+            settings=(),
+            in_story=False,
+        ),
+        Figure(
+            "--compression",
+            "compression.png",
+            "the same test images within the same few bytes by each method",
+            settings=(),
+            in_story=False,
+        ),
+    ),
+    recipes=_recipes,
+)

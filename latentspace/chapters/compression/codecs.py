@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from latentspace.chapters.compression.curves import mean_ratio
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import resize, to_unit_range
 
 SHEET_SIDE = 4096  # pixels; WebP allows 16,383
 BLOCKS = (1, 8, 16)  # sides to which the images of a sheet may be padded
@@ -139,10 +139,14 @@ def store_in_sheets(
         Bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
     height, width, channels = pixels.shape[1:]
-    small = resize(pixels, -(-height // 2), -(-width // 2)) if halved else pixels
+    small = pixels
+    if halved:
+        small = resize(pixels, -(-height // 2), -(-width // 2), Image.Resampling.BOX)
     files = [encode_image(sheet, codec, quality) for sheet in make_sheets(small, block)]
     back = split_sheets([decode_image(file, channels) for file in files], small.shape, block)
-    return sum(map(len, files)), resize(back, height, width) if halved else back
+    if halved:
+        back = resize(back, height, width, Image.Resampling.LANCZOS)
+    return sum(map(len, files)), back
 
 
 def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
@@ -211,13 +215,6 @@ def split_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> 
         for sheet in made
     ]
     return np.concatenate(cells)[:count, :height, :width]
-
-
-def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Images (N, H, W, C) at another size: means of pixels going down, Lanczos going up."""
-    way = Image.Resampling.BOX if height < pixels.shape[1] else Image.Resampling.LANCZOS
-    made = np.stack([np.asarray(_to_pil(image).resize((width, height), way)) for image in pixels])
-    return made.reshape(len(pixels), height, width, pixels.shape[3])
 
 
 def _find_sheet_grid(count: int, height: int, width: int) -> tuple[int, int]:

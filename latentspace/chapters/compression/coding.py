@@ -1,4 +1,4 @@
-"""Codes in few bytes: quantised unit by unit, packed plainly or written by a range coder."""
+"""Codes in few bytes: quantised unit by unit, written by a range coder."""
 
 from __future__ import annotations
 
@@ -115,20 +115,6 @@ def fit_by_step(codes: np.ndarray, step: float) -> Quantiser:
     first, last = (np.rint((end - mean) / step) for end in (codes.min(axis=0), codes.max(axis=0)))
     low = mean + (first - 0.5) * step
     return _fit(codes, low, np.full(len(mean), step), (last - first).astype(np.int64) + 1)
-
-
-def pack(symbols: np.ndarray, bits: int) -> bytes:
-    """Numbers below 2^bits (N, D) at so many bits each, without any coding."""
-    digits = (symbols.reshape(-1, 1) >> np.arange(bits)) & 1
-    return np.packbits(digits.astype(np.uint8)).tobytes()
-
-
-def unpack(data: bytes, bits: int, shape: tuple[int, int]) -> np.ndarray:
-    """What `pack` packed, int32 of the shape."""
-    digits = np.unpackbits(np.frombuffer(data, np.uint8), count=shape[0] * shape[1] * bits)
-    return (digits.reshape(*shape, bits).astype(np.int32) << np.arange(bits)).sum(
-        axis=-1, dtype=np.int32
-    )
 
 
 def _find_cells(

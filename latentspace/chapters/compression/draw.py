@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,15 +39,17 @@ LEAST_IMAGE = 56
 OVER = (190, 40, 20)  # what is more than the budget is written in this colour
 
 
-class Line(Protocol):
-    """A curve.
+@dataclass(frozen=True)
+class RateLine:
+    """A curve of rate-distortion.
 
     Attributes:
         name: What it shows.
-        family: Lines of one family share a colour.
+        family: Lines of one family are forms of the same thing, and share a colour.
         style: "solid", "dashed" or "dotted".
-        mse: Bytes an image and mean squared errors, float64 (S,) each.
-        ssim: Bytes an image and structural similarities.
+        mse: Bytes an image and mean squared errors, float64 (S,) each, the points that no other
+            one beats.
+        ssim: The same of structural similarities.
     """
 
     name: str
@@ -57,13 +59,14 @@ class Line(Protocol):
     ssim: tuple[np.ndarray, np.ndarray]
 
 
-class Row(Protocol):
+@dataclass(frozen=True)
+class StoredImages:
     """Images that came back.
 
     Attributes:
         name: Of the method and its setting.
-        size: Bytes of an image.
-        mse: Mean squared error.
+        size: Bytes of an image, mean over all.
+        mse: Mean squared error, over all.
         fits: Whether that is within the budget.
         images: float32 (K, H, W, C) in [0, 1].
     """
@@ -77,7 +80,7 @@ class Row(Protocol):
 
 def draw_rate_distortion(
     *,
-    lines: Sequence[Line],
+    lines: Sequence[RateLine],
     chosen: tuple[float, float],
     nearest_size: float | None,
     text: Text,
@@ -168,7 +171,7 @@ def draw_rate_distortion(
 
 
 def draw_budgets(
-    *, originals: np.ndarray, blocks: Mapping[str, Sequence[Row]], text: Text
+    *, originals: np.ndarray, blocks: Mapping[str, Sequence[StoredImages]], text: Text
 ) -> np.ndarray:
     """The same images, stored within several budgets by several methods.
 
@@ -188,15 +191,15 @@ def draw_budgets(
     names = ["original"]
     y = 0
 
-    def put(images: np.ndarray, texts: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
+    def put(images: np.ndarray, words: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
         nonlocal y
         body = make_mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
         bodies.append(_pad(body, row_height))
         middle = y + body.shape[0] / 2
-        for number, (text, color) in enumerate(texts):
-            shift = (2 * number - len(texts) + 1) * LINE_OFFSET
-            labels.append(Label(-12, middle + shift, text, "rm", color))
-            names.append(text)
+        for number, (line, color) in enumerate(words):
+            shift = (2 * number - len(words) + 1) * LINE_OFFSET
+            labels.append(Label(-12, middle + shift, line, "rm", color))
+            names.append(line)
         y += row_height
 
     put(originals, [("original", INK)])

@@ -10,17 +10,23 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
 from latentspace.chapters.compression import codecs, coding, curves
+from latentspace.chapters.compression.draw import RateLine, StoredImages
 from latentspace.chapters.compression.methods import (
     Method,
-    RateLine,
-    StoredImages,
     Verdict,
     compare_codes,
     find_best_within,
 )
-from latentspace.chapters.compression.storing import ALONE, SHEET, Numbers, Storing, to_columns
+from latentspace.chapters.compression.storing import (
+    ALONE,
+    BITS_OF_A_BYTE,
+    SHEET,
+    Numbers,
+    Storing,
+    to_columns,
+)
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import Subset, count_images_at_once, to_unit_range
 from latentspace.core.processes import count_cores
@@ -32,7 +38,7 @@ BUDGET_BITS = (2, 4, 6, 8)  # for each unit, packed plainly: the picture's budge
 CODE_STEPS = np.geomspace(2.8, 0.1, 8)  # in root mean square deviations of a unit
 PCA_STEPS = np.geomspace(2.0, 0.05, 16)  # in deviations of the first component
 MOST_COMPONENTS = 400
-FLOAT_BYTES, BITS_OF_A_BYTE = 4, 8
+FLOAT_BYTES = 4
 
 FLOATS, PLAIN = "codes, float32", "codes, plain"
 CODED, ONE_STEP = "codes, entropy coded", "codes, one step for all units"
@@ -151,12 +157,11 @@ class Compression(Chapter):
         found = []
         for name, method in {**self.codes, **self.components, **self.files}.items():
             family = next((kind for kind in self._families if name.startswith(kind)), name)
-            style = next((way for end, way in STYLES.items() if name.endswith(end)), "solid")
-            far = curves.pareto_front((method.sizes, 1 - method.ssim))
-            line = RateLine(
-                name, family, style, curves.pareto_front(method.curve), (far[0], 1 - far[1])
+            style = next((style for end, style in STYLES.items() if name.endswith(end)), "solid")
+            sizes, lost = curves.pareto_front((method.sizes, 1 - method.ssim))
+            found.append(
+                RateLine(name, family, style, curves.pareto_front(method.curve), (sizes, 1 - lost))
             )
-            found.append(line)
         return found
 
     @property
@@ -194,7 +199,7 @@ class Compression(Chapter):
             decoder_bytes=self.study.run.decoder_bytes,
         )
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, Any]:
         """Bytes an image, errors and similarity of each method and setting, and the verdict."""
         found = self.verdict
@@ -216,6 +221,28 @@ class Compression(Chapter):
             "overtaken_by": found.overtaken_by,
             "overtaken_at_bytes": found.overtaken_at,
         }
+
+    @property
+    def rows(self) -> list[Row]:
+        """Bytes an image beside other codecs, and what the decoder costs."""
+        found = self.metrics
+        rows = [
+            Row(
+                "Bytes an image at an error near the codes' least",
+                value_in(found, "chosen_bytes"),
+                {
+                    "best other codec": value_in(found, "nearest_bytes"),
+                    "pixels as they are": value_in(found, "pixel_bytes"),
+                },
+                better=LOWER,
+                digits=1,
+            ),
+            Row("Bytes of the decoder", value_in(found, "decoder_bytes"), digits=0),
+        ]
+        if found["break_even_images"] is not None:
+            words = "Images from which on the decoder pays"
+            rows.append(Row(words, value_in(found, "break_even_images"), digits=0))
+        return rows
 
     @property
     def answer(self) -> str:

@@ -42,44 +42,6 @@ class Method:
 
 
 @dataclass(frozen=True)
-class RateLine:
-    """A curve of rate-distortion.
-
-    Attributes:
-        name: What it shows.
-        family: Lines of one family are forms of the same thing.
-        style: "solid", "dashed" or "dotted".
-        mse: Bytes an image and mean squared errors, the points that no other one beats.
-        ssim: The same of structural similarities.
-    """
-
-    name: str
-    family: str
-    style: str
-    mse: curves.Curve
-    ssim: curves.Curve
-
-
-@dataclass(frozen=True)
-class StoredImages:
-    """Images that came back.
-
-    Attributes:
-        name: Of the method and its setting.
-        size: Bytes of an image, mean over all.
-        mse: Mean squared error, over all.
-        fits: Whether that is within the budget.
-        images: float32 (K, H, W, C) in [0, 1].
-    """
-
-    name: str
-    size: float
-    mse: float
-    fits: bool
-    images: np.ndarray
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What curves say in the end.
 

@@ -19,6 +19,7 @@ ALONE_IMAGES = 2_000  # stored as a file each
 SIMILARITY_IMAGES = 500
 SHOWN_IMAGES = 10
 BITS = (2, 3, 4, 6, 8)  # for each unit
+BITS_OF_A_BYTE = 8
 SHEET, ALONE = "in one sheet", "in single files"
 
 Numbers = dict[str, Any]  # what is measured of one setting, see `methods.Method`
@@ -80,14 +81,14 @@ class Storing:
         decode: Callable[[np.ndarray], np.ndarray],
         tables: Callable[[coding.Quantiser], int] = _count_table_bytes,
     ) -> dict[str, Numbers]:
-        """The same cells twice: packed plainly, and entropy coded."""
+        """The same cells twice: packed plainly, and entropy coded; by the names of the methods."""
         found: dict[str, dict[str, Numbers]] = {plain: {}, coded: {}}
         for bits in BITS:
             quantiser = coding.fit_by_range(table, bits)
             symbols = quantiser.quantise(codes)
             numbers = self.measure(
                 decode(quantiser.dequantise(symbols)),
-                len(coding.pack(symbols, bits)),
+                -(-symbols.size * bits // BITS_OF_A_BYTE),  # packed without any coding
                 tables=tables(quantiser),
             )
             stream = self._divide_size(len(quantiser.encode(symbols)))
@@ -104,6 +105,7 @@ class Storing:
         decode: Callable[[np.ndarray], np.ndarray],
         tables: Callable[[coding.Quantiser], int] = _count_table_bytes,
     ) -> Numbers:
+        """Cells of the same width for all units, entropy coded, at several widths."""
         found = {}
         for step in steps:
             quantiser = coding.fit_by_step(table, step)

@@ -1,5 +1,82 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""Blending pixels against walking between codes."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import INTERPOLATE, MAP_SETTINGS, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+ENDS = ("start", "end", "seed")
+PAIRS = ("pairs", "frames", *ENDS)
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.interpolate.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=INTERPOLATE,
+    flags={"--interpolation": "blending pixels against walking between codes"},
+    figures=(
+        Figure(
+            "--interpolation",
+            "interpolation.png",
+            "rows of blended pixels, of the straight line between codes, of the path along the "
+            "data",
+            PAIRS,
+        ),
+        Figure(
+            "--interpolation",
+            "interpolation_pixel.gif",
+            "blending pixels, as a loop",
+            PAIRS,
+        ),
+        Figure(
+            "--interpolation",
+            "interpolation_latent.gif",
+            "walking between codes, as a loop",
+            ("path", *PAIRS),
+        ),
+        Figure(
+            "--interpolation",
+            "interpolation.gif",
+            "blending pixels over walking between codes, as a loop",
+            ("path", *PAIRS),
+        ),
+        Figure(
+            "--interpolation",
+            "interpolation_grid.png",
+            "four images blended by their codes in a square",
+            ENDS,
+            in_story=False,
+        ),
+        Figure(
+            "--interpolation",
+            "interpolation_grid.gif",
+            "a walk through that square",
+            ENDS,
+            in_story=False,
+        ),
+        Figure(
+            "--interpolation",
+            "tour.gif",
+            "one loop through all classes along the data",
+            ("frames",),
+            in_story=False,
+        ),
+        Figure(
+            "--interpolation",
+            "interpolation_on_map.png",
+            "straight paths and paths along the data, on the map of the codes",
+            tuple(dict.fromkeys((*PAIRS, *MAP_SETTINGS))),
+            in_story=False,
+        ),
+    ),
+    recipes=_recipes,
+)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing.layout import (
     Label,
     choose_zoom,
+    draw_frame,
     make_mosaic,
     make_page,
     measure_text,
@@ -19,28 +22,43 @@ from latentspace.drawing.layout import (
 from latentspace.drawing.points import add_class_legend, choose_class_colors, style_map_axes
 from latentspace.drawing.text import Text
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 STILL_STEPS = 11
 PAIR_GAP = 14
 ANIMATION_COLUMNS = 4
 ANIMATION_THUMBNAIL = 112
-TOUR_THUMBNAIL = 336
-ON_MAP_IMAGES, ON_MAP_THUMBNAIL = 7, 26  # per way; pixels a side
+LARGE_THUMBNAIL = 336
+CELL_GAP = 6  # of the square of images
+CORNER_ROOM = 28  # for the names at its corners
+FRAME_COLOR = (200, 30, 30)  # of the image of the moment
+FRAME_WIDTH = 4
+ON_MAP_IMAGES = 7  # of each path
+ON_MAP_SIDE = 0.13  # of an image on the map; lengths from here on are shares of the map's side
+ON_MAP_MARGIN = 0.1
+ON_MAP_GAP = 0.012  # between images
+RINGS = (0.1, 0.13, 0.17, 0.22, 0.28, 0.36, 0.46)  # around a code, where its image may lie
+RING_STEPS, LATTICE_STEPS = 32, 16
+PLACING_ROUNDS = 3  # after the first, each image is placed anew among the others
+COVERING, CROSSING, HIDING = 0.3, 0.5, 2.0  # lengths of a line that weigh as much
+PATH_POINTS, LINE_POINTS = 200, 12  # by which it is seen what an image hides
 
 
 def draw_interpolation(
     *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], text: Text
 ) -> np.ndarray:
-    """For each pair of images one row per way, from the first image to the second.
+    """For each pair of images one row per path, from the first image to the second.
 
     Args:
-        paths: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
+        paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
         pair_names: A name for each pair.
         text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
     """
-    images = np.stack(list(paths.values()), axis=1)  # (pairs, ways, T, H, W, C)
+    images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
     steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
     images = images[:, :, steps]
@@ -57,8 +75,8 @@ def draw_interpolation(
     for number, pair_name in enumerate(pair_names):
         y = number * (height + PAIR_GAP)
         labels.append(Label(width + 12, y + height / 2, pair_name, "lm"))
-        for row, way in enumerate(paths):
-            labels.append(Label(-10, y + (row + 0.5) * cell_height, way, "rm"))
+        for row, name in enumerate(paths):
+            labels.append(Label(-10, y + (row + 0.5) * cell_height, name, "rm"))
     body = np.pad(
         body, ((0, 0), (0, 12 + max(map(measure_text, pair_names))), (0, 0)), constant_values=255
     )
@@ -77,30 +95,30 @@ def draw_interpolation_loop(
     """All pairs at once, there and back again, as a seamless loop.
 
     Args:
-        paths: Row label -> images on the way, float32 (pairs, T, H, W, C) in [0, 1].
+        paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
         hold_frames: Frames for which either end is held.
         text: Written above and below.
 
     Returns:
-        uint8 (frames, height, width, 3): the first image `hold_frames` times, the way, the second
-        image `hold_frames` times, and the way back.
+        uint8 (frames, height, width, 3): the first image `hold_frames` times, the path, the second
+        image `hold_frames` times, and the path back.
     """
-    images = np.stack(list(paths.values()), axis=1)  # (pairs, ways, T, H, W, C)
+    images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     pairs, _, length, height, width, _ = images.shape
     columns = min(ANIMATION_COLUMNS, pairs)
     rows = -(-pairs // columns)
     vacant = rows * columns - pairs
     images = np.pad(images, ((0, vacant), *((0, 0),) * 5), constant_values=np.nan)
     images = images.reshape(rows, columns, *images.shape[1:])
-    images = np.moveaxis(images, 3, 0).swapaxes(2, 3)  # (T, rows, ways, columns, H, W, C)
+    images = np.moveaxis(images, 3, 0).swapaxes(2, 3)  # (T, rows, kinds, columns, H, W, C)
     zoom = choose_zoom(min(height, width), ANIMATION_THUMBNAIL)
     bodies, labels, y = [], [], 0
     for row in range(rows):
         body = make_mosaic(images[:, row], zoom=zoom, gap=4)
         spacer = np.full((length, PAIR_GAP, body.shape[2], 3), 255, np.uint8)
         bodies += [body, spacer]
-        for number, way in enumerate(paths):
-            labels.append(Label(-10, y + (height * zoom + 4) * (number + 0.5), way, "rm"))
+        for number, name in enumerate(paths):
+            labels.append(Label(-10, y + (height * zoom + 4) * (number + 0.5), name, "rm"))
         y += body.shape[1] + PAIR_GAP
     frames = make_page(
         np.concatenate(bodies[:-1], axis=1),
@@ -122,8 +140,89 @@ def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
         uint8 (T, height, width, 3).
     """
     images = frames[:, np.newaxis, np.newaxis]
-    body = make_mosaic(images, zoom=choose_zoom(min(frames.shape[1:3]), TOUR_THUMBNAIL))
+    body = make_mosaic(images, zoom=choose_zoom(min(frames.shape[1:3]), LARGE_THUMBNAIL))
     return make_page(body, text=text)
+
+
+def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
+    """A square of images with names at its corners.
+
+    Args:
+        grid: float32 (side, side, H, W, C) in [0, 1].
+        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
+        text: Written above and below.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
+    return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
+
+
+def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
+    """A walk through a square of images, row by row, with the image of the moment beside it.
+
+    Args:
+        grid: float32 (side, side, H, W, C) in [0, 1].
+        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
+        text: Written above and below.
+
+    Returns:
+        uint8 (frames, height, width, 3); every second row is walked backwards, and the end of the
+        walk is joined to its beginning by the first column.
+    """
+    rows, columns, height, width, _ = grid.shape
+    zoom = choose_zoom(min(height, width), 40)
+    still = make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
+    cell_height, cell_width = height * zoom + CELL_GAP, width * zoom + CELL_GAP
+    route = [
+        (row, column)
+        for row in range(rows)
+        for column in (range(1, columns) if row % 2 == 0 else range(columns - 1, 0, -1))
+    ]
+    last_row, last_column = route[-1]
+    route += [(last_row, column) for column in range(last_column - 1, 0, -1)]
+    route += [(row, 0) for row in range(rows - 1, -1, -1)]
+    large = np.stack([grid[place] for place in route])[:, np.newaxis, np.newaxis]
+    large = make_mosaic(large, zoom=choose_zoom(min(height, width), LARGE_THUMBNAIL))
+    body_height = max(len(still), large.shape[1])
+    bodies = np.full(
+        (len(route), body_height, still.shape[1] + CORNER_ROOM + large.shape[2], 3), 255, np.uint8
+    )
+    bodies[:, : len(still), : still.shape[1]] = still
+    bodies[:, : large.shape[1], still.shape[1] + CORNER_ROOM :] = large
+    for frame, (row, column) in zip(bodies, route, strict=True):
+        top, left = row * cell_height, column * cell_width
+        cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
+        draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
+    return make_page(bodies, text=text, **_make_corner_labels(still.shape, corner_names))
+
+
+def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
+    height, width = shape[:2]
+    places = (
+        (0, -12, "lm"),
+        (width, -12, "rm"),
+        (0, height + 12, "lm"),
+        (width, height + 12, "rm"),
+    )
+    labels = [Label(x, y, name, anchor) for (x, y, anchor), name in zip(places, names, strict=True)]
+    return {"labels": labels, "top": CORNER_ROOM, "bottom": CORNER_ROOM}
+
+
+@dataclass(frozen=True)
+class PathOnMap:
+    """A path between two codes, on a map of codes.
+
+    Attributes:
+        heading: What it is.
+        places: float (T, 2), where it runs.
+        images: float32 (T, H, W, C) in [0, 1], the images there.
+    """
+
+    heading: str
+    places: np.ndarray
+    images: np.ndarray
 
 
 def draw_paths_on_map(
@@ -131,39 +230,157 @@ def draw_paths_on_map(
     points: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    paths: Mapping[str, np.ndarray],
-    images: Mapping[str, np.ndarray],
+    paths: Sequence[Sequence[PathOnMap]],
+    as_ink: bool,
     text: Text,
 ) -> np.ndarray:
-    """Ways over a map of the codes, one panel per kind of way, with the images along them.
+    """Paths over a map of the codes, one a panel, with images beside them that do not overlap.
 
     Args:
         points: float (N, 2) of the map.
         labels: int (N,) indices into `class_names`.
         class_names: Names for the legend.
-        paths: Kind of way -> places on the map, float (ways, T, 2).
-        images: Kind of way -> images there, float32 (ways, T, H, W, C) in [0, 1].
+        paths: Rows of panels, all of the same length.
+        as_ink: Draw bright strokes dark on white.
         text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
     """
     from matplotlib.figure import Figure
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    figure = Figure(figsize=(8 * len(paths) + 1.2, 8.4), dpi=120, layout="constrained")
+    rows, columns = len(paths), len(paths[0])
+    figure = Figure(figsize=(5.6 * columns + 1.2, 5.9 * rows), dpi=120, layout="constrained")
     colors = choose_class_colors(len(class_names))
-    for axes, (kind, places) in zip(figure.subplots(1, len(paths)), paths.items(), strict=True):
-        axes.scatter(*points.T, s=5, c=colors[labels], linewidths=0, alpha=0.35)
-        for way, shown in zip(places, images[kind], strict=True):
-            axes.plot(*way.T, color="black", linewidth=1.2)
-            for step in np.unique(np.linspace(0, len(way) - 1, ON_MAP_IMAGES).round().astype(int)):
-                picture = to_rgb(255 - to_uint8(shown[step]) if shown.shape[-1] == 1
-                                 else to_uint8(shown[step]))  # fmt: skip
-                box = OffsetImage(
-                    picture, zoom=ON_MAP_THUMBNAIL / max(picture.shape[:2]), cmap=None
-                )
-                axes.add_artist(AnnotationBbox(box, way[step], pad=0.08))
-        style_map_axes(axes, kind)
+    everything = np.concatenate([points, *(path.places for row in paths for path in row)])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    side = float(max((high - low).max(), np.finfo(np.float32).eps)) * (1 + 2 * ON_MAP_MARGIN)
+    corner = (low + high - side) / 2
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes, path in zip(panels.flat, (path for row in paths for path in row), strict=True):
+        axes.set_xlim(corner[0], corner[0] + side)
+        axes.set_ylim(corner[1], corner[1] + side)
+        axes.scatter(points[:, 0], points[:, 1], s=5, c=colors[labels], linewidths=0, alpha=0.35)
+        _draw_path(axes, path, points, corner, side, as_ink=as_ink)
+        style_map_axes(axes, path.heading)
+        axes.set_aspect("equal", "box")  # the view is square already
     add_class_legend(figure, class_names)
     return make_page(render_figure(figure), text=text)
+
+
+def _draw_path(
+    axes: Axes,
+    path: PathOnMap,
+    points: np.ndarray,
+    corner: np.ndarray,
+    side: float,
+    *,
+    as_ink: bool,
+) -> None:
+    """A path, and some of its images, each joined by a line to its place on the path."""
+    steps = np.linspace(0, len(path.places) - 1, ON_MAP_IMAGES).round().astype(int)
+    steps = np.unique(steps)
+    places, shown = path.places[steps], path.images[steps]
+    half = ON_MAP_SIDE / 2 * np.array(shown.shape[2:0:-1]) / max(shown.shape[1:3])  # width, height
+    centres = _place_images(
+        (places - corner) / side, (path.places - corner) / side, (points - corner) / side, half
+    )
+    half, centres = half * side, corner + centres * side
+    axes.plot(*path.places.T, color="black", linewidth=1.4, zorder=3)
+    axes.scatter(places[:, 0], places[:, 1], s=22, color="black", linewidths=0, zorder=4)
+    pixels = to_rgb(255 - to_uint8(shown) if as_ink else to_uint8(shown))
+    for place, centre, picture in zip(places, centres, pixels, strict=True):
+        axes.plot(*zip(place, centre, strict=True), color="dimgray", linewidth=0.9, zorder=2.5)
+        (left, bottom), (right, top) = centre - half, centre + half
+        axes.imshow(picture, extent=(left, right, bottom, top), aspect="auto", zorder=5)
+        axes.plot(
+            [left, right, right, left, left],
+            [bottom, bottom, top, top, bottom],
+            color="black",
+            linewidth=0.9,
+            zorder=6,
+        )
+
+
+def _place_images(
+    anchors: np.ndarray, path: np.ndarray, points: np.ndarray, half: np.ndarray
+) -> np.ndarray:
+    """Where images lie beside their codes: apart, near, off the points, their lines uncrossed.
+
+    One after the other takes the place that costs least; all are then placed anew in turn.
+
+    Args:
+        anchors: float (K, 2) in [0, 1], the codes of the images.
+        path: float (T, 2), what should not be hidden.
+        points: float (N, 2), what should be hidden little.
+        half: float (2,), half the width and height of an image.
+
+    Returns:
+        float (K, 2), the centres of the images, which lie in [0, 1] as a whole.
+    """
+    angles = np.arange(RING_STEPS) * 2 * np.pi / RING_STEPS
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    rings = (np.array(RINGS)[:, np.newaxis, np.newaxis] * ring).reshape(-1, 2)
+    lattice = np.linspace(half, 1 - half, LATTICE_STEPS)
+    lattice = np.stack(np.meshgrid(*lattice.T), axis=-1).reshape(-1, 2)
+    path, choices, costs = _resample(path), [], []
+    for anchor in anchors:
+        centres = np.concatenate([anchor + rings, lattice])
+        centres = centres[((centres >= half) & (centres <= 1 - half)).all(axis=1)]
+        covered = _count_inside(points, centres, half)
+        hidden = _count_inside(path, centres, half + ON_MAP_GAP) / len(path)
+        length = np.linalg.norm(centres - anchor, axis=1)
+        choices.append(centres)
+        costs.append(length + COVERING * covered / max(1, covered.max()) + HIDING * hidden)
+    chosen: dict[int, np.ndarray] = {}
+    for number in [*range(len(anchors))] * PLACING_ROUNDS:
+        centres, cost = choices[number], costs[number].copy()
+        for other, place in chosen.items():
+            if other == number:
+                continue
+            apart = (np.abs(centres - place) >= 2 * half + ON_MAP_GAP).any(axis=1)
+            cost[~apart] += len(anchors)  # more than all else together
+            anchor, other_anchor = anchors[number], anchors[other]
+            crossing = _do_cross(anchor, centres, other_anchor, place).astype(float)
+            crossing += _do_hide(centres, half, _sample_lines(other_anchor, place[np.newaxis]))
+            crossing += _do_hide(place, half, _sample_lines(anchor, centres))
+            cost += CROSSING * crossing
+        chosen[number] = centres[cost.argmin()]
+    return np.stack([chosen[number] for number in range(len(anchors))])
+
+
+def _resample(path: np.ndarray) -> np.ndarray:
+    """Points spread evenly over a path, float (PATH_POINTS, 2)."""
+    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    passed = np.concatenate([[0.0], lengths.cumsum()])
+    at = np.linspace(0, passed[-1], PATH_POINTS)
+    return np.stack([np.interp(at, passed, values) for values in path.T], axis=1)
+
+
+def _sample_lines(start: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Points on the lines from a start to ends, (C, 2), float (LINE_POINTS, C, 2)."""
+    return np.linspace(np.broadcast_to(start, ends.shape), ends, LINE_POINTS)
+
+
+def _do_hide(centres: np.ndarray, half: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """Whether boxes around centres hide any point of lines, (LINE_POINTS, C, 2), bool (C,)."""
+    return (np.abs(lines - centres) <= half).all(axis=-1).any(axis=0)
+
+
+def _count_inside(points: np.ndarray, centres: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """How many of some points, (N, 2), lie in each of the boxes around centres, int (C,)."""
+    return np.array([(np.abs(points - centre) <= half).all(axis=1).sum() for centre in centres])
+
+
+def _do_cross(
+    start: np.ndarray, ends: np.ndarray, other_start: np.ndarray, other_end: np.ndarray
+) -> np.ndarray:
+    """Whether the lines from a start to ends, (C, 2), cross another line, bool (C,)."""
+
+    def turn(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
+        one, two = second - first, third - first
+        return np.sign(one[..., 0] * two[..., 1] - one[..., 1] * two[..., 0])
+
+    return (turn(start, ends, other_start) * turn(start, ends, other_end) < 0) & (
+        turn(other_start, other_end, start) * turn(other_start, other_end, ends) < 0
+    )

@@ -2,204 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
 
-from latentspace.chapters.figure import (
-    Figure,
-    count_hold_frames,
-    describe_classifier,
-    format_model,
-    maps_unavailable,
-)
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+from latentspace.chapters.captions import count_hold_frames, describe_classifier, format_model
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.interpolate import draw
+from latentspace.chapters.interpolate.draw import PathOnMap
+from latentspace.chapters.interpolate.measure import PIXELS, REAL, Interpolation
+from latentspace.chapters.maps.describe import describe_images, describe_maps
+from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.study import Study
+from latentspace.drawing.text import Text
 
 PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
-ROWS = {"pixels": "pixels", "linear": "straight", "data": "along data"}
+ROWS = {PIXELS: "pixels", "linear": "straight", "data": "along data"}
 MEASURES = {  # in words, and how they are written
-    "confidence": ("the judge's mean confidence", ".3f"),
-    "grey_share": ("share of grey ink", ".2f"),
+    "confidence": ("the reference classifier's mean confidence", ".3f"),
+    "grey_share": ("share of intermediate grey", ".2f"),
     "nearest_distance": ("distance to the nearest training image", ".1f"),
 }
-ON_MAP_PAIRS = 4
+ON_MAP = {"linear": "straight line", "data": "along the data"}
+ON_MAP_PAIRS = 3
+NAME_LETTERS = 24  # of an image, above a panel
 
 
-def _paths_unavailable(study: Study) -> str | None:
-    return study.interpolation.unavailable
+def draw_rows(study: Study) -> Drawing:
+    """For each pair the two images blended, and the paths between their codes."""
+    chapter = study.of(Interpolation)
+    text = Text(
+        "From one image to another",
+        f"Test images of {study.data.name}, {format_model(study)}. The two images blended; the "
+        "straight line between their codes, decoded; and the path between their codes that keeps "
+        "to where training codes are dense. "
+        + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
+    )
+    frame = draw.draw_interpolation(
+        paths={name: chapter.get_images(kind) for kind, name in ROWS.items()},
+        pair_names=chapter.pair_names,
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
-def _format_numbers(study: Study) -> str:
-    numbers = study.interpolation.metrics
-    measures = {name: words for name, words in MEASURES.items() if name in numbers["real_images"]}
+def _describe_numbers(study: Study) -> str:
+    chapter = study.of(Interpolation)
+    numbers = chapter.metrics
+    measures = {name: words for name, words in MEASURES.items() if name in numbers[REAL]}
     parts = [
         f"{words} " + ", ".join(f"{numbers[kind][name]:{MEASURES[name][1]}}" for name in measures)
-        for kind, words in {**ROWS, "real_images": "real test images"}.items()
+        for kind, words in {**ROWS, REAL: "real test images"}.items()
     ]
     return (
-        f"Over {study.interpolation.scored_pairs} pairs "
-        f"{', '.join(words for words, _ in measures.values())}: {'; '.join(parts)}. {describe_classifier(study)}"
+        f"Over {chapter.scored_pairs} pairs {', '.join(words for words, _ in measures.values())}: "
+        f"{'; '.join(parts)}. {describe_classifier(study)}"
     )
 
 
-def _interpolation(study: Study, fps: float) -> dict[str, Any]:
-    chapter = study.interpolation
-    return {
-        "paths": {name: chapter.paths[kind] for kind, name in ROWS.items()},
-        "pair_names": chapter.pair_names,
-        "title": "From one image to another",
-        "caption": (
-            f"Test images of {study.data.name}, {format_model(study)}. The two images blended; the "
-            "straight line between their codes, decoded; and the way between their codes that "
-            "keeps to where training codes are dense. "
-            + (
-                _format_numbers(study)
-                if study.options.thorough
-                else "Measured with --interpolation."
-            )
-        ),
-    }
+def _make_loop(title: str, *, pixels: bool, codes: bool) -> Callable[[Study], Drawing]:
+    def draw_loop(study: Study) -> Drawing:
+        chapter, path = study.of(Interpolation), study.settings.path
+        rows = {**({"pixels": PIXELS} if pixels else {}), **({"codes": path} if codes else {})}
+        text = Text(
+            title,
+            f"Pairs of test images of {study.data.name}, {format_model(study)}."
+            + (f" Path between the codes: {PATH_NAMES[path]}." if codes else ""),
+        )
+        frames = draw.draw_interpolation_loop(
+            paths={name: chapter.get_images(kind) for name, kind in rows.items()},
+            hold_frames=count_hold_frames(study.settings.fps),
+            text=text,
+        )
+        return Drawing(frames, text)
+
+    return draw_loop
 
 
-def _make_loop(
-    title: str, *, pixels: bool, codes: bool
-) -> Callable[[Study, float], dict[str, Any]]:
-    def make_arguments(study: Study, fps: float) -> dict[str, Any]:
-        path = study.options.path
-        rows = {"pixels": "pixels"} if pixels else {}
-        if codes:
-            rows[path] = "codes"
-        return {
-            "paths": {name: study.interpolation.paths[kind] for kind, name in rows.items()},
-            "hold_frames": count_hold_frames(fps),
-            "title": title,
-            "caption": (
-                f"Pairs of test images of {study.data.name}, {format_model(study)}."
-                + (f" Way between the codes: {PATH_NAMES[path]}." if codes else "")
-            ),
-        }
-
-    return make_arguments
+def draw_corner_grid(study: Study) -> Drawing:
+    """Four images blended by their codes."""
+    text = _describe_corners(study)
+    chapter = study.of(Interpolation)
+    frame = draw.draw_corner_grid(
+        grid=chapter.grid, corner_names=[corner.name for corner in chapter.corners], text=text
+    )
+    return Drawing(frame, text)
 
 
-def _corner_grid(study: Study, fps: float) -> dict[str, Any]:
-    chapter = study.interpolation
-    return {
-        "grid": chapter.grid,
-        "corner_names": [corner.name for corner in chapter.corners],
-        "title": "Four images, blended by their codes",
-        "caption": (
-            f"{study.data.name}, {format_model(study)}. Codes are interpolated bilinearly between "
-            "the corners and decoded."
-        ),
-    }
+def draw_grid_walk(study: Study) -> Drawing:
+    """A walk through the same square."""
+    text = _describe_corners(study)
+    chapter = study.of(Interpolation)
+    frames = draw.draw_grid_walk(
+        grid=chapter.grid, corner_names=[corner.name for corner in chapter.corners], text=text
+    )
+    return Drawing(frames, text)
 
 
-def _tour(study: Study, fps: float) -> dict[str, Any]:
-    return {
-        "frames": study.interpolation.tour,
-        "title": "Through all classes, along the data",
-        "caption": (
-            f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
-            "of the next, and back to the first, where training codes are dense."
-        ),
-    }
+def _describe_corners(study: Study) -> Text:
+    return Text(
+        "Four images, blended by their codes",
+        f"{study.data.name}, {format_model(study)}. Codes are interpolated bilinearly between the "
+        "corners and decoded.",
+    )
 
 
-def _on_map(study: Study, fps: float) -> dict[str, Any]:
-    chapter = study.interpolation
-    kinds = {"linear": "straight line", "data": "along the data"}
-    return {
-        "points": study.maps.get_points("latent"),
-        "labels": study.maps.labels,
-        "class_names": study.data.class_names,
-        "paths": {name: chapter.locate_on_map(kind)[:ON_MAP_PAIRS] for kind, name in kinds.items()},
-        "images": {name: chapter.paths[kind][:ON_MAP_PAIRS] for kind, name in kinds.items()},
-        "title": "Ways between codes on the map of the codes",
-        "caption": (
-            f"Map of {len(study.maps.indices):,} {study.maps.split_name} of {study.data.name}, "
-            f"{format_model(study)}. A code on a way stands at the median place of its ten nearest "
-            "codes on the map, so that a way through empty space jumps."
-        ),
-    }
+def draw_tour(study: Study) -> Drawing:
+    """One image that turns into a typical image of each class."""
+    text = Text(
+        "Through all classes, along the data",
+        f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
+        "of the next, and back to the first, where training codes are dense.",
+    )
+    return Drawing(draw.draw_tour(frames=study.of(Interpolation).tour, text=text), text)
 
 
-FIGURES = (
-    Figure(
-        "--interpolation",
-        "interpolation.png",
-        "rows of blended pixels, of the straight line between codes, of the way along the data",
-        "interpolation",
-        "chapters.interpolate.draw.draw_interpolation",
-        _interpolation,
-        unavailable=_paths_unavailable,
+def draw_on_map(study: Study) -> Drawing:
+    """The straight paths above those along the data, pair by pair."""
+    chapter, maps = study.of(Interpolation), study.of(Maps)
+    paths = []
+    for kind, words in ON_MAP.items():
+        shown = zip(
+            chapter.pairs[:ON_MAP_PAIRS],
+            chapter.locate_on_map(kind),
+            chapter.get_images(kind),
+            strict=False,
+        )
+        paths.append(
+            [
+                PathOnMap(f"{_join(first.name, last.name)}, {words}", places, images)
+                for (first, last), places, images in shown
+            ]
+        )
+    text = Text(
+        "Paths between codes on the map of the codes",
+        f"{describe_images(study)}, {format_model(study)}. "
+        f"{describe_maps(study, maps.flat, 'latent')}. A code on a path stands at the median place "
+        "of its ten nearest codes on the map, so a path through empty space jumps. The images are "
+        "decoded from the codes at the dots.",
+    )
+    frame = draw.draw_paths_on_map(
+        points=maps.get_points("latent"),
+        labels=maps.labels,
+        class_names=study.data.class_names,
+        paths=paths,
+        as_ink=study.strokes_unavailable is None,
+        text=text,
+    )
+    return Drawing(frame, text)
+
+
+def _join(*names: str) -> str:
+    """Names with an arrow between, long ones cut, to stand above a panel."""
+    return " → ".join(
+        name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…" for name in names
+    )
+
+
+OF = (Interpolation,)
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "interpolation.png": Recipe(draw_rows, OF),
+    "interpolation_pixel.gif": Recipe(_make_loop("Blending pixels", pixels=True, codes=False), OF),
+    "interpolation_latent.gif": Recipe(
+        _make_loop("Walking between codes", pixels=False, codes=True), OF
     ),
-    Figure(
-        "--interpolation",
-        "interpolation_pixel.gif",
-        "blending pixels, as a loop",
-        None,
-        "chapters.interpolate.draw.draw_interpolation_loop",
-        _make_loop("Blending pixels", pixels=True, codes=False),
-        unavailable=_paths_unavailable,
+    "interpolation.gif": Recipe(
+        _make_loop("Blending pixels, walking between codes", pixels=True, codes=True), OF
     ),
-    Figure(
-        "--interpolation",
-        "interpolation_latent.gif",
-        "walking between codes, as a loop",
-        None,
-        "chapters.interpolate.draw.draw_interpolation_loop",
-        _make_loop("Walking between codes", pixels=False, codes=True),
-        unavailable=_paths_unavailable,
-    ),
-    Figure(
-        "--interpolation",
-        "interpolation.gif",
-        "blending pixels over walking between codes, as a loop",
-        None,
-        "chapters.interpolate.draw.draw_interpolation_loop",
-        _make_loop("Blending pixels, walking between codes", pixels=True, codes=True),
-        unavailable=_paths_unavailable,
-    ),
-    Figure(
-        "--interpolation",
-        "interpolation_grid.png",
-        "four images blended by their codes in a square",
-        None,
-        "drawing.grids.draw_corner_grid",
-        _corner_grid,
-        in_story=False,
-        unavailable=_paths_unavailable,
-    ),
-    Figure(
-        "--interpolation",
-        "interpolation_grid.gif",
-        "a walk through that square",
-        None,
-        "drawing.grids.draw_grid_walk",
-        _corner_grid,
-        in_story=False,
-        unavailable=_paths_unavailable,
-    ),
-    Figure(
-        "--interpolation",
-        "tour.gif",
-        "one loop through all classes along the data",
-        None,
-        "chapters.interpolate.draw.draw_tour",
-        _tour,
-        in_story=False,
-        unavailable=_paths_unavailable,
-    ),
-    Figure(
-        "--interpolation",
-        "interpolation_on_map.png",
-        "straight ways and ways along the data, on the map of the codes",
-        "maps",
-        "chapters.interpolate.draw.draw_paths_on_map",
-        _on_map,
-        in_story=False,
-        unavailable=lambda study: _paths_unavailable(study) or maps_unavailable(study),
-    ),
-)
+    "interpolation_grid.png": Recipe(draw_corner_grid, OF),
+    "interpolation_grid.gif": Recipe(draw_grid_walk, OF),
+    "tour.gif": Recipe(draw_tour, OF, lambda study: study.of(Interpolation).tour_unavailable),
+    "interpolation_on_map.png": Recipe(draw_on_map, (*OF, Maps)),
+}

@@ -1,55 +1,93 @@
-"""Ways between images: blended pixels, codes walked straight, on a sphere, along the data."""
+"""Paths between images: blended pixels, codes walked straight, on a sphere, along the data."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from latentspace.analysis import projection, scores
-from latentspace.chapters.chapter import Chapter
-from latentspace.chapters.interpolate import paths
-from latentspace.chapters.interpolate.paths import NeighborGraph
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, Value, value_in
+from latentspace.chapters.figure import CLASS_PREFIX
+from latentspace.chapters.interpolate.paths import (
+    GRAPH_NEIGHBORS,
+    PATHS,
+    NeighborGraph,
+    build_neighbor_graph,
+    data_paths,
+    linear_paths,
+    spherical_paths,
+)
 from latentspace.chapters.maps.measure import Maps
-from latentspace.chapters.study import Selected
+from latentspace.chapters.study import Selected, Study
 from latentspace.core.errors import InputError
 
 PIXELS, REAL = "pixels", "real_images"
-KINDS = (PIXELS, *paths.PATHS)
+KINDS = (PIXELS, *PATHS)
 SCORED_PAIRS, SCORED_FRAMES = 500, 33
 LEAST_PAIRS, SCORED_VALUES = 50, 2**26  # of large images fewer pairs are scored
 GRID_SIDE = 9
 TOUR_CLASSES = 12  # at most; of more, the first
+BASELINES = {"pixels blended": PIXELS, "straight line": "linear", "sphere": "spherical"}
+ROWS = {  # in words, which way is better, and the digits worth reading
+    "confidence": (
+        "Mean confidence of the reference classifier on the path along the data",
+        HIGHER,
+        3,
+    ),
+    "least_confidence": ("Its least confidence on each path", HIGHER, 3),
+    "midpoint_confidence": ("Its confidence half-way", HIGHER, 3),
+    "nearest_distance": ("Distance to the nearest training image", LOWER, 2),
+    "grey_share": ("Ghosting: share of intermediate grey", "", 3),
+    "step_ratio": ("Longest step over mean step", LOWER, 2),
+}
 
 
 class Interpolation(Chapter):
-    """Ways between pairs of images of different classes."""
+    """Paths between pairs of images of different classes."""
 
     section = "interpolation"
     takes_minutes = True
     uses_classifier = True
 
-    @property
-    def _maps(self) -> Maps:
-        return self.study.of(Maps)
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self._code_paths: dict[str, np.ndarray] = {}
+        self._images: dict[str, np.ndarray] = {}
 
     @property
     def unavailable(self) -> str | None:
-        """Why there are no ways; None where there are."""
-        if len(self.study.images) < 2:
+        """Why there are no paths; None where there are."""
+        if len(self.study.data.test_pixels) < 2:
             return "a single test image has no other to lead to"
         return None
 
+    @property
+    def tour_unavailable(self) -> str | None:
+        """Why there is no tour of the classes; None where there is."""
+        if len(self._toured) < 2:
+            return "without two classes or more there is nowhere to go"
+        return None
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """As many pairs as were asked for by their ends."""
+        start = self.study.settings.start
+        return {"pairs": len(start)} if start else {}
+
     def check(self) -> None:
-        """Refuses ends that the data does not have, and ways that are too short.
+        """Refuses ends that the data does not have, and paths that are too short.
 
         Raises:
             InputError: Says what is there.
         """
         settings = self.study.settings
         if settings.frames < 2:
-            raise InputError("a way has two ends. Received: --frames 1; pass at least 2")
+            raise InputError("a path has two ends. Received: --frames 1; pass at least 2")
         for flag, names in (("--from", settings.start), ("--to", settings.end)):
             for name in names:
                 self.study.check_selection(name, f"{flag} {name}")
@@ -59,74 +97,73 @@ class Interpolation(Chapter):
     @cached_property
     def pairs(self) -> list[tuple[Selected, Selected]]:
         """The images to walk between: those asked for, else pairs of different classes by seed."""
-        study, settings = self.study, self.study.settings
-        if settings.start:
-            ends = zip(settings.start, settings.end, strict=True)
-            return [(study.select(start), study.select(end)) for start, end in ends]
-        drawn = self._draw_pairs()
-        return [self._select_pair(next(drawn)) for _ in range(settings.pairs)]
+        return self._asked_pairs or self._select_pairs(self.study.settings.pairs)
 
     @property
     def pair_names(self) -> list[str]:
         """Both ends of each pair, in words."""
         return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
 
-    @cached_property
-    def code_paths(self) -> dict[str, np.ndarray]:
-        """For each of `paths.PATHS` the codes on the way, float32 (pairs, frames, D)."""
-        starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
-        return self._find_code_paths(starts, ends, self.study.settings.frames)
+    def get_codes(self, kind: str) -> np.ndarray:
+        """The codes on the paths between the pairs, found once, float32 (pairs, frames, D).
 
-    @cached_property
-    def paths(self) -> dict[str, np.ndarray]:
-        """For each of `KINDS` the images on the way, float32 (pairs, frames, H, W, C).
+        Args:
+            kind: One of `PATHS`.
+        """
+        if kind not in self._code_paths:
+            starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
+            frames = self.study.settings.frames
+            self._code_paths[kind] = self._find_codes(kind, starts, ends, frames)
+        return self._code_paths[kind]
+
+    def get_images(self, kind: str) -> np.ndarray:
+        """The images on the paths, made once, float32 (pairs, frames, H, W, C).
 
         Blending ends in the images themselves, walking in their reconstructions.
+
+        Args:
+            kind: One of `KINDS`.
         """
-        starts, ends = (np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1))
-        return {
-            PIXELS: paths.linear_paths(starts, ends, self.study.settings.frames),
-            **{kind: self.study.decode(codes) for kind, codes in self.code_paths.items()},
-        }
+        if kind not in self._images:
+            if kind == PIXELS:
+                starts, ends = (
+                    np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1)
+                )
+                self._images[kind] = linear_paths(starts, ends, self.study.settings.frames)
+            else:
+                self._images[kind] = self.study.decode(self.get_codes(kind))
+        return self._images[kind]
 
     @cached_property
     def corners(self) -> list[Selected]:
-        """Four images to blend between: the ends of two pairs, shown ones first."""
-        drawn = self._draw_pairs()
-        pairs = [*self.pairs, self._select_pair(next(drawn)), self._select_pair(next(drawn))]
-        return [end for pair in pairs[:2] for end in pair]
+        """Four images to blend between: the ends of two pairs, those asked for first."""
+        asked = self._asked_pairs[:2]
+        return [end for pair in [*asked, *self._select_pairs(2 - len(asked))] for end in pair]
 
     @cached_property
     def grid(self) -> np.ndarray:
         """Codes blended bilinearly between the corners, decoded, float32 (side, side, H, W, C)."""
         corners = np.stack([corner.code for corner in self.corners])
-        sides = paths.linear_paths(
-            corners[:2], corners[2:], GRID_SIDE
-        )  # down both edges: (2, side, D)
-        return self.study.decode(paths.linear_paths(sides[0], sides[1], GRID_SIDE))
+        left, right = linear_paths(corners[:2], corners[2:], GRID_SIDE)  # down both edges
+        return self.study.decode(linear_paths(left, right, GRID_SIDE))
 
     @cached_property
     def tour(self) -> np.ndarray:
-        """One way along the data through a typical image of each class and back to the first.
+        """One path along the data through a typical image of each class and back to the first.
 
         float32 (frames, H, W, C); the first frame follows the last.
         """
         study = self.study
-        present = np.unique(study.data.test_labels)[:TOUR_CLASSES]
-        stops = np.stack(
-            [study.select(f"class:{study.data.class_names[label]}").code for label in present]
-        )
-        legs = paths.data_paths(
-            self._graph, stops, np.roll(stops, -1, axis=0), study.settings.frames
-        )
+        names = [study.data.class_names[label] for label in self._toured]
+        stops = np.stack([study.select(f"{CLASS_PREFIX}{name}").code for name in names])
+        legs = data_paths(self._graph, stops, np.roll(stops, -1, axis=0), study.settings.frames)
         return study.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
     def locate_on_map(self, kind: str) -> np.ndarray:
-        """Where a kind of `paths.PATHS` runs on the latent map, float (pairs, frames, 2)."""
-        codes = self.code_paths[kind]
-        placed = projection.place(
-            codes.reshape(-1, codes.shape[-1]), self._maps.codes, self._maps.get_points("latent")
-        )
+        """Where a kind of `PATHS` runs on the latent map, float (pairs, frames, 2)."""
+        codes, maps = self.get_codes(kind), self.study.of(Maps)
+        flat = codes.reshape(-1, codes.shape[-1])
+        placed = projection.place(flat, maps.codes, maps.get_points("latent"))
         return placed.reshape(*codes.shape[:2], 2)
 
     # --- what is measured
@@ -134,77 +171,105 @@ class Interpolation(Chapter):
     @property
     def scored_pairs(self) -> int:
         """For how many pairs of test images `metrics` are the means."""
-        affordable = SCORED_VALUES // (SCORED_FRAMES * self.study.images[0].size)
+        affordable = SCORED_VALUES // (SCORED_FRAMES * math.prod(self.study.data.image_shape))
         return min(SCORED_PAIRS, max(LEAST_PAIRS, affordable))
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:
-        """What ways between pairs of test images are like, for each of `KINDS`, and real images.
+        """What paths between pairs of test images are like, by kind of `KINDS`, and real images.
 
-        confidence, least_confidence and midpoint_confidence of the judge (means over the ways; left
-        out without judge), nearest_distance (to a training image), grey_share (of images that show
-        strokes), step_ratio (longest step over mean step, of ways on which anything changes) and
-        length, both as seen in the images.
+        confidence, least_confidence and midpoint_confidence of the reference classifier (means over
+        the paths; left out without one), nearest_distance (to a training image), grey_share (of
+        images that show strokes), step_ratio (longest step over mean step, of paths on which
+        anything changes) and length, both as seen in the images.
         """
         study = self.study
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
-            drawn = self._draw_pairs()
-            pairs = np.array([next(drawn) for _ in range(self.scored_pairs)])
+            pairs = np.array(list(islice(self._draw_pairs(), self.scored_pairs)))
             starts, ends = pairs.T
-            codes = self._find_code_paths(study.codes[starts], study.codes[ends], SCORED_FRAMES)
-            numbers = {}
-            for kind in KINDS:
-                if kind == PIXELS:
-                    images = paths.linear_paths(
-                        study.images[starts], study.images[ends], SCORED_FRAMES
-                    )
-                else:
-                    images = study.decode(codes[kind])
-                numbers[kind] = self._score_paths(images)
+            numbers = {
+                PIXELS: self._score_paths(
+                    linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
+                )
+            }
+            for kind in PATHS:
+                codes = self._find_codes(
+                    kind, study.codes[starts], study.codes[ends], SCORED_FRAMES
+                )
+                numbers[kind] = self._score_paths(study.decode(codes))
             numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
             return numbers
 
-        classifier = study.classifier.facts["sha256"] if study.classifier else ""
         groups = study.load_or_compute_groups(
-            "paths", compute, *study.model_key, study.settings.seed, classifier
+            "paths", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
         return {
             kind: {measure: float(value) for measure, value in numbers.items()}
             for kind, numbers in groups.items()
         }
 
-    def _score_paths(self, paths: np.ndarray) -> dict[str, np.ndarray]:
-        steps = scores.step_lengths(paths)
+    @property
+    def rows(self) -> list[Row]:
+        """What the path along the data is like beside the others, and the reference classifier."""
+        numbers = self.metrics
+        rows = [
+            Row(
+                words,
+                value_in(numbers["data"], name),
+                {who: value_in(numbers[kind], name) for who, kind in BASELINES.items()},
+                {"real test images": value_in(numbers[REAL], name)},
+                better,
+                digits,
+            )
+            for name, (words, better, digits) in ROWS.items()
+            if np.isfinite(value_in(numbers["data"], name).value)
+        ]
+        if self.study.classifier is not None:
+            accuracy = self.study.classifier.facts["test_accuracy"]
+            words = "Real test images that the reference classifier calls right"
+            rows.append(Row(words, Value(accuracy)))
+        return rows
+
+    def _score_paths(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What paths (N, T, H, W, C) look like."""
+        steps = scores.step_lengths(images)
         changing = steps[steps.any(axis=1)]
+        ratios = changing.max(axis=1) / changing.mean(axis=1)
         return {
-            **self._score_frames(paths),
-            "step_ratio": (
-                (changing.max(axis=1) / changing.mean(axis=1)).mean()
-                if len(changing)
-                else np.array(np.nan)
-            ),
+            **self._score_frames(images),
+            "step_ratio": ratios.mean() if len(ratios) else np.array(np.nan),
             "length": steps.sum(axis=1).mean(),
         }
 
-    def _score_frames(self, paths: np.ndarray) -> dict[str, np.ndarray]:
-        """What each single frame of ways (N, T, H, W, C) looks like."""
-        study = self.study
-        frames = paths.reshape(-1, *paths.shape[2:])
+    def _score_frames(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What each single frame of paths (N, T, H, W, C) looks like."""
+        study, (paths, length) = self.study, images.shape[:2]
+        frames = images.reshape(-1, *images.shape[2:])
         numbers = {"nearest_distance": scores.find_nearest(frames, study.references)[0].mean()}
         if study.strokes_unavailable is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
         if study.classifier is not None:
-            confidence = (
-                study.classifier.predict_probabilities(frames).max(axis=1).reshape(paths.shape[:2])
-            )
+            believed = study.classifier.predict_probabilities(frames)
+            confidence = believed.max(axis=1).reshape(paths, length)
             numbers["confidence"] = confidence.mean()
-            if paths.shape[1] > 1:
+            if length > 1:
                 numbers["least_confidence"] = confidence.min(axis=1).mean()
-                numbers["midpoint_confidence"] = confidence[:, paths.shape[1] // 2].mean()
+                numbers["midpoint_confidence"] = confidence[:, length // 2].mean()
         return numbers
 
     # --- inside
+
+    @cached_property
+    def _asked_pairs(self) -> list[tuple[Selected, Selected]]:
+        settings = self.study.settings
+        starts, ends = (map(self.study.select, side) for side in (settings.start, settings.end))
+        return list(zip(starts, ends, strict=True))
+
+    @property
+    def _toured(self) -> np.ndarray:
+        """Labels of the classes that the tour goes through."""
+        return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
     @cached_property
     def _graph(self) -> NeighborGraph:
@@ -212,25 +277,20 @@ class Interpolation(Chapter):
         codes = study.train_codes[study.reference_rows]
 
         def compute() -> dict[str, np.ndarray]:
-            graph = paths.build_neighbor_graph(codes)
+            graph = build_neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
-        arrays = study.load_or_compute(
-            "neighbors", compute, *study.model_key, paths.GRAPH_NEIGHBORS
-        )
+        arrays = study.load_or_compute("neighbors", compute, *study.model_key, GRAPH_NEIGHBORS)
         return NeighborGraph(codes, arrays["distances"], arrays["indices"])
 
-    def _find_code_paths(
-        self, starts: np.ndarray, ends: np.ndarray, frames: int
-    ) -> dict[str, np.ndarray]:
-        study = self.study
-        return {
-            "linear": paths.linear_paths(starts, ends, frames),
-            "spherical": paths.spherical_paths(
-                starts, ends, frames, study.train_codes.mean(axis=0)
-            ),
-            "data": paths.data_paths(self._graph, starts, ends, frames),
-        }
+    def _find_codes(
+        self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
+    ) -> np.ndarray:
+        if kind == "linear":
+            return linear_paths(starts, ends, frames)
+        if kind == "spherical":
+            return spherical_paths(starts, ends, frames, self.study.train_codes.mean(axis=0))
+        return data_paths(self._graph, starts, ends, frames)
 
     def _draw_pairs(self) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""
@@ -242,6 +302,7 @@ class Interpolation(Chapter):
             if labels[first] != labels[second] or not several:
                 yield int(first), int(second)
 
-    def _select_pair(self, pair: tuple[int, int]) -> tuple[Selected, Selected]:
-        first, second = (self.study.select(str(index)) for index in pair)
-        return first, second
+    def _select_pairs(self, count: int) -> list[tuple[Selected, Selected]]:
+        """The first pairs of `_draw_pairs`."""
+        select = self.study.select_index
+        return [(select(one), select(two)) for one, two in islice(self._draw_pairs(), count)]

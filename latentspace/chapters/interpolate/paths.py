@@ -1,4 +1,4 @@
-"""Ways between two points of pixel or latent space: straight, on a sphere, along the data."""
+"""Paths between two points of pixel or latent space: straight, on a sphere, along the data."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 PATHS = ("linear", "spherical", "data")
 GRAPH_NEIGHBORS = 12
-LENGTH_POWER = 12.0  # the higher, the more a way prefers many short steps to one long one
-LOCAL_SCALING = 0.7  # how far an edge is judged by the spacing of its place: 0 not at all, 1 fully
-SMOOTHING = 0.015  # of a way's length: standard deviation of the Gaussian that rounds its corners
-FINE_STEPS = 4  # points of a smoothed way for each step on it
+LENGTH_POWER = 12.0  # the higher, the more a path prefers many short steps to one long one
+LOCAL_SCALING = 0.7  # how far the spacing of its place scales an edge: 0 not at all, 1 fully
+SMOOTHING = 0.015  # of a path's length: standard deviation of the Gaussian that rounds its corners
+FINE_STEPS = 4  # points of a smoothed path for each step on it
 SHORTEST_EDGE = 1e-6
 NEARLY_PARALLEL = 1e-3  # sine of the angle under which a great circle is drawn as a straight line
 
 
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-    """Straight ways at constant speed.
+    """Straight paths at constant speed.
 
     Args:
         starts: float (N, ...): codes (N, D) or images (N, H, W, C).
         ends: The same shape.
-        steps: Points on each way, both ends included; at least 2.
+        steps: Points on each path, both ends included; at least 2.
 
     Returns:
         float (N, steps, ...) of the dtype of `starts`; the first and last points are exactly the
@@ -42,16 +42,16 @@ def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray
 def spherical_paths(
     starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray | None = None
 ) -> np.ndarray:
-    """Ways along great circles about a centre: the direction turns and the length grows evenly.
+    """Paths along great circles about a centre: the direction turns and the length grows evenly.
 
     Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes
     lie in (nearly) the same or opposite directions, or in the centre, no great circle is defined
-    and the way is straight.
+    and the path is straight.
 
     Args:
         starts: float (N, D).
         ends: float (N, D).
-        steps: Points on each way, both ends included; at least 2.
+        steps: Points on each path, both ends included; at least 2.
         centre: float (D,); the origin where None.
 
     Returns:
@@ -74,16 +74,16 @@ def spherical_paths(
         angle = np.arccos(cosine)
         turned = np.sin((1 - share) * angle) * units[0] + np.sin(share * angle) * units[1]
         turned /= np.sin(angle)
-    way = middle + turned * (lengths[0] * (1 - share) + lengths[1] * share)
+    path = middle + turned * (lengths[0] * (1 - share) + lengths[1] * share)
     undefined = ~(np.sin(angle) > NEARLY_PARALLEL)  # NaN, for a code in the centre, included
-    way = np.where(undefined, linear_paths(starts, ends, steps), way).astype(starts.dtype)
-    way[:, 0], way[:, -1] = starts, ends
-    return way
+    path = np.where(undefined, linear_paths(starts, ends, steps), path).astype(starts.dtype)
+    path[:, 0], path[:, -1] = starts, ends
+    return path
 
 
 @dataclass(frozen=True)
 class NeighborGraph:
-    """Codes and their nearest neighbours: the roads that a way along the data may take.
+    """Codes and their nearest neighbours: the roads that a path along the data may take.
 
     Attributes:
         codes: float32 (M, D) of real images.
@@ -116,22 +116,22 @@ def data_paths(
     power: float = LENGTH_POWER,
     smoothing: float = SMOOTHING,
 ) -> np.ndarray:
-    """Ways that keep to where data is: shortest ways from neighbour to neighbour, smoothed.
+    """Paths that keep to where data is: shortest paths from neighbour to neighbour, smoothed.
 
-    The shortest way through the graph of nearest neighbours, whose edges cost a power of their
+    The shortest path through the graph of nearest neighbours, whose edges cost a power of their
     length, approximates a geodesic of a metric that favours dense regions (Hwang, Damelin & Hero
     2016, "Shortest path through random points"). Lengths are taken relative to the spacing of the
     codes around, as in self-tuning spectral clustering (Zelnik-Manor & Perona 2004), since the
-    densest class would draw all ways through itself. Corners are rounded by a Gaussian with the
-    ends held, and the way is walked at constant speed. Where the graph has none, it is straight.
+    densest class would draw all paths through itself. Corners are rounded by a Gaussian with the
+    ends held, and the path is walked at constant speed. Where the graph has none, it is straight.
 
     Args:
         graph: From `build_neighbor_graph`.
         starts: float32 (N, D).
         ends: float32 (N, D).
-        steps: Points on each way, both ends included; at least 2.
+        steps: Points on each path, both ends included; at least 2.
         power: Exponent of an edge's length.
-        smoothing: Standard deviation of the Gaussian, as a share of the way.
+        smoothing: Standard deviation of the Gaussian, as a share of the path.
 
     Returns:
         float32 (N, steps, D); the first and last points are exactly the ends.
@@ -144,7 +144,7 @@ def data_paths(
     routes = _find_shortest(graph, starts, ends, power)
     paths = np.stack([_resample_evenly(route, fine) for route in routes])
     paths = _smooth(paths, smoothing * (fine - 1))
-    result = np.stack([_resample_evenly(way, steps) for way in paths])
+    result = np.stack([_resample_evenly(path, steps) for path in paths])
     result[:, 0], result[:, -1] = starts, ends
     return result.astype(starts.dtype)
 
@@ -152,7 +152,7 @@ def data_paths(
 def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
     """0 to 1 in `steps` points, (steps, 1, ...) to go with (N, steps, ...)."""
     if steps < 2:
-        raise ValueError(f"a way needs both of its ends. Received: steps={steps}")
+        raise ValueError(f"a path needs both of its ends. Received: steps={steps}")
     share = np.linspace(0, 1, steps, dtype=starts.dtype)
     return share.reshape(steps, *(1,) * (starts.ndim - 1))
 
@@ -166,7 +166,7 @@ def _make_search(codes: np.ndarray, neighbors: int) -> NearestNeighbors:
 def _find_shortest(
     graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, power: float
 ) -> list[np.ndarray]:
-    """The codes that each shortest way passes, its own ends included."""
+    """The codes that each shortest path passes, its own ends included."""
     from scipy.sparse import coo_matrix, csgraph
 
     count, neighbors = graph.indices.shape
@@ -195,16 +195,16 @@ def _find_shortest(
     return routes
 
 
-def _resample_evenly(way: np.ndarray, steps: int) -> np.ndarray:
+def _resample_evenly(path: np.ndarray, steps: int) -> np.ndarray:
     """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
-    passed = np.linalg.norm(np.diff(way, axis=0), axis=1).cumsum(dtype=np.float64)
+    passed = np.linalg.norm(np.diff(path, axis=0), axis=1).cumsum(dtype=np.float64)
     passed = np.concatenate([[0.0], passed])
     if passed[-1] == 0:
-        passed = np.linspace(0, 1, len(way))
-    position = np.interp(np.linspace(0, passed[-1], steps), passed, np.arange(len(way)))
-    low = np.minimum(position.astype(int), len(way) - 2)
+        passed = np.linspace(0, 1, len(path))
+    position = np.interp(np.linspace(0, passed[-1], steps), passed, np.arange(len(path)))
+    low = np.minimum(position.astype(int), len(path) - 2)
     share = (position - low)[:, np.newaxis]
-    return way[low] * (1 - share) + way[low + 1] * share
+    return path[low] * (1 - share) + path[low + 1] * share
 
 
 def _smooth(paths: np.ndarray, deviation: float) -> np.ndarray:

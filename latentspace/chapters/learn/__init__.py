@@ -1,5 +1,46 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""How the model learned: a film, a map that moves, a curve."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import LEARN, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.learn.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=LEARN,
+    flags={
+        "--film": "the model learning: reconstructions, the error and the map of the codes",
+    },
+    figures=(
+        Figure(
+            "--film",
+            "training.gif",
+            "unseen images reconstructed better and better, with the curve of the error",
+            settings=(),
+        ),
+        Figure(
+            "--film",
+            "training_map.gif",
+            "the map of the codes while the model learns, beside that of the pixels",
+            settings=("perplexity", "seed"),
+        ),
+        Figure(
+            "--reconstructions",
+            "learning_curve.png",
+            "training and validation loss per epoch",
+            settings=(),
+        ),
+    ),
+    recipes=_recipes,
+)

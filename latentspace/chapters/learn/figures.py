@@ -1,15 +1,18 @@
-"""How the model has learned: a film, a map that moves, a curve."""
+"""How the model learned: a film, a map that moves, a curve."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.figure import Figure, count_hold_frames, format_model
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+from latentspace.chapters.captions import count_hold_frames, format_model
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.learn import draw
+from latentspace.chapters.learn.measure import Learning
+from latentspace.chapters.study import Study
+from latentspace.drawing import clouds
+from latentspace.drawing.text import Text
 
 SECONDS = 8  # of a film, about
 
@@ -18,57 +21,63 @@ def _describe_training(study: Study) -> str:
     facts = study.run.facts
     return (
         f"{facts['dataset']['name']}, {format_model(study)}, trained for {facts['epochs']} epochs. "
-        f"{len(study.learning.snapshots.steps)} moments of it, close together at first, then ever "
-        "farther apart."
+        f"{len(study.of(Learning).snapshots.steps)} moments of it are shown, close together at "
+        "first, then ever farther apart."
     )
 
 
-def _count_frames(study: Study, fps: float) -> int:
-    return max(1, round(SECONDS * fps / len(study.learning.snapshots.steps)))
+def _count_frames(study: Study) -> int:
+    moments = len(study.of(Learning).snapshots.steps)
+    return max(1, round(SECONDS * study.settings.fps / moments))
 
 
 def _format_moments(study: Study) -> list[str]:
-    film = study.learning.snapshots
+    film = study.of(Learning).snapshots
     return [
         f"{seen:,} images seen, {epochs:.2f} epochs"
         for seen, epochs in zip(film.images_seen, film.epochs, strict=True)
     ]
 
 
-def _training(study: Study, fps: float) -> dict[str, Any]:
-    learning, facts = study.learning, study.run.facts
+def draw_training(study: Study) -> Drawing:
+    """Held-back images and their reconstructions at each moment, with the error up to it."""
+    learning, facts = study.of(Learning), study.run.facts
     film, history = learning.snapshots, study.run.read_history()
     names = study.data.class_names
     an_epoch = film.images_seen[-1] / film.epochs[-1] if film.epochs[-1] else 0
     watched = f"{len(film.indices):,} held-back images"
-    return {
-        "originals": film.originals,
-        "reconstructions": film.reconstructions,
-        "names": [names[label] for label in learning.labels[: len(film.originals)]],
-        "curves": {
+    text = Text(
+        "How it learned to reconstruct what it is not trained on",
+        f"{_describe_training(study)} The model is trained on none of these images. The error is "
+        f"that of {watched}, these among them; so is PCA's. The best epoch reaches an error of "
+        f"{facts['scores']['test_mse']:.5f} on the test images.",
+    )
+    frames = draw.draw_training(
+        originals=film.originals,
+        reconstructions=film.reconstructions,
+        names=[names[label] for label in learning.labels[: len(film.originals)]],
+        curves={
             watched: (film.images_seen, film.errors),
             "training images, mean of an epoch": (history["epoch"] * an_epoch, history["loss"]),
         },
-        "baselines": {f"PCA, {study.run.latent_dim} components": learning.metrics["pca_mse"]},
-        "notes": [
+        baselines={f"PCA, {study.run.latent_dim} components": learning.metrics["pca_mse"]},
+        notes=[
             f"{moment}: mean squared error {error:.4f}"
             for moment, error in zip(_format_moments(study), film.errors, strict=True)
         ],
-        "order": [
-            *np.repeat(range(len(film.steps)), _count_frames(study, fps)),
-            *[len(film.steps) - 1] * 2 * count_hold_frames(fps),
+        order=[
+            *np.repeat(range(len(film.steps)), _count_frames(study)),
+            *[len(film.steps) - 1] * 2 * count_hold_frames(study.settings.fps),
         ],
-        "title": "How it learned to draw what it does not train on",
-        "caption": (
-            f"{_describe_training(study)} None of these images is trained on. The error is that of {watched}, "
-            f"these among them; PCA's too. {facts['scores']['test_mse']:.5f} on the test images "
-            "in the end, of the best epoch."
-        ),
-    }
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
-def _training_map(study: Study, fps: float) -> dict[str, Any]:
-    learning, numbers = study.learning, study.learning.metrics
+def draw_training_map(study: Study) -> Drawing:
+    """The map of the codes at each moment, beside that of the pixels."""
+    learning = study.of(Learning)
+    numbers = learning.metrics
     notes = {"pixel": [""] * len(learning.snapshots.steps), "latent": _format_moments(study)}
     if "knn_accuracy" in numbers:
         accuracies = {
@@ -80,83 +89,70 @@ def _training_map(study: Study, fps: float) -> dict[str, Any]:
                 ": ".join(filter(None, (note, f"10-NN {accuracy:.3f}")))
                 for note, accuracy in zip(notes[space], each, strict=True)
             ]
-    pace = _count_frames(study, fps)
+    pace = _count_frames(study)
     headings = {"pixel": "pixels, which do not change", "latent": "codes, while the model learns"}
-    return {
-        "maps": [
+    text = Text(
+        "How classes come apart while the model learns",
+        f"{_describe_training(study)} The model is not trained on these "
+        f"{numbers['images']:,} images. t-SNE, perplexity {learning.perplexity:g}: each map starts from the one before, and "
+        "points move straight from one to the next. The KL divergence of the last map is "
+        f"{numbers['map_kl_divergence']:.2f}, that of a new map of the same codes "
+        f"{numbers['afresh_kl_divergence']:.2f}. 10-NN is the label accuracy in codes and "
+        "pixels themselves, not in their maps.",
+    )
+    frames = clouds.draw_forming(
+        maps=[
             (f"t-SNE of the {headings[space]}", _interpolate_points(points, pace))
             for space, points in learning.maps.items()
         ],
-        "notes": [[note for note in each for _ in range(pace)] for each in notes.values()],
-        "labels": learning.labels,
-        "class_names": study.data.class_names,
-        "hold_frames": 2 * count_hold_frames(fps),
-        "title": "How classes come apart while the model learns",
-        "caption": (
-            f"{_describe_training(study)} {numbers['images']:,} held-back images, which it does not train on. "
-            f"t-SNE, perplexity {learning.perplexity:g}, each map started from the one before, the "
-            "ways between them straight; KL divergence of the last "
-            f"{numbers['map_kl_divergence']:.2f}, of a map of the same codes made afresh "
-            f"{numbers['afresh_kl_divergence']:.2f}. 10-NN is the label accuracy in codes and "
-            "pixels themselves, not in their maps."
-        ),
-    }
+        notes=[[note for note in each for _ in range(pace)] for each in notes.values()],
+        labels=learning.labels,
+        class_names=study.data.class_names,
+        hold_frames=2 * count_hold_frames(study.settings.fps),
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
 def _interpolate_points(points: np.ndarray, pace: int) -> np.ndarray:
     """Points (T, N, 2), each moment reached in `pace` equal steps: (T * pace, N, 2)."""
     earlier = np.concatenate([points[:1], points[:-1]])
     shares = np.arange(1, pace + 1)[:, np.newaxis, np.newaxis] / pace
-    paths = earlier[:, np.newaxis] + shares * (points - earlier)[:, np.newaxis]
-    return paths.reshape(-1, *points.shape[1:])
+    moving = earlier[:, np.newaxis] + shares * (points - earlier)[:, np.newaxis]
+    return moving.reshape(-1, *points.shape[1:])
 
 
-def _learning_curve(study: Study, fps: float) -> dict[str, Any]:
+def draw_learning_curve(study: Study) -> Drawing:
+    """The losses per epoch."""
     facts = study.run.facts
     numbers = facts["scores"]
-    return {
-        "history": study.run.read_history(),
-        "baselines": {
+    text = Text(
+        "Learning curve",
+        f"{facts['dataset']['name']}, {format_model(study)}, {facts['parameters']:,} parameters, "
+        f"trained for {facts['epochs']} epochs ({facts['device']}). Validation images come "
+        "from the training split. The test images were used once, at the end. Some training "
+        "images are deformed, and in the first stage their codes carry noise: their loss is "
+        "measured with both.",
+    )
+    frames = draw.draw_learning_curve(
+        history=study.run.read_history(),
+        baselines={
             f"PCA, {study.run.latent_dim} components, test images": numbers["pca_mse"],
             "this model, test images": numbers["test_mse"],
         },
-        "title": "Learning curve",
-        "caption": (
-            f"{facts['dataset']['name']}, {format_model(study)}, {facts['parameters']:,} parameters, "
-            f"trained for {facts['epochs']} epochs ({facts['device']}). Validation images come "
-            "out of the training split; the test images were seen once, at the end. The loss of "
-            "the training images is that of partly deformed images, with noise on their codes in "
-            "the first stage."
-        ),
-    }
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
-FIGURES = (
-    Figure(
-        "--film",
-        "training.gif",
-        "unseen images drawn better and better, with the curve of the error",
-        "learning",
-        "chapters.learn.draw.draw_training",
-        _training,
-        unavailable=lambda study: study.learning.unavailable,
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "training.gif": Recipe(draw_training, of=(Learning,)),
+    "training_map.gif": Recipe(
+        draw_training_map,
+        of=(Learning,),
+        unavailable=lambda study: study.of(Learning).map_unavailable,
     ),
-    Figure(
-        "--film",
-        "training_map.gif",
-        "the map of the codes while the model learns, beside that of the pixels",
-        "learning",
-        "drawing.clouds.draw_forming",
-        _training_map,
-        unavailable=lambda study: study.learning.map_unavailable,
+    "learning_curve.png": Recipe(
+        draw_learning_curve, unavailable=lambda study: study.run.history_unavailable
     ),
-    Figure(
-        "--reconstructions",
-        "learning_curve.png",
-        "training and validation loss per epoch",
-        None,
-        "chapters.reconstruct.draw.draw_learning_curve",
-        _learning_curve,
-        unavailable=lambda study: study.run.history_unavailable,
-    ),
-)
+}

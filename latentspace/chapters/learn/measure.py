@@ -1,4 +1,4 @@
-"""How a model learned: what it made of a few unseen images on the way."""
+"""How a model learned: snapshots of a few unseen images while it was trained."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ class Learning(Chapter):
             return f"{len(self.snapshots.indices)} images are no map: {LEAST_IMAGES} are needed"
         return self.unavailable
 
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """The perplexity of the maps."""
+        return {} if self.map_unavailable else {"perplexity": self.perplexity}
+
     @cached_property
     def snapshots(self) -> Snapshots:
         """What was kept of the training."""
@@ -60,7 +65,7 @@ class Learning(Chapter):
         with as many components as the code has units; where there are two classes or more,
         knn_accuracy of the codes of each snapshot (leave-one-out, 10 neighbours) beside
         pixel_knn_accuracy. Of the maps, where there are any, the kl_divergence of the last and of a
-        map of the same codes that was made afresh.
+        new map of the same codes.
         """
         film = self.snapshots
         numbers: dict[str, Any] = {
@@ -82,7 +87,7 @@ class Learning(Chapter):
 
     @property
     def answer(self) -> str | None:
-        """When the model began to draw better than PCA, and what became of the neighbours."""
+        """When the model became better than PCA, and how its label accuracy changed."""
         film, numbers = self.snapshots, self.metrics
         linear = numbers["pca_mse"]
         better = np.flatnonzero(film.errors < linear)

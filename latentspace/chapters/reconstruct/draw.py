@@ -1,8 +1,6 @@
-"""How well the model draws what it was shown, and how it learned to."""
+"""How well the model reconstructs what it was shown."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from latentspace.drawing.layout import (
     join_horizontally,
     make_mosaic,
     make_page,
-    render_figure,
 )
 from latentspace.drawing.text import Text
 
@@ -70,51 +67,3 @@ def draw_reconstructions(
         labels=labels,
         top=26,
     )
-
-
-def draw_learning_curve(
-    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], text: Text
-) -> np.ndarray:
-    """Training and validation loss per epoch on a logarithmic axis.
-
-    Args:
-        history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
-            begins, a line says so.
-        baselines: Named errors, drawn as horizontal lines.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
-
-    figure = Figure(figsize=(9, 5), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    for column, name, color in (
-        ("loss", "training images", "tab:blue"),
-        ("val_loss", "validation images", "tab:orange"),
-    ):
-        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name, color=color)
-    for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
-        axes.axhline(
-            error, linestyle="--", linewidth=1.2, color=color, label=f"{name}: {error:.5f}"
-        )
-    later = history["epoch"][history["stage"] > 1]
-    if len(later):
-        axes.axvline(
-            later[0] - 0.5,
-            linestyle=":",
-            color="0.4",
-            label="the encoder learns to correct its codes",
-        )
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=()))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("mean squared error per pixel")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return make_page(render_figure(figure), text=text)

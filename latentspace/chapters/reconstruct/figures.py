@@ -1,19 +1,23 @@
-"""How well the model draws what it has never seen."""
+"""How well the model reconstructs what it has never seen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from latentspace.chapters.figure import Figure, format_model
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+from latentspace.chapters.captions import format_model
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.reconstruct import draw
+from latentspace.chapters.reconstruct.measure import Reconstruction
+from latentspace.chapters.study import Study
+from latentspace.drawing.text import Text
 
 COLUMNS, ROWS = 8, 4
 
 
-def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
-    numbers = study.reconstruction.metrics
+def draw_reconstructions(study: Study) -> Drawing:
+    """Training images on the left, test images on the right, each over its reconstruction."""
+    chapter = study.of(Reconstruction)
+    numbers = chapter.metrics
     count = min(COLUMNS * ROWS, len(study.fit_indices), len(study.images))
     columns = min(COLUMNS, count)
     count -= count % columns  # whole rows, and no image twice
@@ -22,31 +26,26 @@ def _reconstructions(study: Study, fps: float) -> dict[str, Any]:
         unseen_name = "test images, which this model may have seen"
     elif not study.is_trained_on_data:
         trained_name = f"training split of {study.data.name}, which this model was not trained on"
-    return {
-        "trained": study.reconstruction.draw_examples("train", count),
-        "unseen": study.reconstruction.draw_examples("test", count),
-        "trained_name": trained_name,
-        "unseen_name": unseen_name,
-        "columns": columns,
-        "title": "Originals over reconstructions",
-        "caption": (
-            f"{study.data.name}, {format_model(study)}. Under each pair its mean squared error per "
-            f"pixel. Mean over {len(study.fit_indices):,} "
-            f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
-            f"{numbers['train_mse']:.5f}, over all {len(study.images):,} {unseen_name} "
-            f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
-            f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}."
-        ),
-    }
+    text = Text(
+        "Originals over reconstructions",
+        f"{study.data.name}, {format_model(study)}. The number under each pair is its mean squared "
+        f"error per pixel. Mean over {len(study.fit_indices):,} "
+        f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
+        f"{numbers['train_mse']:.5f}, over all {len(study.images):,} {unseen_name} "
+        f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
+        f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}.",
+    )
+    frames = draw.draw_reconstructions(
+        trained=chapter.draw_examples("train", count),
+        unseen=chapter.draw_examples("test", count),
+        trained_name=trained_name,
+        unseen_name=unseen_name,
+        columns=columns,
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
-FIGURES = (
-    Figure(
-        "--reconstructions",
-        "reconstructions.png",
-        "originals over reconstructions, trained and unseen, with their errors",
-        "reconstruction",
-        "chapters.reconstruct.draw.draw_reconstructions",
-        _reconstructions,
-    ),
-)
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "reconstructions.png": Recipe(draw_reconstructions, of=(Reconstruction,)),
+}

@@ -1,4 +1,4 @@
-"""How well the model draws what it has seen and what it has not."""
+"""How well the model reconstructs what it has seen and what it has not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
 from latentspace.core.pixels import Subset, to_unit_range
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
@@ -59,6 +59,22 @@ class Reconstruction(Chapter):
 
         arrays = study.load_or_compute("reconstruction", compute, *study.model_key)
         return {name: float(value) for name, value in arrays.items()}
+
+    @property
+    def rows(self) -> list[Row]:
+        """Errors of unseen and of training images, and the similarity of unseen ones."""
+        found, units = self.metrics, self.study.run.latent_dim
+        return [
+            Row(
+                "Mean squared error of test images",
+                value_in(found, "test_mse"),
+                {f"PCA, {units} components": value_in(found, "pca_mse")},
+                better=LOWER,
+                digits=5,
+            ),
+            Row("Mean squared error of training images", value_in(found, "train_mse"), digits=5),
+            Row("Structural similarity (SSIM) of test images", value_in(found, "test_ssim")),
+        ]
 
     def draw_examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images drawn by seed, their reconstructions, and their errors.

@@ -5,6 +5,8 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.chapters.calculate import arithmetic, attributes
+from latentspace.chapters.calculate.arithmetic import Arithmetic
+from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.datasets import ImageDataset
 
 
@@ -16,7 +18,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sums_of_codes(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    section = make_study(linear_run, tiny).arithmetic.make_sections()[0]
+    section = make_study(linear_run, tiny).of(Arithmetic).make_sections()[0]
     assert section.headings == ["A", "B", "C", "A + B", "A − B + C"]
     assert section.images.shape == (3, 5, 14, 11, 1)
     assert len(section.names) == 3
@@ -24,8 +26,8 @@ def test_sums_of_codes(linear_run: LinearRun, tiny: ImageDataset) -> None:
 
 def test_every_class_is_moved_to_every_other(linear_run: LinearRun, tiny: ImageDataset) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True)
-    _, by_means, by_transport = subject.arithmetic.make_sections()
-    for section in (by_means, by_transport, subject.arithmetic.class_transfer):
+    _, by_means, by_transport = subject.of(Arithmetic).make_sections()
+    for section in (by_means, by_transport, subject.of(Arithmetic).class_transfer):
         assert section.headings == ["A", "upright", "lying", "slanted"]
         assert section.names == ["#0", "#1", "#2"]
         for row in range(3):  # to its own class nothing changes
@@ -37,16 +39,16 @@ def test_every_class_is_moved_to_every_other(linear_run: LinearRun, tiny: ImageD
 
 def test_without_judge_only_the_sums_are_shown(linear_run: LinearRun, tiny: ImageDataset) -> None:
     subject = make_study(linear_run, tiny)
-    assert len(subject.arithmetic.make_sections()) == 1
-    assert subject.arithmetic.metrics == {}
-    assert subject.arithmetic.unavailable is not None
+    assert len(subject.of(Arithmetic).make_sections()) == 1
+    assert subject.of(Arithmetic).metrics == {}
+    assert subject.of(Arithmetic).transfer_unavailable is not None
 
 
 def test_expression_is_calculated_and_shown_term_by_term(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     subject = make_study(linear_run, tiny, expression="3 - class:upright + 2*5")
-    (section,) = subject.arithmetic.make_sections()
+    (section,) = subject.of(Arithmetic).make_sections()
     assert section.headings == ["+ 3", "− class:upright", "+ 2 × 5", "="]
     mean = linear_run.encode(tiny.train_images[tiny.train_labels == 0]).mean(axis=0)
     codes = linear_run.encode(tiny.test_images)
@@ -60,10 +62,10 @@ def test_an_attribute_in_an_expression_moves_along_its_direction(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True, expression="0 + 1.5*thick")
-    (section,) = subject.arithmetic.make_sections()
+    (section,) = subject.of(Arithmetic).make_sections()
     assert section.headings == ["+ 0", "+ 1.5 × thick", "="]
-    step = subject.attributes.directions.select(("thickness",)).steps[[0], 0]
-    moved = subject.attributes.move(
+    step = subject.of(AttributeSweeps).directions.select(("thickness",)).steps[[0], 0]
+    moved = subject.of(AttributeSweeps).move(
         subject.codes[:1], np.zeros(1, int), 1.5 * step, np.array([1.5])
     )
     np.testing.assert_allclose(section.images[0, -1:], linear_run.decode(moved), atol=1e-5)
@@ -73,7 +75,7 @@ def test_an_attribute_in_an_expression_moves_along_its_direction(
 def test_metrics_compare_class_means_with_transport(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    metrics = make_study(linear_run, tiny, with_classifier=True).arithmetic.metrics
+    metrics = make_study(linear_run, tiny, with_classifier=True).of(Arithmetic).metrics
     for name in ("class_means", "transport"):
         assert set(metrics[name]) == {
             "target_accuracy",

@@ -7,6 +7,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.chapters.calculate import attributes
+from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.datasets import ImageDataset
 
 
@@ -21,10 +22,10 @@ def test_directions_are_learnt_from_training_images_only(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True)
-    found = subject.attributes.directions
+    found = subject.of(AttributeSweeps).directions
     assert found.steps.shape == (3, 4, 8)
     changed = dataclasses.replace(tiny, test_pixels=255 - tiny.test_pixels)
-    other = make_study(linear_run, changed, with_classifier=True).attributes.directions
+    other = make_study(linear_run, changed, with_classifier=True).of(AttributeSweeps).directions
     np.testing.assert_array_equal(other.steps, found.steps)
 
 
@@ -32,7 +33,7 @@ def test_a_sweep_passes_the_reconstruction_in_its_middle(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True)
-    shown = subject.attributes.shown
+    shown = subject.of(AttributeSweeps).shown
     assert shown.shape == (4, 3, attributes.SHOWN_STEPS, 14, 11, 1)
     backs = linear_run.decode(subject.codes)
     for middle in shown[:, :, attributes.SHOWN_STEPS // 2].reshape(-1, 14, 11, 1):
@@ -42,7 +43,7 @@ def test_a_sweep_passes_the_reconstruction_in_its_middle(
 
 
 def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    metrics = make_study(linear_run, tiny, with_classifier=True).attributes.metrics
+    metrics = make_study(linear_run, tiny, with_classifier=True).of(AttributeSweeps).metrics
     assert set(metrics) == {"reliability", "meaningless", "codes", "random_codes", "pixels"}
     weak = [name for name, value in metrics["reliability"].items() if value < 0.2]
     assert metrics["meaningless"] == weak
@@ -56,15 +57,15 @@ def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: Imag
 def test_colour_images_and_missing_judges_have_none(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    assert "classifier" in str(make_study(linear_run, tiny).attributes.unavailable)
-    assert make_study(linear_run, tiny).attributes.metrics == {}
+    assert "classifier" in str(make_study(linear_run, tiny).of(AttributeSweeps).unavailable)
+    assert make_study(linear_run, tiny).of(AttributeSweeps).metrics == {}
     colour = dataclasses.replace(
         tiny,
         train_pixels=tiny.train_pixels.repeat(3, axis=-1),
         test_pixels=tiny.test_pixels.repeat(3, axis=-1),
     )
     subject = make_study(LinearRun(colour.image_shape), colour, with_classifier=True)
-    assert "grey" in str(subject.attributes.unavailable)
+    assert "grey" in str(subject.of(AttributeSweeps).unavailable)
 
 
 def test_the_further_a_code_moves_the_more_it_is_led_back_to_its_class(
@@ -74,7 +75,7 @@ def test_the_further_a_code_moves_the_more_it_is_led_back_to_its_class(
     subject = make_study(linear_run, tiny, with_classifier=True)
     codes, labels = subject.codes[[0, 0, 0, 1]], tiny.test_labels[[0, 0, 0, 1]]
     moves = np.zeros_like(codes)
-    moved = subject.attributes.move(codes, labels, moves, np.array([0.0, 1.0, -4.0, 2.0]))
+    moved = subject.of(AttributeSweeps).move(codes, labels, moves, np.array([0.0, 1.0, -4.0, 2.0]))
     np.testing.assert_array_equal(moved[0], codes[0])
     for row, share in ((1, 0.25), (2, 0.5), (3, 0.5)):
         members = subject.train_codes[tiny.train_labels == labels[row]]

@@ -6,19 +6,22 @@ import numpy as np
 from conftest import LinearRun, make_study
 
 from latentspace.chapters.calculate import traversals
+from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.datasets import ImageDataset
 
 
 def test_axes_are_ordered_by_how_much_the_image_changes(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    axes = make_study(linear_run, tiny).traversals.axes
-    assert axes.images.shape == (8, traversals.STEPS, 14, 11, 1)
+    axes = make_study(linear_run, tiny).of(Traversals).axes
+    assert axes.starts[0] == traversals.MEAN
+    assert len(axes.starts) == 4  # a typical image of each class after the mean
+    assert axes.images.shape == (8, 4, traversals.STEPS, 14, 11, 1)
     assert (np.diff(axes.changes) <= 0).all()
-    ends = (axes.images[:, -1] - axes.images[:, 0]).reshape(8, -1)
+    ends = (axes.images[:, 0, -1] - axes.images[:, 0, 0]).reshape(8, -1)
     np.testing.assert_allclose(axes.changes, np.linalg.norm(ends, axis=1), rtol=1e-5)
     middle = linear_run.decode(make_study(linear_run, tiny).train_codes.mean(axis=0)[None])[0]
-    assert np.abs(axes.images[:, traversals.STEPS // 2] - middle).max() < 0.6
+    assert np.abs(axes.images[:, 0, traversals.STEPS // 2] - middle).max() < 0.6
 
 
 def test_units_are_walked_one_by_one_and_dead_ones_named(
@@ -26,22 +29,22 @@ def test_units_are_walked_one_by_one_and_dead_ones_named(
 ) -> None:
     linear_run.basis[:, 3] *= 1e-3
     subject = make_study(linear_run, tiny, axes="units")
-    assert subject.traversals.dead_units == [3]
-    names = subject.traversals.axes.names
+    assert subject.of(Traversals).dead_units == [3]
+    names = subject.of(Traversals).axes.names
     assert sorted(names) == sorted(f"unit {n}, dead" if n == 3 else f"unit {n}" for n in range(8))
     assert names[-1] == "unit 3, dead"
 
 
 def test_samples_are_drawn_per_class_and_for_all(linear_run: LinearRun, tiny: ImageDataset) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True)
-    samples = subject.traversals.samples
+    samples = subject.of(Traversals).samples
     assert list(samples) == ["all classes", "upright", "lying", "slanted"]
     confidences = {name: confidence for name, (_, confidence) in samples.items()}
-    metrics = subject.traversals.metrics
+    metrics = subject.of(Traversals).metrics
     assert metrics["sample_confidence"] == confidences
     assert all(0 < confidence <= 1 for confidence in confidences.values())
     assert len(metrics["unit_deviations"]) == 8
-    drawn, confidence = make_study(linear_run, tiny).traversals.samples["lying"]
+    drawn, confidence = make_study(linear_run, tiny).of(Traversals).samples["lying"]
     assert drawn.shape == (traversals.SAMPLES_SHOWN, 14, 11, 1)
     assert confidence is None
 
@@ -50,5 +53,5 @@ def test_a_class_that_is_called_all_classes_keeps_its_samples(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     data = dataclasses.replace(tiny, class_names=("all classes", "lying", "slanted"))
-    samples = make_study(linear_run, data).traversals.samples
+    samples = make_study(linear_run, data).of(Traversals).samples
     assert list(samples) == ["all classes", "all classes (a class)", "lying", "slanted"]

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.analysis.projection import Settings
-from latentspace.chapters import FIGURES
-from latentspace.chapters.clusters import measure
+from latentspace.chapters.chapter import HIGHER
+from latentspace.chapters.clusters import draw, measure
+from latentspace.chapters.clusters.figures import draw_clusters
+from latentspace.chapters.clusters.measure import Clusters
 from latentspace.chapters.study import Study
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import UNLABELLED
 
 SEEDS = 2
-PICTURE = next(figure for figure in FIGURES if figure.flag == "--clusters")
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def study(linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path) -> Study:
 
 
 def test_every_method_is_measured_over_seeds(study: Study) -> None:
-    metrics = study.collect_metrics({"clusters"})["clusters"]
+    metrics = study.of(Clusters).metrics
     assert metrics["images"] == 180
     assert metrics["split"] == "all"
     assert metrics["seeds"] == list(range(SEEDS))
@@ -52,52 +52,86 @@ def test_every_method_is_measured_over_seeds(study: Study) -> None:
         assert -1 <= scores["stability"] <= 1
         assert len(scores["clusters"]) == SEEDS
     assert sum(cluster["size"] for cluster in metrics["drawn"]) == 180
-    assert f"{metrics['methods'][study.clusters.shown]['accuracy']['median']:.1%}" in (
-        study.clusters.answer
+    assert f"{metrics['methods'][study.of(Clusters).shown]['accuracy']['median']:.1%}" in (
+        study.of(Clusters).answer
     )
+
+
+def test_rows_set_codes_beside_pixels_and_principal_components(study: Study) -> None:
+    chapter = study.of(Clusters)
+    methods = chapter.metrics["methods"]
+    rows = {row.words: row for row in chapter.rows}
+    assert len(rows) == 12
+    assert all(row.better == HIGHER for row in rows.values())
+    row = rows["Accuracy of clusters, k-means"]
+    assert row.own.value == methods["codes: k-means"]["accuracy"]["median"]
+    assert row.own.low == methods["codes: k-means"]["accuracy"]["low"]
+    assert list(row.baselines) == ["pixels", "PCA, 8 components"]
+    expected = methods["PCA 8: k-means"]["accuracy"]["median"]
+    assert row.baselines["PCA, 8 components"].value == expected
+    row = rows["Agreement of clusters between seeds, the same with deformed copies"]
+    assert row.own.value == methods[chapter.shown]["stability"]
+    pixels = methods["pixels, deformed copies: UMAP, Gaussian mixture"]["stability"]
+    assert row.baselines["pixels"].value == pixels
 
 
 def test_a_second_look_computes_nothing(
     study: Study, linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
-    first = study.clusters.metrics
+    first = study.of(Clusters).metrics
     calls = list(linear_run.calls)
-    again = make_study(linear_run, tiny, tmp_path, split="all").clusters
+    again = make_study(linear_run, tiny, tmp_path, split="all").of(Clusters)
     assert again.metrics == first
     # Only the centres that are drawn are decoded again.
     assert {kind for kind, _ in linear_run.calls[len(calls) :]} == {"decode"}
 
 
-def test_sheets_hold_the_members_of_each_cluster(study: Study) -> None:
-    chapter = study.clusters
-    for sheet in chapter.summaries:
-        cluster = set(chapter.labels[np.concatenate([sheet.typical, sheet.uncertain])])
+def test_summaries_hold_the_members_of_each_cluster(study: Study) -> None:
+    chapter = study.of(Clusters)
+    for summary in chapter.summaries:
+        cluster = set(chapter.labels[np.concatenate([summary.typical, summary.uncertain])])
         assert len(cluster) == 1
         members = np.flatnonzero(chapter.labels == cluster.pop())
-        assert sheet.size == len(members) == sheet.counts.sum()
+        assert summary.size == len(members) == summary.counts.sum()
         mean = chapter.images.codes[members].mean(axis=0)
         away = np.linalg.norm(chapter.images.codes - mean, axis=1)
-        assert sheet.typical[0] == members[away[members].argmin()]
-        doubts = chapter.found[chapter.shown].uncertainty[0]
-        assert doubts[sheet.uncertain[0]] == doubts[members].max()
-        assert sheet.purity == sheet.counts.max() / len(members)
-    matches = [sheet.match for sheet in chapter.summaries]
+        assert summary.typical[0] == members[away[members].argmin()]
+        uncertainty = chapter.found[chapter.shown].uncertainty[0]
+        assert uncertainty[summary.uncertain[0]] == uncertainty[members].max()
+        assert summary.purity == summary.counts.max() / len(members)
+    matches = [summary.match for summary in chapter.summaries]
     assert matches == sorted(set(matches))
 
 
-def test_a_number_of_clusters_can_be_chosen(linear_run: LinearRun, tiny: ImageDataset) -> None:
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict:
+    """What was drawn last, by the names of the arguments."""
+    kept: dict = {}
+    original = draw.draw_clusters
+
+    def record(**arguments) -> np.ndarray:
+        kept.update(arguments)
+        return original(**arguments)
+
+    monkeypatch.setattr(draw, "draw_clusters", record)
+    return kept
+
+
+def test_a_number_of_clusters_can_be_chosen(
+    linear_run: LinearRun, tiny: ImageDataset, drawn: dict
+) -> None:
     subject = make_study(linear_run, tiny, num_clusters=5)
-    chapter = subject.clusters
+    chapter = subject.of(Clusters)
     assert len(chapter.summaries) == 5
-    assert [sheet.match is None for sheet in chapter.summaries] == [False] * 3 + [True] * 2
+    assert [summary.match is None for summary in chapter.summaries] == [False] * 3 + [True] * 2
     assert chapter.metrics["drawn"][-1]["class"] is None
-    drawn = PICTURE.arguments(subject, 20.0)
+    assert draw_clusters(subject).frames.dtype == np.uint8
     assert [name for name, _ in drawn["names"]] == [*tiny.class_names, "cluster 4", "cluster 5"]
-    assert PICTURE.draw(PICTURE.arguments(subject, 20.0)).dtype == np.uint8
+    assert chapter.settings_used == {"num_clusters": 5}
 
 
 def test_without_classes_stability_is_what_is_measured(
-    linear_run: LinearRun, tiny: ImageDataset
+    linear_run: LinearRun, tiny: ImageDataset, drawn: dict
 ) -> None:
     bare = dataclasses.replace(
         tiny,
@@ -105,12 +139,15 @@ def test_without_classes_stability_is_what_is_measured(
         test_labels=np.zeros(60, np.int64),
         class_names=(UNLABELLED,),
     )
-    assert "--num-clusters" in str(make_study(linear_run, bare).clusters.unavailable)
+    assert "--num-clusters" in str(make_study(linear_run, bare).of(Clusters).unavailable)
     subject = make_study(linear_run, bare, num_clusters=3)
-    chapter = subject.clusters
+    chapter = subject.of(Clusters)
     assert chapter.unavailable is None
-    assert PICTURE.arguments(subject, 20.0)["class_names"] == []
-    assert PICTURE.draw(PICTURE.arguments(subject, 20.0)).dtype == np.uint8
+    assert draw_clusters(subject).frames.dtype == np.uint8
+    assert drawn["class_names"] == []
+    assert [row.words for row in chapter.rows] == [
+        f"Agreement of clusters between seeds, {kind}" for kind in measure.COMPARED
+    ]
     scores = chapter.metrics["methods"][chapter.shown]
     assert set(scores) == {"clusters", "stability", "seconds"}
     assert f"{scores['stability']:.2f}" in chapter.answer
@@ -121,7 +158,7 @@ def test_too_few_images_are_no_clusters(linear_run: LinearRun, tiny: ImageDatase
     few = dataclasses.replace(
         tiny, test_pixels=tiny.test_pixels[:20], test_labels=tiny.test_labels[:20]
     )
-    subject = make_study(linear_run, few, projection=Settings(perplexity=3))
-    assert "20 images are too few" in str(subject.clusters.unavailable)
-    assert make_study(linear_run, tiny, num_clusters=30).clusters.unavailable is None
-    assert "62" in str(make_study(linear_run, tiny, num_clusters=31).clusters.unavailable)
+    subject = make_study(linear_run, few, perplexity=3.0)
+    assert "20 images are too few" in str(subject.of(Clusters).unavailable)
+    assert make_study(linear_run, tiny, num_clusters=30).of(Clusters).unavailable is None
+    assert "62" in str(make_study(linear_run, tiny, num_clusters=31).of(Clusters).unavailable)

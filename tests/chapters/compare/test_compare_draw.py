@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pytest
 
 from latentspace.chapters.compare import draw as comparison
+from latentspace.chapters.compare.draw import Examples
 from latentspace.drawing import layout
 from latentspace.drawing.layout import Label
 from latentspace.drawing.text import Text
@@ -24,9 +25,9 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[Label]:
     return found
 
 
-def make_block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> SimpleNamespace:
+def make_block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> Examples:
     rng = np.random.default_rng(seed)
-    return SimpleNamespace(
+    return Examples(
         title=f"block {seed}",
         names=[f"{name} #{index}" for index in range(count)],
         images=rng.random((3, count, 10, 8, channels)).astype(np.float32),
@@ -34,7 +35,7 @@ def make_block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> 
     )
 
 
-def draw(*blocks: SimpleNamespace) -> np.ndarray:
+def draw(*blocks: Examples) -> np.ndarray:
     rows = ["original", "A: first", "B: second"]
     return comparison.draw_reconstructions(blocks=blocks, rows=rows, text=Text("t", "c"))
 
@@ -64,9 +65,8 @@ def test_every_image_stands_above_its_label(labels: list[Label], channels: int) 
 
 
 def test_the_smaller_error_is_printed_darker(labels: list[Label]) -> None:
-    part = make_block(3, 3)
-    part.errors = np.array([[0.001, 0.004, 0.005], [0.002, 0.003, 0.005]])
-    draw(part)
+    errors = np.array([[0.001, 0.004, 0.005], [0.002, 0.003, 0.005]])
+    draw(dataclasses.replace(make_block(3, 3), errors=errors))
     colors = [label.color for label in labels if label.text.startswith("0.00")]
     dark, faint = layout.INK, layout.FAINT_INK
     assert colors == [dark, faint, dark, faint, dark, dark]

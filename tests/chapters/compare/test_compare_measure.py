@@ -12,6 +12,7 @@ from latentspace.analysis import neighborhoods, projection, scores
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.chapters.compare.measure import OF_CLASSES, OF_MAPS, SHOWN, Comparison
 from latentspace.chapters.compare.paired import Measure
+from latentspace.chapters.maps.measure import Maps
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 from latentspace.models.run_schema import DECODER, ENCODER
@@ -101,7 +102,7 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     assert linear["PCA 8"] == pytest.approx(scores.pca_error(fitted, tiny.test_images, 8))
     for key, at in (("knn_accuracy", 0), ("silhouette", 1)):
         study = list(comparison.studies.values())[at]
-        values = study.maps.score_images("latent", study.maps.flat)[key]
+        values = study.of(Maps).score_images("latent", study.of(Maps).flat)[key]
         assert measures[key].values[at] == pytest.approx(values.mean())
 
 
@@ -165,7 +166,7 @@ def test_the_map_of_b_is_laid_onto_that_of_a_without_any_of_pixels(
     np.testing.assert_allclose(shift, 0, atol=1e-2)
 
 
-def test_the_second_look_encodes_and_projects_nothing(make: Make, tmp_path: Path) -> None:
+def test_the_second_run_encodes_and_projects_nothing(make: Make, tmp_path: Path) -> None:
     first = make(cache=tmp_path / "cache")
     measures = first.measures
     again = make(cache=tmp_path / "cache")
@@ -238,7 +239,7 @@ def test_the_answer_names_all_three_outcomes(make: Make) -> None:
         Measure("a", "first", (1.0, 2.0), Estimate(1, -1, 3)),
         Measure("b", "second", (1.0, 2.0), Estimate(1, 0.5, 2)),
         Measure("c", "third", (2.0, 1.0), Estimate(-1, -2, -0.5)),
-        Measure("d", "fourth", (1.0, 3.0), Estimate(2, 1, 3), tells=False),
+        Measure("d", "fourth", (1.0, 3.0), Estimate(2, 1, 3), is_learned=False),
     ]
     parts = comparison.answer.split("; ")
     assert [part.split(" (1")[0].split(" (2")[0] for part in parts] == [
@@ -251,7 +252,7 @@ def test_the_answer_names_all_three_outcomes(make: Make) -> None:
     assert comparison.answer.startswith("neither has learned more by first (A 1.0000, B 2.0000")
 
 
-def test_too_few_images_are_refused_and_adopted_models_named(
+def test_too_few_images_are_refused_and_imported_models_named(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     few = make_study(linear_run, tiny, samples=10)
@@ -262,3 +263,10 @@ def test_too_few_images_are_refused_and_adopted_models_named(
     own = dataclasses.replace(linear_run, is_imported=True)
     comparison = Comparison(make_study(linear_run, tiny), make_study(own, tiny))
     assert "B: linear was trained elsewhere, perhaps on these images." in comparison.notes
+
+
+def test_the_settings_used_are_those_of_the_maps(make: Make) -> None:
+    comparison = make(perplexity=None)
+    assert comparison.settings_used == comparison.studies["B"].of(Maps).settings_used
+    assert comparison.settings_used["samples"] == 60
+    assert comparison.settings_used["perplexity"] < 30

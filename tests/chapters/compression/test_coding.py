@@ -19,9 +19,6 @@ def test_codes_come_back_from_bytes_to_the_very_cell(codes: np.ndarray, bits: in
     quantiser = coding.fit_by_range(codes[:2000], bits)
     symbols = quantiser.quantise(codes[2000:] * 1.5)  # some beyond the ranges
     assert 0 <= symbols.min() <= symbols.max() < 2**bits
-    plain = coding.pack(symbols, bits)
-    assert len(plain) == -(-1000 * 5 * bits // 8)
-    np.testing.assert_array_equal(coding.unpack(plain, bits, symbols.shape), symbols)
     np.testing.assert_array_equal(quantiser.decode(quantiser.encode(symbols), 1000), symbols)
 
 

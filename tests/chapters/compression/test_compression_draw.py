@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from latentspace.chapters.compression import draw
+from latentspace.chapters.compression.draw import RateLine, StoredImages
 from latentspace.drawing import layout
 from latentspace.drawing.text import Text
 
 
-def make_line(name: str, family: str, style: str, sizes: list[float], errors: list[float]):
-    return SimpleNamespace(
+def make_line(
+    name: str, family: str, style: str, sizes: list[float], errors: list[float]
+) -> RateLine:
+    return RateLine(
         name=name,
         family=family,
         style=style,
@@ -66,8 +67,8 @@ def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.M
     rng = np.random.default_rng(0)
     images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
     rows = [
-        SimpleNamespace(name="codes", size=7.9, mse=0.002, fits=True, images=images[1]),
-        SimpleNamespace(name="JPEG", size=30.2, mse=0.01, fits=False, images=images[2]),
+        StoredImages(name="codes", size=7.9, mse=0.002, fits=True, images=images[1]),
+        StoredImages(name="JPEG", size=30.2, mse=0.01, fits=False, images=images[2]),
     ]
     frame = draw.draw_budgets(
         originals=images[0], blocks={"at most 8 bytes": rows}, text=Text("t", "c")

@@ -8,16 +8,23 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters import FIGURES
 from latentspace.chapters.compression import measure
-from latentspace.chapters.compression.measure import CODED, FLOATS, ONE_STEP, PCA_ONE_STEP, PLAIN
+from latentspace.chapters.compression.figures import RECIPES
+from latentspace.chapters.compression.measure import (
+    CODED,
+    FLOATS,
+    ONE_STEP,
+    PCA_ONE_STEP,
+    PLAIN,
+    Compression,
+)
 from latentspace.datasets import ImageDataset
 
 
 def test_errors_and_sizes_are_those_of_what_is_decoded(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    chapter = make_study(linear_run, tiny).compression
+    chapter = make_study(linear_run, tiny).of(Compression)
     floats = chapter.codes[FLOATS]
     back = linear_run.decode(linear_run.encode(tiny.test_images))
     assert floats.sizes == [8 * 4]
@@ -39,7 +46,7 @@ def test_metrics_are_whole_and_the_answer_is_theirs(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     study = make_study(linear_run, tiny)
-    metrics = study.collect_metrics({"compression"})["compression"]
+    metrics = study.of(Compression).metrics
     text = json.dumps(metrics, allow_nan=False)
     assert "Infinity" not in text
     assert metrics["images"] == 60
@@ -50,14 +57,26 @@ def test_metrics_are_whole_and_the_answer_is_theirs(
         metrics["lossless_bytes"]["PNG in single files"]
         > metrics["lossless_bytes"]["PNG in one sheet"]
     )
-    (answer,) = study.collect_answers({"compression"})
-    assert answer.startswith(f"compression: at {metrics['chosen_bytes']:.1f} bytes an image")
+    answer = study.of(Compression).answer
+    assert answer.startswith(f"at {metrics['chosen_bytes']:.1f} bytes an image")
     assert f"{metrics['chosen_mse']:.5f}" in answer
     assert metrics["nearest"] is None or f"{metrics['nearest']}, needs" in answer
 
 
+def test_rows_set_the_chosen_bytes_beside_others(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    chapter = make_study(linear_run, tiny).of(Compression)
+    metrics = chapter.metrics
+    first, decoder, *rest = chapter.rows
+    assert first.own.value == metrics["chosen_bytes"]
+    assert first.baselines["pixels as they are"].value == 14 * 11
+    assert decoder.own.value == 5000
+    assert [row.own.value for row in rest] == [
+        count for count in [metrics["break_even_images"]] if count is not None
+    ]
+
+
 def test_pictures_show_what_was_stored(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    chapter = make_study(linear_run, tiny).compression
+    chapter = make_study(linear_run, tiny).of(Compression)
     assert list(chapter.blocks) == [2, 4, 6, 8]
     for budget, rows in chapter.blocks.items():
         assert rows[0].name.startswith("codes")
@@ -78,9 +97,9 @@ def test_pictures_show_what_was_stored(linear_run: LinearRun, tiny: ImageDataset
 def test_a_second_look_stores_nothing_again(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = make_study(linear_run, tiny, tmp_path).compression.metrics
+    first = make_study(linear_run, tiny, tmp_path).of(Compression).metrics
     monkeypatch.setattr(measure, "to_columns", None)
-    assert make_study(linear_run, tiny, tmp_path).compression.metrics == first
+    assert make_study(linear_run, tiny, tmp_path).of(Compression).metrics == first
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -98,15 +117,14 @@ def test_few_images_in_grey_or_colour_are_enough(
         test_labels=tiny.test_labels[:count],
     )
     study = make_study(LinearRun(data.image_shape), data)
-    assert study.compression.originals.shape == (count, 14, 11, channels)
-    for figure in FIGURES:
-        if figure.flag == "--compression":
-            assert figure.draw(figure.arguments(study, 10.0)).dtype == np.uint8
+    assert study.of(Compression).originals.shape == (count, 14, 11, channels)
+    for recipe in RECIPES.values():
+        assert recipe.draw(study).frames.dtype == np.uint8
 
 
 def test_dead_codes_are_measured_as_any_others(linear_run: LinearRun, tiny: ImageDataset) -> None:
     linear_run.basis[:] = 0
     study = make_study(linear_run, tiny)
-    metrics = study.collect_metrics({"compression"})["compression"]
+    metrics = study.of(Compression).metrics
     assert metrics["chosen_mse"] == pytest.approx(np.square(tiny.test_images).mean(), rel=1e-4)
     json.dumps(metrics, allow_nan=False)

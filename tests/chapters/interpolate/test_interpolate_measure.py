@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import scores
-from latentspace.chapters.interpolate import measure
+from latentspace.chapters.interpolate import CONTENTS, measure
+from latentspace.chapters.interpolate.measure import Interpolation
+from latentspace.chapters.maps.measure import Maps
+from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
 
@@ -17,19 +21,19 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pairs_are_of_different_classes(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    pairs = make_study(linear_run, tiny, pairs=30).interpolation.pairs
+    pairs = make_study(linear_run, tiny, pairs=30).of(Interpolation).pairs
     assert len(pairs) == 30
     classes = [tuple(end.name.split()[0] for end in pair) for pair in pairs]
     assert all(first != second for first, second in classes)
 
 
-def test_ways_end_at_the_images_and_at_their_reconstructions(
+def test_paths_end_at_the_images_and_at_their_reconstructions(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    chapter = make_study(linear_run, tiny, starts=("4", "9"), ends=("11", "5")).interpolation
+    chapter = make_study(linear_run, tiny, start=("4", "9"), end=("11", "5")).of(Interpolation)
     back = linear_run.decode(linear_run.encode(tiny.test_images[[4, 11]]))
-    assert set(chapter.paths) == set(measure.KINDS)
-    for kind, paths in chapter.paths.items():
+    for kind in measure.KINDS:
+        paths = chapter.get_images(kind)
         assert paths.shape == (2, 7, 14, 11, 1)
         ends = tiny.test_images[[4, 11]] if kind == "pixels" else back
         np.testing.assert_allclose(paths[0, [0, -1]], ends, atol=1e-5)
@@ -39,7 +43,7 @@ def test_ways_end_at_the_images_and_at_their_reconstructions(
 def test_the_grid_has_its_corners_where_they_are_named(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    chapter = make_study(linear_run, tiny, starts=("4",), ends=("11",)).interpolation
+    chapter = make_study(linear_run, tiny, start=("4",), end=("11",)).of(Interpolation)
     corners = chapter.corners
     assert [corner.name for corner in corners[:2]] == ["lying (#4)", "slanted (#11)"]
     decoded = linear_run.decode(np.stack([corner.code for corner in corners]))
@@ -54,7 +58,7 @@ def test_the_tour_stops_at_every_class_and_closes(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     subject = make_study(linear_run, tiny)
-    tour = subject.interpolation.tour
+    tour = subject.of(Interpolation).tour
     assert len(tour) == 3 * 6
     for number, name in enumerate(tiny.class_names):
         stop = linear_run.decode(subject.select(f"class:{name}").code[None])[0]
@@ -63,10 +67,10 @@ def test_the_tour_stops_at_every_class_and_closes(
     assert steps[-1] < 2 * steps.max()
 
 
-def test_metrics_compare_all_ways_with_real_images(
+def test_metrics_compare_all_paths_with_real_images(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
-    metrics = make_study(linear_run, tiny, tmp_path, with_classifier=True).interpolation.metrics
+    metrics = make_study(linear_run, tiny, tmp_path, with_classifier=True).of(Interpolation).metrics
     assert set(metrics) == {*measure.KINDS, "real_images"}
     assert metrics["pixels"]["step_ratio"] == pytest.approx(1, abs=1e-3)
     assert metrics["linear"]["length"] < metrics["data"]["length"]
@@ -77,19 +81,136 @@ def test_metrics_compare_all_ways_with_real_images(
         assert metrics[kind]["least_confidence"] <= metrics[kind]["confidence"]
     again = make_study(linear_run, tiny, tmp_path, with_classifier=True)
     calls = len(linear_run.calls)
-    assert again.interpolation.metrics == metrics
+    assert again.of(Interpolation).metrics == metrics
     assert len(linear_run.calls) == calls  # from the cache
 
 
-def test_without_judge_its_numbers_are_left_out(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    metrics = make_study(linear_run, tiny).interpolation.metrics
+def test_without_a_classifier_its_numbers_are_left_out(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    metrics = make_study(linear_run, tiny).of(Interpolation).metrics
     assert set(metrics["data"]) == {"nearest_distance", "grey_share", "step_ratio", "length"}
 
 
-def test_ways_are_placed_on_the_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
+def test_paths_are_placed_on_the_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
     subject = make_study(linear_run, tiny)
-    places = subject.interpolation.locate_on_map("data")
+    places = subject.of(Interpolation).locate_on_map("data")
     assert places.shape == (5, 7, 2)
-    points = subject.maps.get_points("latent")
+    points = subject.of(Maps).get_points("latent")
     assert (places.min(axis=(0, 1)) >= points.min(axis=0)).all()
     assert (places.max(axis=(0, 1)) <= points.max(axis=0)).all()
+
+
+def test_only_the_path_that_is_drawn_is_decoded(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    chapter = make_study(linear_run, tiny).of(Interpolation)
+    assert chapter.get_images("pixels").shape[:2] == (5, 7)
+    assert "decode" not in {call for call, _ in linear_run.calls}
+    for _ in range(2):
+        chapter.get_images("linear")
+    assert [count for call, count in linear_run.calls if call == "decode"] == [5 * 7]
+
+
+def test_corners_do_not_depend_on_how_many_pairs_are_shown(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    names = [
+        [
+            corner.name
+            for corner in make_study(linear_run, tiny, pairs=pairs).of(Interpolation).corners
+        ]
+        for pairs in (1, 2, 5)
+    ]
+    assert names[0] == names[1] == names[2]
+    assert len(set(names[0])) == 4
+
+
+def test_pairs_asked_for_count_in_place_of_those_drawn(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    asked = make_study(linear_run, tiny, start=("4", "9"), end=("11", "5")).of(Interpolation)
+    assert asked.settings_used == {"pairs": 2}
+    assert make_study(linear_run, tiny).of(Interpolation).settings_used == {}
+
+
+def test_a_single_class_or_image_has_no_tour_or_path(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    one_class = dataclasses.replace(
+        tiny,
+        train_labels=np.zeros(120, np.int64),
+        test_labels=np.zeros(60, np.int64),
+        class_names=("image",),
+    )
+    chapter = make_study(linear_run, one_class).of(Interpolation)
+    assert chapter.unavailable is None
+    assert "two classes" in (chapter.tour_unavailable or "")
+    alone = dataclasses.replace(
+        tiny, test_pixels=tiny.test_pixels[:1], test_labels=tiny.test_labels[:1]
+    )
+    chapter = make_study(linear_run, alone).of(Interpolation)
+    assert "single test image" in (chapter.unavailable or "")
+    assert "test_images" not in vars(alone)  # no pixel became a float for that
+
+
+def test_a_path_has_two_ends(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    with pytest.raises(InputError, match="--frames 1"):
+        make_study(linear_run, tiny, frames=1).of(Interpolation).check()
+    with pytest.raises(InputError, match="--to 60"):
+        make_study(linear_run, tiny, start=("4",), end=("60",)).of(Interpolation).check()
+
+
+def test_rows_are_the_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    chapter = make_study(linear_run, tiny, with_classifier=True).of(Interpolation)
+    rows = {row.words: row for row in chapter.rows}
+    row = rows["Distance to the nearest training image"]
+    assert row.own.value == chapter.metrics["data"]["nearest_distance"]
+    assert row.baselines["sphere"].value == chapter.metrics["spherical"]["nearest_distance"]
+    assert (
+        row.references["real test images"].value
+        == (chapter.metrics["real_images"]["nearest_distance"])
+    )
+    assert rows["Real test images that the reference classifier calls right"].own.value == 1
+    without = make_study(linear_run, tiny).of(Interpolation).rows
+    assert not any("classifier" in row.words for row in without)
+    assert all(np.isfinite(row.own.value) for row in without)
+
+
+def test_every_figure_is_made_and_its_caption_says_what_was_measured(
+    linear_run: LinearRun, tiny: ImageDataset, quick: None
+) -> None:
+    recipes = CONTENTS.recipes()
+    assert list(recipes) == [figure.file for figure in CONTENTS.figures]
+    subject = make_study(linear_run, tiny, with_classifier=True, path="spherical")
+    drawn = {file: recipe.draw(subject) for file, recipe in recipes.items()}
+    for file, drawing in drawn.items():
+        assert drawing.frames.ndim == (4 if file.endswith(".gif") else 3)
+    data = subject.of(Interpolation).metrics["data"]
+    said = drawn["interpolation.png"].text.caption
+    assert f"along data {data['confidence']:.3f}, {data['grey_share']:.2f}" in said
+    assert "sphere" in drawn["interpolation.gif"].text.caption
+    assert "perplexity 8" in drawn["interpolation_on_map.png"].text.caption
+
+
+SMALL = {
+    "pairs": 2,
+    "start": ("3",),
+    "end": ("4",),
+    "frames": 6,
+    "path": "linear",
+    "seed": 5,
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_figures_name_the_settings_that_change_them(
+    linear_run: LinearRun, tiny: ImageDataset, quick: None, name: str
+) -> None:
+    changed = {"start": ("3",), "end": ("4",)} if name in ("start", "end") else {name: SMALL[name]}
+    recipes = CONTENTS.recipes()
+    before = make_study(linear_run, tiny, thorough=False)
+    after = make_study(linear_run, tiny, thorough=False, **changed)
+    for figure in CONTENTS.figures:
+        if figure.file == "interpolation_on_map.png":
+            continue  # maps of few images are not stable enough to be compared to the bit
+        first, second = (recipes[figure.file].draw(study).frames for study in (before, after))
+        assert np.array_equal(first, second) == (name not in figure.settings), figure.file

@@ -11,7 +11,7 @@ from latentspace.chapters.interpolate.paths import (
 )
 
 
-def test_linear_way_has_exact_ends_and_constant_slope() -> None:
+def test_linear_path_has_exact_ends_and_constant_slope() -> None:
     rng = np.random.default_rng(0)
     starts, ends = rng.normal(size=(2, 5, 8)).astype(np.float32)
     paths = linear_paths(starts, ends, 11)
@@ -31,31 +31,31 @@ def test_linear_blend_of_images_stays_between_them() -> None:
     assert paths[0, :, 0, 0, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
 
 
-def test_a_way_needs_two_ends() -> None:
+def test_a_path_needs_two_ends() -> None:
     with pytest.raises(ValueError, match="steps=1"):
         linear_paths(np.zeros((1, 2)), np.ones((1, 2)), 1)
 
 
-def test_spherical_way_turns_evenly_and_grows_evenly() -> None:
+def test_spherical_path_turns_evenly_and_grows_evenly() -> None:
     starts = np.array([[2.0, 0, 0]], np.float32)
     ends = np.array([[0, 4.0, 0]], np.float32)
-    (way,) = spherical_paths(starts, ends, 5)
-    np.testing.assert_allclose(np.linalg.norm(way, axis=1), [2, 2.5, 3, 3.5, 4], rtol=1e-6)
-    angles = np.degrees(np.arctan2(way[:, 1], way[:, 0]))
+    (path,) = spherical_paths(starts, ends, 5)
+    np.testing.assert_allclose(np.linalg.norm(path, axis=1), [2, 2.5, 3, 3.5, 4], rtol=1e-6)
+    angles = np.degrees(np.arctan2(path[:, 1], path[:, 0]))
     np.testing.assert_allclose(angles, [0, 22.5, 45, 67.5, 90], atol=1e-4)
     moved = spherical_paths(starts + 7, ends + 7, 5, centre=np.full(3, 7, np.float32))
-    np.testing.assert_allclose(moved[0], way + 7, atol=1e-5)
+    np.testing.assert_allclose(moved[0], path + 7, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("start", "end"),
     [((1, 2), (2, 4)), ((1, 2), (-1, -2)), ((0, 0), (3, 1)), ((0, 0), (0, 0)), ((1, 1), (1, 1))],
 )
-def test_spherical_way_is_straight_where_no_circle_is_defined(start: tuple, end: tuple) -> None:
+def test_spherical_path_is_straight_where_no_circle_is_defined(start: tuple, end: tuple) -> None:
     starts, ends = np.array([start], np.float32), np.array([end], np.float32)
-    way = spherical_paths(starts, ends, 4)
-    assert way.dtype == np.float32
-    np.testing.assert_array_equal(way, linear_paths(starts, ends, 4))
+    path = spherical_paths(starts, ends, 4)
+    assert path.dtype == np.float32
+    np.testing.assert_array_equal(path, linear_paths(starts, ends, 4))
 
 
 def make_ring(count: int = 400) -> np.ndarray:
@@ -63,7 +63,7 @@ def make_ring(count: int = 400) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
-def test_way_along_data_stays_on_a_ring_at_constant_speed() -> None:
+def test_path_along_data_stays_on_a_ring_at_constant_speed() -> None:
     codes = make_ring()
     starts, ends = codes[[0, 10]], codes[[150, 300]]
     paths = data_paths(build_neighbor_graph(codes, 4), starts, ends, 25)
@@ -75,13 +75,13 @@ def test_way_along_data_stays_on_a_ring_at_constant_speed() -> None:
     assert (steps.max(axis=1) / steps.mean(axis=1)).max() < 1.05
 
 
-def test_way_along_data_is_straight_where_the_graph_has_none() -> None:
+def test_path_along_data_is_straight_where_the_graph_has_none() -> None:
     codes = np.concatenate([make_ring(50), make_ring(50) + 100])
     paths = data_paths(build_neighbor_graph(codes, 3), codes[[0]], codes[[60]], 9)
     np.testing.assert_allclose(paths, linear_paths(codes[[0]], codes[[60]], 9), atol=1e-3)
 
 
-def test_way_along_data_may_stand_still_and_pass_copies() -> None:
+def test_path_along_data_may_stand_still_and_pass_copies() -> None:
     codes = np.concatenate([make_ring(20), make_ring(20)])
     paths = data_paths(build_neighbor_graph(codes, 3), codes[[0, 0]], codes[[0, 10]], 5)
     assert np.isfinite(paths).all()

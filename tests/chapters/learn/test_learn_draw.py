@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from latentspace.chapters.learn import draw
-from latentspace.drawing.layout import choose_zoom, prepare_page
+from latentspace.drawing.layout import choose_zoom, prepare_page, render_figure
 from latentspace.drawing.media import DrawnFrames
+from latentspace.drawing.text import Text
 
 MOMENTS = 4
 SIDE = 28
 
 
-def draw(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames:
+def draw_film(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames:
     rng = np.random.default_rng(0)
     seen = np.array([0, 10, 100, 1000])
     errors = np.array([0.2, 0.1, 0.03, 0.01])
@@ -23,8 +25,7 @@ def draw(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames
         "baselines": {"PCA": 0.02},
         "notes": [f"moment {number}" for number in range(MOMENTS)],
         "order": [0, 0, 1, 2, 3, 3],
-        "title": "t",
-        "caption": "c",
+        "text": Text("t", "c"),
         **options,
     }
     return draw.draw_training(**arguments)
@@ -44,7 +45,7 @@ def contains(frame: np.ndarray, image: np.ndarray) -> bool:
 def test_each_frame_shows_the_reconstructions_of_its_moment() -> None:
     rng = np.random.default_rng(0)
     reconstructions = rng.integers(0, 120, (MOMENTS, 12, SIDE, SIDE, 1), np.uint8)
-    frames = draw(reconstructions=reconstructions)
+    frames = draw_film(reconstructions=reconstructions)
     assert len(frames) == 6
     for place, moment in ((1, 0), (3, 2)):
         for number in (0, 5, 11):
@@ -81,18 +82,18 @@ def test_a_column_of_one_class_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         return prepare_page(*arguments, labels=labels, **options)
 
     monkeypatch.setattr(draw, "prepare_page", prepare)
-    draw()
+    draw_film()
     assert texts == ["a", "b", "c", "d", *["original", "drawn"] * 3]
-    draw(names="abbbbbcccddd")
+    draw_film(names="abbbbbcccddd")
     assert texts[:3] == ["b", "c", "d"]
-    draw(count=4)  # too few for three rows: each has a column
+    draw_film(count=4)  # too few for three rows: each has a column
     assert texts == ["a", "a", "a", "b", "original", "drawn"]
 
 
 @pytest.mark.parametrize("seen", [[0], [0, 5]])
 def test_a_training_of_a_moment_or_two_can_be_drawn(seen: list[int]) -> None:
     times = np.array(seen)
-    frames = draw(
+    frames = draw_film(
         count=1,
         reconstructions=np.zeros((len(seen), 1, SIDE, SIDE, 1), np.uint8),
         curves={"held back": (times, np.full(len(seen), 0.1))},
@@ -100,3 +101,30 @@ def test_a_training_of_a_moment_or_two_can_be_drawn(seen: list[int]) -> None:
         order=range(len(seen)),
     )
     assert frames[0].shape == frames[len(frames) - 1].shape
+
+
+def test_learning_curve_draws_both_losses_and_the_baselines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        draw, "render_figure", lambda figure: drawn.append(figure) or render_figure(figure)
+    )
+    history = {
+        "epoch": np.array([1.0, 2, 3]),
+        "stage": np.array([1.0, 1, 2]),
+        "loss": np.array([0.1, 0.05, 0.01]),
+        "val_loss": np.array([0.2, 0.06, 0.02]),
+    }
+    frame = draw.draw_learning_curve(
+        history=history, baselines={"PCA": 0.03, "this model": 0.015}, text=Text("t", "c")
+    )
+    assert frame.ndim == 3
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    assert np.array_equal(lines["training images"], history["loss"])
+    assert np.array_equal(lines["validation images"], history["val_loss"])
+    assert set(lines["PCA: 0.03000"]) == {0.03}
+    (begin,) = [line.get_xdata() for line in axes.lines if "correct its codes" in line.get_label()]
+    assert set(begin) == {2.5}
+    assert axes.get_yscale() == "log"

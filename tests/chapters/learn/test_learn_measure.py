@@ -8,6 +8,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import neighborhoods, scores
+from latentspace.chapters.learn.measure import Learning
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_uint8
@@ -23,7 +24,7 @@ class Filmed(LinearRun):
 
     film: Snapshots
 
-    def snapshots(self) -> Snapshots:
+    def read_snapshots(self) -> Snapshots:
         return self.film
 
 
@@ -55,7 +56,7 @@ def study(tiny: ImageDataset, tmp_path: Path) -> Study:
 
 
 def test_numbers_are_those_of_the_codes_at_each_moment(study: Study, tiny: ImageDataset) -> None:
-    numbers = study.learning.metrics
+    numbers = study.of(Learning).metrics
     film = study.run.read_snapshots()
     assert numbers["images"] == len(WATCHED)
     assert numbers["probes"] == 6
@@ -78,16 +79,16 @@ def test_numbers_are_those_of_the_codes_at_each_moment(study: Study, tiny: Image
 def test_the_answer_names_the_moment_at_which_pca_was_beaten(
     study: Study, tiny: ImageDataset
 ) -> None:
-    assert "never below the error of PCA" in str(study.learning.answer)
+    assert "never below the error of PCA" in str(study.of(Learning).answer)
     run = make_filmed(tiny)
     run.film = dataclasses.replace(run.film, errors=np.array([0.9, 0.8, 1e-6, 1e-7, 1e-8]))
-    answer = str(make_study(run, tiny).learning.answer)
+    answer = str(make_study(run, tiny).of(Learning).answer)
     assert "after 16 images, 0.20 epochs" in answer
-    assert f"{study.learning.metrics['knn_accuracy'][-1]:.3f} at the end" in answer
+    assert f"{study.of(Learning).metrics['knn_accuracy'][-1]:.3f} at the end" in answer
 
 
 def test_maps_travel_and_the_pixels_stay(study: Study) -> None:
-    maps = study.learning.maps
+    maps = study.of(Learning).maps
     assert maps["latent"].shape == maps["pixel"].shape == (MOMENTS, len(WATCHED), 2)
     assert np.ptp(maps["pixel"], axis=0).max() == 0
     travelled = np.linalg.norm(np.diff(maps["latent"], axis=0), axis=2).mean(axis=1)
@@ -98,13 +99,13 @@ def test_maps_travel_and_the_pixels_stay(study: Study) -> None:
 def test_other_images_and_untrained_models_have_no_film(tiny: ImageDataset) -> None:
     run = make_filmed(tiny)
     run.facts["dataset"]["hash"] = "of other images"
-    assert "drop --dataset" in str(make_study(run, tiny).learning.unavailable)
-    alone = make_study(LinearRun(tiny.image_shape), tiny).learning
+    assert "drop --dataset" in str(make_study(run, tiny).of(Learning).unavailable)
+    alone = make_study(LinearRun(tiny.image_shape), tiny).of(Learning)
     assert alone.unavailable == alone.map_unavailable == "a stand-in was not trained"
 
 
 def test_a_few_images_have_a_film_but_no_map(tiny: ImageDataset) -> None:
-    learning = make_study(make_filmed(tiny, np.arange(8)), tiny).learning
+    learning = make_study(make_filmed(tiny, np.arange(8)), tiny).of(Learning)
     assert learning.unavailable is None
     assert "8 images are no map" in str(learning.map_unavailable)
     assert set(learning.metrics) == {"images", "probes", "steps", "images_seen", "mse", "pca_mse"}
@@ -117,6 +118,17 @@ def test_a_damaged_film_costs_only_the_film(
     def damaged(run: Filmed) -> Snapshots:
         raise InputError("snapshots.npz can't be read")
 
-    monkeypatch.setattr(Filmed, "snapshots", damaged)
-    learning = make_study(make_filmed(tiny), tiny).learning
+    monkeypatch.setattr(Filmed, "read_snapshots", damaged)
+    learning = make_study(make_filmed(tiny), tiny).of(Learning)
     assert learning.unavailable == learning.map_unavailable == "snapshots.npz can't be read"
+
+
+def test_the_maps_follow_the_perplexity_that_was_given(tiny: ImageDataset) -> None:
+    run = make_filmed(tiny)
+    given = make_study(run, tiny, perplexity=5.0).of(Learning)
+    assert given.perplexity == 5
+    assert given.settings_used == {"perplexity": 5}
+    assert make_study(run, tiny, perplexity=50.0).of(Learning).perplexity == 19  # of 59 images
+    assert make_study(run, tiny, perplexity=None).of(Learning).perplexity == 19
+    other = make_study(run, tiny, perplexity=12.0).of(Learning)
+    assert np.abs(given.maps["latent"] - other.maps["latent"]).max() > 1

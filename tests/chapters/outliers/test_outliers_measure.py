@@ -3,13 +3,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters import choose_figures
+from latentspace.chapters import load_recipes
+from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.image_scores import SCORES
+from latentspace.chapters.outliers.measure import Outliers
+from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
 from latentspace.datasets import ImageDataset
 
@@ -80,17 +84,17 @@ def test_a_planted_image_comes_first_by_error_and_by_distance() -> None:
 def test_scores_are_distances_to_training_images_and_errors() -> None:
     data = make_square_data()
     study = make_square_study(data)
-    images = study.outliers.scores
+    images = study.of(Outliers).scores
     away = np.linalg.norm(study.codes[:, None] - study.train_codes, axis=2)
     nearest = np.sort(away, axis=1)[:, :10].mean(axis=1)
     np.testing.assert_allclose(images.own["codes"], nearest, rtol=1e-3)
-    np.testing.assert_allclose(images.own["error"], study.reconstruction.by_image["mse"])
+    np.testing.assert_allclose(images.own["error"], study.of(Reconstruction).by_image["mse"])
     flat, others = data.test_images.reshape(30, -1), data.train_images.reshape(90, -1)
     away = np.linalg.norm(flat[:, None] - others, axis=2)
     np.testing.assert_allclose(
         images.own["pixels"], np.sort(away, axis=1)[:, :10].mean(axis=1), rtol=1e-3
     )
-    assert images.own["pca_error"].mean() == pytest.approx(study.reconstruction.metrics["pca_mse"])
+    assert images.own["pca_error"].mean() == pytest.approx(study.of(Reconstruction).metrics["pca_mse"])
 
 
 def test_a_flipped_label_is_found_and_no_other() -> None:
@@ -128,11 +132,11 @@ def test_an_image_between_two_classes_is_ambiguous() -> None:
 
 def test_foreign_images_are_told_and_own_ones_are_not() -> None:
     study = make_square_study(make_square_data())
-    found = study.outliers.scores.auroc
+    found = study.of(Outliers).scores.auroc
     assert set(found) == {"noise", "inverted", "pixels shuffled", "upside down", "letters"}
     for kind in ("noise", "inverted", "pixels shuffled"):
         assert {name: found[kind][name].value for name in SCORES} == dict.fromkeys(SCORES, 1)
-    images = study.outliers.scores
+    images = study.of(Outliers).scores
     np.testing.assert_array_equal(
         images.draw_examples("inverted", 99), 1 - study.images[find_images_order()]
     )
@@ -193,35 +197,39 @@ def test_a_class_without_training_images_is_said_to_be_unseen() -> None:
     labels = data.test_labels.copy()
     labels[3] = 3
     strange = dataclasses.replace(data, test_labels=labels, class_names=("a1", "b1", "c1", "d1"))
-    listing = make_square_study(strange).outliers.listings["likely_mislabelled"]
+    listing = make_square_study(strange).of(Outliers).listings["likely_mislabelled"]
     assert listing.reasons[0][2] == "its class was never seen"
 
 
 def test_one_image_has_nothing_to_stand_out_from() -> None:
-    assert make_square_study(make_square_data(test=1)).outliers.unavailable is not None
-    assert make_square_study(make_square_data(test=2)).outliers.unavailable is None
+    assert make_square_study(make_square_data(test=1)).of(Outliers).unavailable is not None
+    assert make_square_study(make_square_data(test=2)).of(Outliers).unavailable is None
 
 
 def test_numbers_come_from_the_cache_the_second_time(tmp_path: Path) -> None:
     data = make_square_data()
-    first = make_study(make_fitted_run(data), data, tmp_path).outliers.metrics
+    first = make_study(make_fitted_run(data), data, tmp_path).of(Outliers).metrics
     run = make_fitted_run(data)
-    again = make_study(run, data, tmp_path).outliers.metrics
+    again = make_study(run, data, tmp_path).of(Outliers).metrics
     assert json.dumps(again) == json.dumps(first)
     assert run.calls == []
 
 
-def test_the_picture_holds_what_is_listed_and_decodes_it_at_once() -> None:
+def test_the_picture_holds_what_is_listed_and_decodes_it_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     study = make_square_study(make_square_data())
-    (figure,) = choose_figures({"--outliers"}, every=False, dims=2)
-    arguments = figure.arguments(study, 25)
-    listings = list(study.outliers.listings.values())
+    shown: dict[str, Any] = {}
+    real = draw.draw_outliers
+    monkeypatch.setattr(draw, "draw_outliers", lambda **given: shown.update(given) or real(**given))
+    drawing = load_recipes()["outliers.png"].draw(study)
+    listings = list(study.of(Outliers).listings.values())
     assert len(listings[-1].indices) == 0
-    for block, listing in zip(arguments["blocks"], listings, strict=True):
+    for block, listing in zip(shown["blocks"], listings, strict=True):
         np.testing.assert_array_equal(block.images, study.images[listing.indices])
         back = study.run.decode(study.codes[listing.indices])
         np.testing.assert_allclose(block.reconstructions, back, atol=1e-6)
     assert all(count > 0 for call, count in study.run.calls[: -len(listings)] if call == "decode")
-    assert len(arguments["score_names"]) == len(arguments["foreign"][0].scores)
-    assert f"finds {study.outliers.planted['codes']['found']:.1%}" in arguments["caption"]
-    assert figure.draw(figure.arguments(study, 25)).ndim == 3
+    assert len(shown["score_names"]) == len(shown["ood"][0].scores)
+    assert f"finds {study.of(Outliers).planted['codes']['found']:.1%}" in drawing.text.caption
+    assert drawing.frames.ndim == 3

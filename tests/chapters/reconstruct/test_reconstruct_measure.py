@@ -5,17 +5,19 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import scores
+from latentspace.chapters.chapter import LOWER
+from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.datasets import ImageDataset, split_validation
 
 
 def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    metrics = make_study(linear_run, tiny).reconstruction.metrics
+    metrics = make_study(linear_run, tiny).of(Reconstruction).metrics
     back = linear_run.decode(linear_run.encode(tiny.test_images))
     assert metrics["test_mse"] == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
     assert metrics["pca_mse"] == pytest.approx(
         scores.pca_error(tiny.train_pixels, tiny.test_images, 8)
     )
-    by_image = make_study(linear_run, tiny).reconstruction.by_image
+    by_image = make_study(linear_run, tiny).of(Reconstruction).by_image
     errors = scores.squared_errors(tiny.test_images, back)
     np.testing.assert_allclose(by_image["mse"], errors, rtol=1e-5)
     assert by_image["ssim"].shape == (60,)
@@ -35,8 +37,20 @@ def test_training_images_leave_out_those_held_back(
     subject = make_study(linear_run, tiny)
     fitted, held_back = split_validation(120, 0.1, seed=0)
     np.testing.assert_array_equal(subject.fit_indices, fitted)
-    shown = {image.tobytes() for image in subject.reconstruction.draw_examples("train", 200)[0]}
+    shown = {image.tobytes() for image in subject.of(Reconstruction).draw_examples("train", 200)[0]}
     assert not shown & {image.tobytes() for image in tiny.train_images[held_back]}
     train = tiny.train_images[fitted]
     error = np.mean((linear_run.decode(linear_run.encode(train)) - train) ** 2)
-    assert subject.reconstruction.metrics["train_mse"] == pytest.approx(error, rel=1e-5)
+    assert subject.of(Reconstruction).metrics["train_mse"] == pytest.approx(error, rel=1e-5)
+
+
+def test_rows_are_the_numbers_beside_principal_components(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    chapter = make_study(linear_run, tiny).of(Reconstruction)
+    first, train, similar = chapter.rows
+    assert first.own.value == chapter.metrics["test_mse"]
+    assert first.baselines["PCA, 8 components"].value == chapter.metrics["pca_mse"]
+    assert first.better == LOWER
+    assert train.own.value == chapter.metrics["train_mse"]
+    assert similar.own.value == chapter.metrics["test_ssim"]

@@ -1,0 +1,64 @@
+"""The command that makes pictures again, out of the settings that they were made with."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from latentspace.chapters.captions import strip_folders
+from latentspace.chapters.figure import CLASS_PREFIX
+
+PLACES = ("run", "models_dir", "outputs_dir", "data_dir", "projector")  # where things lie
+QUIETLY = ("open", "list", "dry_run", "quiet", "no_cache")  # what changes nothing in a picture
+OWN_MODEL = ("autoencoder", "encoder", "weights", "model_code")
+NO_FILES = ("bottleneck", "latent_output")  # names of layers, which may look like paths
+FLAGS = {"start": "--from", "end": "--to"}  # those that are spelled otherwise than their settings
+
+
+def format_flag(name: str) -> str:
+    """The flag of a setting."""
+    return FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
+def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
+    """The command that makes a picture again wherever its files are at hand.
+
+    Args:
+        settings: A dataclass, what a person chose to look at.
+        flag: What asks for the picture.
+        runs: The runs that it is of.
+
+    Returns:
+        What differs from the defaults, without folders: files by their names, runs by theirs.
+    """
+    chosen = {
+        item.name: value
+        for item in dataclasses.fields(settings)
+        if (value := getattr(settings, item.name)) != item.default
+        and item.name not in (*PLACES, *QUIETLY)
+    }
+    is_own = not settings.run and any(name in chosen for name in OWN_MODEL)
+    words = [] if is_own else [word for run in runs for word in ("--run", run)]
+    if len(runs) == 1 and "all" not in chosen and flag.removeprefix("--") not in chosen:
+        words.append(flag)
+    for name, value in chosen.items():
+        words += [format_flag(name), *_list_words(name, value)]
+    return shlex.join(["python", "visualize.py", *words])
+
+
+def strip_place(name: str, value: Any) -> Any:
+    """The value of a setting, a file by its name alone; tuples become lists, as JSON has them."""
+    if isinstance(value, list | tuple):
+        return [strip_place(name, inner) for inner in value]
+    if not isinstance(value, str) or name in NO_FILES or value.startswith(CLASS_PREFIX):
+        return value
+    return strip_folders(value) if name == "expression" else PurePath(value).name or value
+
+
+def _list_words(name: str, value: Any) -> Iterator[str]:
+    if value is not True:
+        plain = strip_place(name, value)
+        yield from map(str, plain) if isinstance(plain, list) else [str(plain)]

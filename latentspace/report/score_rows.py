@@ -1,0 +1,139 @@
+"""The table of scores, and the few of them that matter most, out of the rows in metrics.json."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latentspace.chapters import STORY
+from latentspace.chapters.chapter import HIGHER, Row, Value
+from latentspace.core.documents import validate
+from latentspace.core.errors import InputError
+from latentspace.report.metrics import METRICS, ROWS
+
+OWN = "this model"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One of the numbers with which the page begins.
+
+    Attributes:
+        words: What begins or names its row; of several the first that is there.
+        baseline: What begins the name of the baseline beside it.
+    """
+
+    words: tuple[str, ...]
+    baseline: str
+
+
+HEADLINES = {  # by section
+    "reconstruction": Headline(("Mean squared error of test images",), "PCA"),
+    "maps": Headline(("10-NN label accuracy in the map",), "pixels"),
+    "interpolation": Headline(("least confidence",), "straight"),
+    "clusters": Headline(("Accuracy of clusters",), "pixels"),
+    "outliers": Headline(("Detection of letters", "Detection of"), "PCA's error"),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measured value: whose it is, value and interval as text, whether it is clearly the best."""
+
+    name: str
+    value: str
+    interval: str
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A line that was measured: in words, which way is better, the model's value, the others."""
+
+    words: str
+    better: str
+    own: Cell
+    beside: list[Cell]
+
+
+def collect_rows(metrics: Mapping[str, Any]) -> dict[str, list[ScoreRow]]:
+    """The lines of the table that were measured, by part of the story.
+
+    Args:
+        metrics: What metrics.json holds.
+    """
+    found: dict[str, list[ScoreRow]] = {}
+    for section, part in _list_sections().items():
+        rows = [_make_row(row) for row in _read_rows(metrics, section)]
+        if rows:
+            found.setdefault(part, []).extend(rows)
+    return found
+
+
+def collect_headlines(metrics: Mapping[str, Any]) -> list[ScoreRow]:
+    """The numbers that matter most, of those that were measured, each beside its baseline."""
+    found = []
+    for section, headline in HEADLINES.items():
+        rows = _read_rows(metrics, section)
+        matching = [row for words in headline.words for row in rows if words in row.words]
+        if not matching:
+            continue
+        line = _make_row(matching[0])
+        beside = [cell for cell in line.beside if cell.name.startswith(headline.baseline)]
+        found.append(ScoreRow(line.words, line.better, line.own, beside))
+    return found
+
+
+def _list_sections() -> dict[str, str]:
+    """The part of the story to which each section of metrics.json belongs, in its order."""
+    return {
+        chapter.section: contents.part.name
+        for contents in STORY
+        for recipe in contents.recipes().values()
+        for chapter in recipe.of
+        if chapter.section
+    }
+
+
+def _read_rows(metrics: Mapping[str, Any], section: str) -> list[Row]:
+    """The rows of a section; what is damaged is left out."""
+    numbers = metrics.get(section)
+    rows = numbers.get(ROWS) if isinstance(numbers, Mapping) else None
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        try:
+            read = validate(json.dumps(row).encode(), Row, where=METRICS, renew="measure again")
+        except InputError:
+            continue
+        if math.isfinite(read.own.value):
+            found.append(read)
+    return found
+
+
+def _make_row(row: Row) -> ScoreRow:
+    rivals = {OWN: row.own, **row.baselines}
+
+    def make_cell(name: str, one: Value) -> Cell:
+        bounds = [] if one.low is None or one.high is None else [one.low, one.high]
+        value, *interval = (f"{bound:,.{row.digits}f}" for bound in (one.value, *bounds))
+        others = [other for who, other in rivals.items() if who != name]
+        is_best = bool(row.better and others) and name in rivals
+        is_best = is_best and all(_is_clearly_better(one, other, row.better) for other in others)
+        return Cell(name, value, " to ".join(interval), is_best)
+
+    beside = {**row.baselines, **row.references}
+    return ScoreRow(
+        row.words, row.better, make_cell(OWN, row.own), [make_cell(*one) for one in beside.items()]
+    )
+
+
+def _is_clearly_better(one: Value, other: Value, better: str) -> bool:
+    """Whether a value is the better one, beyond both intervals."""
+    if None in (one.low, one.high, other.low, other.high):
+        overlaps = one.value == other.value
+    else:
+        overlaps = bool(one.low <= other.high and other.low <= one.high)  # type: ignore[operator]
+    return not overlaps and (one.value > other.value) == (better == HIGHER)
