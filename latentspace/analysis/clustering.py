@@ -65,7 +65,7 @@ def cluster_gaussian_mixture(
     from sklearn.mixture import GaussianMixture
 
     with warnings.catch_warnings():
-        # A mixture that still moves after the last step is judged by its scores like any other.
+        # A mixture that still moves after the last step is scored like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
         vectors = vectors.astype(np.float64)
         mixture = GaussianMixture(count, n_init=starts, random_state=seed).fit(vectors)
@@ -123,7 +123,7 @@ def reduce_dimensions(
 def build_neighbor_graph(
     vectors: np.ndarray, copies: Iterable[np.ndarray] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest neighbours of vectors, also by way of copies that were changed a little.
+    """The nearest neighbours of vectors, also through copies that were changed a little.
 
     The distance of two images is that of their vectors, or of a copy of one to the other where that
     is less. What a copy may undo, such as a turn or a shift, no longer keeps images apart: the idea

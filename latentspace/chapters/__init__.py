@@ -56,7 +56,9 @@ PARTS = tuple(dict.fromkeys(contents.part for contents in STORY))
 
 def find_part(figure: Figure) -> Part:
     """The part of the story that a figure belongs to."""
-    return next(one.part for one in (*STORY, COMPARED) if figure in one.figures)
+    if figure in COMPARED.figures:
+        return COMPARED.part
+    return next(contents.part for contents in STORY if figure in contents.figures)
 
 
 def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:

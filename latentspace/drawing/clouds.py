@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -208,8 +207,8 @@ def _prepare_sheet(
     side: int,
     class_names: Sequence[str],
     *,
+    text: Text,
     strip: int = 0,
-    **text: Any,
 ) -> Page:
     """The page around panels of `side` pixels, with their headings and a legend on the right.
 
@@ -217,8 +216,8 @@ def _prepare_sheet(
         headings: One for each panel.
         side: Height and width of a panel in pixels.
         class_names: Names for the legend.
+        text: Written above and below.
         strip: Pixels more that each panel is high.
-        **text: Title and caption.
     """
     width = len(headings) * (side + GAP) - GAP
     labels = [
@@ -236,7 +235,7 @@ def _prepare_sheet(
         y = (number + 0.8) * LEGEND_LINE
         labels.append(Label(width + GAP, y, line, "lm", color=(red, green, blue)))
     right = max(LEGEND, GAP + max(map(measure_text, lines)))
-    return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, **text)
+    return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, text=text)
 
 
 def _to_panel(points: np.ndarray, side: int) -> np.ndarray:

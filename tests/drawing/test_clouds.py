@@ -4,6 +4,7 @@ import numpy as np
 
 from latentspace.drawing import clouds
 from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.text import Text
 
 RED, BLUE = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
 
@@ -35,8 +36,7 @@ def arguments(dims: int, frames: int | None = None, count: int = 60) -> dict:
         "maps": [(name, rng.normal(size=(*lead, count, dims))) for name in ("pixels", "codes")],
         "labels": np.arange(count) % 3,
         "class_names": ("a", "b", "c"),
-        "title": "t",
-        "caption": "c",
+        "text": Text("t", "c"),
     }
 
 

@@ -108,8 +108,8 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     empty[1, 2] = np.nan
     frame = grids.draw_grids(
         grids=[
-            Grid(empty, ["A", "B", "="], ["", ""]),
-            Grid(second, ["a"] * 4, ["row"], "a line above"),
+            Grid(["A", "B", "="], ["", ""], empty),
+            Grid(["a"] * 4, ["row"], second, "a line above"),
         ],
         text=Text("t", "c"),
     )
@@ -119,27 +119,10 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     assert not is_shown(frame, first[1, 2], zoom)
 
 
-def test_grids_side_by_side_stand_at_the_same_height() -> None:
-    images = random_images(5, 2, 3)
-    parts = [
-        Grid(part[:rows], names=["row"] * rows, title=f"grid {number}")
-        for number, (part, rows) in enumerate(zip(images, (2, 2, 2, 1, 1), strict=True))
-    ]
-    frame = grids.draw_grids(grids=parts, text=Text("t", "c"), across=2)
-    zoom = layout.choose_zoom(8)
-    for grid in parts:
-        assert all(is_shown(frame, image, zoom) for image in grid.images.reshape(-1, 10, 8, 1))
-    both = np.concatenate(images[:2, 0], axis=0)  # six images of a line
-    top = next(
-        y for y in range(len(frame)) if is_shown(frame[y : y + 10 * zoom], both[0], zoom)
-    )
-    assert all(is_shown(frame[top : top + 10 * zoom], image, zoom) for image in both)
-
-
-def test_a_loop_of_grids_goes_there_and_back() -> None:
+def test_moving_grids_go_there_and_back() -> None:
     images = random_images(2, 3, 4)
-    frames = grids.draw_grid_loop(
-        grids=[Grid(images, [], ["a", "b"]), Grid(images[:1])],
+    frames = grids.draw_moving_grids(
+        grids=[Grid([], ["a", "b"], images), Grid([], [], images[:1])],
         hold_frames=2,
         text=Text("t", "c"),
     )

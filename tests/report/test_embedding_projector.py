@@ -9,6 +9,8 @@ import pytest
 from conftest import HOSTILE_NAMES, LinearRun, make_study
 from PIL import Image
 
+from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.core.errors import InputError
 from latentspace.core.files import check_folder
 from latentspace.datasets import ImageDataset
@@ -133,11 +135,11 @@ def test_a_folder_that_can_not_be_is_refused_without_being_made(tmp_path: Path) 
 
 def test_the_table_names_images_of_both_splits(linear_run: LinearRun, tiny: ImageDataset) -> None:
     study = make_study(linear_run, tiny, split="all", samples="all")
-    table = study.maps.table
+    table = study.of(Maps).table
     assert table["image"][1] == "lying test #1"
     assert table["image"][60 + 2] == "slanted train #2"
     assert table["index"] == [*range(60), *range(120)]
     assert table["split"] == ["test"] * 60 + ["train"] * 120
     assert table["label"][:3] == ["upright", "lying", "slanted"]
-    by_image = study.reconstruction.by_image["mse"]
+    by_image = study.of(Reconstruction).by_image["mse"]
     np.testing.assert_allclose(np.array(table["error"][:60], float), by_image, atol=1e-5)

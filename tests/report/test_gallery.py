@@ -3,25 +3,34 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import Killed, LinearRun, kill_at, make_study
 
-from latentspace.chapters import FIGURES, Figure
+from latentspace.chapters import FIGURES
+from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.core.files import PARTIAL
 from latentspace.datasets import ImageDataset
+from latentspace.drawing.text import Text
 from latentspace.report import gallery
 from latentspace.report.records import RECORDS, read_records
 
 
-def draw(figure: Figure, arguments: Mapping[str, Any]) -> np.ndarray:
-    """Stands in for a picture: it tells what it was drawn from, and takes no time."""
-    return np.full((4, 4, 3), zlib.crc32(repr(arguments).encode()) % 251, np.uint8)
+def make_draw(file: str) -> Callable[[Study], Drawing]:
+    """Stands in for a picture: it depends on one setting, and takes no time."""
+
+    def draw(study: Study) -> Drawing:
+        shown = study.settings.axes if file == "traversals.png" else ""
+        grey = zlib.crc32(f"{file} {shown}".encode()) % 251
+        return Drawing(np.full((4, 4, 3), grey, np.uint8), Text(file, "caption"))
+
+    return draw
 
 
 DRAWN = [
@@ -30,10 +39,14 @@ DRAWN = [
     if figure.file in ("reconstructions.png", "traversals.png", "samples.png")
 ]
 
+RECIPES: dict[str, Recipe[Study]] = {
+    figure.file: Recipe(make_draw(figure.file)) for figure in DRAWN
+}
+
 
 def write_pictures(folder: Path, study: Study, command: str) -> None:
     gallery.write_figures(
-        folder, DRAWN, study, fps=20, method="tsne", animation="gif", command=command
+        folder, DRAWN, RECIPES, study, fps=20, method="tsne", animation="gif", command=command
     )
 
 
@@ -41,10 +54,9 @@ def read_contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_look_that_is_killed_leaves_whole_pictures_and_no_record_that_is_wrong(
+def test_a_run_that_is_killed_leaves_whole_pictures_and_no_record_that_is_wrong(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Figure, "draw", draw)
     first, second = (make_study(linear_run, tiny, axes=axes) for axes in ("principal", "units"))
     write_pictures(tmp_path / "old", first, "old")
     write_pictures(tmp_path / "new", second, "new")
@@ -74,3 +86,22 @@ def test_a_look_that_is_killed_leaves_whole_pictures_and_no_record_that_is_wrong
         }
         assert not [name for name in os.listdir(folder) if name.startswith(PARTIAL)]
     assert calls > 3 * len(pictures)
+
+
+class Absent(Chapter):
+    unavailable = "its chapter has nothing"
+
+
+def test_the_reason_of_a_chapter_comes_before_that_of_the_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject = SimpleNamespace(of=lambda chapter: chapter)
+    draw = make_draw("a")
+    of_chapter = Recipe(draw, of=(Absent,), unavailable=lambda _: "it has none")
+    assert gallery.find_unavailable(of_chapter, subject) == "its chapter has nothing"
+    assert gallery.find_unavailable(Recipe(draw, unavailable=lambda _: "none"), subject) == "none"
+    assert gallery.find_unavailable(Recipe(draw), subject) is None
+    options = {"fps": 20, "method": "tsne", "animation": "gif", "command": "x"}
+    recipes = dict.fromkeys([figure.file for figure in DRAWN], of_chapter)
+    assert gallery.write_figures(tmp_path, DRAWN, recipes, subject, **options) == []
+    assert capsys.readouterr().out.count("is left out: its chapter has nothing") == len(DRAWN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,23 +12,37 @@ import pytest
 from conftest import LinearRun, Page, make_study
 from PIL import Image
 
-from latentspace.chapters import COMPARISONS, FIGURES, STORY, Figure, find_part
+from config import VisualizeConfig
+from latentspace.chapters import FIGURES, PARTS, find_part, load_recipes
+from latentspace.chapters.chapter import HIGHER, LOWER, Row, Value
+from latentspace.chapters.figure import Figure
 from latentspace.core.documents import write_document
 from latentspace.datasets import ImageDataset
-from latentspace.report import METRICS, PAGE, page, write_page
-from latentspace.report.facts import collect_facts, format_command
+from latentspace.report import page
+from latentspace.report.commands import format_command
+from latentspace.report.facts import collect_facts
+from latentspace.report.metrics import METRICS, METRICS_VERSION
+from latentspace.report.page import PAGE, write_page
 from latentspace.report.records import RECORDS, Record, keep_records
 
 NASTY = "<b>\"x'&</b>"
 
 
 def make_figure(file: str) -> Figure:
-    return next(figure for figure in (*FIGURES, *COMPARISONS) if figure.file == file)
+    return next(figure for figure in FIGURES if figure.file == file)
 
 
 def draw(folder: Path, file: str, *, size: tuple[int, int] = (40, 20)) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size).save(folder / file)
+
+
+def write_numbers(folder: Path, **rows: list[Row]) -> None:
+    """Writes metrics.json with some rows by section."""
+    sections = {
+        name: {"rows": [dataclasses.asdict(row) for row in of]} for name, of in rows.items()
+    }
+    write_document(folder / METRICS, sections, version=METRICS_VERSION)
 
 
 @pytest.fixture
@@ -55,13 +68,15 @@ def add(tmp_path: Path, study) -> Callable[..., None]:
             caption=f"Caption of {file}",
             flag=figure.flag,
             part=find_part(figure).name,
-            section=figure.section,
+            sections=tuple(one.section for one in load_recipes()[figure.file].of),
             size=None if file.endswith(".html") else (40, 20),
+            body=None,
             model_hash=study.run.model_hash,
             dataset_hash=study.data.hash,
-            settings={"--seed": 0},
+            settings={"seed": 0},
             made="2026-01-01T10:00:00+00:00",
             command="python visualize.py --quiet",
+            repeat="python visualize.py --run linear",
             versions={"python": "3.11"},
         )
         keep_records(tmp_path, {file: dataclasses.replace(one, **changes)})
@@ -77,9 +92,9 @@ def test_pictures_stand_once_in_the_order_of_the_story(tmp_path: Path, study, ad
     assert write_page(tmp_path, study) == tmp_path / PAGE
     read = Page(tmp_path / PAGE)
     parts = ["Reconstruct", "Learn", "Map", "Interpolate", "Calculate", "Use"]
-    assert [part.title for part in STORY] == parts
+    assert [part.title for part in PARTS] == parts
     assert read.texts("h2") == [*parts, "How it was made"]
-    assert [found["id"] for found in read.all("section")][:6] == [part.name for part in STORY]
+    assert [found["id"] for found in read.all("section")][:6] == [part.name for part in PARTS]
     pictures = [figure for figure in FIGURES if not figure.file.endswith(".html")]
     assert read.shown == [figure.file for figure in pictures]
     assert [found["text"] for found in read.all("h3")][: len(files)] == [
@@ -100,8 +115,7 @@ def test_pictures_stand_once_in_the_order_of_the_story(tmp_path: Path, study, ad
 def test_all_links_lead_to_files_or_into_the_page(tmp_path: Path, study, add) -> None:
     for file in ("reconstructions.png", "tour.gif", "attributes.mp4"):
         add(file)
-    numbers = {"reconstruction": {"test_mse": 0.1, "pca_mse": 0.2}}
-    write_document(tmp_path / METRICS, numbers, version=1)
+    write_numbers(tmp_path, reconstruction=[Row("An error", Value(0.1), {"PCA": Value(0.2)})])
     read = Page(write_page(tmp_path, study))
     names = {found["id"] for found in read.elements if "id" in found}
     addresses = [found.get("href", found.get("src")) for found in read.all("a", "img", "video")]
@@ -123,13 +137,7 @@ def test_names_of_files_are_quoted_for_links(tmp_path: Path, name: str) -> None:
     assert page.Link("\udcff.png").address  # a name that is no text
 
 
-def test_animations_play_and_pages_are_linked(
-    tmp_path: Path, study, add, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    explorer = Figure("--maps", "explorer.html", "all images to walk among", None, "", dict)
-    monkeypatch.setattr(
-        page, "STORY", (*STORY[:2], dataclasses.replace(STORY[2], figures=(explorer,)), *STORY[3:])
-    )
+def test_animations_play_and_pages_are_linked(tmp_path: Path, study, add) -> None:
     add("interpolation.mp4")
     (tmp_path / "explorer.html").touch()
     read = Page(write_page(tmp_path, study))
@@ -138,7 +146,7 @@ def test_animations_play_and_pages_are_linked(
     assert (video["src"], video["width"]) == ("interpolation.mp4", "40")
     assert video["aria-label"] == make_figure("interpolation.gif").about
     (link,) = read.all("a", class_="open")
-    assert (link["href"], link["text"]) == ("explorer.html", "all images to walk among")
+    assert (link["href"], link["text"]) == ("explorer.html", make_figure("explorer.html").about)
 
 
 def test_of_two_formats_one_is_shown_and_the_other_linked(tmp_path: Path, study, add) -> None:
@@ -154,8 +162,8 @@ def test_of_two_formats_one_is_shown_and_the_other_linked(tmp_path: Path, study,
 def test_what_is_out_of_date_says_why(tmp_path: Path, study, add) -> None:
     add("reconstructions.png", model_hash="other")
     add("learning_curve.png", dataset_hash="other")
-    add("tsne_pixel.png", settings={"--samples": 5000})
-    later = {"made": "2026-01-01T11:00:00+00:00", "settings": {"--samples": 10000}}
+    add("tsne_pixel.png", settings={"samples": 5000})
+    later = {"made": "2026-01-01T11:00:00+00:00", "settings": {"samples": 10000}}
     add("tsne_comparison.png", **later)
     draw(tmp_path, "umap_pixel.png", size=(30, 10))
     read = Page(write_page(tmp_path, study))
@@ -204,9 +212,8 @@ def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
     study.run.name = NASTY
     study.run.facts[NASTY] = NASTY
     object.__setattr__(study.data, "name", NASTY)
-    numbers = {"outliers": {"auroc": {NASTY: {"codes": 0.5}}}}
-    write_document(tmp_path / METRICS, numbers, version=1)
-    add("reconstructions.png", title=NASTY, caption=f"of {NASTY}", command=f"x y {NASTY}")
+    write_numbers(tmp_path, outliers=[Row(NASTY, Value(0.5), {NASTY: Value(0.25)})])
+    add("reconstructions.png", title=NASTY, caption=f"of {NASTY}", repeat=f"x y {NASTY}")
     text = write_page(tmp_path, study).read_text()
     assert "<b>" not in text
     read = Page(tmp_path / PAGE)
@@ -214,21 +221,26 @@ def test_everything_is_escaped(tmp_path: Path, study, add) -> None:
     assert NASTY in read.texts("title")[0]
     assert NASTY in read.texts("h3")
     assert f"of {NASTY} reconstructions.png 40 × 20 pixels" in read.texts("figcaption")
-    assert shlex.join(["python", "visualize.py", "--run", NASTY, "b>"]) in read.texts("code")
+    assert f"x y {NASTY}" in read.texts("code")
     assert NASTY in read.texts("dd")
     assert any(NASTY in words for words in read.texts("th"))
 
 
 def test_scores_stand_beside_their_baselines(tmp_path: Path, study, add) -> None:
-    numbers = {"knn_accuracy": 0.9, "knn_accuracy_interval": [0.85, 0.95]}
-    write_document(
-        tmp_path / METRICS,
-        {
-            "reconstruction": {"train_mse": 0.1, "test_mse": 0.125, "pca_mse": 0.25},
-            "maps": {"latent": numbers, "pixel": {"knn_accuracy": 0.5}},
-        },
-        version=1,
+    error = Row(
+        "Mean squared error of test images",
+        Value(0.125),
+        {"PCA, 8 components": Value(0.25)},
+        better=LOWER,
+        digits=5,
     )
+    accuracy = Row(
+        "10-NN label accuracy in the map",
+        Value(0.9, 0.85, 0.95),
+        {"pixels": Value(0.5)},
+        better=HIGHER,
+    )
+    write_numbers(tmp_path, maps=[accuracy], reconstruction=[error])
     read = Page(write_page(tmp_path, study))
     assert read.texts("th", scope="rowgroup") == ["Reconstruct", "Map"]
     rows = [text for text in read.texts("tr") if "better" in text]
@@ -236,25 +248,43 @@ def test_scores_stand_beside_their_baselines(tmp_path: Path, study, add) -> None
         "Mean squared error of test images lower is better 0.12500 PCA, 8 components 0.25000",
         "10-NN label accuracy in the map higher is better 0.900 (0.850 to 0.950) pixels 0.500",
     ]
-    assert read.texts("strong") == ["0.12500", "0.900"]
+    assert read.texts("strong") == ["0.12500", "0.900"] * 2  # at the head, and in the table
+    assert read.texts("div")[:3] == [
+        "Mean squared error of test images lower is better 0.12500 PCA, 8 components 0.25000",
+        "10-NN label accuracy in the map higher is better 0.900 (0.850 to 0.950) pixels 0.500",
+        *read.texts("div")[2:3],
+    ]
 
 
-def test_the_record_of_the_model_and_of_the_looks_is_told(tmp_path: Path, study, add) -> None:
+@pytest.mark.parametrize("file", ["reconstructions.png", "interpolation.mp4"])
+def test_a_picture_is_shown_without_its_title_and_caption(
+    tmp_path: Path, study, add, file: str
+) -> None:
+    add(file, body=(5, 15))
+    (shown,) = Page(write_page(tmp_path, study)).all("img", "video")
+    assert (shown["width"], shown["height"]) == ("40", "10")
+    assert shown["style"] == "aspect-ratio: 40 / 10; object-position: 0 50.000%"
+    for damaged in ((15, 5), (0, 21), (-1, 10), (0, 20)):
+        add(file, body=damaged)
+        (shown,) = Page(write_page(tmp_path, study)).all("img", "video")
+        assert "style" not in shown
+        assert shown["height"] == "20"
+
+
+def test_how_the_model_and_the_pictures_were_made_is_said(tmp_path: Path, study, add) -> None:
     study.run.facts["settings"] |= {"channels": [16, 32], "batch_size": None}
     study.run.facts |= {"finished": "2026-01-01T09:00:00+00:00", "seconds": 12345.5}
     study.run.facts["dataset"] |= {"source": "/home/me/bars.npz"}
     add("reconstructions.png")
     add("learning_curve.png")
-    typed = (
-        "python visualize.py --run=/a/linear --maps --place '/a b/one.png' --models-dir /a --open"
-    )
     add(
         "tsne_pixel.png",
-        command=typed,
+        command="python visualize.py --run=/a/linear --place '/a b/one.png' --models-dir /a",
+        repeat="python visualize.py --run linear --maps --place one.png",
         made="2026-01-02T10:00:00+00:00",
-        settings={"--place": ["/a b/one.png", "class:a/b"]},
+        settings={"place": ["one.png", "class:a/b"]},
     )
-    add("tsne_latent.png", made="2026-01-02T11:00:00+00:00", settings={"--place": []})
+    add("tsne_latent.png", made="2026-01-02T11:00:00+00:00", settings={"place": []})
     read = Page(write_page(tmp_path, study))
     lines = dict(zip(read.texts("dt"), read.texts("dd"), strict=True))
     assert (lines["channels"], lines["batch size"], lines["validation split"]) == (
@@ -277,44 +307,58 @@ def test_the_record_of_the_model_and_of_the_looks_is_told(tmp_path: Path, study,
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("chosen", "said"),
     [
-        ("", "--run A"),
-        ("--run x/A --maps --samples 10000 --quiet", "--run A --maps --samples 10000"),
-        ("--data-dir /d --outputs-dir=/o --maps --no-cache", "--run A --maps"),
+        ({}, "--run A --maps"),
+        ({"run": ("x/A",), "samples": 100, "quiet": True}, "--run A --maps --samples 100"),
+        ({"data_dir": "/d", "outputs_dir": "/o", "no_cache": True}, "--run A --maps"),
+        ({"all": True, "projector": "/p"}, "--run A --all"),
         (
-            "--dataset /d/portraits/ --from /d/a.png class:b/c",
-            "--run A --dataset portraits --from a.png class:b/c",
+            {"dataset": "/d/portraits/", "start": ("/d/a.png",), "end": ("class:b/c",)},
+            "--run A --maps --dataset portraits --from a.png --to class:b/c",
         ),
         (
-            "--autoencoder d/m.keras --bottleneck a/b --save-run A",
-            "--autoencoder m.keras --bottleneck a/b --save-run A",
+            {"autoencoder": "d/m.keras", "bottleneck": "a/b", "save_run": "A"},
+            "--maps --autoencoder m.keras --bottleneck a/b --save-run A",
         ),
+        ({"run": ("A",), "model_code": "/c/m.py"}, "--run A --maps --model-code m.py"),
         (
-            "--expression '/d/a.png - 0.5*d/b.png + class:b/c'",
-            "--run A --expression 'a.png - 0.5*b.png + class:b/c'",
+            {"expression": "/d/a.png - 0.5*d/b.png + class:b/c"},
+            "--run A --maps --expression 'a.png - 0.5*b.png + class:b/c'",
         ),
-        ("--pixel-range -1 1", "--run A --pixel-range -1 1"),
+        ({"pixel_range": (-1.0, 1.0)}, "--run A --maps --pixel-range -1.0 1.0"),
     ],
 )
-def test_commands_are_told_without_folders(typed: str, told: str) -> None:
-    assert (
-        format_command(f"python visualize.py {typed}", ["A"])
-        == f"python visualize.py {told}".strip()
-    )
+def test_commands_name_what_differs_from_the_defaults_without_folders(
+    chosen: dict, said: str
+) -> None:
+    command = format_command(VisualizeConfig(**chosen), "--maps", ["A"])
+    assert command == f"python visualize.py {said}"
 
 
 def test_a_comparison_names_both_runs() -> None:
-    typed = "python visualize.py --run /m/A --run B --samples 100"
-    assert format_command(typed, ["A", "B"]) == "python visualize.py --run A --run B --samples 100"
+    settings = VisualizeConfig(run=("/m/A", "B"), samples=100)
+    said = "python visualize.py --run A --run B --samples 100"
+    assert format_command(settings, "--run A --run B", ["A", "B"]) == said
+
+
+def test_a_flag_with_a_value_stands_once() -> None:
+    settings = VisualizeConfig(place=("/d/a.png", "7"))
+    said = "python visualize.py --run A --place a.png 7"
+    assert format_command(settings, "--place", ["A"]) == said
 
 
 def test_facts_are_said_in_words() -> None:
     facts = collect_facts(
-        {"status": "adopted", "parameters": 12345, "adopted": {"bottleneck": None}, "settings": {}}
+        {
+            "status": "imported",
+            "parameters": 12345,
+            "imported": {"bottleneck": None},
+            "settings": {},
+        }
     )
     assert [(group.heading, group.lines) for group in facts] == [
-        ("run", [("status", "adopted"), ("parameters", "12,345")]),
+        ("run", [("status", "imported"), ("parameters", "12,345")]),
         ("own model", [("bottleneck", "–")]),
     ]
     assert collect_facts({"dataset": {"reading": {"limit": True}}})[0].lines == [

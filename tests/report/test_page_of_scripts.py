@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conftest import Page, Trained, run_script
 
-from latentspace.chapters import COMPARISONS
+from latentspace.chapters import COMPARED
 
 VISUALIZE = ("--samples", "50", "--perplexity", "8", "--quiet")
 
@@ -24,7 +24,7 @@ def visualize(trained: Trained, outputs: Path, *arguments: str, **environment: s
     return result.stdout.splitlines()
 
 
-def test_the_page_shows_pictures_of_all_looks_and_is_named_last(
+def test_the_page_shows_pictures_of_all_runs_and_is_named_last(
     trained: Trained, tmp_path: Path
 ) -> None:
     page = tmp_path / "bars" / "index.html"
@@ -40,6 +40,9 @@ def test_the_page_shows_pictures_of_all_looks_and_is_named_last(
     records = json.loads((tmp_path / "bars" / "pictures.json").read_text())["pictures"]
     assert set(records) == set(read.shown)
     assert records["tsne_pixel.png"]["caption"] in read.text
+    for record in records.values():  # each picture is shown without title and caption
+        top, bottom = record["body"]
+        assert 0 < top < bottom < record["size"][1]
     command = shlex.split(records["tsne_pixel.mp4"]["command"])
     assert command[:2] == ["python", "visualize.py"]
     assert command[-4:] == ["--maps", "--format", "mp4", "--map-films"]
@@ -73,7 +76,9 @@ def test_two_runs_have_a_page_of_their_own(trained: Trained, tmp_path: Path) -> 
     read = Page(page)
     assert read.texts("h1") == ["bars against b#r's"]
     assert read.texts("h2") == ["Side by side", "Scores", "How it was made"]
-    assert read.shown == [figure.file for figure in COMPARISONS]
+    assert read.shown == [figure.file for figure in COMPARED.figures]
+    written = json.loads((page.parent / "metrics.json").read_text())
+    assert (written["maps"]["samples"], written["maps"]["perplexity"]) == (50, 8)
     table = (page.parent / "comparison.csv").read_text().splitlines()
     assert read.texts("th", scope="col")[:4] == ["measure", "A: bars", "B: b#r's", "B - A"]
     told = [line for line in table[1:] if not line.startswith("seconds of training,")]

@@ -4,14 +4,18 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters import COMPARISONS, FIGURES, OPTIONS, find_options, find_part
+from latentspace.chapters import COMPARED, FIGURES, load_recipes
+from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.datasets import ImageDataset
+from latentspace.drawing.layout import make_page
+from latentspace.drawing.text import Text
 from latentspace.report.records import (
     RECORDS,
     Record,
@@ -27,13 +31,15 @@ PICTURE = Record(
     caption="A caption",
     flag="--maps",
     part="map",
-    section="maps",
+    sections=("maps",),
     size=(20, 10),
+    body=(2, 8),
     model_hash="model",
     dataset_hash="images",
-    settings={"--samples": 5000, "--seed": 0},
+    settings={"samples": 5000, "seed": 0},
     made="2026-01-01T10:00:00+00:00",
     command="python visualize.py",
+    repeat="python visualize.py --run mine --maps",
     versions={"python": "3.11"},
 )
 
@@ -67,14 +73,22 @@ def test_the_record_of_a_file_that_was_replaced_since_is_none(tmp_path: Path) ->
 def test_a_record_of_a_file_elsewhere_is_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.png").touch()
     (tmp_path / "b").mkdir()
-    text = json.dumps({"pictures": {name: dataclasses.asdict(PICTURE)}})
+    text = json.dumps({"schema_version": 2, "pictures": {name: dataclasses.asdict(PICTURE)}})
     (tmp_path / "b" / RECORDS).write_text(text)
     assert read_records(tmp_path / "b") == {}
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "{}", '{"pictures": 3}', '{"pictures": {"a.png": 3}}', '{"pictures": null}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"schema_version": 2, "pictures": 3}',
+        '{"schema_version": 2, "pictures": {"a.png": 3}}',
+        '{"pictures": {}}',
+    ],
 )
 def test_a_damaged_file_counts_as_absent(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.png").touch()
@@ -92,7 +106,9 @@ def test_a_damaged_record_is_left_out_alone(tmp_path: Path, name: str, value: ob
     facts = dataclasses.asdict(PICTURE)
     for file in ("a.png", "b.png"):
         (tmp_path / file).touch()
-    text = json.dumps({"pictures": {"a.png": {**facts, name: value}, "b.png": facts}})
+    text = json.dumps(
+        {"schema_version": 2, "pictures": {"a.png": {**facts, name: value}, "b.png": facts}}
+    )
     (tmp_path / RECORDS).write_text(text)
     assert read_records(tmp_path) == {"b.png": PICTURE}
 
@@ -104,62 +120,73 @@ def test_a_picture_of_another_model_or_other_images_is_out_of_date() -> None:
 
 
 def test_newer_pictures_of_a_part_decide_on_settings() -> None:
-    newer = later(settings={"--samples": 10000, "--seed": 0})
+    newer = later(settings={"samples": 10000, "seed": 0})
     reason = "made with other settings (--samples 5000; newer pictures of this part: 10000)"
     assert find_staleness(PICTURE, {"b": newer}, KEY) == reason
     assert find_staleness(newer, {"a": PICTURE}, KEY) is None
     # Another part counts where its numbers are of the same section.
     elsewhere = dataclasses.replace(newer, part="interpolate")
     assert find_staleness(PICTURE, {"b": elsewhere}, KEY) == reason
-    assert find_staleness(PICTURE, {"b": dataclasses.replace(elsewhere, section=None)}, KEY) is None
+    assert find_staleness(PICTURE, {"b": dataclasses.replace(elsewhere, sections=())}, KEY) is None
     # What is itself of another model, or does not depend on the option, says nothing.
     assert find_staleness(PICTURE, {"b": dataclasses.replace(newer, model_hash="x")}, KEY) is None
-    assert find_staleness(PICTURE, {"b": later(settings={"--axes": "units"})}, KEY) is None
+    assert find_staleness(PICTURE, {"b": later(settings={"axes": "units"})}, KEY) is None
 
 
 def test_settings_are_spelled_as_they_are_typed() -> None:
-    chosen = dataclasses.replace(PICTURE, settings={"--from": ["3", "class:7"]})
-    newer = {"b": later(settings={"--from": []})}
+    chosen = dataclasses.replace(PICTURE, settings={"start": ["3", "class:7"]})
+    newer = {"b": later(settings={"start": []})}
     assert "(--from 3 class:7; newer pictures of this part: none)" in str(
         find_staleness(chosen, newer, KEY)
     )
-    plain = dataclasses.replace(PICTURE, settings={"--expression": None})
-    newer = {"b": later(settings={"--expression": "1 + 2"})}
+    plain = dataclasses.replace(PICTURE, settings={"expression": None})
+    newer = {"b": later(settings={"expression": "1 + 2"})}
     assert "(no --expression; newer pictures of this part: 1 + 2)" in str(
         find_staleness(plain, newer, KEY)
     )
+
+
+class Effective(Chapter):
+    section = "maps"
+    settings_used = {"samples": 60, "perplexity": 8.0}  # noqa: RUF012
+
+
+RECIPE = Recipe(lambda _: DRAWING, of=(Effective,))
+DRAWING = Drawing(make_page(np.zeros((30, 40, 3), np.uint8), text=Text("t", "c")), Text("t", "c"))
 
 
 def test_a_record_says_what_is_shown_and_how_it_was_made(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     figure = next(figure for figure in FIGURES if figure.file == "tsne_comparison.png")
-    study = make_study(linear_run, tiny, seed=3)
-    made = make_record(figure, study, {"title": "t", "caption": "c"}, size=(3, 2), command="x")
-    assert (made.title, made.caption, made.part, made.section) == ("t", "c", "map", "maps")
+    study = make_study(linear_run, tiny, seed=3, perplexity=None)
+    made = make_record(figure, RECIPE, study, DRAWING, command="x")
+    assert (made.title, made.caption, made.part, made.sections) == ("t", "c", "map", ("maps",))
     assert (made.model_hash, made.dataset_hash) == ("linear", tiny.hash)
     assert made.settings == {
-        "--samples": 60,  # all there are, by default
-        "--split": "test",
-        "--perplexity": 8,
-        "--exaggeration": 1.0,
-        "--seed": 3,
+        "samples": 60,  # all there are, by default
+        "split": "test",
+        "perplexity": 8.0,  # lowered
+        "exaggeration": 1.0,
+        "seed": 3,
     }
-    assert make_record(figure, study, {}, size=None, command="x").title == figure.about
+    assert made.size == (72, DRAWING.frames.shape[0])
+    assert made.body is not None
+    assert made.body[0] == 44
+    assert 74 <= made.body[1] < made.size[1]
+    page = make_record(figure, RECIPE, study, Drawing(b"<html>", Text("", "")), command="x")
+    assert (page.title, page.size, page.body) == (figure.about, None, None)
     assert made.made.endswith("+00:00")
+    assert made.repeat == ("python visualize.py --run linear --maps --pairs 5 --frames 7 --seed 3")
 
 
-def test_every_picture_depends_on_known_options_and_has_one_part(
+def test_every_picture_depends_on_settings_that_there_are(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    chosen = make_study(linear_run, tiny).choices
-    assert json.loads(json.dumps(chosen)) == chosen
-    for figure in (*FIGURES, *COMPARISONS):
-        assert set(find_options(figure)) <= set(chosen)
-        assert figure in find_part(figure).figures
-    assert set(OPTIONS) <= {figure.file for figure in FIGURES} | {
-        figure.flag for figure in (*FIGURES, *COMPARISONS)
-    }
+    known = dataclasses.asdict(make_study(linear_run, tiny).settings)
+    for figure in (*FIGURES, *COMPARED.figures):
+        assert set(figure.settings) <= set(known)
+    assert set(load_recipes()) == {figure.file for figure in FIGURES}
 
 
 def test_frames_tell_their_size() -> None:
@@ -172,6 +199,25 @@ def test_frames_tell_their_size() -> None:
 
 
 def test_a_comparison_is_recorded_as_a_study(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    subject = SimpleNamespace(model_key=("ab", "d"), chosen=make_study(linear_run, tiny).choices)
-    made = make_record(COMPARISONS[0], subject, {"caption": "c"}, size=None, command="x")
-    assert (made.model_hash, made.dataset_hash, made.part) == ("ab", "d", "compare")
+    other = dataclasses.replace(linear_run, name="other", model_hash="b")
+    subject = Comparison(
+        *(make_study(run, tiny, pairs=8, frames=33, perplexity=None) for run in (linear_run, other))
+    )
+    figure = COMPARED.figures[0]
+    made = make_record(figure, Recipe(lambda _: DRAWING), subject, DRAWING, command="x")
+    assert (made.model_hash, made.dataset_hash) == ("linearb", tiny.hash)
+    assert (made.part, made.sections) == ("compare", ())
+    assert made.settings["samples"] == 60
+    assert made.settings["perplexity"] < 30
+    assert made.repeat == "python visualize.py --run linear --run other"
+
+
+def test_records_of_an_earlier_version_are_none_and_said_so_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").touch()
+    old = {"schema_version": 1, "pictures": {"a.png": {"settings": {"--seed": 0}}}}
+    (tmp_path / RECORDS).write_text(json.dumps(old))
+    assert read_records(tmp_path) == {}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "schema_version is wrong" in line

@@ -8,42 +8,98 @@ from types import SimpleNamespace
 import pytest
 
 from latentspace.analysis.neighborhoods import Estimate
-from latentspace.analysis.projection import Settings
+from latentspace.chapters.chapter import Chapter, Row, Value
 from latentspace.chapters.compare.paired import Measure
-from latentspace.report import METRICS, TABLE, format_table, write_comparison, write_metrics
+from latentspace.report.comparison import TABLE, format_table, write_comparison
+from latentspace.report.metrics import METRICS, METRICS_VERSION, read_metrics, write_metrics
+
+NAN = float("nan")
 
 
-def study(model_hash: str, **sections: dict) -> SimpleNamespace:
+def study(model_hash: str) -> SimpleNamespace:
     return SimpleNamespace(
         run=SimpleNamespace(name="r", model_hash=model_hash),
         data=SimpleNamespace(name="bars", hash="d"),
-        options=SimpleNamespace(seed=3),
-        metrics=lambda names: {name: sections[name] for name in names},
+        settings=SimpleNamespace(seed=3),
+        classifier=SimpleNamespace(facts={"test_accuracy": 0.9}),
+        of=lambda chapter: chapter(None),
     )
 
 
+def chapter(name: str, numbers: dict, *found: Row, judged: bool = False) -> type[Chapter]:
+    class Measured(Chapter):
+        section = name
+        uses_classifier = judged
+        metrics = numbers
+        rows = list(found)
+
+    return Measured
+
+
 def test_sections_of_the_same_model_are_kept_and_renewed(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    write_metrics(path, study("m", maps={"a": 1}, reconstruction={"b": 2}), {"maps"})
-    write_metrics(path, study("m", maps={"a": 9}, reconstruction={"b": 2}), {"reconstruction"})
+    path = tmp_path / METRICS
+    write_metrics(path, study("m"), [chapter("maps", {"a": 1})])
+    write_metrics(path, study("m"), [chapter("reconstruction", {"b": 2}), chapter("", {"c": 3})])
     written = json.loads(path.read_text())
-    assert written["maps"] == {"a": 1}
-    assert written["reconstruction"] == {"b": 2}
+    assert written["maps"] == {"a": 1, "rows": []}
+    assert written["reconstruction"] == {"b": 2, "rows": []}
     assert (written["run"], written["dataset"], written["seed"]) == ("r", "bars", 3)
+    assert not {"", "classifier"} & set(written)
 
 
-@pytest.mark.parametrize("earlier", ['{"model_hash": "other", "maps": {"a": 1}}', "{", "[]"])
-def test_sections_of_another_model_or_unreadable_ones_go(tmp_path: Path, earlier: str) -> None:
-    path = tmp_path / "metrics.json"
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        '{"schema_version": 2, "model_hash": "other", "maps": {"a": 1}}',
+        '{"run": "r", "model_hash": "m", "dataset": "bars", "dataset_hash": "d", "maps": {"a": 1}}',
+        "{",
+        "[]",
+    ],
+)
+def test_sections_of_another_model_or_version_or_unreadable_ones_go(
+    tmp_path: Path, earlier: str
+) -> None:
+    path = tmp_path / METRICS
     path.write_text(earlier)
-    write_metrics(path, study("m", reconstruction={"b": 2}), {"reconstruction"})
+    write_metrics(path, study("m"), [chapter("reconstruction", {"b": 2})])
     assert "maps" not in json.loads(path.read_text())
 
 
-def test_what_could_not_be_measured_is_null(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    write_metrics(path, study("m", maps={"a": [float("nan"), 1.5]}), {"maps"})
-    assert json.loads(path.read_text(), parse_constant=pytest.fail)["maps"] == {"a": [None, 1.5]}
+def test_an_earlier_version_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / METRICS).write_text('{"schema_version": 1, "maps": {}}')
+    assert read_metrics(tmp_path / METRICS) == {}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "schema_version is wrong" in line
+    assert "visualize.py --all" in line
+
+
+def test_what_could_not_be_measured_is_null_and_has_no_row(tmp_path: Path) -> None:
+    path = tmp_path / METRICS
+    rows = (
+        Row("one", Value(0.5), {"known": Value(0.25, 0.1, 0.4), "not": Value(NAN)}),
+        Row("other", Value(NAN), {"known": Value(1.0)}),
+    )
+    write_metrics(path, study("m"), [chapter("maps", {"a": [NAN, 1.5]}, *rows)])
+    written = json.loads(path.read_text(), parse_constant=pytest.fail)["maps"]
+    assert written["a"] == [None, 1.5]
+    (row,) = written["rows"]
+    assert row == {
+        "words": "one",
+        "own": {"value": 0.5, "low": None, "high": None},
+        "baselines": {"known": {"value": 0.25, "low": 0.1, "high": 0.4}},
+        "references": {},
+        "better": "",
+        "digits": 3,
+    }
+
+
+def test_the_facts_of_the_classifier_stand_beside_what_it_has_judged(tmp_path: Path) -> None:
+    path = tmp_path / METRICS
+    write_metrics(path, study("m"), [chapter("interpolation", {}, judged=True)])
+    assert json.loads(path.read_text())["classifier"] == {"test_accuracy": 0.9}
+    assert json.loads(path.read_text())["schema_version"] == METRICS_VERSION
 
 
 @pytest.fixture
@@ -53,7 +109,8 @@ def comparison() -> SimpleNamespace:
         studies={letter: study(f"model {letter}") for letter in "AB"},
         names={"A": "A: one", "B": "B: other"},
         data=SimpleNamespace(name="bars", hash="d"),
-        options=SimpleNamespace(seed=3, projection=Settings()),
+        settings=SimpleNamespace(seed=3, method="tsne", exaggeration=1.0, perplexity=None),
+        settings_used={"samples": 60, "perplexity": 14.0},
         images="60 test images of bars",
         notes=["B: other was trained elsewhere."],
         baseline_names=["pixels", "PCA 8"],
@@ -71,7 +128,10 @@ def test_a_comparison_is_written_as_numbers_and_as_a_table(
     write_comparison(tmp_path, comparison)
     written = json.loads((tmp_path / METRICS).read_text())
     assert written["runs"]["B"] == {"run": "r", "model_hash": "model B"}
-    assert written["maps"]["perplexity"] == 30
+    assert written["maps"] == {
+        **{"method": "tsne", "dims": 2, "exaggeration": 1.0},
+        **{"samples": 60, "perplexity": 14.0},
+    }
     assert written["notes"] == comparison.notes
     assert written["measures"]["s"] == {
         "words": "a score",

@@ -1,5 +1,34 @@
-"""Placeholder: to be written by whoever brings this chapter to its shape."""
+"""A page on which both maps can be explored, image by image."""
 
-from latentspace.chapters.figure import USE, Contents
+from __future__ import annotations
 
-CONTENTS: Contents = Contents(part=USE, flags={}, figures=(), recipes=dict)
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure, Recipe
+
+if TYPE_CHECKING:
+    from latentspace.chapters.study import Study
+
+
+def _recipes() -> Mapping[str, Recipe[Study]]:
+    from latentspace.chapters.explorer.figures import RECIPES
+
+    return RECIPES
+
+
+CONTENTS = Contents(
+    part=MAP,
+    flags={"--explorer": "a page to explore both maps with the mouse, image by image"},
+    figures=(
+        Figure(
+            "--explorer",
+            "explorer.html",
+            "both maps on a page: point at an image, select some, colour by class, error or "
+            "cluster",
+            (*MAP_SETTINGS, "num_clusters"),
+            in_story=False,
+        ),
+    ),
+    recipes=_recipes,
+)

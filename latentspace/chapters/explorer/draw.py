@@ -13,7 +13,7 @@ from string import Template
 import numpy as np
 
 from latentspace.chapters.explorer.plots import plot_maps
-from latentspace.chapters.explorer.sheet import make_sheet
+from latentspace.chapters.explorer.sheet import Sheet
 from latentspace.core.pixels import to_uint8
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
@@ -52,15 +52,13 @@ class Pictures:
     """The images, with what is said of each.
 
     Attributes:
-        originals: uint8 (N, H, W, 1 or 3).
-        reconstructions: uint8, the same shape.
+        sheet: The images, and after them their reconstructions.
         errors: float (N,), squared, means over pixels.
         numbers: int (N,), the index of each among the test or the training images.
         is_training: bool (N,).
     """
 
-    originals: np.ndarray
-    reconstructions: np.ndarray
+    sheet: Sheet
     errors: np.ndarray
     numbers: np.ndarray
     is_training: np.ndarray
@@ -102,14 +100,11 @@ def draw_explorer(
 
     Returns:
         The HTML page, one file that opens without a network. Its pictures are uint8, exact where
-        the caption does not say otherwise.
+        the sheet's note does not say otherwise.
     """
     from bokeh.resources import Resources
 
-    sheet = make_sheet(np.concatenate([pictures.originals, pictures.reconstructions]))
-    if sheet.note:
-        note = f"To keep the file small, pictures are {sheet.note}."
-        text = Text(text.title, f"{text.caption} {note}")
+    sheet = pictures.sheet
     grouped = {groups.kind: groups for groups in (classes, clusters) if groups is not None}
     known = {
         "tile": sheet.tile,

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from latentspace.chapters.explorer.draw import Groups, Map, Pictures
-from latentspace.chapters.figure import Figure, format_metric, format_model
-from latentspace.chapters.maps.figures import CAVEAT, describe_images, describe_maps, format_method
+import numpy as np
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+from latentspace.chapters.captions import CAVEAT, format_metric, format_model
+from latentspace.chapters.explorer.measure import Exploration
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.maps.describe import describe_images, describe_maps, format_method
+from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.study import Study
+from latentspace.drawing.text import Text
 
 
-def _explorer(study: Study, fps: float) -> dict[str, Any]:
-    chapter, data = study.exploration, study.data
+def draw_explorer(study: Study) -> Drawing:
+    """Both maps, linked, with everything that is known of each image."""
+    # Bokeh takes half a second to load, and no other figure needs it.
+    from latentspace.chapters.explorer import draw
+    from latentspace.chapters.explorer.draw import Groups, Map, Pictures
+    from latentspace.chapters.explorer.sheet import make_sheet
+
+    chapter, data = study.of(Exploration), study.data
     maps, clustered = chapter.maps, chapter.clusters_unavailable is None
-    return {
-        "maps": {
+    sheet = make_sheet(np.concatenate([maps.pixels, maps.reconstructions]))
+    note = f" To keep the file small, pictures are {sheet.note}." if sheet.note else ""
+    text = Text(
+        "The same images, in pixels and in codes",
+        f"{describe_maps(study, maps.flat, maps=maps)}. The map of the codes is turned and "
+        f"mirrored onto the other. {CAVEAT} Errors are squared, means over pixels. The nearest are "
+        "those of the images shown, in pixels and in codes themselves, not on the maps. "
+        + (
+            f"Clusters were found without labels ({chapter.clusters.method})."
+            if clustered
+            else f"There are no clusters: {chapter.clusters_unavailable}."
+        )
+        + note,
+    )
+    page = draw.draw_explorer(
+        maps={
             space: Map(
                 f"{format_method(study)} of the {words}",
                 _format_scores(study, space),
@@ -24,41 +47,31 @@ def _explorer(study: Study, fps: float) -> dict[str, Any]:
                 f"nearest in {words}",
                 chapter.neighbors[space],
             )
-            for space, words in maps.spaces.items()
+            for space, words in SPACES.items()
         },
-        "pictures": Pictures(
-            maps.pixels,
-            maps.reconstructions,
+        pictures=Pictures(
+            sheet,
             maps.errors,
             maps.numbers,
             maps.is_training,
         ),
-        "classes": Groups("class", maps.labels, data.class_names),
-        "clusters": (
+        classes=Groups("class", maps.labels, data.class_names),
+        clusters=(
             Groups("cluster", chapter.clusters.labels, chapter.clusters.names)
             if clustered
             else None
         ),
-        "title": "The same images, in pixels and in codes",
-        "subject": f"{describe_images(study, maps)}, {format_model(study)}",
-        "caption": (
-            f"{describe_maps(study, maps.flat, maps=maps)}. The map of the codes is turned and mirrored "
-            f"onto the other. {CAVEAT} Errors are squared, means over pixels. The nearest are "
-            "those of the images shown, in pixels and in codes themselves, not on the maps. "
-            + (
-                f"Clusters were found without labels ({chapter.clusters.method})."
-                if clustered
-                else f"There are no clusters: {chapter.clusters_unavailable}."
-            )
-        ),
-    }
+        subject=f"{describe_images(study, maps)}, {format_model(study)}",
+        text=text,
+    )
+    return Drawing(page, text)
 
 
 def _format_scores(study: Study, space: str) -> str:
     """How good a map is; empty without classes."""
     if not study.data.has_classes:
         return ""
-    maps = study.exploration.maps
+    maps = study.of(Exploration).maps
     found = maps.score_maps(maps.flat)[space]
     return ", ".join(
         [
@@ -68,15 +81,6 @@ def _format_scores(study: Study, space: str) -> str:
     )
 
 
-FIGURES = (
-    Figure(
-        "--explorer",
-        "explorer.html",
-        "both maps on a page: point at an image, select some, colour by class, error or cluster",
-        None,
-        "chapters.explorer.draw.draw_explorer",
-        _explorer,
-        in_story=False,
-        unavailable=lambda study: study.exploration.unavailable,
-    ),
-)
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "explorer.html": Recipe(draw_explorer, of=(Exploration,)),
+}

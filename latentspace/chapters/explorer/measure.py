@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,14 @@ class Exploration(Chapter):
     def unavailable(self) -> str | None:
         """Why there can be no page; None where there can."""
         return self.maps.unavailable
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """Those of the maps of the page, and how many clusters were sought."""
+        used = self.maps.settings_used
+        if self.clusters_unavailable is None and self._count is not None:
+            used["num_clusters"] = self._count
+        return used
 
     @cached_property
     def maps(self) -> Maps:

@@ -94,8 +94,9 @@ def draw_training_map(study: Study) -> Drawing:
     text = Text(
         "How classes come apart while the model learns",
         f"{_describe_training(study)} The model is not trained on these "
-        f"{numbers['images']:,} images. t-SNE, perplexity {learning.perplexity:g}: each map starts from the one before, and "
-        "points move straight from one to the next. The KL divergence of the last map is "
+        f"{numbers['images']:,} images. t-SNE, perplexity {learning.perplexity:g}: each map starts "
+        "from the one before, and points move straight from one to the next. The KL divergence of "
+        "the last map is "
         f"{numbers['map_kl_divergence']:.2f}, that of a new map of the same codes "
         f"{numbers['afresh_kl_divergence']:.2f}. 10-NN is the label accuracy in codes and "
         "pixels themselves, not in their maps.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,10 +30,52 @@ INK_STRENGTH = 0.8  # colours made for dots are too pale for thin strokes
 CLASS_LABEL_SIZE = 26  # pixels, before the text of large maps is enlarged
 
 
+@dataclass(frozen=True)
+class Cells:
+    """A fine grid, and the cells of it that images are drawn in.
+
+    Attributes:
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+        wanted: float (N, 2) row and column of the place of each image.
+        places: int (N, 2) row and column of its cell; -1 where it found none.
+    """
+
+    rows: int
+    columns: int
+    wanted: np.ndarray
+    places: np.ndarray
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Whether an image found a cell, bool (N,)."""
+        return self.places[:, 0] >= 0
+
+
+def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
+    """Moves each image of a map to the nearest free cell of a fine grid.
+
+    One that finds none nearby is left out.
+
+    Args:
+        shape: Of the images, (N, H, W, C).
+        points: float (N, 2).
+    """
+    height, width = _choose_thumbnail_size(shape)
+    side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * shape[0] * height * width))  # pixels
+    rows, columns = math.ceil(side / height), math.ceil(side / width)
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = float((high - low).max()) or 1.0
+    # One scale for both axes: a map is not stretched.
+    x, y = ((points - (low + high) / 2) * (side - max(height, width)) / extent).T
+    wanted = np.stack([(rows - 1) / 2 - y / height, (columns - 1) / 2 + x / width], axis=1)
+    return Cells(rows, columns, wanted, _assign_free_cells(wanted, rows, columns))
+
+
 def draw_image_map(
     *,
     images: np.ndarray,
-    points: np.ndarray,
+    cells: Cells,
     labels: np.ndarray,
     class_names: Sequence[str],
     as_ink: bool,
@@ -43,12 +86,9 @@ def draw_image_map(
     Strokes on dark ground become coloured ink on white paper; other images keep their colours and
     get a frame.
 
-    Each image moves to the nearest free cell of a fine grid; one that finds none nearby is left
-    out, and the caption says how many found one.
-
     Args:
         images: float32 (N, H, W, C) in [0, 1].
-        points: float (N, 2).
+        cells: Where each is drawn, see `arrange_images`.
         labels: int (N,) indices into `class_names`.
         class_names: Names to write at the clusters.
         as_ink: Whether the images are strokes on dark ground.
@@ -58,16 +98,9 @@ def draw_image_map(
         uint8 (height, width, 3).
     """
     thumbnails = _make_thumbnails(images)
-    count, height, width, _ = thumbnails.shape
-    side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * count * height * width))  # pixels
-    rows, columns = math.ceil(side / height), math.ceil(side / width)
-    low, high = points.min(axis=0), points.max(axis=0)
-    extent = float((high - low).max()) or 1.0
-    # One scale for both axes: a map is not stretched.
-    x, y = ((points - (low + high) / 2) * (side - max(height, width)) / extent).T
-    wanted = np.stack([(rows - 1) / 2 - y / height, (columns - 1) / 2 + x / width], axis=1)
-    places = _assign_free_cells(wanted, rows, columns)
-    shown = places[:, 0] >= 0
+    _, height, width, _ = thumbnails.shape
+    rows, columns, wanted, places = cells.rows, cells.columns, cells.wanted, cells.places
+    shown = cells.shown
 
     grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
     colors = choose_class_colors(len(class_names))[labels[shown]]
@@ -95,8 +128,6 @@ def draw_image_map(
                     size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
                 )
             )
-    placed = f"{int(shown.sum()):,} of {count:,} images found a free cell near their place."
-    text = Text(text.title, f"{text.caption} {placed}")
     return make_page(body, text=text, labels=names, text_scale=text_scale)
 
 
@@ -142,19 +173,31 @@ def _frame_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return framed
 
 
-def _make_thumbnails(images: np.ndarray) -> np.ndarray:
-    """Images enlarged by a whole number, or shrunk by averaging blocks; aspect kept.
+def _choose_scale(shape: Sequence[int]) -> tuple[int, int]:
+    """How many times images (N, H, W, C) are enlarged, and blocks of what side are averaged.
 
     They get at least `LEAST_THUMBNAIL` pixels and less than twice that, but more where they are so
     few that the map would be smaller than `LEAST_SIDE`.
     """
-    count, height, width, _ = images.shape
+    count, height, width, _ = shape
     side = min(height, width)
     map_side = math.sqrt(CELLS_PER_IMAGE * count * height * width)
-    zoom = max(-(-LEAST_THUMBNAIL // side), int(LEAST_SIDE / map_side))
+    zoom = max(-(-LEAST_THUMBNAIL // side), int(LEAST_SIDE / map_side), 1)
+    block = min(side // LEAST_THUMBNAIL, int(map_side / LEAST_SIDE)) if zoom == 1 else 1
+    return zoom, max(1, block)
+
+
+def _choose_thumbnail_size(shape: Sequence[int]) -> tuple[int, int]:
+    """Height and width of what `_make_thumbnails` makes of images (N, H, W, C)."""
+    zoom, block = _choose_scale(shape)
+    return shape[1] * zoom // block, shape[2] * zoom // block
+
+
+def _make_thumbnails(images: np.ndarray) -> np.ndarray:
+    """Images enlarged by a whole number, or shrunk by averaging blocks; aspect kept."""
+    zoom, block = _choose_scale(images.shape)
     if zoom > 1:
         return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    block = min(side // LEAST_THUMBNAIL, int(map_side / LEAST_SIDE))
     if block < 2:
         return images
     height, width = (size // block for size in images.shape[1:3])

@@ -1,4 +1,4 @@
-"""What belongs to maps: their cousins, classes that run together, what is drawn and put on them."""
+"""What belongs to maps: other methods, classes that overlap, what is drawn and put on them."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def draw_overlap(
     maps: Sequence[tuple[str, np.ndarray]],
     labels: np.ndarray,
     class_names: Sequence[str],
+    classes: Sequence[int],
     table: Mapping[str, np.ndarray],
     text: Text,
 ) -> np.ndarray:
@@ -66,8 +67,9 @@ def draw_overlap(
     Args:
         maps: For each map its heading and its points, float (N, 2).
         labels: int (N,) indices into `class_names`.
-        class_names: Names of the few, the table's columns.
-        table: Row name -> share for each class, in [0, 1].
+        class_names: Names of all classes, of which each keeps its colour.
+        classes: Which of them are shown, int; the table's columns.
+        table: Row name -> share for each of these classes, in [0, 1].
         text: Written above and below.
 
     Returns:
@@ -78,8 +80,8 @@ def draw_overlap(
     figure = Figure(figsize=(14.2, 9.4), dpi=110, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
     for axes, (heading, points) in zip(above.subplots(1, len(maps)), maps, strict=True):
-        draw_scatter(axes, points, labels, class_names, heading=heading)
-    add_class_legend(above, class_names)
+        draw_scatter(axes, points, labels, class_names, classes=classes, heading=heading)
+    add_class_legend(above, class_names, classes)
     axes = below.subplots()
     axes.axis("off")
     cells = [
@@ -88,10 +90,10 @@ def draw_overlap(
     written = axes.table(
         cells,
         rowLabels=list(table),
-        colLabels=[*class_names, "mean of these"],
+        colLabels=[*(class_names[label] for label in classes), "mean of these"],
         loc="center",
         cellLoc="center",
-        colWidths=[0.8 / (len(class_names) + 1)] * (len(class_names) + 1),
+        colWidths=[0.8 / (len(classes) + 1)] * (len(classes) + 1),
     )
     written.auto_set_font_size(False)
     written.set_fontsize(12)

@@ -2,147 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from latentspace.chapters.figure import (
-    Figure,
-    count_hold_frames,
-    format_metric,
-    format_model,
-    maps_unavailable,
-)
+from latentspace.analysis.projection import Settings
+from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.maps import detail_figures, draw
+from latentspace.chapters.maps.describe import describe_images, describe_maps, format_method
+from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.study import Study
+from latentspace.drawing import clouds
+from latentspace.drawing.text import Text
 
-if TYPE_CHECKING:
-    from latentspace.analysis.projection import Settings
-    from latentspace.chapters.maps.measure import Maps
-    from latentspace.chapters.study import Study
-
-CAVEAT = "Distances between clusters and their sizes mean little (Wattenberg et al. 2016)."
+SOLID_TITLE = "The same images, mapped into three dimensions"
 
 
-def format_method(study: Study) -> str:
-    return study.maps.format_method(study.maps.settings.method)
+def _draw_image_map(space: str) -> Callable[[Study], Drawing]:
+    def draw_map(study: Study) -> Drawing:
+        maps = study.of(Maps)
+        cells = draw.arrange_images(maps.images.shape, maps.get_points(space))
+        model = f", {format_model(study)}" if space == "latent" else ""
+        text = Text(
+            f"{format_method(study)} of the {maps.spaces[space]}",
+            f"{describe_images(study)}{model}. {describe_maps(study, maps.flat, space)}. "
+            f"{_format_scores(maps, space)}. {CAVEAT} {cells.shown.sum():,} of "
+            f"{len(cells.shown):,} images found a free cell near their place.",
+        )
+        frame = draw.draw_image_map(
+            images=maps.images,
+            cells=cells,
+            labels=maps.labels,
+            class_names=study.data.class_names,
+            as_ink=study.strokes_unavailable is None,
+            text=text,
+        )
+        return Drawing(frame, text)
+
+    return draw_map
 
 
-def describe_images(study: Study, maps: Maps | None = None) -> str:
-    """The images on the maps of a study, or on others of its maps."""
-    return f"{len((maps or study.maps).indices):,} {study.maps.split_name} of {study.data.name}"
-
-
-def describe_maps(
-    study: Study,
-    settings: Settings,
-    *spaces: str,
-    rows: np.ndarray | None = None,
-    maps: Maps | None = None,
-) -> str:
-    """What a reader must know of how maps of these spaces (or all), of some images, were made."""
-    if settings.method != "tsne":
-        return study.maps.format_method(settings.method)
-    spaces = spaces or tuple(study.maps.spaces)
-    made = (maps or study.maps).project(settings, rows, spaces)
-    facts = {space: made[space].facts for space in spaces}
-    exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
-    divergences = " and ".join(
-        f"{fact['kl_divergence']:.2f}"
-        + (f" ({study.maps.spaces[space]})" if len(spaces) > 1 else "")
-        for space, fact in facts.items()
-    )
-    return (
-        f"t-SNE, perplexity {settings.perplexity:g}{exaggeration}, "
-        f"{facts[spaces[0]]['iterations']} iterations, KL divergence {divergences}"
-    )
-
-
-def _format_scores(study: Study, settings: Settings, space: str) -> str:
-    found = study.maps.score_maps(settings)[space]
+def _format_scores(maps: Maps, space: str) -> str:
+    found = maps.score_maps(maps.flat)[space]
     parts = [
         f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
         for words in format_metric("10-NN label accuracy", found["knn_accuracy"].value)
     ]
     parts += format_metric("trustworthiness", found["trustworthiness"].value)
-    parts.append(f"{found['knn_preservation'].value:.0%} of neighbours kept")
+    parts.append(f"k-NN preservation {found['knn_preservation'].value:.0%}")
     scores = "; ".join(parts)
     return f"{scores[0].upper()}{scores[1:]}"
 
 
-def _make_image_map(space: str) -> Callable[[Study, float], dict[str, Any]]:
-    def make_arguments(study: Study, fps: float) -> dict[str, Any]:
-        settings = study.maps.flat
-        model = f", {format_model(study)}" if space == "latent" else ""
-        return {
-            "images": study.maps.images,
-            "points": study.maps.get_points(space),
-            "labels": study.maps.labels,
-            "class_names": study.data.class_names,
-            "as_ink": study.strokes_unavailable is None,
-            "title": f"{format_method(study)} of the {study.maps.spaces[space]}",
-            "caption": (
-                f"{describe_images(study)}{model}. {describe_maps(study, settings, space)}. "
-                f"{_format_scores(study, settings, space)}. {CAVEAT}"
-            ),
-        }
-
-    return make_arguments
+def _list_maps(study: Study, settings: Settings) -> list[tuple[str, np.ndarray]]:
+    """Both maps, each with a heading that tells its scores."""
+    maps = study.of(Maps)
+    listed = []
+    for space, words in maps.spaces.items():
+        found = maps.score_maps(settings)[space]
+        numbers = [
+            *format_metric("10-NN", found["knn_accuracy"].value),
+            *format_metric("silhouette", found["silhouette"].value),
+        ]
+        heading = f"{format_method(study)} of the {words}"
+        heading = ": ".join([heading, *filter(None, [", ".join(numbers)])])
+        listed.append((heading, maps.get_points(space, settings)))
+    return listed
 
 
-def _make_side_by_side(settings: Callable[[Study], Settings]) -> Callable[[Study], dict[str, Any]]:
-    def make_arguments(study: Study) -> dict[str, Any]:
-        chosen = settings(study)
-        maps = []
-        for space, heading in study.maps.spaces.items():
-            found = study.maps.score_maps(chosen)[space]
-            numbers = [
-                *format_metric("10-NN", found["knn_accuracy"].value),
-                *format_metric("silhouette", found["silhouette"].value),
-            ]
-            heading = f"{format_method(study)} of the {heading}"
-            maps.append(
-                (
-                    ": ".join([heading, *filter(None, [", ".join(numbers)])]),
-                    study.maps.get_points(space, chosen),
-                )
-            )
-        return {
-            "maps": maps,
-            "labels": study.maps.labels,
-            "class_names": study.data.class_names,
-            "caption": (
-                f"{describe_images(study)}, {format_model(study)}. {describe_maps(study, chosen)}. The map "
-                f"of the codes is turned and mirrored onto the other. {CAVEAT}"
-            ),
-        }
-
-    return make_arguments
+def _describe_both(study: Study, settings: Settings) -> str:
+    return (
+        f"{describe_images(study)}, {format_model(study)}. {describe_maps(study, settings)}. The "
+        f"map of the codes is turned and mirrored onto the other. {CAVEAT}"
+    )
 
 
-_flat = _make_side_by_side(lambda study: study.maps.flat)
-_solid = _make_side_by_side(lambda study: study.maps.solid)
+def draw_comparison(study: Study) -> Drawing:
+    """Both maps as points side by side, with the answer to which has denser classes."""
+    maps = study.of(Maps)
+    caption = _describe_both(study, maps.flat)
+    if maps.settings.dims == 2 and (answer := maps.answer) is not None:
+        caption += f" {answer[0].upper()}{answer[1:]}."
+    text = Text("The same images, mapped from their pixels and from their codes", caption)
+    frame = draw.draw_comparison(
+        maps=_list_maps(study, maps.flat),
+        labels=maps.labels,
+        class_names=study.data.class_names,
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
-def _comparison(study: Study, fps: float) -> dict[str, Any]:
-    title = "The same images, mapped from their pixels and from their codes"
-    answer = study.maps.answer
-    arguments = _flat(study)
-    if answer is not None and study.maps.settings.dims == 2:
-        arguments["caption"] += f" {answer[0].upper()}{answer[1:]}."
-    return {**arguments, "title": title}
+def draw_solid(study: Study) -> Drawing:
+    """Both maps in three dimensions, from one side."""
+    maps = study.of(Maps)
+    text = Text(SOLID_TITLE, _describe_both(study, maps.solid))
+    frame = clouds.draw_solid(
+        maps=_list_maps(study, maps.solid),
+        labels=maps.labels,
+        class_names=study.data.class_names,
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
-def _solid_still(study: Study, fps: float) -> dict[str, Any]:
-    return {**_solid(study), "title": "The same images, mapped into three dimensions"}
+def draw_orbit(study: Study) -> Drawing:
+    """One slow turn around both maps in three dimensions."""
+    maps = study.of(Maps)
+    text = Text(SOLID_TITLE, _describe_both(study, maps.solid))
+    frames = clouds.draw_orbit(
+        maps=_list_maps(study, maps.solid),
+        labels=maps.labels,
+        class_names=study.data.class_names,
+        fps=study.settings.fps,
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
-def _orbit(study: Study, fps: float) -> dict[str, Any]:
-    return {**_solid_still(study, fps), "fps": fps}
-
-
-def _make_forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
-    def make_arguments(study: Study, fps: float) -> dict[str, Any]:
-        films = {space: study.maps.get_film(space) for space in spaces}
+def _draw_forming(*spaces: str) -> Callable[[Study], Drawing]:
+    def draw_film(study: Study) -> Drawing:
+        maps = study.of(Maps)
+        films = {space: maps.get_film(space) for space in spaces}
         notes = [
             [
                 "the start: two principal components"
@@ -155,83 +137,38 @@ def _make_forming(*spaces: str) -> Callable[[Study, float], dict[str, Any]]:
             ]
             for film in films.values()
         ]
-        return {
-            "maps": [
-                (f"t-SNE of the {study.maps.spaces[space]}", films[space].points)
-                for space in spaces
-            ],
-            "notes": notes,
-            "labels": study.maps.labels,
-            "class_names": study.data.class_names,
-            "hold_frames": 2 * count_hold_frames(fps),
-            "title": "How the maps form" if len(spaces) > 1 else "How the map forms",
-            "caption": (
-                f"{describe_images(study)}. {describe_maps(study, study.maps.flat, *spaces)}. Each frame "
-                f"has its own scale. {CAVEAT}"
-            ),
-        }
+        text = Text(
+            "How the maps form" if len(spaces) > 1 else "How the map forms",
+            f"{describe_images(study)}. {describe_maps(study, maps.flat, *spaces)}. Each frame "
+            f"has its own scale. {CAVEAT}",
+        )
+        frames = clouds.draw_forming(
+            maps=[(f"t-SNE of the {maps.spaces[space]}", films[space].points) for space in spaces],
+            notes=notes,
+            labels=maps.labels,
+            class_names=study.data.class_names,
+            hold_frames=2 * count_hold_frames(study.settings.fps),
+            text=text,
+        )
+        return Drawing(frames, text)
 
-    return make_arguments
+    return draw_film
 
 
-def _film_unavailable(study: Study) -> str | None:
-    if study.maps.settings.method != "tsne":
+def _explain_no_film(study: Study) -> str | None:
+    if study.settings.method != "tsne":
         return "only t-SNE is optimised step by step; drop --method"
-    return maps_unavailable(study)
+    return None
 
 
-def _map_figure(file: str, about: str, function: str, arguments: Any, **options: Any) -> Figure:
-    return Figure(
-        "--maps", file, about, "maps", function, arguments, unavailable=maps_unavailable, **options
-    )
-
-
-def _film_figure(file: str, about: str, *spaces: str) -> Figure:
-    return Figure(
-        "--map-films",
-        file,
-        about,
-        "maps",
-        "drawing.clouds.draw_forming",
-        _make_forming(*spaces),
-        in_story=False,
-        unavailable=_film_unavailable,
-    )
-
-
-FIGURES = (
-    _map_figure(
-        "tsne_pixel.png",
-        "t-SNE of the pixels, drawn as the images themselves",
-        "chapters.maps.draw.draw_image_map",
-        _make_image_map("pixel"),
-        dims=2,
-    ),
-    _map_figure(
-        "tsne_latent.png",
-        "t-SNE of the codes, drawn as the images themselves",
-        "chapters.maps.draw.draw_image_map",
-        _make_image_map("latent"),
-        dims=2,
-    ),
-    _map_figure(
-        "tsne_comparison.png",
-        "both maps as labelled points side by side, with their scores",
-        "chapters.maps.draw.draw_comparison",
-        _comparison,
-        dims=2,
-    ),
-    _map_figure(
-        "tsne_3d.png",
-        "both maps in three dimensions",
-        "drawing.clouds.draw_solid",
-        _solid_still,
-        dims=3,
-    ),
-    _map_figure(
-        "tsne_3d.gif", "one slow turn around them", "drawing.clouds.draw_orbit", _orbit, dims=3
-    ),
-    _film_figure("tsne_pixel.gif", "the map of the pixels forming", "pixel"),
-    _film_figure("tsne_latent.gif", "the map of the codes forming", "latent"),
-    _film_figure("tsne_optimization.gif", "both maps forming side by side", "pixel", "latent"),
-)
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "tsne_pixel.png": Recipe(_draw_image_map("pixel"), of=(Maps,)),
+    "tsne_latent.png": Recipe(_draw_image_map("latent"), of=(Maps,)),
+    "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),
+    "tsne_3d.png": Recipe(draw_solid, of=(Maps,)),
+    "tsne_3d.gif": Recipe(draw_orbit, of=(Maps,)),
+    "tsne_pixel.gif": Recipe(_draw_forming("pixel"), (Maps,), _explain_no_film),
+    "tsne_latent.gif": Recipe(_draw_forming("latent"), (Maps,), _explain_no_film),
+    "tsne_optimization.gif": Recipe(_draw_forming("pixel", "latent"), (Maps,), _explain_no_film),
+    **detail_figures.RECIPES,
+}

@@ -34,7 +34,7 @@ class MapImages(Chapter):
         self._most = most
 
     def check(self) -> None:
-        """Refuses more samples than there are images, and images to place that are not there.
+        """Refuses more samples than there are images.
 
         Raises:
             InputError: Says what is there.
@@ -45,8 +45,6 @@ class MapImages(Chapter):
                 f"{study.data.name} has {count:,} {self.split_name}. Received: --samples "
                 f"{self._samples}; pass at most {count}, or all"
             )
-        for name in study.settings.place:
-            study.check_selection(name, f"--place {name}")
 
     @property
     def unavailable(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from latentspace.analysis import neighborhoods
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
+from latentspace.chapters.chapter import HIGHER, Row, value_in
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.projections import MapProjections
 from latentspace.chapters.study import Study
@@ -19,6 +21,16 @@ from latentspace.chapters.study import Study
 COMPARED = {  # of the pixel map and the latent map
     "silhouette": "silhouette",
     "knn_accuracy": "10-NN label accuracy",
+}
+SCORES = {  # of the table, in words
+    "source_knn_accuracy": "10-NN label accuracy before any map",
+    "knn_accuracy": "10-NN label accuracy in the map",
+    "source_silhouette": "Silhouette of the classes before any map",
+    "silhouette": "Silhouette of the classes in the map",
+    "knn_preservation": "k-NN preservation in the map",
+    "trustworthiness": "Trustworthiness of the map",
+    "class_knn_preservation": "k-NN preservation of class means in the map",
+    "distance_correlation": "Rank correlation of distances with the map's",
 }
 
 
@@ -36,8 +48,8 @@ class Maps(MapProjections):
         """The scores of both maps, each mean with its interval, and the pixel map's distance.
 
         For each space: samples, seconds and what t-SNE says of itself; knn_accuracy,
-        neighbors_kept, trustworthiness, silhouette, class_neighbors_kept and distance_correlation
-        of the map; source_knn_accuracy and source_silhouette before it. Under "difference": what
+        knn_preservation, trustworthiness, silhouette, class_knn_preservation and
+        distance_correlation of the map; source_knn_accuracy and source_silhouette before it. Under "difference": what
         the latent map has more than the pixel map, by image.
         """
         settings = self.settings
@@ -56,6 +68,16 @@ class Maps(MapProjections):
         return {**about, "difference": to_numbers(estimates["difference"])}
 
     @property
+    def rows(self) -> list[Row]:
+        """The scores of the codes and of their map, beside those of the pixels."""
+        latent, pixel = self.metrics["latent"], self.metrics["pixel"]
+        rows = [
+            Row(words, value_in(latent, name), {"pixels": value_in(pixel, name)}, better=HIGHER)
+            for name, words in SCORES.items()
+        ]
+        return [row for row in rows if not math.isnan(row.own.value)]
+
+    @property
     def estimates(self) -> dict[str, dict[str, Estimate]]:
         """The scores of the maps by space, see `metrics`, and their differences."""
         return self.score_maps(self.settings)
@@ -67,7 +89,7 @@ class Maps(MapProjections):
         silhouette = found["difference"]["silhouette"]
         if not np.isfinite(silhouette.value):
             return None
-        verdict = "neither map can be told to have the denser classes"
+        verdict = "neither map has clearly denser classes"
         if silhouette.excludes_zero:
             where = "latent" if silhouette.value > 0 else "pixel"
             verdict = f"classes are denser in the {where} map"
@@ -89,7 +111,7 @@ class Maps(MapProjections):
             settings: How the map is made.
 
         Returns:
-            source_knn_accuracy, source_silhouette, knn_accuracy, neighbors_kept, trustworthiness
+            source_knn_accuracy, source_silhouette, knn_accuracy, knn_preservation, trustworthiness
             and silhouette, each float64 (R,).
         """
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+from latentspace.chapters.figure import METHODS as METHOD_NAMES
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, to_numbers
 
@@ -24,6 +26,16 @@ class ProjectionMethods(Chapter):
         return self.study.of(Maps)
 
     @property
+    def unavailable(self) -> str | None:
+        """Why there can be no map; None where there can."""
+        return self._maps.unavailable
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """Those of the maps."""
+        return self._maps.settings_used
+
+    @property
     def settings(self) -> dict[str, Settings]:
         """By method how its maps are made: flat, all else as chosen."""
         return {method: dataclasses.replace(self._maps.flat, method=method) for method in METHODS}
@@ -37,14 +49,30 @@ class ProjectionMethods(Chapter):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The same as numbers, with the seconds that each map took."""
-        return {
-            method: {
+        """The same as numbers, with the seconds of each map and what t-SNE says of itself."""
+        numbers: dict[str, Any] = {}
+        for method, found in self.scores.items():
+            made = self._maps.project(self.settings[method])
+            numbers[method] = {
                 space: {
-                    "seconds": self._maps.project(self.settings[method])[space].seconds,
+                    "seconds": made[space].seconds,
+                    **made[space].facts,
                     **to_numbers(found[space]),
                 }
                 for space in SPACES
             }
-            for method, found in self.scores.items()
-        }
+        return numbers
+
+    @property
+    def rows(self) -> list[Row]:
+        """The label accuracy in the latent map by each method."""
+        rows = [
+            Row(
+                f"10-NN label accuracy in the map by {METHOD_NAMES[method]}",
+                value_in(spaces["latent"], "knn_accuracy"),
+                {"pixels": value_in(spaces["pixel"], "knn_accuracy")},
+                better=HIGHER,
+            )
+            for method, spaces in self.metrics.items()
+        ]
+        return [row for row in rows if not math.isnan(row.own.value)]

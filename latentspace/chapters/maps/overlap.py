@@ -1,9 +1,10 @@
-"""The classes that run together in pixels, alone: the article's 8, 5, 7 and 3."""
+"""The classes that overlap in pixels, alone: the article's 8, 5, 7 and 3."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods, projection
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import LOWER, Chapter, Row, Value
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
 from latentspace.datasets import DIGITS
@@ -36,7 +37,7 @@ class Overlap(Chapter):
         if self._maps.unavailable is not None:
             return self._maps.unavailable
         if len(np.unique(self._maps.labels)) < 3:
-            return "fewer than three classes can't run together"
+            return "fewer than three classes are too few to choose those that overlap"
         if len(self.map_rows) < LEAST_IMAGES:
             return f"fewer than {LEAST_IMAGES} images of these classes are on the maps"
         return None
@@ -79,6 +80,11 @@ class Overlap(Chapter):
         perplexity = projection.choose_perplexity(len(self.map_rows), self._maps.flat.perplexity)
         return dataclasses.replace(self._maps.flat, perplexity=perplexity)
 
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """Those of the maps, with the perplexity of these images alone."""
+        return {**self._maps.settings_used, "perplexity": self.settings.perplexity}
+
     def map_points(self, space: str) -> np.ndarray:
         """The map of these images alone, float32 (R, 2)."""
         return self._maps.get_points(space, self.settings, self.map_rows)
@@ -95,16 +101,40 @@ class Overlap(Chapter):
             source = self._maps.get_vectors(space)[self.map_rows]
             for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
                 neighbors = neighborhoods.find_nearest_neighbors(points, rows)
-                foreign = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
-                found[name] = np.array([foreign[labels == label].mean() for label in self.classes])
+                others = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
+                found[name] = np.array([others[labels == label].mean() for label in self.classes])
         return found
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The classes, how many images, and `mixing`."""
+        """The classes, how many images, `mixing`, and what t-SNE says of itself by space."""
         names = self.study.data.class_names
+        made = self._maps.project(self.settings, self.map_rows)
         return {
             "classes": [names[label] for label in self.classes],
             "images": len(self.map_rows),
             **{name: shares.tolist() for name, shares in self.mixing.items()},
+            "maps": {space: {"seconds": of.seconds, **of.facts} for space, of in made.items()},
         }
+
+    @property
+    def rows(self) -> list[Row]:
+        """The share of neighbours of another class, for each class."""
+        found = {
+            name: [Value(float(share)) for share in shares] for name, shares in self.mixing.items()
+        }
+        return [
+            Row(
+                f"Neighbours of another class, {self.study.data.class_names[label]}",
+                own,
+                {"pixels": pixels},
+                {"on the map of codes": on_latent_map, "on the map of pixels": on_pixel_map},
+                LOWER,
+            )
+            for label, own, pixels, on_latent_map, on_pixel_map in zip(
+                self.classes,
+                *(found[name] for name in ("latent", "pixel", "latent_map", "pixel_map")),
+                strict=True,
+            )
+            if not math.isnan(own.value)
+        ]

@@ -43,6 +43,25 @@ class Placing(Chapter):
     def _maps(self) -> Maps:
         return self.study.of(Maps)
 
+    def check(self) -> None:
+        """Refuses images to place that are not there.
+
+        Raises:
+            InputError: Says what is there.
+        """
+        for name in self.study.settings.place:
+            self.study.check_selection(name, f"--place {name}")
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why there is no map to place anything on; None where there is."""
+        return self._maps.unavailable
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """Those of the maps."""
+        return self._maps.settings_used
+
     @cached_property
     def grid(self) -> np.ndarray:
         """A square of cells over the latent map, each decoded from the codes near it.

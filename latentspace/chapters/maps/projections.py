@@ -36,7 +36,7 @@ class Film:
 
 
 class MapProjections(MapImages):
-    """The same images, projected from their pixels and from their codes, in any number of ways."""
+    """The same images, projected from their pixels and from their codes with any settings."""
 
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         super().__init__(study, most=most)

@@ -29,7 +29,7 @@ def study(linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path) -> Study:
     return make_study(linear_run, tiny, tmp_path, split="all")
 
 
-def test_every_method_is_measured_over_seeds(study: Study) -> None:
+def test_every_method_is_measured_over_seeds_and_set_beside_the_others(study: Study) -> None:
     metrics = study.of(Clusters).metrics
     assert metrics["images"] == 180
     assert metrics["split"] == "all"
@@ -55,23 +55,18 @@ def test_every_method_is_measured_over_seeds(study: Study) -> None:
     assert f"{metrics['methods'][study.of(Clusters).shown]['accuracy']['median']:.1%}" in (
         study.of(Clusters).answer
     )
-
-
-def test_rows_set_codes_beside_pixels_and_principal_components(study: Study) -> None:
-    chapter = study.of(Clusters)
-    methods = chapter.metrics["methods"]
-    rows = {row.words: row for row in chapter.rows}
+    rows = {row.words: row for row in study.of(Clusters).rows}
     assert len(rows) == 12
     assert all(row.better == HIGHER for row in rows.values())
     row = rows["Accuracy of clusters, k-means"]
-    assert row.own.value == methods["codes: k-means"]["accuracy"]["median"]
-    assert row.own.low == methods["codes: k-means"]["accuracy"]["low"]
+    assert row.own.value == metrics["methods"]["codes: k-means"]["accuracy"]["median"]
+    assert row.own.low == metrics["methods"]["codes: k-means"]["accuracy"]["low"]
     assert list(row.baselines) == ["pixels", "PCA, 8 components"]
-    expected = methods["PCA 8: k-means"]["accuracy"]["median"]
+    expected = metrics["methods"]["PCA 8: k-means"]["accuracy"]["median"]
     assert row.baselines["PCA, 8 components"].value == expected
     row = rows["Agreement of clusters between seeds, the same with deformed copies"]
-    assert row.own.value == methods[chapter.shown]["stability"]
-    pixels = methods["pixels, deformed copies: UMAP, Gaussian mixture"]["stability"]
+    assert row.own.value == metrics["methods"][study.of(Clusters).shown]["stability"]
+    pixels = metrics["methods"]["pixels, deformed copies: UMAP, Gaussian mixture"]["stability"]
     assert row.baselines["pixels"].value == pixels
 
 

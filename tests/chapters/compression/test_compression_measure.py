@@ -42,7 +42,7 @@ def test_errors_and_sizes_are_those_of_what_is_decoded(
     assert (np.diff(best.tables) >= 0).all()
 
 
-def test_metrics_are_whole_and_the_answer_is_theirs(
+def test_metrics_are_whole_and_answer_and_rows_are_theirs(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     study = make_study(linear_run, tiny)
@@ -61,12 +61,7 @@ def test_metrics_are_whole_and_the_answer_is_theirs(
     assert answer.startswith(f"at {metrics['chosen_bytes']:.1f} bytes an image")
     assert f"{metrics['chosen_mse']:.5f}" in answer
     assert metrics["nearest"] is None or f"{metrics['nearest']}, needs" in answer
-
-
-def test_rows_set_the_chosen_bytes_beside_others(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    chapter = make_study(linear_run, tiny).of(Compression)
-    metrics = chapter.metrics
-    first, decoder, *rest = chapter.rows
+    first, decoder, *rest = study.of(Compression).rows
     assert first.own.value == metrics["chosen_bytes"]
     assert first.baselines["pixels as they are"].value == 14 * 11
     assert decoder.own.value == 5000

@@ -22,6 +22,7 @@ from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
 from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.text import Text
 from latentspace.report import write_page
 from latentspace.report.records import Record, keep_records
 
@@ -51,13 +52,15 @@ def draw_page(**changed) -> bytes:
             for space in POINTS
         },
         "pictures": Pictures(
-            ORIGINALS, RECONSTRUCTIONS, ERRORS, 100 + np.arange(COUNT), np.arange(COUNT) >= 50
+            sheet.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
+            ERRORS,
+            100 + np.arange(COUNT),
+            np.arange(COUNT) >= 50,
         ),
         "classes": Groups("class", LABELS, CLASSES),
         "clusters": Groups("cluster", (LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
-        "title": "A <title>",
         "subject": "60 images of <b>bars</b>",
-        "caption": "A caption & more",
+        "text": Text("A <title>", "A caption & more"),
     }
     return draw_explorer(**{**arguments, **changed})
 
@@ -346,7 +349,7 @@ def test_names_are_text_on_the_pages_and_nothing_else(
     classes = Groups("class", np.resize(labels, COUNT), names)
     clusters = Groups("cluster", LABELS, [f"cluster, mostly {name}" for name in names[:3]])
     explorer.write_bytes(
-        draw_page(classes=classes, clusters=clusters, title=told, subject=told, caption=told)
+        draw_page(classes=classes, clusters=clusters, subject=told, text=Text(told, told))
     )
     data = dataclasses.replace(tiny, name=names[0], class_names=names)
     facts = {"dataset": {"name": told, "hash": ""}, "adopted": {"source": told}}

@@ -8,18 +8,18 @@ from conftest import LinearRun, make_study
 
 from latentspace.analysis import clustering, neighborhoods, scores
 from latentspace.analysis.clustering import NOISE, Clustering
-from latentspace.analysis.projection import Settings
-from latentspace.chapters import FIGURES
+from latentspace.chapters.clusters.measure import Clusters
 from latentspace.chapters.clusters.partitions import FoundClusters, Partitions
+from latentspace.chapters.explorer.figures import RECIPES
+from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.maps import images as map_images
+from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import UNLABELLED
-from latentspace.report import gallery
 
-PCA = Settings(method="pca")
-PAGE = next(figure for figure in FIGURES if figure.flag == "--explorer")
+PAGE = RECIPES["explorer.html"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,21 +34,21 @@ def test_more_images_than_on_pictures_unless_a_number_was_chosen(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = make_study(linear_run, tiny)
-    assert study.exploration.maps is study.maps
+    assert study.of(Exploration).maps is study.of(Maps)
     chosen = make_study(linear_run, tiny, samples=35)
-    assert chosen.exploration.maps is chosen.maps
-    assert len(chosen.exploration.maps.errors) == 35
+    assert chosen.of(Exploration).maps is chosen.of(Maps)
+    assert len(chosen.of(Exploration).maps.errors) == 35
     monkeypatch.setattr(map_images, "DEFAULT_SAMPLES", 30)
     larger = make_study(linear_run, tiny)
-    assert len(larger.maps.indices) == 30
-    np.testing.assert_array_equal(larger.exploration.maps.indices, np.arange(60))
+    assert len(larger.of(Maps).indices) == 30
+    np.testing.assert_array_equal(larger.of(Exploration).maps.indices, np.arange(60))
 
 
 @pytest.mark.parametrize("split", ["test", "train", "all"])
 def test_what_is_said_of_an_image_is_true(
     linear_run: LinearRun, tiny: ImageDataset, split: str
 ) -> None:
-    chapter = make_study(linear_run, tiny, split=split, samples=50).exploration
+    chapter = make_study(linear_run, tiny, split=split, samples=50).of(Exploration)
     pixels = {False: tiny.test_pixels, True: tiny.train_pixels}
     labels = {False: tiny.test_labels, True: tiny.train_labels}
     assert set(chapter.maps.is_training) == {"test": {False}, "train": {True}}.get(
@@ -73,11 +73,11 @@ def test_what_is_said_of_an_image_is_true(
 def test_a_second_look_decodes_nothing(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
-    first, second = (make_study(linear_run, tiny, tmp_path).exploration for _ in range(2))
+    first, second = (make_study(linear_run, tiny, tmp_path).of(Exploration) for _ in range(2))
     assert first.clusters.names
-    np.testing.assert_array_equal(first.maps.errors, second.maps.errors)
+    np.testing.assert_array_equal(first.of(Maps).errors, second.of(Maps).errors)
     assert linear_run.calls.count(("decode", 60)) == 1
-    np.testing.assert_array_equal(first.clusters.labels, second.clusters.labels)
+    np.testing.assert_array_equal(first.clusters.labels, second.of(Clusters).labels)
 
 
 def test_clusters_do_not_depend_on_what_was_looked_at_before(
@@ -86,8 +86,9 @@ def test_clusters_do_not_depend_on_what_was_looked_at_before(
     first, second = (make_study(linear_run, tiny, tmp_path / name) for name in "ab")
     labels = np.array([2, 0, 1])[tiny.test_labels]
     found = FoundClusters(np.stack([labels, labels]), np.zeros((2, 60)), np.ones(2))
-    second.clusters._partitions.__dict__["found"] = {second.clusters.shown: found}
-    ours, theirs = first.exploration.clusters, second.exploration.clusters
+    clusters = second.of(Clusters)
+    clusters._partitions.__dict__["found"] = {clusters.shown: found}
+    ours, theirs = first.of(Exploration).clusters, second.of(Exploration).clusters
     assert ours.method == theirs.method == "codes: UMAP, Gaussian mixture"
     np.testing.assert_array_equal(ours.labels, theirs.labels)
     assert sum("mostly" in name for name in ours.names) == 3
@@ -96,7 +97,7 @@ def test_clusters_do_not_depend_on_what_was_looked_at_before(
 
 
 def test_other_clusters_are_found_quickly(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    clusters = make_study(linear_run, tiny, num_clusters=5).exploration.clusters
+    clusters = make_study(linear_run, tiny, num_clusters=5).of(Exploration).clusters
     assert clusters.method == "codes: UMAP, Gaussian mixture"
     assert len(clusters.names) == 5
     assert set(clusters.labels) == set(range(5))
@@ -110,7 +111,7 @@ def test_without_classes_the_number_of_clusters_is_found(
     monkeypatch.setattr(
         clustering, "cluster_hdbscan", lambda vectors: Clustering(found, np.zeros(60))
     )
-    clusters = make_unlabelled(linear_run, tiny).exploration.clusters
+    clusters = make_unlabelled(linear_run, tiny).of(Exploration).clusters
     assert clusters.method == "codes: UMAP, HDBSCAN"
     assert clusters.names == ["cluster 1", "cluster 2", "in no cluster"]
     np.testing.assert_array_equal(clusters.labels, np.repeat([2, 1, 0], [5, 20, 35]))
@@ -121,42 +122,36 @@ def test_many_images_are_clustered_without_umap(
 ) -> None:
     monkeypatch.setattr("latentspace.chapters.explorer.measure.MOST_ON_MANIFOLD", 59)
     monkeypatch.setattr(clustering, "reduce_dimensions", lambda *_: pytest.fail("takes minutes"))
-    clusters = make_study(linear_run, tiny).exploration.clusters
+    clusters = make_study(linear_run, tiny).of(Exploration).clusters
     assert clusters.method == "codes: Gaussian mixture"
-    missing = make_unlabelled(linear_run, tiny).exploration.clusters_unavailable
+    missing = make_unlabelled(linear_run, tiny).of(Exploration).clusters_unavailable
     assert missing == "of 60 images their number is yours to choose, by --num-clusters"
 
 
-def test_the_page_is_written_as_it_is(
-    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    study = make_study(linear_run, tiny, projection=PCA)
-    options = {"method": "pca", "animation": "both", "command": "python visualize.py"}
-    made = gallery.write_figures(tmp_path, [PAGE], study, fps=20, **options)
-    assert made == [PAGE]
-    page = (tmp_path / "explorer.html").read_text("utf-8")
+def test_the_page_says_what_is_on_it(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    study = make_study(linear_run, tiny, method="pca")
+    drawing = PAGE.draw(study)
+    assert isinstance(drawing.frames, bytes)
+    page = drawing.frames.decode()
     assert page.startswith("<!DOCTYPE html>")
     assert "60 test images of bars, run linear, 8 units" in page
     assert "found without labels (codes: UMAP, Gaussian mixture)" in page
-    found = study.maps.score_maps(study.maps.flat)["latent"]
+    found = study.of(Maps).score_maps(study.of(Maps).flat)["latent"]
     assert f"10-NN label accuracy {found['knn_accuracy'].value:.3f}, silhouette " in page
-    assert f"{tmp_path / 'explorer.html'}  " in capsys.readouterr().out
 
 
 def test_a_page_without_classes_or_clusters_says_so(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    page = PAGE.draw(
-        PAGE.arguments(make_unlabelled(linear_run, tiny, samples=29, projection=PCA), 20)
-    )
+    page = PAGE.draw(make_unlabelled(linear_run, tiny, samples=29, method="pca")).frames
     assert isinstance(page, bytes)
     assert b"There are no clusters: 29 images are too few." in page
     assert b"label accuracy" not in page
 
 
 def test_few_images_make_no_page(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    assert PAGE.unavailable(make_study(linear_run, tiny, samples=60)) is None
-    missing = PAGE.unavailable(make_study(linear_run, tiny, samples=11))
+    assert make_study(linear_run, tiny, samples=60).of(Exploration).unavailable is None
+    missing = make_study(linear_run, tiny, samples=11).of(Exploration).unavailable
     assert missing is not None
     assert "11 images are no map" in missing
 

@@ -28,7 +28,7 @@ def make_points(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(count, 2))
 
 
-def test_cousins_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
+def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
     rows = {
         row: {method: (f"score of {method}", make_points(30)) for method in ("PCA", "t-SNE")}
         for row in ("pixels", "codes")
@@ -55,6 +55,7 @@ def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
         maps=[("pixels", make_points(30)), ("codes", make_points(30))],
         labels=np.arange(30) % 3,
         class_names=CLASSES,
+        classes=(0, 1, 2),
         table=table,
         text=Text("t", "c"),
     )

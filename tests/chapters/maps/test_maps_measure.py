@@ -9,8 +9,8 @@ from conftest import LinearRun, make_study
 
 from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighborhoods import Estimate
-from latentspace.analysis.projection import Settings
-from latentspace.chapters.maps.measure import to_numbers
+from latentspace.chapters.maps.measure import Maps, to_numbers
+from latentspace.chapters.maps.placing import Placing
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
@@ -42,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
 def test_maps_have_all_metrics_with_intervals(linear_run: LinearRun, tiny: ImageDataset) -> None:
     study = make_study(linear_run, tiny)
-    metrics = study.collect_metrics({"maps"})["maps"]
+    metrics = study.of(Maps).metrics
     assert (metrics["method"], metrics["dims"], metrics["split"]) == ("tsne", 2, "test")
     rows = np.arange(60)
     for space, source in (
@@ -56,7 +56,7 @@ def test_maps_have_all_metrics_with_intervals(linear_run: LinearRun, tiny: Image
         for name in MEASURES:
             low, high = numbers[f"{name}_interval"]
             assert low <= numbers[name] <= high or name == "class_knn_preservation"
-        near = neighborhoods.find_nearest_neighbors(study.maps.get_points(space), rows)
+        near = neighborhoods.find_nearest_neighbors(study.of(Maps).get_points(space), rows)
         trust = neighborhoods.trustworthiness(source, near, rows).mean()
         assert numbers["trustworthiness"] == pytest.approx(trust, abs=1e-3)
         before = neighborhoods.find_nearest_neighbors(source, rows)
@@ -72,32 +72,34 @@ def test_the_second_look_takes_everything_from_the_cache(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:
     first = make_study(linear_run, tiny, tmp_path)
-    metrics = first.collect_metrics({"maps"})
+    metrics = first.of(Maps).metrics
     assert calls == [(60, 50), (60, 8)]  # pixels as principal components
     second = make_study(linear_run, tiny, tmp_path)
-    assert second.collect_metrics({"maps"}) == metrics
-    np.testing.assert_array_equal(second.maps.get_points("latent"), first.maps.get_points("latent"))
+    assert second.of(Maps).metrics == metrics
     np.testing.assert_array_equal(
-        second.maps.get_film("latent").points, first.maps.get_film("latent").points
+        second.of(Maps).get_points("latent"), first.of(Maps).get_points("latent")
+    )
+    np.testing.assert_array_equal(
+        second.of(Maps).get_film("latent").points, first.of(Maps).get_film("latent").points
     )
     assert len(calls) == 2
-    other = make_study(linear_run, tiny, tmp_path, projection=Settings(perplexity=9))
-    assert other.collect_metrics({"maps"})["maps"]["pixel"]["perplexity"] == 9
+    other = make_study(linear_run, tiny, tmp_path, perplexity=9.0)
+    assert other.of(Maps).metrics["pixel"]["perplexity"] == 9
     assert len(calls) == 4
     # Another model changes the codes, not the pixels.
     linear_run.model_hash = "another"
-    make_study(linear_run, tiny, tmp_path).maps.get_points("pixel")
+    make_study(linear_run, tiny, tmp_path).of(Maps).get_points("pixel")
     assert calls[4:] == [(60, 8)]
 
 
 def test_scores_by_image_of_one_space_need_no_map_of_the_other(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:
-    maps = make_study(linear_run, tiny, tmp_path).maps
+    maps = make_study(linear_run, tiny, tmp_path).of(Maps)
     by_image = maps.score_images("latent", maps.flat)
     assert calls == [(60, 8)]
     assert {values.shape for values in by_image.values()} == {(60,)}
-    again = make_study(linear_run, tiny, tmp_path).maps.score_images("latent", maps.flat)
+    again = make_study(linear_run, tiny, tmp_path).of(Maps).score_images("latent", maps.flat)
     np.testing.assert_array_equal(again["silhouette"], by_image["silhouette"])
     assert len(calls) == 1
     estimates = maps.estimates["latent"]
@@ -109,10 +111,10 @@ def test_scores_by_image_of_one_space_need_no_map_of_the_other(
 def test_a_damaged_cache_is_computed_afresh(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, calls: list[tuple[int, ...]]
 ) -> None:
-    points = make_study(linear_run, tiny, tmp_path).maps.get_points("pixel")
+    points = make_study(linear_run, tiny, tmp_path).of(Maps).get_points("pixel")
     for path in tmp_path.glob("map-*.npz"):
         path.write_bytes(path.read_bytes()[:200])
-    again = make_study(linear_run, tiny, tmp_path).maps.get_points("pixel")
+    again = make_study(linear_run, tiny, tmp_path).of(Maps).get_points("pixel")
     assert len(calls) == 4
     assert again.shape == points.shape
 
@@ -120,10 +122,10 @@ def test_a_damaged_cache_is_computed_afresh(
 def test_samples_are_a_choice_of_test_images_by_seed(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    maps = make_study(linear_run, tiny, samples=40).maps
+    maps = make_study(linear_run, tiny, samples=40).of(Maps)
     assert len(np.unique(maps.indices)) == 40
     np.testing.assert_array_equal(maps.images, tiny.test_images[maps.indices])
-    other = make_study(linear_run, tiny, samples=40, seed=1).maps
+    other = make_study(linear_run, tiny, samples=40, seed=1).of(Maps)
     assert not np.array_equal(maps.indices, other.indices)
 
 
@@ -131,7 +133,7 @@ def test_samples_are_a_choice_of_test_images_by_seed(
 def test_all_images_of_a_split(
     linear_run: LinearRun, tiny: ImageDataset, split: str, count: int
 ) -> None:
-    maps = make_study(linear_run, tiny, samples="all", split=split).maps
+    maps = make_study(linear_run, tiny, samples="all", split=split).of(Maps)
     expected = {
         "test": (tiny.test_images, tiny.test_labels),
         "train": (tiny.train_images, tiny.train_labels),
@@ -146,7 +148,7 @@ def test_all_images_of_a_split(
 def test_a_few_images_of_both_splits_keep_their_labels(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    maps = make_study(linear_run, tiny, samples=50, split="all").maps
+    maps = make_study(linear_run, tiny, samples=50, split="all").of(Maps)
     whole = np.concatenate([tiny.test_images, tiny.train_images])
     labels = np.concatenate([tiny.test_labels, tiny.train_labels])
     np.testing.assert_array_equal(maps.images, whole[maps.indices])
@@ -165,14 +167,15 @@ def test_a_few_images_of_both_splits_keep_their_labels(
 def test_what_the_images_do_not_allow_is_refused(
     linear_run: LinearRun, tiny: ImageDataset, options: dict, message: str
 ) -> None:
+    study = make_study(linear_run, tiny, **options)
     with pytest.raises(InputError, match=message):
-        make_study(linear_run, tiny, **options)
+        study.check([Maps, Placing])
 
 
 def test_the_film_ends_at_the_map_and_knows_its_phases(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    maps = make_study(linear_run, tiny).maps
+    maps = make_study(linear_run, tiny).of(Maps)
     film = maps.get_film("latent")
     np.testing.assert_allclose(film.points[-1], maps.get_points("latent"), atol=0.1)
     assert film.iterations[-1] == tsne.count_iterations(60, 2)
@@ -183,7 +186,7 @@ def test_the_film_ends_at_the_map_and_knows_its_phases(
 
 
 def test_the_latent_map_is_turned_onto_the_other(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    maps = make_study(linear_run, tiny).maps
+    maps = make_study(linear_run, tiny).of(Maps)
     pixel, latent = maps.get_points("pixel"), maps.get_points("latent")
     np.testing.assert_allclose(latent.mean(axis=0), pixel.mean(axis=0), atol=1e-3)
     raw = maps.project(maps.flat)["latent"].points
@@ -196,11 +199,11 @@ def test_the_latent_map_is_turned_onto_the_other(linear_run: LinearRun, tiny: Im
 def test_three_dimensions_are_measured_and_drawn_beside_two(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    study = make_study(linear_run, tiny, projection=Settings(perplexity=8, dims=3))
-    metrics = study.collect_metrics({"maps"})["maps"]
+    study = make_study(linear_run, tiny, dims=3)
+    metrics = study.of(Maps).metrics
     assert metrics["dims"] == 3
-    assert study.maps.get_points("latent", study.maps.solid).shape == (60, 3)
-    assert study.maps.get_points("latent").shape == (60, 2)
+    assert study.of(Maps).get_points("latent", study.of(Maps).solid).shape == (60, 3)
+    assert study.of(Maps).get_points("latent").shape == (60, 2)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +229,8 @@ def test_the_answer_says_what_was_measured(
     }
     space = {name: Estimate(0.5, 0.4, 0.6) for name in difference}
     found = {"pixel": space, "latent": space, "difference": difference}
-    monkeypatch.setattr(study.maps, "score_maps", lambda settings: found)
-    (line,) = study.collect_answers({"maps"})
+    monkeypatch.setattr(study.of(Maps), "score_maps", lambda settings: found)
+    line = study.of(Maps).answer
     assert words in line
     assert f"{low:+.3f} to {high:+.3f}" in line
     assert "0.500 against 0.500" in line
@@ -236,8 +239,8 @@ def test_the_answer_says_what_was_measured(
 def test_without_two_classes_there_is_no_answer(linear_run: LinearRun, tiny: ImageDataset) -> None:
     alone = dataclasses.replace(tiny, test_labels=np.zeros_like(tiny.test_labels))
     study = make_study(linear_run, alone)
-    assert study.collect_answers({"maps"}) == []
-    assert np.isnan(study.collect_metrics({"maps"})["maps"]["latent"]["silhouette"])
+    assert study.of(Maps).answer is None
+    assert np.isnan(study.of(Maps).metrics["latent"]["silhouette"])
 
 
 def test_intervals_stand_beside_their_numbers() -> None:
@@ -246,14 +249,38 @@ def test_intervals_stand_beside_their_numbers() -> None:
 
 def test_the_default_perplexity_suits_few_images(linear_run: LinearRun, tiny: ImageDataset) -> None:
     def perplexity(samples: int, split: str) -> float:
-        options = {"samples": samples, "split": split, "projection": Settings()}
-        return make_study(linear_run, tiny, **options).maps.settings.perplexity
+        options = {"samples": samples, "split": split, "perplexity": None}
+        return make_study(linear_run, tiny, **options).of(Maps).settings.perplexity
 
     assert [perplexity(13, "test"), perplexity(60, "test"), perplexity(180, "all")] == [1, 6, 19]
 
 
 def test_too_few_images_are_no_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
     assert "10 images are no map: 12 are needed" in str(
-        make_study(linear_run, tiny, samples=10).maps.unavailable
+        make_study(linear_run, tiny, samples=10).of(Maps).unavailable
     )
-    assert make_study(linear_run, tiny).maps.unavailable is None
+    assert make_study(linear_run, tiny).of(Maps).unavailable is None
+
+
+def test_the_number_of_images_and_the_perplexity_are_on_record_as_used(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    lowered = make_study(linear_run, tiny, perplexity=None)
+    assert lowered.of(Maps).settings_used == {"samples": 60, "perplexity": 6}
+    # What a person chose stays, even where it is the usual one.
+    chosen = make_study(linear_run, tiny, perplexity=30.0)
+    with pytest.raises(InputError, match="perplexity of at most"):
+        chosen.check([Maps])
+
+
+def test_the_rows_are_the_scores_beside_those_of_the_pixels(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    maps = make_study(linear_run, tiny).of(Maps)
+    rows = {row.words: row for row in maps.rows}
+    row = rows["k-NN preservation in the map"]
+    numbers = maps.metrics
+    assert row.own.value == numbers["latent"]["knn_preservation"]
+    assert [row.own.low, row.own.high] == numbers["latent"]["knn_preservation_interval"]
+    assert row.baselines["pixels"].value == numbers["pixel"]["knn_preservation"]
+    assert not any(np.isnan(row.own.value) for row in rows.values())

@@ -3,12 +3,14 @@ from __future__ import annotations
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import projection
+from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.methods import ProjectionMethods
 from latentspace.datasets import ImageDataset
 
 
 def test_all_methods_get_the_same_scores(linear_run: LinearRun, tiny: ImageDataset) -> None:
     study = make_study(linear_run, tiny)
-    metrics = study.collect_metrics({"methods", "maps"})
+    metrics = {"methods": study.of(ProjectionMethods).metrics, "maps": study.of(Maps).metrics}
     assert set(metrics["methods"]) == set(projection.METHODS)
     for spaces in metrics["methods"].values():
         for space in ("pixel", "latent"):

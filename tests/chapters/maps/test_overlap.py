@@ -7,6 +7,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.chapters.maps import overlap
+from latentspace.chapters.maps.overlap import Overlap
 from latentspace.datasets import DIGITS, ImageDataset
 
 
@@ -38,7 +39,7 @@ def test_the_classes_that_mix_most_are_chosen(
     run: LinearRun, blobs: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlap, "CLASSES", 3)
-    chapter = make_study(run, blobs).overlap
+    chapter = make_study(run, blobs).of(Overlap)
     assert set(chapter.classes) == {1, 2, 4}
     assert chapter.unavailable is None
     np.testing.assert_array_equal(np.unique(chapter.labels), [1, 2, 4])
@@ -47,13 +48,15 @@ def test_the_classes_that_mix_most_are_chosen(
 
 def test_mixing_counts_neighbours_of_another_class(run: LinearRun, blobs: ImageDataset) -> None:
     study = make_study(run, blobs)
-    metrics = study.collect_metrics({"overlap"})["overlap"]
+    metrics = study.of(Overlap).metrics
     assert metrics["images"] == 160
     assert len(metrics["classes"]) == 4
     for name in ("pixel", "pixel_map", "latent", "latent_map"):
         assert len(metrics[name]) == 4
     by_class = dict(zip(metrics["classes"], metrics["pixel"], strict=True))
     assert by_class["c"] > 0.4
+    rows = {row.words: row for row in study.of(Overlap).rows}
+    assert rows["Neighbours of another class, c"].baselines["pixels"].value == by_class["c"]
     odd = ({"a", "d", "f"} & set(by_class)).pop()
     assert by_class[odd] < 0.1
 
@@ -65,18 +68,18 @@ def test_digits_get_the_articles_choice(run: LinearRun, blobs: ImageDataset) -> 
         test_labels=np.arange(240) % 10,
         train_labels=np.arange(240) % 10,
     )
-    chapter = make_study(run, digits).overlap
+    chapter = make_study(run, digits).of(Overlap)
     assert chapter.classes == [8, 5, 7, 3]
     assert chapter.settings.perplexity == 8
 
 
 def test_a_perplexity_too_large_for_the_few_is_lowered(run: LinearRun, blobs: ImageDataset) -> None:
-    settings = dataclasses.replace(make_study(run, blobs).options.projection, perplexity=60)
-    chapter = make_study(run, blobs, projection=settings).overlap
-    assert chapter.settings.perplexity == pytest.approx(159 / 3)
+    chapter = make_study(run, blobs, perplexity=60.0).of(Overlap)
+    assert chapter.settings.perplexity == 159 // 9
+    assert chapter.settings_used == {"samples": 240, "perplexity": 17}
     assert chapter.map_points("latent").shape == (160, 2)
 
 
 def test_two_classes_cannot_run_together(run: LinearRun, blobs: ImageDataset) -> None:
     two = dataclasses.replace(blobs, test_labels=blobs.test_labels % 2)
-    assert "three classes" in (make_study(run, two).overlap.unavailable or "")
+    assert "three classes" in (make_study(run, two).of(Overlap).unavailable or "")
