@@ -62,8 +62,26 @@ def test_imports_follow_the_rules(module: str) -> None:
         assert not {name.split(".")[0] for name in names} & {"keras", "tensorflow"}
 
 
+FOLDERS = sorted(path.parent.name for path in (PACKAGE / "chapters").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("chapter", FOLDERS)
+def test_chapters_have_the_same_furniture(chapter: str) -> None:
+    own = f"latentspace.chapters.{chapter}"
+    contents = find_imports(f"chapters.{chapter}.__init__")
+    roots = {name.split(".")[0] for name in contents if not name.startswith("latentspace.")}
+    ours = {name for name in contents if name.startswith("latentspace.")}
+    assert ours <= {"latentspace.chapters.figure", f"{own}.figures"}
+    assert roots <= sys.stdlib_module_names
+    for path in (PACKAGE / "chapters" / chapter).glob("draw*.py"):
+        names = find_imports(f"chapters.{chapter}.{path.stem}")
+        drawn = [name for name in names if name.startswith("latentspace.")]
+        allowed = ("latentspace.drawing", "latentspace.core.pixels", own)
+        assert all(name.startswith(allowed) for name in drawn), drawn
+
+
 def test_rules_are_read_from_the_code() -> None:
-    assert "latentspace.core.errors" in find_imports("chapters.base")
+    assert "latentspace.core.errors" in find_imports("chapters.study")
     assert "openTSNE" in find_imports("analysis.tsne")
 
 
@@ -87,7 +105,7 @@ def test_help_and_bad_flags_load_nothing_heavy(script: str, arguments: list[str]
         f"    runpy.run_path({str(PROJECT / script) + '.py'!r}, run_name='__main__')\n"
         "except SystemExit:\n"
         "    pass\n"
-        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'scipy', 'openTSNE', 'bokeh'}\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'scipy', 'numpy', 'PIL', 'bokeh'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))\n"
     )
     result = subprocess.run(

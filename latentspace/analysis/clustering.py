@@ -204,8 +204,9 @@ def score_agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float
             of their own for the others.
 
     Returns:
-        "accuracy" under the best `match_clusters`, "nmi" (mutual information over the mean entropy, Vinh,
-        Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1 each.
+        "accuracy" under the best `match_clusters`, "nmi" (mutual information over the mean entropy,
+        Vinh, Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1
+        each.
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 

@@ -30,11 +30,11 @@ def count_hold_frames(fps: float) -> int:
 
 
 def describe_classifier(study: Study) -> str:
-    """Who judged, for captions; empty without judge."""
+    """The reference classifier, for captions; empty where there is none."""
     if study.classifier is None:
         return ""
     accuracy = study.classifier.facts["test_accuracy"]
-    return f"Judge: a classifier trained on the real images, {accuracy:.1%} right on unseen ones."
+    return f"Reference classifier: trained on the real images, {accuracy:.1%} right on unseen ones."
 
 
 def strip_folders(expression: str) -> str:

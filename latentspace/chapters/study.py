@@ -38,7 +38,7 @@ LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else the
 MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_DIGITS = 18  # Python makes no number of thousands of them
-CACHE_VERSION = 2  # raised when the same settings would give other numbers
+CACHE_VERSION = 3  # raised when the same settings would give other numbers
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class Study:
             settings: What to look at.
             thorough: Measure also what takes minutes.
             cache_dir: Folder for results that take long; None keeps nothing.
-            models_dir: Folder of all runs, for the judge of the data set; None goes without judge.
+            models_dir: Folder of all runs, for the reference classifier of the data set; None goes
+                without.
             show_progress: Draw progress bars on stderr.
 
         Raises:
@@ -185,9 +186,11 @@ class Study:
 
     @property
     def classifier_unavailable(self) -> str | None:
-        """Why there can be no judge; None where there is one, or will be when it is asked for."""
+        """Why there can be no reference classifier; None where there is one, or will be."""
         if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
-            return "without two classes or more there is nothing for a reference classifier to learn"
+            return (
+                "without two classes or more there is nothing for a reference classifier to learn"
+            )
         return None
 
     @cached_property
@@ -197,7 +200,7 @@ class Study:
         if self._models_dir is None or self.classifier_unavailable is not None:
             return None
         with self.make_bar(
-            "training the judge", classifier.count_epochs(len(self.references))
+            "training the reference classifier", classifier.count_epochs(len(self.references))
         ) as bar:
             return classifier.find_classifier(
                 self._models_dir,
@@ -210,7 +213,7 @@ class Study:
 
     @property
     def classifier_key(self) -> str:
-        """What everything that the judge says depends on."""
+        """What everything that the reference classifier says depends on."""
         return self.classifier.facts["sha256"] if self.classifier is not None else ""
 
     @property
@@ -321,9 +324,9 @@ class Study:
         """
         where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
-            if len(name) > MOST_DIGITS or int(name) >= len(self.images):
+            if len(name) > MOST_DIGITS or int(name) >= len(self.data.test_pixels):
                 raise InputError(
-                    f"{self.data.name} has test images 0 to {len(self.images) - 1}. Received: "
+                    f"{self.data.name} has test images 0 to {len(self.data.test_pixels) - 1}. Received: "
                     f"{where}"
                 )
         elif name.startswith(CLASS_PREFIX):

@@ -55,7 +55,7 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     return _draw_page([grid.images for grid in grids], grids, text)
 
 
-def draw_moving_grids(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
+def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
     """Grids of which each cell moves from its first image to its last and back, as a loop.
 
     Args:

@@ -88,13 +88,16 @@ def collect_headlines(metrics: Mapping[str, Any]) -> list[ScoreRow]:
 
 
 def _list_sections() -> dict[str, str]:
-    """The part of the story to which each section of metrics.json belongs, in its order."""
+    """The part of the story to which each section of metrics.json belongs, in its order.
+
+    A picture may show numbers of another chapter; a section belongs to the folder that measures it.
+    """
     return {
         chapter.section: contents.part.name
         for contents in STORY
         for recipe in contents.recipes().values()
         for chapter in recipe.of
-        if chapter.section
+        if chapter.section and chapter.__module__.startswith(f"{contents.recipes.__module__}.")
     }
 
 

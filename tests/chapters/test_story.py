@@ -1,14 +1,25 @@
 from __future__ import annotations
 
-import importlib
+import dataclasses
 
 import pytest
 
-from latentspace.chapters import COMPARISONS, FIGURES, FLAGS, Figure, choose_figures
+from config import VisualizeConfig
+from latentspace.chapters import (
+    COMPARED,
+    FIGURES,
+    FLAGS,
+    FORMER_FLAGS,
+    STORY,
+    choose_figures,
+    load_chapters,
+    load_recipes,
+)
+from latentspace.chapters.figure import Figure
 
 
 def test_files_are_unique_and_flags_are_known() -> None:
-    files = [figure.file for figure in (*FIGURES, *COMPARISONS)]
+    files = [figure.file for figure in (*FIGURES, *COMPARED.figures)]
     assert len(set(files)) == len(files)
     assert {figure.flag for figure in FIGURES} == {*FLAGS, "--place"}
     assert {file.rsplit(".", 1)[1] for file in files} == {"png", "gif", "html"}
@@ -39,13 +50,28 @@ def test_animations_are_written_in_the_format_asked_for() -> None:
         [".mp4"],
         [".gif", ".mp4"],
     ]
-    assert all(figure.list_suffixes("both") == [".png"] for figure in COMPARISONS)
+    assert all(figure.list_suffixes("both") == [".png"] for figure in COMPARED.figures)
     page = next(figure for figure in FIGURES if figure.flag == "--explorer")
     assert page.list_suffixes("both") == [".html"]
 
 
-@pytest.mark.parametrize("figure", [*FIGURES, *COMPARISONS], ids=lambda figure: figure.file)
-def test_every_function_exists_and_says_what_it_returns(figure: Figure) -> None:
-    module, _, name = figure.function.rpartition(".")
-    function = getattr(importlib.import_module(f"latentspace.{module}"), name)
-    assert "uint8" in function.__doc__
+def test_every_figure_has_a_recipe_and_every_recipe_a_figure() -> None:
+    for contents in (*STORY, COMPARED):
+        assert set(contents.recipes()) == {figure.file for figure in contents.figures}
+    assert set(load_recipes()) == {figure.file for figure in FIGURES}
+
+
+def test_sections_of_numbers_are_named_once() -> None:
+    sections = [chapter.section for chapter in load_chapters() if chapter.section]
+    assert len(set(sections)) == len(sections)
+    assert {"reconstruction", "learning", "maps", "interpolation", "clusters"} <= set(sections)
+
+
+def test_former_flags_lead_to_flags() -> None:
+    assert set(FORMER_FLAGS.values()) <= set(FLAGS)
+    assert not set(FORMER_FLAGS) & set(FLAGS)
+
+
+@pytest.mark.parametrize("figure", [*FIGURES, *COMPARED.figures], ids=lambda figure: figure.file)
+def test_figures_depend_on_settings_that_exist(figure: Figure) -> None:
+    assert set(figure.settings) <= {field.name for field in dataclasses.fields(VisualizeConfig)}

@@ -19,12 +19,11 @@ def make_map_arguments(count: int) -> dict:
     rng = np.random.default_rng(0)
     return {
         "images": random_images(count),
-        "points": rng.normal(size=(count, 2)),
+        "cells": maps.arrange_images((count, 10, 8, 1), rng.normal(size=(count, 2))),
         "labels": np.arange(count) % 3,
         "class_names": ("a", "b", "c"),
         "as_ink": True,
-        "title": "t",
-        "caption": "c",
+        "text": Text("t", "c"),
     }
 
 
@@ -51,8 +50,9 @@ def test_image_map_leaves_out_what_finds_no_place() -> None:
 def test_image_map_keeps_the_aspect_and_the_direction() -> None:
     xs, ys = (grid.ravel() for grid in np.meshgrid(np.linspace(0, 100, 24), np.linspace(0, 50, 12)))
     arguments = make_map_arguments(len(xs))
-    arguments["points"] = np.stack([xs, ys], axis=1)
-    arguments["images"] = np.ones_like(arguments["images"])  # taller than wide
+    images = np.ones_like(arguments["images"])  # taller than wide
+    arguments["images"] = images
+    arguments["cells"] = maps.arrange_images(images.shape, np.stack([xs, ys], axis=1))
     arguments["labels"] = (ys > 25).astype(int)  # class 1 is up
     arguments["class_names"] = ("a", "b")
     frame = maps.draw_image_map(**arguments).astype(int)
@@ -119,9 +119,9 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     assert not is_shown(frame, first[1, 2], zoom)
 
 
-def test_moving_grids_go_there_and_back() -> None:
+def test_a_loop_of_grids_goes_there_and_back() -> None:
     images = random_images(2, 3, 4)
-    frames = grids.draw_moving_grids(
+    frames = grids.draw_grid_loop(
         grids=[Grid([], ["a", "b"], images), Grid([], [], images[:1])],
         hold_frames=2,
         text=Text("t", "c"),
@@ -160,7 +160,7 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
     labels = np.arange(30) % 2
     frame = maps.draw_image_map(
         images=images,
-        points=points,
+        cells=maps.arrange_images(images.shape, points),
         labels=labels,
         class_names=[" ", " "],  # nothing written over the images
         as_ink=False,

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import itertools
 
-from matplotlib.figure import Figure
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from skimage.color import rgb2lab
 
 from latentspace.drawing.points import add_class_legend, choose_class_colors, draw_scatter

@@ -14,7 +14,7 @@ from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.datasets import ImageDataset
-from latentspace.drawing.layout import make_page
+from latentspace.drawing.layout import choose_text_scale, make_page, measure_bands
 from latentspace.drawing.text import Text
 from latentspace.report.records import (
     RECORDS,
@@ -86,6 +86,7 @@ def test_a_record_of_a_file_elsewhere_is_none(tmp_path: Path, name: str) -> None
         "[]",
         "{}",
         '{"schema_version": 2, "pictures": 3}',
+        '{"schema_version": 2, "pictures": null}',
         '{"schema_version": 2, "pictures": {"a.png": 3}}',
         '{"pictures": {}}',
     ],
@@ -221,3 +222,20 @@ def test_records_of_an_earlier_version_are_none_and_said_so_in_a_line(
     assert read_records(tmp_path) == {}
     (line,) = capsys.readouterr().err.splitlines()
     assert "schema_version is wrong" in line
+
+
+@pytest.mark.parametrize("width", [300, 1000, 2503])
+@pytest.mark.parametrize("added", ["", " 5 of 6 images found a free cell near their place."])
+def test_title_and_caption_are_found_on_a_page(width: int, added: str) -> None:
+    text = Text("A title, gyp", "Some words, of a caption. " * 8)
+    written = Text(text.title, f"{text.caption.strip()}{added}")
+    body = np.zeros((80, width, 3), np.uint8)
+    page = make_page(body, text=written, text_scale=choose_text_scale(width))
+    found = measure_bands(page, text)
+    assert found is not None
+    rows = np.flatnonzero((page[: found[1]] == 0).all(axis=2).sum(axis=1) == width)
+    assert (len(rows), rows[0]) == (80, found[0])  # the body begins where the title ends
+    assert (page[found[1] - 2 : found[1] + 2] == 255).all()
+    assert measure_bands(page, Text("Another title", text.caption)) is None
+    assert measure_bands(page, Text(text.title, "Another caption.")) is None
+    assert measure_bands(body, text) is None

@@ -47,9 +47,9 @@ def test_damaged_rows_are_left_out(damaged: object) -> None:
 
 @pytest.mark.parametrize("value", [None, "x", [], float("nan")])
 def test_a_row_without_a_number_is_left_out_alone(value: object) -> None:
-    metrics = make_metrics(maps=[Row("a", Value(0.5)), Row("b", Value(0.5))])
-    metrics["maps"]["rows"][0]["own"]["value"] = value
-    (line,) = collect_rows(metrics)["map"]
+    metrics = make_metrics(reconstruction=[Row("a", Value(0.5)), Row("b", Value(0.5))])
+    metrics["reconstruction"]["rows"][0]["own"]["value"] = value
+    (line,) = collect_rows(metrics)["reconstruct"]
     assert line.words == "b"
 
 

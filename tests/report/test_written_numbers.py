@@ -31,7 +31,7 @@ def chapter(name: str, numbers: dict, *found: Row, judged: bool = False) -> type
         section = name
         uses_classifier = judged
         metrics = numbers
-        rows = list(found)
+        rows = list(found)  # noqa: RUF012
 
     return Measured
 

@@ -1,7 +1,8 @@
-"""Sums and differences of codes, and moving an image to another class in the same hand."""
+"""Sums and differences of codes, and class transfer: moving images to another class."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -21,10 +22,12 @@ SUM_ROWS = 3
 SHOWN_CLASSES = 10
 SCORED_IMAGES = 2000
 RELIABILITY_PAIRS = 200
-TOWARD_DATA = 0.25  # share of the way to its nearest neighbours that a transported code is moved
+TOWARD_DATA = 0.25  # share of the path to its nearest neighbours that a transported code is moved
 PRESERVED = ("slant", "thickness")
 MEANS, TRANSPORT = "class_means", "transport"
 ATTRIBUTE_TERMS = dict(zip(("slant", "thick", "wide", "tall"), SWEPT, strict=True))
+
+Move = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # codes, sources, targets
 
 
 class Arithmetic(Chapter):
@@ -79,7 +82,7 @@ class Arithmetic(Chapter):
 
     @cached_property
     def class_transfer(self) -> Grid:
-        """A test image of each class, moved to every class in the same hand."""
+        """A test image of each class, moved to every class by transport."""
         return self._make_class_section("", self._move)
 
     # --- what is measured
@@ -88,10 +91,10 @@ class Arithmetic(Chapter):
     def metrics(self) -> dict[str, Any]:
         """How test images fare that are moved to another class, by class means and by transport.
 
-        target_accuracy (share that the judge calls the target), nearest_distance (to a training
-        image), and for grey images the Spearman correlation of slant and thickness before and
-        after; and the reliability of the difference between any two classes, with those that mean
-        nothing. Empty without labels.
+        target_accuracy (share that the reference classifier calls the target), nearest_distance (to
+        a training image), and for strokes the Spearman correlation of slant and thickness before
+        and after; and the reliability of the difference between any two classes, with those that
+        mean nothing. Empty without classes.
         """
         study = self.study
         if self.transfer_unavailable is not None:
@@ -144,16 +147,21 @@ class Arithmetic(Chapter):
         return [
             Row(
                 words,
-                value_in(found[TRANSPORT], name),
+                own,
                 {"class means": value_in(found[MEANS], name)},
                 better=better,
             )
             for name, words, better in (
-                ("target_accuracy", "Moved to another class, called that class", HIGHER),
-                ("nearest_distance", "Distance to the nearest training image then", LOWER),
-                ("slant_kept", "Rank correlation of slant before and after", HIGHER),
-                ("thickness_kept", "Rank correlation of thickness before and after", HIGHER),
+                ("target_accuracy", "Class transfer: called the target class", HIGHER),
+                (
+                    "nearest_distance",
+                    "Class transfer: distance to the nearest training image",
+                    LOWER,
+                ),
+                ("slant_kept", "Class transfer: rank correlation of slant", HIGHER),
+                ("thickness_kept", "Class transfer: rank correlation of thickness", HIGHER),
             )
+            if np.isfinite((own := value_in(found[TRANSPORT], name)).value)
         ]
 
     # --- inside
@@ -196,7 +204,7 @@ class Arithmetic(Chapter):
         headings = ["A", "B", "C", "A + B", "A − B + C"]
         return Grid(headings, [""] * SUM_ROWS, study.decode(codes), "Sums of single codes")
 
-    def _make_class_section(self, title: str, move: Any) -> Grid:
+    def _make_class_section(self, title: str, move: Move) -> Grid:
         """One test image per class, moved to every class."""
         study = self.study
         shown = np.unique(study.data.test_labels)[:SHOWN_CLASSES]

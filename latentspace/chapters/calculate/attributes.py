@@ -26,7 +26,7 @@ EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
 ARRAYS = ("weights", "steps", "deviations", "means")
 CODES, PIXELS, RANDOM = "codes", "pixels", "random_codes"
 
-TOWARD_DATA = 0.5  # share of the way to its nearest neighbours for a code moved by two steps
+TOWARD_DATA = 0.5  # share of the path to its nearest neighbours for a code moved by two steps
 
 Decode = Callable[[np.ndarray], np.ndarray]
 Move = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -105,9 +105,10 @@ class AttributeSweeps(Chapter):
         For directions in latent space, random ones of equal length there, and directions learnt the
         same way in pixel space, each attribute's slope (its change per step, both in standard
         deviations within a class), spearman (of attribute and step, mean over the images),
-        same_class (share that the judge calls the class of the unmoved image) and leakage (largest
-        change of another swept attribute per step) and grey_share; and the reliability of each
-        direction, with the names of those that mean nothing. Moves in pixel space are straight.
+        same_class (share that the reference classifier calls the class of the unmoved image),
+        leakage (largest change of another swept attribute per step) and grey_share (ghosting); and
+        the reliability of each direction, with the names of those that mean nothing. Moves in pixel
+        space are straight.
         """
         study = self.study
         if self.unavailable is not None:
@@ -162,7 +163,7 @@ class AttributeSweeps(Chapter):
         return [
             Row(
                 words.format(attribute),
-                value_in(found[CODES][measure], attribute),
+                own,
                 {who: value_in(found[space][measure], attribute) for who, space in others.items()},
                 better=better,
             )
@@ -171,9 +172,10 @@ class AttributeSweeps(Chapter):
                 ("spearman", "Rank correlation of {} with the step", HIGHER),
                 ("same_class", "Still the same class, {} swept", HIGHER),
                 ("leakage", "Largest change of another attribute, {} swept", LOWER),
-                ("grey_share", "Share of intermediate grey, {} swept", ""),
+                ("grey_share", "Ghosting: share of intermediate grey, {} swept", ""),
             )
             for attribute in found[CODES][measure]
+            if np.isfinite((own := value_in(found[CODES][measure], attribute)).value)
         ]
 
     # --- inside
@@ -241,7 +243,7 @@ class AttributeSweeps(Chapter):
         return values.reshape(*images.shape[:3], len(SWEPT)) / deviations
 
     def _measure_class_kept(self, images: np.ndarray, unmoved: np.ndarray) -> np.ndarray:
-        """Share of the images (A, S, N, ...) that the judge calls what the unmoved one is."""
+        """Share of the images (A, S, N, ...) that the classifier calls what the unmoved one is."""
         classifier = self.study.classifier
         assert classifier is not None
         own = classifier.predict_probabilities(unmoved).argmax(axis=1)

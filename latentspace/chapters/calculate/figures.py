@@ -98,7 +98,7 @@ def draw_moving_attributes(study: Study) -> Drawing:
         for title, images in _label_attributes(study).items()
     ]
     hold_frames = count_hold_frames(study.settings.fps)
-    return Drawing(grids.draw_moving_grids(grids=found, hold_frames=hold_frames, text=text), text)
+    return Drawing(grids.draw_grid_loop(grids=found, hold_frames=hold_frames, text=text), text)
 
 
 def _label_attributes(study: Study) -> dict[str, np.ndarray]:
@@ -153,7 +153,7 @@ def draw_moving_traversals(study: Study) -> Drawing:
         )
         for start in range(0, len(axes.names), draw.MOVING_COLUMNS)
     ]
-    return Drawing(grids.draw_moving_grids(grids=found, hold_frames=1, text=text), text)
+    return Drawing(grids.draw_grid_loop(grids=found, hold_frames=1, text=text), text)
 
 
 def _describe_traversals(study: Study) -> Text:
@@ -163,8 +163,8 @@ def _describe_traversals(study: Study) -> Text:
     return Text(
         "Moving along axes of latent space",
         f"{study.data.name}, {format_model(study)}. The mean code and test images, moved along "
-        "each axis from the 1% to the 99% quantile of the training codes; first the axes that change "
-        "the image most (number: Euclidean distance of the ends, of the mean code). "
+        "each axis from the 1% to the 99% quantile of the training codes; first the axes that "
+        "change the image most (number: Euclidean distance of the ends, of the mean code). "
         + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive),
     )
 

@@ -128,7 +128,7 @@ class Traversals(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Deviation of each unit, dead units, and the classifier's confidence in new and real images."""
+        """Deviation of each unit, dead units, and confidence in new and in real images."""
         study = self.study
         metrics: dict[str, Any] = {
             "unit_deviations": self.deviations.round(4).tolist(),
@@ -164,13 +164,13 @@ class Traversals(Chapter):
         return float(classifier.predict_probabilities(self.study.images).max(axis=1).mean())
 
     def _choose_starts(self, count: int) -> list[Selected]:
-        """A typical test image of each class, of the first `count`; else images by seed."""
+        """A typical test image of each of `count` classes at most; without classes test images."""
         study = self.study
+        rng = np.random.default_rng(study.settings.seed)
         if study.data.has_classes:
-            present = np.unique(study.data.test_labels)[:count]
+            present = np.sort(rng.permutation(np.unique(study.data.test_labels))[:count])
             names = (study.data.class_names[label] for label in present)
             return [study.select(f"{CLASS_PREFIX}{name}") for name in names]
-        rng = np.random.default_rng(study.settings.seed)
         indices = rng.choice(len(study.images), min(count, len(study.images)), replace=False)
         return [study.select_index(int(index)) for index in np.sort(indices)]
 

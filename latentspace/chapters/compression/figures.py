@@ -31,7 +31,7 @@ def _describe_fixed_costs(study: Study) -> str:
         return f"{decoder}. {linear}"
     return (
         f"{decoder}. It pays from {found.break_even:,} images on: a code takes {found.size:.1f} "
-        f"bytes, {found.nearest} takes {found.nearest_size:.1f} bytes at the same error. {linear}"
+        f"bytes, against {found.nearest_size:.1f} at the same error for {found.nearest}. {linear}"
     )
 
 

@@ -224,14 +224,14 @@ class Compression(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """Bytes an image beside other codecs, and what the decoder costs."""
+        """Bytes an image beside other methods, and what the decoder costs."""
         found = self.metrics
         rows = [
             Row(
                 "Bytes an image at an error near the codes' least",
                 value_in(found, "chosen_bytes"),
                 {
-                    "best other codec": value_in(found, "nearest_bytes"),
+                    "best other method": value_in(found, "nearest_bytes"),
                     "pixels as they are": value_in(found, "pixel_bytes"),
                 },
                 better=LOWER,

@@ -1,4 +1,4 @@
-"""Maps of pixels against maps of codes: by several methods, of a few classes, with images put on."""
+"""Maps of pixels against maps of codes: by several methods, of a few classes, with images on."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class Maps(MapProjections):
 
         For each space: samples, seconds and what t-SNE says of itself; knn_accuracy,
         knn_preservation, trustworthiness, silhouette, class_knn_preservation and
-        distance_correlation of the map; source_knn_accuracy and source_silhouette before it. Under "difference": what
-        the latent map has more than the pixel map, by image.
+        distance_correlation of the map; source_knn_accuracy and source_silhouette before it. Under
+        "difference": what the latent map has more than the pixel map, by image.
         """
         settings = self.settings
         about: dict[str, Any] = {

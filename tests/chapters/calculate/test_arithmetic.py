@@ -37,7 +37,9 @@ def test_every_class_is_moved_to_every_other(linear_run: LinearRun, tiny: ImageD
     assert not np.allclose(first, last, atol=1e-3)
 
 
-def test_without_judge_only_the_sums_are_shown(linear_run: LinearRun, tiny: ImageDataset) -> None:
+def test_without_classifier_only_the_sums_are_shown(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
     subject = make_study(linear_run, tiny)
     assert len(subject.of(Arithmetic).make_sections()) == 1
     assert subject.of(Arithmetic).metrics == {}

@@ -54,7 +54,7 @@ def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: Imag
     assert slopes["codes"] > abs(slopes["random_codes"])
 
 
-def test_colour_images_and_missing_judges_have_none(
+def test_colour_images_and_missing_classifiers_have_none(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     assert "classifier" in str(make_study(linear_run, tiny).of(AttributeSweeps).unavailable)

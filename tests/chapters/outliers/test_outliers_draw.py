@@ -23,7 +23,9 @@ def make_ood(name: str, seed: int, scores: tuple[float, float] = (0.5, 1.0)) -> 
     return OutOfDistribution(name, random_images(3, seed=seed), scores)
 
 
-def draw_frame(blocks: list[Block], kinds: list[OutOfDistribution], caption: str = "c") -> np.ndarray:
+def draw_frame(
+    blocks: list[Block], kinds: list[OutOfDistribution], caption: str = "c"
+) -> np.ndarray:
     return draw.draw_outliers(
         blocks=blocks,
         ood=kinds,

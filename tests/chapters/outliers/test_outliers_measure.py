@@ -94,7 +94,9 @@ def test_scores_are_distances_to_training_images_and_errors() -> None:
     np.testing.assert_allclose(
         images.own["pixels"], np.sort(away, axis=1)[:, :10].mean(axis=1), rtol=1e-3
     )
-    assert images.own["pca_error"].mean() == pytest.approx(study.of(Reconstruction).metrics["pca_mse"])
+    assert images.own["pca_error"].mean() == pytest.approx(
+        study.of(Reconstruction).metrics["pca_mse"]
+    )
 
 
 def test_a_flipped_label_is_found_and_no_other() -> None:
