@@ -20,23 +20,24 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from results import rewrite_table
+
 from config import TrainConfig
-from latentspace.chapters import FIGURES, STORY
+from latentspace.chapters import FIGURES, PARTS, load_recipes
 from latentspace.core.errors import InputError
 from latentspace.models import runs
 from latentspace.report import METRICS
 from latentspace.report.metrics import read_metrics
-from latentspace.report.scores import Cell, ScoreRow, collect_rows
-from latentspace.report.table import TABLE
+from latentspace.report.score_rows import Cell, ScoreRow, collect_rows
 
 PROJECT = Path(__file__).resolve().parent.parent
 TAKE_MINUTES = ("clusters", "compression", "outliers")
-TITLES = {part.name: part.title for part in STORY}
+TITLES = {part.name: part.title for part in PARTS}
 
 
 def main() -> None:
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--models-dir", default="models/seeds", metavar="DIR")
     parser.add_argument("--outputs-dir", default="outputs/seeds", metavar="DIR")
     parser.add_argument("--all", action="store_true", help=f"also {', '.join(TAKE_MINUTES)}")
+    parser.add_argument("--markdown", action="store_true", help="rewrite docs/results.md")
     parser.add_argument("training", nargs="*", help="after --: arguments of train_cae.py")
     arguments = parser.parse_args()
     places = ["--models-dir", arguments.models_dir]
@@ -65,9 +67,15 @@ def main() -> None:
             run("train_cae.py", [*training, *more], outputs / f"{name}-training.log")
         look = [*choose_flags(everything=arguments.all), "--outputs-dir", str(outputs)]
         run("visualize.py", [*look, *more], outputs / f"{name}-look.log")
-        latent_dim = runs.find_run(str(folder.absolute()), "").latent_dim
-        tables.append(collect_rows(read_metrics(outputs / name / METRICS), latent_dim))
-    print_table(tables)
+        tables.append(collect_rows(read_metrics(outputs / name / METRICS)))
+    lines = [
+        f"| median and range of {len(tables)} seeds | this model | beside it |",
+        "|---|---|---|",
+    ]
+    lines += list_rows(tables)
+    if arguments.markdown:
+        rewrite_table("seeds", lines)
+    print("\n".join(lines))
 
 
 def is_complete(folder: Path, seed: int) -> bool:
@@ -83,10 +91,12 @@ def is_complete(folder: Path, seed: int) -> bool:
 
 def choose_flags(*, everything: bool) -> list[str]:
     """The flags of visualize.py that measure what the table of scores holds."""
-    sections = {score.path.partition("/")[0] for scores in TABLE.values() for score in scores}
-    wanted = sections if everything else sections.difference(TAKE_MINUTES)
-    found = {figure.section: figure.flag for figure in reversed(FIGURES)}  # the first of each
-    return sorted(flag for section, flag in found.items() if section in wanted)
+    recipes, found = load_recipes(), {}
+    for figure in FIGURES:
+        for chapter in recipes[figure.file].of:
+            found.setdefault(chapter.section, figure.flag)  # the first of each
+    wanted = {section for section in found if everything or section not in TAKE_MINUTES}
+    return sorted({found[section] for section in wanted - {"", "placing"}})
 
 
 def run(script: str, arguments: Sequence[str], log: Path) -> None:
@@ -103,26 +113,25 @@ def run(script: str, arguments: Sequence[str], log: Path) -> None:
         sys.exit(f"{script} ended with {code}: see {log}")
 
 
-def print_table(tables: Sequence[Mapping[str, Sequence[ScoreRow]]]) -> None:
-    """Prints the scores of several models of the same kind, a line for each measure."""
-    print(f"| median and range of {len(tables)} seeds | this model | beside it |\n|---|---|---|")
+def list_rows(tables: Sequence[Mapping[str, Sequence[ScoreRow]]]) -> Iterator[str]:
+    """The scores of several models of the same kind, a line of Markdown for each measure."""
     for part, rows in tables[0].items():
-        print(f"| **{TITLES[part]}** | | |")
+        yield f"| **{TITLES[part]}** | | |"
         for first in rows:
             same = [row for table in tables for row in table[part] if row.words == first.words]
-            beside = [
-                f"{name} {format_spread(cell for row in same for cell in row.beside if cell.name == name)}"
-                for name in (cell.name for cell in first.beside)
-            ]
+            beside = []
+            for name in (cell.name for cell in first.beside):
+                cells = (cell for row in same for cell in row.beside if cell.name == name)
+                beside.append(f"{name} {format_spread(cells)}")
             own = format_spread(row.own for row in same)
-            print(f"| {first.words} | {own} | {'; '.join(beside)} |")
+            yield f"| {first.words} | {own} | {'; '.join(beside)} |"
 
 
 def format_spread(cells: Iterable[Cell]) -> str:
     """Median and range of a measure, with as many digits as it is told with elsewhere."""
     found = list(cells)
     digits = len(found[0].value.partition(".")[2])
-    numbers = [cell.number for cell in found]
+    numbers = [float(cell.value.replace(",", "")) for cell in found]
     low, middle, high = (
         f"{value:,.{digits}f}" for value in (min(numbers), statistics.median(numbers), max(numbers))
     )

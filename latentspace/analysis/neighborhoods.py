@@ -112,7 +112,7 @@ def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> 
 
     Returns:
         float64 (R,), 1 or 0; the mean is the leave-one-out accuracy of a k-nearest-neighbour
-        classifier. NaN where labels are not `has_several_classes`: of one class every vote is right.
+        classifier. NaN without `has_several_classes`: of one class every vote is right.
     """
     if not has_several_classes(labels):
         return np.full(len(rows), np.nan)

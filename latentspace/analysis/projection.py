@@ -34,7 +34,7 @@ UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
 
 
 def choose_perplexity(count: int, wanted: float | None = None) -> float:
-    """The perplexity for `count` images: the wanted or usual one, lowered where they are too few."""
+    """The perplexity for `count` images: the wanted or usual one, lowered for a few images."""
     return float(min(wanted or DEFAULT_PERPLEXITY, max(1, (count - 1) // IMAGES_PER_PERPLEXITY)))
 
 
@@ -45,7 +45,8 @@ class Settings:
     Attributes:
         method: A key of `METHODS`.
         dims: 2 or 3.
-        perplexity: Of t-SNE: effective number of neighbours, at most `tsne.find_largest_perplexity(N)`.
+        perplexity: Of t-SNE: effective number of neighbours, at most
+            `tsne.find_largest_perplexity(N)`.
         exaggeration: Of t-SNE: factor of attraction after its early phase.
         seed: Seed of what is random.
     """

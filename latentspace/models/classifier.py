@@ -37,7 +37,7 @@ DROPOUT = 0.3
 
 
 class ClassifierFacts(TypedDict):
-    """What is kept of a judge beside its model."""
+    """What is kept of a reference classifier beside its model."""
 
     dataset: str
     dataset_hash: str
@@ -84,18 +84,18 @@ def find_classifier(
     test: tuple[np.ndarray, np.ndarray],
     on_epoch: Callable[[], object] | None = None,
 ) -> ReferenceClassifier:
-    """Takes the judge of a data set from disk, or trains it and keeps it.
+    """Takes the reference classifier of a data set from disk, or trains it and keeps it.
 
     Args:
-        models_dir: The folder of all runs; judges lie in its subfolder `judges`.
+        models_dir: The folder of all runs; they lie in its subfolder `classifiers`.
         name: Name of the data set, that of the file.
-        data_hash: Hash of the data set. A judge of other images is trained afresh and replaced.
+        data_hash: Hash of the data set. One of other images is replaced.
         train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
         test: Images and labels that it never trains on; they tell its accuracy.
         on_epoch: Called after each of `count_epochs` epochs of a training.
 
     Returns:
-        The judge.
+        The classifier.
 
     Raises:
         OSError: The folder can't be written to.
@@ -124,7 +124,7 @@ def find_classifier(
 
 
 def count_epochs(count: int) -> int:
-    """Passes over `count` training images that a judge needs."""
+    """Passes over `count` training images that it needs."""
     wanted = -(-LEAST_STEPS * _choose_batch_size(count) // count)
     return min(max(EPOCHS, wanted), MOST_EPOCHS)
 

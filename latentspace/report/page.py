@@ -99,7 +99,7 @@ class Section:
     """A headed section.
 
     Attributes:
-        part: What it tells.
+        part: Its part of the story.
         pictures: Those that lie there.
         notes: Why pictures of the story can't be had, a line each.
         flags: Flags whose pictures have not been made.

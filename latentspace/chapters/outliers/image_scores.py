@@ -29,7 +29,7 @@ OWN = "own"  # the group of the test images in the cache
 
 
 class ImageScores:
-    """Of test images and of out-of-distribution ones: reconstruction errors, and distances to training images.
+    """Reconstruction errors, and distances to training images, also out of distribution.
 
     Beside the model's error and the distance in codes stand those that need no model: the error of
     PCA with as many components as the code has units, and the distance in pixels.
@@ -71,7 +71,7 @@ class ImageScores:
 
     @cached_property
     def makers(self) -> dict[str, Callable[[], np.ndarray]]:
-        """By kind what makes out-of-distribution images, float32 (M, H, W, C) in [0, 1], always the same."""
+        """What makes each kind of out-of-distribution images, float32 (M, H, W, C) in [0, 1]."""
         study = self.study
         count = min(MOST_OOD, len(self.rows))
         rng = np.random.default_rng(study.settings.seed)
@@ -102,7 +102,7 @@ class ImageScores:
 
     @cached_property
     def auroc(self) -> dict[str, dict[str, Estimate]]:
-        """By kind of out-of-distribution images and by score how well it tells them from the test images."""
+        """By kind of out-of-distribution images and by score how well it detects them."""
         return {
             kind: {name: detection.auroc(self.own[name], found[name]) for name in SCORES}
             for kind, found in self.ood.items()

@@ -1,4 +1,4 @@
-"""Test images that stand out, labels that may be wrong, and how well out-of-distribution images are detected."""
+"""Images that stand out, labels that may be wrong, detection of out-of-distribution images."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Outliers(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What is listed and why, AUROC by kind of out-of-distribution images and score, planted labels.
+        """What is listed and why, AUROC by kind of images and score, planted labels.
 
         Also how many images were looked at and compared with, and by how many neighbours.
         """
@@ -216,7 +216,7 @@ class Outliers(Chapter):
 
     @property
     def answer(self) -> str:
-        """How well out-of-distribution images are detected, and how many labels look wrong, in a line."""
+        """How well out-of-distribution images are detected, and how many labels look wrong."""
         found = self.scores.auroc
         hardest = min(found, key=lambda kind: found[kind]["error"].value)
         kind = LETTERS if LETTERS in found else hardest
@@ -224,8 +224,8 @@ class Outliers(Chapter):
             f"{found[kind][name].value:.3f}" for name in ("error", "pca_error", "codes", "pixels")
         )
         line = (
-            f"out-of-distribution images ({kind}) are detected among test images with AUROC {error} by the "
-            f"reconstruction error (PCA's {pca_error}), {codes} by the distance in codes (in "
+            f"out-of-distribution images ({kind}) are detected among test images with AUROC {error} "
+            f"by the reconstruction error (PCA's {pca_error}), {codes} by the distance in codes (in "
             f"pixels {pixels})"
         )
         if self.labels_unavailable is not None:

@@ -75,7 +75,7 @@ def test_a_second_look_decodes_nothing(
 ) -> None:
     first, second = (make_study(linear_run, tiny, tmp_path).of(Exploration) for _ in range(2))
     assert first.clusters.names
-    np.testing.assert_array_equal(first.of(Maps).errors, second.of(Maps).errors)
+    np.testing.assert_array_equal(first.maps.errors, second.maps.errors)
     assert linear_run.calls.count(("decode", 60)) == 1
     np.testing.assert_array_equal(first.clusters.labels, second.of(Clusters).labels)
 

@@ -211,7 +211,7 @@ def test_three_dimensions_are_measured_and_drawn_beside_two(
     [
         (0.1, 0.3, "denser in the latent map"),
         (-0.3, -0.1, "denser in the pixel map"),
-        (-0.1, 0.3, "neither map can be told"),
+        (-0.1, 0.3, "neither map has clearly"),
     ],
 )
 def test_the_answer_says_what_was_measured(
