@@ -11,14 +11,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latentspace.chapters import PARTS
 from latentspace.core.files import write_bytes
 from latentspace.report.metrics import read_metrics
 from latentspace.report.score_rows import Cell, collect_rows
 
+PROJECT = Path(__file__).resolve().parent.parent
 RESULTS = PROJECT / "docs" / "results.md"
 
 

@@ -105,7 +105,7 @@ def test_help_and_bad_flags_load_nothing_heavy(script: str, arguments: list[str]
         f"    runpy.run_path({str(PROJECT / script) + '.py'!r}, run_name='__main__')\n"
         "except SystemExit:\n"
         "    pass\n"
-        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'scipy', 'numpy', 'PIL', 'bokeh'}\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'scipy', 'numpy', 'PIL'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))\n"
     )
     result = subprocess.run(

@@ -326,8 +326,8 @@ class Study:
         if name.isdecimal():
             if len(name) > MOST_DIGITS or int(name) >= len(self.data.test_pixels):
                 raise InputError(
-                    f"{self.data.name} has test images 0 to {len(self.data.test_pixels) - 1}. Received: "
-                    f"{where}"
+                    f"{self.data.name} has test images 0 to {len(self.data.test_pixels) - 1}. "
+                    f"Received: {where}"
                 )
         elif name.startswith(CLASS_PREFIX):
             if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:

@@ -65,8 +65,8 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
     found = value.get(VERSION, UNVERSIONED)
     if type(found) is not int or not UNVERSIONED <= found <= version:
         raise InputError(
-            f"{path} is of schema version {_format_value(found)}, and this program knows {UNVERSIONED} to "
-            f"{version}: update the program, or {renew}"
+            f"{path} is of schema version {_format_value(found)}, and this program knows "
+            f"{UNVERSIONED} to {version}: update the program, or {renew}"
         )
     content = validate(text, kind, where=str(path), renew=renew)
     content.pop(VERSION, None)

@@ -58,7 +58,7 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replace_files(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Path]]:
-    """Several files of a folder at a time, as `replace_file`: none is replaced before all are written.
+    """Several files of a folder, as `replace_file`: none is replaced before all are written.
 
     Args:
         folder: Where they lie.

@@ -27,7 +27,8 @@ def refuse_too_large(needed: int, what: str, advice: str) -> None:
     available = measure_available()
     if needed > available:
         raise InputError(
-            f"{what} needs {format_bytes(needed)} of memory. There are {format_bytes(available)}: {advice}"
+            f"{what} needs {format_bytes(needed)} of memory. There are {format_bytes(available)}: "
+            f"{advice}"
         )
 
 

@@ -93,8 +93,8 @@ def _to_recorded(path: Path) -> str:
         return str(path.resolve()).encode().decode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{to_printable(str(path), LONGEST_NAME)} can't be kept on record, since its name is no "
-            "UTF-8: rename it"
+            f"{to_printable(str(path), LONGEST_NAME)} can't be kept on record, since its name is "
+            "no UTF-8: rename it"
         ) from error
 
 
@@ -107,8 +107,8 @@ def find_recorded_place(facts: Mapping[str, Any]) -> str:
     place = facts["source"] or facts["name"]
     if facts["source"] is None and place not in CLASS_NAMES:
         raise InputError(
-            f"the images are on record as {to_printable(place)!r}, which is no data set of that name: "
-            "pass --dataset"
+            f"the images are on record as {to_printable(place)!r}, which is no data set of that "
+            "name: pass --dataset"
         )
     return place
 

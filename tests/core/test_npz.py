@@ -77,7 +77,10 @@ HOSTILE: dict[str, tuple[Mapping[str, bytes] | list[tuple[str, bytes]], str]] = 
     "empty text": ({"a.npy": make_npy("<U0", (2**50,))}, "no possible shape"),
     "too short": ({"a.npy": make_npy("|u1", (9,), b"12345678")}, "hold 9 bytes.*Received: 8"),
     "too long": ({"a.npy": make_npy("|u1", (7,), b"12345678")}, "hold 7 bytes.*Received: 8"),
-    "third version": ({"a.npy": make_npy("|u1", (1,), b"1", version=3)}, "a version that is not read"),
+    "third version": (
+        {"a.npy": make_npy("|u1", (1,), b"1", version=3)},
+        "a version that is not read",
+    ),
     "ninth version": ({"a.npy": make_npy("|u1", (1,), b"1", version=9)}, "can't be read|not read"),
     "no header": ({"a.npy": b"\x93NUMPY\x01\0\xff\xff"}, "can't be read"),
     "header of code": (

@@ -1,4 +1,4 @@
-"""Images that stand out, labels that may be wrong, and how well out-of-distribution ones are told."""
+"""Images that stand out, labels that may be wrong, detection of what is out of distribution."""
 
 from __future__ import annotations
 

@@ -224,9 +224,9 @@ class Outliers(Chapter):
             f"{found[kind][name].value:.3f}" for name in ("error", "pca_error", "codes", "pixels")
         )
         line = (
-            f"out-of-distribution images ({kind}) are detected among test images with AUROC {error} "
-            f"by the reconstruction error (PCA's {pca_error}), {codes} by the distance in codes (in "
-            f"pixels {pixels})"
+            f"out-of-distribution images ({kind}) are detected among test images with AUROC "
+            f"{error} by the reconstruction error (PCA's {pca_error}), {codes} by the distance in codes "
+            f"(in pixels {pixels})"
         )
         if self.labels_unavailable is not None:
             return line
