@@ -258,8 +258,8 @@ def _choose_form(
     if set(sizes) != {size}:
         what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*infos[0].size)
         notes.append(
-            f"images of {what} are brought to {format_shape((*size, channels))}: scaled, the middle "
-            "cut out; --image-size chooses another size"
+            f"images of {what} are brought to {format_shape((*size, channels))}: scaled, the "
+            "middle cut out; --image-size chooses another size"
         )
     return size, channels
 

@@ -225,8 +225,8 @@ class Outliers(Chapter):
         )
         line = (
             f"out-of-distribution images ({kind}) are detected among test images with AUROC "
-            f"{error} by the reconstruction error (PCA's {pca_error}), {codes} by the distance in codes "
-            f"(in pixels {pixels})"
+            f"{error} by the reconstruction error (PCA's {pca_error}), {codes} by the distance in "
+            f"codes (in pixels {pixels})"
         )
         if self.labels_unavailable is not None:
             return line

@@ -352,11 +352,11 @@ def test_names_are_text_on_the_pages_and_nothing_else(
         draw_page(classes=classes, clusters=clusters, subject=told, text=Text(told, told))
     )
     data = dataclasses.replace(tiny, name=names[0], class_names=names)
-    facts = {"dataset": {"name": told, "hash": ""}, "adopted": {"source": told}}
+    facts = {"dataset": {"name": told, "hash": ""}, "imported": {"source": told}}
     run = LinearRun(data.image_shape, name=names[1], is_imported=True, facts=facts)
     study = make_study(run, data)
     (tmp_path / "tour.gif").touch()
-    shown = Record(told, told, "", "", None, (4, 4), *study.model_key, {}, "", told, {}, None)
+    shown = Record(told, told, "", "", (), (4, 4), None, *study.model_key, {}, "", told, told, {})
     keep_records(tmp_path, {"tour.gif": shown})
     index = write_page(tmp_path, study)
     for path, ready in ((explorer, "body.ready"), (index, "#made")):

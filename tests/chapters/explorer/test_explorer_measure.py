@@ -77,7 +77,7 @@ def test_a_second_look_decodes_nothing(
     assert first.clusters.names
     np.testing.assert_array_equal(first.maps.errors, second.maps.errors)
     assert linear_run.calls.count(("decode", 60)) == 1
-    np.testing.assert_array_equal(first.clusters.labels, second.of(Clusters).labels)
+    np.testing.assert_array_equal(first.clusters.labels, second.clusters.labels)
 
 
 def test_clusters_do_not_depend_on_what_was_looked_at_before(
