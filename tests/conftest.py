@@ -352,6 +352,7 @@ def _run_here(
         for name, value in environment.items():
             patch.setenv(name, value)
         warn_once.cache_clear()
+        keras.saving.get_custom_objects().clear()  # of whoever ran before
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
             try:
                 code = config.run_script(module.main, user_errors=(InputError, OSError))

@@ -75,8 +75,8 @@ def test_colour_images_alone_leave_out_what_needs_classes(tmp_path: Path) -> Non
     assert "mine, 24 to train and 16 to test, 14x11 pixels in colour, no classes" in printed
     printed = visualize(tmp_path, "--all", "--perplexity", "4")
     for reason in (
-        "confused_digits.png is left out: fewer than three classes",
-        "same_hand.png is left out: without two classes or more",
+        "overlapping_classes.png is left out: fewer than three classes",
+        "class_transfer.png is left out: without two classes or more",
         "attributes.png is left out: stroke attributes are measured on grey images only",
     ):
         assert reason in printed

@@ -45,8 +45,8 @@ SMALL_VISUALIZE = (
 
 
 BESIDE = ("index.html", "metrics.json", "pictures.json")  # pictures
-# Of same_hand.png, attributes.png and attributes.gif; of confused_digits.png.
-MISSING = ("nothing to judge", "fewer than three classes")
+# Of class_transfer.png, attributes.png and attributes.gif; of overlapping_classes.png.
+MISSING = ("nothing for a reference classifier to learn", "fewer than three classes")
 
 TOO_FEW = "training_map.gif"  # six images are held back
 
@@ -114,7 +114,8 @@ def test_metrics_have_the_promised_names(
     trained: Trained, story: subprocess.CompletedProcess[str]
 ) -> None:
     metrics = json.loads((trained.folder / "outputs" / "bars" / "metrics.json").read_text())
-    assert set(metrics["reconstruction"]) == {"train_mse", "test_mse", "pca_mse", "test_ssim"}
+    numbers = {"train_mse", "test_mse", "pca_mse", "test_ssim"}
+    assert set(metrics["reconstruction"]) == {*numbers, "rows"}
     for space in ("pixel", "latent"):
         assert metrics["maps"][space]["samples"] == 50
         assert 0 < metrics["maps"][space]["knn_accuracy"] <= 1
@@ -210,11 +211,11 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     metrics = json.loads(text, parse_constant=pytest.fail)
     classifier = json.loads((trained.models / "classifiers" / "bars.json").read_text())
     assert {"schema_version": 1, **metrics["classifier"]} == classifier
-    assert set(metrics["placing"]) == {"own.png", "2 (#5)"}
+    assert set(metrics["placing"]) == {"own.png", "2 (#5)", "rows"}
     assert set(metrics["methods"]) >= {"pca", "ica", "tsne"}
     assert metrics["overlap"]["images"] == 50
     assert set(metrics["interpolation"]) == {
-        *("pixels", "linear", "spherical", "data", "real_images")
+        *("pixels", "linear", "spherical", "data", "real_images", "rows")
     }
     assert len(metrics["traversals"]["unit_deviations"]) == 4
 

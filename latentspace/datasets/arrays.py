@@ -296,6 +296,8 @@ def _is_text(values: np.ndarray) -> bool:
 
 
 def _is_one_hot(values: np.ndarray) -> bool:
+    if values.dtype.kind not in "uibf":
+        return False
     return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
 
 

@@ -14,13 +14,15 @@ from conftest import LinearRun, make_study, tiny_arrays
 from threadpoolctl import threadpool_limits
 
 from latentspace.analysis.projection import METHODS, Settings, is_degenerate, project
-from latentspace.chapters import COMPARISONS, FIGURES
+from latentspace.chapters import COMPARED, FIGURES, load_recipes
 from latentspace.chapters.calculate import traversals
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 from latentspace.report import write_metrics, write_page
+from latentspace.report.gallery import find_unavailable
 
 CLASSES = ("upright", "lying", "slanted")
 # Image files take long and see no code; what is placed has to be named; nothing was trained here.
@@ -142,7 +144,7 @@ class BrightnessClassifier:
     classes: int
     facts: dict = field(default_factory=lambda: {"sha256": "bright", "test_accuracy": 0.5})
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         bright = images.reshape(len(images), -1).mean(axis=1, keepdims=True)
         believed = np.exp(-np.abs(self.classes * bright - np.arange(self.classes)))
         return (believed / believed.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -167,26 +169,27 @@ def visualize(
 ) -> tuple[dict[str, str], dict, list]:
     """Asks for every picture; what is left out and why, the numbers, the answers."""
     cache = folder / "cache"
-    study = make_study(run, data, cache, with_classifier=True, projection=Settings(), frames=3)
+    study = make_study(run, data, cache, with_classifier=True, perplexity=None, frames=3)
     study.classifier = BrightnessClassifier(len(data.class_names))
-    reasons, sections = {}, set()
+    reasons, recipes = {}, load_recipes()
+    chapters: dict[type[Chapter], None] = {}
     for figure in DRAWN:
-        if (reason := figure.unavailable(study)) is not None:
+        recipe = recipes[figure.file]
+        if (reason := find_unavailable(recipe, study)) is not None:
             assert reason.strip()
             assert reason.isprintable()
             reasons[figure.file] = reason
             continue
-        arguments = figure.arguments(study, 2.0)
-        told = " ".join(str(arguments[name]) for name in ("title", "caption"))
+        text = recipe.draw(study).text
+        told = f"{text.title} {text.caption}"
         assert "nan" not in told.replace("Gaussian", "").split()
         assert " inf" not in told
-        if figure.file != "explorer.html":
-            sections |= {figure.section} - {None}
-    write_metrics(folder / "metrics.json", study, sections)
-    text = (folder / "metrics.json").read_text()
-    numbers = json.loads(text, parse_constant=check_nothing_else)
+        chapters |= dict.fromkeys(recipe.of)
+    write_metrics(folder / "metrics.json", study, chapters)
+    numbers = json.loads((folder / "metrics.json").read_text(), parse_constant=check_nothing_else)
     write_page(folder, study)
-    return reasons, numbers, study.collect_answers(sections)
+    answers = {one.section: study.of(one).answer for one in chapters}
+    return reasons, numbers, [f"{name}: {line}" for name, line in answers.items() if line]
 
 
 def shrink(data: ImageDataset, kind: type[LinearRun] = LinearRun) -> LinearRun:
@@ -223,7 +226,7 @@ def test_codes_that_say_little_are_not_made_to_say_more(
         assert set(reasons) >= MAPS | AXES
         with pytest.raises(InputError, match="of run linear the codes of all 13 images are equal"):
             Comparison(
-                *(make_study(run, data, projection=Settings()) for run in (shrink(data), collapsed))
+                *(make_study(run, data, perplexity=None) for run in (shrink(data), collapsed))
             )
     else:
         assert not (MAPS | AXES) & set(reasons)
@@ -233,14 +236,14 @@ def test_codes_that_say_little_are_not_made_to_say_more(
 def test_equal_models_have_no_winner(tmp_path: Path, short: None) -> None:
     data = make_bars(24, 13)
     both = Comparison(
-        *(make_study(shrink(data), data, tmp_path, projection=Settings()) for _ in range(2))
+        *(make_study(shrink(data), data, tmp_path, perplexity=None) for _ in range(2))
     )
     both._measure_facts = lambda test: []
     assert {measure.better for measure in both.measures} == {"neither"}
     assert "trustworthiness" not in {measure.key for measure in both.measures}
     assert both.answer.startswith("neither has learned more by")
-    for figure in COMPARISONS:
-        assert "nan" not in str(figure.arguments(both, 2.0)["caption"])
+    for recipe in COMPARED.recipes().values():
+        assert "nan" not in recipe.draw(both).text.caption
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import OPTIONS, LinearRun, make_study
+from conftest import LinearRun, make_study
 from PIL import Image
 
-from latentspace.analysis.projection import Settings
+from latentspace.chapters import load_chapters
 from latentspace.chapters.interpolate.measure import Interpolation
-from latentspace.chapters.study import StudyOptions
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
@@ -22,22 +20,15 @@ def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
     assert linear_run.calls == []
     for _ in range(2):
         assert len(subject.codes) == 60
-        assert subject.of(Interpolation).paths["linear"].shape[:2] == (5, 7)
-    encoded = [("encode", 60), ("encode", 120)]
-    assert linear_run.calls == [*encoded, *[("decode", 35)] * 3]
+        assert subject.of(Interpolation).get_images("linear").shape[:2] == (5, 7)
+    assert linear_run.calls == [("encode", 60), ("decode", 35)]
 
 
-def test_options_are_taken_out_of_settings_by_name() -> None:
-    settings = {
-        **dataclasses.asdict(OPTIONS),
-        **dataclasses.asdict(OPTIONS.projection),
-        **{"start": ("3",), "end": ("4",), "seed": 5, "fps": 20},
-    }
-    options = StudyOptions.from_settings(settings, thorough=False)
-    projected = dataclasses.replace(OPTIONS.projection, seed=5)
-    assert options == dataclasses.replace(
-        OPTIONS, projection=projected, starts=("3",), ends=("4",), seed=5, thorough=False
-    )
+def test_a_chapter_is_made_once(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    subject = make_study(linear_run, tiny, seed=5)
+    assert subject.of(Interpolation) is subject.of(Interpolation)
+    assert subject.of(Interpolation).study is subject
+    assert subject.settings.seed == 5
 
 
 def test_images_are_selected_by_index_class_and_file(
@@ -73,7 +64,7 @@ def test_what_is_not_there_cannot_be_selected(
     linear_run: LinearRun, tiny: ImageDataset, name: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        make_study(linear_run, tiny, starts=(name,), ends=("0",))
+        make_study(linear_run, tiny, start=(name,), end=("0",)).check(load_chapters())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +72,7 @@ def test_what_is_not_there_cannot_be_selected(
     [
         ({"samples": 61}, "60 test images. Received: --samples 61"),
         ({"samples": 20}, "at most 6. Received: --perplexity 8"),
-        ({"projection": Settings(perplexity=29)}, "at most 20. Received: --perplexity 29"),
+        ({"perplexity": 29.0}, "at most 20. Received: --perplexity 29"),
         ({"frames": 1}, "--frames 1"),
         ({"expression": "3 - 77"}, "'77' at character 5"),
         ({"expression": "3 - class:round"}, "upright, lying, slanted.*'class:round'"),
@@ -93,7 +84,7 @@ def test_options_beyond_the_data_are_refused(
     linear_run: LinearRun, tiny: ImageDataset, options: dict, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        make_study(linear_run, tiny, **options)
+        make_study(linear_run, tiny, **options).check(load_chapters())
 
 
 def test_images_of_another_shape_are_refused(tiny: ImageDataset) -> None:

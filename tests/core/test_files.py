@@ -97,7 +97,7 @@ def test_several_files_are_replaced_in_order_once_all_are_written(tmp_path: Path
 def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
     (tmp_path / ".partial-of-nobody.png").touch()
     (tmp_path / ".hidden").touch()
-    writer = start_holder("temporary_file", f"'.npz', Path({str(tmp_path)!r})")
+    writer = start_holder("make_temporary_file", f"'.npz', Path({str(tmp_path)!r})")
     write_bytes(tmp_path / "a", b"")
     (left,) = tmp_path.glob(f"{PARTIAL}*")
     assert left.suffix == ".npz"
@@ -126,7 +126,7 @@ def test_a_file_that_is_swept_away_before_it_is_locked_is_made_again(
 
 def test_a_folder_has_one_writer_whose_death_frees_it(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    writer = start_holder("sole_writer", f"Path({str(folder)!r}), wait=False")
+    writer = start_holder("lock_folder", f"Path({str(folder)!r}), wait=False")
     try:
         with pytest.raises(InputError, match=r"another process is writing to .*run: wait until"):
             lock_folder(folder, wait=False).__enter__()
@@ -138,12 +138,12 @@ def test_a_folder_has_one_writer_whose_death_frees_it(tmp_path: Path) -> None:
 
 
 def test_the_second_writer_can_wait(tmp_path: Path) -> None:
-    writer = start_holder("sole_writer", f"Path({str(tmp_path / 'run')!r}), wait=False")
+    writer = start_holder("lock_folder", f"Path({str(tmp_path / 'run')!r}), wait=False")
     second = subprocess.Popen(
         [
             *(sys.executable, "-c"),
             "from pathlib import Path; from latentspace.core.files import *\n"
-            f"with sole_writer(Path({str(tmp_path / 'run')!r}), wait=True): print('mine')",
+            f"with lock_folder(Path({str(tmp_path / 'run')!r}), wait=True): print('mine')",
         ],
         stdout=subprocess.PIPE,
         text=True,

@@ -322,7 +322,7 @@ def test_images_that_change_while_they_are_read_are_no_data_set(
         change(folder / "s8" / "0.png")
         return looks
 
-    monkeypatch.setattr("latentspace.datasets.folder.look_at", meddled)
+    monkeypatch.setattr("latentspace.datasets.folder.inspect_files", meddled)
     with pytest.raises(InputError, match=r"s8/0\.png changed while images were read"):
         read(folder, cache=cache)
     assert not list(cache.glob("*"))

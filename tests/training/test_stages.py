@@ -120,7 +120,7 @@ import sys
 from pathlib import Path
 import tensorflow as tf
 from conftest import tiny_arrays
-from latentspace import training
+from latentspace.training import stages
 from latentspace.training.fitting import Recipe
 
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -133,7 +133,7 @@ plan = stages.Plan(
 )
 for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     stages.make_repeatable(0, bitwise=True)
-    with stages.spread_over(names):
+    with stages.distribute_over(names):
         decoder, progress = stages.train(
             pixels[:96], pixels[96:], plan=plan, facts={}, verbose=0,
             checkpoint=Path(sys.argv[1]) / "checkpoint.npz",

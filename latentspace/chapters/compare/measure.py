@@ -44,9 +44,10 @@ class Comparison:
         """Takes the studies of A and of B: the same data, the same settings.
 
         Raises:
-            InputError: There can be no maps by which to score them.
+            InputError: There can be no maps by which to score them, or not as they were chosen.
         """
         for study in (first, second):
+            study.of(Maps).check()
             if (reason := study.of(Maps).unavailable) is not None:
                 raise InputError(
                     f"two runs can't be compared without maps of both: of run {study.run.name} "

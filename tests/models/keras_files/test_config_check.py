@@ -193,9 +193,9 @@ def test_what_flows_between_layers_has_to_fit_as_well(
     path = tmp_path / "wide.keras"
     keras.Sequential([keras.Input((8, 8, 1)), inner]).save(path)
     needed = 4 * 32 * 32 * 32
-    monkeypatch.setattr(memory, "available_bytes", lambda: needed)
+    monkeypatch.setattr(memory, "measure_available", lambda: needed)
     load_model(path)
-    monkeypatch.setattr(memory, "available_bytes", lambda: needed - 1)
+    monkeypatch.setattr(memory, "measure_available", lambda: needed - 1)
     with pytest.raises(InputError, match="0 weights and up to 1,024 values between its layers"):
         load_model(path)
     monkeypatch.undo()
@@ -248,7 +248,7 @@ def test_an_archive_that_would_not_fit_is_not_unpacked(
     members = [("config.json", b"{}"), ("model.weights.h5", bytes(10_000_000))]
     path = archive(tmp_path / "bomb.keras", members, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 20_000
-    monkeypatch.setattr(memory, "available_bytes", lambda: 9_000_000)
+    monkeypatch.setattr(memory, "measure_available", lambda: 9_000_000)
     with pytest.raises(InputError, match=r"unpacking .*bomb\.keras needs 10 MB of memory"):
         load_model(path)
 

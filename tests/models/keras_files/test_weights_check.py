@@ -193,7 +193,7 @@ def test_weights_that_do_not_fit_into_memory_are_refused(
 ) -> None:
     path = tmp_path / "a.weights.h5"
     model().save_weights(path)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 59)
+    monkeypatch.setattr(memory, "measure_available", lambda: 59)
     with pytest.raises(InputError, match=r"reading the weights in .* needs 60 bytes of memory"):
         load_weights(model(), path)
 
