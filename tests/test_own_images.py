@@ -10,6 +10,8 @@ import pytest
 from conftest import run_script, tiny_arrays
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--epochs", "2", "--refine-epochs", "1", "--latent-dim", "4", "--quiet")
 VISUALIZE = ("--pairs", "2", "--frames", "4", "--quiet")
 

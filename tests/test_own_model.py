@@ -15,6 +15,8 @@ from keras import layers
 
 from latentspace.core.provenance import hash_file
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (14, 11, 1)
 VISUALIZE = ("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4")
 CODE = """

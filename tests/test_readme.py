@@ -19,6 +19,8 @@ from latentspace.chapters.clusters import measure as clusters
 from latentspace.chapters.clusters import partitions
 from latentspace.chapters.interpolate import measure as interpolation
 
+pytestmark = pytest.mark.slow
+
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text() for page in PAGES}
 BLOCKS = [

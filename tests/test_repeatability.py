@@ -27,6 +27,8 @@ from latentspace.report import (
     write_page,
 )
 
+pytestmark = pytest.mark.slow
+
 WATCHED = np.arange(3, 120, 4)  # of the training images
 YEARS = (1971, 2077)  # of two visualization runs
 # Drawn are stills and the page to explore, from which films differ by the number of frames; image

@@ -165,6 +165,7 @@ def test_maps_in_space_by_another_method_of_both_splits(trained: Trained, tmp_pa
     assert films.stdout.count("only t-SNE is optimised step by step") == 3
 
 
+@pytest.mark.slow
 def test_without_cache_everything_is_computed_afresh_and_nothing_kept(
     trained: Trained, tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_without_cache_everything_is_computed_afresh_and_nothing_kept(
     assert maps["pixel"]["samples"] == 60
 
 
+@pytest.mark.slow
 def test_expression_and_chosen_pair(trained: Trained, tmp_path: Path) -> None:
     result = visualize(
         trained,
@@ -192,6 +194,7 @@ def test_expression_and_chosen_pair(trained: Trained, tmp_path: Path) -> None:
     assert "arithmetic.png" in result.stdout
 
 
+@pytest.mark.slow
 def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     trained: Trained, tmp_path: Path
 ) -> None:
@@ -456,6 +459,7 @@ def start_training(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_path: Path) -> None:
     settings = ("--dataset", str(tiny_npz), "--latent-dim", "4", "--epochs", "2000")
     process = start_training(tmp_path, *settings)
@@ -480,6 +484,7 @@ def test_ctrl_c_keeps_a_run_that_is_refused_then_resumed(tiny_npz: Path, tmp_pat
     assert json.loads((tmp_path / "bars" / FACTS).read_text())["epochs"] > facts["epochs"]
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_to_the_very_files_of_an_uninterrupted_one(
     tiny_npz: Path, tmp_path: Path
 ) -> None:

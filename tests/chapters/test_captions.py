@@ -13,6 +13,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.chapters import FIGURES, load_chapters, load_recipes
+from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.study import Study
 from latentspace.datasets import ImageDataset
 from latentspace.report.gallery import find_unavailable
@@ -58,7 +59,7 @@ def is_known(text: str, known: list[float]) -> bool:
 
 
 def list_known(study: Study) -> list[float]:
-    """Numbers of metrics.json, of settings as they were used, of the run, and counts of the data."""
+    """Numbers of metrics.json, of settings as used, of the run, and counts of the data."""
     chapters = [study.of(chapter) for chapter in load_chapters()]
     everything = [
         *(one.metrics for one in chapters if one.unavailable is None),
@@ -68,6 +69,7 @@ def list_known(study: Study) -> list[float]:
         study.classifier.facts if study.classifier else {},
         {f.name: getattr(study.data, f.name) for f in dataclasses.fields(study.data)},
         study.data.image_shape,
+        study.of(Interpolation).scored_pairs,
         len(study.reference_rows),
         len(study.fit_indices),
     ]

@@ -24,6 +24,8 @@ from latentspace.datasets import ImageDataset
 from latentspace.report import write_metrics, write_page
 from latentspace.report.gallery import find_unavailable
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("upright", "lying", "slanted")
 # Image files take long and see no code; what is placed has to be named; nothing was trained here.
 LEFT = {"--place", "--compression", "--film"}

@@ -54,7 +54,7 @@ def test_mosaic_of_frames_colours_and_blanks() -> None:
 def test_page_leaves_the_body_untouched() -> None:
     rng = np.random.default_rng(0)
     body = rng.integers(0, 255, (60, 90, 3), dtype=np.uint8)
-    framed = make_page(body, text=Text("Title", "Some words ") * 20, left=30, top=20)
+    framed = make_page(body, text=Text("Title", "Some words " * 20), left=30, top=20)
     found = [
         (y, x)
         for y in range(framed.shape[0] - 59)
@@ -68,7 +68,7 @@ def test_page_leaves_the_body_untouched() -> None:
 def test_page_of_frames_equals_pages_of_single_frames() -> None:
     rng = np.random.default_rng(0)
     body = rng.integers(0, 255, (3, 60, 200, 3), dtype=np.uint8)
-    arguments = {"title": "T", "caption": "c", "labels": [Label(-5, 30, "row", "rm")], "left": 40}
+    arguments = {"text": Text("T", "c"), "labels": [Label(-5, 30, "row", "rm")], "left": 40}
     frames = make_page(body, **arguments)
     for single, frame in zip(body, frames, strict=True):
         np.testing.assert_array_equal(make_page(single, **arguments), frame)
@@ -76,7 +76,7 @@ def test_page_of_frames_equals_pages_of_single_frames() -> None:
 
 def test_text_is_drawn_and_never_cut_off() -> None:
     body = np.full((20, 600, 3), 255, np.uint8)
-    with_text = make_page(body, title="A long title " * 9, caption="words that go on " * 40)
+    with_text = make_page(body, text=Text("A long title " * 9, "words that go on " * 40))
     ink = (with_text < 200).any(axis=2)
     assert ink.any()
     border = np.concatenate([ink[:8].ravel(), ink[-8:].ravel(), ink[:, :8].ravel()])

@@ -347,14 +347,14 @@ def test_a_flag_with_a_value_stands_once() -> None:
 def test_facts_are_said_in_words() -> None:
     facts = collect_facts(
         {
-            "status": "imported",
+            "status": "adopted",
             "parameters": 12345,
-            "imported": {"bottleneck": None},
+            "adopted": {"bottleneck": None},
             "settings": {},
         }
     )
     assert [(group.heading, group.lines) for group in facts] == [
-        ("run", [("status", "imported"), ("parameters", "12,345")]),
+        ("run", [("status", "adopted"), ("parameters", "12,345")]),
         ("own model", [("bottleneck", "–")]),
     ]
     assert collect_facts({"dataset": {"reading": {"limit": True}}})[0].lines == [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import projection
@@ -8,6 +9,7 @@ from latentspace.chapters.maps.methods import ProjectionMethods
 from latentspace.datasets import ImageDataset
 
 
+@pytest.mark.slow
 def test_all_methods_get_the_same_scores(linear_run: LinearRun, tiny: ImageDataset) -> None:
     study = make_study(linear_run, tiny)
     metrics = {"methods": study.of(ProjectionMethods).metrics, "maps": study.of(Maps).metrics}

@@ -65,7 +65,7 @@ def test_a_planted_image_comes_first_by_error_and_by_distance() -> None:
     pixels = data.test_pixels.copy()
     pixels[17] = 255
     pixels[17, 3:6] = 0
-    outliers = make_square_study(dataclasses.replace(data, test_pixels=pixels)).outliers
+    outliers = make_square_study(dataclasses.replace(data, test_pixels=pixels)).of(Outliers)
     for name in ("largest_error", "farthest_code"):
         listing = outliers.listings[name]
         assert listing.indices[0] == 17
@@ -103,7 +103,7 @@ def test_a_flipped_label_is_found_and_no_other() -> None:
     data = make_square_data()
     labels = data.test_labels.copy()
     labels[4] = 2
-    outliers = make_square_study(dataclasses.replace(data, test_labels=labels)).outliers
+    outliers = make_square_study(dataclasses.replace(data, test_labels=labels)).of(Outliers)
     listing = outliers.listings["likely_mislabelled"]
     assert listing.indices.tolist() == [4]
     assert listing.heading == "Likely mislabelled: 1 of 30"
@@ -124,7 +124,7 @@ def test_an_image_between_two_classes_is_ambiguous() -> None:
     data = make_square_data()
     pixels = data.test_pixels.copy()
     pixels[9, 1:5, 1:5] = pixels[9, 1:5, 7:11] = 188  # the squares of the first and the second
-    outliers = make_square_study(dataclasses.replace(data, test_pixels=pixels)).outliers
+    outliers = make_square_study(dataclasses.replace(data, test_pixels=pixels)).of(Outliers)
     listing = outliers.listings["most_ambiguous"]
     assert listing.indices.tolist() == [9]
     name, *votes = listing.reasons[0]
@@ -152,14 +152,14 @@ def find_images_order() -> np.ndarray:
 
 def test_letters_are_left_out_where_they_would_not_be_foreign() -> None:
     data = dataclasses.replace(make_square_data(), class_names=("a", "b", "c"))
-    outliers = make_square_study(data).outliers
+    outliers = make_square_study(data).of(Outliers)
     assert "letters" not in outliers.scores.makers
     assert outliers.metrics["left_out"] == {"letters": "squares shows letters itself"}
     assert "foreign images (" in outliers.answer
 
 
 def test_colour_has_no_letters_but_all_else() -> None:
-    outliers = make_square_study(make_square_data(channels=3)).outliers
+    outliers = make_square_study(make_square_data(channels=3)).of(Outliers)
     metrics = outliers.metrics
     assert set(metrics["auroc"]) == {"noise", "inverted", "pixels shuffled", "upside down"}
     assert metrics["ood_images"]["noise"] == 30
@@ -174,7 +174,7 @@ def test_without_classes_neighbors_do_not_vote() -> None:
         test_labels=np.zeros_like(data.test_labels),
         class_names=("image",),
     )
-    outliers = make_square_study(plain).outliers
+    outliers = make_square_study(plain).of(Outliers)
     assert set(outliers.listings) == {"largest_error", "farthest_code"}
     assert outliers.listings["farthest_code"].reasons[0][0].startswith("#")
     metrics = outliers.metrics
@@ -185,7 +185,7 @@ def test_without_classes_neighbors_do_not_vote() -> None:
 
 @pytest.mark.parametrize(("train", "votes"), [(9, None), (18, 3), (300, 20)])
 def test_voters_are_at_most_half_a_class(train: int, votes: int | None) -> None:
-    outliers = make_square_study(make_square_data(train=train, test=6)).outliers
+    outliers = make_square_study(make_square_data(train=train, test=6)).of(Outliers)
     assert outliers.scores.neighbors == min(10, train)
     assert ("voters" in outliers.metrics) == (votes is not None)
     if votes is None:
