@@ -155,7 +155,7 @@ def test_letters_are_left_out_where_they_would_not_be_foreign() -> None:
     outliers = make_square_study(data).of(Outliers)
     assert "letters" not in outliers.scores.makers
     assert outliers.metrics["left_out"] == {"letters": "squares shows letters itself"}
-    assert "foreign images (" in outliers.answer
+    assert "out-of-distribution images (" in outliers.answer
 
 
 def test_colour_has_no_letters_but_all_else() -> None:
