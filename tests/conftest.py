@@ -345,6 +345,8 @@ def _run_here(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a script in this process, which has loaded the libraries already."""
     module = importlib.import_module(script.removesuffix(".py"))
+    registered = keras.saving.get_custom_objects()
+    before = set(registered)
     printed, said = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
@@ -352,12 +354,14 @@ def _run_here(
         for name, value in environment.items():
             patch.setenv(name, value)
         warn_once.cache_clear()
-        keras.saving.get_custom_objects().clear()  # of whoever ran before
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
             try:
                 code = config.run_script(module.main, user_errors=(InputError, OSError))
             except SystemExit as end:
                 code = int(end.code or 0)
+    for name in set(registered) - before:  # layers of a person's own end with the process
+        if not registered[name].__module__.startswith("latentspace."):
+            del registered[name]
     return subprocess.CompletedProcess(
         [script, *arguments], code, printed.getvalue(), said.getvalue()
     )

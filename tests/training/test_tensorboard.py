@@ -21,12 +21,11 @@ import pytest
 from conftest import TINY_SHAPE, run_script, small_plan, stop_fit_after, tiny_arrays
 from PIL import Image
 
-import train_cae
 from config import TrainConfig
 from latentspace.core.errors import InputError
 from latentspace.datasets import split_validation
 from latentspace.models.runs import find_run
-from latentspace.training import stages
+from latentspace.training import session, stages
 from latentspace.training.tensorboard import TrainingLog
 
 PATIENCE = 120  # seconds; TensorBoard takes a few to start and to read, more on a busy machine
@@ -245,10 +244,10 @@ def test_a_log_is_replaced_only_when_asked(tmp_path: Path) -> None:
     earlier.touch()
     other.touch()
     with pytest.raises(InputError, match="log of an earlier training"):
-        train_cae._check_log_available(tmp_path, TrainConfig())
-    train_cae._check_log_available(tmp_path, TrainConfig(resume=True))
+        session._check_log(tmp_path, TrainConfig())
+    session._check_log(tmp_path, TrainConfig(resume=True))
     assert earlier.exists()
-    train_cae._check_log_available(tmp_path, TrainConfig(overwrite=True))
+    session._check_log(tmp_path, TrainConfig(overwrite=True))
     assert not earlier.exists()
     assert other.exists()
 
@@ -258,7 +257,7 @@ def test_where_tensorboard_is_missing_a_line_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install tensorboard"):
-        train_cae._check_log_available(tmp_path, TrainConfig())
+        session._check_log(tmp_path, TrainConfig())
 
 
 def test_dry_run_lists_the_files(person: Path) -> None:
