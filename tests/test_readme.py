@@ -14,6 +14,7 @@ from conftest import PROJECT
 import train_cae
 import visualize
 from latentspace.analysis import clustering
+from latentspace.chapters import FLAGS
 from latentspace.chapters.calculate import arithmetic, attributes
 from latentspace.chapters.clusters import measure as clusters
 from latentspace.chapters.clusters import partitions
@@ -35,14 +36,16 @@ COMMANDS = list(
     )
 )
 
+WRITTEN_TO = ("--tensorboard", "--projector")  # folders, here in a temporary one
+
 
 def choose_real() -> set[str]:
-    """The first command of each script and flag: those are run, the others are only planned."""
+    """The first command of each script and each picture: these run, the others are only planned."""
     known: set[str] = set()
     chosen = set()
     for command in COMMANDS:
         _, script, *arguments = shlex.split(command)
-        flags = {script, *(f"{script} {word}" for word in arguments if word.startswith("--"))}
+        flags = {script, *({*FLAGS, "--place", *WRITTEN_TO} & set(arguments))}
         if not flags <= known:
             chosen.add(command)
         known |= flags
@@ -67,7 +70,6 @@ SMALL = {
 OF_ONE_RUN = ("--pairs", "2", "--frames", "4")
 OWN_MODEL = ("--autoencoder", "--encoder", "--model-code")  # see test_own_model.py
 WITHOUT_NUMBERS = ("--list", "--dry-run", "--projector", *OWN_MODEL)
-WRITTEN_TO = ("--tensorboard", "--projector")  # folders, here in a temporary one
 
 
 def on_small_runs(arguments: list[str]) -> list[str]:
