@@ -57,7 +57,7 @@ def test_processes_end_with_the_one_that_they_work_for(tmp_path: Path) -> None:
     )
     script = tmp_path / "work.py"
     script.write_text(code)
-    paths = os.pathsep.join([str(PROJECT), str(PROJECT / "tests" / "core")])
+    paths = os.pathsep.join(map(str, (PROJECT, PROJECT / "tests", PROJECT / "tests" / "core")))
     process = subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": paths})
     deadline = time.monotonic() + 60
     while not (workers := [path.name for path in tmp_path.iterdir() if path.name.isdecimal()]):

@@ -203,8 +203,8 @@ class Training(Subject):
         except InputError as error:
             require(resumable, str(error))
             return "refused, with a checkpoint"
-        found.history()
-        found.snapshots()
+        found.read_history()
+        found.read_snapshots()
         age = "old" if (folder / FACTS).read_bytes() == self._old[FACTS] else "new"
         return f"{age} run{resumable}"
 
