@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from config import TrainConfig, VisualizeConfig
 from latentspace import datasets
 from latentspace.analysis import neighborhoods, projection, tsne
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.core.pixels import to_unit_range
 from latentspace.models import runs
 
@@ -114,7 +115,7 @@ def measure(maker: Any, path: Path, count: int) -> dict[str, Any]:
     rows = np.arange(count)
     for space in SPACES:
         points = made[space]
-        near = neighborhoods.find_nearest_neighbors(points, rows)
+        near = find_nearest_others(points, rows)[1]
         result[f"knn_{space}"] = neighborhoods.score_votes(near, labels, rows).mean()
         result[f"kl_{space}"] = compute_divergence(sources[space], points)
     if pixels is not None:

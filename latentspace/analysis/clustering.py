@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.analysis.neighborhoods import find_nearest_references
+from latentspace.analysis.neighbors import find_nearest
 from latentspace.analysis.projection import umap
 
 STARTS = 3  # of k-means; the best fit is taken
@@ -143,7 +143,7 @@ def build_neighbor_graph(
     neighbors = min(NEIGHBORS, count)
     near = csr_array((count, count))
     for batch in itertools.chain([vectors], copies):
-        distances, indices = find_nearest_references(batch, vectors, neighbors)
+        distances, indices = find_nearest(batch, vectors, neighbors)
         # As nearness, so that what is missing in a sparse matrix counts as infinitely far.
         found = csr_array(
             (1 / (1 + distances.ravel()), indices.ravel(), np.arange(count + 1) * neighbors),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NEIGHBORS = 10
+from latentspace.analysis.neighbors import find_nearest_others
+
 CLASS_NEIGHBORS = 4
 SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
 CORRELATED_IMAGES = 1_000
@@ -40,48 +41,6 @@ def choose_scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.choice(count, min(count, SCORED_IMAGES), replace=False))
 
 
-def find_nearest_neighbors(
-    points: np.ndarray, rows: np.ndarray, neighbors: int = NEIGHBORS
-) -> np.ndarray:
-    """Indices of the nearest other points of some points, nearest first.
-
-    Args:
-        points: (N, D) coordinates, Euclidean.
-        rows: int (R,) whose neighbours are sought among all.
-        neighbors: How many, below N.
-
-    Returns:
-        int64 (R, neighbors).
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=neighbors + 1, n_jobs=-1).fit(points)
-    found = search.kneighbors(points[rows], return_distance=False)
-    # A point is left out of its own neighbours; among equal points another one may stand first.
-    own = found == rows[:, np.newaxis]
-    own[:, -1] |= ~own.any(axis=1)
-    return found[~own].reshape(len(rows), neighbors)
-
-
-def find_nearest_references(
-    points: np.ndarray, references: np.ndarray, neighbors: int = NEIGHBORS
-) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest of other points to each point, nearest first, exact.
-
-    Args:
-        points: (N, D) coordinates, Euclidean.
-        references: (M, D) coordinates.
-        neighbors: How many, at most M.
-
-    Returns:
-        Distances, float (N, neighbors), and indices into `references`, int64 (N, neighbors).
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1)
-    return search.fit(references).kneighbors(points)
-
-
 def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
     """How many neighbours of each image are of each class.
 
@@ -106,7 +65,7 @@ def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> 
     """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
 
     Args:
-        neighbors: int (R, k) from `find_nearest_neighbors`.
+        neighbors: int (R, k) from `find_nearest_others`.
         labels: int (N,), from 0.
         rows: int (R,).
 
@@ -224,7 +183,7 @@ def class_knn_preservation(
         nearest = []
         for space in (source, target):
             means = np.stack([space[group].mean(axis=0) for group in drawn])
-            nearest.append(find_nearest_neighbors(means, np.arange(len(means)), k))
+            nearest.append(find_nearest_others(means, np.arange(len(means)), k)[1])
         return float(knn_preservation(*nearest).mean())
 
     resampled = [score(lambda group: rng.choice(group, len(group))) for _ in range(RESAMPLES // 10)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentspace.analysis import tsne
+from latentspace.analysis.neighbors import find_nearest
 from latentspace.core.processes import count_cores, run_all
 from latentspace.core.provenance import silence_stderr
 
@@ -322,10 +323,7 @@ def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.
     Returns:
         float (M, dims).
     """
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=min(PLACING_NEIGHBORS, len(reference))).fit(reference)
-    return np.median(points[search.kneighbors(vectors, return_distance=False)], axis=1)
+    return np.median(points[find_nearest(vectors, reference, PLACING_NEIGHBORS)[1]], axis=1)
 
 
 def align(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
 from latentspace.core.pixels import Pixels, to_unit_range
 
@@ -112,10 +113,11 @@ def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray
     """
     flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
     if len(references) <= SKETCH_DIM:
-        return _find_nearest_of_all(flat, flat_references)
-    bounds, candidates = _find_candidates(flat, flat_references)
+        exact, nearest = neighbors.find_nearest(flat, flat_references, 1)
+        return exact[:, 0].astype(np.float32), nearest[:, 0]
     distances = np.empty(len(flat), np.float32)
     found = np.empty(len(flat), np.int64)
+    bounds, candidates = _find_candidates(flat, flat_references)
     for start in range(0, len(flat), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         away = flat_references[candidates[rows]] - flat[rows, np.newaxis]
@@ -125,22 +127,13 @@ def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray
         found[rows] = np.take_along_axis(candidates[rows], best, axis=1)[:, 0]
     unproven = np.flatnonzero(distances > bounds)
     if len(unproven):
-        distances[unproven], found[unproven] = _find_nearest_of_all(flat[unproven], flat_references)
+        exact, nearest = neighbors.find_nearest(flat[unproven], flat_references, 1)
+        distances[unproven], found[unproven] = exact[:, 0], nearest[:, 0]
     return distances, found
-
-
-def _find_nearest_of_all(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=1, algorithm="brute", n_jobs=-1).fit(references)
-    distances, indices = search.kneighbors(flat)
-    return distances[:, 0].astype(np.float32), indices[:, 0]
 
 
 def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A few references for each row, and a distance that no other reference comes below."""
-    from sklearn.neighbors import NearestNeighbors
-
     some = references[:: max(1, len(references) // SKETCH_FIT)]
     pca = fit_pca(some, SKETCH_DIM)
 
@@ -150,8 +143,7 @@ def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarr
         rest = np.square(batch - pca.mean_).sum(axis=1) - np.square(parts).sum(axis=1)
         return np.column_stack([parts, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)
 
-    search = NearestNeighbors(n_neighbors=SKETCH_CANDIDATES, algorithm="brute", n_jobs=-1)
-    bounds, indices = search.fit(sketch(references)).kneighbors(sketch(flat))
+    bounds, indices = neighbors.find_nearest(sketch(flat), sketch(references), SKETCH_CANDIDATES)
     return bounds[:, -1], indices
 
 

@@ -48,13 +48,27 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
     return np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
 
 
-def resize(pixels: np.ndarray, height: int, width: int, how: Image.Resampling) -> np.ndarray:
-    """uint8 (N, H, W, 1 or 3) -> uint8 (N, height, width, 1 or 3), by a filter of Pillow."""
+def to_pil(pixels: np.ndarray) -> Image.Image:
+    """uint8 (H, W, 1, 3 or 4) -> an image of Pillow: grey, colour, or colour with opacity."""
     from PIL import Image
 
-    images = [Image.fromarray(one.squeeze(-1) if one.shape[-1] == 1 else one) for one in pixels]
-    small = [np.asarray(image.resize((width, height), how)) for image in images]
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def resize(pixels: np.ndarray, height: int, width: int, how: Image.Resampling) -> np.ndarray:
+    """uint8 (N, H, W, 1 or 3) -> uint8 (N, height, width, 1 or 3), by a filter of Pillow."""
+    small = [np.asarray(to_pil(one).resize((width, height), how)) for one in pixels]
     return np.stack(small).reshape(len(pixels), height, width, pixels.shape[-1])
+
+
+def tile(pixels: np.ndarray, columns: int) -> np.ndarray:
+    """Images (N, H, W, C) row by row on one sheet (rows * H, columns * W, C); the rest is 0."""
+    count, height, width, channels = pixels.shape
+    rows = -(-count // columns)
+    cells = np.zeros((rows * columns, height, width, channels), pixels.dtype)
+    cells[:count] = pixels
+    cells = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return cells.reshape(rows * height, columns * width, channels)
 
 
 class Subset:

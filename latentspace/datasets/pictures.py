@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from latentspace.core.errors import InputError, format_reason
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.pixels import to_uint8
+from latentspace.core.pixels import to_pil, to_uint8
 
 # What Pillow hands to another program, or knows by name only.
 NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
@@ -121,8 +121,7 @@ def convert_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.n
     mode = "L" if channels == 1 else "RGB"
     result = np.empty((len(pixels), *size, channels), np.uint8)
     for image, place in zip(pixels, result, strict=True):
-        picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-        place[:] = crop_to(picture.convert(mode), size)
+        place[:] = crop_to(to_pil(image).convert(mode), size)
     return result
 
 

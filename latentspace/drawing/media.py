@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from latentspace.core.files import UnwritableError, make_temporary_file
+from latentspace.core.pixels import to_pil
 
 MP4_QUALITY = 18  # constant rate factor of x264: visually without loss
 # The same frames give the same file: no names of programs in it, and never a time.
@@ -59,7 +60,9 @@ def encode_png(frame: np.ndarray) -> bytes:
     """Encodes one frame, uint8 (H, W, 3), without loss; grey pictures are stored as such."""
     buffer = io.BytesIO()
     is_large = frame.shape[0] * frame.shape[1] > OPTIMIZED_PIXELS
-    _to_pil(frame).save(buffer, format="PNG", optimize=not is_large)
+    to_pil(frame[..., :1] if _is_grey(frame) else frame).save(
+        buffer, format="PNG", optimize=not is_large
+    )
     return buffer.getvalue()
 
 
@@ -82,12 +85,12 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
     times = np.rint(np.arange(len(frames) + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
     samples = [frames[index] for index in (0, len(frames) // 2, -1)]
     palette = _make_palette(np.concatenate(samples))
-    is_grey = all(_to_pil(sample).mode == "L" for sample in samples)
+    is_grey = all(map(_is_grey, samples))
 
     def encode_frame(frame: np.ndarray) -> Image.Image:
         if is_grey:
-            return Image.fromarray(np.ascontiguousarray(frame[..., 0]))
-        return Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+            return to_pil(frame[..., :1])
+        return to_pil(frame).quantize(palette=palette, dither=Image.Dither.NONE)
 
     images = map(encode_frame, frames)
     buffer = io.BytesIO()
@@ -171,8 +174,5 @@ def _make_palette(sample: np.ndarray) -> Image.Image:
     return palette
 
 
-def _to_pil(frame: np.ndarray) -> Image.Image:
-    grey = frame[..., 0]
-    if (frame == grey[..., np.newaxis]).all():
-        return Image.fromarray(np.ascontiguousarray(grey))
-    return Image.fromarray(np.ascontiguousarray(frame))
+def _is_grey(frame: np.ndarray) -> bool:
+    return bool((frame == frame[..., :1]).all())

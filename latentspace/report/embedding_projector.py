@@ -12,7 +12,7 @@ from PIL import Image
 
 from latentspace.core.errors import InputError
 from latentspace.core.files import write_bytes
-from latentspace.core.pixels import resize, to_unit_range
+from latentspace.core.pixels import resize, tile, to_pil, to_unit_range
 
 TENSORS = ("codes", "pixels")
 VECTORS, METADATA, SPRITE = "vectors.tsv", "metadata.tsv", "sprite.png"
@@ -83,7 +83,7 @@ def encode_files(
     yield encode_vectors(to_unit_range(pixels).reshape(len(pixels), -1))
     yield encode_metadata(columns)
     buffer = io.BytesIO()
-    _to_pil(make_sprite(pixels, side)).save(buffer, format="PNG")
+    to_pil(make_sprite(pixels, side)).save(buffer, format="PNG")
     yield buffer.getvalue()
     lengths = (codes.shape[1], pixels[0].size)
     yield encode_config({n: (len(codes), d) for n, d in zip(TENSORS, lengths, strict=True)}, side)
@@ -143,12 +143,7 @@ def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
     sheet = np.zeros((cells**2, side, side, pixels.shape[3]), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     sheet[:count, top : top + height, left : left + width] = pixels
-    sheet = sheet.reshape(cells, cells, side, side, -1).swapaxes(1, 2)
-    return sheet.reshape(cells * side, cells * side, -1)
-
-
-def _to_pil(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    return tile(sheet, cells)
 
 
 def encode_config(shapes: Mapping[str, tuple[int, ...]], side: int) -> bytes:

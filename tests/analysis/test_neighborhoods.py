@@ -8,6 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from latentspace.analysis import neighborhoods
 from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.neighbors import find_nearest, find_nearest_others
 
 ALL = np.arange(60)
 
@@ -19,7 +20,7 @@ def rng() -> np.random.Generator:
 
 def measure_accuracy(points: np.ndarray, labels: np.ndarray, neighbors: int = 10) -> float:
     rows = np.arange(len(points))
-    found = neighborhoods.find_nearest_neighbors(points, rows, neighbors)
+    found = find_nearest_others(points, rows, neighbors)[1]
     return float(neighborhoods.score_votes(found, labels, rows).mean())
 
 
@@ -27,14 +28,14 @@ def test_no_point_is_its_own_neighbour_and_the_nearest_come_first(
     rng: np.random.Generator,
 ) -> None:
     points = rng.normal(size=(60, 4))
-    found = neighborhoods.find_nearest_neighbors(points, ALL[::3])
+    found = find_nearest_others(points, ALL[::3])[1]
     distances = np.linalg.norm(points[::3, np.newaxis] - points, axis=2)
     np.testing.assert_array_equal(found, distances.argsort(axis=1)[:, 1:11])
 
 
 def test_equal_points_are_neighbours_of_each_other() -> None:
     points = np.zeros((30, 2))
-    found = neighborhoods.find_nearest_neighbors(points, np.arange(30), 5)
+    found = find_nearest_others(points, np.arange(30), 5)[1]
     assert found.shape == (30, 5)
     assert (found != np.arange(30)[:, np.newaxis]).all()
 
@@ -65,7 +66,7 @@ def test_kept_shares_count_common_neighbours() -> None:
 def test_trust_equals_scikit_learn(rng: np.random.Generator, shuffled: bool) -> None:
     source = rng.normal(size=(60, 8))
     points = source[:, :2] if not shuffled else rng.permutation(source[:, :2])
-    near = neighborhoods.find_nearest_neighbors(points, ALL)
+    near = find_nearest_others(points, ALL)[1]
     values = neighborhoods.trustworthiness(source, near, ALL)
     expected = trustworthiness(source, points, n_neighbors=10)
     assert values.mean() == pytest.approx(expected, abs=1e-12)
@@ -137,7 +138,7 @@ def test_of_many_images_a_choice_is_scored(rng: np.random.Generator) -> None:
 
 def test_the_nearest_references_are_those_of_all_distances(rng: np.random.Generator) -> None:
     points, references = rng.normal(size=(7, 3)), rng.normal(size=(40, 3))
-    distances, found = neighborhoods.find_nearest_references(points, references, 5)
+    distances, found = find_nearest(points, references, 5)
     every = np.linalg.norm(points[:, None] - references, axis=2)
     np.testing.assert_array_equal(found, np.argsort(every, axis=1)[:, :5])
     np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :5])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from latentspace.analysis import tsne
-from latentspace.analysis.neighborhoods import find_nearest_neighbors, score_votes
+from latentspace.analysis.neighborhoods import score_votes
+from latentspace.analysis.neighbors import find_nearest_others
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def embed(vectors: np.ndarray, **options: Any) -> tsne.Embedding:
 
 def accuracy(points: np.ndarray, labels: np.ndarray) -> float:
     rows = np.arange(len(points))
-    return float(score_votes(find_nearest_neighbors(points, rows), labels, rows).mean())
+    return float(score_votes(find_nearest_others(points, rows)[1], labels, rows).mean())
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -150,5 +151,5 @@ def test_maps_that_follow_each_other_travel_and_end_as_good_as_one_made_afresh()
     # The same vectors again: the map all but stays.
     moved = np.linalg.norm(maps[-1] - maps[-2], axis=1).mean()
     assert moved < 0.1 * np.ptp(maps[-1])
-    found = find_nearest_neighbors(maps[-1], np.arange(90))
+    found = find_nearest_others(maps[-1], np.arange(90))[1]
     assert score_votes(found, labels, np.arange(90)).mean() > 0.95

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentspace.analysis.classes import Gaussians, compute_class_means
+from latentspace.analysis.neighbors import find_nearest
 
 NEIGHBORS = 10
 RIDGE = 1.0
@@ -112,10 +113,7 @@ def move_toward_data(
     Returns:
         float (N, D) of the dtype of `codes`.
     """
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=min(NEIGHBORS, len(references))).fit(references)
-    nearest = references[search.kneighbors(codes, return_distance=False)].mean(axis=1)
+    nearest = references[find_nearest(codes, references, NEIGHBORS)[1]].mean(axis=1)
     return (codes + share * (nearest - codes)).astype(codes.dtype)
 
 

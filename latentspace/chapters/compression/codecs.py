@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from latentspace.chapters.compression.curves import mean_ratio
-from latentspace.core.pixels import resize, to_unit_range
+from latentspace.core.pixels import resize, tile, to_pil, to_unit_range
 
 SHEET_SIDE = 4096  # pixels; WebP allows 16,383
 BLOCKS = (1, 8, 16)  # sides to which the images of a sheet may be padded
@@ -89,7 +89,7 @@ def encode_image(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes
         codec: The kind of file.
         quality: One of the codec's.
     """
-    image = _to_pil(pixels)
+    image = to_pil(pixels)
     options = {**codec.options, **({} if quality is None else {"quality": quality})}
     if codec.grey_options is not None and pixels.shape[2] == 1:
         options.update(codec.grey_options)
@@ -189,18 +189,14 @@ def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
     Returns:
         uint8 (height, width, C) each, sides up to `SHEET_SIDE`; cells left over are black.
     """
-    count, height, width, channels = pixels.shape
+    count, height, width, _ = pixels.shape
     high, wide = (-(-side // block) * block for side in (height, width))
     columns, most = _find_sheet_grid(count, high, wide)
     margins = ((0, 0), (0, high - height), (0, wide - width), (0, 0))
     made = []
     for start in range(0, count, columns * most):
         part = np.pad(pixels[start : start + columns * most], margins, mode="edge")
-        rows = -(-len(part) // columns)
-        cells = np.zeros((rows * columns, high, wide, channels), np.uint8)
-        cells[: len(part)] = part
-        cells = cells.reshape(rows, columns, high, wide, channels)
-        made.append(cells.swapaxes(1, 2).reshape(rows * high, columns * wide, channels))
+        made.append(tile(part, columns))
     return made
 
 
@@ -221,7 +217,3 @@ def _find_sheet_grid(count: int, height: int, width: int) -> tuple[int, int]:
     """Columns of a sheet of cells of a size, and the rows that it may have at most."""
     square = round(np.sqrt(count * height / width)) or 1
     return min(square, max(1, SHEET_SIDE // width)), max(1, SHEET_SIDE // height)
-
-
-def _to_pil(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

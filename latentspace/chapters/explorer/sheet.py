@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from latentspace.core.pixels import resize
+from latentspace.core.pixels import resize, tile, to_pil
 
 MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
 MOST_BYTES = 12_000_000  # of a sheet without loss
@@ -41,7 +41,7 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
     Args:
         pictures: uint8 (N, H, W, 1 or 3).
     """
-    count, height, width, channels = pictures.shape
+    count, height, width, _ = pictures.shape
     scale = math.sqrt(MOST_PIXELS / (count * height * width))
     notes = []
     if scale < 1:
@@ -49,11 +49,7 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
         pictures = resize(pictures, height, width, Image.Resampling.BOX)
         notes.append(f"scaled down to {height}x{width} pixels")
     columns = min(count, math.ceil(math.sqrt(count * height / width)))
-    rows = -(-count // columns)
-    cells = np.zeros((rows * columns, height, width, channels), np.uint8)
-    cells[:count] = pictures
-    cells = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    image = Image.fromarray(cells.reshape(rows * height, columns * width, channels).squeeze())
+    image = to_pil(tile(pictures, columns))
     encoded = _encode_webp(image, lossless=True, quality=EFFORT)
     if len(encoded) > MOST_BYTES:
         encoded = _encode_webp(image, quality=QUALITY)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from sklearn.neighbors import NearestNeighbors
+from latentspace.analysis.neighbors import find_nearest, find_nearest_others
 
 PATHS = ("linear", "spherical", "data")
 GRAPH_NEIGHBORS = 12
@@ -103,8 +101,10 @@ def build_neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) ->
         codes: float32 (M, D), M at least 2.
         neighbors: How many; fewer where there are fewer codes.
     """
-    distances, indices = _make_search(codes, min(neighbors, len(codes) - 1)).kneighbors()
-    return NeighborGraph(codes, distances, indices)
+    everyone = np.arange(len(codes))
+    return NeighborGraph(
+        codes, *find_nearest_others(codes, everyone, min(neighbors, len(codes) - 1))
+    )
 
 
 def data_paths(
@@ -157,12 +157,6 @@ def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
     return share.reshape(steps, *(1,) * (starts.ndim - 1))
 
 
-def _make_search(codes: np.ndarray, neighbors: int) -> NearestNeighbors:
-    from sklearn.neighbors import NearestNeighbors
-
-    return NearestNeighbors(n_neighbors=neighbors, algorithm="brute", n_jobs=-1).fit(codes)
-
-
 def _find_shortest(
     graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, power: float
 ) -> list[np.ndarray]:
@@ -172,7 +166,7 @@ def _find_shortest(
     count, neighbors = graph.indices.shape
     added = np.concatenate([starts, ends])
     places = np.concatenate([graph.codes, added])
-    found = _make_search(graph.codes, neighbors).kneighbors(added)
+    found = find_nearest(added, graph.codes, neighbors)
     distances, indices = (
         np.concatenate(parts) for parts in zip((graph.distances, graph.indices), found, strict=True)
     )

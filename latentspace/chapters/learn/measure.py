@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods, scores, tsne
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import choose_perplexity, reduce_dimensions
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import LEAST_IMAGES
@@ -167,5 +168,5 @@ class Learning(Chapter):
 
     def _score_knn_accuracy(self, vectors: np.ndarray) -> float:
         rows = np.arange(len(vectors))
-        neighbors = neighborhoods.find_nearest_neighbors(vectors, rows)
+        neighbors = find_nearest_others(vectors, rows)[1]
         return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from latentspace.analysis import neighborhoods, scores
+from latentspace.analysis import scores
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
@@ -197,7 +198,7 @@ class MapImages(Chapter):
         rows = np.arange(self._samples)
 
         def compute() -> dict[str, np.ndarray]:
-            found = neighborhoods.find_nearest_neighbors(self.get_vectors(space), rows, count)
+            found = find_nearest_others(self.get_vectors(space), rows, count)[1]
             return {"neighbors": found}
 
         return self.study.load_or_compute("nearest", compute, *self._make_key(space, rows), count)[

@@ -12,6 +12,7 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods
 from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.chapter import HIGHER, Row, value_in
 from latentspace.chapters.maps.images import SPACES
@@ -118,7 +119,7 @@ class Maps(MapProjections):
         def compute() -> dict[str, np.ndarray]:
             points = self.project(settings, spaces=(space,))[space].points
             before, scores_before = self._get_source_scores(space)
-            after = neighborhoods.find_nearest_neighbors(points, rows)
+            after = find_nearest_others(points, rows)[1]
             return scores_before | {
                 "knn_accuracy": neighborhoods.score_votes(after, self.labels, rows),
                 "knn_preservation": neighborhoods.knn_preservation(before, after),
@@ -142,7 +143,7 @@ class Maps(MapProjections):
             source_knn_accuracy and source_silhouette, float64 (R,).
         """
         rows = self._rows
-        neighbors = neighborhoods.find_nearest_neighbors(vectors, rows)
+        neighbors = find_nearest_others(vectors, rows)[1]
         silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
         return neighbors, {
             "source_knn_accuracy": neighborhoods.score_votes(neighbors, self.labels, rows),

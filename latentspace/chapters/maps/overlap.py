@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods, projection
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.chapter import LOWER, Chapter, Row, Value
 from latentspace.chapters.maps.images import SPACES
@@ -51,7 +52,7 @@ class Overlap(Chapter):
         rows = neighborhoods.choose_scored_rows(
             len(self._maps.labels), np.random.default_rng(self.study.settings.seed)
         )
-        found = neighborhoods.find_nearest_neighbors(self._maps.get_vectors("pixel"), rows)
+        found = find_nearest_others(self._maps.get_vectors("pixel"), rows)[1]
         mixed = np.zeros((len(names), len(names)))
         np.add.at(mixed, (self._maps.labels[rows][:, np.newaxis], self._maps.labels[found]), 1)
         shares = mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1)
@@ -100,7 +101,7 @@ class Overlap(Chapter):
         for space in SPACES:
             source = self._maps.get_vectors(space)[self.map_rows]
             for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
-                neighbors = neighborhoods.find_nearest_neighbors(points, rows)
+                neighbors = find_nearest_others(points, rows)[1]
                 others = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
                 found[name] = np.array([others[labels == label].mean() for label in self.classes])
         return found

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import neighborhoods, projection, tsne
+from latentspace.analysis import projection, tsne
+from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
@@ -69,17 +70,14 @@ class Placing(Chapter):
         float32 (side, side, H, W, C), the top row first; NaN in cells without an image near them.
         Codes are weighted by the inverse of their squared distance on the map.
         """
-        from sklearn.neighbors import NearestNeighbors
-
         points, codes = self._maps.get_points("latent"), self._maps.codes
         low, high = points.min(axis=0), points.max(axis=0)
         cell = float((high - low).max()) / (GRID_SIDE - 1)
         steps = (np.arange(GRID_SIDE) - (GRID_SIDE - 1) / 2) * cell
         middle = (low + high) / 2
         xs, ys = np.meshgrid(middle[0] + steps, middle[1] - steps)
-        count = min(GRID_NEIGHBORS, len(points))
-        search = NearestNeighbors(n_neighbors=count).fit(points)
-        distances, indices = search.kneighbors(np.stack([xs, ys], axis=-1).reshape(-1, 2))
+        places = np.stack([xs, ys], axis=-1).reshape(-1, 2)
+        distances, indices = find_nearest(places, points, GRID_NEIGHBORS)
         weights = 1 / np.maximum(distances, 1e-3 * cell) ** 2
         weights /= weights.sum(axis=1, keepdims=True)
         blended = np.einsum("ck,ckd->cd", weights, codes[indices]).astype(np.float32)
@@ -107,9 +105,7 @@ class Placing(Chapter):
             is_tsne = self._maps.settings.method == "tsne"
             put = tsne.transform if is_tsne else projection.place
             places = put(condense(vectors), reference, points)
-            neighbors = neighborhoods.find_nearest_references(
-                vectors, source, min(SHOWN_NEIGHBORS, len(source))
-            )[1]
+            neighbors = find_nearest(vectors, source, min(SHOWN_NEIGHBORS, len(source)))[1]
             found[space] = [
                 PlacedImage(point, near) for point, near in zip(places, neighbors, strict=True)
             ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods, scores
 from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.neighbors import NEIGHBORS, find_nearest
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import INK_IMAGES, Study
@@ -48,7 +49,7 @@ class ImageScores:
     @property
     def neighbors(self) -> int:
         """How many of the nearest training images a distance is the mean of."""
-        return min(neighborhoods.NEIGHBORS, len(self.study.reference_rows))
+        return min(NEIGHBORS, len(self.study.reference_rows))
 
     @cached_property
     def voters(self) -> int:
@@ -145,7 +146,7 @@ class ImageScores:
         for label in np.intersect1d(classes, labels):
             asked, members = classes == label, train_codes[labels == label]
             count = min(self.neighbors, len(members))
-            distances, _ = neighborhoods.find_nearest_references(codes[asked], members, count)
+            distances, _ = find_nearest(codes[asked], members, count)
             found[asked] = distances.mean(axis=1)
         return found
 
@@ -178,7 +179,7 @@ class ImageScores:
                 ("pixels", images.reshape(len(images), -1), references),
             ):
                 count = min(VOTERS, len(others))
-                distances, neighbors = neighborhoods.find_nearest_references(points, others, count)
+                distances, neighbors = find_nearest(points, others, count)
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors
             return found

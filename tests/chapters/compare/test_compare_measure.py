@@ -10,6 +10,7 @@ from conftest import LinearRun, make_study
 
 from latentspace.analysis import neighborhoods, projection, scores
 from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.compare.measure import OF_CLASSES, OF_MAPS, SHOWN, Comparison
 from latentspace.chapters.compare.paired import Measure
 from latentspace.chapters.maps.measure import Maps
@@ -87,7 +88,7 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     rows = np.arange(60)
 
     def accuracy(vectors: np.ndarray) -> float:
-        near = neighborhoods.find_nearest_neighbors(vectors, rows)
+        near = find_nearest_others(vectors, rows)[1]
         return neighborhoods.score_votes(near, tiny.test_labels, rows).mean()
 
     codes = measures["source_knn_accuracy"]

@@ -8,6 +8,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import neighborhoods, scores
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import choose_perplexity
 from latentspace.chapters.learn.measure import Learning
 from latentspace.chapters.study import Study
@@ -65,11 +66,11 @@ def test_numbers_are_those_of_the_codes_at_each_moment(study: Study, tiny: Image
     assert numbers["mse"] == film.errors.tolist()
     labels, rows = tiny.train_labels[WATCHED], np.arange(len(WATCHED))
     for codes, accuracy in zip(film.codes, numbers["knn_accuracy"], strict=True):
-        found = neighborhoods.find_nearest_neighbors(codes.astype(np.float32), rows)
+        found = find_nearest_others(codes.astype(np.float32), rows)[1]
         assert accuracy == neighborhoods.score_votes(found, labels, rows).mean()
     assert numbers["knn_accuracy"][-1] > numbers["knn_accuracy"][0]
     pixels = tiny.train_images[WATCHED]
-    found = neighborhoods.find_nearest_neighbors(pixels.reshape(len(rows), -1), rows)
+    found = find_nearest_others(pixels.reshape(len(rows), -1), rows)[1]
     assert numbers["pixel_knn_accuracy"] == neighborhoods.score_votes(found, labels, rows).mean()
     expected = scores.pca_error(tiny.train_pixels[study.fit_indices], pixels, 8)
     assert numbers["pca_mse"] == pytest.approx(expected)

@@ -9,6 +9,7 @@ from conftest import LinearRun, make_study
 
 from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighborhoods import Estimate
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.maps.placing import Placing
 from latentspace.core.errors import InputError
@@ -56,10 +57,10 @@ def test_maps_have_all_metrics_with_intervals(linear_run: LinearRun, tiny: Image
         for name in MEASURES:
             low, high = numbers[f"{name}_interval"]
             assert low <= numbers[name] <= high or name == "class_knn_preservation"
-        near = neighborhoods.find_nearest_neighbors(study.of(Maps).get_points(space), rows)
+        near = find_nearest_others(study.of(Maps).get_points(space), rows)[1]
         trust = neighborhoods.trustworthiness(source, near, rows).mean()
         assert numbers["trustworthiness"] == pytest.approx(trust, abs=1e-3)
-        before = neighborhoods.find_nearest_neighbors(source, rows)
+        before = find_nearest_others(source, rows)[1]
         hits = neighborhoods.score_votes(before, tiny.test_labels, rows)
         assert numbers["source_knn_accuracy"] == pytest.approx(hits.mean())
     for name in ("knn_accuracy", "silhouette"):
