@@ -104,7 +104,7 @@ def make_pictures(
     command = f"python visualize.py --all --fps 2 --outputs-dir {folder} --data-dir /in{year}"
     for subject, figures, recipes, place in (
         (first, DRAWN, load_recipes(), folder / "one"),
-        (both, COMPARED.figures, COMPARED.recipes(), folder / "two"),
+        (both, COMPARED.figures, COMPARED.load_recipes(), folder / "two"),
     ):
         made = gallery.write_figures(
             place, figures, recipes, subject, fps=2, method="tsne", animation="gif", command=command

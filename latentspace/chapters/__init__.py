@@ -80,7 +80,7 @@ def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Fi
 
 def load_recipes() -> Mapping[str, Recipe[Study]]:
     """How each of `FIGURES` is made, by file."""
-    return {file: recipe for contents in STORY for file, recipe in contents.recipes().items()}
+    return {file: recipe for contents in STORY for file, recipe in contents.load_recipes().items()}
 
 
 def load_chapters() -> list[type[Chapter]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -163,13 +164,18 @@ class Contents(Generic[Subject]):
     """What a chapter holds.
 
     Attributes:
+        package: The name of its package, whose `figures.RECIPES` say how each picture is made.
         part: Where it stands in the story.
         flags: Its flags without a value, with their help texts.
         figures: Its pictures, in the order in which they are told.
-        recipes: Loads how each is made, by file; nothing heavy is imported before it is called.
     """
 
+    package: str
     part: Part
     flags: Mapping[str, str]
     figures: tuple[Figure, ...]
-    recipes: Callable[[], Mapping[str, Recipe[Subject]]]
+
+    def load_recipes(self) -> Mapping[str, Recipe[Subject]]:
+        """How each of its pictures is made, by file; what measures and draws is imported here."""
+        recipes: Mapping[str, Recipe[Subject]] = import_module(f"{self.package}.figures").RECIPES
+        return recipes

@@ -200,7 +200,9 @@ def _make_section(
         if not found:
             absent.append(figure)
         pictures += found
-    recipes = {file: recipe for contents in here for file, recipe in contents.recipes().items()}
+    recipes = {
+        file: recipe for contents in here for file, recipe in contents.load_recipes().items()
+    }
     # Other reasons than those of the story may take long to find out.
     reasons = {
         figure.file: find_unavailable(recipes[figure.file], subject)

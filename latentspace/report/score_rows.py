@@ -95,9 +95,9 @@ def _list_sections() -> dict[str, str]:
     return {
         chapter.section: contents.part.name
         for contents in STORY
-        for recipe in contents.recipes().values()
+        for recipe in contents.load_recipes().values()
         for chapter in recipe.of
-        if chapter.section and chapter.__module__.startswith(f"{contents.recipes.__module__}.")
+        if chapter.section and chapter.__module__.startswith(f"{contents.package}.")
     }
 
 

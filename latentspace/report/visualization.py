@@ -57,7 +57,7 @@ def write_pair(folder: Path, comparison: Comparison, *, command: str) -> None:
         write_figures(
             folder,
             COMPARED.figures,
-            COMPARED.recipes(),
+            COMPARED.load_recipes(),
             comparison,
             fps=settings.fps,
             method=settings.method,

@@ -244,7 +244,7 @@ def test_equal_models_have_no_winner(tmp_path: Path, short: None) -> None:
     assert {measure.better for measure in both.measures} == {"neither"}
     assert "trustworthiness" not in {measure.key for measure in both.measures}
     assert both.answer.startswith("neither has learned more by")
-    for recipe in COMPARED.recipes().values():
+    for recipe in COMPARED.load_recipes().values():
         assert "nan" not in recipe.draw(both).text.caption
 
 

@@ -57,7 +57,7 @@ def test_animations_are_written_in_the_format_asked_for() -> None:
 
 def test_every_figure_has_a_recipe_and_every_recipe_a_figure() -> None:
     for contents in (*STORY, COMPARED):
-        assert set(contents.recipes()) == {figure.file for figure in contents.figures}
+        assert set(contents.load_recipes()) == {figure.file for figure in contents.figures}
     assert set(load_recipes()) == {figure.file for figure in FIGURES}
 
 

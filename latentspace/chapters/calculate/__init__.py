@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import CALCULATE, Contents, Figure, Recipe
+from latentspace.chapters.figure import CALCULATE, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.calculate.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=CALCULATE,
     flags={
         "--arithmetic": "sums and differences of codes, and images moved to another class",
@@ -72,5 +66,4 @@ CONTENTS = Contents(
             in_story=False,
         ),
     ),
-    recipes=_recipes,
 )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import USE, Contents, Figure, Recipe
+from latentspace.chapters.figure import USE, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.clusters.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=USE,
     flags={
         "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
@@ -32,5 +26,4 @@ CONTENTS = Contents(
             in_story=False,
         ),
     ),
-    recipes=_recipes,
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure, Recipe
+from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.compare.measure import Comparison
@@ -13,13 +12,8 @@ if TYPE_CHECKING:
 FLAG = "--run A --run B"
 
 
-def _recipes() -> Mapping[str, Recipe[Comparison]]:
-    from latentspace.chapters.compare.figures import RECIPES
-
-    return RECIPES
-
-
 CONTENTS: Contents[Comparison] = Contents(
+    __name__,
     part=COMPARE,
     flags={},
     figures=(
@@ -36,5 +30,4 @@ CONTENTS: Contents[Comparison] = Contents(
             MAP_SETTINGS,
         ),
     ),
-    recipes=_recipes,
 )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure, Recipe
+from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.explorer.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=MAP,
     flags={"--explorer": "a page to explore both maps with the mouse, image by image"},
     figures=(
@@ -30,5 +24,4 @@ CONTENTS = Contents(
             in_story=False,
         ),
     ),
-    recipes=_recipes,
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import INTERPOLATE, MAP_SETTINGS, Contents, Figure, Recipe
+from latentspace.chapters.figure import INTERPOLATE, MAP_SETTINGS, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
@@ -14,13 +13,8 @@ ENDS = ("start", "end", "seed")
 PAIRS = ("pairs", "frames", *ENDS)
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.interpolate.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=INTERPOLATE,
     flags={"--interpolation": "blending pixels against walking between codes"},
     figures=(
@@ -78,5 +72,4 @@ CONTENTS = Contents(
             in_story=False,
         ),
     ),
-    recipes=_recipes,
 )

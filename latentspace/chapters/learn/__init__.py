@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import LEARN, Contents, Figure, Recipe
+from latentspace.chapters.figure import LEARN, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.learn.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=LEARN,
     flags={
         "--film": "the model learning: reconstructions, the error and the map of the codes",
@@ -42,5 +36,4 @@ CONTENTS = Contents(
             settings=(),
         ),
     ),
-    recipes=_recipes,
 )

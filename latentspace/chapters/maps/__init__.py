@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure, Recipe
+from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.maps.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=MAP,
     flags={
         "--maps": "t-SNE of the pixels against t-SNE of the codes; with --dims 3 in space",
@@ -100,5 +94,4 @@ CONTENTS = Contents(
             in_story=False,
         ),
     ),
-    recipes=_recipes,
 )

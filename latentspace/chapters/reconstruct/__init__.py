@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latentspace.chapters.figure import RECONSTRUCT, Contents, Figure, Recipe
+from latentspace.chapters.figure import RECONSTRUCT, Contents, Figure
 
 if TYPE_CHECKING:
     from latentspace.chapters.study import Study
 
 
-def _recipes() -> Mapping[str, Recipe[Study]]:
-    from latentspace.chapters.reconstruct.figures import RECIPES
-
-    return RECIPES
-
-
-CONTENTS = Contents(
+CONTENTS: Contents[Study] = Contents(
+    __name__,
     part=RECONSTRUCT,
     flags={
         "--reconstructions": "how well the model reconstructs what it has never seen",
@@ -29,5 +23,4 @@ CONTENTS = Contents(
             "originals over reconstructions, trained and unseen, with their errors",
         ),
     ),
-    recipes=_recipes,
 )

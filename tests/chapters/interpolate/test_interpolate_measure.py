@@ -178,7 +178,7 @@ def test_rows_are_the_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None
 def test_every_figure_is_made_and_its_caption_says_what_was_measured(
     linear_run: LinearRun, tiny: ImageDataset, quick: None
 ) -> None:
-    recipes = CONTENTS.recipes()
+    recipes = CONTENTS.load_recipes()
     assert list(recipes) == [figure.file for figure in CONTENTS.figures]
     subject = make_study(linear_run, tiny, with_classifier=True, path="spherical")
     drawn = {file: recipe.draw(subject) for file, recipe in recipes.items()}
@@ -206,7 +206,7 @@ def test_figures_name_the_settings_that_change_them(
     linear_run: LinearRun, tiny: ImageDataset, quick: None, name: str
 ) -> None:
     changed = {"start": ("3",), "end": ("4",)} if name in ("start", "end") else {name: SMALL[name]}
-    recipes = CONTENTS.recipes()
+    recipes = CONTENTS.load_recipes()
     before = make_study(linear_run, tiny, thorough=False)
     after = make_study(linear_run, tiny, thorough=False, **changed)
     for figure in CONTENTS.figures:
