@@ -8,14 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 from latentspace.core.errors import InputError
 
-try:
-    import fcntl
-except ImportError:  # Windows, where nothing is locked and leftovers stay
-    fcntl = None  # type: ignore[assignment]
-
 PARTIAL = ".partial-"  # begins the name of a file that is being written
+LOCK = ".lock"  # is locked in a folder that somebody writes to
+IS_WINDOWS = os.name == "nt"  # where a file that is open can be neither replaced nor removed
 
 
 class UnwritableError(InputError, OSError):
@@ -43,7 +42,7 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         with make_temporary_file(target.suffix, target.parent) as temporary:
             yield temporary
-            with temporary.open("rb") as file:
+            with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_read_umask())
             temporary.replace(target)
@@ -85,19 +84,21 @@ def make_temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Pat
         Its path.
     """
     folder = folder or Path(tempfile.gettempdir())
-    _sweep(folder)
+    if not IS_WINDOWS:
+        _sweep(folder)
     while True:
         handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=suffix, dir=folder)
         temporary = Path(name)
         try:
-            with contextlib.suppress(OSError):
-                _lock(handle, wait=True)
-            if not temporary.exists():  # swept away before it was locked
+            if IS_WINDOWS:
+                os.close(handle)
+            elif not _lock(handle, wait=True) or not temporary.exists():  # swept away before
                 continue
             yield temporary
             return
         finally:
-            os.close(handle)
+            if not IS_WINDOWS:
+                os.close(handle)
             temporary.unlink(missing_ok=True)
 
 
@@ -142,8 +143,8 @@ def check_temporary_folder() -> None:
 def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
     """Keeps a folder for this process while the block runs, so that two never mix their files.
 
-    The lock lies on the folder itself and ends with the process, however that ends. A file system
-    without locks, such as some of networks, goes without.
+    The lock lies on a file in the folder and ends with the process, however that ends. A file
+    system without locks, such as some of networks, goes without.
 
     Args:
         folder: Made where it is missing, and then removed where nothing has come to lie in it.
@@ -167,6 +168,7 @@ def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):  # one is not empty
+            (folder / LOCK).unlink()
             for place in made:
                 place.rmdir()
         if handle is not None:
@@ -174,25 +176,24 @@ def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
 
 
 def _try_lock_folder(folder: Path, *, wait: bool) -> int | None:
-    """Makes, opens and locks a folder; None where another process has locked it."""
+    """Makes and locks a folder; the open file that holds the lock, or None where another has it."""
     check_folder(folder)
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(folder, os.O_RDONLY)
+            try:
+                handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:  # whoever had locked it has removed it
+                continue
         except OSError as error:
             raise UnwritableError(
                 f"{folder} can't be written to ({error.strerror}): name another folder"
             ) from error
-        try:
-            _lock(handle, wait=wait)
-        except BlockingIOError:
+        if not _lock(handle, wait=wait):
             os.close(handle)
             return None
-        except OSError:  # a file system without locks
-            return handle
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), folder.stat()):
+            if os.path.samestat(os.fstat(handle), (folder / LOCK).stat()):
                 return handle
         os.close(handle)  # whoever had locked it has removed it
 
@@ -201,20 +202,19 @@ def _sweep(folder: Path) -> None:
     """Removes what writers that were killed have left in a folder."""
     for leftover in folder.glob(f"{PARTIAL}*"):
         with contextlib.suppress(OSError), leftover.open("rb") as file:
-            _lock(file.fileno(), wait=False)  # fails where somebody is writing it
-            leftover.unlink()
+            if lock_descriptor(file.fileno(), blocking=False):  # else somebody is writing it
+                leftover.unlink()
 
 
-def _lock(handle: int, *, wait: bool) -> None:
-    """Locks an open file or folder for this process.
+def _lock(handle: int, *, wait: bool) -> bool:
+    """Locks an open file for this process; False where another process has locked it.
 
-    Raises:
-        BlockingIOError: Another process has locked it.
-        OSError: Nothing can be locked there.
+    A file system that knows no locks lets everybody in.
     """
-    if fcntl is None:
-        raise OSError("this system has no locks")
-    fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    try:
+        return lock_descriptor(handle, blocking=wait)
+    except OSError:
+        return True
 
 
 def _read_umask() -> int:

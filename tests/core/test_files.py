@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import resource
@@ -112,11 +113,11 @@ def test_a_file_that_is_swept_away_before_it_is_locked_is_made_again(
 ) -> None:
     lock, seen = files._lock, []
 
-    def late(handle: int, *, wait: bool) -> None:
+    def late(handle: int, *, wait: bool) -> bool:
         seen.append(next(tmp_path.iterdir()))
         if len(seen) == 1:
             seen[0].unlink()
-        lock(handle, wait=wait)
+        return lock(handle, wait=wait)
 
     monkeypatch.setattr(files, "_lock", late)
     with make_temporary_file(".x", tmp_path) as temporary:
@@ -170,11 +171,12 @@ def test_a_folder_that_its_last_writer_removed_is_made_again(
 ) -> None:
     folder, lock, calls = tmp_path / "run", files._lock, []
 
-    def late(handle: int, *, wait: bool) -> None:
+    def late(handle: int, *, wait: bool) -> bool:
         calls.append(handle)
         if len(calls) == 1:
+            (folder / files.LOCK).unlink()
             folder.rmdir()
-        lock(handle, wait=wait)
+        return lock(handle, wait=wait)
 
     monkeypatch.setattr(files, "_lock", late)
     with lock_folder(folder, wait=True):
@@ -185,7 +187,10 @@ def test_a_folder_that_its_last_writer_removed_is_made_again(
 def test_without_locks_all_is_written_and_nothing_is_swept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "fcntl", None)
+    def refuse(handle: int, *, blocking: bool) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files, "lock_descriptor", refuse)
     (tmp_path / ".partial-of-somebody").touch()
     with lock_folder(tmp_path, wait=False):
         write_bytes(tmp_path / "a", b"1")

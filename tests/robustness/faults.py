@@ -37,7 +37,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from latentspace.core.errors import InputError
-from latentspace.core.files import PARTIAL
+from latentspace.core.files import LOCK, PARTIAL
 from latentspace.core.provenance import silence_stderr
 from latentspace.models import runs
 from latentspace.models.run_schema import CHECKPOINT, FACTS, HISTORY
@@ -157,7 +157,8 @@ class Subject(ABC):
         require(set(after) == set(self._new), f"{set(after) ^ set(self._new)} at {moment:.3f}")
         for name in set(after) - TIMED:
             require(after[name] == self._new[name], f"{name}, {state} at {moment:.3f}")
-        left = [*self._trial.rglob(f"{PARTIAL}*"), *(self._trial / "tmp").iterdir()]
+        left = [found for name in (f"{PARTIAL}*", LOCK) for found in self._trial.rglob(name)]
+        left += (self._trial / "tmp").iterdir()
         require(not left, f"{left} is left behind")
         return state
 
@@ -312,7 +313,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.name: path.read_bytes()
         for path in folder.glob("*")
-        if path.is_file() and not path.name.startswith(PARTIAL)
+        if path.is_file() and not path.name.startswith((PARTIAL, LOCK))
     }
 
 
