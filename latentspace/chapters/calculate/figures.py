@@ -9,6 +9,7 @@ import numpy as np
 from latentspace.chapters.calculate import draw
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import (
     count_hold_frames,
@@ -105,7 +106,7 @@ def _label_attributes(study: Study) -> dict[str, np.ndarray]:
     """Images (images, steps, H, W, C) by attribute, with what was measured of each."""
     chapter = study.of(AttributeSweeps)
     numbers, found = chapter.metrics, {}
-    for name, images in zip(chapter.directions.names, chapter.shown, strict=True):
+    for name, images in zip(ATTRIBUTES, chapter.shown, strict=True):
         measured = {measure: values[name] for measure, values in numbers["codes"].items()}
         parts = [
             *format_metric("slope", measured["slope"], ".2f"),
