@@ -46,17 +46,14 @@ def draw_arithmetic(study: Study) -> Drawing:
 
 def _format_transport(study: Study) -> str:
     numbers = study.of(Arithmetic).metrics
-    parts = [
-        f"{name} {found['target_accuracy']:.3f} (nearest training image at "
+    means, transport = (
+        f"{found['target_accuracy']:.3f} (nearest training image at "
         f"{found['nearest_distance']:.1f})"
-        for name, found in (
-            ("by class means", numbers["class_means"]),
-            ("by transport", numbers["transport"]),
-        )
-    ]
+        for found in (numbers["class_means"], numbers["transport"])
+    )
     return (
         "Share of test images moved to another class that the reference classifier calls that "
-        f"class: {', '.join(parts)}. {describe_classifier(study)}"
+        f"class: by class means {means}, by transport {transport}. {describe_classifier(study)}"
     )
 
 
@@ -80,14 +77,13 @@ def draw_class_transfer(study: Study) -> Drawing:
 
 def draw_attributes(study: Study) -> Drawing:
     """Every attribute swept, step by step."""
-    text = _describe_attributes(study)
+    text, sections = _describe_attributes(study), _label_attributes(study)
+    columns = len(next(iter(sections.values()))[0, ::STILL_STRIDE])
+    headings = [f"{step:+g}" for step in np.linspace(-2, 2, columns)]
     found = [
-        Grid([], [], images[:, ::STILL_STRIDE], title)
-        for title, images in _label_attributes(study).items()
+        Grid([] if number else headings, [], images[:, ::STILL_STRIDE], title)
+        for number, (title, images) in enumerate(sections.items())
     ]
-    columns = found[0].images.shape[1]
-    headings = [f"{4 * column / (columns - 1) - 2:+g}" for column in range(columns)]
-    found[0] = Grid(headings, [], found[0].images, found[0].title)
     return Drawing(grids.draw_grids(grids=found, text=text), text)
 
 
