@@ -61,7 +61,6 @@ class Interpolation(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there are no paths; None where there are."""
         if len(self.study.data.test_pixels) < 2:
             return "a single test image has no other to lead to"
         return None
@@ -80,11 +79,6 @@ class Interpolation(Chapter):
         return {"pairs": len(start)} if start else {}
 
     def check(self) -> None:
-        """Refuses ends that the data does not have, and paths that are too short.
-
-        Raises:
-            InputError: Says what is there.
-        """
         settings = self.study.settings
         if settings.frames < 2:
             raise InputError("a path has two ends. Received: --frames 1; pass at least 2")
@@ -111,7 +105,7 @@ class Interpolation(Chapter):
             kind: One of `PATHS`.
         """
         if kind not in self._code_paths:
-            starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
+            starts, ends = self._stack_ends("code")
             frames = self.study.settings.frames
             self._code_paths[kind] = self._find_codes(kind, starts, ends, frames)
         return self._code_paths[kind]
@@ -126,9 +120,7 @@ class Interpolation(Chapter):
         """
         if kind not in self._images:
             if kind == PIXELS:
-                starts, ends = (
-                    np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1)
-                )
+                starts, ends = self._stack_ends("image")
                 self._images[kind] = linear_paths(starts, ends, self.study.settings.frames)
             else:
                 self._images[kind] = self.study.decode(self.get_codes(kind))
@@ -186,18 +178,13 @@ class Interpolation(Chapter):
         study = self.study
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
-            pairs = np.array(list(islice(self._draw_pairs(), self.scored_pairs)))
-            starts, ends = pairs.T
-            numbers = {
-                PIXELS: self._score_paths(
-                    linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
-                )
-            }
+            starts, ends = np.array(list(islice(self._draw_pairs(), self.scored_pairs))).T
+            blended = linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
+            numbers = {PIXELS: self._score_paths(blended)}
             for kind in PATHS:
-                codes = self._find_codes(
-                    kind, study.codes[starts], study.codes[ends], SCORED_FRAMES
-                )
-                numbers[kind] = self._score_paths(study.decode(codes))
+                codes = study.codes[starts], study.codes[ends]
+                paths = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
+                numbers[kind] = self._score_paths(paths)
             numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
             return numbers
 
@@ -226,9 +213,8 @@ class Interpolation(Chapter):
             if np.isfinite(value_in(numbers["data"], name).value)
         ]
         if self.study.classifier is not None:
-            accuracy = self.study.classifier.facts["test_accuracy"]
             words = "Real test images that the reference classifier calls right"
-            rows.append(Row(words, Value(accuracy)))
+            rows.append(Row(words, Value(self.study.classifier.facts["test_accuracy"])))
         return rows
 
     def _score_paths(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -260,6 +246,10 @@ class Interpolation(Chapter):
 
     # --- inside
 
+    def _stack_ends(self, part: str) -> list[np.ndarray]:
+        """The "image" or the "code" of the first of each pair, and of the second."""
+        return [np.stack([getattr(pair[end], part) for pair in self.pairs]) for end in (0, 1)]
+
     @cached_property
     def _asked_pairs(self) -> list[tuple[Selected, Selected]]:
         settings = self.study.settings
@@ -280,8 +270,8 @@ class Interpolation(Chapter):
             graph = build_neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
-        arrays = study.load_or_compute("neighbors", compute, *study.model_key, GRAPH_NEIGHBORS)
-        return NeighborGraph(codes, arrays["distances"], arrays["indices"])
+        key = (*study.model_key, GRAPH_NEIGHBORS)
+        return NeighborGraph(codes, **study.load_or_compute("neighbors", compute, *key))
 
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
