@@ -99,11 +99,7 @@ class Interpolation(Chapter):
         return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
 
     def get_codes(self, kind: str) -> np.ndarray:
-        """The codes on the paths between the pairs, found once, float32 (pairs, frames, D).
-
-        Args:
-            kind: One of `PATHS`.
-        """
+        """The codes on the paths of a kind of `PATHS`, found once, float32 (pairs, frames, D)."""
         if kind not in self._code_paths:
             starts, ends = self._stack_ends("code")
             frames = self.study.settings.frames
@@ -111,12 +107,9 @@ class Interpolation(Chapter):
         return self._code_paths[kind]
 
     def get_images(self, kind: str) -> np.ndarray:
-        """The images on the paths, made once, float32 (pairs, frames, H, W, C).
+        """The images on the paths of a kind of `KINDS`, once, float32 (pairs, frames, H, W, C).
 
         Blending ends in the images themselves, walking in their reconstructions.
-
-        Args:
-            kind: One of `KINDS`.
         """
         if kind not in self._images:
             if kind == PIXELS:

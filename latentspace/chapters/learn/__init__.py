@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 CONTENTS: Contents[Study] = Contents(
     __name__,
     part=LEARN,
-    flags={
-        "--film": "the model learning: reconstructions, the error and the map of the codes",
-    },
+    flags={"--film": "the model learning: reconstructions, the error and the map of the codes"},
     figures=(
         Figure(
             "--film",

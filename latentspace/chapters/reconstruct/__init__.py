@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 CONTENTS: Contents[Study] = Contents(
     __name__,
     part=RECONSTRUCT,
-    flags={
-        "--reconstructions": "how well the model reconstructs what it has never seen",
-    },
+    flags={"--reconstructions": "how well the model reconstructs what it has never seen"},
     figures=(
         Figure(
             "--reconstructions",
