@@ -1,18 +1,10 @@
 """Sums of codes, class transfer, stroke attributes, axes of latent space, and new images."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import CALCULATE, Contents, Figure
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
 
 AXES = ("axes", "seed")
 
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=CALCULATE,
     flags={

@@ -1,21 +1,13 @@
 """Blending pixels against walking between codes."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import INTERPOLATE, MAP_SETTINGS, Contents, Figure
-
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
 
 FLAG = "--interpolation"
 ENDS = ("start", "end", "seed")
 PAIRS = ("pairs", "frames", *ENDS)
 WALKS = ("path", *PAIRS)
 
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=INTERPOLATE,
     flags={FLAG: "blending pixels against walking between codes"},
