@@ -13,15 +13,8 @@ import numpy as np
 from latentspace.analysis import projection, scores
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, Value, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
-from latentspace.chapters.interpolate.paths import (
-    GRAPH_NEIGHBORS,
-    PATHS,
-    NeighborGraph,
-    build_neighbor_graph,
-    data_paths,
-    linear_paths,
-    spherical_paths,
-)
+from latentspace.chapters.interpolate import paths
+from latentspace.chapters.interpolate.paths import PATHS, linear_paths
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.errors import InputError
@@ -141,7 +134,8 @@ class Interpolation(Chapter):
         study = self.study
         names = [study.data.class_names[label] for label in self._toured]
         stops = np.stack([study.select(f"{CLASS_PREFIX}{name}").code for name in names])
-        legs = data_paths(self._graph, stops, np.roll(stops, -1, axis=0), study.settings.frames)
+        ends, frames = np.roll(stops, -1, axis=0), study.settings.frames
+        legs = paths.data_paths(self._graph, stops, ends, frames)
         return study.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
     def locate_on_map(self, kind: str) -> np.ndarray:
@@ -176,8 +170,8 @@ class Interpolation(Chapter):
             numbers = {PIXELS: self._score_paths(blended)}
             for kind in PATHS:
                 codes = study.codes[starts], study.codes[ends]
-                paths = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
-                numbers[kind] = self._score_paths(paths)
+                images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
+                numbers[kind] = self._score_paths(images)
             numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
             return numbers
 
@@ -223,14 +217,14 @@ class Interpolation(Chapter):
 
     def _score_frames(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """What each single frame of paths (N, T, H, W, C) looks like."""
-        study, (paths, length) = self.study, images.shape[:2]
+        study, (count, length) = self.study, images.shape[:2]
         frames = images.reshape(-1, *images.shape[2:])
         numbers = {"nearest_distance": scores.find_nearest(frames, study.references)[0].mean()}
         if study.strokes_unavailable is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
         if study.classifier is not None:
             believed = study.classifier.predict_probabilities(frames)
-            confidence = believed.max(axis=1).reshape(paths, length)
+            confidence = believed.max(axis=1).reshape(count, length)
             numbers["confidence"] = confidence.mean()
             if length > 1:
                 numbers["least_confidence"] = confidence.min(axis=1).mean()
@@ -255,16 +249,16 @@ class Interpolation(Chapter):
         return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
     @cached_property
-    def _graph(self) -> NeighborGraph:
+    def _graph(self) -> paths.NeighborGraph:
         study = self.study
         codes = study.train_codes[study.reference_rows]
 
         def compute() -> dict[str, np.ndarray]:
-            graph = build_neighbor_graph(codes)
+            graph = paths.build_neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
-        key = (*study.model_key, GRAPH_NEIGHBORS)
-        return NeighborGraph(codes, **study.load_or_compute("neighbors", compute, *key))
+        key = (*study.model_key, paths.GRAPH_NEIGHBORS)
+        return paths.NeighborGraph(codes, **study.load_or_compute("neighbors", compute, *key))
 
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
@@ -272,8 +266,9 @@ class Interpolation(Chapter):
         if kind == "linear":
             return linear_paths(starts, ends, frames)
         if kind == "spherical":
-            return spherical_paths(starts, ends, frames, self.study.train_codes.mean(axis=0))
-        return data_paths(self._graph, starts, ends, frames)
+            centre = self.study.train_codes.mean(axis=0)
+            return paths.spherical_paths(starts, ends, frames, centre)
+        return paths.data_paths(self._graph, starts, ends, frames)
 
     def _draw_pairs(self) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""

@@ -21,10 +21,7 @@ BLOCK_GAP = 36
 
 
 def draw_reconstructions(
-    *,
-    blocks: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
-    columns: int,
-    text: Text,
+    *, blocks: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], columns: int, text: Text
 ) -> np.ndarray:
     """Originals over reconstructions, in blocks side by side, uint8 (height, width, 3).
 
