@@ -25,8 +25,8 @@ EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
 CODES, PIXELS, RANDOM = "codes", "pixels", "random_codes"
 TOWARD_DATA = 0.5  # share of the path to its nearest neighbours for a code moved by two steps
 
-Decode = Callable[[np.ndarray], np.ndarray]
-Move = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+# Vectors (N, D), their classes, directions (N, A, D), steps (S,) -> images (A, S, N, H, W, C).
+Sweep = Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarray]
 
 
 class AttributeSweeps(Chapter):
@@ -50,10 +50,9 @@ class AttributeSweeps(Chapter):
     @cached_property
     def directions(self) -> Attributes:
         """Directions calibrated on further training images, so that a step is what it says."""
-        study = self.study
         return self._load_or_compute(
             "attribute-steps",
-            lambda: self._calibrate(self.predicted, study.train_codes, self.move, study.decode),
+            lambda: self._calibrate(self.predicted, self.study.train_codes, self._sweep_codes),
         )
 
     def move(
@@ -86,10 +85,9 @@ class AttributeSweeps(Chapter):
         rng = np.random.default_rng(study.settings.seed)
         picked = np.sort(rng.permutation(np.unique(labels))[:SHOWN_IMAGES])
         indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
-        steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS)
+        steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS).tolist()
         vectors = self.directions.steps[picked]
-        swept = _sweep(study.codes[indices], picked, vectors, steps, self.move)
-        return study.decode(swept).swapaxes(1, 2)
+        return self._sweep_codes(study.codes[indices], picked, vectors, steps).swapaxes(1, 2)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -119,17 +117,18 @@ class AttributeSweeps(Chapter):
             train, test = (
                 each.reshape(len(each), -1) for each in (study.data.train_images, study.images)
             )
-            in_pixels = self._calibrate(self._fit_to(train), train, _move_straight, self._to_images)
-            spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
-                CODES: (study.codes, steps, self.move, study.decode),
-                RANDOM: (study.codes, random, self.move, study.decode),
-                PIXELS: (test, in_pixels.steps, _move_straight, self._to_images),
+            in_pixels = self._calibrate(self._fit_to(train), train, self._sweep_pixels)
+            spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
+                CODES: (self._sweep_codes, study.codes, steps),
+                RANDOM: (self._sweep_codes, study.codes, random),
+                PIXELS: (self._sweep_pixels, test, in_pixels.steps),
             }
             numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
-            for name, (vectors, vector_steps, move, decode) in spaces.items():
-                images = decode(_sweep(vectors[chosen], labels, vector_steps[labels], STEPS, move))
+            for name, (sweep, vectors, vector_steps) in spaces.items():
+                images = sweep(vectors[chosen], labels, vector_steps[labels], STEPS)
                 values = self._measure_values(images, self.directions.deviations[labels])
-                kept = self.classify(images) == self.classify(decode(vectors[chosen]))
+                called = self.classify(images)  # (A, S, N)
+                kept = called == called[0, STEPS.index(0)]
                 numbers[name] = {
                     **_score_sweep(values),
                     "same_class": kept.mean(axis=(1, 2)),
@@ -185,15 +184,13 @@ class AttributeSweeps(Chapter):
 
     # --- inside
 
-    def _calibrate(
-        self, found: Attributes, train: np.ndarray, move: Move, decode: Decode
-    ) -> Attributes:
+    def _calibrate(self, found: Attributes, train: np.ndarray, sweep: Sweep) -> Attributes:
         """Mends the steps by what they do to training images that they were not learnt from."""
         apart, _ = self._rows
         labels = self.study.data.train_labels[apart]
         for _ in range(CALIBRATION_ROUNDS):
-            swept = _sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
-            values = self._measure_values(decode(swept), found.deviations[labels])
+            images = sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS)
+            values = self._measure_values(images, found.deviations[labels])
             responses = _average_per_class(_fit_slopes(values, CALIBRATION_STEPS), labels, found)
             # What leaves no stroke to measure is taken to do what it says.
             responses = np.where(np.isfinite(responses), responses, np.eye(len(ATTRIBUTES)))
@@ -225,9 +222,26 @@ class AttributeSweeps(Chapter):
         _, chosen = self._rows
         return chosen, strokes.measure(to_unit_range(self.study.data.train_pixels[chosen]))
 
-    def _to_images(self, vectors: np.ndarray) -> np.ndarray:
-        """Flat pixels (..., P) -> images (..., H, W, C), clipped to [0, 1]."""
-        return np.clip(vectors, 0, 1).reshape(*vectors.shape[:-1], *self.study.run.image_shape)
+    def _sweep_codes(
+        self, codes: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
+    ) -> np.ndarray:
+        """Codes moved by `move`, decoded."""
+        moves = _spread(directions, steps)
+        shape, dim = moves.shape[:3], codes.shape[1]
+        moved = self.move(
+            np.broadcast_to(codes, moves.shape).reshape(-1, dim),
+            np.broadcast_to(labels, shape).ravel(),
+            moves.reshape(-1, dim),
+            np.broadcast_to(np.array(steps)[:, np.newaxis], shape).ravel(),
+        )
+        return self.study.decode(moved.reshape(moves.shape))
+
+    def _sweep_pixels(
+        self, pixels: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
+    ) -> np.ndarray:
+        """Flat pixels moved straight, clipped to [0, 1]."""
+        moved = (pixels + _spread(directions, steps)).astype(np.float32)
+        return np.clip(moved, 0, 1).reshape(*moved.shape[:3], *self.study.run.image_shape)
 
     def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
@@ -251,27 +265,9 @@ class AttributeSweeps(Chapter):
         return np.array(found)
 
 
-def _move_straight(
-    codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
-) -> np.ndarray:
-    return (codes + moves).astype(np.float32)
-
-
-def _sweep(
-    codes: np.ndarray,
-    labels: np.ndarray,
-    directions: np.ndarray,
-    steps: Sequence[float] | np.ndarray,
-    move: Move,
-) -> np.ndarray:
-    """Codes (N, D) at every step along directions (N, A, D): float32 (A, S, N, D)."""
-    amounts = np.asarray(steps)[:, np.newaxis, np.newaxis]
-    moves = amounts * directions.swapaxes(0, 1)[:, np.newaxis]  # (A, S, N, D)
-    shape = moves.shape
-    every = np.broadcast_to(codes, shape).reshape(-1, shape[-1])
-    amounts = np.broadcast_to(amounts, (*shape[:-1], 1)).ravel()
-    labels = np.broadcast_to(labels, shape[:-1]).ravel()
-    return move(every, labels, moves.reshape(-1, shape[-1]), amounts).reshape(shape)
+def _spread(directions: np.ndarray, steps: Sequence[float]) -> np.ndarray:
+    """Moves (A, S, N, D) of so many steps along directions (N, A, D)."""
+    return np.array(steps)[:, np.newaxis, np.newaxis] * directions.swapaxes(0, 1)[:, np.newaxis]
 
 
 def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
