@@ -47,14 +47,10 @@ def spherical_paths(
     and the path is straight.
 
     Args:
-        starts: float (N, D).
-        ends: float (N, D).
-        steps: Points on each path, both ends included; at least 2.
+        starts: Codes, float (N, D); they, `ends`, `steps` and the paths are as in `linear_paths`.
+        ends: The same shape.
+        steps: Points on each path.
         centre: float (D,).
-
-    Returns:
-        float (N, steps, D) of the dtype of `starts`; the first and last points are exactly the
-        ends.
 
     Raises:
         ValueError: There are fewer than 2 steps.
@@ -97,10 +93,8 @@ def build_neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) ->
         codes: float32 (M, D), M at least 2.
         neighbors: How many; fewer where there are fewer codes.
     """
-    everyone = np.arange(len(codes))
-    return NeighborGraph(
-        codes, *find_nearest_others(codes, everyone, min(neighbors, len(codes) - 1))
-    )
+    count = min(neighbors, len(codes) - 1)
+    return NeighborGraph(codes, *find_nearest_others(codes, np.arange(len(codes)), count))
 
 
 def data_paths(
@@ -117,12 +111,9 @@ def data_paths(
 
     Args:
         graph: From `build_neighbor_graph`.
-        starts: float32 (N, D).
-        ends: float32 (N, D).
-        steps: Points on each path, both ends included; at least 2.
-
-    Returns:
-        float32 (N, steps, D); the first and last points are exactly the ends.
+        starts: Codes, float32 (N, D); they, `ends`, `steps` and the paths are as in `linear_paths`.
+        ends: The same shape.
+        steps: Points on each path.
 
     Raises:
         ValueError: There are fewer than 2 steps.
@@ -177,14 +168,10 @@ def _find_shortest(graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray) -
 
 def resample_evenly(path: np.ndarray, steps: int) -> np.ndarray:
     """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
-    passed = np.linalg.norm(np.diff(path, axis=0), axis=1).cumsum(dtype=np.float64)
-    passed = np.concatenate([[0.0], passed])
-    if passed[-1] == 0:
-        passed = np.linspace(0, 1, len(path))
-    position = np.interp(np.linspace(0, passed[-1], steps), passed, np.arange(len(path)))
-    low = np.minimum(position.astype(int), len(path) - 2)
-    share = (position - low)[:, np.newaxis]
-    return path[low] * (1 - share) + path[low + 1] * share
+    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    passed = np.concatenate([[0.0], lengths.cumsum(dtype=np.float64)])
+    places = np.linspace(0, passed[-1], steps)
+    return np.stack([np.interp(places, passed, values) for values in path.T], axis=1)
 
 
 def _smooth(paths: np.ndarray, deviation: float) -> np.ndarray:
