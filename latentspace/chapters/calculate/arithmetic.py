@@ -53,16 +53,11 @@ class Arithmetic(Chapter):
             elif not study.data.has_classes:
                 raise InputError(f"attributes need images of two classes. Received: {where}")
 
-    @property
-    def transfer_unavailable(self) -> str | None:
-        """Why no image can be moved to another class; None where it can."""
-        return self.study.classifier_unavailable
-
     def make_sections(self) -> list[Grid]:
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
         if self.study.settings.expression is not None:
             return [self._make_expression_section(self.study.settings.expression)]
-        if self.transfer_unavailable is not None:
+        if self.study.classifier_unavailable is not None:
             return [self._make_sums_section()]
         by_means = "A − mean of its class + mean of the class above"
         by_transport = "A carried over from the Gaussian of its class to that of the class above"
@@ -89,7 +84,7 @@ class Arithmetic(Chapter):
         mean nothing. Empty without classes.
         """
         study = self.study
-        if self.transfer_unavailable is not None:
+        if study.classifier_unavailable is not None:
             return {}
 
         def compute() -> dict[str, dict[str, Any]]:

@@ -11,9 +11,8 @@ from latentspace.core.errors import InputError, to_printable
 
 WORDS = ("slant", "thick", "wide", "tall")  # of `strokes.ATTRIBUTES`, in their order
 MOST_DIGITS = 18  # of an index; there are no data sets with more images
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _TERM = re.compile(
-    rf"(?P<sign>[+-]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?"
+    r"(?P<sign>[+-]?)\s*(?:(?P<factor>[0-9]+(?:\.[0-9]+)?)\s*\*\s*)?"
     r"(?P<name>[0-9]+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
 )
 LONGEST_NAME = 255

@@ -29,11 +29,10 @@ STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 def draw_arithmetic(study: Study) -> Drawing:
     """Sums of codes beside class means and transport, or an expression."""
-    chapter = study.of(Arithmetic)
     about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
     if study.settings.expression:
         about += f" = {strip_folders(study.settings.expression)}."
-    elif chapter.transfer_unavailable is None:
+    elif study.classifier_unavailable is None:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "
             "of class means keeps more; carrying a code over from the Gaussian of its class to "
@@ -41,7 +40,8 @@ def draw_arithmetic(study: Study) -> Drawing:
             + (_format_transport(study) if study.thorough else "Measured with --arithmetic.")
         )
     text = Text("Calculating with codes", about)
-    return Drawing(grids.draw_grids(grids=chapter.make_sections(), text=text), text)
+    sections = study.of(Arithmetic).make_sections()
+    return Drawing(grids.draw_grids(grids=sections, text=text), text)
 
 
 def _format_transport(study: Study) -> str:
@@ -189,15 +189,13 @@ def draw_samples(study: Study) -> Drawing:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "arithmetic.png": Recipe(draw_arithmetic, of=(Arithmetic,)),
+    "arithmetic.png": Recipe(draw_arithmetic, (Arithmetic,)),
     "class_transfer.png": Recipe(
-        draw_class_transfer,
-        of=(Arithmetic,),
-        unavailable=lambda study: study.of(Arithmetic).transfer_unavailable,
+        draw_class_transfer, (Arithmetic,), lambda study: study.classifier_unavailable
     ),
-    "attributes.png": Recipe(draw_attributes, of=(AttributeSweeps,)),
-    "attributes.gif": Recipe(draw_moving_attributes, of=(AttributeSweeps,)),
-    "traversals.png": Recipe(draw_traversals, of=(Traversals,)),
-    "traversals.gif": Recipe(draw_moving_traversals, of=(Traversals,)),
-    "samples.png": Recipe(draw_samples, of=(Traversals,)),
+    "attributes.png": Recipe(draw_attributes, (AttributeSweeps,)),
+    "attributes.gif": Recipe(draw_moving_attributes, (AttributeSweeps,)),
+    "traversals.png": Recipe(draw_traversals, (Traversals,)),
+    "traversals.gif": Recipe(draw_moving_traversals, (Traversals,)),
+    "samples.png": Recipe(draw_samples, (Traversals,)),
 }

@@ -143,11 +143,9 @@ def draw_learning_curve(study: Study) -> Drawing:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "training.gif": Recipe(draw_training, of=(Learning,)),
+    "training.gif": Recipe(draw_training, (Learning,)),
     "training_map.gif": Recipe(
-        draw_training_map,
-        of=(Learning,),
-        unavailable=lambda study: study.of(Learning).map_unavailable,
+        draw_training_map, (Learning,), lambda study: study.of(Learning).map_unavailable
     ),
     "learning_curve.png": Recipe(
         draw_learning_curve, unavailable=lambda study: study.run.history_unavailable

@@ -43,7 +43,7 @@ def test_without_classifier_only_the_sums_are_shown(
     subject = make_study(linear_run, tiny)
     assert len(subject.of(Arithmetic).make_sections()) == 1
     assert subject.of(Arithmetic).metrics == {}
-    assert subject.of(Arithmetic).transfer_unavailable is not None
+    assert subject.classifier_unavailable is not None
 
 
 def test_expression_is_calculated_and_shown_term_by_term(
