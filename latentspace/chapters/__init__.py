@@ -17,7 +17,7 @@ from latentspace.chapters import (
     outliers,
     reconstruct,
 )
-from latentspace.chapters.figure import Contents, Figure, Part, Recipe
+from latentspace.chapters.figure import Figure, Part, Recipe
 
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
@@ -36,7 +36,7 @@ __all__ = [
     "load_recipes",
 ]
 
-STORY: tuple[Contents[Study], ...] = (
+STORY = (
     reconstruct.CONTENTS,
     learn.CONTENTS,
     maps.CONTENTS,

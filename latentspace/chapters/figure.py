@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
@@ -160,7 +160,7 @@ class Recipe(Generic[Subject]):
 
 
 @dataclass(frozen=True)
-class Contents(Generic[Subject]):
+class Contents:
     """What a chapter holds.
 
     Attributes:
@@ -175,7 +175,6 @@ class Contents(Generic[Subject]):
     flags: Mapping[str, str]
     figures: tuple[Figure, ...]
 
-    def load_recipes(self) -> Mapping[str, Recipe[Subject]]:
+    def load_recipes(self) -> Mapping[str, Recipe[Any]]:
         """How each of its pictures is made, by file; what measures and draws is imported here."""
-        recipes: Mapping[str, Recipe[Subject]] = import_module(f"{self.package}.figures").RECIPES
-        return recipes
+        return import_module(f"{self.package}.figures").RECIPES

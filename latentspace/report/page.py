@@ -159,7 +159,7 @@ def announce_page(page: Path, *, in_browser: bool) -> None:
     print(page)
 
 
-def _write(folder: Path, subject: Any, story: Sequence[Contents[Any]], **content: Any) -> Path:
+def _write(folder: Path, subject: Any, story: Sequence[Contents], **content: Any) -> Path:
     records = read_records(folder)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -184,7 +184,7 @@ def _write(folder: Path, subject: Any, story: Sequence[Contents[Any]], **content
 
 def _make_section(
     part: Part,
-    story: Sequence[Contents[Any]],
+    story: Sequence[Contents],
     folder: Path,
     records: Mapping[str, Record],
     subject: Any,

@@ -225,7 +225,7 @@ def targets(folder: Path) -> list[Target]:
         Target("npz", folder / "data.npz", npz, lambda path: load_dataset(str(path)), in_archive),
         Target("expression", folder / "text",
                [b"12 - class:1 + 0.5*class:7", b"3 + 2*wide - my/7.png"],
-               lambda path: parse_expression(path.read_text("utf-8", "replace"), ("wide",))),
+               lambda path: parse_expression(path.read_text("utf-8", "replace"))),
         Target("class names", folder / "names", [names], lambda path: index_classes(
             path.read_text("utf-8", "surrogateescape").split("\n"))),
         Target("labels.csv", folder / "labels.csv", [b"file,label\n0.png,a\n1.png,b\n2.png,a\n",

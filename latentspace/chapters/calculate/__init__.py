@@ -1,16 +1,10 @@
 """Sums of codes, class transfer, stroke attributes, axes of latent space, and new images."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import CALCULATE, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
+AXES = ("axes", "seed")
 
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=CALCULATE,
     flags={
@@ -39,26 +33,15 @@ CONTENTS: Contents[Study] = Contents(
             "slant, thickness, width and height changed step by step",
             in_story=False,
         ),
-        Figure(
-            "--attributes",
-            "attributes.gif",
-            "the same, moving",
-            in_story=False,
-        ),
+        Figure("--attributes", "attributes.gif", "the same, moving", in_story=False),
         Figure(
             "--traversals",
             "traversals.png",
             "real images and the mean code moved along principal axes or single units",
-            settings=("axes", "seed"),
+            settings=AXES,
             in_story=False,
         ),
-        Figure(
-            "--traversals",
-            "traversals.gif",
-            "the same, moving",
-            settings=("axes", "seed"),
-            in_story=False,
-        ),
+        Figure("--traversals", "traversals.gif", "the same, moving", AXES, in_story=False),
         Figure(
             "--traversals",
             "samples.png",

@@ -10,9 +10,11 @@ import numpy as np
 
 from latentspace.analysis import classes, scores
 from latentspace.analysis.classes import Gaussians
-from latentspace.chapters.calculate import directions, expressions, strokes
-from latentspace.chapters.calculate.attributes import SWEPT, AttributeSweeps
-from latentspace.chapters.calculate.expressions import Term
+from latentspace.chapters.calculate import directions, strokes
+from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
+from latentspace.chapters.calculate.expressions import WORDS, parse_expression
+from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
@@ -21,11 +23,10 @@ from latentspace.drawing.grids import Grid
 SUM_ROWS = 3
 SHOWN_CLASSES = 10
 SCORED_IMAGES = 2000
-RELIABILITY_PAIRS = 200
 TOWARD_DATA = 0.25  # share of the path to its nearest neighbours that a transported code is moved
 PRESERVED = ("slant", "thickness")
+PRESERVED_COLUMNS = [ATTRIBUTES.index(name) for name in PRESERVED]
 MEANS, TRANSPORT = "class_means", "transport"
-ATTRIBUTE_TERMS = dict(zip(("slant", "thick", "wide", "tall"), SWEPT, strict=True))
 
 Move = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # codes, sources, targets
 
@@ -42,42 +43,28 @@ class Arithmetic(Chapter):
         return self.study.of(AttributeSweeps)
 
     def check(self) -> None:
-        """Refuses an expression with terms that the data does not have.
-
-        Raises:
-            InputError: Points at the place.
-        """
         study, text = self.study, self.study.settings.expression
-        for term in self._parse_terms(text) if text else ():
+        for term in parse_expression(text) if text else ():
             where = f"{term.name!r} at character {term.position + 1} of --expression"
-            if term.name not in ATTRIBUTE_TERMS:
+            if term.name not in WORDS:
                 study.check_selection(term.name, where)
             elif (reason := study.strokes_unavailable) is not None:
                 raise InputError(f"{reason}. Received: {where}")
             elif not study.data.has_classes:
                 raise InputError(f"attributes need images of two classes. Received: {where}")
 
-    @property
-    def transfer_unavailable(self) -> str | None:
-        """Why no image can be moved to another class; None where it can."""
-        return self.study.classifier_unavailable
-
     def make_sections(self) -> list[Grid]:
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
         if self.study.settings.expression is not None:
             return [self._make_expression_section(self.study.settings.expression)]
-        if self.transfer_unavailable is not None:
+        if self.study.classifier_unavailable is not None:
             return [self._make_sums_section()]
-        moves = (
-            ("A − mean of its class + mean of the class above", self._shift),
-            (
-                "A carried over from the Gaussian of its class to that of the class above",
-                self._move,
-            ),
-        )
+        by_means = "A − mean of its class + mean of the class above"
+        by_transport = "A carried over from the Gaussian of its class to that of the class above"
         return [
             self._make_sums_section(),
-            *(self._make_class_section(title, move) for title, move in moves),
+            self._make_class_section(by_means, self._shift),
+            self._make_class_section(by_transport, self._move),
         ]
 
     @cached_property
@@ -97,46 +84,46 @@ class Arithmetic(Chapter):
         mean nothing. Empty without classes.
         """
         study = self.study
-        if self.transfer_unavailable is not None:
+        if study.classifier_unavailable is not None:
             return {}
 
-        def compute() -> dict[str, np.ndarray]:
+        def compute() -> dict[str, dict[str, Any]]:
             rng = np.random.default_rng(study.settings.seed)
             count, classes = len(study.images), len(study.data.class_names)
             chosen = rng.choice(count, min(SCORED_IMAGES, count), replace=False)
             sources = study.data.test_labels[chosen]
             targets = (sources + rng.integers(1, classes, len(chosen))) % classes
             before = self._measure_strokes(study.images[chosen])
-            numbers: dict[str, Any] = {"reliability": self._measure_reliability(rng)}
+            numbers: dict[str, dict[str, Any]] = {
+                "classes": {"reliability": self._measure_reliability(rng)}
+            }
             for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
                 images = study.decode(move(study.codes[chosen], sources, targets))
                 after = self._measure_strokes(images)
                 near, _ = scores.find_nearest(images, study.references)
-                numbers |= {
-                    f"{name}/target_accuracy": (self._classify(images) == targets).mean(),
-                    f"{name}/nearest_distance": near.mean(),
+                numbers[name] = {
+                    "target_accuracy": (self._sweeps.classify(images) == targets).mean(),
+                    "nearest_distance": near.mean(),
                     **{
-                        f"{name}/{attribute}_kept": scores.rank_correlation(
-                            before[attribute], after[attribute]
-                        )
-                        for attribute in before
+                        f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
+                        for attribute, values in before.items()
                     },
                 }
-            return {name: np.asarray(value) for name, value in numbers.items()}
+            return numbers
 
-        arrays = study.load_or_compute(
-            "moves", compute, *study.model_key, study.settings.seed, study.classifier_key
+        groups = study.load_or_compute_groups(
+            "class-moves", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
-        table, names = arrays.pop("reliability"), study.data.class_names
+        table, names = groups.pop("classes")["reliability"], study.data.class_names
         weak = zip(*np.nonzero(np.triu(table < directions.MEANINGLESS)), strict=True)
-        metrics: dict[str, Any] = {
+        return {
             "class_reliability": table.tolist(),
             "meaningless": [[names[first], names[second]] for first, second in weak],
+            **{
+                name: {measure: float(value) for measure, value in numbers.items()}
+                for name, numbers in groups.items()
+            },
         }
-        for key, value in arrays.items():
-            name, _, measure = key.partition("/")
-            metrics.setdefault(name, {})[measure] = float(value)
-        return metrics
 
     @property
     def rows(self) -> list[Row]:
@@ -146,20 +133,16 @@ class Arithmetic(Chapter):
             return []
         return [
             Row(
-                words,
+                f"Class transfer: {words}",
                 own,
                 {"class means": value_in(found[MEANS], name)},
                 better=better,
             )
             for name, words, better in (
-                ("target_accuracy", "Class transfer: called the target class", HIGHER),
-                (
-                    "nearest_distance",
-                    "Class transfer: distance to the nearest training image",
-                    LOWER,
-                ),
-                ("slant_kept", "Class transfer: rank correlation of slant", HIGHER),
-                ("thickness_kept", "Class transfer: rank correlation of thickness", HIGHER),
+                ("target_accuracy", "called the target class", HIGHER),
+                ("nearest_distance", "distance to the nearest training image", LOWER),
+                ("slant_kept", "rank correlation of slant", HIGHER),
+                ("thickness_kept", "rank correlation of thickness", HIGHER),
             )
             if np.isfinite((own := value_in(found[TRANSPORT], name)).value)
         ]
@@ -167,38 +150,32 @@ class Arithmetic(Chapter):
     # --- inside
 
     def _make_expression_section(self, expression: str) -> Grid:
-        study, terms = self.study, self._parse_terms(expression)
+        study, sweeps, terms = self.study, self._sweeps, parse_expression(expression)
         # The sum is shown as it grows by each attribute, for a direction alone is no image.
-        plain = [term for term in terms if term.name not in ATTRIBUTE_TERMS]
-        codes = [self._encode_term(term) for term in plain]
-        total = expressions.evaluate(plain, codes)
-        attributes = [term for term in terms if term.name in ATTRIBUTE_TERMS]
-        label = self._classify(study.decode(total[np.newaxis])) if attributes else np.zeros(1, int)
+        plain = [term for term in terms if term.name not in WORDS]
+        attributes = [term for term in terms if term.name in WORDS]
+        codes = [self._find_code(term.name) for term in plain]
+        weighted = np.stack([term.factor * code for term, code in zip(plain, codes, strict=True)])
+        shown = total = weighted.sum(axis=0, dtype=np.float32, keepdims=True)  # (1, D)
+        label = sweeps.classify(study.decode(total)) if attributes else np.zeros(1, int)
         move, steps = np.zeros_like(total), 0.0
-        shown = total
         for term in attributes:
-            names = (ATTRIBUTE_TERMS[term.name],)
-            move = move + term.factor * self._sweeps.directions.select(names).steps[label[0], 0]
-            steps = max(steps, abs(term.factor))
-            (shown,) = self._sweeps.move(
-                total[np.newaxis], label, move[np.newaxis], np.array([steps])
-            )
-            codes.append(shown)
-        images = study.decode(np.stack([*codes, shown]))
+            step = sweeps.directions.steps[label, WORDS.index(term.name)]
+            move, steps = move + term.factor * step, max(steps, abs(term.factor))
+            shown = sweeps.move(total, label, move, np.array([steps]))
+            codes.append(shown[0])
+        images = study.decode(np.stack([*codes, shown[0]]))
         _, nearest = scores.find_nearest(images, study.references)
-        below = study.references[nearest]
         return Grid(
             [*(term.label for term in (*plain, *attributes)), "="],
             ["decoded", "nearest training image"],
-            np.stack([images, below]),
+            np.stack([images, study.references[nearest]]),
         )
 
     def _make_sums_section(self) -> Grid:
-        study = self.study
+        study, count = self.study, len(self.study.codes)
         rng = np.random.default_rng(study.settings.seed)
-        chosen = rng.choice(
-            len(study.codes), (SUM_ROWS, 3), replace=len(study.codes) < 3 * SUM_ROWS
-        )
+        chosen = rng.choice(count, (SUM_ROWS, 3), replace=count < 3 * SUM_ROWS)
         a, b, c = np.moveaxis(study.codes[chosen], 1, 0)
         codes = np.stack([a, b, c, a + b, a - b + c], axis=1)  # (rows, 5, D)
         headings = ["A", "B", "C", "A + B", "A − B + C"]
@@ -225,12 +202,13 @@ class Arithmetic(Chapter):
     def _move(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Codes transported between two classes, and a little towards the data there."""
         study = self.study
-        kept = None if self._sweeps.unavailable else self._sweeps.predicted.select(PRESERVED)
+        kept = None
+        if self._sweeps.unavailable is None:
+            kept = self._sweeps.predicted.select(PRESERVED_COLUMNS)
         moved = directions.transport(codes, sources, targets, self._gaussians, kept)
         shares = np.where(sources == targets, 0.0, TOWARD_DATA)
-        moved = directions.move_toward_class(
-            moved, targets, study.train_codes, study.data.train_labels, shares
-        )
+        references = study.train_codes, study.data.train_labels
+        moved = directions.move_toward_class(moved, targets, *references, shares)
         return moved.astype(np.float32)
 
     @cached_property
@@ -241,21 +219,16 @@ class Arithmetic(Chapter):
         )
 
     def _measure_strokes(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What is to be preserved, each (N,); nothing where there are no strokes."""
         if self._sweeps.unavailable is not None:
             return {}
-        measured = strokes.measure(images)
-        return {name: measured[name] for name in PRESERVED}
-
-    def _classify(self, images: np.ndarray) -> np.ndarray:
-        assert self.study.classifier is not None
-        return self.study.classifier.predict_probabilities(images).argmax(axis=1)
+        return dict(zip(PRESERVED, strokes.measure(images)[:, PRESERVED_COLUMNS].T, strict=True))
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of the difference between any two classes, (classes, classes)."""
         study = self.study
         labels, classes = study.data.train_labels, len(study.data.class_names)
-        pairs = rng.integers(0, len(labels), (RELIABILITY_PAIRS, 2))
-        random = study.train_codes[pairs[:, 0]] - study.train_codes[pairs[:, 1]]
+        random = directions.draw_differences(study.train_codes, rng)
         drawn = {
             label: study.train_codes[rng.choice(np.flatnonzero(labels == label), RELIABILITY_PAIRS)]
             for label in np.unique(labels)
@@ -267,11 +240,9 @@ class Arithmetic(Chapter):
                 found[first, second] = found[second, first] = value
         return found
 
-    def _parse_terms(self, text: str) -> tuple[Term, ...]:
-        return expressions.parse_expression(text, tuple(ATTRIBUTE_TERMS))
-
-    def _encode_term(self, term: Term) -> np.ndarray:
-        study = self.study
-        if term.name.startswith(CLASS_PREFIX):
-            return study.class_means[study.data.class_names.index(term.name[len(CLASS_PREFIX) :])]
-        return study.select(term.name).code
+    def _find_code(self, name: str) -> np.ndarray:
+        """The code (D,) of an image, or the mean code of a class."""
+        if name.startswith(CLASS_PREFIX):
+            label = self.study.data.class_names.index(name.removeprefix(CLASS_PREFIX))
+            return self.study.class_means[label]
+        return self.study.select(name).code

@@ -10,26 +10,23 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.calculate import directions, strokes
-from latentspace.chapters.calculate.directions import Attributes
+from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS, Attributes
+from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.core.pixels import to_unit_range
 
-SWEPT = ("slant", "thickness", "width", "height")
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
 SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
 MEASURED_IMAGES = 8_000  # training images that the directions are learnt from, at most
 CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 3, (-1.25, 1.25)
 SCORED_IMAGES = 500
 LEAST_IMAGES = 20
-RELIABILITY_PAIRS = 200
 EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
-ARRAYS = ("weights", "steps", "deviations", "means")
 CODES, PIXELS, RANDOM = "codes", "pixels", "random_codes"
-
 TOWARD_DATA = 0.5  # share of the path to its nearest neighbours for a code moved by two steps
 
-Decode = Callable[[np.ndarray], np.ndarray]
-Move = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+# Vectors (N, D), their classes, directions (N, A, D), steps (S,) -> images (A, S, N, H, W, C).
+Sweep = Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarray]
 
 
 class AttributeSweeps(Chapter):
@@ -40,9 +37,9 @@ class AttributeSweeps(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there are no attributes here; None where there are."""
-        if len(self._order) < LEAST_IMAGES:
-            return f"{len(self._order)} training images are too few: {LEAST_IMAGES} are needed"
+        count = len(self.study.fit_indices)
+        if count < LEAST_IMAGES:
+            return f"{count} training images are too few: {LEAST_IMAGES} are needed"
         return self.study.strokes_unavailable or self.study.classifier_unavailable
 
     @cached_property
@@ -53,10 +50,9 @@ class AttributeSweeps(Chapter):
     @cached_property
     def directions(self) -> Attributes:
         """Directions calibrated on further training images, so that a step is what it says."""
-        study = self.study
         return self._load_or_compute(
             "attribute-steps",
-            lambda: self._calibrate(self.predicted, study.train_codes, self.move, study.decode),
+            lambda: self._calibrate(self.predicted, self.study.train_codes, self._sweep_codes),
         )
 
     def move(
@@ -76,14 +72,10 @@ class AttributeSweeps(Chapter):
         Returns:
             float32 (N, D).
         """
-        study = self.study
-        moved = directions.move_toward_class(
-            codes + moves,
-            labels,
-            study.train_codes[study.fit_indices],
-            study.data.train_labels[study.fit_indices],
-            TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1),
-        )
+        study, rows = self.study, self.study.fit_indices
+        references = study.train_codes[rows], study.data.train_labels[rows]
+        shares = TOWARD_DATA * np.minimum(np.abs(steps) / 2, 1)
+        moved = directions.move_toward_class(codes + moves, labels, *references, shares)
         return moved.astype(np.float32)
 
     @cached_property
@@ -93,10 +85,9 @@ class AttributeSweeps(Chapter):
         rng = np.random.default_rng(study.settings.seed)
         picked = np.sort(rng.permutation(np.unique(labels))[:SHOWN_IMAGES])
         indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
-        steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS)
+        steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS).tolist()
         vectors = self.directions.steps[picked]
-        swept = _sweep(study.codes[indices], picked, vectors, steps, self.move)
-        return study.decode(swept).swapaxes(1, 2)
+        return self._sweep_codes(study.codes[indices], picked, vectors, steps).swapaxes(1, 2)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -114,44 +105,50 @@ class AttributeSweeps(Chapter):
         if self.unavailable is not None:
             return {}
 
-        def compute() -> dict[str, np.ndarray]:
+        def compute() -> dict[str, dict[str, np.ndarray]]:
             rng = np.random.default_rng(study.settings.seed)
-            chosen = rng.choice(
-                len(study.images), min(SCORED_IMAGES, len(study.images)), replace=False
-            )
+            count = min(SCORED_IMAGES, len(study.images))
+            chosen = rng.choice(len(study.images), count, replace=False)
             labels = study.data.test_labels[chosen]
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
-            random *= _measure_lengths(steps) / _measure_lengths(random)
-            flat = _flatten(study.data.train_images)
-            in_pixels = self._calibrate(self._fit_to(flat), flat, _move_straight, self._to_images)
-            spaces: dict[str, tuple[np.ndarray, np.ndarray, Move, Decode]] = {
-                CODES: (study.codes, steps, self.move, study.decode),
-                RANDOM: (study.codes, random, self.move, study.decode),
-                PIXELS: (_flatten(study.images), in_pixels.steps, _move_straight, self._to_images),
+            longer = np.linalg.norm(steps, axis=-1) / np.linalg.norm(random, axis=-1)
+            random *= longer[..., np.newaxis]
+            train, test = (
+                each.reshape(len(each), -1) for each in (study.data.train_images, study.images)
+            )
+            in_pixels = self._calibrate(self._fit_to(train), train, self._sweep_pixels)
+            spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
+                CODES: (self._sweep_codes, study.codes, steps),
+                RANDOM: (self._sweep_codes, study.codes, random),
+                PIXELS: (self._sweep_pixels, test, in_pixels.steps),
             }
-            numbers = {"reliability": self._measure_reliability(rng)}
-            for name, (vectors, vector_steps, move, decode) in spaces.items():
-                swept = _sweep(vectors[chosen], labels, vector_steps[labels], STEPS, move)
-                images = decode(swept)
+            numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
+            for name, (sweep, vectors, vector_steps) in spaces.items():
+                images = sweep(vectors[chosen], labels, vector_steps[labels], STEPS)
                 values = self._measure_values(images, self.directions.deviations[labels])
-                kept = self._measure_class_kept(images, decode(vectors[chosen]))
-                grey = np.array([scores.grey_share(part) for part in images])
-                found = _score_sweep(values) | {"same_class": kept, "grey_share": grey}
-                numbers |= {f"{name}/{measure}": value for measure, value in found.items()}
+                called = self.classify(images)  # (A, S, N)
+                kept = called == called[0, STEPS.index(0)]
+                numbers[name] = {
+                    **_score_sweep(values),
+                    "same_class": kept.mean(axis=(1, 2)),
+                    "grey_share": np.array([scores.grey_share(part) for part in images]),
+                }
             return numbers
 
-        arrays = study.load_or_compute(
-            "sweeps", compute, *study.model_key, study.settings.seed, study.classifier_key
+        groups = study.load_or_compute_groups(
+            "attribute-sweeps", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
-        metrics: dict[str, Any] = {}
-        for key, values in arrays.items():
-            space, _, measure = key.rpartition("/")
-            section = metrics.setdefault(space, {}) if space else metrics
-            section[measure] = dict(zip(SWEPT, values.tolist(), strict=True))
-        found = metrics["reliability"]
-        metrics["meaningless"] = [name for name in SWEPT if found[name] < directions.MEANINGLESS]
-        return metrics
+        named = {
+            group: {
+                measure: dict(zip(ATTRIBUTES, values.tolist(), strict=True))
+                for measure, values in numbers.items()
+            }
+            for group, numbers in groups.items()
+        }
+        found = named.pop("directions")["reliability"]
+        weak = [name for name, value in found.items() if value < directions.MEANINGLESS]
+        return {"reliability": found, **named, "meaningless": weak}
 
     @property
     def rows(self) -> list[Row]:
@@ -178,88 +175,86 @@ class AttributeSweeps(Chapter):
             if np.isfinite((own := value_in(found[CODES][measure], attribute)).value)
         ]
 
+    def classify(self, images: np.ndarray) -> np.ndarray:
+        """What the reference classifier calls images (..., H, W, C), int (...)."""
+        assert self.study.classifier is not None
+        flat = images.reshape(-1, *images.shape[-3:])
+        called = self.study.classifier.predict_probabilities(flat).argmax(axis=1)
+        return called.reshape(images.shape[:-3])
+
     # --- inside
 
-    def _calibrate(
-        self, found: Attributes, train: np.ndarray, move: Move, decode: Decode
-    ) -> Attributes:
+    def _calibrate(self, found: Attributes, train: np.ndarray, sweep: Sweep) -> Attributes:
         """Mends the steps by what they do to training images that they were not learnt from."""
-        apart = self._order[: self._num_calibration]
+        apart, _ = self._rows
         labels = self.study.data.train_labels[apart]
         for _ in range(CALIBRATION_ROUNDS):
-            swept = _sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS, move)
-            values = self._measure_values(decode(swept), found.deviations[labels])
+            images = sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS)
+            values = self._measure_values(images, found.deviations[labels])
             responses = _average_per_class(_fit_slopes(values, CALIBRATION_STEPS), labels, found)
             # What leaves no stroke to measure is taken to do what it says.
-            responses = np.where(np.isfinite(responses), responses, np.eye(len(SWEPT)))
+            responses = np.where(np.isfinite(responses), responses, np.eye(len(ATTRIBUTES)))
             found = directions.calibrate(found, responses)
         return found
 
     def _fit_to(self, vectors: np.ndarray) -> Attributes:
         """Directions among vectors (M, D) of all training images, not yet calibrated."""
-        chosen, measured = self._measured
+        chosen, values = self._measured
         labels = self.study.data.train_labels[chosen]
         return directions.fit_attribute_directions(
-            vectors[chosen], labels, measured, len(self.study.data.class_names)
+            vectors[chosen], labels, values, len(self.study.data.class_names)
         )
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
-        study = self.study
+        key = (*self.study.model_key, self.study.settings.seed)
+        return Attributes(**self.study.load_or_compute(kind, lambda: vars(compute()), *key))
 
-        def compute_arrays() -> dict[str, np.ndarray]:
-            found = compute()
-            return {name: getattr(found, name) for name in ARRAYS}
+    @cached_property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Training images that calibrate steps, and others that teach directions, at random."""
+        order = np.random.default_rng(self.study.settings.seed).permutation(self.study.fit_indices)
+        count = min(CALIBRATION_IMAGES, len(order) // 4)
+        return order[:count], order[count : count + MEASURED_IMAGES]
 
-        return Attributes(
-            SWEPT,
-            **study.load_or_compute(kind, compute_arrays, *study.model_key, study.settings.seed),
+    @cached_property
+    def _measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the images that teach directions, and their attributes (N, A)."""
+        _, chosen = self._rows
+        return chosen, strokes.measure(to_unit_range(self.study.data.train_pixels[chosen]))
+
+    def _sweep_codes(
+        self, codes: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
+    ) -> np.ndarray:
+        """Codes moved by `move`, decoded."""
+        moves = _spread(directions, steps)
+        shape, dim = moves.shape[:3], codes.shape[1]
+        moved = self.move(
+            np.broadcast_to(codes, moves.shape).reshape(-1, dim),
+            np.broadcast_to(labels, shape).ravel(),
+            moves.reshape(-1, dim),
+            np.broadcast_to(np.array(steps)[:, np.newaxis], shape).ravel(),
         )
+        return self.study.decode(moved.reshape(moves.shape))
 
-    @cached_property
-    def _order(self) -> np.ndarray:
-        """Training images that the model was fitted to, in random order."""
-        return np.random.default_rng(self.study.settings.seed).permutation(self.study.fit_indices)
-
-    @property
-    def _num_calibration(self) -> int:
-        """How many of them calibrate the steps that the others taught."""
-        return min(CALIBRATION_IMAGES, len(self._order) // 4)
-
-    @cached_property
-    def _measured(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Indices of training images (none of them used to calibrate) and their attributes."""
-        chosen = self._order[self._num_calibration : self._num_calibration + MEASURED_IMAGES]
-        measured = strokes.measure(to_unit_range(self.study.data.train_pixels[chosen]))
-        return chosen, {name: measured[name] for name in SWEPT}
-
-    def _to_images(self, vectors: np.ndarray) -> np.ndarray:
-        """Flat pixels (..., P) -> images (..., H, W, C), clipped to [0, 1]."""
-        return np.clip(vectors, 0, 1).reshape(*vectors.shape[:-1], *self.study.run.image_shape)
+    def _sweep_pixels(
+        self, pixels: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
+    ) -> np.ndarray:
+        """Flat pixels moved straight, clipped to [0, 1]."""
+        moved = (pixels + _spread(directions, steps)).astype(np.float32)
+        return np.clip(moved, 0, 1).reshape(*moved.shape[:3], *self.study.run.image_shape)
 
     def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
-        measured = strokes.measure(images.reshape(-1, *images.shape[3:]))
-        values = np.stack([measured[name] for name in SWEPT], axis=1)
-        return values.reshape(*images.shape[:3], len(SWEPT)) / deviations
-
-    def _measure_class_kept(self, images: np.ndarray, unmoved: np.ndarray) -> np.ndarray:
-        """Share of the images (A, S, N, ...) that the classifier calls what the unmoved one is."""
-        classifier = self.study.classifier
-        assert classifier is not None
-        own = classifier.predict_probabilities(unmoved).argmax(axis=1)
-        called = classifier.predict_probabilities(images.reshape(-1, *images.shape[3:])).argmax(
-            axis=1
-        )
-        return (called.reshape(images.shape[:3]) == own).mean(axis=(1, 2))
+        values = strokes.measure(images.reshape(-1, *images.shape[3:]))
+        return values.reshape(*images.shape[:3], -1) / deviations
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of each direction, from differences of extreme images of the same class."""
         chosen, measured = self._measured
         codes, labels = self.study.train_codes[chosen], self.study.data.train_labels[chosen]
-        pairs = rng.integers(0, len(codes), (RELIABILITY_PAIRS, 2))
-        random = codes[pairs[:, 0]] - codes[pairs[:, 1]]
+        random = directions.draw_differences(codes, rng)
         found = []
-        for values in measured.values():
+        for values in measured.T:
             differences = []
             for label in rng.choice(np.unique(labels), RELIABILITY_PAIRS):
                 members = np.flatnonzero(labels == label)
@@ -270,35 +265,9 @@ class AttributeSweeps(Chapter):
         return np.array(found)
 
 
-def _flatten(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1)
-
-
-def _measure_lengths(vectors: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def _move_straight(
-    codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
-) -> np.ndarray:
-    return (codes + moves).astype(np.float32)
-
-
-def _sweep(
-    codes: np.ndarray,
-    labels: np.ndarray,
-    directions: np.ndarray,
-    steps: Sequence[float] | np.ndarray,
-    move: Move,
-) -> np.ndarray:
-    """Codes (N, D) at every step along directions (N, A, D): float32 (A, S, N, D)."""
-    amounts = np.asarray(steps)[:, np.newaxis, np.newaxis]
-    moves = amounts * directions.swapaxes(0, 1)[:, np.newaxis]  # (A, S, N, D)
-    shape = moves.shape
-    every = np.broadcast_to(codes, shape).reshape(-1, shape[-1])
-    amounts = np.broadcast_to(amounts, (*shape[:-1], 1)).ravel()
-    labels = np.broadcast_to(labels, shape[:-1]).ravel()
-    return move(every, labels, moves.reshape(-1, shape[-1]), amounts).reshape(shape)
+def _spread(directions: np.ndarray, steps: Sequence[float]) -> np.ndarray:
+    """Moves (A, S, N, D) of so many steps along directions (N, A, D)."""
+    return np.array(steps)[:, np.newaxis, np.newaxis] * directions.swapaxes(0, 1)[:, np.newaxis]
 
 
 def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:

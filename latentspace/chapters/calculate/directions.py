@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from latentspace.analysis.classes import Gaussians, compute_class_means
 from latentspace.analysis.neighbors import find_nearest
 
-NEIGHBORS = 10
 RIDGE = 1.0
 ENOUGH_MEMBERS = 300
 HELD_WITHIN = 2.5  # standard deviations of the target class
 EIGENVALUE_FLOOR = 1e-9  # of the largest; what is smaller counts as no variance at all
 MEANINGLESS = 0.2  # Cohen's d of a small effect
+RELIABILITY_PAIRS = 200
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Attributes:
     """Directions of measured attributes in each class, all of them told apart from each other.
 
     Attributes:
-        names: The attributes.
         weights: float64 (classes, A, D): a code times these is the attribute, in standard
             deviations within its class, up to a constant.
         steps: float64 (classes, A, D): what to add to a code of a class to raise one attribute by
@@ -33,17 +32,14 @@ class Attributes:
         means: float64 (classes, A), the mean of the attribute in its own unit.
     """
 
-    names: tuple[str, ...]
     weights: np.ndarray
     steps: np.ndarray
     deviations: np.ndarray
     means: np.ndarray
 
-    def select(self, names: Sequence[str]) -> Attributes:
-        """Some of the attributes."""
-        kept = [self.names.index(name) for name in names]
-        arrays = (self.weights, self.steps, self.deviations, self.means)
-        return Attributes(tuple(names), *(array[:, kept] for array in arrays))
+    def select(self, chosen: Sequence[int]) -> Attributes:
+        """Some of the attributes, by their places."""
+        return Attributes(*(array[:, chosen] for array in vars(self).values()))
 
 
 def transport(
@@ -74,7 +70,7 @@ def transport(
         classes, dim = gaussians.means.shape
         no_values = np.zeros((classes, 0))
         no_directions = np.zeros((classes, 0, dim))
-        preserved = Attributes((), no_directions, no_directions, no_values, no_values)
+        preserved = Attributes(no_directions, no_directions, no_values, no_values)
     moved = codes.astype(np.float64)
     for source, target in np.unique(np.stack([sources, targets], axis=1), axis=0):
         if source == target:
@@ -87,34 +83,14 @@ def transport(
         )
         held = centred @ preserved.weights[source].T  # in standard deviations of the source class
         free = (centred - held @ explained.T) @ _bures_map(rest, rest_target).T
-        held = (
-            held * preserved.deviations[source] + preserved.means[source]
-        )  # in the attributes' units
+        # By the attributes' own units, into standard deviations of the target class.
+        held = held * preserved.deviations[source] + preserved.means[source]
         held = (held - preserved.means[target]) / preserved.deviations[target]
         held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
         # The map's range is that of the source: what would add to the held part is taken out.
         held = held - free @ preserved.weights[target].T
         moved[chosen] = gaussians.means[target] + free + held @ explained_target.T
     return moved
-
-
-def move_toward_data(
-    codes: np.ndarray, references: np.ndarray, share: float | np.ndarray
-) -> np.ndarray:
-    """Moves codes part of the way to the mean of their nearest real neighbours.
-
-    One step of mean shift (Fukunaga & Hostetler 1975), which leads towards where data is dense.
-
-    Args:
-        codes: float (N, D).
-        references: float (M, D) codes of real images.
-        share: How much of the way, in [0, 1]; one for all codes, or (N, 1).
-
-    Returns:
-        float (N, D) of the dtype of `codes`.
-    """
-    nearest = references[find_nearest(codes, references, NEIGHBORS)[1]].mean(axis=1)
-    return (codes + share * (nearest - codes)).astype(codes.dtype)
 
 
 def move_toward_class(
@@ -124,7 +100,9 @@ def move_toward_class(
     reference_labels: np.ndarray,
     shares: np.ndarray,
 ) -> np.ndarray:
-    """Moves codes `move_toward_data` of their own class.
+    """Moves codes part of the way to the mean of their nearest real neighbours in their class.
+
+    One step of mean shift (Fukunaga & Hostetler 1975), which leads towards where data is dense.
 
     Args:
         codes: float (N, D).
@@ -140,12 +118,13 @@ def move_toward_class(
     for label in np.unique(labels):
         members, own = labels == label, references[reference_labels == label]
         if len(own):
-            moved[members] = move_toward_data(codes[members], own, shares[members, np.newaxis])
+            nearest = own[find_nearest(codes[members], own)[1]].mean(axis=1)
+            moved[members] += shares[members, np.newaxis] * (nearest - codes[members])
     return moved
 
 
 def fit_attribute_directions(
-    codes: np.ndarray, labels: np.ndarray, measured: Mapping[str, np.ndarray], classes: int
+    codes: np.ndarray, labels: np.ndarray, values: np.ndarray, classes: int
 ) -> Attributes:
     """Finds the directions along which measured attributes change, class by class.
 
@@ -157,20 +136,14 @@ def fit_attribute_directions(
     Args:
         codes: float (N, D).
         labels: int (N,) in 0..classes-1.
-        measured: For each attribute float (N,), NaN where it could not be measured.
+        values: float (N, A), the attributes, NaN where one could not be measured.
         classes: Number of classes.
-
-    Returns:
-        The directions.
     """
-    values = np.stack(list(measured.values()), axis=1)
     known = np.isfinite(values).all(axis=1)
     codes, values, labels = codes[known].astype(np.float64), values[known], labels[known]
     means = compute_class_means(values, labels, classes)
-    codes, values = (
-        codes - compute_class_means(codes, labels, classes)[labels],
-        values - means[labels],
-    )
+    values = values - means[labels]
+    codes = codes - compute_class_means(codes, labels, classes)[labels]
     together = _fit_attributes(codes, values)
     fits = [
         _fit_attributes(codes[members], values[members])
@@ -179,7 +152,7 @@ def fit_attribute_directions(
         for label in range(classes)
     ]
     weights, steps, deviations = (np.stack(parts) for parts in zip(*fits, strict=True))
-    return Attributes(tuple(measured), weights, steps, deviations, means)
+    return Attributes(weights, steps, deviations, means)
 
 
 def _fit_attributes(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -195,20 +168,21 @@ def _fit_attributes(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, 
 
 
 def calibrate(attributes: Attributes, responses: np.ndarray) -> Attributes:
-    """Mends steps by what they were seen to do.
+    """Mends steps so that, as far as responses add up, each changes only its own attribute by one.
 
     Args:
         attributes: The directions.
         responses: float (classes, A, A): by how many of its standard deviations attribute j of the
             decoded images of a class changed for one step along direction i.
-
-    Returns:
-        Directions whose steps, as far as responses add up, change their own attribute by one
-        standard deviation and no other.
     """
-    return dataclasses.replace(
-        attributes, steps=np.linalg.pinv(responses, rcond=1e-2) @ attributes.steps
-    )
+    steps = np.linalg.pinv(responses, rcond=1e-2) @ attributes.steps
+    return dataclasses.replace(attributes, steps=steps)
+
+
+def draw_differences(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Differences of random pairs of codes (N, D), float (RELIABILITY_PAIRS, D)."""
+    first, second = codes[rng.integers(0, len(codes), (RELIABILITY_PAIRS, 2))].swapaxes(0, 1)
+    return first - second
 
 
 def reliability(differences: np.ndarray, random_differences: np.ndarray) -> float:
@@ -240,18 +214,9 @@ def _pairwise_cosines(vectors: np.ndarray) -> np.ndarray:
 
 
 def _split(covariance: np.ndarray, measures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Parts a Gaussian into what linear measures tell of a code, and the rest.
-
-    Args:
-        covariance: float64 (D, D).
-        measures: float64 (A, D).
-
-    Returns:
-        float64 (D, A), the expected change of a code for each unit of each measure, and float64
-        (D, D), the covariance of what is left when the measures are known.
-    """
+    """A Gaussian's part that linear measures (A, D) explain, (D, A), and the covariance left."""
     shared = covariance @ measures.T  # (D, A)
-    explained = shared @ np.linalg.pinv(measures @ shared)
+    explained = shared @ np.linalg.pinv(measures @ shared)  # change of a code a unit of a measure
     return explained, covariance - explained @ shared.T
 
 

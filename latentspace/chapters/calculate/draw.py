@@ -27,42 +27,34 @@ LEAST_SIDE = 56  # pixels of an image
 def draw_traversals(
     *, panels: Mapping[str, np.ndarray], starts: Sequence[str], text: Text
 ) -> np.ndarray:
-    """Panels side by side, one an axis; in each, rows of images that are moved along it.
+    """Panels side by side, rows of images moved along an axis in each, uint8 (height, width, 3).
 
     Args:
         panels: By heading the images, float32 (starts, steps, H, W, C) in [0, 1].
         starts: What is moved, a name a row.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
-    headings = list(panels)
-    zoom = choose_zoom(min(panels[headings[0]].shape[2:4]), LEAST_SIDE)
-    bodies = [make_mosaic(panels[name], zoom=zoom, gap=CELL_GAP) for name in headings]
-    height, width, _ = bodies[0].shape
-    width = max(width, *(measure_text(name) for name in headings))
-    space = ((HEADING_ROOM, 0), (0, width - bodies[0].shape[1]), (0, 0))
-    bodies = [np.pad(body, space, constant_values=WHITE) for body in bodies]
+    images = np.stack(list(panels.values()))
+    zoom = choose_zoom(min(images.shape[3:5]), LEAST_SIDE)
+    bodies = make_mosaic(images, zoom=zoom, gap=CELL_GAP)  # (panels, height, width, 3)
+    height, own_width = bodies.shape[1:3]
+    width = max(own_width, *map(measure_text, panels))
+    space = ((0, 0), (HEADING_ROOM, 0), (0, width - own_width), (0, 0))
+    panes = list(np.pad(bodies, space, constant_values=WHITE))
     rows = [
-        join_horizontally(bodies[start : start + PANEL_COLUMNS], PANEL_GAP)
-        for start in range(0, len(bodies), PANEL_COLUMNS)
+        join_horizontally(panes[start : start + PANEL_COLUMNS], PANEL_GAP)
+        for start in range(0, len(panes), PANEL_COLUMNS)
     ]
     pitch = height + HEADING_ROOM
     image_height = (height + CELL_GAP) / len(starts)
-    labels = [
-        Label(
-            number % PANEL_COLUMNS * (width + PANEL_GAP),
-            number // PANEL_COLUMNS * pitch + HEADING_ROOM / 2,
-            name,
-            "lm",
-        )
-        for number, name in enumerate(headings)
-    ] + [
-        Label(-12, row * pitch + HEADING_ROOM + (at + 0.5) * image_height, name, "rm")
-        for row in range(len(rows))
-        for at, name in enumerate(starts)
-    ]
-    return make_page(
-        join_vertically(rows), text=text, labels=labels, left=max(map(measure_text, starts)) + 12
-    )
+    labels = []
+    for number, name in enumerate(panels):
+        row, column = divmod(number, PANEL_COLUMNS)
+        y = row * pitch + HEADING_ROOM / 2
+        labels.append(Label(column * (width + PANEL_GAP), y, name, "lm"))
+    for row in range(len(rows)):
+        for at, name in enumerate(starts):
+            y = row * pitch + HEADING_ROOM + (at + 0.5) * image_height
+            labels.append(Label(-12, y, name, "rm"))
+    left = max(map(measure_text, starts)) + 12
+    return make_page(join_vertically(rows), text=text, labels=labels, left=left)

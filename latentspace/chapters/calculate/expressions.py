@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError, to_printable
 
+WORDS = ("slant", "thick", "wide", "tall")  # of `strokes.ATTRIBUTES`, in their order
 MOST_DIGITS = 18  # of an index; there are no data sets with more images
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _TERM = re.compile(
-    rf"(?P<sign>[+-]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?"
+    r"(?P<sign>[+-]?)\s*(?:(?P<factor>[0-9]+(?:\.[0-9]+)?)\s*\*\s*)?"
     r"(?P<name>[0-9]+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
 )
 LONGEST_NAME = 255
@@ -27,7 +24,7 @@ class Term:
 
     Attributes:
         factor: What it is multiplied with, the sign included.
-        name: "1234", the index of an image, "class:7", a word, or the path of an image file.
+        name: "1234", the index of an image, "class:7", of `WORDS`, or the path of an image file.
         position: Where it begins in the expression, from 0.
     """
 
@@ -43,14 +40,13 @@ class Term:
         return f"{'−' if self.factor < 0 else '+'} {size}{to_printable(name, LONGEST_NAME)}"
 
 
-def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
+def parse_expression(text: str) -> tuple[Term, ...]:
     """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
 
     Args:
-        text: The expression. A term is the index of an image, class:NAME, one of `words`, or the
+        text: The expression. A term is the index of an image, class:NAME, one of `WORDS`, or the
             path of an image file, with an optional factor before a `*`; terms that begin with a
             letter end at a space.
-        words: Further terms.
 
     Returns:
         The terms in their order, at least one of which is no word.
@@ -62,13 +58,9 @@ def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
     position = len(text) - len(text.lstrip())
     while position < len(text) or not terms:
         match = _TERM.match(text, position)
-        if (
-            match is None
-            or not _is_valid_term(match["name"], words)
-            or (terms and not match["sign"])
-        ):
+        if match is None or not _is_term(match["name"]) or (terms and not match["sign"]):
             expected = "a term" if not terms or text[position] in "+-" else "+ or -"
-            known = ", ".join(["an index", "class:NAME", *words, "an image file"])
+            known = ", ".join(["an index", "class:NAME", *WORDS, "an image file"])
             raise InputError(
                 f"can't read {text!r} at character {position + 1}, {text[position:]!r}: expected "
                 f"{expected}; a term is one of {known}, as in '12 - class:1 + 0.5*class:7'"
@@ -79,32 +71,18 @@ def parse_expression(text: str, words: Sequence[str] = ()) -> tuple[Term, ...]:
             raise InputError(f"can't multiply with {shown}: expected a factor that is finite")
         terms.append(Term(factor, match["name"], match.start("name")))
         position = match.end()
-    if all(term.name in words for term in terms):
+    if all(term.name in WORDS for term in terms):
         raise InputError(
             f"{text!r} changes no image: begin with an index, as in {'12 + ' + text.strip()!r}"
         )
     return tuple(terms)
 
 
-def _is_valid_term(name: str, words: Sequence[str]) -> bool:
-    is_file = "." in name or "/" in name
+def _is_term(name: str) -> bool:
     return (
         (name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS)
-        or name in words
-        or is_file
+        or name in WORDS
+        or "." in name
+        or "/" in name
         or name[: len(CLASS_PREFIX)] == CLASS_PREFIX != name
     )
-
-
-def evaluate(terms: Sequence[Term], codes: Sequence[np.ndarray]) -> np.ndarray:
-    """Adds up the terms.
-
-    Args:
-        terms: From `parse_expression`.
-        codes: The code (D,) that each term names, without its factor.
-
-    Returns:
-        float32 (D,).
-    """
-    weighted = [term.factor * code for term, code in zip(terms, codes, strict=True)]
-    return np.stack(weighted).sum(axis=0, dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 from latentspace.chapters.calculate import draw
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import (
     count_hold_frames,
@@ -28,11 +29,10 @@ STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 def draw_arithmetic(study: Study) -> Drawing:
     """Sums of codes beside class means and transport, or an expression."""
-    chapter = study.of(Arithmetic)
     about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
     if study.settings.expression:
         about += f" = {strip_folders(study.settings.expression)}."
-    elif chapter.transfer_unavailable is None:
+    elif study.classifier_unavailable is None:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "
             "of class means keeps more; carrying a code over from the Gaussian of its class to "
@@ -40,22 +40,20 @@ def draw_arithmetic(study: Study) -> Drawing:
             + (_format_transport(study) if study.thorough else "Measured with --arithmetic.")
         )
     text = Text("Calculating with codes", about)
-    return Drawing(grids.draw_grids(grids=chapter.make_sections(), text=text), text)
+    sections = study.of(Arithmetic).make_sections()
+    return Drawing(grids.draw_grids(grids=sections, text=text), text)
 
 
 def _format_transport(study: Study) -> str:
     numbers = study.of(Arithmetic).metrics
-    parts = [
-        f"{name} {found['target_accuracy']:.3f} (nearest training image at "
+    means, transport = (
+        f"{found['target_accuracy']:.3f} (nearest training image at "
         f"{found['nearest_distance']:.1f})"
-        for name, found in (
-            ("by class means", numbers["class_means"]),
-            ("by transport", numbers["transport"]),
-        )
-    ]
+        for found in (numbers["class_means"], numbers["transport"])
+    )
     return (
         "Share of test images moved to another class that the reference classifier calls that "
-        f"class: {', '.join(parts)}. {describe_classifier(study)}"
+        f"class: by class means {means}, by transport {transport}. {describe_classifier(study)}"
     )
 
 
@@ -79,14 +77,13 @@ def draw_class_transfer(study: Study) -> Drawing:
 
 def draw_attributes(study: Study) -> Drawing:
     """Every attribute swept, step by step."""
-    text = _describe_attributes(study)
+    text, sections = _describe_attributes(study), _label_attributes(study)
+    columns = len(next(iter(sections.values()))[0, ::STILL_STRIDE])
+    headings = [f"{step:+g}" for step in np.linspace(-2, 2, columns)]
     found = [
-        Grid([], [], images[:, ::STILL_STRIDE], title)
-        for title, images in _label_attributes(study).items()
+        Grid([] if number else headings, [], images[:, ::STILL_STRIDE], title)
+        for number, (title, images) in enumerate(sections.items())
     ]
-    columns = found[0].images.shape[1]
-    headings = [f"{4 * column / (columns - 1) - 2:+g}" for column in range(columns)]
-    found[0] = Grid(headings, [], found[0].images, found[0].title)
     return Drawing(grids.draw_grids(grids=found, text=text), text)
 
 
@@ -105,7 +102,7 @@ def _label_attributes(study: Study) -> dict[str, np.ndarray]:
     """Images (images, steps, H, W, C) by attribute, with what was measured of each."""
     chapter = study.of(AttributeSweeps)
     numbers, found = chapter.metrics, {}
-    for name, images in zip(chapter.directions.names, chapter.shown, strict=True):
+    for name, images in zip(ATTRIBUTES, chapter.shown, strict=True):
         measured = {measure: values[name] for measure, values in numbers["codes"].items()}
         parts = [
             *format_metric("slope", measured["slope"], ".2f"),
@@ -192,15 +189,13 @@ def draw_samples(study: Study) -> Drawing:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "arithmetic.png": Recipe(draw_arithmetic, of=(Arithmetic,)),
+    "arithmetic.png": Recipe(draw_arithmetic, (Arithmetic,)),
     "class_transfer.png": Recipe(
-        draw_class_transfer,
-        of=(Arithmetic,),
-        unavailable=lambda study: study.of(Arithmetic).transfer_unavailable,
+        draw_class_transfer, (Arithmetic,), lambda study: study.classifier_unavailable
     ),
-    "attributes.png": Recipe(draw_attributes, of=(AttributeSweeps,)),
-    "attributes.gif": Recipe(draw_moving_attributes, of=(AttributeSweeps,)),
-    "traversals.png": Recipe(draw_traversals, of=(Traversals,)),
-    "traversals.gif": Recipe(draw_moving_traversals, of=(Traversals,)),
-    "samples.png": Recipe(draw_samples, of=(Traversals,)),
+    "attributes.png": Recipe(draw_attributes, (AttributeSweeps,)),
+    "attributes.gif": Recipe(draw_moving_attributes, (AttributeSweeps,)),
+    "traversals.png": Recipe(draw_traversals, (Traversals,)),
+    "traversals.gif": Recipe(draw_moving_traversals, (Traversals,)),
+    "samples.png": Recipe(draw_samples, (Traversals,)),
 }

@@ -1,4 +1,4 @@
-"""Measured stroke attributes of a digit: thickness, length, slant, width, height, area."""
+"""Measured stroke attributes of a digit: slant, thickness, width and height."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.core.processes import count_cores, run_all
 
-ATTRIBUTES = ("thickness", "length", "slant", "width", "height", "area")
+ATTRIBUTES = ("slant", "thickness", "width", "height")
 UPSCALE = 4
 SMOOTHING = 2 * UPSCALE / 6  # standard deviation in enlarged pixels, as in a Gaussian pyramid
 LEAST_CONTRAST = 1 / 255
@@ -17,25 +17,23 @@ IMAGES_AT_ONCE = 250
 WORTH_PROCESSES = 2000  # images from which on it pays to start processes
 
 
-def measure(images: np.ndarray) -> dict[str, np.ndarray]:
+def measure(images: np.ndarray) -> np.ndarray:
     """Measures every image as Morpho-MNIST does.
 
     Source: Castro, Tan, Kainz, Konukoglu & Glocker 2019, "Morpho-MNIST: quantitative assessment and
     diagnostics for representation learning". Slant, width and height come from the moments of the
-    image; for the others it is enlarged four times, cut at half of its range and thinned to its
+    image; for the thickness it is enlarged four times, cut at half of its range and thinned to its
     medial axis.
 
     Args:
         images: float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels averaged.
 
     Returns:
-        For each of `ATTRIBUTES` float64 (N,), NaN where an image has no stroke:
-        thickness, twice the mean distance from the medial axis to the edge, in pixels;
-        length, of the medial axis, in pixels;
+        float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:
         slant, the angle by which the strokes lean to the right, in radians;
+        thickness, twice the mean distance from the medial axis to the edge, in pixels;
         width and height, of the parallelogram of that slant that holds all but 2% of the ink
-        in either direction, in pixels;
-        area, of the cut image, in square pixels.
+        in either direction, in pixels.
     """
     grey = images.mean(axis=-1)
     parts = [grey[start : start + IMAGES_AT_ONCE] for start in range(0, len(grey), IMAGES_AT_ONCE)]
@@ -44,18 +42,17 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
         {str(number): (part,) for number, part in enumerate(parts)},
         processes=1 if len(grey) < WORTH_PROCESSES else count_cores(),
     )
-    return dict(zip(ATTRIBUTES, np.concatenate(list(rows.values()), axis=1), strict=True))
+    return np.concatenate(list(rows.values()))
 
 
 def _measure_part(grey: np.ndarray, report: Callable[..., None]) -> np.ndarray:
-    """float (N, H, W) -> float64 (attributes, N)."""
-    shape = dict(zip(("slant", "width", "height"), _measure_parallelogram(grey), strict=True))
-    stroke = dict(zip(("thickness", "length", "area"), _measure_medial_axis(grey), strict=True))
-    return np.stack([{**shape, **stroke}[name] for name in ATTRIBUTES])
+    """float (N, H, W) -> float64 (N, 4)."""
+    slant, width, height = _measure_parallelogram(grey)
+    return np.column_stack([slant, _measure_thickness(grey), width, height])
 
 
-def _measure_parallelogram(grey: np.ndarray) -> np.ndarray:
-    """Slant, width and height, float64 (3, N)."""
+def _measure_parallelogram(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slant, width and height, each float64 (N,)."""
     count, height, width = grey.shape
     ink = grey.astype(np.float64)
     ys, xs = np.mgrid[:height, :width].astype(np.float64)
@@ -68,23 +65,16 @@ def _measure_parallelogram(grey: np.ndarray) -> np.ndarray:
         shear = covariance / variance_y
     upright = xs - shear[:, None, None] * (ys - centre_y)  # (N, H, W), x with the slant taken out
     upright = upright.reshape(count, -1)
-    ink = ink.reshape(count, -1)
     order = np.argsort(upright, axis=1)
     across = _measure_extent(
-        np.take_along_axis(upright, order, 1), np.take_along_axis(ink, order, 1)
+        np.take_along_axis(upright, order, 1), np.take_along_axis(ink.reshape(count, -1), order, 1)
     )
-    rows = ink.reshape(count, height, width).sum(axis=2)
-    down = _measure_extent(np.broadcast_to(np.arange(height, dtype=float), rows.shape), rows)
-    return np.stack([np.arctan(-shear), across, down])
+    down = _measure_extent(np.broadcast_to(ys[:, 0], (count, height)), ink.sum(axis=2))
+    return np.arctan(-shear), across, down
 
 
 def _measure_extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
-    """Distance between the two quantiles of the ink, float64 (N,), interpolated.
-
-    Args:
-        positions: float (N, P), ascending.
-        ink: float (N, P), each row of sum 1.
-    """
+    """Between the outer quantiles of ink (N, P), rows of sum 1, at ascending positions (N, P)."""
     passed = ink.cumsum(axis=1) - ink / 2  # ink before the middle of each position
     ends = []
     for share in (INK_LEFT_OUT, 1 - INK_LEFT_OUT):
@@ -98,8 +88,8 @@ def _measure_extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
     return ends[1] - ends[0]
 
 
-def _measure_medial_axis(grey: np.ndarray) -> np.ndarray:
-    """Thickness, length and area, float64 (3, N)."""
+def _measure_thickness(grey: np.ndarray) -> np.ndarray:
+    """Twice the mean distance from the medial axis to the edge, float64 (N,)."""
     from scipy.ndimage import gaussian_filter, zoom
     from skimage.morphology import medial_axis
 
@@ -112,18 +102,4 @@ def _measure_medial_axis(grey: np.ndarray) -> np.ndarray:
     axis, distance = medial_axis(cut.reshape(-1, cut.shape[2]), return_distance=True, rng=0)
     axis, distance = axis.reshape(cut.shape), distance.reshape(cut.shape)
     with np.errstate(invalid="ignore"):
-        thickness = 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / UPSCALE
-    empty = ~cut.any(axis=(1, 2))
-    sizes = [_measure_length(axis) / UPSCALE, cut.sum(axis=(1, 2)) / UPSCALE**2]
-    return np.stack([thickness, *(np.where(empty, np.nan, size) for size in sizes)])
-
-
-def _measure_length(axis: np.ndarray) -> np.ndarray:
-    """Length of thin lines, bool (N, H, W): any two pixels that touch add the way between them."""
-    steps = (
-        (axis[:, :, 1:] & axis[:, :, :-1], 1),
-        (axis[:, 1:] & axis[:, :-1], 1),
-        (axis[:, 1:, 1:] & axis[:, :-1, :-1], np.sqrt(2)),
-        (axis[:, 1:, :-1] & axis[:, :-1, 1:], np.sqrt(2)),
-    )
-    return sum(touching.sum(axis=(1, 2)) * length for touching, length in steps)
+        return 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / UPSCALE

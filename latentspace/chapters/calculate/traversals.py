@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import classes
+from latentspace.analysis.classes import Gaussians
 from latentspace.analysis.projection import is_degenerate
 from latentspace.chapters.chapter import Chapter, Row, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
@@ -50,7 +51,6 @@ class Traversals(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there is nothing to walk along; None where there is."""
         if is_degenerate(self.study.train_codes):
             return "the codes of all training images are equal: no axis of them leads anywhere"
         return None
@@ -61,8 +61,8 @@ class Traversals(Chapter):
         study, codes = self.study, self.study.train_codes.astype(np.float64)
         centre = codes.mean(axis=0)
         if study.settings.axes == "units":
-            vectors = np.eye(codes.shape[1])
-            names = [f"unit {unit}" for unit in range(len(vectors))]
+            vectors, dead = np.eye(codes.shape[1]), self.dead_units
+            names = [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(len(vectors))]
         else:
             values, found = np.linalg.eigh(np.atleast_2d(np.cov(codes.T)))
             vectors = found.T[::-1]
@@ -74,10 +74,7 @@ class Traversals(Chapter):
         ends = study.decode((centre + places[:, [0, -1], None] * vectors[:, None]).astype("f4"))
         changes = np.linalg.norm((ends[:, 1] - ends[:, 0]).reshape(len(ends), -1), axis=1)
         order = np.argsort(-changes, kind="stable")
-        if study.settings.axes == "units":
-            names = [f"{name}, dead" if unit in self.dead_units else name
-                     for unit, name in enumerate(names)]  # fmt: skip
-        else:
+        if study.settings.axes != "units":
             order = order[:SHOWN_AXES]
         chosen = self._choose_starts(SHOWN_STARTS if len(order) <= SHOWN_AXES else FEW_STARTS)
         starts = np.stack([centre, *(selected.code for selected in chosen)])
@@ -112,29 +109,22 @@ class Traversals(Chapter):
         rng = np.random.default_rng(study.settings.seed)
         labels, names = study.data.train_labels, study.data.class_names
         everything = classes.fit_class_gaussians(study.train_codes, np.zeros_like(labels), 1)
-        drawn = {
-            EVERYTHING: self._draw_samples(
-                everything.means[0], everything.covariances[0], None, rng
-            )
-        }
+        drawn = {EVERYTHING: self._draw_samples(everything, 0, None, rng)}
         if len(names) > 1:
             each = classes.fit_class_gaussians(study.train_codes, labels, len(names))
             for label in np.unique(labels)[:SHOWN_CLASSES]:
                 name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
-                drawn[name] = self._draw_samples(
-                    each.means[label], each.covariances[label], int(label), rng
-                )
+                drawn[name] = self._draw_samples(each, label, label, rng)
         return drawn
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Deviation of each unit, dead units, and confidence in new and in real images."""
-        study = self.study
         metrics: dict[str, Any] = {
             "unit_deviations": self.deviations.round(4).tolist(),
             "dead_units": self.dead_units,
         }
-        if study.classifier is not None:
+        if self.study.classifier is not None:
             metrics["sample_confidence"] = {
                 name: confidence for name, (_, confidence) in self.samples.items()
             }
@@ -175,13 +165,14 @@ class Traversals(Chapter):
         return [study.select_index(int(index)) for index in np.sort(indices)]
 
     def _draw_samples(
-        self, mean: np.ndarray, covariance: np.ndarray, label: int | None, rng: np.random.Generator
+        self, gaussians: Gaussians, row: int, label: int | None, rng: np.random.Generator
     ) -> tuple[np.ndarray, float | None]:
-        classifier = self.study.classifier
+        """Samples of one of some Gaussians, and the confidence in them, or in their class."""
+        mean, covariance = gaussians.means[row], gaussians.covariances[row]
         codes = rng.multivariate_normal(mean, covariance, SAMPLES_SCORED, method="eigh")
         images = self.study.decode(codes.astype(np.float32))
-        if classifier is None:
+        if self.study.classifier is None:
             return images[:SAMPLES_SHOWN], None
-        believed = classifier.predict_probabilities(images)
+        believed = self.study.classifier.predict_probabilities(images)
         confidence = believed.max(axis=1) if label is None else believed[:, label]
         return images[:SAMPLES_SHOWN], float(confidence.mean())

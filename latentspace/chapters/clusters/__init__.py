@@ -1,16 +1,8 @@
 """Clusters that are found without labels."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import USE, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=USE,
     flags={

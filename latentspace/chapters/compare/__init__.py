@@ -1,18 +1,10 @@
 """Two models beside each other: the same images through both, and which is better by what."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure
-
-if TYPE_CHECKING:
-    from latentspace.chapters.compare.measure import Comparison
 
 FLAG = "--run A --run B"
 
-
-CONTENTS: Contents[Comparison] = Contents(
+CONTENTS = Contents(
     __name__,
     part=COMPARE,
     flags={},

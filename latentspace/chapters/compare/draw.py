@@ -44,15 +44,12 @@ class Examples:
 def draw_reconstructions(
     *, blocks: Sequence[Examples], rows: Sequence[str], text: Text
 ) -> np.ndarray:
-    """Originals over the reconstructions of both models, each with its error.
+    """Originals over the reconstructions of both models, with errors, uint8 (height, width, 3).
 
     Args:
         blocks: What to draw, one below the other. The smaller error of two is printed darker.
         rows: What the three rows of a block are called.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     zoom = choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom
@@ -77,9 +74,5 @@ def draw_reconstructions(
                 labels.append(Label(x, y, word, color=INK if dark else FAINT_INK))
         bodies.append(body)
         offset += len(body)
-    return make_page(
-        np.concatenate(bodies),
-        text=text,
-        labels=labels,
-        left=max(map(measure_text, rows)) + 12,
-    )
+    left = max(map(measure_text, rows)) + 12
+    return make_page(np.concatenate(bodies), text=text, labels=labels, left=left)

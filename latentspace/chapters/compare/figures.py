@@ -58,13 +58,13 @@ def draw_maps(comparison: Comparison) -> Drawing:
         f"({measures[key].format_interval(measures[key].more)})"
         for key, words in known.items()
     )
-    pixels = measures.get("source_knn_accuracy")
-    before = (
-        f" Before any map the 10-NN label accuracy is {pixels.values[0]:.3f} (A), "
-        f"{pixels.values[1]:.3f} (B), {pixels.baselines['pixels']:.3f} (pixels)."
-        if pixels is not None
-        else ""
-    )
+    before = ""
+    if (codes := measures.get("source_knn_accuracy")) is not None:
+        first, second = codes.values
+        before = (
+            f" Before any map the 10-NN label accuracy is {first:.3f} (A), {second:.3f} (B), "
+            f"{codes.baselines['pixels']:.3f} (pixels)."
+        )
     text = Text(
         "The same images, mapped from the codes of both models",
         f"{comparison.images}. {_describe_models(comparison)} {_describe_maps(comparison)}. B's "

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import projection
-from latentspace.chapters.compare import baselines
+from latentspace.analysis import projection, scores
 from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
+from latentspace.core.pixels import Subset
+from latentspace.core.provenance import hash_content
 from latentspace.models.run_schema import DECODER, ENCODER
 
 SHOWN = 10  # images in a row of examples
@@ -69,16 +70,12 @@ class Comparison:
     @property
     def settings_used(self) -> dict[str, Any]:
         """What stands in place of a setting, by its name: of the maps of both."""
-        return {
-            name: value
-            for study in self.studies.values()
-            for name, value in study.of(Maps).settings_used.items()
-        }
+        return self._maps[A].settings_used | self._maps[B].settings_used
 
     @property
     def images(self) -> str:
         """Which images were measured, in words."""
-        maps = self.studies[A].of(Maps)
+        maps = self._maps[A]
         scored = len(self._on_maps[A]["knn_preservation"])
         few = f", {scored:,} of them scored" if scored < len(maps.indices) else ""
         return (
@@ -122,9 +119,8 @@ class Comparison:
     @property
     def errors(self) -> np.ndarray:
         """Mean squared error per pixel of every test image, float64 (2, N): A's and B's."""
-        return np.stack(
-            [study.of(Reconstruction).by_image["mse"] for study in self.studies.values()]
-        )
+        both = (study.of(Reconstruction).by_image["mse"] for study in self.studies.values())
+        return np.stack(list(both))
 
     @cached_property
     def examples(self) -> list[Examples]:
@@ -139,16 +135,15 @@ class Comparison:
             "where B is better by most": first[worse[first] > 0],
             "where A is better by most": last[worse[last] < 0],
         }
-        rows = np.concatenate(list(chosen.values()))
-        back = [study.run.decode(study.codes[rows]) for study in self.studies.values()]
-        images = np.stack([self.data.test_images[rows], *back])
-        ends = np.cumsum([len(part) for part in chosen.values()])
+        every = np.concatenate(list(chosen.values()))
+        back = [study.run.decode(study.codes[every]) for study in self.studies.values()]
+        images = np.stack([self.data.test_images[every], *back])
+        ends = np.cumsum([len(rows) for rows in chosen.values()])
+        parts = np.split(images, ends[:-1], axis=1)
         return [
-            Examples(
-                title, self._format_names(part), images[:, end - len(part) : end], errors[:, part]
-            )
-            for (title, part), end in zip(chosen.items(), ends, strict=True)
-            if len(part)
+            Examples(title, self._format_names(rows), part, errors[:, rows])
+            for (title, rows), part in zip(chosen.items(), parts, strict=True)
+            if len(rows)
         ]
 
     # --- what is measured
@@ -196,18 +191,12 @@ class Comparison:
         for measure in self.measures:
             if measure.is_learned:
                 groups.setdefault(measure.better, []).append(measure.sentence)
-        undecided = groups.pop(NEITHER, None)
-        who = {
-            f"{winner} ({self.studies[winner].run.name})": sentences
-            for winner, sentences in groups.items()
-        }
-        if undecided is not None:
-            who[NEITHER] = undecided
-        verbs = [" has learned more", *("" for _ in who)]
-        return "; ".join(
-            f"{name}{verb} by {', '.join(sentences)}"
-            for (name, sentences), verb in zip(who.items(), verbs, strict=False)
-        )
+        parts: list[str] = []
+        for winner in sorted(groups, key=lambda winner: winner == NEITHER):  # that one at the end
+            name = NEITHER if winner == NEITHER else f"{winner} ({self.studies[winner].run.name})"
+            verb = "" if parts else " has learned more"
+            parts.append(f"{name}{verb} by {', '.join(groups[winner])}")
+        return "; ".join(parts)
 
     # --- inside
 
@@ -222,9 +211,40 @@ class Comparison:
 
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
-        """What has learned nothing, see `baselines.measure_baselines`."""
-        sizes = {study.run.latent_dim for study in self.studies.values()}
-        return baselines.measure_baselines(self.studies[A], sorted(sizes))
+        """What has learned nothing: the pixels, and as many principal components as units.
+
+        By name its means over images: source_knn_accuracy and source_silhouette of the images on
+        the maps; of principal components also mse and ssim of the test images.
+        """
+        study, maps = self.studies[A], self._maps[A]
+        key = (self.data.hash, self.settings.split, hash_content(maps.indices), self.settings.seed)
+
+        def score_pixels() -> dict[str, np.ndarray]:
+            return maps.score_source(maps.get_vectors("pixel"))[1]
+
+        found = {"pixels": study.load_or_compute("baseline_pixels", score_pixels, *key)}
+        for count in sorted({study.run.latent_dim for study in self.studies.values()}):
+            found[f"PCA {count}"] = study.load_or_compute(
+                "baseline_pca",
+                partial(self._score_components, count),
+                *(*key, hash_content(study.fit_indices), count),
+            )
+        return {
+            name: {key: float(values.mean()) for key, values in by_image.items()}
+            for name, by_image in found.items()
+        }
+
+    def _score_components(self, count: int) -> dict[str, np.ndarray]:
+        """Scores by image of principal components of the images that A was fitted to."""
+        study, maps, images = self.studies[A], self._maps[A], self.data.test_images
+        fitted = Subset(self.data.train_pixels, study.fit_indices)
+        encode, decode = scores.linear_autoencoder(fitted, count)
+        back = decode(encode(images))
+        return {
+            **maps.score_source(encode(maps.images))[1],
+            "mse": scores.squared_errors(images, back),
+            "ssim": scores.structural_similarity(images, back),
+        }
 
     def _find_baselines(self, key: str) -> dict[str, float]:
         """What the baselines reach by a measure, those that have it."""
@@ -244,6 +264,7 @@ class Comparison:
         sizes = [
             sum((run.path / name).stat().st_size for name in (ENCODER, DECODER)) for run in runs
         ]
+        trained_on = [_describe_training_data(study) for study in self.studies.values()]
         rows: list[tuple[str, str, list[Any], int]] = [
             ("train_mse", "mean squared training error", train, 5),
             ("test_over_train", "test error over training error", ratios, 3),
@@ -251,12 +272,7 @@ class Comparison:
             ("parameters", "parameters", [run.facts.get("parameters") for run in runs], 0),
             ("bytes", "bytes of both model files", sizes, 0),
             ("seconds", "seconds of training", [run.facts.get("seconds") for run in runs], 1),
-            (
-                "trained_on",
-                "trained on",
-                [_describe_training_data(s) for s in self.studies.values()],
-                0,
-            ),
+            ("trained_on", "trained on", trained_on, 0),
         ]
         return [
             Measure(key, words, (first, second), is_learned=False, decimals=decimals)

@@ -71,27 +71,17 @@ class Measure:
     def sentence(self) -> str:
         """The measure in words, the better value before the other one."""
         first, second = map(self.format_number, self.values)
-        if self.more is None or self.better == NEITHER:
-            sign, more = "B - A ", self.more
-            both = f"A {first}, B {second}"
-        elif self.better == A:
-            sign, more = "", Estimate(-self.more.value, -self.more.high, -self.more.low)
-            both = f"{first} against {second}"
-        else:
-            sign, more = "", self.more
-            both = f"{second} against {first}"
+        both, more = f"A {first}, B {second}, B - A ", self.more
+        if more is not None and self.better == A:
+            both, more = f"{first} against {second}, ", Estimate(-more.value, -more.high, -more.low)
+        elif self.better == B:
+            both = f"{second} against {first}, "
         difference = self.format_number(None if more is None else more.value, "+")
-        return (
-            f"{self.words} ({both}, {sign}{difference}, 95% interval {self.format_interval(more)})"
-        )
+        return f"{self.words} ({both}{difference}, 95% interval {self.format_interval(more)})"
 
 
 def measure_pairs(
-    key: str,
-    words: str,
-    by_image: Sequence[np.ndarray],
-    rng: np.random.Generator,
-    **options: Any,
+    key: str, words: str, by_image: Sequence[np.ndarray], rng: np.random.Generator, **options: Any
 ) -> Measure:
     """A measure that each image has, of both models, with the interval of its mean difference.
 

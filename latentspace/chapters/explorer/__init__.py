@@ -1,16 +1,8 @@
 """A page on which both maps can be explored, image by image."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=MAP,
     flags={"--explorer": "a page to explore both maps with the mouse, image by image"},

@@ -1,71 +1,49 @@
 """Blending pixels against walking between codes."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import INTERPOLATE, MAP_SETTINGS, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
+FLAG = "--interpolation"
 ENDS = ("start", "end", "seed")
 PAIRS = ("pairs", "frames", *ENDS)
+WALKS = ("path", *PAIRS)
 
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=INTERPOLATE,
-    flags={"--interpolation": "blending pixels against walking between codes"},
+    flags={FLAG: "blending pixels against walking between codes"},
     figures=(
         Figure(
-            "--interpolation",
+            FLAG,
             "interpolation.png",
             "rows of blended pixels, of the straight line between codes, of the path along the "
             "data",
             PAIRS,
         ),
+        Figure(FLAG, "interpolation_pixel.gif", "blending pixels, as a loop", PAIRS),
+        Figure(FLAG, "interpolation_latent.gif", "walking between codes, as a loop", WALKS),
         Figure(
-            "--interpolation",
-            "interpolation_pixel.gif",
-            "blending pixels, as a loop",
-            PAIRS,
-        ),
-        Figure(
-            "--interpolation",
-            "interpolation_latent.gif",
-            "walking between codes, as a loop",
-            ("path", *PAIRS),
-        ),
-        Figure(
-            "--interpolation",
+            FLAG,
             "interpolation.gif",
             "blending pixels over walking between codes, as a loop",
-            ("path", *PAIRS),
+            WALKS,
         ),
         Figure(
-            "--interpolation",
+            FLAG,
             "interpolation_grid.png",
             "four images blended by their codes in a square",
             ENDS,
             in_story=False,
         ),
+        Figure(FLAG, "interpolation_grid.gif", "a walk through that square", ENDS, in_story=False),
         Figure(
-            "--interpolation",
-            "interpolation_grid.gif",
-            "a walk through that square",
-            ENDS,
-            in_story=False,
-        ),
-        Figure(
-            "--interpolation",
+            FLAG,
             "tour.gif",
             "one loop through all classes along the data",
             ("frames",),
             in_story=False,
         ),
         Figure(
-            "--interpolation",
+            FLAG,
             "interpolation_on_map.png",
             "straight paths and paths along the data, on the map of the codes",
             tuple(dict.fromkeys((*PAIRS, *MAP_SETTINGS))),

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentspace.chapters.interpolate.paths import resample_evenly
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing.layout import (
+    WHITE,
     Label,
     choose_zoom,
     draw_frame,
@@ -48,25 +50,19 @@ PATH_POINTS, LINE_POINTS = 200, 12  # by which it is seen what an image hides
 def draw_interpolation(
     *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], text: Text
 ) -> np.ndarray:
-    """For each pair of images one row per path, from the first image to the second.
+    """For each pair of images one row per path, from first to last, uint8 (height, width, 3).
 
     Args:
         paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
         pair_names: A name for each pair.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
     steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
-    images = images[:, :, steps]
     zoom = choose_zoom(min(images.shape[3:5]))
-    bodies = [make_mosaic(pair, zoom=zoom) for pair in images]
-    height, width = bodies[0].shape[:2]
-    spacer = np.full((PAIR_GAP, width, 3), 255, np.uint8)
-    body = np.concatenate([part for pair in bodies for part in (spacer, pair)][1:])
+    bodies = make_mosaic(images[:, :, steps], zoom=zoom)
+    height, width = bodies.shape[1:3]
     cell_height, cell_width = images.shape[3] * zoom + 2, images.shape[4] * zoom + 2
     labels = [
         Label((column + 0.5) * cell_width, -12, f"{step / last:.1f}")
@@ -77,14 +73,12 @@ def draw_interpolation(
         labels.append(Label(width + 12, y + height / 2, pair_name, "lm"))
         for row, name in enumerate(paths):
             labels.append(Label(-10, y + (row + 0.5) * cell_height, name, "rm"))
-    body = np.pad(
-        body, ((0, 0), (0, 12 + max(map(measure_text, pair_names))), (0, 0)), constant_values=255
-    )
     return make_page(
-        body,
+        _stack_pairs(bodies),
         text=text,
         labels=labels,
         left=12 + max(map(measure_text, paths)),
+        right=12 + max(map(measure_text, pair_names)),
         top=26,
     )
 
@@ -112,48 +106,49 @@ def draw_interpolation_loop(
     images = images.reshape(rows, columns, *images.shape[1:])
     images = np.moveaxis(images, 3, 0).swapaxes(2, 3)  # (T, rows, kinds, columns, H, W, C)
     zoom = choose_zoom(min(height, width), ANIMATION_THUMBNAIL)
-    bodies, labels, y = [], [], 0
-    for row in range(rows):
-        body = make_mosaic(images[:, row], zoom=zoom, gap=4)
-        spacer = np.full((length, PAIR_GAP, body.shape[2], 3), 255, np.uint8)
-        bodies += [body, spacer]
-        for number, name in enumerate(paths):
-            labels.append(Label(-10, y + (height * zoom + 4) * (number + 0.5), name, "rm"))
-        y += body.shape[1] + PAIR_GAP
-    frames = make_page(
-        np.concatenate(bodies[:-1], axis=1),
-        text=text,
-        labels=labels,
-        left=12 + max(map(measure_text, paths)),
-    )
+    bodies = make_mosaic(images, zoom=zoom, gap=4)  # (T, rows, height, width, 3)
+    row_height = bodies.shape[2] + PAIR_GAP
+    labels = [
+        Label(-10, row * row_height + (number + 0.5) * (height * zoom + 4), name, "rm")
+        for row in range(rows)
+        for number, name in enumerate(paths)
+    ]
+    left = 12 + max(map(measure_text, paths))
+    frames = make_page(_stack_pairs(bodies), text=text, labels=labels, left=left)
     return frames[order_loop(length, hold_frames)]
 
 
+def _stack_pairs(bodies: np.ndarray) -> np.ndarray:
+    """Bodies (..., rows, height, width, 3), one below the other with white between."""
+    *lead, rows, height, width, _ = bodies.shape
+    page = np.full((*lead, rows, height + PAIR_GAP, width, 3), WHITE, np.uint8)
+    page[..., :height, :, :] = bodies
+    return page.reshape(*lead, -1, width, 3)[..., :-PAIR_GAP, :, :]
+
+
 def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
-    """One large image that turns into others, as a loop.
+    """One large image that turns into others, as a loop, uint8 (T, height, width, 3).
 
     Args:
         frames: float32 (T, H, W, C) in [0, 1].
         text: Written above and below.
-
-    Returns:
-        uint8 (T, height, width, 3).
     """
-    images = frames[:, np.newaxis, np.newaxis]
-    body = make_mosaic(images, zoom=choose_zoom(min(frames.shape[1:3]), LARGE_THUMBNAIL))
-    return make_page(body, text=text)
+    return make_page(_enlarge(frames), text=text)
+
+
+def _enlarge(images: np.ndarray) -> np.ndarray:
+    """Large images, uint8 (T, height, width, 3), of those in (T, H, W, C)."""
+    zoom = choose_zoom(min(images.shape[1:3]), LARGE_THUMBNAIL)
+    return make_mosaic(images[:, np.newaxis, np.newaxis], zoom=zoom)
 
 
 def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A square of images with names at its corners.
+    """A square of images with names at its corners, uint8 (height, width, 3).
 
     Args:
         grid: float32 (side, side, H, W, C) in [0, 1].
         corner_names: Names of the corners: top left, top right, bottom left, bottom right.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
     return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
@@ -163,8 +158,8 @@ def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text)
     """A walk through a square of images, row by row, with the image of the moment beside it.
 
     Args:
-        grid: float32 (side, side, H, W, C) in [0, 1].
-        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
+        grid: As for `draw_corner_grid`.
+        corner_names: As for `draw_corner_grid`.
         text: Written above and below.
 
     Returns:
@@ -183,14 +178,12 @@ def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text)
     last_row, last_column = route[-1]
     route += [(last_row, column) for column in range(last_column - 1, 0, -1)]
     route += [(row, 0) for row in range(rows - 1, -1, -1)]
-    large = np.stack([grid[place] for place in route])[:, np.newaxis, np.newaxis]
-    large = make_mosaic(large, zoom=choose_zoom(min(height, width), LARGE_THUMBNAIL))
-    body_height = max(len(still), large.shape[1])
-    bodies = np.full(
-        (len(route), body_height, still.shape[1] + CORNER_ROOM + large.shape[2], 3), 255, np.uint8
-    )
+    large = _enlarge(np.stack([grid[place] for place in route]))
+    beside = still.shape[1] + CORNER_ROOM
+    shape = (len(route), max(len(still), large.shape[1]), beside + large.shape[2], 3)
+    bodies = np.full(shape, WHITE, np.uint8)
     bodies[:, : len(still), : still.shape[1]] = still
-    bodies[:, : large.shape[1], still.shape[1] + CORNER_ROOM :] = large
+    bodies[:, : large.shape[1], beside:] = large
     for frame, (row, column) in zip(bodies, route, strict=True):
         top, left = row * cell_height, column * cell_width
         cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
@@ -200,13 +193,10 @@ def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text)
 
 def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
     height, width = shape[:2]
-    places = (
-        (0, -12, "lm"),
-        (width, -12, "rm"),
-        (0, height + 12, "lm"),
-        (width, height + 12, "rm"),
-    )
-    labels = [Label(x, y, name, anchor) for (x, y, anchor), name in zip(places, names, strict=True)]
+    places = [(x, y) for y in (-12, height + 12) for x in (0, width)]
+    labels = [
+        Label(x, y, name, "rm" if x else "lm") for (x, y), name in zip(places, names, strict=True)
+    ]
     return {"labels": labels, "top": CORNER_ROOM, "bottom": CORNER_ROOM}
 
 
@@ -234,7 +224,9 @@ def draw_paths_on_map(
     as_ink: bool,
     text: Text,
 ) -> np.ndarray:
-    """Paths over a map of the codes, one a panel, with images beside them that do not overlap.
+    """Paths over a map of the codes, a panel each, images beside them: uint8 (height, width, 3).
+
+    The images do not overlap.
 
     Args:
         points: float (N, 2) of the map.
@@ -243,9 +235,6 @@ def draw_paths_on_map(
         paths: Rows of panels, all of the same length.
         as_ink: Draw bright strokes dark on white.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     from matplotlib.figure import Figure
 
@@ -258,8 +247,7 @@ def draw_paths_on_map(
     corner = (low + high - side) / 2
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes, path in zip(panels.flat, (path for row in paths for path in row), strict=True):
-        axes.set_xlim(corner[0], corner[0] + side)
-        axes.set_ylim(corner[1], corner[1] + side)
+        axes.axis((corner[0], corner[0] + side, corner[1], corner[1] + side))
         axes.scatter(points[:, 0], points[:, 1], s=5, c=colors[labels], linewidths=0, alpha=0.35)
         _draw_path(axes, path, points, corner, side, as_ink=as_ink)
         style_map_axes(axes, path.heading)
@@ -278,8 +266,7 @@ def _draw_path(
     as_ink: bool,
 ) -> None:
     """A path, and some of its images, each joined by a line to its place on the path."""
-    steps = np.linspace(0, len(path.places) - 1, ON_MAP_IMAGES).round().astype(int)
-    steps = np.unique(steps)
+    steps = np.unique(np.linspace(0, len(path.places) - 1, ON_MAP_IMAGES).round().astype(int))
     places, shown = path.places[steps], path.images[steps]
     half = ON_MAP_SIDE / 2 * np.array(shown.shape[2:0:-1]) / max(shown.shape[1:3])  # width, height
     centres = _place_images(
@@ -293,42 +280,30 @@ def _draw_path(
         axes.plot(*zip(place, centre, strict=True), color="dimgray", linewidth=0.9, zorder=2.5)
         (left, bottom), (right, top) = centre - half, centre + half
         axes.imshow(picture, extent=(left, right, bottom, top), aspect="auto", zorder=5)
-        axes.plot(
-            [left, right, right, left, left],
-            [bottom, bottom, top, top, bottom],
-            color="black",
-            linewidth=0.9,
-            zorder=6,
-        )
+        frame = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+        axes.plot(*zip(*frame, strict=True), color="black", linewidth=0.9, zorder=6)
 
 
 def _place_images(
     anchors: np.ndarray, path: np.ndarray, points: np.ndarray, half: np.ndarray
 ) -> np.ndarray:
-    """Where images lie beside their codes: apart, near, off the points, their lines uncrossed.
+    """Centres (K, 2) of images beside anchors (K, 2): near, off the points, lines uncrossed.
 
-    One after the other takes the place that costs least; all are then placed anew in turn.
-
-    Args:
-        anchors: float (K, 2) in [0, 1], the codes of the images.
-        path: float (T, 2), what should not be hidden.
-        points: float (N, 2), what should be hidden little.
-        half: float (2,), half the width and height of an image.
-
-    Returns:
-        float (K, 2), the centres of the images, which lie in [0, 1] as a whole.
+    One after the other takes the place that costs least; all are then placed anew in turn. All lies
+    in [0, 1], so do the images with `half` their width and height. They hide little of the path.
     """
     angles = np.arange(RING_STEPS) * 2 * np.pi / RING_STEPS
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     rings = (np.array(RINGS)[:, np.newaxis, np.newaxis] * ring).reshape(-1, 2)
     lattice = np.linspace(half, 1 - half, LATTICE_STEPS)
     lattice = np.stack(np.meshgrid(*lattice.T), axis=-1).reshape(-1, 2)
-    path, choices, costs = _resample(path), [], []
+    path, choices, costs = resample_evenly(path, PATH_POINTS), [], []
     for anchor in anchors:
         centres = np.concatenate([anchor + rings, lattice])
         centres = centres[((centres >= half) & (centres <= 1 - half)).all(axis=1)]
-        covered = _count_inside(points, centres, half)
-        hidden = _count_inside(path, centres, half + ON_MAP_GAP) / len(path)
+        covered = np.array([_is_inside(points, centre, half).sum() for centre in centres])
+        around = half + ON_MAP_GAP
+        hidden = np.array([_is_inside(path, centre, around).mean() for centre in centres])
         length = np.linalg.norm(centres - anchor, axis=1)
         choices.append(centres)
         costs.append(length + COVERING * covered / max(1, covered.max()) + HIDING * hidden)
@@ -342,19 +317,12 @@ def _place_images(
             cost[~apart] += len(anchors)  # more than all else together
             anchor, other_anchor = anchors[number], anchors[other]
             crossing = _do_cross(anchor, centres, other_anchor, place).astype(float)
-            crossing += _do_hide(centres, half, _sample_lines(other_anchor, place[np.newaxis]))
-            crossing += _do_hide(place, half, _sample_lines(anchor, centres))
+            other_line = _sample_lines(other_anchor, place[np.newaxis])
+            crossing += _is_inside(other_line, centres, half).any(axis=0)
+            crossing += _is_inside(_sample_lines(anchor, centres), place, half).any(axis=0)
             cost += CROSSING * crossing
         chosen[number] = centres[cost.argmin()]
     return np.stack([chosen[number] for number in range(len(anchors))])
-
-
-def _resample(path: np.ndarray) -> np.ndarray:
-    """Points spread evenly over a path, float (PATH_POINTS, 2)."""
-    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    passed = np.concatenate([[0.0], lengths.cumsum()])
-    at = np.linspace(0, passed[-1], PATH_POINTS)
-    return np.stack([np.interp(at, passed, values) for values in path.T], axis=1)
 
 
 def _sample_lines(start: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -362,14 +330,9 @@ def _sample_lines(start: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.linspace(np.broadcast_to(start, ends.shape), ends, LINE_POINTS)
 
 
-def _do_hide(centres: np.ndarray, half: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """Whether boxes around centres hide any point of lines, (LINE_POINTS, C, 2), bool (C,)."""
-    return (np.abs(lines - centres) <= half).all(axis=-1).any(axis=0)
-
-
-def _count_inside(points: np.ndarray, centres: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """How many of some points, (N, 2), lie in each of the boxes around centres, int (C,)."""
-    return np.array([(np.abs(points - centre) <= half).all(axis=1).sum() for centre in centres])
+def _is_inside(points: np.ndarray, centres: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Whether points, (..., 2), lie in boxes around centres, which broadcast with them."""
+    return (np.abs(points - centres) <= half).all(axis=-1)
 
 
 def _do_cross(

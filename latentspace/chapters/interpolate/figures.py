@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
 
 from latentspace.chapters.captions import count_hold_frames, describe_classifier, format_model
 from latentspace.chapters.figure import Drawing, Recipe
@@ -58,51 +61,33 @@ def _describe_numbers(study: Study) -> str:
     )
 
 
-def _make_loop(title: str, *, pixels: bool, codes: bool) -> Callable[[Study], Drawing]:
-    def draw_loop(study: Study) -> Drawing:
-        chapter, path = study.of(Interpolation), study.settings.path
-        rows = {**({"pixels": PIXELS} if pixels else {}), **({"codes": path} if codes else {})}
-        text = Text(
-            title,
-            f"Pairs of test images of {study.data.name}, {format_model(study)}."
-            + (f" Path between the codes: {PATH_NAMES[path]}." if codes else ""),
-        )
-        frames = draw.draw_interpolation_loop(
-            paths={name: chapter.get_images(kind) for name, kind in rows.items()},
-            hold_frames=count_hold_frames(study.settings.fps),
-            text=text,
-        )
-        return Drawing(frames, text)
-
-    return draw_loop
-
-
-def draw_corner_grid(study: Study) -> Drawing:
-    """Four images blended by their codes."""
-    text = _describe_corners(study)
-    chapter = study.of(Interpolation)
-    frame = draw.draw_corner_grid(
-        grid=chapter.grid, corner_names=[corner.name for corner in chapter.corners], text=text
+def draw_loop(study: Study, title: str, spaces: Sequence[str]) -> Drawing:
+    """Paths between "pixels", "codes", or both, as a loop."""
+    chapter, path = study.of(Interpolation), study.settings.path
+    kinds = {"pixels": PIXELS, "codes": path}
+    text = Text(
+        title,
+        f"Pairs of test images of {study.data.name}, {format_model(study)}."
+        + (f" Path between the codes: {PATH_NAMES[path]}." if "codes" in spaces else ""),
     )
-    return Drawing(frame, text)
-
-
-def draw_grid_walk(study: Study) -> Drawing:
-    """A walk through the same square."""
-    text = _describe_corners(study)
-    chapter = study.of(Interpolation)
-    frames = draw.draw_grid_walk(
-        grid=chapter.grid, corner_names=[corner.name for corner in chapter.corners], text=text
+    frames = draw.draw_interpolation_loop(
+        paths={space: chapter.get_images(kinds[space]) for space in spaces},
+        hold_frames=count_hold_frames(study.settings.fps),
+        text=text,
     )
     return Drawing(frames, text)
 
 
-def _describe_corners(study: Study) -> Text:
-    return Text(
+def draw_square(study: Study, draw_grid: Callable[..., np.ndarray]) -> Drawing:
+    """Four images blended by their codes: the whole square, or a walk through it."""
+    chapter = study.of(Interpolation)
+    text = Text(
         "Four images, blended by their codes",
         f"{study.data.name}, {format_model(study)}. Codes are interpolated bilinearly between the "
         "corners and decoded.",
     )
+    names = [corner.name for corner in chapter.corners]
+    return Drawing(draw_grid(grid=chapter.grid, corner_names=names, text=text), text)
 
 
 def draw_tour(study: Study) -> Drawing:
@@ -118,20 +103,18 @@ def draw_tour(study: Study) -> Drawing:
 def draw_on_map(study: Study) -> Drawing:
     """The straight paths above those along the data, pair by pair."""
     chapter, maps = study.of(Interpolation), study.of(Maps)
-    paths = []
-    for kind, words in ON_MAP.items():
-        shown = zip(
-            chapter.pairs[:ON_MAP_PAIRS],
-            chapter.locate_on_map(kind),
-            chapter.get_images(kind),
-            strict=False,
-        )
-        paths.append(
-            [
-                PathOnMap(f"{_join(first.name, last.name)}, {words}", places, images)
-                for (first, last), places, images in shown
-            ]
-        )
+    paths = [
+        [
+            PathOnMap(f"{_join(first.name, last.name)}, {words}", places, images)
+            for (first, last), places, images in zip(
+                chapter.pairs[:ON_MAP_PAIRS],
+                chapter.locate_on_map(kind),
+                chapter.get_images(kind),
+                strict=False,
+            )
+        ]
+        for kind, words in ON_MAP.items()
+    ]
     text = Text(
         "Paths between codes on the map of the codes",
         f"{describe_images(study)}, {format_model(study)}. "
@@ -158,17 +141,18 @@ def _join(*names: str) -> str:
 
 
 OF = (Interpolation,)
+BOTH = "Blending pixels, walking between codes"
 RECIPES: Mapping[str, Recipe[Study]] = {
     "interpolation.png": Recipe(draw_rows, OF),
-    "interpolation_pixel.gif": Recipe(_make_loop("Blending pixels", pixels=True, codes=False), OF),
+    "interpolation_pixel.gif": Recipe(
+        partial(draw_loop, title="Blending pixels", spaces=["pixels"]), OF
+    ),
     "interpolation_latent.gif": Recipe(
-        _make_loop("Walking between codes", pixels=False, codes=True), OF
+        partial(draw_loop, title="Walking between codes", spaces=["codes"]), OF
     ),
-    "interpolation.gif": Recipe(
-        _make_loop("Blending pixels, walking between codes", pixels=True, codes=True), OF
-    ),
-    "interpolation_grid.png": Recipe(draw_corner_grid, OF),
-    "interpolation_grid.gif": Recipe(draw_grid_walk, OF),
+    "interpolation.gif": Recipe(partial(draw_loop, title=BOTH, spaces=["pixels", "codes"]), OF),
+    "interpolation_grid.png": Recipe(partial(draw_square, draw_grid=draw.draw_corner_grid), OF),
+    "interpolation_grid.gif": Recipe(partial(draw_square, draw_grid=draw.draw_grid_walk), OF),
     "tour.gif": Recipe(draw_tour, OF, lambda study: study.of(Interpolation).tour_unavailable),
     "interpolation_on_map.png": Recipe(draw_on_map, (*OF, Maps)),
 }

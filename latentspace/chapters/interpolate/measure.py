@@ -13,15 +13,8 @@ import numpy as np
 from latentspace.analysis import projection, scores
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, Value, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
-from latentspace.chapters.interpolate.paths import (
-    GRAPH_NEIGHBORS,
-    PATHS,
-    NeighborGraph,
-    build_neighbor_graph,
-    data_paths,
-    linear_paths,
-    spherical_paths,
-)
+from latentspace.chapters.interpolate import paths
+from latentspace.chapters.interpolate.paths import PATHS, linear_paths
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.errors import InputError
@@ -61,7 +54,6 @@ class Interpolation(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there are no paths; None where there are."""
         if len(self.study.data.test_pixels) < 2:
             return "a single test image has no other to lead to"
         return None
@@ -80,11 +72,6 @@ class Interpolation(Chapter):
         return {"pairs": len(start)} if start else {}
 
     def check(self) -> None:
-        """Refuses ends that the data does not have, and paths that are too short.
-
-        Raises:
-            InputError: Says what is there.
-        """
         settings = self.study.settings
         if settings.frames < 2:
             raise InputError("a path has two ends. Received: --frames 1; pass at least 2")
@@ -105,30 +92,21 @@ class Interpolation(Chapter):
         return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
 
     def get_codes(self, kind: str) -> np.ndarray:
-        """The codes on the paths between the pairs, found once, float32 (pairs, frames, D).
-
-        Args:
-            kind: One of `PATHS`.
-        """
+        """The codes on the paths of a kind of `PATHS`, found once, float32 (pairs, frames, D)."""
         if kind not in self._code_paths:
-            starts, ends = (np.stack([pair[end].code for pair in self.pairs]) for end in (0, 1))
+            starts, ends = self._stack_ends("code")
             frames = self.study.settings.frames
             self._code_paths[kind] = self._find_codes(kind, starts, ends, frames)
         return self._code_paths[kind]
 
     def get_images(self, kind: str) -> np.ndarray:
-        """The images on the paths, made once, float32 (pairs, frames, H, W, C).
+        """The images on the paths of a kind of `KINDS`, once, float32 (pairs, frames, H, W, C).
 
         Blending ends in the images themselves, walking in their reconstructions.
-
-        Args:
-            kind: One of `KINDS`.
         """
         if kind not in self._images:
             if kind == PIXELS:
-                starts, ends = (
-                    np.stack([pair[end].image for pair in self.pairs]) for end in (0, 1)
-                )
+                starts, ends = self._stack_ends("image")
                 self._images[kind] = linear_paths(starts, ends, self.study.settings.frames)
             else:
                 self._images[kind] = self.study.decode(self.get_codes(kind))
@@ -156,7 +134,8 @@ class Interpolation(Chapter):
         study = self.study
         names = [study.data.class_names[label] for label in self._toured]
         stops = np.stack([study.select(f"{CLASS_PREFIX}{name}").code for name in names])
-        legs = data_paths(self._graph, stops, np.roll(stops, -1, axis=0), study.settings.frames)
+        ends, frames = np.roll(stops, -1, axis=0), study.settings.frames
+        legs = paths.data_paths(self._graph, stops, ends, frames)
         return study.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
     def locate_on_map(self, kind: str) -> np.ndarray:
@@ -186,18 +165,13 @@ class Interpolation(Chapter):
         study = self.study
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
-            pairs = np.array(list(islice(self._draw_pairs(), self.scored_pairs)))
-            starts, ends = pairs.T
-            numbers = {
-                PIXELS: self._score_paths(
-                    linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
-                )
-            }
+            starts, ends = np.array(list(islice(self._draw_pairs(), self.scored_pairs))).T
+            blended = linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
+            numbers = {PIXELS: self._score_paths(blended)}
             for kind in PATHS:
-                codes = self._find_codes(
-                    kind, study.codes[starts], study.codes[ends], SCORED_FRAMES
-                )
-                numbers[kind] = self._score_paths(study.decode(codes))
+                codes = study.codes[starts], study.codes[ends]
+                images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
+                numbers[kind] = self._score_paths(images)
             numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
             return numbers
 
@@ -226,9 +200,8 @@ class Interpolation(Chapter):
             if np.isfinite(value_in(numbers["data"], name).value)
         ]
         if self.study.classifier is not None:
-            accuracy = self.study.classifier.facts["test_accuracy"]
             words = "Real test images that the reference classifier calls right"
-            rows.append(Row(words, Value(accuracy)))
+            rows.append(Row(words, Value(self.study.classifier.facts["test_accuracy"])))
         return rows
 
     def _score_paths(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -244,14 +217,14 @@ class Interpolation(Chapter):
 
     def _score_frames(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """What each single frame of paths (N, T, H, W, C) looks like."""
-        study, (paths, length) = self.study, images.shape[:2]
+        study, (count, length) = self.study, images.shape[:2]
         frames = images.reshape(-1, *images.shape[2:])
         numbers = {"nearest_distance": scores.find_nearest(frames, study.references)[0].mean()}
         if study.strokes_unavailable is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
         if study.classifier is not None:
             believed = study.classifier.predict_probabilities(frames)
-            confidence = believed.max(axis=1).reshape(paths, length)
+            confidence = believed.max(axis=1).reshape(count, length)
             numbers["confidence"] = confidence.mean()
             if length > 1:
                 numbers["least_confidence"] = confidence.min(axis=1).mean()
@@ -259,6 +232,10 @@ class Interpolation(Chapter):
         return numbers
 
     # --- inside
+
+    def _stack_ends(self, part: str) -> list[np.ndarray]:
+        """The "image" or the "code" of the first of each pair, and of the second."""
+        return [np.stack([getattr(pair[end], part) for pair in self.pairs]) for end in (0, 1)]
 
     @cached_property
     def _asked_pairs(self) -> list[tuple[Selected, Selected]]:
@@ -272,16 +249,16 @@ class Interpolation(Chapter):
         return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
     @cached_property
-    def _graph(self) -> NeighborGraph:
+    def _graph(self) -> paths.NeighborGraph:
         study = self.study
         codes = study.train_codes[study.reference_rows]
 
         def compute() -> dict[str, np.ndarray]:
-            graph = build_neighbor_graph(codes)
+            graph = paths.build_neighbor_graph(codes)
             return {"distances": graph.distances, "indices": graph.indices}
 
-        arrays = study.load_or_compute("neighbors", compute, *study.model_key, GRAPH_NEIGHBORS)
-        return NeighborGraph(codes, arrays["distances"], arrays["indices"])
+        key = (*study.model_key, paths.GRAPH_NEIGHBORS)
+        return paths.NeighborGraph(codes, **study.load_or_compute("neighbors", compute, *key))
 
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
@@ -289,8 +266,9 @@ class Interpolation(Chapter):
         if kind == "linear":
             return linear_paths(starts, ends, frames)
         if kind == "spherical":
-            return spherical_paths(starts, ends, frames, self.study.train_codes.mean(axis=0))
-        return data_paths(self._graph, starts, ends, frames)
+            centre = self.study.train_codes.mean(axis=0)
+            return paths.spherical_paths(starts, ends, frames, centre)
+        return paths.data_paths(self._graph, starts, ends, frames)
 
     def _draw_pairs(self) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""

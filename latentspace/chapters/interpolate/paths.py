@@ -38,7 +38,7 @@ def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray
 
 
 def spherical_paths(
-    starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray | None = None
+    starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray
 ) -> np.ndarray:
     """Paths along great circles about a centre: the direction turns and the length grows evenly.
 
@@ -47,32 +47,24 @@ def spherical_paths(
     and the path is straight.
 
     Args:
-        starts: float (N, D).
-        ends: float (N, D).
-        steps: Points on each path, both ends included; at least 2.
-        centre: float (D,); the origin where None.
-
-    Returns:
-        float (N, steps, D) of the dtype of `starts`; the first and last points are exactly the
-        ends.
+        starts: Codes, float (N, D); they, `ends`, `steps` and the paths are as in `linear_paths`.
+        ends: The same shape.
+        steps: Points on each path.
+        centre: float (D,).
 
     Raises:
         ValueError: There are fewer than 2 steps.
     """
     share = _make_shares(starts, steps).astype(np.float64)
-    middle = np.zeros(starts.shape[1]) if centre is None else centre.astype(np.float64)
-    first, last = starts - middle, ends - middle  # (N, D)
-    lengths = [np.linalg.norm(codes, axis=1)[:, np.newaxis, np.newaxis] for codes in (first, last)]
+    middle = centre.astype(np.float64)
+    first, last = (starts - middle)[:, np.newaxis], (ends - middle)[:, np.newaxis]  # (N, 1, D)
+    length, last_length = (np.linalg.norm(codes, axis=2, keepdims=True) for codes in (first, last))
     with np.errstate(invalid="ignore", divide="ignore"):
-        units = [
-            codes[:, np.newaxis] / length
-            for codes, length in zip((first, last), lengths, strict=True)
-        ]
-        cosine = np.clip((units[0] * units[1]).sum(axis=2, keepdims=True), -1, 1)
-        angle = np.arccos(cosine)
-        turned = np.sin((1 - share) * angle) * units[0] + np.sin(share * angle) * units[1]
+        unit, last_unit = first / length, last / last_length
+        angle = np.arccos(np.clip((unit * last_unit).sum(axis=2, keepdims=True), -1, 1))
+        turned = np.sin((1 - share) * angle) * unit + np.sin(share * angle) * last_unit
         turned /= np.sin(angle)
-    path = middle + turned * (lengths[0] * (1 - share) + lengths[1] * share)
+    path = middle + turned * (length * (1 - share) + last_length * share)
     undefined = ~(np.sin(angle) > NEARLY_PARALLEL)  # NaN, for a code in the centre, included
     path = np.where(undefined, linear_paths(starts, ends, steps), path).astype(starts.dtype)
     path[:, 0], path[:, -1] = starts, ends
@@ -101,20 +93,12 @@ def build_neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) ->
         codes: float32 (M, D), M at least 2.
         neighbors: How many; fewer where there are fewer codes.
     """
-    everyone = np.arange(len(codes))
-    return NeighborGraph(
-        codes, *find_nearest_others(codes, everyone, min(neighbors, len(codes) - 1))
-    )
+    count = min(neighbors, len(codes) - 1)
+    return NeighborGraph(codes, *find_nearest_others(codes, np.arange(len(codes)), count))
 
 
 def data_paths(
-    graph: NeighborGraph,
-    starts: np.ndarray,
-    ends: np.ndarray,
-    steps: int,
-    *,
-    power: float = LENGTH_POWER,
-    smoothing: float = SMOOTHING,
+    graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, steps: int
 ) -> np.ndarray:
     """Paths that keep to where data is: shortest paths from neighbour to neighbour, smoothed.
 
@@ -127,24 +111,19 @@ def data_paths(
 
     Args:
         graph: From `build_neighbor_graph`.
-        starts: float32 (N, D).
-        ends: float32 (N, D).
-        steps: Points on each path, both ends included; at least 2.
-        power: Exponent of an edge's length.
-        smoothing: Standard deviation of the Gaussian, as a share of the path.
-
-    Returns:
-        float32 (N, steps, D); the first and last points are exactly the ends.
+        starts: Codes, float32 (N, D); they, `ends`, `steps` and the paths are as in `linear_paths`.
+        ends: The same shape.
+        steps: Points on each path.
 
     Raises:
         ValueError: There are fewer than 2 steps.
     """
     _make_shares(starts, steps)
     fine = FINE_STEPS * (steps - 1) + 1
-    routes = _find_shortest(graph, starts, ends, power)
-    paths = np.stack([_resample_evenly(route, fine) for route in routes])
-    paths = _smooth(paths, smoothing * (fine - 1))
-    result = np.stack([_resample_evenly(path, steps) for path in paths])
+    routes = _find_shortest(graph, starts, ends)
+    paths = np.stack([resample_evenly(route, fine) for route in routes])
+    paths = _smooth(paths, SMOOTHING * (fine - 1))
+    result = np.stack([resample_evenly(path, steps) for path in paths])
     result[:, 0], result[:, -1] = starts, ends
     return result.astype(starts.dtype)
 
@@ -157,9 +136,7 @@ def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
     return share.reshape(steps, *(1,) * (starts.ndim - 1))
 
 
-def _find_shortest(
-    graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, power: float
-) -> list[np.ndarray]:
+def _find_shortest(graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
     """The codes that each shortest path passes, its own ends included."""
     from scipy.sparse import coo_matrix, csgraph
 
@@ -173,7 +150,7 @@ def _find_shortest(
     # An edge of length 0, to a copy, would be no edge at all.
     distances = np.maximum(distances.astype(np.float64), SHORTEST_EDGE)
     spacing = distances[:, -1] ** (LOCAL_SCALING / 2)
-    costs = (distances / (spacing[:, np.newaxis] * spacing[indices])) ** power
+    costs = (distances / (spacing[:, np.newaxis] * spacing[indices])) ** LENGTH_POWER
     rows = np.repeat(np.arange(len(places)), neighbors)
     edges = coo_matrix((costs.ravel(), (rows, indices.ravel())), (len(places),) * 2).tocsr()
     edges = edges.maximum(edges.T)
@@ -189,16 +166,12 @@ def _find_shortest(
     return routes
 
 
-def _resample_evenly(path: np.ndarray, steps: int) -> np.ndarray:
+def resample_evenly(path: np.ndarray, steps: int) -> np.ndarray:
     """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
-    passed = np.linalg.norm(np.diff(path, axis=0), axis=1).cumsum(dtype=np.float64)
-    passed = np.concatenate([[0.0], passed])
-    if passed[-1] == 0:
-        passed = np.linspace(0, 1, len(path))
-    position = np.interp(np.linspace(0, passed[-1], steps), passed, np.arange(len(path)))
-    low = np.minimum(position.astype(int), len(path) - 2)
-    share = (position - low)[:, np.newaxis]
-    return path[low] * (1 - share) + path[low + 1] * share
+    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    passed = np.concatenate([[0.0], lengths.cumsum(dtype=np.float64)])
+    places = np.linspace(0, passed[-1], steps)
+    return np.stack([np.interp(places, passed, values) for values in path.T], axis=1)
 
 
 def _smooth(paths: np.ndarray, deviation: float) -> np.ndarray:

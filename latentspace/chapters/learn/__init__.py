@@ -1,21 +1,11 @@
 """How the model learned: a film, a map that moves, a curve."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import LEARN, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=LEARN,
-    flags={
-        "--film": "the model learning: reconstructions, the error and the map of the codes",
-    },
+    flags={"--film": "the model learning: reconstructions, the error and the map of the codes"},
     figures=(
         Figure(
             "--film",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from latentspace.drawing.layout import (
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.text import Text
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 ROWS = 3  # of pairs, where there are enough
 GAP, ROW_GAP = 4, 14
 SIDE_LABELS = 104  # pixels left of the images
@@ -30,6 +34,7 @@ CHART_HEIGHT, CHART_DPI = 240, 100
 LEAST_WIDTH = 560
 LEAST_SIDE = 56  # pixels; larger images would make the film of MNIST too large
 NOW = (200, 30, 30)  # the colour of the moment on the chart
+BASELINE: Mapping[str, Any] = {"linestyle": "--", "linewidth": 1.2}
 
 
 def draw_training(
@@ -84,17 +89,11 @@ def draw_training(
             labels.append(Label(-12, y, word, "rm"))
     chart = _make_chart(curves, baselines, total_width)
     body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
-    sheet = prepare_page(
-        (body_height, total_width),
-        text=text,
-        labels=labels,
-        left=SIDE_LABELS,
-        top=HEADING,
-    )
+    size = (body_height, total_width)
+    sheet = prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
 
     def draw(number: int) -> np.ndarray:
-        moment = order[number]
-        body = make_blank(body_height, total_width)
+        moment, body = order[number], make_blank(*size)
         grid = draw_pairs(reconstructions[moment])
         body[: len(grid), : grid.shape[1]] = grid
         body[len(grid) : len(grid) + STRIP] = render_text(notes[moment], (STRIP, total_width))
@@ -107,19 +106,16 @@ def draw_training(
 def draw_learning_curve(
     *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], text: Text
 ) -> np.ndarray:
-    """Training and validation loss per epoch on a logarithmic axis.
+    """Training and validation loss per epoch on a logarithmic axis, uint8 (height, width, 3).
 
     Args:
         history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
             begins, a line says so.
         baselines: Named errors, drawn as horizontal lines.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 5), dpi=120, layout="constrained")
     axes = figure.subplots()
@@ -129,27 +125,28 @@ def draw_learning_curve(
     ):
         axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name, color=color)
     for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
-        axes.axhline(
-            error, linestyle="--", linewidth=1.2, color=color, label=f"{name}: {error:.5f}"
-        )
+        axes.axhline(error, color=color, label=f"{name}: {error:.5f}", **BASELINE)
     later = history["epoch"][history["stage"] > 1]
     if len(later):
-        axes.axvline(
-            later[0] - 0.5,
-            linestyle=":",
-            color="0.4",
-            label="the encoder learns to correct its codes",
-        )
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=()))
+        words = "the encoder learns to correct its codes"
+        axes.axvline(later[0] - 0.5, linestyle=":", color="0.4", label=words)
+    _style_error_axis(axes, "mean squared error per pixel", marks=(1.0, 2.0, 3.0, 5.0))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("mean squared error per pixel")
-    axes.grid(alpha=0.3)
     axes.legend()
     return make_page(render_figure(figure), text=text)
+
+
+def _style_error_axis(axes: Axes, words: str, *, marks: Sequence[float]) -> None:
+    """Errors on a logarithmic scale, with numbers at these marks of each power of ten."""
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=marks))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(LogLocator(subs=()))
+    axes.set_ylabel(words)
+    axes.grid(alpha=0.3)
 
 
 @dataclass(frozen=True)
@@ -178,16 +175,12 @@ class _Chart:
 
 
 def _make_chart(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    baselines: Mapping[str, float],
-    width: int,
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], baselines: Mapping[str, float], width: int
 ) -> _Chart:
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, StrMethodFormatter
 
-    figure = Figure(
-        figsize=(width / CHART_DPI, CHART_HEIGHT / CHART_DPI), dpi=CHART_DPI, layout="constrained"
-    )
+    size = (width / CHART_DPI, CHART_HEIGHT / CHART_DPI)
+    figure = Figure(figsize=size, dpi=CHART_DPI, layout="constrained")
     axes = figure.subplots()
     times = next(iter(curves.values()))[0]
     drawn = [
@@ -195,22 +188,15 @@ def _make_chart(
         for number, (name, curve) in enumerate(curves.items())
     ]
     for name, error in baselines.items():
-        axes.axhline(
-            error, color="0.4", linestyle="--", linewidth=1.2, label=f"{name}: {error:.4f}"
-        )
+        axes.axhline(error, color="0.4", label=f"{name}: {error:.4f}", **BASELINE)
     last = max(times.max(), 1)
     first = times[times > 0].min(initial=last)
     axes.set_xscale("symlog", linthresh=first, linscale=0.3)
     axes.set_xlim(0, 1.05 * last)
     axes.set_xticks([0, *(10**k for k in range(10) if first <= 10**k <= last)])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(LogLocator(subs=()))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("images seen")
-    axes.set_ylabel("mean squared error")
-    axes.grid(alpha=0.3)
+    _style_error_axis(axes, "mean squared error", marks=(1.0, 2.0, 5.0))
     axes.legend(loc="upper right", fontsize="small")
     whole = render_figure(figure)
     places = axes.transData.transform(np.column_stack([times, np.ones_like(times)]))[:, 0]

@@ -80,15 +80,11 @@ def draw_training_map(study: Study) -> Drawing:
     numbers = learning.metrics
     notes = {"pixel": [""] * len(learning.snapshots.steps), "latent": _format_moments(study)}
     if "knn_accuracy" in numbers:
-        accuracies = {
-            "pixel": [numbers["pixel_knn_accuracy"]] * len(notes["pixel"]),
-            "latent": numbers["knn_accuracy"],
-        }
-        for space, each in accuracies.items():
-            notes[space] = [
-                ": ".join(filter(None, (note, f"10-NN {accuracy:.3f}")))
-                for note, accuracy in zip(notes[space], each, strict=True)
-            ]
+        notes["pixel"] = [f"10-NN {numbers['pixel_knn_accuracy']:.3f}"] * len(notes["pixel"])
+        notes["latent"] = [
+            f"{moment}: 10-NN {accuracy:.3f}"
+            for moment, accuracy in zip(notes["latent"], numbers["knn_accuracy"], strict=True)
+        ]
     pace = _count_frames(study)
     headings = {"pixel": "pixels, which do not change", "latent": "codes, while the model learns"}
     text = Text(
@@ -147,11 +143,9 @@ def draw_learning_curve(study: Study) -> Drawing:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "training.gif": Recipe(draw_training, of=(Learning,)),
+    "training.gif": Recipe(draw_training, (Learning,)),
     "training_map.gif": Recipe(
-        draw_training_map,
-        of=(Learning,),
-        unavailable=lambda study: study.of(Learning).map_unavailable,
+        draw_training_map, (Learning,), lambda study: study.of(Learning).map_unavailable
     ),
     "learning_curve.png": Recipe(
         draw_learning_curve, unavailable=lambda study: study.run.history_unavailable

@@ -25,7 +25,6 @@ class Learning(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there is nothing to show; None where there is."""
         if self.study.run.snapshots_unavailable is not None:
             return self.study.run.snapshots_unavailable
         if not self.study.is_trained_on_data:
@@ -77,7 +76,7 @@ class Learning(Chapter):
             "mse": film.errors.tolist(),
             "pca_mse": self._pca_error,
         }
-        if self._has_neighbors:
+        if self.map_unavailable is None and len(np.unique(self.labels)) > 1:
             numbers["knn_accuracy"] = [self._score_knn_accuracy(codes) for codes in self._codes]
             numbers["pixel_knn_accuracy"] = self._score_knn_accuracy(self._flat_pixels)
         if self.map_unavailable is None:
@@ -138,10 +137,6 @@ class Learning(Chapter):
         film = self.snapshots
         key = (self.study.data.hash, film.indices, film.codes, perplexity, seed)
         return self.study.load_or_compute("training_maps", compute, *key)
-
-    @property
-    def _has_neighbors(self) -> bool:
-        return len(np.unique(self.labels)) > 1 and self.map_unavailable is None
 
     @cached_property
     def _pca_error(self) -> float:

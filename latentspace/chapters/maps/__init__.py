@@ -1,16 +1,8 @@
 """Maps of pixels against maps of codes: by several methods, of a few classes, with images on."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=MAP,
     flags={

@@ -1,16 +1,8 @@
 """Images that stand out, labels that may be wrong, detection of what is out of distribution."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from latentspace.chapters.figure import USE, Contents, Figure
 
-if TYPE_CHECKING:
-    from latentspace.chapters.study import Study
-
-
-CONTENTS: Contents[Study] = Contents(
+CONTENTS = Contents(
     __name__,
     part=USE,
     flags={

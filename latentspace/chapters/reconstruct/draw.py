@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from latentspace.drawing.layout import (
@@ -19,32 +21,18 @@ BLOCK_GAP = 36
 
 
 def draw_reconstructions(
-    *,
-    trained: tuple[np.ndarray, np.ndarray, np.ndarray],
-    unseen: tuple[np.ndarray, np.ndarray, np.ndarray],
-    trained_name: str,
-    unseen_name: str,
-    columns: int,
-    text: Text,
+    *, blocks: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], columns: int, text: Text
 ) -> np.ndarray:
-    """Originals over reconstructions: training images left, unseen images right.
+    """Originals over reconstructions, in blocks side by side, uint8 (height, width, 3).
 
     Args:
-        trained: Images and reconstructions, each float32 (N, H, W, C) in [0, 1], and errors (N,).
-        unseen: The same for images that the model has not trained on; the same N.
-        trained_name: Heading of the left block.
-        unseen_name: Heading of the right block.
+        blocks: Heading -> images and reconstructions, each float32 (N, H, W, C) in [0, 1], and
+            errors (N,); N is the same in all blocks.
         columns: Pairs side by side in each block; N is a multiple of it.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     bodies, labels, offset = [], [], 0
-    for name, (images, reconstructions, errors) in (
-        (trained_name, trained),
-        (unseen_name, unseen),
-    ):
+    for name, (images, reconstructions, errors) in blocks.items():
         zoom = choose_zoom(min(images.shape[1:3]))
         line = np.ones_like(images[:, :1])  # white, between the two
         pairs = np.concatenate([images, line, reconstructions], axis=1)  # (N, 2 H + 1, W, C)
@@ -61,9 +49,4 @@ def draw_reconstructions(
             labels.append(Label(x, y, f"{error:.4f}", color=FAINT_INK))
         bodies.append(body)
         offset += body.shape[1] + BLOCK_GAP
-    return make_page(
-        join_horizontally(bodies, BLOCK_GAP),
-        text=text,
-        labels=labels,
-        top=26,
-    )
+    return make_page(join_horizontally(bodies, BLOCK_GAP), text=text, labels=labels, top=26)

@@ -35,15 +35,11 @@ def draw_reconstructions(study: Study) -> Drawing:
         f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
         f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}.",
     )
-    frames = draw.draw_reconstructions(
-        trained=chapter.draw_examples("train", count),
-        unseen=chapter.draw_examples("test", count),
-        trained_name=trained_name,
-        unseen_name=unseen_name,
-        columns=columns,
-        text=text,
-    )
-    return Drawing(frames, text)
+    blocks = {
+        trained_name: chapter.draw_examples("train", count),
+        unseen_name: chapter.draw_examples("test", count),
+    }
+    return Drawing(draw.draw_reconstructions(blocks=blocks, columns=columns, text=text), text)
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {

@@ -38,7 +38,8 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            parts = np.array_split(study.fit_indices, -(-len(study.fit_indices) // IMAGES_AT_ONCE))
+            fitted = Subset(study.data.train_pixels, study.fit_indices)
+            parts = np.array_split(study.fit_indices, -(-len(fitted) // IMAGES_AT_ONCE))
             train_errors = [
                 scores.squared_errors(
                     to_unit_range(study.data.train_pixels[part]),
@@ -49,11 +50,7 @@ class Reconstruction(Chapter):
             return {
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
-                "pca_mse": scores.pca_error(
-                    Subset(study.data.train_pixels, study.fit_indices),
-                    study.images,
-                    study.run.latent_dim,
-                ),
+                "pca_mse": scores.pca_error(fitted, study.images, study.run.latent_dim),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 

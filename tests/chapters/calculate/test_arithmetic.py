@@ -43,7 +43,7 @@ def test_without_classifier_only_the_sums_are_shown(
     subject = make_study(linear_run, tiny)
     assert len(subject.of(Arithmetic).make_sections()) == 1
     assert subject.of(Arithmetic).metrics == {}
-    assert subject.of(Arithmetic).transfer_unavailable is not None
+    assert subject.classifier_unavailable is not None
 
 
 def test_expression_is_calculated_and_shown_term_by_term(
@@ -66,7 +66,7 @@ def test_an_attribute_in_an_expression_moves_along_its_direction(
     subject = make_study(linear_run, tiny, with_classifier=True, expression="0 + 1.5*thick")
     (section,) = subject.of(Arithmetic).make_sections()
     assert section.headings == ["+ 0", "+ 1.5 × thick", "="]
-    step = subject.of(AttributeSweeps).directions.select(("thickness",)).steps[[0], 0]
+    step = subject.of(AttributeSweeps).directions.steps[[0], 1]
     moved = subject.of(AttributeSweeps).move(
         subject.codes[:1], np.zeros(1, int), 1.5 * step, np.array([1.5])
     )

@@ -8,6 +8,7 @@ from conftest import LinearRun, make_study
 
 from latentspace.chapters.calculate import attributes
 from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.datasets import ImageDataset
 
 
@@ -49,7 +50,7 @@ def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: Imag
     assert metrics["meaningless"] == weak
     for space in ("codes", "random_codes", "pixels"):
         assert set(metrics[space]) == {"slope", "spearman", "leakage", "same_class", "grey_share"}
-        assert set(metrics[space]["slope"]) == set(attributes.SWEPT)
+        assert set(metrics[space]["slope"]) == set(ATTRIBUTES)
     slopes = {space: metrics[space]["slope"]["thickness"] for space in ("codes", "random_codes")}
     assert slopes["codes"] > abs(slopes["random_codes"])
 

@@ -41,8 +41,8 @@ def test_transport_gives_codes_the_mean_and_covariance_of_the_other_class() -> N
 
 def test_transport_keeps_attributes_where_asked() -> None:
     codes, labels, hidden = make_two_classes()
-    measured = {"lean": 3 * hidden + labels}
-    found = directions.fit_attribute_directions(codes, labels, measured, 2)
+    lean = (3 * hidden + labels)[:, np.newaxis]
+    found = directions.fit_attribute_directions(codes, labels, lean, 2)
     gaussians = classes.fit_class_gaussians(codes, labels, 2)
     source = labels[labels == 0]
     moved = directions.transport(codes[labels == 0], source, 1 - source, gaussians, found)
@@ -59,25 +59,26 @@ def test_transport_keeps_attributes_where_asked() -> None:
 
 def test_a_step_raises_its_attribute_by_one_deviation_and_no_other() -> None:
     codes, labels, hidden = make_two_classes()
-    other = codes[:, 4] + 0.5 * hidden
-    found = directions.fit_attribute_directions(codes, labels, {"a": hidden, "b": other}, 2)
+    values = np.stack([hidden, codes[:, 4] + 0.5 * hidden], axis=1)
+    found = directions.fit_attribute_directions(codes, labels, values, 2)
     for label in range(2):
         np.testing.assert_allclose(
             found.weights[label] @ found.steps[label].T, np.eye(2), atol=1e-9
         )
         assert found.deviations[label, 0] == pytest.approx(1, rel=0.1)
-    assert found.select(("b",)).steps.shape == (2, 1, 5)
+    assert found.select([1]).steps.shape == (2, 1, 5)
 
 
 def test_small_classes_share_the_directions_of_all() -> None:
     codes, labels, hidden = make_two_classes(100)
-    found = directions.fit_attribute_directions(codes, labels, {"a": hidden}, 2)
+    found = directions.fit_attribute_directions(codes, labels, hidden[:, np.newaxis], 2)
     np.testing.assert_array_equal(found.steps[0], found.steps[1])
 
 
 def test_calibration_undoes_what_was_seen() -> None:
     codes, labels, hidden = make_two_classes()
-    found = directions.fit_attribute_directions(codes, labels, {"a": hidden, "b": codes[:, 4]}, 2)
+    values = np.stack([hidden, codes[:, 4]], axis=1)
+    found = directions.fit_attribute_directions(codes, labels, values, 2)
     responses = np.array([[[0.5, 0.1], [0.0, 0.8]]] * 2)
     mended = directions.calibrate(found, responses)
     # What was seen for the old steps tells what the new ones, sums of them, will do.
@@ -94,7 +95,8 @@ def test_reliability_tells_a_common_direction_from_none() -> None:
 
 def test_towards_data_goes_part_of_the_way_to_the_nearest() -> None:
     references = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0)])
-    moved = directions.move_toward_data(np.array([[1.0, 0], [8.0, 9]]), references, 0.25)
+    codes, labels, shares = np.array([[1.0, 0], [8.0, 9]]), np.zeros(2, int), np.full(2, 0.25)
+    moved = directions.move_toward_class(codes, labels, references, np.zeros(20, int), shares)
     np.testing.assert_allclose(moved, [[0.75, 0], [8.25, 9]])
 
 

@@ -39,11 +39,11 @@ def test_a_path_needs_two_ends() -> None:
 def test_spherical_path_turns_evenly_and_grows_evenly() -> None:
     starts = np.array([[2.0, 0, 0]], np.float32)
     ends = np.array([[0, 4.0, 0]], np.float32)
-    (path,) = spherical_paths(starts, ends, 5)
+    (path,) = spherical_paths(starts, ends, 5, np.zeros(3))
     np.testing.assert_allclose(np.linalg.norm(path, axis=1), [2, 2.5, 3, 3.5, 4], rtol=1e-6)
     angles = np.degrees(np.arctan2(path[:, 1], path[:, 0]))
     np.testing.assert_allclose(angles, [0, 22.5, 45, 67.5, 90], atol=1e-4)
-    moved = spherical_paths(starts + 7, ends + 7, 5, centre=np.full(3, 7, np.float32))
+    moved = spherical_paths(starts + 7, ends + 7, 5, np.full(3, 7, np.float32))
     np.testing.assert_allclose(moved[0], path + 7, atol=1e-5)
 
 
@@ -53,7 +53,7 @@ def test_spherical_path_turns_evenly_and_grows_evenly() -> None:
 )
 def test_spherical_path_is_straight_where_no_circle_is_defined(start: tuple, end: tuple) -> None:
     starts, ends = np.array([start], np.float32), np.array([end], np.float32)
-    path = spherical_paths(starts, ends, 4)
+    path = spherical_paths(starts, ends, 4, np.zeros(2))
     assert path.dtype == np.float32
     np.testing.assert_array_equal(path, linear_paths(starts, ends, 4))
 

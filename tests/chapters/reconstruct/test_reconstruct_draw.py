@@ -16,12 +16,7 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
 
     trained, unseen = block(0), block(10)
     frame = draw.draw_reconstructions(
-        trained=trained,
-        unseen=unseen,
-        trained_name="t",
-        unseen_name="u",
-        columns=2,
-        text=Text("t", "c"),
+        blocks={"t": trained, "u": unseen}, columns=2, text=Text("t", "c")
     )
     middle, zoom = frame.shape[1] // 2, layout.choose_zoom(8)
     for part, other, side in (
