@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,9 +149,8 @@ def silhouettes(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def mean_estimate(values: np.ndarray, rng: np.random.Generator) -> Estimate:
     """The mean of a score per image, (R,), and its interval over resampled images."""
     values = np.asarray(values, np.float64)
-    means = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        means[number] = values[rng.integers(len(values), size=len(values))].mean()
+    count = len(values)
+    means = [values[rng.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
     return _make_estimate(float(values.mean()), means)
 
 
@@ -187,7 +186,7 @@ def class_knn_preservation(
         return float(knn_preservation(*nearest).mean())
 
     resampled = [score(lambda group: rng.choice(group, len(group))) for _ in range(RESAMPLES // 10)]
-    return _make_estimate(score(lambda group: group), np.array(resampled))
+    return _make_estimate(score(lambda group: group), resampled)
 
 
 def distance_correlation(
@@ -219,20 +218,18 @@ def distance_correlation(
     weights = np.concatenate([np.ones((1, len(chosen))), draws])
     pairs = 1.0 - np.eye(len(chosen))
 
-    def sum_matrix(matrix: np.ndarray) -> np.ndarray:
-        return np.einsum("bi,bi->b", weights @ matrix, weights)
-
-    mass, mean_1, mean_2 = sum_matrix(pairs), sum_matrix(first), sum_matrix(second)
-    covariance = sum_matrix(first * second) - mean_1 * mean_2 / mass
-    variance_1 = sum_matrix(first * first) - mean_1**2 / mass
-    variance_2 = sum_matrix(second * second) - mean_2**2 / mass
+    mass, sum_1, sum_2, products, squares_1, squares_2 = (
+        np.einsum("bi,bi->b", weights @ matrix, weights)
+        for matrix in (pairs, first, second, first * second, first**2, second**2)
+    )
+    variances = (squares_1 - sum_1**2 / mass) * (squares_2 - sum_2**2 / mass)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlations = covariance / np.sqrt(variance_1 * variance_2)
+        correlations = (products - sum_1 * sum_2 / mass) / np.sqrt(variances)
     correlations[~np.isfinite(correlations)] = np.nan
     return _make_estimate(float(correlations[0]), correlations[1:])
 
 
-def _make_estimate(value: float, resampled: np.ndarray) -> Estimate:
+def _make_estimate(value: float, resampled: Sequence[float] | np.ndarray) -> Estimate:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(value, float(low), float(high))

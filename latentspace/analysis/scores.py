@@ -59,16 +59,12 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
 
 def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
-    """Test error of the best linear autoencoder: principal components of the training images.
+    """Mean of `squared_errors` of test images that `linear_autoencoder` encodes and decodes.
 
     Args:
-        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
+        train_pixels: See `linear_autoencoder`.
         test_images: float32 (M, H, W, C) in [0, 1].
-        components: Number of components, the latent size of the model to compare; fewer are used
-            where images or pixels are fewer.
-
-    Returns:
-        Mean squared error per pixel of `test_images`, comparable with `squared_errors`.
+        components: Number of components, the latent size of the model to compare.
     """
     encode, decode = linear_autoencoder(train_pixels, components)
     return float(squared_errors(test_images, decode(encode(test_images))).mean())
@@ -80,7 +76,7 @@ def linear_autoencoder(
     """The best linear autoencoder: principal components of the training images.
 
     Args:
-        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` an even choice is taken.
+        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
         components: Number of components; fewer are used where images or pixels are fewer.
 
     Returns:
@@ -192,12 +188,10 @@ def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:
 
     Rows with a NaN, or that never change, count as 0.
     """
+    from scipy.spatial.distance import cdist
     from scipy.stats import rankdata
 
     varied = np.isfinite(rows).all(axis=1) & (np.ptp(rows, axis=1) > 0)
     ranks = rankdata(rows[varied], axis=1)
-    wanted = rankdata(order)
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    wanted = wanted - wanted.mean()
-    lengths = np.linalg.norm(centred, axis=1) * np.linalg.norm(wanted)
-    return float((centred @ wanted / lengths).sum() / len(rows))
+    correlations = 1 - cdist(ranks, rankdata(order)[np.newaxis], "correlation")
+    return float(correlations.sum() / len(rows))

@@ -63,27 +63,6 @@ FOLLOWING = (Phase(100, 0.8, 1, "bh", 0.5),)  # from a map of nearly the same ve
 SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, early=True), Phase(400, 0.8, 1, "bh", 0.8))
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """A t-SNE map, and how it came about.
-
-    Attributes:
-        points: float32 (N, dims).
-        kl_divergence: What was minimised, in nats.
-        trajectory: float16 (T, N, dims), the points at the start and after every `REPORT_EVERY`
-            iterations.
-        divergences: float32 (T,), the KL divergence in each frame, NaN at the start; while
-            attraction is exaggerated, that of the exaggerated affinities.
-        seconds: Wall time of "neighbors" (search and affinities) and "optimization".
-    """
-
-    points: np.ndarray
-    kl_divergence: float
-    trajectory: np.ndarray
-    divergences: np.ndarray
-    seconds: dict[str, float]
-
-
 def find_largest_perplexity(count: int) -> float:
     """The largest perplexity that `count` points allow: three times as many neighbours exist."""
     return (count - 1) / NEIGHBORS_PER_PERPLEXITY
@@ -112,7 +91,7 @@ def embed(
     seed: int,
     threads: int,
     on_progress: Callable[[int, float], None],
-) -> Embedding:
+) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
     """t-distributed stochastic neighbour embedding.
 
     Source: van der Maaten & Hinton 2008; with the principal components as start (Kobak & Berens
@@ -128,7 +107,12 @@ def embed(
         on_progress: Called with the number of finished iterations and the KL divergence.
 
     Returns:
-        The map.
+        The map, float32 (N, dims).
+        Facts: "iterations", "kl_divergence" (what was minimised, in nats), and the wall time:
+        "seconds_neighbors" (search and affinities) and "seconds_optimization".
+        Arrays: "trajectory", float16 (T, N, dims), the points at the start and after every
+        `REPORT_EVERY` iterations, and "divergences", float32 (T,), the KL divergence in each frame,
+        NaN at the start; while attraction is exaggerated, that of the exaggerated affinities.
 
     Raises:
         ValueError: The perplexity is too large for N points.
@@ -148,27 +132,29 @@ def embed(
     found = time.perf_counter()
     embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
     trajectory, divergences = [start.astype(np.float16)], [np.nan]
-    done = 0
+
+    def report(_: int, error: float, points: np.ndarray) -> None:
+        on_progress(REPORT_EVERY * len(trajectory), error)
+        trajectory.append(np.asarray(points, np.float16))
+        divergences.append(error)
+
     for phase in plan_phases(len(vectors), dims):
-
-        def report(iteration: int, error: float, points: np.ndarray, before: int = done) -> None:
-            trajectory.append(np.asarray(points, np.float16))
-            divergences.append(error)
-            on_progress(before + iteration, error)
-
         _descend(embedding, phase, exaggeration, callbacks=report)
-        done += phase.iterations
     # A report comes before the step that it belongs to; the last frame is the map itself.
     points = np.asarray(embedding, np.float32)
     trajectory[-1], divergences[-1] = points.astype(np.float16), embedding.kl_divergence
-    return Embedding(
-        points=points,
+    facts = {
+        "iterations": count_iterations(len(vectors), dims),
         # Summed up by several threads: the last digits are another in each run.
-        kl_divergence=float(np.float32(embedding.kl_divergence)),
-        trajectory=np.stack(trajectory),
-        divergences=np.array(divergences, np.float32),
-        seconds={"neighbors": found - started, "optimization": time.perf_counter() - found},
-    )
+        "kl_divergence": float(np.float32(embedding.kl_divergence)),
+        "seconds_neighbors": found - started,
+        "seconds_optimization": time.perf_counter() - found,
+    }
+    arrays: dict[str, np.ndarray] = {
+        "trajectory": np.stack(trajectory),
+        "divergences": np.array(divergences, np.float32),
+    }
+    return points, facts, arrays
 
 
 def follow(
