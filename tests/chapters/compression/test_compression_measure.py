@@ -93,7 +93,7 @@ def test_a_second_look_stores_nothing_again(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make_study(linear_run, tiny, tmp_path).of(Compression).metrics
-    monkeypatch.setattr(measure, "to_columns", None)
+    monkeypatch.setattr(measure, "gather_settings", None)
     assert make_study(linear_run, tiny, tmp_path).of(Compression).metrics == first
 
 
