@@ -122,11 +122,9 @@ class Clusters(Chapter):
         """For each method "accuracy", "nmi" and "ari" of each seed, float64 (seeds,)."""
         if not self._has_classes:
             return {}
-        agreed = {}
+        agreed, classes = {}, self.images.labels
         for name, found in self.found.items():
-            made = [
-                clustering.score_agreement(self.images.labels, each) for each in found["labels"]
-            ]
+            made = [clustering.score_agreement(classes, labels) for labels in found["labels"]]
             agreed[name] = {score: np.array([each[score] for each in made]) for score in made[0]}
         return agreed
 

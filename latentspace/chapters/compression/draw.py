@@ -68,14 +68,12 @@ class StoredImages:
         name: Of the method and its setting.
         size: Bytes of an image, mean over all.
         mse: Mean squared error, over all.
-        fits: Whether that is within the budget.
         images: float32 (K, H, W, C) in [0, 1].
     """
 
     name: str
     size: float
     mse: float
-    fits: bool
     images: np.ndarray
 
 
@@ -171,14 +169,14 @@ def draw_rate_distortion(
 
 
 def draw_budgets(
-    *, originals: np.ndarray, blocks: Mapping[str, Sequence[StoredImages]], text: Text
+    *, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]], text: Text
 ) -> np.ndarray:
     """The same images, stored within several budgets by several methods.
 
     Args:
         originals: float32 (K, H, W, C) in [0, 1], shown once.
-        blocks: Rows by the heading of their budget. A row says its bytes and its error; more bytes
-            than the budget has are written in `OVER`.
+        blocks: Rows by their budget in bytes. A row says its bytes and its error; more bytes than
+            the budget has are written in `OVER`.
         text: Written above and below.
 
     Returns:
@@ -202,19 +200,20 @@ def draw_budgets(
         y += row_height
 
     put(originals, [("original", INK)])
-    for heading, rows in blocks.items():
+    headings = {budget: f"at most {budget:g} bytes an image" for budget in blocks}
+    for budget, heading in headings.items():
         bodies.append(make_blank(BLOCK_GAP + HEADING_HEIGHT, 1))
         y += BLOCK_GAP + HEADING_HEIGHT
         labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
-        for row in rows:
+        for row in blocks[budget]:
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
-            put(row.images, [(row.name, INK), (cost, FAINT_INK if row.fits else OVER)])
+            put(row.images, [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)])
     body = join_vertically(bodies)
     return make_page(
         body,
         text=text,
         labels=labels,
         left=max(map(measure_text, names)) + 12,
-        right=max(0, max(map(measure_text, blocks), default=0) - body.shape[1]),
+        right=max(0, max(map(measure_text, headings.values()), default=0) - body.shape[1]),
         top=TITLE_GAP,
     )

@@ -76,13 +76,7 @@ def draw_budgets(study: Study) -> Drawing:
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
         f"headers. {_describe_costs(study)}",
     )
-    frames = draw.draw_budgets(
-        originals=chapter.originals,
-        blocks={
-            f"at most {budget:g} bytes an image": rows for budget, rows in chapter.blocks.items()
-        },
-        text=text,
-    )
+    frames = draw.draw_budgets(originals=chapter.originals, blocks=chapter.blocks, text=text)
     return Drawing(frames, text)
 
 

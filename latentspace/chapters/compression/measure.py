@@ -281,12 +281,10 @@ class Compression(Chapter):
 def _make_row(methods: Mapping[str, Method], budget: float) -> StoredImages:
     name, at = find_best_within(methods, budget)
     method = methods[name]
-    size = float(method.sizes[at])
     return StoredImages(
         f"{name}, {method.settings[at]}",
-        size,
+        float(method.sizes[at]),
         float(method.mse[at]),
-        size <= budget,
         to_unit_range(method.shown[at]),
     )
 
