@@ -42,14 +42,11 @@ def choose_scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
-    """How many neighbours of each image are of each class.
+    """How many neighbours of each image are of each class, int64 (R, num_classes).
 
     Args:
         found: int (R, k), the label of each neighbour, from 0.
         num_classes: How many classes there are.
-
-    Returns:
-        int64 (R, num_classes).
     """
     votes = np.zeros((len(found), num_classes), np.int64)
     np.add.at(votes, (np.arange(len(found))[:, np.newaxis], found), 1)
@@ -80,7 +77,7 @@ def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> 
 
 
 def knn_preservation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Share of each image's neighbours in the source that are still neighbours in the map.
+    """Share of each image's neighbours that are still neighbours in the map, float64 (R,).
 
     Source: the KNN score of Kobak & Berens 2019, "The art of using t-SNE for single-cell
     transcriptomics".
@@ -88,9 +85,6 @@ def knn_preservation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     Args:
         source: int (R, k) neighbours before the projection.
         target: int (R, k) neighbours after it, of the same images.
-
-    Returns:
-        float64 (R,) in [0, 1].
     """
     return (source[:, :, np.newaxis] == target[:, np.newaxis]).any(axis=2).mean(axis=1)
 

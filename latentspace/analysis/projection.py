@@ -8,7 +8,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ class Settings:
         dims: 2 or 3.
         perplexity: Of t-SNE: effective number of neighbours, at most
             `tsne.find_largest_perplexity(N)`.
-        exaggeration: Of t-SNE: factor of attraction after its early phase.
+        exaggeration: Of t-SNE: factor of attraction after its early phase; above 1 clusters get
+            denser.
         seed: Seed of what is random.
     """
 
@@ -77,8 +78,8 @@ class Projection:
 
     points: np.ndarray
     seconds: float
-    facts: dict[str, float] = field(default_factory=dict)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    facts: dict[str, float]
+    arrays: dict[str, np.ndarray]
 
 
 def fit_pca(vectors: np.ndarray, count: int) -> PCA:
@@ -87,9 +88,6 @@ def fit_pca(vectors: np.ndarray, count: int) -> PCA:
     Args:
         vectors: float32 (N, D).
         count: How many; fewer where N or D is less.
-
-    Returns:
-        The fitted model.
     """
     from sklearn.decomposition import PCA
 
@@ -145,20 +143,15 @@ def project(
         ValueError: The perplexity is too large for N points.
     """
     started = time.perf_counter()
-    if settings.method != "tsne":
+    facts: dict[str, float] = {}
+    arrays: dict[str, np.ndarray] = {}
+    if settings.method == "tsne":
+        threads = threads or count_cores()
+        points, facts, arrays = tsne.embed(vectors, settings, threads, on_progress)
+    else:
         points = PROJECTORS[settings.method](vectors, settings).astype(np.float32)
         # Vectors of fewer dimensions than the map has lie on a line of it, or on a plane.
         points = np.pad(points, ((0, 0), (0, settings.dims - points.shape[1])))
-        return Projection(points, time.perf_counter() - started)
-    points, facts, arrays = tsne.embed(
-        vectors,
-        dims=settings.dims,
-        perplexity=settings.perplexity,
-        exaggeration=settings.exaggeration,
-        seed=settings.seed,
-        threads=threads or count_cores(),
-        on_progress=on_progress,
-    )
     return Projection(points, time.perf_counter() - started, facts, arrays)
 
 
@@ -195,10 +188,6 @@ def project_all(
         processes=min(at_once, len(sources), cores),
         on_report=on_progress,
     )
-
-
-def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    return fit_pca(vectors, settings.dims).transform(vectors)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
@@ -275,7 +264,7 @@ def _load_umap_class() -> type:
 
 
 PROJECTORS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
-    "pca": _pca,
+    "pca": lambda vectors, settings: fit_pca(vectors, settings.dims).transform(vectors),
     "ica": _ica,
     "umap": lambda vectors, settings: umap(vectors, dims=settings.dims, seed=settings.seed),
 }

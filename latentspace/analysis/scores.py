@@ -146,24 +146,21 @@ def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarr
 def grey_share(images: np.ndarray) -> float:
     """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
 
-    Args:
-        images: float32 (..., H, W, C) in [0, 1].
-
-    Returns:
-        Pixels between `INK` and `BRIGHT` as a share of all above `INK`.
+    Of images, float32 (..., H, W, C) in [0, 1], the pixels between `INK` and `BRIGHT` among all
+    above `INK`.
     """
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
 
 
 def step_lengths(paths: np.ndarray) -> np.ndarray:
-    """How far the picture changes from frame to frame.
+    """Euclidean distances between neighbouring frames of paths.
 
     Args:
         paths: float32 (N, T, H, W, C).
 
     Returns:
-        float32 (N, T - 1) Euclidean distances between neighbouring frames.
+        float32 (N, T - 1).
     """
     steps = np.diff(paths.reshape(*paths.shape[:2], -1), axis=1)
     return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import Affinities
 
+    from latentspace.analysis.projection import Settings
+
 NEIGHBORS_PER_PERPLEXITY = 3
 START_DEVIATION = 1e-4  # as in openTSNE
 REPORT_EVERY = 10  # iterations; the trajectory has a frame for each report
@@ -84,11 +86,7 @@ def count_iterations(count: int, dims: int) -> int:
 
 def embed(
     vectors: np.ndarray,
-    *,
-    dims: int,
-    perplexity: float,
-    exaggeration: float,
-    seed: int,
+    settings: Settings,
     threads: int,
     on_progress: Callable[[int, float], None],
 ) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
@@ -99,10 +97,7 @@ def embed(
 
     Args:
         vectors: float32 (N, D).
-        dims: 2 or 3.
-        perplexity: Effective number of neighbours, at most `find_largest_perplexity(N)`.
-        exaggeration: Factor of attraction in the later phases; above 1 clusters get denser.
-        seed: Seed of the little noise in the start.
+        settings: How.
         threads: Threads to use.
         on_progress: Called with the number of finished iterations and the KL divergence.
 
@@ -117,10 +112,11 @@ def embed(
     Raises:
         ValueError: The perplexity is too large for N points.
     """
-    if perplexity > find_largest_perplexity(len(vectors)):
+    count, perplexity = len(vectors), settings.perplexity
+    if perplexity > find_largest_perplexity(count):
         raise ValueError(
-            f"expected perplexity <= {find_largest_perplexity(len(vectors)):g} for {len(vectors)} "
-            f"points. Received: perplexity={perplexity}"
+            f"expected perplexity <= {find_largest_perplexity(count):g} for {count} points. "
+            f"Received: perplexity={perplexity}"
         )
     from openTSNE import TSNEEmbedding
     from threadpoolctl import threadpool_limits
@@ -128,9 +124,9 @@ def embed(
     started = time.perf_counter()
     with threadpool_limits(threads):
         affinities = _compute_affinities(vectors, perplexity, threads)
-        start = _initialize(vectors, dims, seed)
+        start = _initialize(vectors, settings.dims, settings.seed)
     found = time.perf_counter()
-    embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
+    embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=settings.seed)
     trajectory, divergences = [start.astype(np.float16)], [np.nan]
 
     def report(_: int, error: float, points: np.ndarray) -> None:
@@ -138,13 +134,13 @@ def embed(
         trajectory.append(np.asarray(points, np.float16))
         divergences.append(error)
 
-    for phase in plan_phases(len(vectors), dims):
-        _descend(embedding, phase, exaggeration, callbacks=report)
+    for phase in plan_phases(count, settings.dims):
+        _descend(embedding, phase, settings.exaggeration, callbacks=report)
     # A report comes before the step that it belongs to; the last frame is the map itself.
     points = np.asarray(embedding, np.float32)
     trajectory[-1], divergences[-1] = points.astype(np.float16), embedding.kl_divergence
     facts = {
-        "iterations": count_iterations(len(vectors), dims),
+        "iterations": count_iterations(count, settings.dims),
         # Summed up by several threads: the last digits are another in each run.
         "kl_divergence": float(np.float32(embedding.kl_divergence)),
         "seconds_neighbors": found - started,

@@ -8,6 +8,7 @@ import pytest
 from latentspace.analysis import tsne
 from latentspace.analysis.neighborhoods import score_votes
 from latentspace.analysis.neighbors import find_nearest_others
+from latentspace.analysis.projection import Settings
 
 
 @pytest.fixture
@@ -19,15 +20,8 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
 
 
 def embed(vectors: np.ndarray, **options: Any) -> tuple:
-    settings: dict[str, Any] = {
-        "dims": 2,
-        "perplexity": 15,
-        "exaggeration": 1,
-        "seed": 0,
-        "threads": 2,
-        "on_progress": lambda *report: None,
-    }
-    return tsne.embed(vectors, **{**settings, **options})
+    threads, on_progress = 2, options.pop("on_progress", lambda *report: None)
+    return tsne.embed(vectors, Settings(**{"perplexity": 15, **options}), threads, on_progress)
 
 
 def accuracy(points: np.ndarray, labels: np.ndarray) -> float:

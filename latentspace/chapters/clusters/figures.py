@@ -24,10 +24,9 @@ def draw_clusters(study: Study) -> Drawing:
     images, labels = chapter.images.images, chapter.images.labels
     numbers = chapter.metrics
     has_classes = bool(chapter.agreements)
-    classes: list[int] = []
-    columns = ["stability"]
+    classes, columns = [], ["stability"]
     if has_classes:
-        classes += [summary.match for summary in summaries if summary.match is not None]
+        classes = [summary.match for summary in summaries if summary.match is not None]
         classes += [label for label in range(len(names)) if label not in classes]
         columns = ["accuracy", "nmi", "ari", *columns]
 

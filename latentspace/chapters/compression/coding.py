@@ -85,7 +85,7 @@ def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
 
     Args:
         codes: Training codes, float (N, D).
-        bits: Bits for each unit, 1 or more.
+        bits: For each unit, 1 or more.
     """
     levels = np.full(codes.shape[1], 2**bits)
     best, least = np.zeros((2, codes.shape[1])), np.full(codes.shape[1], np.inf)

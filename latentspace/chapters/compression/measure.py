@@ -43,8 +43,7 @@ PCA_STEPS = np.geomspace(2.0, 0.05, 16)  # in deviations of the first component
 MOST_COMPONENTS = 400
 FLOAT_BYTES = 4
 
-FLOATS, PLAIN = "codes, float32", "codes, plain"
-CODED, ONE_STEP = "codes, entropy coded", "codes, one step for all units"
+FLOATS, ONE_STEP = "codes, float32", "codes, one step for all units"
 PCA_ONE_STEP = "PCA, one step for all components"
 STYLES = {"plain": "dashed", ONE_STEP: "dotted", ALONE: "dashed"}  # of lines, by how a name ends
 
@@ -75,7 +74,7 @@ class Compression(Chapter):
             floats = storing.measure(study.run.decode(codes), codes.nbytes)
             return {
                 FLOATS: gather_settings({"float32": floats}),
-                **dict(zip((PLAIN, CODED), storing.measure_bits(coded), strict=True)),
+                **storing.measure_bits("codes", coded),
                 ONE_STEP: storing.measure_steps(coded, CODE_STEPS * spread),
             }
 
@@ -99,16 +98,11 @@ class Compression(Chapter):
                 whole = np.pad(parts, ((0, 0), (0, codes.shape[1] - parts.shape[1])))
                 return np.clip(inverse(whole), 0, 1).astype(np.float32)
 
-            plain, coded = storing.measure_bits(
-                Coded(table[:, :few], codes[:, :few], decode, vector_bytes)
-            )
-            best = storing.measure_steps(
-                Coded(table, codes, decode, vector_bytes), PCA_STEPS * spread
-            )
+            best = Coded(table, codes, decode, vector_bytes)
+            same = Coded(table[:, :few], codes[:, :few], decode, vector_bytes)
             return {
-                f"PCA {few}, plain": plain,
-                f"PCA {few}, entropy coded": coded,
-                PCA_ONE_STEP: best,
+                **storing.measure_bits(f"PCA {few}", same),
+                PCA_ONE_STEP: storing.measure_steps(best, PCA_STEPS * spread),
             }
 
         key = (study.data.hash, hash_content(study.fit_indices), few)

@@ -87,13 +87,14 @@ class Storing:
         """The same, float32 in [0, 1]."""
         return to_unit_range(self.pixels)
 
-    def measure_bits(self, coded: Coded) -> tuple[Method, Method]:
+    def measure_bits(self, name: str, coded: Coded) -> dict[str, Method]:
         """As many cells for each unit, packed plainly, and the same entropy coded."""
         found = self._measure_cells(
             coded, {f"{bits} bits a unit": coding.fit_by_range(coded.table, bits) for bits in BITS}
         )
         packed = [-(-coded.codes.size * bits // BITS_OF_A_BYTE) for bits in BITS]
-        return dataclasses.replace(found, sizes=np.array(packed) / len(coded.codes)), found
+        plain = dataclasses.replace(found, sizes=np.array(packed) / len(coded.codes))
+        return {f"{name}, plain": plain, f"{name}, entropy coded": found}
 
     def measure_steps(self, coded: Coded, steps: np.ndarray) -> Method:
         """Cells of the same width for all units, entropy coded, at several widths."""

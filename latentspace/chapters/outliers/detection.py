@@ -13,16 +13,13 @@ def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
     """How well a score tells out-of-distribution images from own ones, whatever threshold is set.
 
     The area under the receiver operating characteristic: how often an out-of-distribution image
-    scores higher than an own one, ties counted half. Its interval is that of DeLong, DeLong &
-    Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC curves"; at 0 and 1
-    it is a point.
+    scores higher than an own one, ties counted half; 0.5 says nothing. Its interval is that of
+    DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC
+    curves"; at 0 and 1 it is a point.
 
     Args:
         own: float (N,) with N of 2 or more.
         ood: float (M,) with M of 2 or more.
-
-    Returns:
-        The estimate: 0.5 where the score says nothing, 1 where it separates them.
     """
     from scipy.stats import norm
 

@@ -76,7 +76,7 @@ class ImageScores:
         """Each of `SCORES` for the test images of `rows`, and their neighbours.
 
         Scores are float64 (N,); "codes_neighbors" and "pixels_neighbors" are int64 (N, K), places
-        in `Base.reference_rows`, the nearest first.
+        in `Study.reference_rows`, the nearest first.
         """
         return self._found[OWN]
 
@@ -94,19 +94,12 @@ class ImageScores:
         }
 
     def draw_examples(self, kind: str, count: int) -> np.ndarray:
-        """Foreign images of a kind, drawn by seed, float32 (count, H, W, C) in [0, 1].
-
-        All where there are fewer.
-        """
+        """Foreign images of a kind, drawn by seed, float32 (count or fewer, H, W, C) in [0, 1]."""
         images = self._make_images(kind)
         return images[self._make_rng().permutation(len(images))[:count]]
 
     def count_votes(self, space: str) -> np.ndarray:
-        """Votes of the neighbours of each test image of `rows`, int64 (N, classes).
-
-        Args:
-            space: "codes" or "pixels".
-        """
+        """Votes of the neighbours in "codes" or "pixels" of each of `rows`, int64 (N, classes)."""
         found = self.own[f"{space}_neighbors"][:, : self.voters]
         count = len(self.study.data.class_names)
         return neighborhoods.count_votes(self._reference_labels[found], count)
@@ -117,9 +110,6 @@ class ImageScores:
         Args:
             classes: int (K,), one for each image.
             places: int (K,), which of `rows` the images are.
-
-        Returns:
-            float64 (K,).
         """
         study = self.study
         found = np.full(len(places), np.inf)

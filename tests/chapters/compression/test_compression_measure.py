@@ -11,11 +11,9 @@ from conftest import LinearRun, make_study
 from latentspace.chapters.compression import measure
 from latentspace.chapters.compression.figures import RECIPES
 from latentspace.chapters.compression.measure import (
-    CODED,
     FLOATS,
     ONE_STEP,
     PCA_ONE_STEP,
-    PLAIN,
     Compression,
 )
 from latentspace.datasets import ImageDataset
@@ -29,7 +27,7 @@ def test_errors_and_sizes_are_those_of_what_is_decoded(
     back = linear_run.decode(linear_run.encode(tiny.test_images))
     assert floats.sizes == [8 * 4]
     assert floats.mse[0] == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
-    plain, coded = chapter.codes[PLAIN], chapter.codes[CODED]
+    plain, coded = chapter.codes["codes, plain"], chapter.codes["codes, entropy coded"]
     np.testing.assert_array_equal(plain.sizes, [2, 3, 4, 6, 8])
     np.testing.assert_array_equal(plain.mse, coded.mse)
     assert plain.mse[-1] == pytest.approx(floats.mse[0], rel=0.01)
