@@ -186,7 +186,6 @@ def draw_budgets(
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
-    names: list[str] = []
     y = 0
 
     def put(images: np.ndarray, words: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
@@ -196,7 +195,6 @@ def draw_budgets(
         for number, (line, color) in enumerate(words):
             shift = (2 * number - len(words) + 1) * LINE_OFFSET
             labels.append(Label(-12, y + len(body) / 2 + shift, line, "rm", color))
-            names.append(line)
         y += row_height
 
     put(originals, [("original", INK)])
@@ -213,7 +211,7 @@ def draw_budgets(
         body,
         text=text,
         labels=labels,
-        left=max(map(measure_text, names)) + 12,
+        left=max(measure_text(label.text) for label in labels if label.x < 0) + 12,
         right=max(0, max(map(measure_text, headings.values()), default=0) - body.shape[1]),
         top=TITLE_GAP,
     )
