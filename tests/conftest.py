@@ -302,9 +302,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         clustering, "reduce_dimensions", lambda vectors, graph, seed: vectors[:, :3]
     )
-    monkeypatch.setattr(
-        projection, "PROJECTORS", {**projection.PROJECTORS, "umap": projection._pca}
-    )
+    projectors = projection.PROJECTORS
+    monkeypatch.setattr(projection, "PROJECTORS", {**projectors, "umap": projectors["pca"]})
     monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
     monkeypatch.setattr(measure, "SEEDS", 2)
 

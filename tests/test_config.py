@@ -15,7 +15,7 @@ from config import (
     parse,
     run_script,
 )
-from latentspace.analysis.projection import METHODS
+from latentspace.chapters.figure import METHODS
 from latentspace.core.errors import InputError
 
 

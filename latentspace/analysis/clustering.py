@@ -85,12 +85,8 @@ def cluster_hdbscan(vectors: np.ndarray) -> Clustering:
     from sklearn.cluster import HDBSCAN
 
     least = max(2, round(LEAST_CLUSTER * len(vectors)))
-    search = HDBSCAN(
-        min_cluster_size=least,
-        min_samples=min(CORE_NEIGHBORS, len(vectors)),
-        n_jobs=-1,
-        copy=True,
-    ).fit(vectors)
+    core = min(CORE_NEIGHBORS, len(vectors))
+    search = HDBSCAN(least, min_samples=core, n_jobs=-1, copy=True).fit(vectors)
     return Clustering(search.labels_.astype(np.int64), 1 - search.probabilities_)
 
 
@@ -110,14 +106,8 @@ def reduce_dimensions(
     Returns:
         float32 (N, at most `MANIFOLD_DIMS`).
     """
-    return umap(
-        vectors,
-        dims=MANIFOLD_DIMS,
-        seed=seed,
-        min_dist=0.0,
-        epochs=MANIFOLD_EPOCHS,
-        graph=graph,
-    )
+    epochs = MANIFOLD_EPOCHS
+    return umap(vectors, dims=MANIFOLD_DIMS, seed=seed, min_dist=0.0, epochs=epochs, graph=graph)
 
 
 def build_neighbor_graph(
@@ -168,11 +158,12 @@ def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int
         num_classes: How many classes there are.
 
     Returns:
-        int64 (clusters, num_classes).
+        int64 (clusters, num_classes), without a row for a cluster of no image.
     """
     inside = clusters != NOISE
-    table = np.zeros((clusters.max(initial=-1) + 1, num_classes), np.int64)
-    np.add.at(table, (clusters[inside], labels[inside]), 1)
+    numbers, rows = np.unique(clusters[inside], return_inverse=True)
+    table = np.zeros((len(numbers), num_classes), np.int64)
+    np.add.at(table, (rows, labels[inside]), 1)
     return table
 
 
@@ -208,11 +199,11 @@ def score_agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float
         Vinh, Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1
         each.
     """
+    from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     table = contingency_table(labels, clusters, int(labels.max()) + 1)
-    matched = match_clusters(table)
-    right = sum(row[column] for row, column in zip(table, matched, strict=True) if column >= 0)
+    right = table[linear_sum_assignment(table, maximize=True)].sum()
     return {
         "accuracy": float(right / len(labels)),
         "nmi": float(normalized_mutual_info_score(labels, clusters)),

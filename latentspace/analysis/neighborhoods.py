@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,14 +42,11 @@ def choose_scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
-    """How many neighbours of each image are of each class.
+    """How many neighbours of each image are of each class, int64 (R, num_classes).
 
     Args:
         found: int (R, k), the label of each neighbour, from 0.
         num_classes: How many classes there are.
-
-    Returns:
-        int64 (R, num_classes).
     """
     votes = np.zeros((len(found), num_classes), np.int64)
     np.add.at(votes, (np.arange(len(found))[:, np.newaxis], found), 1)
@@ -80,7 +77,7 @@ def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> 
 
 
 def knn_preservation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Share of each image's neighbours in the source that are still neighbours in the map.
+    """Share of each image's neighbours that are still neighbours in the map, float64 (R,).
 
     Source: the KNN score of Kobak & Berens 2019, "The art of using t-SNE for single-cell
     transcriptomics".
@@ -88,9 +85,6 @@ def knn_preservation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     Args:
         source: int (R, k) neighbours before the projection.
         target: int (R, k) neighbours after it, of the same images.
-
-    Returns:
-        float64 (R,) in [0, 1].
     """
     return (source[:, :, np.newaxis] == target[:, np.newaxis]).any(axis=2).mean(axis=1)
 
@@ -149,9 +143,8 @@ def silhouettes(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def mean_estimate(values: np.ndarray, rng: np.random.Generator) -> Estimate:
     """The mean of a score per image, (R,), and its interval over resampled images."""
     values = np.asarray(values, np.float64)
-    means = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        means[number] = values[rng.integers(len(values), size=len(values))].mean()
+    count = len(values)
+    means = [values[rng.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
     return _make_estimate(float(values.mean()), means)
 
 
@@ -187,7 +180,7 @@ def class_knn_preservation(
         return float(knn_preservation(*nearest).mean())
 
     resampled = [score(lambda group: rng.choice(group, len(group))) for _ in range(RESAMPLES // 10)]
-    return _make_estimate(score(lambda group: group), np.array(resampled))
+    return _make_estimate(score(lambda group: group), resampled)
 
 
 def distance_correlation(
@@ -219,20 +212,18 @@ def distance_correlation(
     weights = np.concatenate([np.ones((1, len(chosen))), draws])
     pairs = 1.0 - np.eye(len(chosen))
 
-    def sum_matrix(matrix: np.ndarray) -> np.ndarray:
-        return np.einsum("bi,bi->b", weights @ matrix, weights)
-
-    mass, mean_1, mean_2 = sum_matrix(pairs), sum_matrix(first), sum_matrix(second)
-    covariance = sum_matrix(first * second) - mean_1 * mean_2 / mass
-    variance_1 = sum_matrix(first * first) - mean_1**2 / mass
-    variance_2 = sum_matrix(second * second) - mean_2**2 / mass
+    mass, sum_1, sum_2, products, squares_1, squares_2 = (
+        np.einsum("bi,bi->b", weights @ matrix, weights)
+        for matrix in (pairs, first, second, first * second, first**2, second**2)
+    )
+    variances = (squares_1 - sum_1**2 / mass) * (squares_2 - sum_2**2 / mass)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlations = covariance / np.sqrt(variance_1 * variance_2)
+        correlations = (products - sum_1 * sum_2 / mass) / np.sqrt(variances)
     correlations[~np.isfinite(correlations)] = np.nan
     return _make_estimate(float(correlations[0]), correlations[1:])
 
 
-def _make_estimate(value: float, resampled: np.ndarray) -> Estimate:
+def _make_estimate(value: float, resampled: Sequence[float] | np.ndarray) -> Estimate:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(value, float(low), float(high))

@@ -8,7 +8,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from latentspace.core.provenance import silence_stderr
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
-METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}
 EXACT_DIM = 1024
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
 SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
@@ -44,11 +43,12 @@ class Settings:
     """How to project.
 
     Attributes:
-        method: A key of `METHODS`.
+        method: "tsne" or a key of `PROJECTORS`.
         dims: 2 or 3.
         perplexity: Of t-SNE: effective number of neighbours, at most
             `tsne.find_largest_perplexity(N)`.
-        exaggeration: Of t-SNE: factor of attraction after its early phase.
+        exaggeration: Of t-SNE: factor of attraction after its early phase; above 1 clusters get
+            denser.
         seed: Seed of what is random.
     """
 
@@ -72,15 +72,14 @@ class Projection:
     Attributes:
         points: float32 (N, dims).
         seconds: Wall time.
-        facts: t-SNE only: iterations, kl_divergence (nats), seconds_neighbors and
-            seconds_optimization.
-        arrays: t-SNE only: trajectory and divergences, see `tsne.Embedding`.
+        facts: What t-SNE says of itself, see `tsne.embed`.
+        arrays: Its trajectory and divergences.
     """
 
     points: np.ndarray
     seconds: float
-    facts: dict[str, float] = field(default_factory=dict)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    facts: dict[str, float]
+    arrays: dict[str, np.ndarray]
 
 
 def fit_pca(vectors: np.ndarray, count: int) -> PCA:
@@ -89,9 +88,6 @@ def fit_pca(vectors: np.ndarray, count: int) -> PCA:
     Args:
         vectors: float32 (N, D).
         count: How many; fewer where N or D is less.
-
-    Returns:
-        The fitted model.
     """
     from sklearn.decomposition import PCA
 
@@ -131,7 +127,6 @@ def reduce_dimensions(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.nda
 def project(
     vectors: np.ndarray,
     settings: Settings,
-    *,
     threads: int | None = None,
     on_progress: Callable[[int, float], None] = lambda iteration, divergence: None,
 ) -> Projection:
@@ -148,33 +143,16 @@ def project(
         ValueError: The perplexity is too large for N points.
     """
     started = time.perf_counter()
-    if settings.method != "tsne":
+    facts: dict[str, float] = {}
+    arrays: dict[str, np.ndarray] = {}
+    if settings.method == "tsne":
+        threads = threads or count_cores()
+        points, facts, arrays = tsne.embed(vectors, settings, threads, on_progress)
+    else:
         points = PROJECTORS[settings.method](vectors, settings).astype(np.float32)
         # Vectors of fewer dimensions than the map has lie on a line of it, or on a plane.
         points = np.pad(points, ((0, 0), (0, settings.dims - points.shape[1])))
-        return Projection(points, time.perf_counter() - started)
-    made = tsne.embed(
-        vectors,
-        dims=settings.dims,
-        perplexity=settings.perplexity,
-        exaggeration=settings.exaggeration,
-        seed=settings.seed,
-        threads=threads or count_cores(),
-        on_progress=on_progress,
-    )
-    return Projection(
-        made.points,
-        time.perf_counter() - started,
-        facts={
-            "iterations": tsne.count_iterations(len(vectors), settings.dims),
-            "kl_divergence": made.kl_divergence,
-            **{f"seconds_{part}": seconds for part, seconds in made.seconds.items()},
-        },
-        arrays={
-            "trajectory": made.trajectory,
-            "divergences": made.divergences,
-        },
-    )
+    return Projection(points, time.perf_counter() - started, facts, arrays)
 
 
 def project_all(
@@ -205,24 +183,11 @@ def project_all(
     at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
     threads = max(1, cores // at_once)
     return run_all(
-        _project,
+        project,
         {name: (vectors, settings, threads) for name, vectors in sources.items()},
         processes=min(at_once, len(sources), cores),
         on_report=on_progress,
     )
-
-
-def _project(
-    vectors: np.ndarray,
-    settings: Settings,
-    threads: int,
-    on_progress: Callable[[int, float], None],
-) -> Projection:
-    return project(vectors, settings, threads=threads, on_progress=on_progress)
-
-
-def _pca(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    return fit_pca(vectors, settings.dims).transform(vectors)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
@@ -242,10 +207,6 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
         return FastICA(dims, whiten="unit-variance", random_state=settings.seed).fit_transform(
             vectors
         )
-
-
-def _umap(vectors: np.ndarray, settings: Settings) -> np.ndarray:
-    return umap(vectors, dims=settings.dims, seed=settings.seed)
 
 
 def umap(
@@ -303,9 +264,9 @@ def _load_umap_class() -> type:
 
 
 PROJECTORS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
-    "pca": _pca,
+    "pca": lambda vectors, settings: fit_pca(vectors, settings.dims).transform(vectors),
     "ica": _ica,
-    "umap": _umap,
+    "umap": lambda vectors, settings: umap(vectors, dims=settings.dims, seed=settings.seed),
 }
 
 

@@ -59,16 +59,12 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
 
 def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
-    """Test error of the best linear autoencoder: principal components of the training images.
+    """Mean of `squared_errors` of test images that `linear_autoencoder` encodes and decodes.
 
     Args:
-        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
+        train_pixels: See `linear_autoencoder`.
         test_images: float32 (M, H, W, C) in [0, 1].
-        components: Number of components, the latent size of the model to compare; fewer are used
-            where images or pixels are fewer.
-
-    Returns:
-        Mean squared error per pixel of `test_images`, comparable with `squared_errors`.
+        components: Number of components, the latent size of the model to compare.
     """
     encode, decode = linear_autoencoder(train_pixels, components)
     return float(squared_errors(test_images, decode(encode(test_images))).mean())
@@ -80,7 +76,7 @@ def linear_autoencoder(
     """The best linear autoencoder: principal components of the training images.
 
     Args:
-        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` an even choice is taken.
+        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
         components: Number of components; fewer are used where images or pixels are fewer.
 
     Returns:
@@ -150,24 +146,21 @@ def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarr
 def grey_share(images: np.ndarray) -> float:
     """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
 
-    Args:
-        images: float32 (..., H, W, C) in [0, 1].
-
-    Returns:
-        Pixels between `INK` and `BRIGHT` as a share of all above `INK`.
+    Of images, float32 (..., H, W, C) in [0, 1], the pixels between `INK` and `BRIGHT` among all
+    above `INK`.
     """
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
 
 
 def step_lengths(paths: np.ndarray) -> np.ndarray:
-    """How far the picture changes from frame to frame.
+    """Euclidean distances between neighbouring frames of paths.
 
     Args:
         paths: float32 (N, T, H, W, C).
 
     Returns:
-        float32 (N, T - 1) Euclidean distances between neighbouring frames.
+        float32 (N, T - 1).
     """
     steps = np.diff(paths.reshape(*paths.shape[:2], -1), axis=1)
     return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))
@@ -192,12 +185,10 @@ def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:
 
     Rows with a NaN, or that never change, count as 0.
     """
+    from scipy.spatial.distance import cdist
     from scipy.stats import rankdata
 
     varied = np.isfinite(rows).all(axis=1) & (np.ptp(rows, axis=1) > 0)
     ranks = rankdata(rows[varied], axis=1)
-    wanted = rankdata(order)
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    wanted = wanted - wanted.mean()
-    lengths = np.linalg.norm(centred, axis=1) * np.linalg.norm(wanted)
-    return float((centred @ wanted / lengths).sum() / len(rows))
+    correlations = 1 - cdist(ranks, rankdata(order)[np.newaxis], "correlation")
+    return float(correlations.sum() / len(rows))

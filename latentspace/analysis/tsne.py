@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import Affinities
 
+    from latentspace.analysis.projection import Settings
+
 NEIGHBORS_PER_PERPLEXITY = 3
 START_DEVIATION = 1e-4  # as in openTSNE
 REPORT_EVERY = 10  # iterations; the trajectory has a frame for each report
@@ -63,27 +65,6 @@ FOLLOWING = (Phase(100, 0.8, 1, "bh", 0.5),)  # from a map of nearly the same ve
 SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, early=True), Phase(400, 0.8, 1, "bh", 0.8))
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """A t-SNE map, and how it came about.
-
-    Attributes:
-        points: float32 (N, dims).
-        kl_divergence: What was minimised, in nats.
-        trajectory: float16 (T, N, dims), the points at the start and after every `REPORT_EVERY`
-            iterations.
-        divergences: float32 (T,), the KL divergence in each frame, NaN at the start; while
-            attraction is exaggerated, that of the exaggerated affinities.
-        seconds: Wall time of "neighbors" (search and affinities) and "optimization".
-    """
-
-    points: np.ndarray
-    kl_divergence: float
-    trajectory: np.ndarray
-    divergences: np.ndarray
-    seconds: dict[str, float]
-
-
 def find_largest_perplexity(count: int) -> float:
     """The largest perplexity that `count` points allow: three times as many neighbours exist."""
     return (count - 1) / NEIGHBORS_PER_PERPLEXITY
@@ -105,14 +86,10 @@ def count_iterations(count: int, dims: int) -> int:
 
 def embed(
     vectors: np.ndarray,
-    *,
-    dims: int,
-    perplexity: float,
-    exaggeration: float,
-    seed: int,
+    settings: Settings,
     threads: int,
     on_progress: Callable[[int, float], None],
-) -> Embedding:
+) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
     """t-distributed stochastic neighbour embedding.
 
     Source: van der Maaten & Hinton 2008; with the principal components as start (Kobak & Berens
@@ -120,23 +97,26 @@ def embed(
 
     Args:
         vectors: float32 (N, D).
-        dims: 2 or 3.
-        perplexity: Effective number of neighbours, at most `find_largest_perplexity(N)`.
-        exaggeration: Factor of attraction in the later phases; above 1 clusters get denser.
-        seed: Seed of the little noise in the start.
+        settings: How.
         threads: Threads to use.
         on_progress: Called with the number of finished iterations and the KL divergence.
 
     Returns:
-        The map.
+        The map, float32 (N, dims).
+        Facts: "iterations", "kl_divergence" (what was minimised, in nats), and the wall time:
+        "seconds_neighbors" (search and affinities) and "seconds_optimization".
+        Arrays: "trajectory", float16 (T, N, dims), the points at the start and after every
+        `REPORT_EVERY` iterations, and "divergences", float32 (T,), the KL divergence in each frame,
+        NaN at the start; while attraction is exaggerated, that of the exaggerated affinities.
 
     Raises:
         ValueError: The perplexity is too large for N points.
     """
-    if perplexity > find_largest_perplexity(len(vectors)):
+    count, perplexity = len(vectors), settings.perplexity
+    if perplexity > find_largest_perplexity(count):
         raise ValueError(
-            f"expected perplexity <= {find_largest_perplexity(len(vectors)):g} for {len(vectors)} "
-            f"points. Received: perplexity={perplexity}"
+            f"expected perplexity <= {find_largest_perplexity(count):g} for {count} points. "
+            f"Received: perplexity={perplexity}"
         )
     from openTSNE import TSNEEmbedding
     from threadpoolctl import threadpool_limits
@@ -144,31 +124,33 @@ def embed(
     started = time.perf_counter()
     with threadpool_limits(threads):
         affinities = _compute_affinities(vectors, perplexity, threads)
-        start = _initialize(vectors, dims, seed)
+        start = _initialize(vectors, settings.dims, settings.seed)
     found = time.perf_counter()
-    embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=seed)
+    embedding = TSNEEmbedding(start, affinities, n_jobs=threads, random_state=settings.seed)
     trajectory, divergences = [start.astype(np.float16)], [np.nan]
-    done = 0
-    for phase in plan_phases(len(vectors), dims):
 
-        def report(iteration: int, error: float, points: np.ndarray, before: int = done) -> None:
-            trajectory.append(np.asarray(points, np.float16))
-            divergences.append(error)
-            on_progress(before + iteration, error)
+    def report(_: int, error: float, points: np.ndarray) -> None:
+        on_progress(REPORT_EVERY * len(trajectory), error)
+        trajectory.append(np.asarray(points, np.float16))
+        divergences.append(error)
 
-        _descend(embedding, phase, exaggeration, callbacks=report)
-        done += phase.iterations
+    for phase in plan_phases(count, settings.dims):
+        _descend(embedding, phase, settings.exaggeration, callbacks=report)
     # A report comes before the step that it belongs to; the last frame is the map itself.
     points = np.asarray(embedding, np.float32)
     trajectory[-1], divergences[-1] = points.astype(np.float16), embedding.kl_divergence
-    return Embedding(
-        points=points,
+    facts = {
+        "iterations": count_iterations(count, settings.dims),
         # Summed up by several threads: the last digits are another in each run.
-        kl_divergence=float(np.float32(embedding.kl_divergence)),
-        trajectory=np.stack(trajectory),
-        divergences=np.array(divergences, np.float32),
-        seconds={"neighbors": found - started, "optimization": time.perf_counter() - found},
-    )
+        "kl_divergence": float(np.float32(embedding.kl_divergence)),
+        "seconds_neighbors": found - started,
+        "seconds_optimization": time.perf_counter() - found,
+    }
+    arrays: dict[str, np.ndarray] = {
+        "trajectory": np.stack(trajectory),
+        "divergences": np.array(divergences, np.float32),
+    }
+    return points, facts, arrays
 
 
 def follow(

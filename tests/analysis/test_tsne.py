@@ -8,6 +8,7 @@ import pytest
 from latentspace.analysis import tsne
 from latentspace.analysis.neighborhoods import score_votes
 from latentspace.analysis.neighbors import find_nearest_others
+from latentspace.analysis.projection import Settings
 
 
 @pytest.fixture
@@ -18,16 +19,9 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
     return (centres[labels] + rng.normal(size=(150, 10))).astype(np.float32), labels
 
 
-def embed(vectors: np.ndarray, **options: Any) -> tsne.Embedding:
-    settings: dict[str, Any] = {
-        "dims": 2,
-        "perplexity": 15,
-        "exaggeration": 1,
-        "seed": 0,
-        "threads": 2,
-        "on_progress": lambda *report: None,
-    }
-    return tsne.embed(vectors, **{**settings, **options})
+def embed(vectors: np.ndarray, **options: Any) -> tuple:
+    threads, on_progress = 2, options.pop("on_progress", lambda *report: None)
+    return tsne.embed(vectors, Settings(**{"perplexity": 15, **options}), threads, on_progress)
 
 
 def accuracy(points: np.ndarray, labels: np.ndarray) -> float:
@@ -41,14 +35,15 @@ def test_clusters_stay_apart_and_progress_is_reported(
 ) -> None:
     vectors, labels = clusters
     reports: list[tuple[int, float]] = []
-    made = embed(vectors, dims=dims, on_progress=lambda *report: reports.append(report))
-    assert made.points.shape == (150, dims)
-    assert made.points.dtype == np.float32
-    assert accuracy(made.points, labels) > 0.98
-    assert 0 < made.kl_divergence < 2
-    assert min(made.seconds.values()) > 0
+    points, facts, _ = embed(vectors, dims=dims, on_progress=lambda *report: reports.append(report))
+    assert points.shape == (150, dims)
+    assert points.dtype == np.float32
+    assert accuracy(points, labels) > 0.98
+    assert 0 < facts["kl_divergence"] < 2
+    assert min(facts["seconds_neighbors"], facts["seconds_optimization"]) > 0
     iterations = [iteration for iteration, _ in reports]
     total = tsne.count_iterations(150, dims)
+    assert facts["iterations"] == total
     assert iterations == list(range(tsne.REPORT_EVERY, total + 1, tsne.REPORT_EVERY))
     assert reports[-1][1] < reports[0][1]
 
@@ -57,16 +52,17 @@ def test_the_trajectory_leads_from_the_principal_components_to_the_map(
     clusters: tuple[np.ndarray, np.ndarray],
 ) -> None:
     vectors, _ = clusters
-    made = embed(vectors)
-    assert made.trajectory.dtype == np.float16
-    assert len(made.trajectory) == len(made.divergences) == 76
-    assert np.isnan(made.divergences[0])
-    assert np.isfinite(made.divergences[1:]).all()
-    np.testing.assert_allclose(made.trajectory[-1], made.points, rtol=1e-3, atol=0.02)
+    points, _, arrays = embed(vectors)
+    trajectory, divergences = arrays["trajectory"], arrays["divergences"]
+    assert trajectory.dtype == np.float16
+    assert len(trajectory) == len(divergences) == 76
+    assert np.isnan(divergences[0])
+    assert np.isfinite(divergences[1:]).all()
+    np.testing.assert_allclose(trajectory[-1], points, rtol=1e-3, atol=0.02)
     centred = vectors - vectors.mean(axis=0)
     components = np.linalg.svd(centred, full_matrices=False)[2][:2]
     for axis, component in enumerate(components):
-        agreement = np.corrcoef(made.trajectory[0][:, axis], centred @ component)[0, 1]
+        agreement = np.corrcoef(trajectory[0][:, axis], centred @ component)[0, 1]
         assert abs(agreement) > 0.99
 
 
@@ -88,9 +84,9 @@ def test_schedules_of_large_maps_separate_clusters_too(
     rng = np.random.default_rng(0)
     labels = np.arange(1200) % 4
     vectors = rng.normal(0, 6, (4, 10))[labels] + rng.normal(size=(1200, 10))
-    made = embed(vectors.astype(np.float32), perplexity=30)
-    assert accuracy(made.points, labels) > 0.97
-    assert np.abs(made.points).max() < 1000
+    points, _, _ = embed(vectors.astype(np.float32), perplexity=30)
+    assert accuracy(points, labels) > 0.97
+    assert np.abs(points).max() < 1000
 
 
 def test_exaggeration_makes_clusters_denser(clusters: tuple[np.ndarray, np.ndarray]) -> None:
@@ -100,8 +96,8 @@ def test_exaggeration_makes_clusters_denser(clusters: tuple[np.ndarray, np.ndarr
         within = [points[labels == label].std(axis=0).mean() for label in range(3)]
         return float(np.mean(within) / points.std(axis=0).mean())
 
-    loose, dense = embed(vectors), embed(vectors, exaggeration=4)
-    assert spread(dense.points) < 0.8 * spread(loose.points)
+    loose, dense = embed(vectors)[0], embed(vectors, exaggeration=4)[0]
+    assert spread(dense) < 0.8 * spread(loose)
 
 
 def test_perplexity_beyond_the_data_is_refused(clusters: tuple[np.ndarray, np.ndarray]) -> None:
@@ -112,7 +108,7 @@ def test_perplexity_beyond_the_data_is_refused(clusters: tuple[np.ndarray, np.nd
 def test_largest_perplexity_is_accepted(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     vectors = clusters[0][:31]
     assert tsne.find_largest_perplexity(31) == 10
-    assert embed(vectors, perplexity=10).points.shape == (31, 2)
+    assert embed(vectors, perplexity=10)[0].shape == (31, 2)
 
 
 def test_further_vectors_are_put_into_their_clusters_and_the_map_stays(
@@ -120,7 +116,7 @@ def test_further_vectors_are_put_into_their_clusters_and_the_map_stays(
 ) -> None:
     vectors, labels = clusters
     known, new = vectors[:120], vectors[120:]
-    points = embed(known).points + np.float32([100, -40])
+    points = embed(known)[0] + np.float32([100, -40])
     before = points.copy()
     placed = tsne.transform(new, known, points)
     np.testing.assert_array_equal(points, before)

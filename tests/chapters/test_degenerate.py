@@ -13,11 +13,12 @@ import pytest
 from conftest import LinearRun, make_study, tiny_arrays
 from threadpoolctl import threadpool_limits
 
-from latentspace.analysis.projection import METHODS, Settings, is_degenerate, project
+from latentspace.analysis.projection import Settings, is_degenerate, project
 from latentspace.chapters import COMPARED, FIGURES, load_recipes
 from latentspace.chapters.calculate import traversals
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.figure import METHODS
 from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset

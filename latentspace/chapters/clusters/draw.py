@@ -58,31 +58,25 @@ def draw_clusters(
     """
     zoom = choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom
+    middles = [row * (height + GAP) + height / 2 for row in range(len(centres))]
     blocks = [make_mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
-    headings = ["centre"]
+    labels, x = [Label(width / 2, -HEADING_ROOM / 2, "centre")], blocks[0].shape[1] + PART_GAP
     for heading, rows in members.items():
         blocks.append(_draw_framed(rows, centres.shape[1:], zoom))
-        headings.append(heading)
-    labels, x = [], 0
+        labels.append(Label(x, -HEADING_ROOM / 2, heading, "lm"))
+        x += blocks[-1].shape[1] + PART_GAP
     if class_names:
         cell = max(CELL_WIDTH, *(measure_text(name) + 12 for name in class_names))
-        start = sum(block.shape[1] + PART_GAP for block in blocks)
         blocks.append(_draw_heat(counts, height, cell))
-        headings.append("")
         for column, name in enumerate(class_names):
-            labels.append(Label(start + (column + 0.5) * cell, -HEADING_ROOM / 2, name))
-            for row, count in enumerate(counts[:, column]):
-                place = (start + (column + 0.5) * cell, row * (height + GAP) + height / 2)
-                labels.append(Label(*place, f"{count:,}", color=INK if count else NONE_INK))
-    for heading, block in zip(headings, blocks, strict=True):
-        middle = (x + width / 2, "mm") if heading == headings[0] else (x, "lm")
-        labels.append(Label(middle[0], -HEADING_ROOM / 2, heading, middle[1]))
-        x += block.shape[1] + PART_GAP
+            centre = x + (column + 0.5) * cell
+            labels.append(Label(centre, -HEADING_ROOM / 2, name))
+            for y, count in zip(middles, counts[:, column], strict=True):
+                color = INK if count else NONE_INK
+                labels.append(Label(centre, y, f"{count:,}", color=color))
     body = join_horizontally(blocks, PART_GAP)
-    for row, lines in enumerate(names):
-        middle_y = row * (height + GAP) + height / 2
-        for line, offset, color in zip(lines, (-11, 11), (INK, FAINT_INK), strict=True):
-            labels.append(Label(-12, middle_y + offset, line, "rm", color=color))
+    for y, (name, about) in zip(middles, names, strict=True):
+        labels += [Label(-12, y - 11, name, "rm"), Label(-12, y + 11, about, "rm", FAINT_INK)]
     written, (room, table_width) = _layout_table(*table, top=body.shape[0] + TABLE_GAP)
     return make_page(
         join_vertically([body, make_blank(room - len(body), table_width)]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.clusters import draw
-from latentspace.chapters.clusters.measure import Clusters
+from latentspace.chapters.clusters.measure import Clusters, ClusterSummary
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
@@ -24,12 +24,16 @@ def draw_clusters(study: Study) -> Drawing:
     images, labels = chapter.images.images, chapter.images.labels
     numbers = chapter.metrics
     has_classes = bool(chapter.agreements)
-    classes: list[int] = []
-    columns = ["stability"]
+    classes, columns = [], ["stability"]
     if has_classes:
-        classes += [summary.match for summary in summaries if summary.match is not None]
+        classes = [summary.match for summary in summaries if summary.match is not None]
         classes += [label for label in range(len(names)) if label not in classes]
         columns = ["accuracy", "nmi", "ari", *columns]
+
+    def show(summary: ClusterSummary, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images, and whether they are of another class than most of the cluster."""
+        return images[rows], labels[rows] != summary.counts.argmax()
+
     shown = ""
     if len(summaries) < len(chapter.summaries):
         shown = f" The first {len(summaries)} are drawn."
@@ -49,14 +53,8 @@ def draw_clusters(study: Study) -> Drawing:
     frames = draw.draw_clusters(
         centres=np.stack([summary.centre for summary in summaries]),
         members={
-            heading: [
-                (images[rows], labels[rows] != summary.counts.argmax())
-                for summary, rows in zip(summaries, chosen, strict=True)
-            ]
-            for heading, chosen in {
-                "most typical": [summary.typical for summary in summaries],
-                "least certain": [summary.uncertain for summary in summaries],
-            }.items()
+            "most typical": [show(summary, summary.typical) for summary in summaries],
+            "least certain": [show(summary, summary.uncertain) for summary in summaries],
         },
         names=[
             (

@@ -17,7 +17,6 @@ from latentspace.chapters.clusters.partitions import (
     K_MEANS,
     MIXTURE,
     PIXELS,
-    FoundClusters,
     Partitions,
 )
 from latentspace.chapters.maps.images import MapImages
@@ -70,7 +69,7 @@ class Clusters(Chapter):
     """Clusters of all images of a split by several methods, compared with the classes."""
 
     section = "clusters"
-    shown = f"{CODES}{DEFORMED}: UMAP, {MIXTURE}"
+    shown = COMPARED["the same with deformed copies"]
 
     def __init__(self, study: Study) -> None:
         super().__init__(study)
@@ -113,62 +112,53 @@ class Clusters(Chapter):
         """The seeds of each method."""
         return [self.study.settings.seed + number for number in range(SEEDS)]
 
-    @property
-    def found(self) -> dict[str, FoundClusters]:
-        """What each method found, by its name."""
-        return self._partitions.found
+    @cached_property
+    def found(self) -> dict[str, dict[str, np.ndarray]]:
+        """What each method found, by its name, see `Partitions.find`."""
+        return Partitions(self.study, self.images, self.count, self.seeds).find()
 
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:
         """For each method "accuracy", "nmi" and "ari" of each seed, float64 (seeds,)."""
         if not self._has_classes:
             return {}
-        by_seed = {
-            name: [
-                clustering.score_agreement(self.images.labels, labels) for labels in found.labels
-            ]
-            for name, found in self.found.items()
-        }
-        return {
-            name: {score: np.array([each[score] for each in made]) for score in made[0]}
-            for name, made in by_seed.items()
-        }
+        agreed, classes = {}, self.images.labels
+        for name, found in self.found.items():
+            made = [clustering.score_agreement(classes, labels) for labels in found["labels"]]
+            agreed[name] = {score: np.array([each[score] for each in made]) for score in made[0]}
+        return agreed
 
     @property
     def labels(self) -> np.ndarray:
         """The cluster of each image by the method and seed that are drawn, int64 (N,)."""
-        return self.found[self.shown].labels[0]
-
-    @cached_property
-    def _partitions(self) -> Partitions:
-        return Partitions(self.study, self.images, self.count, self.seeds)
+        return self.found[self.shown]["labels"][0]
 
     @cached_property
     def summaries(self) -> list[ClusterSummary]:
         """The clusters that are drawn, in the order of the classes that they stand for."""
-        classes, codes = self.study.data.class_names, self.images.codes
-        table = clustering.contingency_table(self.images.labels, self.labels, len(classes))
-        table = table[table.any(axis=1)]  # of few different images some clusters stay empty
-        match = clustering.match_clusters(table) if self._has_classes else None
+        last, codes = len(self.study.data.class_names), self.images.codes
+        table = clustering.contingency_table(self.images.labels, self.labels, last)
+        matches = np.full(len(table), -1)
+        if self._has_classes:
+            matches = clustering.match_clusters(table)
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
-        centres = self.study.decode(means)
-        uncertainty = self.found[self.shown].uncertainty[0]
+        uncertainty = self.found[self.shown]["uncertainty"][0]
         summaries = []
-        for number, rows in enumerate(members):
-            away = np.linalg.norm(codes[rows] - means[number], axis=1)
-            matched = -1 if match is None else int(match[number])
+        for rows, mean, centre, counts, match in zip(
+            members, means, self.study.decode(means), table, matches.tolist(), strict=True
+        ):
+            away = np.linalg.norm(codes[rows] - mean, axis=1)
             summaries.append(
                 ClusterSummary(
                     size=len(rows),
-                    counts=table[number],
-                    match=None if matched < 0 else matched,
-                    centre=centres[number],
+                    counts=counts,
+                    match=None if match < 0 else match,
+                    centre=centre,
                     typical=rows[np.argsort(away, kind="stable")[:SHOWN_MEMBERS]],
                     uncertain=rows[np.argsort(-uncertainty[rows], kind="stable")[:SHOWN_MEMBERS]],
                 )
             )
-        last = len(classes)
         return sorted(summaries, key=lambda one: last if one.match is None else one.match)
 
     @cached_property
@@ -178,10 +168,10 @@ class Clusters(Chapter):
         for name, found in self.found.items():
             agreed = self.agreements.get(name, {})
             by_method[name] = {
-                "clusters": [len(np.unique(labels[labels >= 0])) for labels in found.labels],
+                "clusters": [len(np.unique(labels[labels >= 0])) for labels in found["labels"]],
                 **{score: _summarize_seeds(values) for score, values in agreed.items()},
-                "stability": clustering.score_stability(found.labels),
-                "seconds": _summarize_seeds(found.seconds),
+                "stability": clustering.score_stability(found["labels"]),
+                "seconds": _summarize_seeds(found["seconds"]),
             }
         names = self.study.data.class_names
         return {
@@ -241,8 +231,5 @@ class Clusters(Chapter):
 
 def _summarize_seeds(values: np.ndarray) -> dict[str, float]:
     """Median and range over seeds."""
-    return {
-        "median": float(np.median(values)),
-        "low": float(values.min()),
-        "high": float(values.max()),
-    }
+    median, low, high = float(np.median(values)), float(values.min()), float(values.max())
+    return {"median": median, "low": low, "high": high}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,26 +18,10 @@ from latentspace.core.processes import count_cores, run_all
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.augmentation import deform
 
-KIND = "clusters"  # begins the names of files in the cache
 COPIES = 8
 MANIFOLD_STARTS = 10
 K_MEANS, MIXTURE, DENSE = "k-means", "Gaussian mixture", "HDBSCAN"
 PIXELS, CODES, DEFORMED = "pixels", "codes", ", deformed copies"
-
-
-@dataclass(frozen=True)
-class FoundClusters:
-    """What a method found, once for each seed.
-
-    Attributes:
-        labels: int64 (seeds, N), see `Clustering`.
-        uncertainty: float64 (seeds, N).
-        seconds: float64 (seeds,), wall time of one clustering, with all that it needs.
-    """
-
-    labels: np.ndarray
-    uncertainty: np.ndarray
-    seconds: np.ndarray
 
 
 class Partitions:
@@ -48,17 +31,19 @@ class Partitions:
         """Takes the images, how many clusters to find, and the seeds of each method."""
         self.study, self._images, self._count, self._seeds = study, images, count, seeds
 
-    @cached_property
-    def found(self) -> dict[str, FoundClusters]:
-        """What each method found, by its name."""
-        arrays = self.study.load_or_compute_groups(KIND, self._compute, *self._key)
-        return {name: FoundClusters(**group) for name, group in arrays.items()}
+    def find(self) -> dict[str, dict[str, np.ndarray]]:
+        """What each method found, by its name, from the cache where possible.
 
-    @property
-    def _key(self) -> tuple[str | int, ...]:
+        Returns:
+            For each seed the "labels", int64 (seeds, N), and the "uncertainty", float64 (seeds, N),
+            of a `Clustering`, and "seconds", float64 (seeds,), the wall time of one clustering with
+            all that it needs.
+        """
         study = self.study
         chosen = (study.settings.split, hash_content(self._images.indices), self._count)
-        return (*study.model_key, *chosen, *self._seeds)
+        return study.load_or_compute_groups(
+            "clusters", self._compute, *study.model_key, *chosen, *self._seeds
+        )
 
     def _compute(self) -> dict[str, dict[str, np.ndarray]]:
         study, images = self.study, self._images
@@ -71,25 +56,23 @@ class Partitions:
                 f"PCA {study.run.latent_dim}": encode(images.images).astype(np.float32),
                 CODES: images.codes,
             }
-            wanted = {
-                f"{source}: {K_MEANS}": (clustering.cluster_k_means, source) for source in flat
-            }
-            wanted[f"{CODES}: {MIXTURE}"] = (clustering.cluster_gaussian_mixture, CODES)
+            wanted = [(source, K_MEANS, clustering.cluster_k_means) for source in flat]
+            wanted.append((CODES, MIXTURE, clustering.cluster_gaussian_mixture))
             made = {}
-            for name, (method, source) in wanted.items():
+            for source, name, method in wanted:
                 runs = []
                 for seed in self._seeds:
                     runs.append(_time_clustering(partial(method, flat[source], self._count, seed)))
                     bar.update()
-                made[name] = _gather_runs(runs)
+                made[f"{source}: {name}"] = _stack_runs(runs)
             return {**made, **self._cluster_manifolds(bar.update)}
 
     def _cluster_manifolds(self, advance: Callable[[], Any]) -> dict[str, dict[str, np.ndarray]]:
         condensed, condense = projection.reduce_dimensions(self._images.get_vectors("pixel"))
         vectors = {PIXELS: condensed, CODES: self._images.codes}
         represent = {
-            CODES: self.study.run.encode,
             PIXELS: lambda batch: condense(batch.reshape(len(batch), -1)),
+            CODES: self.study.run.encode,
         }
         copies: dict[str, list[np.ndarray]] = {source: [] for source in vectors}
         copying = dict.fromkeys(vectors, 0.0)
@@ -103,16 +86,15 @@ class Partitions:
                 copies[source].append(represent[source](batch))
                 copying[source] += time.perf_counter() - started + deforming
             advance()
-        inputs, spent = {}, {}
+        inputs = {}
         for source, found in vectors.items():
-            for kind, changed in (("", []), (DEFORMED, copies[source])):
+            for name, changed in ((source, []), (source + DEFORMED, copies[source])):
                 started = time.perf_counter()
                 graph = clustering.build_neighbor_graph(found, changed)
-                spent[source + kind] = time.perf_counter() - started
-                spent[source + kind] += copying[source] if kind else 0.0
+                spent = time.perf_counter() - started + (copying[source] if changed else 0.0)
                 for seed in self._seeds:
-                    arguments = (found, graph, self._count, seed, source + kind == CODES + DEFORMED)
-                    inputs[f"{source}{kind}/{seed}"] = arguments
+                    dense = name == CODES + DEFORMED
+                    inputs[f"{name}/{seed}"] = (found, graph, self._count, seed, dense, spent)
         many = len(self._images.indices) > projection.SEQUENTIAL_LIMIT
         done = run_all(
             _cluster_manifold,
@@ -120,13 +102,11 @@ class Partitions:
             processes=count_cores() if many else 1,
             on_report=lambda name: advance(),
         )
-        made = {}
-        for source in spent:
-            runs = [done[f"{source}/{seed}"] for seed in self._seeds]
-            for number, finder in enumerate((MIXTURE, DENSE)[: len(runs[0])]):
-                each = [run[number] for run in runs]
-                made[f"{source}: UMAP, {finder}"] = _gather_runs(each, spent[source])
-        return made
+        runs: dict[str, list[dict[str, Any]]] = {}
+        for name, of_seed in done.items():
+            for finder, run in of_seed.items():
+                runs.setdefault(f"{name.partition('/')[0]}: UMAP, {finder}", []).append(run)
+        return {name: _stack_runs(of_method) for name, of_method in runs.items()}
 
     def _encode_deformed(self, rng: np.random.Generator) -> np.ndarray:
         images = self._images.images
@@ -139,32 +119,27 @@ def _cluster_manifold(
     count: int,
     seed: int,
     dense: bool,
+    spent: float,
     report: Callable[[], None],
-) -> list[tuple[Clustering, float]]:
-    """Clusters by a mixture, and by density if wanted, with the seconds of each."""
+) -> dict[str, dict[str, Any]]:
+    """Clusters by a mixture, and by density if wanted; `spent` seconds went before."""
     started = time.perf_counter()
     points = clustering.reduce_dimensions(vectors, graph, seed)
-    spent = time.perf_counter() - started
-    finders = [
-        partial(clustering.cluster_gaussian_mixture, points, count, seed, starts=MANIFOLD_STARTS)
-    ]
+    spent += time.perf_counter() - started
+    mix = partial(clustering.cluster_gaussian_mixture, points, count, seed, starts=MANIFOLD_STARTS)
+    found = {MIXTURE: _time_clustering(mix, spent)}
     if dense:
-        finders.append(partial(clustering.cluster_hdbscan, points))
-    made = [_time_clustering(finder) for finder in finders]
+        found[DENSE] = _time_clustering(partial(clustering.cluster_hdbscan, points), spent)
     report()
-    return [(found, seconds + spent) for found, seconds in made]
+    return found
 
 
-def _time_clustering(find: Callable[[], Clustering]) -> tuple[Clustering, float]:
+def _time_clustering(find: Callable[[], Clustering], spent: float = 0.0) -> dict[str, Any]:
+    """A clustering and its seconds, with those that were spent before."""
     started = time.perf_counter()
-    return find(), time.perf_counter() - started
+    found = find()
+    return {**vars(found), "seconds": time.perf_counter() - started + spent}
 
 
-def _gather_runs(
-    runs: list[tuple[Clustering, float]], more_seconds: float = 0.0
-) -> dict[str, np.ndarray]:
-    return {
-        "labels": np.stack([found.labels for found, _ in runs]),
-        "uncertainty": np.stack([found.uncertainty for found, _ in runs]),
-        "seconds": np.array([seconds + more_seconds for _, seconds in runs]),
-    }
+def _stack_runs(runs: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+    return {name: np.stack([run[name] for run in runs]) for name in runs[0]}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,9 @@ class Codec:
         qualities: Settings to try, from the smallest file up; (None,) where nothing is lost.
         half_qualities: Those to try at half size: coarse ones, for what halving loses no finer
             quality brings back.
-        options: What Pillow's `save` takes: those that make files smallest in acceptable time.
-        alternatives: Further options, of which each file takes those that make it smallest.
-        grey_options: Options for images of one channel.
+        options: What Pillow's `save` takes: those that make files smallest in acceptable time; of
+            several each file takes those that make it smallest.
+        grey_options: More of them for images of one channel.
         is_small: Whether files of single images are worth a look: AVIF's hold some 300 bytes
             before the first pixel.
     """
@@ -40,9 +40,8 @@ class Codec:
     format: str
     qualities: tuple[int | None, ...]
     half_qualities: tuple[int, ...]
-    options: Mapping[str, Any]
-    alternatives: tuple[Mapping[str, Any], ...] = ({},)
-    grey_options: Mapping[str, Any] | None = None
+    options: tuple[Mapping[str, Any], ...]
+    grey_options: Mapping[str, Any] = field(default_factory=dict)
     is_small: bool = True
 
     @property
@@ -57,21 +56,20 @@ CODECS = (
         "JPEG",
         (1, 5, 10, 25, 50, 75, 90),
         (1, 5, 10, 15),
-        {"optimize": True},
-        ({"progressive": False}, {"progressive": True}),
+        ({"optimize": True, "progressive": False}, {"optimize": True, "progressive": True}),
     ),
-    Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), (0, 1, 2, 5, 10), {"method": 6}),
+    Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), (0, 1, 2, 5, 10), ({"method": 6},)),
     Codec(
         "AVIF",
         "AVIF",
         (0, 20, 45, 75),
         (0, 10, 20, 30, 40),
-        {"speed": 6},
+        ({"speed": 6},),
         grey_options={"subsampling": "4:0:0"},
         is_small=False,
     ),
-    Codec("PNG", "PNG", (None,), (), {"optimize": True}),
-    Codec("lossless WebP", "WEBP", (None,), (), {"lossless": True, "quality": 100, "method": 4}),
+    Codec("PNG", "PNG", (None,), (), ({"optimize": True},)),
+    Codec("lossless WebP", "WEBP", (None,), (), ({"lossless": True, "quality": 100, "method": 4},)),
 )
 
 
@@ -82,51 +80,47 @@ def list_available() -> tuple[Codec, ...]:
 
 
 def encode_image(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes:
-    """One image as a file.
-
-    Args:
-        pixels: uint8 (H, W, 1 or 3).
-        codec: The kind of file.
-        quality: One of the codec's.
-    """
+    """One image, uint8 (H, W, 1 or 3), as a file, in one of the codec's qualities."""
     image = to_pil(pixels)
-    options = {**codec.options, **({} if quality is None else {"quality": quality})}
-    if codec.grey_options is not None and pixels.shape[2] == 1:
-        options.update(codec.grey_options)
+    more: dict[str, Any] = {} if quality is None else {"quality": quality}
+    if pixels.shape[2] == 1:
+        more.update(codec.grey_options)
     files = []
-    for more in codec.alternatives:
+    for options in codec.options:
         file = io.BytesIO()
         image.save(file, codec.format, **options, **more)
         files.append(file.getvalue())
     return min(files, key=len)
 
 
-def decode_image(data: bytes, channels: int) -> np.ndarray:
-    """A file as an image, uint8 (H, W, channels)."""
-    with Image.open(io.BytesIO(data)) as image:
-        pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    return pixels.reshape(*pixels.shape[:2], channels)
+def _write_and_read(
+    pictures: Iterable[np.ndarray], codec: Codec, quality: int | None
+) -> tuple[int, list[np.ndarray]]:
+    """Bytes of the files of pictures, uint8 (H, W, C), and what comes back of each."""
+    size, back = 0, []
+    for picture in pictures:
+        data = encode_image(picture, codec, quality)
+        size += len(data)
+        with Image.open(io.BytesIO(data)) as image:
+            pixels = np.asarray(image.convert("L" if picture.shape[2] == 1 else "RGB"))
+        back.append(pixels.reshape(picture.shape))
+    return size, back
 
 
 def store_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[int, np.ndarray]:
-    """Images as a file each.
-
-    Args:
-        pixels: uint8 (N, H, W, C).
-        codec: The kind of file.
-        quality: One of the codec's.
+    """Stores images, uint8 (N, H, W, C), as a file each, in one of the codec's qualities.
 
     Returns:
         Bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
-    files = [encode_image(image, codec, quality) for image in pixels]
-    return sum(map(len, files)), np.stack([decode_image(file, pixels.shape[3]) for file in files])
+    size, back = _write_and_read(pixels, codec, quality)
+    return size, np.stack(back)
 
 
 def store_in_sheets(
     pixels: np.ndarray, codec: Codec, quality: int | None, *, block: int = 1, halved: bool = False
 ) -> tuple[int, np.ndarray]:
-    """Images side by side in one file, or a few.
+    """As `store_alone`, but side by side in one file, or a few.
 
     Args:
         pixels: uint8 (N, H, W, C).
@@ -134,19 +128,16 @@ def store_in_sheets(
         quality: One of the codec's.
         block: Images are padded to multiples of it, by their own edge.
         halved: Store them at half their height and width, and enlarge what comes back.
-
-    Returns:
-        Bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
-    height, width, channels = pixels.shape[1:]
+    height, width = pixels.shape[1:3]
     small = pixels
     if halved:
         small = resize(pixels, -(-height // 2), -(-width // 2), Image.Resampling.BOX)
-    files = [encode_image(sheet, codec, quality) for sheet in make_sheets(small, block)]
-    back = split_sheets([decode_image(file, channels) for file in files], small.shape, block)
+    size, sheets = _write_and_read(make_sheets(small, block), codec, quality)
+    back = split_sheets(sheets, small.shape, block)
     if halved:
         back = resize(back, height, width, Image.Resampling.LANCZOS)
-    return sum(map(len, files)), back
+    return size, back
 
 
 def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
@@ -159,26 +150,22 @@ def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -
     """
     tried = pixels[:TRIAL_IMAGES]
     images = to_unit_range(tried)
-    factor = 2 if halved else 1
-    sides = [-(-side // factor) for side in pixels.shape[1:3]]
-    # Where two blocks come to the same size, the smaller one stands for both.
-    padded = {block: [-(-side // block) * block for side in sides] for block in BLOCKS}
-    different = [
-        block
-        for at, block in enumerate(BLOCKS)
-        if padded[block] not in [padded[smaller] for smaller in BLOCKS[:at]]
-    ]
+    height, width = (-(-side // (2 if halved else 1)) for side in pixels.shape[1:3])
+    different: dict[tuple[int, int], int] = {}
+    for block in BLOCKS:
+        # Where two blocks come to the same size, the smaller one stands for both.
+        different.setdefault(_pad_sides(height, width, block), block)
 
     def measure_curve(block: int) -> tuple[np.ndarray, np.ndarray]:
-        stored = [
-            store_in_sheets(tried, codec, quality, block=block, halved=halved)
-            for quality in (codec.half_qualities if halved else codec.qualities)
-        ]
-        errors = [float(np.square(to_unit_range(back) - images).mean()) for _, back in stored]
-        return np.array([size for size, _ in stored], float), np.array(errors)
+        sizes, errors = [], []
+        for quality in codec.half_qualities if halved else codec.qualities:
+            size, back = store_in_sheets(tried, codec, quality, block=block, halved=halved)
+            sizes.append(float(size))
+            errors.append(float(np.square(to_unit_range(back) - images).mean()))
+        return np.array(sizes), np.array(errors)
 
-    found = {block: measure_curve(block) for block in different}
-    ratios = {block: mean_ratio(found[block], found[BLOCKS[0]]) for block in different}
+    found = {block: measure_curve(block) for block in different.values()}
+    ratios = {block: mean_ratio(curve, found[BLOCKS[0]]) for block, curve in found.items()}
     best = min(ratios, key=lambda block: ratios[block])
     return best if ratios[best] < 1 - CLEAR_SAVING else BLOCKS[0]
 
@@ -190,12 +177,13 @@ def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
         uint8 (height, width, C) each, sides up to `SHEET_SIDE`; cells left over are black.
     """
     count, height, width, _ = pixels.shape
-    high, wide = (-(-side // block) * block for side in (height, width))
-    columns, most = _find_sheet_grid(count, high, wide)
+    high, wide = _pad_sides(height, width, block)
+    square = round(np.sqrt(count * high / wide)) or 1
+    rows, columns = max(1, SHEET_SIDE // high), min(square, max(1, SHEET_SIDE // wide))
     margins = ((0, 0), (0, high - height), (0, wide - width), (0, 0))
     made = []
-    for start in range(0, count, columns * most):
-        part = np.pad(pixels[start : start + columns * most], margins, mode="edge")
+    for start in range(0, count, columns * rows):
+        part = np.pad(pixels[start : start + columns * rows], margins, mode="edge")
         made.append(tile(part, columns))
     return made
 
@@ -203,7 +191,7 @@ def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
 def split_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> np.ndarray:
     """Cuts sheets, as `make_sheets` made them, into images of the shape (N, H, W, C)."""
     count, height, width, channels = shape
-    high, wide = (-(-side // block) * block for side in (height, width))
+    high, wide = _pad_sides(height, width, block)
     cells = [
         sheet.reshape(len(sheet) // high, high, -1, wide, channels)
         .swapaxes(1, 2)
@@ -213,7 +201,5 @@ def split_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> 
     return np.concatenate(cells)[:count, :height, :width]
 
 
-def _find_sheet_grid(count: int, height: int, width: int) -> tuple[int, int]:
-    """Columns of a sheet of cells of a size, and the rows that it may have at most."""
-    square = round(np.sqrt(count * height / width)) or 1
-    return min(square, max(1, SHEET_SIDE // width)), max(1, SHEET_SIDE // height)
+def _pad_sides(height: int, width: int, block: int) -> tuple[int, int]:
+    return -(-height // block) * block, -(-width // block) * block

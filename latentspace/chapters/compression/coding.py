@@ -20,8 +20,7 @@ class Quantiser:
     Attributes:
         low: float64 (D,), where a unit's first cell begins.
         step: float64 (D,), width of a unit's cells.
-        levels: int64 (D,), cells of each unit, 1 or more. What lies beyond the ends goes into the
-            first or the last one.
+        levels: int64 (D,), cells of each unit, 1 or more; the outer ones have no outer end.
         values: float32 (D, K), what stands for a cell: the mean of the training codes in it, the
             best choice for the squared error; the middle of an empty cell.
         counts: int64 (D, K), training codes in each cell.
@@ -86,19 +85,19 @@ def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
 
     Args:
         codes: Training codes, float (N, D).
-        bits: Bits for each unit, 1 or more.
+        bits: For each unit, 1 or more.
     """
     levels = np.full(codes.shape[1], 2**bits)
-    best, least = None, np.full(codes.shape[1], np.inf)
+    best, least = np.zeros((2, codes.shape[1])), np.full(codes.shape[1], np.inf)
     for tail in TAILS:
         low, high = np.quantile(codes, (tail, 1 - tail), axis=0)
-        made = _fit(codes, low, _make_positive((high - low) / levels), levels)
+        step = (high - low) / levels
+        step = np.where(step > 0, step, 1.0)  # 1 for a unit that never moves
+        made = _fit(codes, low, step, levels)
         error = np.square(codes - made.dequantise(made.quantise(codes))).mean(axis=0)
-        better = error < least
+        best = np.where(error < least, [low, step], best)
         least = np.minimum(error, least)
-        best = made if best is None else _merge(best, made, better)
-    assert best is not None
-    return best
+    return _fit(codes, best[0], best[1], levels)
 
 
 def fit_by_step(codes: np.ndarray, step: float) -> Quantiser:
@@ -132,18 +131,3 @@ def _fit(codes: np.ndarray, low: np.ndarray, step: np.ndarray, levels: np.ndarra
     middles = low[:, np.newaxis] + step[:, np.newaxis] * (np.arange(most) + 0.5)
     values = np.where(counts > 0, sums / np.maximum(counts, 1), middles)
     return Quantiser(low, step, levels, values.astype(np.float32), counts)
-
-
-def _merge(first: Quantiser, second: Quantiser, better: np.ndarray) -> Quantiser:
-    """Of two quantisers of as many cells the second's units where it is better (D,)."""
-
-    def pick(name: str) -> np.ndarray:
-        one, other = getattr(first, name), getattr(second, name)
-        return np.where(better if one.ndim == 1 else better[:, np.newaxis], other, one)
-
-    return Quantiser(*map(pick, ("low", "step", "levels", "values", "counts")))
-
-
-def _make_positive(step: np.ndarray) -> np.ndarray:
-    """Steps (D,), with 1 for a unit that never moves."""
-    return np.where(step > 0, step, 1.0)

@@ -12,6 +12,7 @@ from latentspace.drawing.layout import (
     INK,
     Label,
     choose_zoom,
+    join_vertically,
     make_blank,
     make_mosaic,
     make_page,
@@ -67,14 +68,12 @@ class StoredImages:
         name: Of the method and its setting.
         size: Bytes of an image, mean over all.
         mse: Mean squared error, over all.
-        fits: Whether that is within the budget.
         images: float32 (K, H, W, C) in [0, 1].
     """
 
     name: str
     size: float
     mse: float
-    fits: bool
     images: np.ndarray
 
 
@@ -111,7 +110,8 @@ def draw_rate_distortion(
     ):
         for line in lines:
             sizes, values = getattr(line, measure)
-            color = COLORS[families.index(line.family) % len(COLORS)]
+            family = families.index(line.family)
+            common = {"color": COLORS[family % len(COLORS)], "label": line.name}
             if len(sizes) == 1:
                 at_edge = measure == "mse" and values[0] <= 0
                 panel.plot(
@@ -121,22 +121,20 @@ def draw_rate_distortion(
                     marker="D" if line.style == "solid" else "X",
                     markersize=6.5,
                     markeredgecolor="white",
-                    color=color,
-                    label=line.name,
                     zorder=4,
                     clip_on=False,
+                    **common,
                 )
                 continue
+            linewidth, markersize, zorder = (1.4, 3.5, 2) if family else (2.4, 5, 3)
             panel.plot(
-                sizes,
-                values,
+                *(sizes, values),
                 linestyle=line.style,
-                linewidth=2.4 if line.family == families[0] else 1.4,
+                linewidth=linewidth,
                 marker=MARKERS[line.style],
-                markersize=5 if line.family == families[0] else 3.5,
-                color=color,
-                label=line.name,
-                zorder=3 if line.family == families[0] else 2,
+                markersize=markersize,
+                zorder=zorder,
+                **common,
             )
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -171,14 +169,14 @@ def draw_rate_distortion(
 
 
 def draw_budgets(
-    *, originals: np.ndarray, blocks: Mapping[str, Sequence[StoredImages]], text: Text
+    *, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]], text: Text
 ) -> np.ndarray:
     """The same images, stored within several budgets by several methods.
 
     Args:
         originals: float32 (K, H, W, C) in [0, 1], shown once.
-        blocks: Rows by the heading of their budget. A row says its bytes and its error; more bytes
-            than the budget has are written in `OVER`.
+        blocks: Rows by their budget in bytes. A row says its bytes and its error; more bytes than
+            the budget has are written in `OVER`.
         text: Written above and below.
 
     Returns:
@@ -188,39 +186,32 @@ def draw_budgets(
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
-    names = ["original"]
     y = 0
 
     def put(images: np.ndarray, words: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
         nonlocal y
         body = make_mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
-        bodies.append(_pad(body, row_height))
-        middle = y + body.shape[0] / 2
+        bodies.extend([body, make_blank(row_height - len(body), 1)])
         for number, (line, color) in enumerate(words):
             shift = (2 * number - len(words) + 1) * LINE_OFFSET
-            labels.append(Label(-12, middle + shift, line, "rm", color))
-            names.append(line)
+            labels.append(Label(-12, y + len(body) / 2 + shift, line, "rm", color))
         y += row_height
 
     put(originals, [("original", INK)])
-    for heading, rows in blocks.items():
-        bodies.append(make_blank(BLOCK_GAP + HEADING_HEIGHT, bodies[0].shape[1]))
-        y += len(bodies[-1])
+    headings = {budget: f"at most {budget:g} bytes an image" for budget in blocks}
+    for budget, heading in headings.items():
+        bodies.append(make_blank(BLOCK_GAP + HEADING_HEIGHT, 1))
+        y += BLOCK_GAP + HEADING_HEIGHT
         labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
-        for row in rows:
+        for row in blocks[budget]:
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
-            put(row.images, [(row.name, INK), (cost, FAINT_INK if row.fits else OVER)])
-    body = np.concatenate(bodies)
-    right = max(0, max(map(measure_text, blocks), default=0) - body.shape[1])
+            put(row.images, [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)])
+    body = join_vertically(bodies)
     return make_page(
         body,
         text=text,
         labels=labels,
-        left=max(map(measure_text, names)) + 12,
-        right=right,
+        left=max(measure_text(label.text) for label in labels if label.x < 0) + 12,
+        right=max(0, max(map(measure_text, headings.values()), default=0) - body.shape[1]),
         top=TITLE_GAP,
     )
-
-
-def _pad(body: np.ndarray, height: int) -> np.ndarray:
-    return np.concatenate([body, make_blank(height - len(body), body.shape[1])])

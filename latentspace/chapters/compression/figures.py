@@ -20,35 +20,26 @@ def _describe_measured(study: Study) -> str:
     )
 
 
-def _describe_fixed_costs(study: Study) -> str:
-    """What is needed once, and when that pays."""
+def _describe_costs(study: Study) -> str:
+    """What is needed once, and when that pays; where codes are the worse choice."""
     chapter = study.of(Compression)
     found = chapter.verdict
+    paid = overtaken = ""
+    if found.break_even_images is not None and found.nearest is not None:
+        paid = (
+            f" It pays from {found.break_even_images:,} images on: a code takes "
+            f"{found.chosen_bytes:.1f} bytes, against {found.nearest_bytes:.1f} at the same error "
+            f"for {found.nearest}."
+        )
+    if found.overtaken_by is not None:
+        overtaken = f" From {found.overtaken_at_bytes:.0f} bytes on {found.overtaken_by} is better."
     matrix = max(float(method.tables.max()) for method in chapter.components.values())
-    decoder = f"The decoder takes {study.run.decoder_bytes / 1e6:.2f} MB more"
-    linear = f"PCA's matrix takes up to {matrix / 1e6:.2f} MB."
-    if found.break_even is None or found.nearest is None:
-        return f"{decoder}. {linear}"
-    return (
-        f"{decoder}. It pays from {found.break_even:,} images on: a code takes {found.size:.1f} "
-        f"bytes, against {found.nearest_size:.1f} at the same error for {found.nearest}. {linear}"
-    )
-
-
-def _describe_losses(study: Study) -> str:
-    """Where codes are the worse choice."""
-    chapter = study.of(Compression)
-    found = chapter.verdict
     least = min(float(method.mse.min()) for method in chapter.codes.values())
     lossless = ", ".join(f"{name} {size:.0f}" for name, size in chapter.lossless.items())
-    overtaken = (
-        f" From {found.overtaken_at:.0f} bytes on {found.overtaken_by} is better."
-        if found.overtaken_at is not None
-        else ""
-    )
     return (
-        f"The error of codes stays above {least:.5f} with any number of bytes.{overtaken} Bytes "
-        f"of an image without any loss: {lossless}."
+        f"The decoder takes {study.run.decoder_bytes / 1e6:.2f} MB more.{paid} PCA's matrix takes "
+        f"up to {matrix / 1e6:.2f} MB. The error of codes stays above {least:.5f} with any number "
+        f"of bytes.{overtaken} Bytes of an image without any loss: {lossless}."
     )
 
 
@@ -64,12 +55,12 @@ def draw_rate_distortion(study: Study) -> Drawing:
         "units have cells of the same width, so that bits go where codes vary; PCA has as many "
         "components as pay. Decoder and matrix are not counted. A sheet holds all images side by "
         "side, which saves headers, also at half size where that is better. "
-        f"{_describe_fixed_costs(study)} {_describe_losses(study)}",
+        f"{_describe_costs(study)}",
     )
     frames = draw.draw_rate_distortion(
         lines=chapter.lines,
-        chosen=(found.size, found.mse),
-        nearest_size=found.nearest_size,
+        chosen=(found.chosen_bytes, found.chosen_mse),
+        nearest_size=found.nearest_bytes,
         text=text,
     )
     return Drawing(frames, text)
@@ -83,15 +74,9 @@ def draw_budgets(study: Study) -> Drawing:
         f"{_describe_measured(study)}. Each row names the method and setting of least error "
         "within the budget, and its bytes and mean squared error over all of these images. Red: "
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
-        f"headers. {_describe_fixed_costs(study)} {_describe_losses(study)}",
+        f"headers. {_describe_costs(study)}",
     )
-    frames = draw.draw_budgets(
-        originals=chapter.originals,
-        blocks={
-            f"at most {budget:g} bytes an image": rows for budget, rows in chapter.blocks.items()
-        },
-        text=text,
-    )
+    frames = draw.draw_budgets(originals=chapter.originals, blocks=chapter.blocks, text=text)
     return Drawing(frames, text)
 
 

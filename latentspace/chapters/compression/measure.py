@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.chapters.compression import codecs, coding, curves
+from latentspace.chapters.compression import codecs, curves
 from latentspace.chapters.compression.draw import RateLine, StoredImages
 from latentspace.chapters.compression.methods import (
     Method,
@@ -23,9 +25,10 @@ from latentspace.chapters.compression.storing import (
     ALONE,
     BITS_OF_A_BYTE,
     SHEET,
+    Coded,
     Numbers,
     Storing,
-    to_columns,
+    gather_settings,
 )
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import Subset, count_images_at_once, to_unit_range
@@ -40,8 +43,7 @@ PCA_STEPS = np.geomspace(2.0, 0.05, 16)  # in deviations of the first component
 MOST_COMPONENTS = 400
 FLOAT_BYTES = 4
 
-FLOATS, PLAIN = "codes, float32", "codes, plain"
-CODED, ONE_STEP = "codes, entropy coded", "codes, one step for all units"
+FLOATS, ONE_STEP = "codes, float32", "codes, one step for all units"
 PCA_ONE_STEP = "PCA, one step for all components"
 STYLES = {"plain": "dashed", ONE_STEP: "dotted", ALONE: "dashed"}  # of lines, by how a name ends
 
@@ -60,20 +62,20 @@ class Compression(Chapter):
     @cached_property
     def codes(self) -> dict[str, Method]:
         """Quantised codes in their forms, and `FLOATS`, what they are before."""
-        study = self.study
+        study, storing = self.study, self.storing
 
-        def compute() -> dict[str, Numbers]:
-            codes = study.codes[self.storing.rows]
+        def compute() -> dict[str, Method]:
+            codes = study.codes[storing.rows]
             # Encoded alone: a code's last digits depend on what else is encoded with it.
             chosen = study.fit_indices[choose_limited(len(study.fit_indices), TABLE_IMAGES)]
             table = study.run.encode(study.data.train_pixels[chosen])
-            spread = float(np.sqrt(table.var(axis=0).mean()))
-            floats = self.storing.measure(study.run.decode(codes), codes.nbytes)
-            common = {"table": table, "codes": codes, "decode": study.run.decode}
+            spread = float(np.sqrt(table.var(axis=0).mean())) or 1.0
+            coded = Coded(table, codes, study.run.decode)
+            floats = storing.measure(study.run.decode(codes), codes.nbytes)
             return {
-                FLOATS: to_columns({"float32": floats}),
-                **self.storing.measure_bits(PLAIN, CODED, **common),
-                ONE_STEP: self.storing.measure_steps(CODE_STEPS * (spread or 1.0), **common),
+                FLOATS: gather_settings({"float32": floats}),
+                **storing.measure_bits("codes", coded),
+                ONE_STEP: storing.measure_steps(coded, CODE_STEPS * spread),
             }
 
         return self._load_or_compute("compression_codes", compute, *study.model_key)
@@ -81,66 +83,58 @@ class Compression(Chapter):
     @cached_property
     def components(self) -> dict[str, Method]:
         """Principal components: as many as units at as many bits, and at their best."""
-        study, few = self.study, self.study.run.latent_dim
+        study, storing, few = self.study, self.storing, self.study.run.latent_dim
 
-        def compute() -> dict[str, Numbers]:
+        def compute() -> dict[str, Method]:
             chosen = Subset(study.data.train_pixels, study.fit_indices)
             encode, inverse = scores.linear_autoencoder(chosen, MOST_COMPONENTS)
             count = min(TABLE_IMAGES, count_images_at_once(chosen))
             table = encode(to_unit_range(chosen[choose_limited(len(chosen), count)]))
-            codes = encode(self.storing.images)
-            vector = FLOAT_BYTES * self.storing.images[0].size
+            codes = encode(storing.images)
+            spread = float(table[:, 0].std()) or 1.0
+            vector_bytes = FLOAT_BYTES * storing.pixels[0].size
 
             def decode(parts: np.ndarray) -> np.ndarray:
                 whole = np.pad(parts, ((0, 0), (0, codes.shape[1] - parts.shape[1])))
                 return np.clip(inverse(whole), 0, 1).astype(np.float32)
 
-            def count_table_bytes(quantiser: coding.Quantiser) -> int:
-                used = np.count_nonzero(quantiser.levels > 1) + 1  # the mean image too
-                return int(used) * vector + quantiser.table_bytes
-
-            spread = float(table[:, 0].std())
-            common: dict[str, Any] = {"decode": decode, "tables": count_table_bytes}
+            best = Coded(table, codes, decode, vector_bytes)
+            same = Coded(table[:, :few], codes[:, :few], decode, vector_bytes)
             return {
-                **self.storing.measure_bits(
-                    *self.pca_names, table=table[:, :few], codes=codes[:, :few], **common
-                ),
-                PCA_ONE_STEP: self.storing.measure_steps(
-                    PCA_STEPS * (spread or 1.0), table=table, codes=codes, **common
-                ),
+                **storing.measure_bits(f"PCA {few}", same),
+                PCA_ONE_STEP: storing.measure_steps(best, PCA_STEPS * spread),
             }
 
         key = (study.data.hash, hash_content(study.fit_indices), few)
         return self._load_or_compute("compression_components", compute, *key)
-
-    @property
-    def pca_names(self) -> tuple[str, str]:
-        """What principal components, as many as units, are called: plain and entropy coded."""
-        few = self.study.run.latent_dim
-        return f"PCA {few}, plain", f"PCA {few}, entropy coded"
 
     @cached_property
     def files(self) -> dict[str, Method]:
         """Image files, by codec and by whether each image has a file of its own."""
         known = codecs.list_available()
 
-        def compute() -> dict[str, Numbers]:
+        def compute() -> dict[str, Method]:
             with ThreadPoolExecutor(count_cores()) as pool:  # codecs run beside each other
-                tasks = [
-                    (name, setting, task)
+                tasks = {
+                    names: task
                     for of_codec in pool.map(self.storing.make_file_tasks, known)
-                    for (name, setting), task in of_codec.items()
-                ]
+                    for names, task in of_codec.items()
+                }
                 found: dict[str, dict[str, Numbers]] = {}
                 with self.study.make_bar("image files", len(tasks)) as bar:
-                    results = pool.map(lambda task: task[2](), tasks)
-                    for (name, setting, _), numbers in zip(tasks, results, strict=True):
+                    results = pool.map(lambda task: task(), tasks.values())
+                    for (name, setting), numbers in zip(tasks, results, strict=True):
                         found.setdefault(name, {})[setting] = numbers
                         bar.update()
-            return {name: to_columns(settings) for name, settings in found.items()}
+            return {name: gather_settings(settings) for name, settings in found.items()}
 
         key = (self.study.data.hash, *(codec.name for codec in known))
         return self._load_or_compute("compression_files", compute, *key)
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        """All of them, by name."""
+        return {**self.codes, **self.components, **self.files}
 
     @property
     def lossless(self) -> dict[str, float]:
@@ -155,8 +149,8 @@ class Compression(Chapter):
     def lines(self) -> list[RateLine]:
         """All curves; a method of one setting is a line of one point."""
         found = []
-        for name, method in {**self.codes, **self.components, **self.files}.items():
-            family = next((kind for kind in self._families if name.startswith(kind)), name)
+        for name, method in self.methods.items():
+            family = re.split(", | in ", name)[0]
             style = next((style for end, style in STYLES.items() if name.endswith(end)), "solid")
             sizes, lost = curves.pareto_front((method.sizes, 1 - method.ssim))
             found.append(
@@ -202,24 +196,15 @@ class Compression(Chapter):
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Bytes an image, errors and similarity of each method and setting, and the verdict."""
-        found = self.verdict
-        methods = {**self.codes, **self.components, **self.files}
         return {
             "images": len(self.storing.rows),
             "images_in_a_file_each": len(self.storing.alone_rows),
             "images_of_ssim": len(self.storing.similar),
             "pixel_bytes": self.storing.pixels[0].size,
-            "methods": {name: _list_settings(method) for name, method in methods.items()},
+            "methods": {name: _list_settings(method) for name, method in self.methods.items()},
             "lossless_bytes": self.lossless,
-            "chosen": f"{found.method}, {found.setting}",
-            "chosen_bytes": found.size,
-            "chosen_mse": found.mse,
-            "nearest": found.nearest,
-            "nearest_bytes": found.nearest_size,
             "decoder_bytes": self.study.run.decoder_bytes,
-            "break_even_images": found.break_even,
-            "overtaken_by": found.overtaken_by,
-            "overtaken_at_bytes": found.overtaken_at,
+            **asdict(self.verdict),
         }
 
     @property
@@ -249,25 +234,27 @@ class Compression(Chapter):
         """What codes cost and what the nearest alternative does, and where codes lose."""
         found = self.verdict
         parts = [
-            f"at {found.size:.1f} bytes an image the codes give a mean squared error of "
-            f"{found.mse:.5f}"
+            f"at {found.chosen_bytes:.1f} bytes an image the codes give a mean squared error of "
+            f"{found.chosen_mse:.5f}"
         ]
         if found.nearest is None:
             parts.append("no alternative reaches that error")
         else:
             parts.append(
                 f"the nearest alternative at that error, {found.nearest}, needs "
-                f"{found.nearest_size:.1f}"
+                f"{found.nearest_bytes:.1f}"
             )
-        if found.break_even is not None:
+        if found.break_even_images is not None:
             parts.append(
                 f"the decoder ({self.study.run.decoder_bytes / 1e6:.1f} MB) pays from "
-                f"{found.break_even:,} images on"
+                f"{found.break_even_images:,} images on"
             )
-        if found.overtaken_at is None:
+        if found.overtaken_by is None:
             parts.append("nothing that was measured beats them with more bytes")
         else:
-            parts.append(f"from {found.overtaken_at:.1f} bytes on {found.overtaken_by} is better")
+            parts.append(
+                f"from {found.overtaken_at_bytes:.1f} bytes on {found.overtaken_by} is better"
+            )
         return "; ".join(parts)
 
     # --- inside
@@ -276,27 +263,22 @@ class Compression(Chapter):
     def _forms(self) -> dict[str, Method]:
         return {name: method for name, method in self.codes.items() if name != FLOATS}
 
-    @property
-    def _families(self) -> list[str]:
-        few = self.pca_names[0].partition(",")[0]
-        return ["codes", few, PCA_ONE_STEP, *(codec.name for codec in codecs.CODECS)]
-
     def _load_or_compute(
-        self, kind: str, compute: Callable[[], Mapping[str, Numbers]], *key: str | int
+        self, kind: str, compute: Callable[[], Mapping[str, Method]], *key: str | int
     ) -> dict[str, Method]:
-        groups = self.study.load_or_compute_groups(kind, compute, *key)
+        groups = self.study.load_or_compute_groups(
+            kind, lambda: {name: vars(method) for name, method in compute().items()}, *key
+        )
         return {name: Method(**numbers) for name, numbers in groups.items()}
 
 
 def _make_row(methods: Mapping[str, Method], budget: float) -> StoredImages:
     name, at = find_best_within(methods, budget)
     method = methods[name]
-    size = float(method.sizes[at])
     return StoredImages(
         f"{name}, {method.settings[at]}",
-        size,
+        float(method.sizes[at]),
         float(method.mse[at]),
-        size <= budget,
         to_unit_range(method.shown[at]),
     )
 

@@ -43,30 +43,29 @@ class Method:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What curves say in the end.
+    """What curves say in the end, as metrics.json has it.
 
     Attributes:
-        method: The form of the codes that is spoken of.
-        setting: The smallest whose error is at most `NEAR` times that of unquantised codes.
-        size: Its bytes an image.
-        mse: Its error.
+        chosen: The form of the codes that is spoken of, and its setting: the smallest whose error
+            is at most `NEAR` times that of unquantised codes.
+        chosen_bytes: Its bytes an image.
+        chosen_mse: Its error.
         nearest: The alternative that needs fewest bytes for that error; None if none reaches it.
-        nearest_size: How many; None if none.
-        break_even: Images from which on decoder and tables are paid for; None if never.
-        overtaken_at: Bytes from which on an alternative has a smaller error than the codes ever
-            have with so many; None if never.
-        overtaken_by: The best alternative there.
+        nearest_bytes: How many; None if none.
+        break_even_images: Images from which on decoder and tables are paid for; None if never.
+        overtaken_by: The best alternative there; None if none.
+        overtaken_at_bytes: Bytes from which on an alternative has a smaller error than the codes
+            ever have with so many; None if never.
     """
 
-    method: str
-    setting: str
-    size: float
-    mse: float
+    chosen: str
+    chosen_bytes: float
+    chosen_mse: float
     nearest: str | None
-    nearest_size: float | None
-    break_even: int | None
-    overtaken_at: float | None
+    nearest_bytes: float | None
+    break_even_images: int | None
     overtaken_by: str | None
+    overtaken_at_bytes: float | None
 
 
 def compare_codes(
@@ -80,35 +79,30 @@ def compare_codes(
         error: Mean squared error of unquantised codes.
         decoder_bytes: What a reader of codes needs besides their tables.
     """
-    all_settings = [(name, at) for name, method in codes.items() for at in range(len(method.mse))]
-    least = min(float(method.mse.min()) for method in codes.values())
-    allowed = max(NEAR * error, least)
+    sizes = np.concatenate([method.sizes for method in codes.values()])
+    errors = np.concatenate([method.mse for method in codes.values()])
+    allowed = max(NEAR * error, errors.min())
     name, at = min(
-        ((name, at) for name, at in all_settings if codes[name].mse[at] <= allowed),
-        key=lambda pair: codes[pair[0]].sizes[pair[1]],
+        (place for place in _list_places(codes) if codes[place[0]].mse[place[1]] <= allowed),
+        key=lambda place: codes[place[0]].sizes[place[1]],
     )
     size, mse = float(codes[name].sizes[at]), float(codes[name].mse[at])
     needed = {other: curves.size_at(method.curve, mse) for other, method in others.items()}
     nearest = min(needed, key=lambda other: needed[other])
     reached = math.isfinite(needed[nearest])
     fixed = decoder_bytes + float(codes[name].tables[at])
-    best = (
-        np.concatenate([method.sizes for method in codes.values()]),
-        np.concatenate([method.mse for method in codes.values()]),
-    )
-    overtaken = curves.find_overtaking(best, [method.curve for method in others.values()])
+    overtaken = curves.find_overtaking((sizes, errors), [other.curve for other in others.values()])
     return Verdict(
-        method=name,
-        setting=str(codes[name].settings[at]),
-        size=size,
-        mse=mse,
+        chosen=f"{name}, {codes[name].settings[at]}",
+        chosen_bytes=size,
+        chosen_mse=mse,
         nearest=nearest if reached else None,
-        nearest_size=needed[nearest] if reached else None,
-        break_even=_find_break_even(fixed, size, others[nearest], mse, needed[nearest]),
-        overtaken_at=overtaken,
+        nearest_bytes=needed[nearest] if reached else None,
+        break_even_images=_find_break_even(fixed, size, others[nearest], mse, needed[nearest]),
         overtaken_by=None
         if overtaken is None
         else min(others, key=lambda other: curves.error_at(others[other].curve, overtaken)),
+        overtaken_at_bytes=overtaken,
     )
 
 
@@ -117,11 +111,17 @@ def find_best_within(methods: Mapping[str, Method], budget: float) -> tuple[str,
 
     Where all need more, those that need fewest.
     """
-    all_settings = [(name, at) for name, method in methods.items() for at in range(len(method.mse))]
-    fitting = [(name, at) for name, at in all_settings if methods[name].sizes[at] <= budget]
-    if not fitting:
-        return min(all_settings, key=lambda pair: methods[pair[0]].sizes[pair[1]])
-    return min(fitting, key=lambda pair: methods[pair[0]].mse[pair[1]])
+
+    def rank(place: tuple[str, int]) -> tuple[float, float]:
+        method, at = methods[place[0]], place[1]
+        return max(budget, method.sizes[at]), method.mse[at]
+
+    return min(_list_places(methods), key=rank)
+
+
+def _list_places(methods: Mapping[str, Method]) -> list[tuple[str, int]]:
+    """All settings: the names of their methods, and their places there."""
+    return [(name, at) for name, method in methods.items() for at in range(len(method.mse))]
 
 
 def _find_break_even(

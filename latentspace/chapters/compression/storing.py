@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.compression import codecs, coding
+from latentspace.chapters.compression.methods import Method
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import count_images_at_once, to_uint8, to_unit_range
 from latentspace.datasets import choose_limited
@@ -22,11 +24,25 @@ BITS = (2, 3, 4, 6, 8)  # for each unit
 BITS_OF_A_BYTE = 8
 SHEET, ALONE = "in one sheet", "in single files"
 
-Numbers = dict[str, Any]  # what is measured of one setting, see `methods.Method`
+Numbers = dict[str, Any]  # what is measured of one setting, see `Method`
 
 
-def _count_table_bytes(quantiser: coding.Quantiser) -> int:
-    return quantiser.table_bytes
+@dataclasses.dataclass(frozen=True)
+class Coded:
+    """Images as codes that cells are to make small.
+
+    Attributes:
+        table: Training codes, float (M, D), that cells and frequencies are learnt from.
+        codes: Of the measured images, float (N, D).
+        decode: Codes (N, D) -> float32 (N, H, W, C) in [0, 1].
+        vector_bytes: What a reader needs besides for each unit of more than one cell, and once
+            more for the mean.
+    """
+
+    table: np.ndarray
+    codes: np.ndarray
+    decode: Callable[[np.ndarray], np.ndarray]
+    vector_bytes: int = 0
 
 
 class Storing:
@@ -71,81 +87,60 @@ class Storing:
         """The same, float32 in [0, 1]."""
         return to_unit_range(self.pixels)
 
-    def measure_bits(
-        self,
-        plain: str,
-        coded: str,
-        *,
-        table: np.ndarray,
-        codes: np.ndarray,
-        decode: Callable[[np.ndarray], np.ndarray],
-        tables: Callable[[coding.Quantiser], int] = _count_table_bytes,
-    ) -> dict[str, Numbers]:
-        """The same cells twice: packed plainly, and entropy coded; by the names of the methods."""
-        found: dict[str, dict[str, Numbers]] = {plain: {}, coded: {}}
-        for bits in BITS:
-            quantiser = coding.fit_by_range(table, bits)
-            symbols = quantiser.quantise(codes)
-            numbers = self.measure(
-                decode(quantiser.dequantise(symbols)),
-                -(-symbols.size * bits // BITS_OF_A_BYTE),  # packed without any coding
-                tables=tables(quantiser),
-            )
-            stream = self._divide_size(len(quantiser.encode(symbols)))
-            setting = f"{bits} bits a unit"
-            found[plain][setting], found[coded][setting] = numbers, {**numbers, "sizes": stream}
-        return {name: to_columns(settings) for name, settings in found.items()}
+    def measure_bits(self, name: str, coded: Coded) -> dict[str, Method]:
+        """As many cells for each unit, packed plainly, and the same entropy coded."""
+        found = self._measure_cells(
+            coded, {f"{bits} bits a unit": coding.fit_by_range(coded.table, bits) for bits in BITS}
+        )
+        packed = [-(-coded.codes.size * bits // BITS_OF_A_BYTE) for bits in BITS]
+        plain = dataclasses.replace(found, sizes=np.array(packed) / len(coded.codes))
+        return {f"{name}, plain": plain, f"{name}, entropy coded": found}
 
-    def measure_steps(
-        self,
-        steps: np.ndarray,
-        *,
-        table: np.ndarray,
-        codes: np.ndarray,
-        decode: Callable[[np.ndarray], np.ndarray],
-        tables: Callable[[coding.Quantiser], int] = _count_table_bytes,
-    ) -> Numbers:
+    def measure_steps(self, coded: Coded, steps: np.ndarray) -> Method:
         """Cells of the same width for all units, entropy coded, at several widths."""
+        return self._measure_cells(
+            coded, {f"step {step:.3g}": coding.fit_by_step(coded.table, step) for step in steps}
+        )
+
+    def _measure_cells(self, coded: Coded, quantisers: Mapping[str, coding.Quantiser]) -> Method:
         found = {}
-        for step in steps:
-            quantiser = coding.fit_by_step(table, step)
-            symbols = quantiser.quantise(codes)
-            found[f"step {step:.3g}"] = self.measure(
-                decode(quantiser.dequantise(symbols)),
+        for setting, quantiser in quantisers.items():
+            symbols = quantiser.quantise(coded.codes)
+            vectors = int(np.count_nonzero(quantiser.levels > 1)) + 1
+            found[setting] = self.measure(
+                coded.decode(quantiser.dequantise(symbols)),
                 len(quantiser.encode(symbols)),
-                tables=tables(quantiser),
+                tables=quantiser.table_bytes + vectors * coded.vector_bytes,
             )
-        return to_columns(found)
+        return gather_settings(found)
 
     def make_file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:
         """What there is to measure of a codec, by names of method and setting."""
         tasks: dict[tuple[str, str], Callable[[], Numbers]] = {}
-
-        def store_in_sheets(quality: int | None, block: int, halved: bool) -> Numbers:
-            size, back = codecs.store_in_sheets(
-                self.pixels, codec, quality, block=block, halved=halved
-            )
-            return self.measure(to_unit_range(back), size)
-
-        def store_alone(quality: int | None) -> Numbers:
-            size, back = codecs.store_alone(self.pixels[self.alone_rows], codec, quality)
-            return self.measure(to_unit_range(back), size, among=self.alone_rows)
-
+        alone = self.pixels[self.alone_rows]
         for halved, qualities in ((False, codec.qualities), (True, codec.half_qualities)):
             if not qualities:
                 continue
             block = codecs.find_best_block(self.pixels, codec, halved=halved)
             for quality in qualities:
-                words = [
-                    *(["half size"] if halved else []),
-                    "lossless" if quality is None else f"quality {quality}",
-                    *([f"blocks of {block}"] if block > 1 else []),
-                ]
+                fidelity = "lossless" if quality is None else f"quality {quality}"
+                words = ["half size"] * halved + [fidelity] + [f"blocks of {block}"] * (block > 1)
+                store = partial(
+                    codecs.store_in_sheets, self.pixels, codec, quality, block=block, halved=halved
+                )
                 name = f"{codec.name} {SHEET}", ", ".join(words)
-                tasks[name] = partial(store_in_sheets, quality, block, halved)
+                tasks[name] = partial(self._measure_files, store)
                 if codec.is_small and not halved:
-                    tasks[f"{codec.name} {ALONE}", words[0]] = partial(store_alone, quality)
+                    store = partial(codecs.store_alone, alone, codec, quality)
+                    name = f"{codec.name} {ALONE}", fidelity
+                    tasks[name] = partial(self._measure_files, store, among=self.alone_rows)
         return tasks
+
+    def _measure_files(
+        self, store: Callable[[], tuple[int, np.ndarray]], among: np.ndarray | None = None
+    ) -> Numbers:
+        size, back = store()
+        return self.measure(to_unit_range(back), size, among=among)
 
     def measure(
         self, back: np.ndarray, size: int, *, tables: int = 0, among: np.ndarray | None = None
@@ -155,27 +150,23 @@ class Storing:
         Args:
             back: What comes back, float32 (N, H, W, C) in [0, 1], of all `rows`, or of those
                 `among` them.
-            size: Bytes of all these together.
+            size: Bytes of all these together; a stream of nothing counts as one.
             tables: Bytes of what does not grow with them.
             among: Places among `rows`.
         """
         images = self.images if among is None else self.images[among]
         similar = self.alone_rows[self.similar] if among is None else self.similar
         return {
-            "sizes": self._divide_size(size, len(images)),
+            "sizes": max(1, size) / len(images),
             "mse": scores.squared_errors(images, back).mean(),
             "ssim": scores.structural_similarity(images[similar], back[similar]).mean(),
             "tables": float(tables),
             "shown": to_uint8(back[self.shown] if among is None else back[:0]),
         }
 
-    def _divide_size(self, size: int, count: int | None = None) -> float:
-        """Bytes an image; a stream of nothing counts as one byte."""
-        return max(1, size) / (count or len(self.rows))
 
-
-def to_columns(settings: Mapping[str, Numbers]) -> Numbers:
-    """Numbers by setting -> an array for each number, with the names of the settings."""
+def gather_settings(settings: Mapping[str, Numbers]) -> Method:
+    """A method of the numbers that were measured at each setting, by its name."""
     names = next(iter(settings.values()))
     columns = {name: np.array([numbers[name] for numbers in settings.values()]) for name in names}
-    return {"settings": np.array(list(settings)), **columns}
+    return Method(settings=np.array(list(settings)), **columns)

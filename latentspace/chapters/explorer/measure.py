@@ -125,9 +125,7 @@ class Exploration(Chapter):
     def _name_clusters(self, found: np.ndarray, method: str) -> Grouping:
         """Clusters numbered anew and named; what is in none is called so, and comes last."""
         data, numbers = self.study.data, np.unique(found[found != clustering.NOISE])
-        table = clustering.contingency_table(self.maps.labels, found, len(data.class_names))[
-            numbers
-        ]
+        table = clustering.contingency_table(self.maps.labels, found, len(data.class_names))
         match = clustering.match_clusters(table) if data.has_classes else -np.ones(len(numbers))
         order = np.lexsort((-table.sum(axis=1), np.where(match < 0, len(data.class_names), match)))
         labels = np.full(len(found), len(order))

@@ -13,6 +13,7 @@ import numpy as np
 
 from latentspace.analysis import projection, tsne
 from latentspace.analysis.projection import Projection, Settings
+from latentspace.chapters.figure import METHODS
 from latentspace.chapters.maps.images import SPACES, MapImages
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
@@ -88,7 +89,7 @@ class MapProjections(MapImages):
     @staticmethod
     def format_method(method: str) -> str:
         """A method of projection in words."""
-        return projection.METHODS[method]
+        return METHODS[method]
 
     @property
     def flat(self) -> Settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,16 +13,13 @@ def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
     """How well a score tells out-of-distribution images from own ones, whatever threshold is set.
 
     The area under the receiver operating characteristic: how often an out-of-distribution image
-    scores higher than an own one, ties counted half. Its interval is that of DeLong, DeLong &
-    Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC curves"; at 0 and 1
-    it is a point.
+    scores higher than an own one, ties counted half; 0.5 says nothing. Its interval is that of
+    DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC
+    curves"; at 0 and 1 it is a point.
 
     Args:
         own: float (N,) with N of 2 or more.
         ood: float (M,) with M of 2 or more.
-
-    Returns:
-        The estimate: 0.5 where the score says nothing, 1 where it separates them.
     """
     from scipy.stats import norm
 
@@ -61,31 +57,15 @@ def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
     return order[ranked[order, 1] > 0]
 
 
-@dataclass(frozen=True)
-class Suspicions:
-    """Which labels the neighbours are against.
-
-    Attributes:
-        classes: int (N,), the class with the most votes; ties go to the lower one.
-        strengths: int (N,), its votes.
-        flagged: bool (N,), whether enough neighbours agree on another class than the label.
-    """
-
-    classes: np.ndarray
-    strengths: np.ndarray
-    flagged: np.ndarray
-
-
-def find_suspicions(votes: np.ndarray, labels: np.ndarray, agreement: int) -> Suspicions:
-    """What the votes of neighbours say against labels.
+def flag_labels(votes: np.ndarray, labels: np.ndarray, agreement: int) -> np.ndarray:
+    """Whether enough neighbours agree on another class than the label, bool (N,).
 
     Args:
         votes: int (N, classes).
         labels: int (N,).
-        agreement: How many neighbours have to agree on another class.
+        agreement: How many neighbours have to agree.
     """
-    classes, strengths = votes.argmax(axis=1), votes.max(axis=1)
-    return Suspicions(classes, strengths, (strengths >= agreement) & (classes != labels))
+    return (votes.max(axis=1) >= agreement) & (votes.argmax(axis=1) != labels)
 
 
 def draw_wrong_labels(labels: np.ndarray, num_classes: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,20 +83,17 @@ def draw_outliers(
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
     widest = max((measure_text(line, REASON_SIZE) for line in words), default=0)
-    bodies: list[np.ndarray] = []
+    parts = [_layout_row(block, widest) for block in blocks]
+    parts.append(_layout_table(ood, score_names, table_heading))
     labels: list[Label] = []
     y = 0
-    for body, own in (
-        *(_layout_row(block, widest) for block in blocks),
-        _layout_table(ood, score_names, table_heading),
-    ):
-        labels += [Label(lb.x, lb.y + y, lb.text, lb.anchor, lb.color, lb.size) for lb in own]
-        bodies.append(body)
+    for body, own in parts:
+        labels += [replace(label, y=label.y + y) for label in own]
         y += len(body)
     sides = [block.images.shape[2] * choose_zoom(min(block.images.shape[1:3])) for block in blocks]
     overhang = max(0, -(-(widest - min(sides)) // 2))  # of text under the outermost images
     return make_page(
-        join_vertically(bodies),
+        join_vertically([body for body, _ in parts]),
         text=text,
         labels=labels,
         left=overhang,
@@ -118,16 +115,10 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
     body = make_mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)
     for column, lines in enumerate(block.reasons):
         x = column * (image_width + gap) + image_width / 2
-        labels += [
-            Label(
-                x,
-                HEADING_ROOM + len(body) + (number + 0.7) * REASON_LINE,
-                text,
-                color=FAINT_INK if number else INK,
-                size=REASON_SIZE,
-            )
-            for number, text in enumerate(lines)
-        ]
+        for number, text in enumerate(lines):
+            y = HEADING_ROOM + len(body) + (number + 0.7) * REASON_LINE
+            color = FAINT_INK if number else INK
+            labels.append(Label(x, y, text, color=color, size=REASON_SIZE))
     under = max(map(len, block.reasons)) * REASON_LINE + BLOCK_GAP
     return join_vertically([make_blank(HEADING_ROOM, 1), body, make_blank(under, 1)]), labels
 

@@ -10,6 +10,7 @@ from latentspace.chapters.captions import format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.draw import Block, OutOfDistribution
+from latentspace.chapters.outliers.image_scores import SCORES
 from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
@@ -24,10 +25,7 @@ def draw_outliers(study: Study) -> Drawing:
     listed = np.concatenate([listing.indices for listing in listings])
     ends = np.cumsum([len(listing.indices) for listing in listings])
     reconstructions = np.split(study.decode(study.codes[listed]), ends[:-1])
-    text = Text(
-        "Images that stand out",
-        " ".join([_describe_measured(study), *_describe_votes(study), _describe_ood(study)]),
-    )
+    text = Text("Images that stand out", _describe(study))
     frame = draw.draw_outliers(
         blocks=[
             Block(listing.heading, study.images[listing.indices], back, listing.reasons)
@@ -37,11 +35,11 @@ def draw_outliers(study: Study) -> Drawing:
             OutOfDistribution(
                 f"{kind} ({len(images.ood[kind]['error']):,})",
                 images.draw_examples(kind, EXAMPLES),
-                [found[name].value for name in images.names],
+                [found[name].value for name in SCORES],
             )
             for kind, found in images.auroc.items()
         ],
-        score_names=list(images.names.values()),
+        score_names=list(SCORES.values()),
         table_heading=(
             "How often a score is higher for an out-of-distribution image than for a test image "
             "(AUROC: 0.5 says nothing, 1 detects them all)"
@@ -51,42 +49,32 @@ def draw_outliers(study: Study) -> Drawing:
     return Drawing(frame, text)
 
 
-def _describe_measured(study: Study) -> str:
-    images = study.of(Outliers).scores
+def _describe(study: Study) -> str:
+    """What is measured, how neighbours vote and how well that finds wrong labels."""
+    chapter = study.of(Outliers)
+    images = chapter.scores
+    votes, letters = "", f"letters are left out: {images.letters_unavailable}."
+    if chapter.labels_unavailable is None:
+        codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
+        votes = (
+            f" The {images.voters} nearest vote with their labels. Ambiguous: the smallest margin "
+            "between two classes, then the fewest votes for others, then the nearest. Mislabelled: "
+            f"{chapter.agreement} or more agree on another class; first those from which the "
+            "nearest images of their own class are farther by the largest factor than those of the "
+            f"other. Of wrong labels planted at random that finds {codes['found']:.1%} (by the "
+            f"nearest in pixels {pixels['found']:.1%}); of the images' own labels it flags "
+            f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%})."
+        )
+    if images.letters_unavailable is None:
+        letters = (
+            "letters are printed in twelve faces of DejaVu, without those that look like a digit."
+        )
     return (
         f"{len(images.rows):,} test images of {study.data.name}, {format_model(study)}; under each "
         "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
-        f"{images.neighbors} nearest of {len(study.reference_rows):,} training images."
-    )
-
-
-def _describe_votes(study: Study) -> list[str]:
-    """How neighbours vote, and how well that finds wrong labels; empty where they can't."""
-    chapter = study.of(Outliers)
-    if chapter.labels_unavailable is not None:
-        return []
-    codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
-    return [
-        f"The {chapter.scores.voters} nearest vote with their labels. Ambiguous: the smallest "
-        "margin between two classes, then the fewest votes for others, then the nearest. "
-        f"Mislabelled: {chapter.agreement} or more agree on another class; first those from which "
-        "the nearest images of their own class are farther by the largest factor than those of the "
-        f"other. Of wrong labels planted at random that finds {codes['found']:.1%} (by the nearest "
-        f"in pixels {pixels['found']:.1%}); of the images' own labels it flags "
-        f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%})."
-    ]
-
-
-def _describe_ood(study: Study) -> str:
-    missing = study.of(Outliers).scores.letters_unavailable
-    return (
-        f"PCA: {study.run.latent_dim} components, fitted to the images that the model was fitted "
-        "to. Upside down and inverted are test images, and some look the same upside down; "
-        + (
-            "letters are printed in twelve faces of DejaVu, without those that look like a digit."
-            if missing is None
-            else f"letters are left out: {missing}."
-        )
+        f"{images.neighbors} nearest of {len(study.reference_rows):,} training images.{votes} PCA: "
+        f"{study.run.latent_dim} components, fitted to the images that the model was fitted to. "
+        f"Upside down and inverted are test images, and some look the same upside down; {letters}"
     )
 
 

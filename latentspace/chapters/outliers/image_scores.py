@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -36,8 +35,6 @@ class ImageScores:
     PCA with as many components as the code has units, and the distance in pixels.
     """
 
-    names = SCORES
-
     def __init__(self, study: Study) -> None:
         self.study = study
 
@@ -54,8 +51,7 @@ class ImageScores:
     @cached_property
     def voters(self) -> int:
         """How many of the nearest training images vote: at most half of what a class has."""
-        labels = self.study.data.train_labels[self.study.reference_rows]
-        sizes = np.bincount(labels)
+        sizes = np.bincount(self._reference_labels)
         return min(VOTERS, int(np.median(sizes[sizes > 0])) // 2)
 
     @cached_property
@@ -71,35 +67,23 @@ class ImageScores:
         return None
 
     @cached_property
-    def makers(self) -> dict[str, Callable[[], np.ndarray]]:
-        """What makes each kind of out-of-distribution images, float32 (M, H, W, C) in [0, 1]."""
-        study = self.study
-        count = min(MOST_OOD, len(self.rows))
-        rng = np.random.default_rng(study.settings.seed)
-        images = study.images[np.sort(rng.choice(self.rows, count, replace=False))]
-        made: dict[str, Callable[[], np.ndarray]] = {
-            "noise": lambda: ood.make_noise(count, images.shape[1:], self._make_rng()),
-            "inverted": partial(ood.invert, images),
-            "pixels shuffled": lambda: ood.shuffle_pixels(images, self._make_rng()),
-            "upside down": partial(ood.turn_upside_down, images),
-        }
-        if self.letters_unavailable is None and self._ink_side is not None:
-            made[LETTERS] = partial(ood.draw_letters, study.data.image_shape, self._ink_side)
-        return made
+    def kinds(self) -> list[str]:
+        """The kinds of out-of-distribution images."""
+        return [*ood.MAKERS, *([LETTERS] if self.letters_unavailable is None else [])]
 
     @property
     def own(self) -> dict[str, np.ndarray]:
         """Each of `SCORES` for the test images of `rows`, and their neighbours.
 
         Scores are float64 (N,); "codes_neighbors" and "pixels_neighbors" are int64 (N, K), places
-        in `Base.reference_rows`, the nearest first.
+        in `Study.reference_rows`, the nearest first.
         """
         return self._found[OWN]
 
     @property
     def ood(self) -> dict[str, dict[str, np.ndarray]]:
         """Each of `SCORES` for the out-of-distribution images of each kind, float64 (M,)."""
-        return {kind: self._found[kind] for kind in self.makers}
+        return {kind: self._found[kind] for kind in self.kinds}
 
     @cached_property
     def auroc(self) -> dict[str, dict[str, Estimate]]:
@@ -110,23 +94,15 @@ class ImageScores:
         }
 
     def draw_examples(self, kind: str, count: int) -> np.ndarray:
-        """Foreign images of a kind, drawn by seed, float32 (count, H, W, C) in [0, 1].
-
-        All where there are fewer.
-        """
-        images = self.makers[kind]()
+        """Foreign images of a kind, drawn by seed, float32 (count or fewer, H, W, C) in [0, 1]."""
+        images = self._make_images(kind)
         return images[self._make_rng().permutation(len(images))[:count]]
 
     def count_votes(self, space: str) -> np.ndarray:
-        """Votes of the neighbours of each test image of `rows`, int64 (N, classes).
-
-        Args:
-            space: "codes" or "pixels".
-        """
-        data = self.study.data
-        labels = data.train_labels[self.study.reference_rows]
+        """Votes of the neighbours in "codes" or "pixels" of each of `rows`, int64 (N, classes)."""
         found = self.own[f"{space}_neighbors"][:, : self.voters]
-        return neighborhoods.count_votes(labels[found], len(data.class_names))
+        count = len(self.study.data.class_names)
+        return neighborhoods.count_votes(self._reference_labels[found], count)
 
     def measure_distances(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Mean distance in codes to the nearest training images of a class, infinite without any.
@@ -134,30 +110,23 @@ class ImageScores:
         Args:
             classes: int (K,), one for each image.
             places: int (K,), which of `rows` the images are.
-
-        Returns:
-            float64 (K,).
         """
         study = self.study
         found = np.full(len(places), np.inf)
         codes = study.codes[self.rows[places]]
         train_codes = study.train_codes[study.reference_rows]
-        labels = study.data.train_labels[study.reference_rows]
+        labels = self._reference_labels
         for label in np.intersect1d(classes, labels):
             asked, members = classes == label, train_codes[labels == label]
-            count = min(self.neighbors, len(members))
-            distances, _ = find_nearest(codes[asked], members, count)
-            found[asked] = distances.mean(axis=1)
+            found[asked] = find_nearest(codes[asked], members)[0].mean(axis=1)
         return found
 
     @cached_property
     def _found(self) -> dict[str, dict[str, np.ndarray]]:
         study = self.study
-        kinds = ",".join(self.makers)
+        key = (*study.model_key, ",".join(self.kinds), study.settings.seed)
         counts = (MOST_IMAGES, MOST_OOD, VOTERS)
-        return study.load_or_compute_groups(
-            "image_scores", self._measure_all, *study.model_key, kinds, study.settings.seed, *counts
-        )
+        return study.load_or_compute_groups("image_scores", self._measure_all, *key, *counts)
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
         study = self.study
@@ -178,8 +147,7 @@ class ImageScores:
                 ("codes", codes, train_codes),
                 ("pixels", images.reshape(len(images), -1), references),
             ):
-                count = min(VOTERS, len(others))
-                distances, neighbors = find_nearest(points, others, count)
+                distances, neighbors = find_nearest(points, others, VOTERS)
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors
             return found
@@ -192,9 +160,9 @@ class ImageScores:
                 study.of(Reconstruction).by_image["mse"][rows],
             )
         }
-        with study.make_bar("scoring out-of-distribution images", len(self.makers)) as bar:
-            for kind, make in self.makers.items():
-                images = make()
+        with study.make_bar("scoring out-of-distribution images", len(self.kinds)) as bar:
+            for kind in self.kinds:
+                images = self._make_images(kind)
                 codes = study.run.encode(images)
                 errors = scores.squared_errors(images, study.run.decode(codes))
                 groups[kind] = measure(images, codes, errors)
@@ -202,8 +170,22 @@ class ImageScores:
         return groups
 
     @cached_property
+    def _reference_labels(self) -> np.ndarray:
+        return self.study.data.train_labels[self.study.reference_rows]
+
+    @cached_property
     def _ink_side(self) -> int | None:
         return find_ink_side(self.study.data.test_pixels[:INK_IMAGES])
+
+    def _make_images(self, kind: str) -> np.ndarray:
+        """All images of a kind, float32 (M, H, W, C) in [0, 1]."""
+        study = self.study
+        if kind == LETTERS:
+            assert self._ink_side is not None  # else letters are unavailable
+            return ood.draw_letters(study.data.image_shape, self._ink_side)
+        count = min(MOST_OOD, len(self.rows))
+        drawn = np.sort(self._make_rng().choice(self.rows, count, replace=False))
+        return ood.MAKERS[kind](study.images[drawn], self._make_rng())
 
     def _make_rng(self) -> np.random.Generator:
         return np.random.default_rng(self.study.settings.seed)

@@ -13,7 +13,6 @@ from latentspace.analysis import neighborhoods
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
-from latentspace.chapters.outliers.detection import Suspicions
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, ImageScores
 from latentspace.chapters.study import Study
 
@@ -88,13 +87,6 @@ class Outliers(Chapter):
         return found
 
     @cached_property
-    def suspicions(self) -> Suspicions:
-        """What the neighbours in codes say against the labels of the images looked at."""
-        return detection.find_suspicions(
-            self.scores.count_votes("codes"), self._labels, self.agreement
-        )
-
-    @cached_property
     def planted(self) -> dict[str, dict[str, Any]]:
         """How well neighbours find wrong labels, in codes and in pixels.
 
@@ -107,23 +99,21 @@ class Outliers(Chapter):
         than pixels, image by image.
         """
         rng = np.random.default_rng(self.study.settings.seed)
-        labels = self._labels
-        wrong = detection.draw_wrong_labels(labels, len(self.study.data.class_names), rng)
+        wrong = detection.draw_wrong_labels(self._labels, len(self.study.data.class_names), rng)
+        given = {"found": wrong, "false_alarms": self._labels}
         by_image, found = {}, {}
         for space in SPACES:
             votes = self.scores.count_votes(space)
-            flags = {
-                "found": detection.find_suspicions(votes, wrong, self.agreement).flagged,
-                "false_alarms": detection.find_suspicions(votes, labels, self.agreement).flagged,
+            by_image[space] = {
+                name: detection.flag_labels(votes, labels, self.agreement).astype(float)
+                for name, labels in given.items()
             }
-            by_image[space] = {name: values.astype(float) for name, values in flags.items()}
             means = {
                 name: neighborhoods.mean_estimate(values, rng)
                 for name, values in by_image[space].items()
             }
             against, against_own = (
-                -np.take_along_axis(votes, given[:, np.newaxis], axis=1)[:, 0]
-                for given in (wrong, labels)
+                -votes[np.arange(len(votes)), labels] for labels in given.values()
             )
             found[space] = {
                 **to_numbers(means),
@@ -136,7 +126,7 @@ class Outliers(Chapter):
             name: neighborhoods.mean_estimate(
                 by_image["codes"][name] - by_image["pixels"][name], rng
             )
-            for name in by_image["codes"]
+            for name in given
         }
         return {**found, "difference": to_numbers(more)}
 
@@ -147,6 +137,7 @@ class Outliers(Chapter):
         Also how many images were looked at and compared with, and by how many neighbours.
         """
         images = self.scores
+        left_out = {LETTERS: images.letters_unavailable, "labels": self.labels_unavailable}
         found: dict[str, Any] = {
             "images": len(images.rows),
             "references": len(self.study.reference_rows),
@@ -163,14 +154,7 @@ class Outliers(Chapter):
             },
             "ood_images": {kind: len(of["error"]) for kind, of in images.ood.items()},
             "auroc": {kind: to_numbers(by_score) for kind, by_score in images.auroc.items()},
-            "left_out": {
-                name: reason
-                for name, reason in (
-                    (LETTERS, images.letters_unavailable),
-                    ("labels", self.labels_unavailable),
-                )
-                if reason is not None
-            },
+            "left_out": {name: why for name, why in left_out.items() if why is not None},
         }
         if self.labels_unavailable is None:
             found |= {
@@ -236,8 +220,13 @@ class Outliers(Chapter):
 
     @property
     def mislabelled(self) -> int:
-        """How many of the images looked at are flagged."""
-        return int(self.suspicions.flagged.sum())
+        """How many of the images looked at are flagged by their neighbours in codes."""
+        return len(self._flagged)
+
+    @cached_property
+    def _flagged(self) -> np.ndarray:
+        votes = self.scores.count_votes("codes")
+        return np.flatnonzero(detection.flag_labels(votes, self._labels, self.agreement))
 
     @property
     def _labels(self) -> np.ndarray:
@@ -277,24 +266,24 @@ class Outliers(Chapter):
         return self._make_listing("Most ambiguous", order, whys)
 
     def _list_mislabelled(self) -> Listing:
-        found, names = self.suspicions, self.study.data.class_names
-        flagged = np.flatnonzero(found.flagged)
+        names, votes = self.study.data.class_names, self.scores.count_votes("codes")
+        classes, strengths = votes.argmax(axis=1), votes.max(axis=1)
         own, other = (
-            self.scores.measure_distances(classes[flagged], flagged)
-            for classes in (self._labels, found.classes)
+            self.scores.measure_distances(labels[self._flagged], self._flagged)
+            for labels in (self._labels, classes)
         )
         # Unanimous neighbours mean little where their class is dense, unless the own one is far.
         times = own / np.maximum(other, np.finfo(np.float32).eps)
         order = np.argsort(-times, kind="stable")[:LISTED]
-        order, times, voters = flagged[order], times[order], self.scores.voters
+        places = self._flagged[order]
         whys = [
             [
-                f"{found.strengths[place]} of {voters} say {names[found.classes[place]]}",
+                f"{strengths[place]} of {self.scores.voters} say {names[classes[place]]}",
                 f"its class {farther:.2f}x as far"
                 if np.isfinite(farther)
                 else "its class was never seen",
             ]
-            for place, farther in zip(order, times, strict=True)
+            for place, farther in zip(places, times[order], strict=True)
         ]
         heading = f"Likely mislabelled: {self.mislabelled:,} of {len(self.scores.rows):,}"
-        return self._make_listing(heading, order, whys)
+        return self._make_listing(heading, places, whys)

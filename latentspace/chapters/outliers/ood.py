@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,18 +24,6 @@ FONT_SIZE = 96  # pixels; many times the size that letters are brought to
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW")
 
 
-def make_noise(
-    count: int, image_shape: tuple[int, int, int], rng: np.random.Generator
-) -> np.ndarray:
-    """Every value drawn uniformly from [0, 1), float32 (count, H, W, C)."""
-    return rng.random((count, *image_shape), np.float32)
-
-
-def invert(images: np.ndarray) -> np.ndarray:
-    """Dark where images, float32 (N, H, W, C) in [0, 1], are bright."""
-    return 1 - images
-
-
 def shuffle_pixels(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Images (N, H, W, C), the pixels of each in a random order of its own; colours are kept."""
     pixels = images.reshape(len(images), -1, images.shape[3])
@@ -41,9 +31,13 @@ def shuffle_pixels(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.take_along_axis(pixels, order[..., np.newaxis], axis=1).reshape(images.shape)
 
 
-def turn_upside_down(images: np.ndarray) -> np.ndarray:
-    """Images (N, H, W, C), turned by 180 degrees."""
-    return images[:, ::-1, ::-1]
+# Each takes images, float32 (N, H, W, C) in [0, 1], and gives others of the same shape.
+MAKERS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "noise": lambda images, rng: rng.random(images.shape, np.float32),
+    "inverted": lambda images, rng: 1 - images,
+    "pixels shuffled": shuffle_pixels,
+    "upside down": lambda images, rng: images[:, ::-1, ::-1],
+}
 
 
 def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
@@ -80,18 +74,14 @@ def are_letters(names: Sequence[str]) -> bool:
 def _is_letter(name: str) -> bool:
     if len(name) == 1:
         return name.isalpha()
-    for script in SCRIPTS:
-        for kind in ("SMALL LETTER", "LETTER"):
-            try:
-                unicodedata.lookup(f"{script} {kind} {name.upper()}")
-            except KeyError:
-                continue
+    for script, kind in itertools.product(SCRIPTS, ("SMALL LETTER", "LETTER")):
+        with contextlib.suppress(KeyError):
+            unicodedata.lookup(f"{script} {kind} {name.upper()}")
             return True
     return False
 
 
 def _draw_letter(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
-    left, top, right, bottom = (round(side) for side in font.getbbox(letter))
-    picture = Image.new("L", (right - left + 2, bottom - top + 2))  # a dark pixel on every side
-    ImageDraw.Draw(picture).text((1 - left, 1 - top), letter, 255, font)
+    picture = Image.new("L", (2 * FONT_SIZE, 2 * FONT_SIZE))
+    ImageDraw.Draw(picture).text((FONT_SIZE // 2, FONT_SIZE // 2), letter, 255, font)
     return picture

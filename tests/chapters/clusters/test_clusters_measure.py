@@ -91,7 +91,7 @@ def test_summaries_hold_the_members_of_each_cluster(study: Study) -> None:
         mean = chapter.images.codes[members].mean(axis=0)
         away = np.linalg.norm(chapter.images.codes - mean, axis=1)
         assert summary.typical[0] == members[away[members].argmin()]
-        uncertainty = chapter.found[chapter.shown].uncertainty[0]
+        uncertainty = chapter.found[chapter.shown]["uncertainty"][0]
         assert uncertainty[summary.uncertain[0]] == uncertainty[members].max()
         assert summary.purity == summary.counts.max() / len(members)
     matches = [summary.match for summary in chapter.summaries]

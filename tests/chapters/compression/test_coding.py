@@ -135,12 +135,12 @@ def test_the_verdict_names_the_nearest_alternative_and_where_codes_lose() -> Non
         "linear": make_method([5, 400], [0.2, 0.005], tables=5000),
     }
     found = compare_codes(codes, others, error=0.01, decoder_bytes=9000)
-    assert (found.setting, found.size, found.mse) == ("10", 10, 0.0102)
+    assert (found.chosen, found.chosen_bytes, found.chosen_mse) == ("codes, 10", 10, 0.0102)
     assert found.nearest == "files"
-    assert found.nearest_size == pytest.approx(curves.size_at(others["files"].curve, 0.0102))
-    assert found.break_even == int(np.ceil(9100 / (found.nearest_size - 10)))
+    assert found.nearest_bytes == pytest.approx(curves.size_at(others["files"].curve, 0.0102))
+    assert found.break_even_images == int(np.ceil(9100 / (found.nearest_bytes - 10)))
     assert found.overtaken_by == "files"
-    assert found.overtaken_at == pytest.approx(
+    assert found.overtaken_at_bytes == pytest.approx(
         curves.size_at(others["files"].curve, 0.0101), rel=0.01
     )
 
@@ -148,10 +148,10 @@ def test_the_verdict_names_the_nearest_alternative_and_where_codes_lose() -> Non
 def test_the_verdict_where_codes_are_worse_everywhere_or_never() -> None:
     good, bad = make_method([5, 10], [0.01, 0.001]), make_method([50, 90], [0.1, 0.02])
     lost = compare_codes({"codes": bad}, {"files": good}, error=0.02, decoder_bytes=10)
-    assert lost.break_even is None
-    assert lost.overtaken_at == pytest.approx(5)
+    assert lost.break_even_images is None
+    assert lost.overtaken_at_bytes == pytest.approx(5)
     won = compare_codes({"codes": good}, {"files": bad}, error=0.001, decoder_bytes=10)
-    assert (won.nearest, won.nearest_size, won.overtaken_at) == (None, None, None)
+    assert (won.nearest, won.nearest_bytes, won.overtaken_at_bytes) == (None, None, None)
 
 
 def test_the_best_setting_within_a_budget_or_the_smallest() -> None:

@@ -67,16 +67,14 @@ def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.M
     rng = np.random.default_rng(0)
     images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
     rows = [
-        StoredImages(name="codes", size=7.9, mse=0.002, fits=True, images=images[1]),
-        StoredImages(name="JPEG", size=30.2, mse=0.01, fits=False, images=images[2]),
+        StoredImages(name="codes", size=7.9, mse=0.002, images=images[1]),
+        StoredImages(name="JPEG", size=30.2, mse=0.01, images=images[2]),
     ]
-    frame = draw.draw_budgets(
-        originals=images[0], blocks={"at most 8 bytes": rows}, text=Text("t", "c")
-    )
+    frame = draw.draw_budgets(originals=images[0], blocks={8.0: rows}, text=Text("t", "c"))
     texts = {label.text: label for label in labels}
     assert texts["30.2 bytes, error 0.01000"].color == draw.OVER
     assert texts["7.9 bytes, error 0.00200"].color != draw.OVER
-    order = ["original", "at most 8 bytes", "codes", "JPEG"]
+    order = ["original", "at most 8 bytes an image", "codes", "JPEG"]
     assert sorted(order, key=lambda text: texts[text].y) == order
     zoom = layout.choose_zoom(8, draw.LEAST_IMAGE)
     for image in images.reshape(-1, 10, 8):

@@ -9,7 +9,7 @@ from conftest import LinearRun, make_study
 from latentspace.analysis import clustering, neighborhoods, scores
 from latentspace.analysis.clustering import NOISE, Clustering
 from latentspace.chapters.clusters.measure import Clusters
-from latentspace.chapters.clusters.partitions import FoundClusters, Partitions
+from latentspace.chapters.clusters.partitions import Partitions
 from latentspace.chapters.explorer.figures import RECIPES
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.maps import images as map_images
@@ -85,9 +85,9 @@ def test_clusters_do_not_depend_on_what_was_looked_at_before(
 ) -> None:
     first, second = (make_study(linear_run, tiny, tmp_path / name) for name in "ab")
     labels = np.array([2, 0, 1])[tiny.test_labels]
-    found = FoundClusters(np.stack([labels, labels]), np.zeros((2, 60)), np.ones(2))
+    found = {"labels": np.stack([labels, labels]), "uncertainty": np.zeros((2, 60))}
     clusters = second.of(Clusters)
-    clusters._partitions.__dict__["found"] = {clusters.shown: found}
+    clusters.__dict__["found"] = {clusters.shown: found | {"seconds": np.ones(2)}}
     ours, theirs = first.of(Exploration).clusters, second.of(Exploration).clusters
     assert ours.method == theirs.method == "codes: UMAP, Gaussian mixture"
     np.testing.assert_array_equal(ours.labels, theirs.labels)

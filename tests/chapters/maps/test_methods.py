@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.analysis import projection
+from latentspace.chapters.figure import METHODS
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.maps.methods import ProjectionMethods
 from latentspace.datasets import ImageDataset
@@ -13,7 +13,7 @@ from latentspace.datasets import ImageDataset
 def test_all_methods_get_the_same_scores(linear_run: LinearRun, tiny: ImageDataset) -> None:
     study = make_study(linear_run, tiny)
     metrics = {"methods": study.of(ProjectionMethods).metrics, "maps": study.of(Maps).metrics}
-    assert set(metrics["methods"]) == set(projection.METHODS)
+    assert set(metrics["methods"]) == set(METHODS)
     for spaces in metrics["methods"].values():
         for space in ("pixel", "latent"):
             assert 0 < spaces[space]["knn_accuracy"] <= 1

@@ -43,10 +43,8 @@ def test_ambiguous_images_come_by_margin_then_other_votes_then_nearness() -> Non
 
 def test_neighbors_that_agree_on_another_class_flag_a_label() -> None:
     votes = np.array([[9, 1, 0], [1, 9, 0], [0, 8, 2], [0, 0, 10]])
-    found = detection.find_suspicions(votes, np.array([0, 0, 0, 1]), 9)
-    assert found.flagged.tolist() == [False, True, False, True]
-    assert found.classes.tolist() == [0, 1, 1, 2]
-    assert found.strengths.tolist() == [9, 9, 8, 10]
+    flagged = detection.flag_labels(votes, np.array([0, 0, 0, 1]), 9)
+    assert flagged.tolist() == [False, True, False, True]
 
 
 def test_wrong_labels_are_all_other_classes(rng: np.random.Generator) -> None:

@@ -15,15 +15,17 @@ def make_generator() -> np.random.Generator:
 
 
 def test_noise_fills_the_range_evenly() -> None:
-    images = ood.make_noise(50, (8, 7, 3), make_generator())
+    images = ood.MAKERS["noise"](np.zeros((50, 8, 7, 3), np.float32), make_generator())
     assert images.shape == (50, 8, 7, 3)
     assert images.dtype == np.float32
     np.testing.assert_allclose(np.quantile(images, [0, 0.25, 0.5, 1]), [0, 0.25, 0.5, 1], atol=0.02)
 
 
 def test_inverting_twice_gives_the_image_back() -> None:
-    assert ood.invert(np.zeros((1, 2, 2, 1), np.float32)).min() == 1
-    np.testing.assert_allclose(ood.invert(ood.invert(IMAGES)), IMAGES, atol=1e-6)
+    rng = make_generator()
+    invert = ood.MAKERS["inverted"]
+    assert invert(np.zeros((1, 2, 2, 1), np.float32), rng).min() == 1
+    np.testing.assert_allclose(invert(invert(IMAGES, rng), rng), IMAGES, atol=1e-6)
 
 
 def test_shuffling_keeps_the_pixels_and_their_colours() -> None:
@@ -38,7 +40,8 @@ def test_shuffling_keeps_the_pixels_and_their_colours() -> None:
 
 
 def test_upside_down_is_half_a_turn() -> None:
-    np.testing.assert_array_equal(ood.turn_upside_down(IMAGES), np.rot90(IMAGES, 2, axes=(1, 2)))
+    turned = ood.MAKERS["upside down"](IMAGES, make_generator())
+    np.testing.assert_array_equal(turned, np.rot90(IMAGES, 2, axes=(1, 2)))
 
 
 def test_letters_are_as_large_as_what_the_data_shows() -> None:

@@ -153,7 +153,7 @@ def find_images_order() -> np.ndarray:
 def test_letters_are_left_out_where_they_would_not_be_foreign() -> None:
     data = dataclasses.replace(make_square_data(), class_names=("a", "b", "c"))
     outliers = make_square_study(data).of(Outliers)
-    assert "letters" not in outliers.scores.makers
+    assert "letters" not in outliers.scores.kinds
     assert outliers.metrics["left_out"] == {"letters": "squares shows letters itself"}
     assert "out-of-distribution images (" in outliers.answer
 
