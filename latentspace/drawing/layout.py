@@ -107,10 +107,10 @@ def make_blank(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), WHITE, np.uint8)
 
 
-def draw_frame(cell: np.ndarray, width: int, color: tuple[int, int, int]) -> None:
-    """Draws a frame over the edge of a cell, uint8 (height, width, 3), in place."""
-    cell[:width] = cell[-width:] = color
-    cell[:, :width] = cell[:, -width:] = color
+def draw_frame(cells: np.ndarray, width: int, color: np.ndarray | tuple[int, int, int]) -> None:
+    """Draws a frame over the edge of each cell, uint8 (..., height, width, 3), in place."""
+    cells[..., :width, :, :] = cells[..., -width:, :, :] = color
+    cells[..., :width, :] = cells[..., -width:, :] = color
 
 
 @dataclass(frozen=True)

@@ -64,27 +64,11 @@ class Pictures:
     is_training: np.ndarray
 
 
-@dataclass(frozen=True)
-class Groups:
-    """A way to divide the images.
-
-    Attributes:
-        kind: What a group is.
-        labels: int (N,) indices into `names`.
-        names: What each is called.
-    """
-
-    kind: str
-    labels: np.ndarray
-    names: Sequence[str]
-
-
 def draw_explorer(
     *,
     maps: Mapping[str, Map],
     pictures: Pictures,
-    classes: Groups,
-    clusters: Groups | None,
+    groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
     text: Text,
     subject: str,
 ) -> bytes:
@@ -93,8 +77,8 @@ def draw_explorer(
     Args:
         maps: The maps by the names of their spaces.
         pictures: The images.
-        classes: Their classes, which can be switched off and on.
-        clusters: Their clusters; None where there are none.
+        groups: By "class" their classes, which can be switched off and on, and by "cluster", where
+            there are any, their clusters: the group of each, int (N,), and what each is called.
         text: Written above and below.
         subject: Whose images they are.
 
@@ -103,30 +87,29 @@ def draw_explorer(
         the sheet's note does not say otherwise.
     """
     from bokeh.resources import Resources
+    from matplotlib import colormaps
 
     sheet = pictures.sheet
-    grouped = {groups.kind: groups for groups in (classes, clusters) if groups is not None}
     known = {
         "tile": sheet.tile,
         "columns": sheet.columns,
         "nearest": next(iter(maps.values())).neighbors.shape[1],
         "groups": {
-            kind: {"names": list(groups.names), "colors": _choose_group_colors(groups)}
-            for kind, groups in grouped.items()
+            kind: {"names": names, "colors": _pack_colors(choose_class_colors(len(names)))}
+            for kind, (_, names) in groups.items()
         },
-        "ramp": _choose_error_colors(),
+        "ramp": _pack_colors(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3]),
         "ends": np.quantile(pictures.errors, ERROR_QUANTILES).tolist(),
     }
     arrays = {
         "errors": pictures.errors.astype(np.float32),
         "numbers": pictures.numbers.astype(np.int32),
         "is_training": pictures.is_training.astype(np.uint8),
-        "labels": {kind: groups.labels.astype(np.int32) for kind, groups in grouped.items()},
+        "labels": {kind: labels.astype(np.int32) for kind, (labels, _) in groups.items()},
         "neighbors": {space: one.neighbors.astype(np.int32) for space, one in maps.items()},
     }
-    colors = np.array(known["groups"]["class"]["colors"], np.uint32)[classes.labels]
-    places = {space: one.points for space, one in maps.items()}
-    script, plots = plot_maps(places, colors, arrays)
+    colors = np.array(known["groups"]["class"]["colors"], np.uint32)[groups["class"][0]]
+    script, plots = plot_maps({space: one.points for space, one in maps.items()}, colors, arrays)
     page = Template(_read_part("page.html")).substitute(
         title=html.escape(text.title),
         subject=html.escape(subject),
@@ -151,16 +134,6 @@ def draw_explorer(
         plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
     )
     return page.encode()
-
-
-def _choose_group_colors(groups: Groups) -> list[int]:
-    return _pack_colors(choose_class_colors(len(groups.names)))
-
-
-def _choose_error_colors() -> list[int]:
-    from matplotlib import colormaps
-
-    return _pack_colors(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3])
 
 
 def _pack_colors(colors: np.ndarray) -> list[int]:

@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
 from latentspace.chapters.explorer import sheet
-from latentspace.chapters.explorer.draw import Groups, Map, Pictures, draw_explorer
+from latentspace.chapters.explorer.draw import Map, Pictures, draw_explorer
 from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
@@ -57,8 +57,10 @@ def draw_page(**changed) -> bytes:
             100 + np.arange(COUNT),
             np.arange(COUNT) >= 50,
         ),
-        "classes": Groups("class", LABELS, CLASSES),
-        "clusters": Groups("cluster", (LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
+        "groups": {
+            "class": (LABELS, CLASSES),
+            "cluster": ((LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
+        },
         "subject": "60 images of <b>bars</b>",
         "text": Text("A <title>", "A caption & more"),
     }
@@ -298,8 +300,8 @@ def test_without_webgl_and_without_groups_the_page_works(
     launch: Callable[..., Browser], tmp_path: Path
 ) -> None:
     path = tmp_path / "plain.html"
-    everything = Groups("class", np.zeros(COUNT, int), ("image",))
-    path.write_bytes(draw_page(classes=everything, clusters=None))
+    everything = {"class": (np.zeros(COUNT, int), ("image",))}
+    path.write_bytes(draw_page(groups=everything))
     with launch("--disable-3d-apis") as browser:
         page = open_page(browser, path)
         has_webgl = "document.createElement('canvas').getContext('webgl') !== null"
@@ -346,11 +348,11 @@ def test_names_are_text_on_the_pages_and_nothing_else(
     labels, names = index_classes(list(HOSTILE_NAMES))
     told = " ".join(names)
     explorer = tmp_path / "explorer.html"
-    classes = Groups("class", np.resize(labels, COUNT), names)
-    clusters = Groups("cluster", LABELS, [f"cluster, mostly {name}" for name in names[:3]])
-    explorer.write_bytes(
-        draw_page(classes=classes, clusters=clusters, subject=told, text=Text(told, told))
-    )
+    groups = {
+        "class": (np.resize(labels, COUNT), names),
+        "cluster": (LABELS, [f"cluster, mostly {name}" for name in names[:3]]),
+    }
+    explorer.write_bytes(draw_page(groups=groups, subject=told, text=Text(told, told)))
     data = dataclasses.replace(tiny, name=names[0], class_names=names)
     facts = {"dataset": {"name": told, "hash": ""}, "imported": {"source": told}}
     run = LinearRun(data.image_shape, name=names[1], is_imported=True, facts=facts)
