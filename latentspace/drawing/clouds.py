@@ -68,16 +68,13 @@ def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: in
 def draw_forming(
     maps: LabelledMaps, *, notes: Sequence[Sequence[str]], hold_frames: int, text: Text
 ) -> DrawnFrames:
-    """Maps that form, side by side, each frame at its own scale.
+    """Maps that form, side by side, each frame, uint8 (height, width, 3), at its own scale.
 
     Args:
         maps: Their points through time, float (T, N, 2) each.
         notes: For each map and frame what to write above it.
         hold_frames: Frames for which the end is held.
         text: Written above and below.
-
-    Returns:
-        The frames, uint8 (height, width, 3).
     """
     films, colors = list(maps.points.values()), maps.colors
     radii = np.full(len(colors), _choose_dot_radius(len(colors)))
@@ -98,28 +95,17 @@ def draw_forming(
 
 
 def draw_solid(maps: LabelledMaps, *, text: Text) -> np.ndarray:
-    """Maps in three dimensions from one side: what is near is large and strong in colour.
+    """Maps, float (N, 3) each, from one side, uint8 (height, width, 3).
 
-    Args:
-        maps: Their points, float (N, 3) each.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
+    What is near is large and strong in colour.
     """
     return _prepare_sheet(maps, SOLID_SIDE, text=text).place(_draw_from_side(maps, SOLID_SIDE))
 
 
 def draw_orbit(maps: LabelledMaps, *, fps: float, text: Text) -> DrawnFrames:
-    """One slow turn around maps in three dimensions; the last frame leads to the first.
+    """One slow turn around maps, float (N, 3) each, in frames, uint8 (height, width, 3).
 
-    Args:
-        maps: Their points, float (N, 3) each.
-        fps: Frames per second at which it will be shown.
-        text: Written above and below.
-
-    Returns:
-        The frames, uint8 (height, width, 3).
+    The last frame leads to the first; `fps` frames will be shown in a second.
     """
     sheet = _prepare_sheet(maps, ORBIT_SIDE, text=text)
     count = max(2, round(TURN_SECONDS * fps))

@@ -43,15 +43,7 @@ class Grid:
 
 
 def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Grids of images, one below the other.
-
-    Args:
-        grids: What to draw; images (rows, columns, H, W, C).
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
+    """Grids of images (rows, columns, H, W, C), one below the other: uint8 (height, width, 3)."""
     return _draw_page([grid.images for grid in grids], grids, text)
 
 

@@ -72,15 +72,9 @@ def choose_name_scale(count: int) -> float:
 def locate_names(
     points: np.ndarray, labels: np.ndarray, classes: Sequence[int]
 ) -> dict[int, np.ndarray]:
-    """Where the names of classes stand on a map, by class; none of more than `MOST_NAMED`.
+    """Where the names of some classes stand on a map (N, 2), by class; none of too many classes.
 
-    Args:
-        points: float (N, 2).
-        labels: int (N,), the class of each.
-        classes: Those to be named.
-
-    Returns:
-        float (2,) each: the point nearest to the median of the class, so that a name stands on it.
+    Each stands on its class, at the point nearest to the median: float (2,).
     """
     places = {}
     for label in classes if len(classes) <= MOST_NAMED else ():
@@ -154,12 +148,9 @@ def style_map_axes(axes: Axes, heading: str) -> None:
 def add_class_legend(
     figure: Figure | SubFigure, class_names: Sequence[str], classes: Sequence[int] | None = None
 ) -> None:
-    """Puts one legend for all axes to the right; none of more than `MOST_LISTED` classes.
+    """Puts one legend for all axes to the right, of all classes or of those with some indices.
 
-    Args:
-        figure: Where.
-        class_names: Names of all classes.
-        classes: Which of them are shown, by their indices; None takes all.
+    Of more than `MOST_LISTED` there is none.
     """
     from matplotlib.lines import Line2D
 

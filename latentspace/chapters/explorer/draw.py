@@ -5,27 +5,49 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 import numpy as np
+from PIL import Image
 
 from latentspace.chapters.explorer.plots import plot_maps
-from latentspace.chapters.explorer.sheet import Sheet
-from latentspace.core.pixels import to_uint8
+from latentspace.core.pixels import resize, tile, to_pil, to_uint8
+from latentspace.drawing.media import encode_image
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
 
 ERROR_COLORS, ERROR_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
 ERROR_QUANTILES = (0.01, 0.99)  # beyond these colours stay the same
+MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
+MOST_BYTES = 12_000_000  # of a sheet without loss
+EFFORT, QUALITY = 20, 85  # of 100: of the search for a small file; of what is kept with loss
 MAP = Template(
     '<section class="map"><div class="heading"><h2>$heading</h2><p>$scores</p></div>'
     '<div class="room"><div class="plot" id="$space">$plot<div class="ring"></div></div></div>'
     "</section>"
 )
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures in rows, one beside the other.
+
+    Attributes:
+        encoded: The sheet as a WebP file.
+        tile: Height and width of each picture.
+        columns: Pictures in a row.
+        note: What was done to them to save room; empty where they are as they were.
+    """
+
+    encoded: bytes
+    tile: tuple[int, int]
+    columns: int
+    note: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,30 @@ class Pictures:
     errors: np.ndarray
     numbers: np.ndarray
     is_training: np.ndarray
+
+
+def make_sheet(pictures: np.ndarray) -> Sheet:
+    """Lays pictures out, scaled down where so many need more than `MOST_PIXELS`.
+
+    The sheet is about square, so that no side comes near the 16,383 pixels that WebP allows.
+
+    Args:
+        pictures: uint8 (N, H, W, 1 or 3).
+    """
+    count, height, width, _ = pictures.shape
+    scale = math.sqrt(MOST_PIXELS / (count * height * width))
+    notes = []
+    if scale < 1:
+        height, width = (max(1, int(side * scale)) for side in (height, width))
+        pictures = resize(pictures, height, width, Image.Resampling.BOX)
+        notes.append(f"scaled down to {height}x{width} pixels")
+    columns = min(count, math.ceil(math.sqrt(count * height / width)))
+    image = to_pil(tile(pictures, columns))
+    encoded = encode_image(image, "WEBP", method=2, lossless=True, quality=EFFORT)
+    if len(encoded) > MOST_BYTES:
+        encoded = encode_image(image, "WEBP", method=2, quality=QUALITY)
+        notes.append("compressed with a little loss")
+    return Sheet(encoded, (height, width), columns, " and ".join(notes))
 
 
 def draw_explorer(

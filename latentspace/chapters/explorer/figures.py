@@ -6,15 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.captions import CAVEAT, format_metric, format_model
+from latentspace.chapters.captions import CAVEAT, format_model
 from latentspace.chapters.explorer import draw
-from latentspace.chapters.explorer.draw import Map, Pictures
+from latentspace.chapters.explorer.draw import Map, Pictures, make_sheet
 from latentspace.chapters.explorer.measure import Exploration
-from latentspace.chapters.explorer.sheet import make_sheet
 from latentspace.chapters.figure import METHODS, Drawing, Recipe
-from latentspace.chapters.maps.describe import describe_images, describe_maps
+from latentspace.chapters.maps.describe import describe_images, describe_maps, format_scores
 from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
 
@@ -42,7 +40,7 @@ def draw_explorer(study: Study) -> Drawing:
         maps={
             space: Map(
                 f"{METHODS[study.settings.method]} of the {words}",
-                _format_scores(maps, space),
+                format_scores(maps, maps.flat, space, words="10-NN label accuracy"),
                 maps.get_points(space),
                 f"nearest in {words}",
                 chapter.neighbors[space],
@@ -55,19 +53,6 @@ def draw_explorer(study: Study) -> Drawing:
         text=text,
     )
     return Drawing(page, text)
-
-
-def _format_scores(maps: Maps, space: str) -> str:
-    """How good a map is; empty without classes."""
-    if not maps.study.data.has_classes:
-        return ""
-    found = maps.score_maps(maps.flat)[space]
-    return ", ".join(
-        [
-            *format_metric("10-NN label accuracy", found["knn_accuracy"].value),
-            *format_metric("silhouette", found["silhouette"].value),
-        ]
-    )
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {

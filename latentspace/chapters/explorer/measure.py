@@ -62,9 +62,8 @@ class Exploration(OnMaps):
         rows = np.arange(len(self.maps.indices))
 
         def find(space: str) -> dict[str, np.ndarray]:
-            return {
-                "neighbors": find_nearest_others(self.maps.get_vectors(space), rows, NEAREST)[1]
-            }
+            vectors = self.maps.get_vectors(space)
+            return {"neighbors": find_nearest_others(vectors, rows, NEAREST)[1]}
 
         return {
             space: self.study.load_or_compute(
@@ -97,9 +96,8 @@ class Exploration(OnMaps):
         def compute() -> dict[str, np.ndarray]:
             points, starts = codes, 1
             if on_manifold:
-                points = clustering.reduce_dimensions(
-                    codes, clustering.build_neighbor_graph(codes), seed
-                )
+                graph = clustering.build_neighbor_graph(codes)
+                points = clustering.reduce_dimensions(codes, graph, seed)
                 starts = MANIFOLD_STARTS
             if count is None:
                 return {"labels": clustering.cluster_hdbscan(points).labels}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from latentspace.analysis.projection import Settings
+from latentspace.chapters.captions import format_metric
 from latentspace.chapters.figure import METHODS
 from latentspace.chapters.maps.images import ALL, SPACES, Rows
 from latentspace.chapters.maps.measure import Maps
@@ -29,3 +30,15 @@ def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL
         f"t-SNE, perplexity {settings.perplexity:g}{exaggeration}, "
         f"{facts[spaces[0]]['iterations']} iterations, KL divergence {divergences}"
     )
+
+
+def format_scores(maps: Maps, settings: Settings, space: str, *, words: str = "10-NN") -> str:
+    """How well a map tells the classes apart; empty without classes."""
+    if not maps.study.data.has_classes:
+        return ""
+    found = maps.score_maps(settings)[space]
+    numbers = [
+        *format_metric(words, found["knn_accuracy"].value),
+        *format_metric("silhouette", found["silhouette"].value),
+    ]
+    return ", ".join(numbers)

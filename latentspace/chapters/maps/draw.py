@@ -131,15 +131,7 @@ def draw_image_map(
 
 
 def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
-    """Maps of the same images as points side by side, with one legend.
-
-    Args:
-        maps: What to draw, float (N, 2) each.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
+    """Maps, float (N, 2) each, as points side by side with one legend: uint8 (height, width, 3)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7 * len(maps.points) + 1.2, 7.4), dpi=120, layout="constrained")

@@ -27,15 +27,9 @@ GAP, ROW_GAP = 6, 26  # pixels between images, and below them for their names
 
 
 def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.ndarray:
-    """A table of maps: methods as columns, what they were made of as rows.
+    """A table of maps, float (N, 2) each, in so many rows: uint8 (height, width, 3).
 
-    Args:
-        maps: What to draw, float (N, 2) each, row by row.
-        rows: How many rows there are.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
+    Methods are columns, what they were made of are rows; `maps` holds the maps row by row.
     """
     from matplotlib.figure import Figure
 
@@ -83,14 +77,11 @@ def draw_overlap(
 
 
 def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
-    """What the model draws at each place of a map.
+    """What the model draws at each place of a map, uint8 (height, width, 3).
 
     Args:
         grid: float32 (rows, columns, H, W, C) in [0, 1]; NaN where nothing is to be drawn.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     zoom = choose_zoom(min(grid.shape[2:4]), CELL)
     return make_page(make_mosaic(grid, zoom=zoom, gap=0), text=text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
 from latentspace.chapters.figure import METHODS, Drawing, Recipe
 from latentspace.chapters.maps import draw, draw_details
-from latentspace.chapters.maps.describe import describe_images, describe_maps
+from latentspace.chapters.maps.describe import describe_images, describe_maps, format_scores
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.maps.methods import ProjectionMethods
@@ -22,6 +23,11 @@ from latentspace.drawing import clouds
 from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
+FILMS = {  # of which maps
+    "tsne_pixel.gif": ("pixel",),
+    "tsne_latent.gif": ("latent",),
+    "tsne_optimization.gif": ("pixel", "latent"),
+}
 SOLID_TITLE = "The same images, mapped into three dimensions"
 TABLE_ROWS = {
     "pixel": "among pixels",
@@ -36,29 +42,26 @@ def _label_maps(maps: Maps, points: Mapping[str, np.ndarray]) -> LabelledMaps:
     return LabelledMaps(points, maps.labels, maps.study.data.class_names)
 
 
-def _draw_image_map(space: str) -> Callable[[Study], Drawing]:
-    def draw_map(study: Study) -> Drawing:
-        maps = study.of(Maps)
-        cells = draw.arrange_images(maps.images.shape, maps.get_points(space))
-        model = f", {format_model(study)}" if space == "latent" else ""
-        text = Text(
-            f"{METHODS[study.settings.method]} of the {SPACES[space]}",
-            f"{describe_images(maps)}{model}. {describe_maps(maps, maps.flat, space)}. "
-            f"{_describe_scores(maps.score_maps(maps.flat)[space])}. {CAVEAT} "
-            f"{cells.shown.sum():,} of {len(cells.shown):,} images found a free cell near their "
-            "place.",
-        )
-        frame = draw.draw_image_map(
-            images=maps.images,
-            cells=cells,
-            labels=maps.labels,
-            class_names=study.data.class_names,
-            as_ink=study.strokes_unavailable is None,
-            text=text,
-        )
-        return Drawing(frame, text)
-
-    return draw_map
+def _draw_image_map(space: str, study: Study) -> Drawing:
+    maps = study.of(Maps)
+    cells = draw.arrange_images(maps.images.shape, maps.get_points(space))
+    model = f", {format_model(study)}" if space == "latent" else ""
+    text = Text(
+        f"{METHODS[study.settings.method]} of the {SPACES[space]}",
+        f"{describe_images(maps)}{model}. {describe_maps(maps, maps.flat, space)}. "
+        f"{_describe_scores(maps.score_maps(maps.flat)[space])}. {CAVEAT} "
+        f"{cells.shown.sum():,} of {len(cells.shown):,} images found a free cell near their "
+        "place.",
+    )
+    frame = draw.draw_image_map(
+        images=maps.images,
+        cells=cells,
+        labels=maps.labels,
+        class_names=study.data.class_names,
+        as_ink=study.strokes_unavailable is None,
+        text=text,
+    )
+    return Drawing(frame, text)
 
 
 def _describe_scores(found: Mapping[str, Estimate]) -> str:
@@ -76,14 +79,9 @@ def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
     """Both maps, each with a heading that tells its scores."""
     points = {}
     for space, words in SPACES.items():
-        found = maps.score_maps(settings)[space]
-        numbers = [
-            *format_metric("10-NN", found["knn_accuracy"].value),
-            *format_metric("silhouette", found["silhouette"].value),
-        ]
-        heading = f"{METHODS[settings.method]} of the {words}"
-        told = f"{heading}: {', '.join(numbers)}" if numbers else heading
-        points[told] = maps.get_points(space, settings)
+        heading = [f"{METHODS[settings.method]} of the {words}"]
+        heading += filter(None, [format_scores(maps, settings, space)])
+        points[": ".join(heading)] = maps.get_points(space, settings)
     return _label_maps(maps, points)
 
 
@@ -120,37 +118,34 @@ def draw_orbit(study: Study) -> Drawing:
     return Drawing(clouds.draw_orbit(shown, fps=study.settings.fps, text=text), text)
 
 
-def _draw_forming(*spaces: str) -> Callable[[Study], Drawing]:
-    def draw_film(study: Study) -> Drawing:
-        maps = study.of(Maps)
-        films = {space: maps.get_film(space) for space in spaces}
-        notes = [
-            [
-                "the start: two principal components"
-                if np.isnan(divergence)
-                else f"iteration {iteration}, "
-                + ("attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}")
-                for iteration, divergence, exaggerated in zip(
-                    film.iterations, film.divergences, film.exaggerated, strict=True
-                )
-            ]
-            for film in films.values()
+def _draw_forming(spaces: Sequence[str], study: Study) -> Drawing:
+    maps = study.of(Maps)
+    films = {space: maps.get_film(space) for space in spaces}
+    notes = [
+        [
+            "the start: two principal components"
+            if np.isnan(divergence)
+            else f"iteration {iteration}, "
+            + ("attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}")
+            for iteration, divergence, exaggerated in zip(
+                film.iterations, film.divergences, film.exaggerated, strict=True
+            )
         ]
-        text = Text(
-            "How the maps form" if len(spaces) > 1 else "How the map forms",
-            f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. Each frame "
-            f"has its own scale. {CAVEAT}",
-        )
-        points = {f"t-SNE of the {SPACES[space]}": films[space].points for space in spaces}
-        frames = clouds.draw_forming(
-            _label_maps(maps, points),
-            notes=notes,
-            hold_frames=2 * count_hold_frames(study.settings.fps),
-            text=text,
-        )
-        return Drawing(frames, text)
-
-    return draw_film
+        for film in films.values()
+    ]
+    text = Text(
+        "How the maps form" if len(spaces) > 1 else "How the map forms",
+        f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. Each frame "
+        f"has its own scale. {CAVEAT}",
+    )
+    points = {f"t-SNE of the {SPACES[space]}": films[space].points for space in spaces}
+    frames = clouds.draw_forming(
+        _label_maps(maps, points),
+        notes=notes,
+        hold_frames=2 * count_hold_frames(study.settings.fps),
+        text=text,
+    )
+    return Drawing(frames, text)
 
 
 def _explain_no_film(study: Study) -> str | None:
@@ -183,17 +178,16 @@ def draw_projection_methods(study: Study) -> Drawing:
 
 def _format_scores(found: Mapping[str, Estimate]) -> str:
     """How good a map is, without what could not be measured."""
-    lines = (
-        [
-            *format_metric("10-NN", found["knn_accuracy"].value),
-            *format_metric("k-NN preservation", found["knn_preservation"].value, ".0%"),
-        ],
-        [
-            *format_metric("trustworthiness", found["trustworthiness"].value),
-            *format_metric("silhouette", found["silhouette"].value, ".2f"),
-        ],
-    )
-    return "\n".join(", ".join(line) for line in lines)
+    numbers = {name: one.value for name, one in found.items()}
+    above = [
+        *format_metric("10-NN", numbers["knn_accuracy"]),
+        *format_metric("k-NN preservation", numbers["knn_preservation"], ".0%"),
+    ]
+    below = [
+        *format_metric("trustworthiness", numbers["trustworthiness"]),
+        *format_metric("silhouette", numbers["silhouette"], ".2f"),
+    ]
+    return f"{', '.join(above)}\n{', '.join(below)}"
 
 
 def draw_overlap(study: Study) -> Drawing:
@@ -266,14 +260,15 @@ def _explain_none_placed(study: Study) -> str | None:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "tsne_pixel.png": Recipe(_draw_image_map("pixel"), of=(Maps,)),
-    "tsne_latent.png": Recipe(_draw_image_map("latent"), of=(Maps,)),
+    "tsne_pixel.png": Recipe(partial(_draw_image_map, "pixel"), of=(Maps,)),
+    "tsne_latent.png": Recipe(partial(_draw_image_map, "latent"), of=(Maps,)),
     "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),
     "tsne_3d.png": Recipe(draw_solid, of=(Maps,)),
     "tsne_3d.gif": Recipe(draw_orbit, of=(Maps,)),
-    "tsne_pixel.gif": Recipe(_draw_forming("pixel"), (Maps,), _explain_no_film),
-    "tsne_latent.gif": Recipe(_draw_forming("latent"), (Maps,), _explain_no_film),
-    "tsne_optimization.gif": Recipe(_draw_forming("pixel", "latent"), (Maps,), _explain_no_film),
+    **{
+        file: Recipe(partial(_draw_forming, spaces), (Maps,), _explain_no_film)
+        for file, spaces in FILMS.items()
+    },
     "projection_methods.png": Recipe(draw_projection_methods, of=(ProjectionMethods,)),
     "overlapping_classes.png": Recipe(draw_overlap, of=(Overlap,)),
     "latent_grid.png": Recipe(draw_decoded_grid, of=(Maps,)),

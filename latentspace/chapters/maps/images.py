@@ -137,11 +137,7 @@ class MapImages(Chapter):
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def get_vectors(self, space: str) -> np.ndarray:
-        """What is projected: flat pixels, float32 (samples, H * W * C), or codes.
-
-        Args:
-            space: One of `SPACES`.
-        """
+        """What one of `SPACES` holds: flat pixels, float32 (samples, H * W * C), or codes."""
         return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
 
     def make_key(self, space: str, rows: Rows = ALL) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,11 +64,7 @@ class Maps(MapImages):
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
 
     def check(self) -> None:
-        """Refuses more samples than there are images, and a perplexity that was chosen too large.
-
-        Raises:
-            InputError: Says what is there, or allowed.
-        """
+        """Refuses more samples than there are images, and a perplexity too large for them."""
         count = self._available
         if self._samples > count:
             raise InputError(
@@ -85,7 +80,6 @@ class Maps(MapImages):
 
     @cached_property
     def unavailable(self) -> str | None:
-        """Why there can be no map; None where there can."""
         if self._samples < LEAST_IMAGES:
             return (
                 f"{self._samples} images are no map: {LEAST_IMAGES} are needed, of more --samples "
@@ -177,11 +171,10 @@ class Maps(MapImages):
     def rows(self) -> list[Row]:
         """The scores of the codes and of their map, beside those of the pixels."""
         latent, pixel = self.metrics["latent"], self.metrics["pixel"]
-        rows = [
+        return [
             Row(words, value_in(latent, name), {"pixels": value_in(pixel, name)}, better=HIGHER)
             for name, words in SCORES.items()
         ]
-        return [row for row in rows if not math.isnan(row.own.value)]
 
     @property
     def answer(self) -> str | None:
@@ -194,14 +187,12 @@ class Maps(MapImages):
         if silhouette.excludes_zero:
             where = "latent" if silhouette.value > 0 else "pixel"
             verdict = f"classes are denser in the {where} map"
-        parts = []
-        for name, words in COMPARED.items():
-            more = found["difference"][name]
-            parts.append(
-                f"{words} {found['latent'][name].value:.3f} against "
-                f"{found['pixel'][name].value:.3f} ({more.value:+.3f}, 95% interval "
-                f"{more.low:+.3f} to {more.high:+.3f})"
-            )
+        parts = [
+            f"{COMPARED[name]} {found['latent'][name].value:.3f} against "
+            f"{found['pixel'][name].value:.3f} ({more.value:+.3f}, 95% interval "
+            f"{more.low:+.3f} to {more.high:+.3f})"
+            for name, more in found["difference"].items()
+        ]
         return f"{verdict}: {'; '.join(parts)}"
 
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:

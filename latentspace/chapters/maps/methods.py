@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 from latentspace.analysis.neighborhoods import Estimate
@@ -45,7 +44,7 @@ class ProjectionMethods(OnMaps):
     @property
     def rows(self) -> list[Row]:
         """The label accuracy in the latent map by each method."""
-        rows = [
+        return [
             Row(
                 f"10-NN label accuracy in the map by {METHOD_NAMES[method]}",
                 value_in(spaces["latent"], "knn_accuracy"),
@@ -54,4 +53,3 @@ class ProjectionMethods(OnMaps):
             )
             for method, spaces in self.metrics.items()
         ]
-        return [row for row in rows if not math.isnan(row.own.value)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +29,6 @@ class Overlap(OnMaps):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there is nothing to show; None where there is."""
         if self.maps.unavailable is not None:
             return self.maps.unavailable
         if len(np.unique(self.maps.labels)) < 3:
@@ -114,20 +112,17 @@ class Overlap(OnMaps):
     @property
     def rows(self) -> list[Row]:
         """The share of neighbours of another class, for each class."""
-        rows = []
-        for place, label in enumerate(self.classes):
-            found = {name: Value(float(shares[place])) for name, shares in self.mixing.items()}
-            if not math.isnan(found["latent"].value):
-                rows.append(
-                    Row(
-                        f"Neighbours of another class, {self.study.data.class_names[label]}",
-                        found["latent"],
-                        {"pixels": found["pixel"]},
-                        {
-                            "on the map of codes": found["latent_map"],
-                            "on the map of pixels": found["pixel_map"],
-                        },
-                        LOWER,
-                    )
-                )
-        return rows
+        found = {name: list(map(Value, shares.tolist())) for name, shares in self.mixing.items()}
+        return [
+            Row(
+                f"Neighbours of another class, {self.study.data.class_names[label]}",
+                found["latent"][place],
+                {"pixels": found["pixel"][place]},
+                {
+                    "on the map of codes": found["latent_map"][place],
+                    "on the map of pixels": found["pixel_map"][place],
+                },
+                LOWER,
+            )
+            for place, label in enumerate(self.classes)
+        ]

@@ -24,11 +24,7 @@ class Placing(OnMaps):
     section = "placing"
 
     def check(self) -> None:
-        """Refuses images to place that are not there.
-
-        Raises:
-            InputError: Says what is there.
-        """
+        """Refuses images to place that are not there."""
         for name in self.study.settings.place:
             self.study.check_selection(name, f"--place {name}")
 

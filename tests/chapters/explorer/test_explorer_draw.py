@@ -16,7 +16,7 @@ from conftest import HOSTILE_NAMES, LinearRun, make_study, tiny_arrays
 from PIL import Image
 from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
-from latentspace.chapters.explorer import sheet
+from latentspace.chapters.explorer import draw
 from latentspace.chapters.explorer.draw import Map, Pictures, draw_explorer
 from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
@@ -52,7 +52,7 @@ def draw_page(**changed) -> bytes:
             for space in POINTS
         },
         "pictures": Pictures(
-            sheet.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
+            draw.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
             ERRORS,
             100 + np.arange(COUNT),
             np.arange(COUNT) >= 50,
@@ -312,7 +312,7 @@ def test_without_webgl_and_without_groups_the_page_works(
         assert page.troubles == []
 
 
-def cut_tile(made: sheet.Sheet, number: int) -> np.ndarray:
+def cut_tile(made: draw.Sheet, number: int) -> np.ndarray:
     """A picture cut out of a sheet, uint8 (H, W, 3)."""
     height, width = made.tile
     row, column = divmod(number, made.columns)
@@ -323,7 +323,7 @@ def cut_tile(made: sheet.Sheet, number: int) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(8, 8, 1), (14, 11, 3), (9, 256, 1), (256, 256, 3)])
 def test_a_sheet_holds_every_picture_exactly(shape: tuple[int, int, int]) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (7, *shape), np.uint8)
-    made = sheet.make_sheet(pictures)
+    made = draw.make_sheet(pictures)
     assert (made.tile, made.note) == (shape[:2], "")
     for number, picture in enumerate(pictures):
         shown = cut_tile(made, number)
@@ -331,10 +331,10 @@ def test_a_sheet_holds_every_picture_exactly(shape: tuple[int, int, int]) -> Non
 
 
 def test_a_large_sheet_is_bounded_and_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet, "MOST_PIXELS", 10_000)
-    monkeypatch.setattr(sheet, "MOST_BYTES", 5_000)
+    monkeypatch.setattr(draw, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(draw, "MOST_BYTES", 5_000)
     pictures = np.random.default_rng(0).integers(0, 256, (100, 20, 40, 3), np.uint8)
-    made = sheet.make_sheet(pictures)
+    made = draw.make_sheet(pictures)
     assert made.tile == (7, 14)
     assert made.note == "scaled down to 7x14 pixels and compressed with a little loss"
     assert np.prod(Image.open(io.BytesIO(made.encoded)).size) <= 10_000 + 20 * 100
