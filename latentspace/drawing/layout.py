@@ -178,9 +178,8 @@ def prepare_page(
     if still is not None:
         canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
-        place = (body_x + label.x, body_y + label.y)
         draw.text(
-            place,
+            (body_x + label.x, body_y + label.y),
             label.text,
             label.color,
             _load_font(round(label.size * text_scale)),

@@ -75,9 +75,6 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
         frames: (T, H, W, 3) uint8.
         fps: Frames per second. Each frame begins at the multiple of 10 ms nearest to its time, so
             that the length is right also where the format can't show a frame for 1 / fps.
-
-    Returns:
-        The file's bytes.
     """
     times = np.rint(np.arange(len(frames) + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
     samples = [frames[index] for index in (0, len(frames) // 2, -1)]
@@ -107,9 +104,6 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
     Args:
         frames: (T, H, W, 3) uint8. Odd sides get one white row or column; nothing is rescaled.
         fps: Frames per second.
-
-    Returns:
-        The file's bytes.
 
     Raises:
         UnwritableError: The encoder failed, as where there is no room for temporary files.

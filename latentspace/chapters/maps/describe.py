@@ -20,15 +20,14 @@ def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL
         return METHODS[settings.method]
     spaces = spaces or tuple(SPACES)
     made = maps.projections.make(settings, rows, spaces)
-    facts = {space: made[space].facts for space in spaces}
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
-        f"{fact['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")
-        for space, fact in facts.items()
+        f"{of.facts['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")
+        for space, of in made.items()
     )
     return (
         f"t-SNE, perplexity {settings.perplexity:g}{exaggeration}, "
-        f"{facts[spaces[0]]['iterations']} iterations, KL divergence {divergences}"
+        f"{made[spaces[0]].facts['iterations']} iterations, KL divergence {divergences}"
     )
 
 

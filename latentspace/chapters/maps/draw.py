@@ -90,7 +90,7 @@ def draw_image_map(
     """The images themselves at their places, none hiding another, their class shown by colour.
 
     Strokes on dark ground become coloured ink on white paper; other images keep their colours and
-    get a frame.
+    get a frame. The result is uint8 (height, width, 3).
 
     Args:
         images: float32 (N, H, W, C) in [0, 1].
@@ -99,9 +99,6 @@ def draw_image_map(
         class_names: Names to write at the clusters.
         as_ink: Whether the images are strokes on dark ground.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape

@@ -151,10 +151,8 @@ def draw_placed(
     above, left = 64, 60  # pixels beside the sheet
     sheet = np.pad(sheet, ((above, ROW_GAP), (left, 0), (0, 0)), constant_values=255)
     top, height, cell = len(body) + above, images.shape[1] * zoom, images.shape[2] * zoom + GAP
-    starts = [
-        left + (2 + number * (1 + found.shape[1])) * cell
-        for number, (found, _) in enumerate(neighbors.values())
-    ]
+    stride = (1 + columns[-1].shape[1]) * cell
+    starts = [left + 2 * cell + number * stride for number in range(len(neighbors))]
     labels = [
         Label(start, top - 18, f"nearest in {space}", "lm")
         for start, space in zip(starts, neighbors, strict=True)

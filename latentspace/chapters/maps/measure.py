@@ -208,17 +208,16 @@ class Maps(MapImages):
         """
 
         def compute() -> dict[str, np.ndarray]:
+            vectors = self.get_vectors(space)
             points = self.projections.make(settings, spaces=(space,))[space].points
             if space not in self._sources:  # the same for every map of it
-                self._sources[space] = self.score_source(self.get_vectors(space))
+                self._sources[space] = self.score_source(vectors)
             before, scores_before = self._sources[space]
             after = find_nearest_others(points, rows)[1]
             return scores_before | {
                 "knn_accuracy": neighborhoods.score_votes(after, self.labels, rows),
                 "knn_preservation": neighborhoods.knn_preservation(before, after),
-                "trustworthiness": neighborhoods.trustworthiness(
-                    self.get_vectors(space), after, rows
-                ),
+                "trustworthiness": neighborhoods.trustworthiness(vectors, after, rows),
                 "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
             }
 
@@ -258,24 +257,22 @@ class Maps(MapImages):
         rng = np.random.default_rng(self.study.settings.seed)
         made, rows = self.projections.make(settings), self.scored_rows
         labels = self.labels[rows]
-        found: dict[str, dict[str, Estimate]] = {}
         by_image = {space: self.score_images(space, settings) for space in SPACES}
-        for space in SPACES:
-            found[space] = {
-                name: neighborhoods.mean_estimate(values, rng)
-                for name, values in by_image[space].items()
+
+        def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+            return {
+                name: neighborhoods.mean_estimate(values, rng) for name, values in scores.items()
             }
+
+        found = {}
+        for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
-            found[space] |= {
+            found[space] = average(by_image[space]) | {
                 "class_knn_preservation": neighborhoods.class_knn_preservation(*pair, labels, rng),
                 "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
             }
-        found["difference"] = {
-            name: neighborhoods.mean_estimate(
-                by_image["latent"][name] - by_image["pixel"][name], rng
-            )
-            for name in COMPARED
-        }
+        latent, pixel = by_image["latent"], by_image["pixel"]
+        found["difference"] = average({name: latent[name] - pixel[name] for name in COMPARED})
         return found
 
     @cached_property

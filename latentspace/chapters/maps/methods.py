@@ -32,14 +32,13 @@ class ProjectionMethods(OnMaps):
     @property
     def metrics(self) -> dict[str, Any]:
         """The same as numbers, with the seconds of each map and what t-SNE says of itself."""
-        numbers: dict[str, Any] = {}
-        for method, found in self.scores.items():
-            made = self.maps.projections.make(self.settings[method])
-            numbers[method] = {
+        return {
+            method: {
                 space: {"seconds": of.seconds, **of.facts, **to_numbers(found[space])}
-                for space, of in made.items()
+                for space, of in self.maps.projections.make(self.settings[method]).items()
             }
-        return numbers
+            for method, found in self.scores.items()
+        }
 
     @property
     def rows(self) -> list[Row]:
