@@ -147,17 +147,25 @@ def compute_divergence(vectors: np.ndarray, points: np.ndarray) -> float:
 
 def time_drawing(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> float:
     """Seconds to draw and encode the three pictures of the maps."""
-    from latentspace.chapters.maps import draw as maps
+    from latentspace.chapters.maps import draw
     from latentspace.drawing.media import encode_png
+    from latentspace.drawing.points import LabelledMaps
+    from latentspace.drawing.text import Text
 
     started = time.perf_counter()
-    common: dict[str, Any] = {"labels": labels, "class_names": datasets.DIGITS}
-    common |= {"title": "", "caption": ""}
+    both, text = {space: made[space] for space in SPACES}, Text("", "")
     images = to_unit_range(pixels)
-    for space in SPACES:
-        encode_png(maps.draw_image_map(images=images, points=made[space], as_ink=True, **common))
-    both = [(space, made[space]) for space in SPACES]
-    encode_png(maps.draw_comparison(maps=both, **common))
+    for points in both.values():
+        frame = draw.draw_image_map(
+            images=images,
+            cells=draw.arrange_images(images.shape, points),
+            labels=labels,
+            class_names=datasets.DIGITS,
+            as_ink=True,
+            text=text,
+        )
+        encode_png(frame)
+    encode_png(draw.draw_comparison(LabelledMaps(both, labels, datasets.DIGITS), text=text))
     return time.perf_counter() - started
 
 

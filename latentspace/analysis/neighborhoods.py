@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ RESAMPLES, CONFIDENCE = 1_000, 0.95
 ROWS_AT_ONCE = 512
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A mean over images with its bootstrap interval (percentiles, Efron & Tibshirani 1993).
 
     Attributes:

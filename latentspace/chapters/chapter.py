@@ -95,7 +95,7 @@ class Chapter:
 
     @property
     def rows(self) -> list[Row]:
-        """Its lines of the table of scores; those that could not be measured are left out."""
+        """Its lines of the table of scores; the report leaves out what could not be measured."""
         return []
 
     @property

@@ -16,7 +16,7 @@ from latentspace.drawing.layout import (
     render_text,
 )
 from latentspace.drawing.media import DrawnFrames
-from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.points import LabelledMaps, choose_class_colors
 from latentspace.drawing.text import Text
 
 SUPERSAMPLING = 2  # pixels that are averaged to one, each way
@@ -66,121 +66,63 @@ def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: in
 
 
 def draw_forming(
-    *,
-    maps: Sequence[tuple[str, np.ndarray]],
-    notes: Sequence[Sequence[str]],
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    hold_frames: int,
-    text: Text,
+    maps: LabelledMaps, *, notes: Sequence[Sequence[str]], hold_frames: int, text: Text
 ) -> DrawnFrames:
-    """Maps that form, side by side, each frame at its own scale.
+    """Maps that form, side by side, each frame, uint8 (height, width, 3), at its own scale.
 
     Args:
-        maps: For each map its heading and its points through time, float (T, N, 2).
+        maps: Their points through time, float (T, N, 2) each.
         notes: For each map and frame what to write above it.
-        labels: int (N,) indices into `class_names`.
-        class_names: Names for the legend.
         hold_frames: Frames for which the end is held.
         text: Written above and below.
-
-    Returns:
-        The frames, uint8 (height, width, 3).
     """
-    colors = choose_class_colors(len(class_names))[labels]
-    radii = np.full(len(labels), _choose_dot_radius(len(labels)))
-    order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
-    count = len(maps[0][1])
-    sheet = _prepare_sheet(
-        [heading for heading, _ in maps],
-        FILM_SIDE,
-        class_names,
-        strip=STRIP,
-        text=text,
-    )
+    films, colors = list(maps.points.values()), maps.colors
+    radii = np.full(len(colors), _choose_dot_radius(len(colors)))
+    order = np.random.default_rng(0).permutation(len(colors))  # so that no class lies on top
+    count = len(films[0])
+    sheet = _prepare_sheet(maps, FILM_SIDE, strip=STRIP, text=text)
 
     def draw(number: int) -> np.ndarray:
         step = min(number, count - 1)
         panels = []
-        for (_, points), lines in zip(maps, notes, strict=True):
-            cloud = splat(
-                _to_panel(points[step], FILM_SIDE)[order], colors[order], radii, side=FILM_SIDE
-            )
-            strip = render_text(lines[step], (STRIP, FILM_SIDE))
-            panels.append(np.concatenate([strip, cloud]))
+        for points, lines in zip(films, notes, strict=True):
+            places = _to_panel(points[step], FILM_SIDE)
+            cloud = splat(places[order], colors[order], radii, side=FILM_SIDE)
+            panels.append(np.concatenate([render_text(lines[step], (STRIP, FILM_SIDE)), cloud]))
         return sheet.place(join_horizontally(panels, GAP))
 
     return DrawnFrames(count + hold_frames, draw)
 
 
-def draw_solid(
-    *,
-    maps: Sequence[tuple[str, np.ndarray]],
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    text: Text,
-) -> np.ndarray:
-    """Maps in three dimensions from one side: what is near is large and strong in colour.
+def draw_solid(maps: LabelledMaps, *, text: Text) -> np.ndarray:
+    """Maps, float (N, 3) each, from one side, uint8 (height, width, 3).
 
-    Args:
-        maps: For each map its heading and its points, float (N, 3).
-        labels: int (N,) indices into `class_names`.
-        class_names: Names for the legend.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
+    What is near is large and strong in colour.
     """
-    headings = [heading for heading, _ in maps]
-    sheet = _prepare_sheet(headings, SOLID_SIDE, class_names, text=text)
-    return sheet.place(
-        _draw_from_side([points for _, points in maps], labels, class_names, SOLID_SIDE)
-    )
+    return _prepare_sheet(maps, SOLID_SIDE, text=text).place(_draw_from_side(maps, SOLID_SIDE))
 
 
-def draw_orbit(
-    *,
-    maps: Sequence[tuple[str, np.ndarray]],
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    fps: float,
-    text: Text,
-) -> DrawnFrames:
-    """One slow turn around maps in three dimensions; the last frame leads to the first.
+def draw_orbit(maps: LabelledMaps, *, fps: float, text: Text) -> DrawnFrames:
+    """One slow turn around maps, float (N, 3) each, in frames, uint8 (height, width, 3).
 
-    Args:
-        maps: As for `draw_solid`.
-        labels: As for `draw_solid`.
-        class_names: As for `draw_solid`.
-        fps: Frames per second at which it will be shown.
-        text: Written above and below.
-
-    Returns:
-        The frames, uint8 (height, width, 3).
+    The last frame leads to the first; `fps` frames will be shown in a second.
     """
-    headings = [heading for heading, _ in maps]
-    sheet = _prepare_sheet(headings, ORBIT_SIDE, class_names, text=text)
+    sheet = _prepare_sheet(maps, ORBIT_SIDE, text=text)
     count = max(2, round(TURN_SECONDS * fps))
-    points = [points for _, points in maps]
 
     def draw(number: int) -> np.ndarray:
         turn = STILL_TURN + 2 * np.pi * number / count
-        return sheet.place(_draw_from_side(points, labels, class_names, ORBIT_SIDE, turn))
+        return sheet.place(_draw_from_side(maps, ORBIT_SIDE, turn))
 
     return DrawnFrames(count, draw)
 
 
-def _draw_from_side(
-    clouds: Sequence[np.ndarray],
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    side: int,
-    turn: float = STILL_TURN,
-) -> np.ndarray:
+def _draw_from_side(maps: LabelledMaps, side: int, turn: float = STILL_TURN) -> np.ndarray:
     """Clouds of points (N, 3) side by side, from an eye that looks down on them a little."""
-    colors = choose_class_colors(len(class_names))[labels]
+    colors = maps.colors
+    largest = NEAR_DOT * _choose_dot_radius(len(colors)) * np.sqrt(side / ORBIT_SIDE)
     panels = []
-    for points in clouds:
+    for points in maps.points.values():
         centred = points - (points.max(axis=0) + points.min(axis=0)) / 2
         x, y, z = (centred / (np.linalg.norm(centred, axis=1).max() or 1.0)).T
         x, y = np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y
@@ -191,49 +133,28 @@ def _draw_from_side(
         places = side / 2 + np.stack([x, -height], axis=1) * scale[:, np.newaxis]
         far = (away - DISTANCE + 1) / 2  # 0 near, 1 far
         order = np.argsort(-away)
-        radii = (
-            NEAR_DOT
-            * _choose_dot_radius(len(points))
-            * np.sqrt(side / ORBIT_SIDE)
-            * (1 - 0.6 * far)
-        )
+        radii = largest * (1 - 0.6 * far)
         faded = colors + (1 - colors) * (FADE * np.clip(far, 0, 1))[:, np.newaxis]
         panels.append(splat(places[order], faded[order], radii[order], side=side))
     return join_horizontally(panels, GAP)
 
 
-def _prepare_sheet(
-    headings: Sequence[str],
-    side: int,
-    class_names: Sequence[str],
-    *,
-    text: Text,
-    strip: int = 0,
-) -> Page:
-    """The page around panels of `side` pixels, with their headings and a legend on the right.
-
-    Args:
-        headings: One for each panel.
-        side: Height and width of a panel in pixels.
-        class_names: Names for the legend.
-        text: Written above and below.
-        strip: Pixels more that each panel is high.
-    """
-    width = len(headings) * (side + GAP) - GAP
+def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0) -> Page:
+    """The page around panels of `side` pixels, `strip` pixels higher than wide, and a legend."""
+    width = len(maps.points) * (side + GAP) - GAP
     labels = [
         Label(number * (side + GAP) + side / 2, -HEADING / 2, heading)
-        for number, heading in enumerate(headings)
+        for number, heading in enumerate(maps.points)
     ]
-    room = int(side // LEGEND_LINE)
-    shown = len(class_names) if len(class_names) <= room else room - 1
-    lines = [f"● {name}" for name in class_names[:shown]]
-    colors = [*choose_class_colors(len(class_names))[:shown], np.zeros(3)]
-    if shown < len(class_names):
-        lines.append(f"and {len(class_names) - shown:,} more")
+    names, room = maps.class_names, side // LEGEND_LINE
+    shown = len(names) if len(names) <= room else room - 1
+    lines = [f"● {name}" for name in names[:shown]]
+    colors = [*choose_class_colors(len(names))[:shown], np.zeros(3)]
+    if shown < len(names):
+        lines.append(f"and {len(names) - shown:,} more")
     for number, (line, color) in enumerate(zip(lines, colors, strict=False)):
-        red, green, blue = (int(value) for value in to_uint8(color))
-        y = (number + 0.8) * LEGEND_LINE
-        labels.append(Label(width + GAP, y, line, "lm", color=(red, green, blue)))
+        ink = tuple(to_uint8(color).tolist())
+        labels.append(Label(width + GAP, (number + 0.8) * LEGEND_LINE, line, "lm", color=ink))
     right = max(LEGEND, GAP + max(map(measure_text, lines)))
     return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, text=text)
 

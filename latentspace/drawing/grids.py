@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class Grid:
     Attributes:
         headings: Names of the columns, or none.
         names: Names of the rows, or none.
-        images: float32 (rows, columns, ..., H, W, C) in [0, 1], NaN where a cell stays empty.
+        images: float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty; of cells
+            that move (rows, columns, T, H, W, C).
         title: A line above, or nothing.
     """
 
@@ -43,45 +44,21 @@ class Grid:
 
 
 def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Grids of images, one below the other.
+    """Grids, one below the other: uint8 (..., height, width, 3).
 
     Args:
-        grids: What to draw; images (rows, columns, H, W, C).
+        grids: What to draw; any axes of images before (rows, columns, H, W, C) are frames.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
-    return _draw_page([grid.images for grid in grids], grids, text)
-
-
-def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
-    """Grids of which each cell moves from its first image to its last and back, as a loop.
-
-    Args:
-        grids: What to draw; images (rows, columns, T, H, W, C), T the same in all grids.
-        hold_frames: Frames for which either end is held.
-        text: Written above and below.
-
-    Returns:
-        uint8 (frames, height, width, 3).
-    """
-    moving = [np.moveaxis(grid.images, 2, 0) for grid in grids]  # (T, rows, columns, H, W, C)
-    frames = _draw_page(moving, grids, text)
-    return frames[order_loop(len(frames), hold_frames)]
-
-
-def _draw_page(images: Sequence[np.ndarray], grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Images (..., rows, columns, H, W, C) of each grid, one below the other on a page."""
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
     y, top = 0, 0
-    for part, grid in zip(images, grids, strict=True):
-        zoom = choose_zoom(min(part.shape[-3:-1]))
-        image_height, image_width = (size * zoom for size in part.shape[-3:-1])
+    for grid in grids:
+        zoom = choose_zoom(min(grid.images.shape[-3:-1]))
+        image_height, image_width = (size * zoom for size in grid.images.shape[-3:-1])
         widest = max((measure_text(heading) for heading in grid.headings if heading), default=0)
         gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
-        body = make_mosaic(part, zoom=zoom, gap=gap, row_gap=CELL_GAP)
+        body = make_mosaic(grid.images, zoom=zoom, gap=gap, row_gap=CELL_GAP)
         room = (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
         if bodies:
             y += room + SECTION_GAP
@@ -110,3 +87,19 @@ def _draw_page(images: Sequence[np.ndarray], grids: Sequence[Grid], text: Text) 
         left=max(map(measure_text, names), default=0) + 12,
         top=top,
     )
+
+
+def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
+    """Grids of which each cell moves from its first image to its last and back, as a loop.
+
+    Args:
+        grids: What to draw; T is the same in all grids.
+        hold_frames: Frames for which either end is held.
+        text: Written above and below.
+
+    Returns:
+        uint8 (frames, height, width, 3).
+    """
+    moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
+    frames = draw_grids(grids=moving, text=text)
+    return frames[order_loop(len(frames), hold_frames)]

@@ -58,7 +58,7 @@ def choose_zoom(side: int, least: int = LEAST_THUMBNAIL) -> int:
 def make_mosaic(
     images: np.ndarray, *, zoom: int = 1, gap: int = 2, row_gap: int | None = None
 ) -> np.ndarray:
-    """Lays images out in rows and columns.
+    """Lays images out in rows and columns: uint8 (..., height, width, 3), without a border.
 
     Args:
         images: float32 (..., rows, columns, H, W, C) in [0, 1]; leading axes are frames. NaN images
@@ -66,9 +66,6 @@ def make_mosaic(
         zoom: Every pixel becomes a square of this side; nothing is interpolated.
         gap: White pixels between columns, and between rows unless `row_gap` says otherwise.
         row_gap: White pixels between rows.
-
-    Returns:
-        uint8 (..., height, width, 3), without a border.
     """
     row_gap = gap if row_gap is None else row_gap
     blank = np.isnan(images).any(axis=(-3, -2, -1), keepdims=True)
@@ -91,14 +88,11 @@ def join_horizontally(bodies: Sequence[np.ndarray], gap: int) -> np.ndarray:
 def join_vertically(bodies: Sequence[np.ndarray]) -> np.ndarray:
     """Puts bodies, uint8 (..., H, W, 3), below each other, white to the right of narrower ones."""
     width = max(body.shape[-2] for body in bodies)
-    padded = [
-        np.pad(
-            body,
-            (*((0, 0),) * (body.ndim - 2), (0, width - body.shape[-2]), (0, 0)),
-            constant_values=WHITE,
-        )
-        for body in bodies
-    ]
+    padded = []
+    for body in bodies:
+        missing = [(0, 0)] * body.ndim
+        missing[-2] = (0, width - body.shape[-2])
+        padded.append(np.pad(body, missing, constant_values=WHITE))
     return np.concatenate(padded, axis=-3)
 
 
@@ -107,10 +101,10 @@ def make_blank(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), WHITE, np.uint8)
 
 
-def draw_frame(cell: np.ndarray, width: int, color: tuple[int, int, int]) -> None:
-    """Draws a frame over the edge of a cell, uint8 (height, width, 3), in place."""
-    cell[:width] = cell[-width:] = color
-    cell[:, :width] = cell[:, -width:] = color
+def draw_frame(cells: np.ndarray, width: int, color: np.ndarray | tuple[int, int, int]) -> None:
+    """Draws a frame over the edge of each cell, uint8 (..., height, width, 3), in place."""
+    cells[..., :width, :, :] = cells[..., -width:, :, :] = color
+    cells[..., :width, :] = cells[..., -width:, :] = color
 
 
 @dataclass(frozen=True)
@@ -128,10 +122,9 @@ class Page:
     left: int
 
     def place(self, body: np.ndarray) -> np.ndarray:
-        """The page with a body, uint8 (..., H, W, 3), in its place; labels stay where it is white.
+        """The page with a body, uint8 (..., H, W, 3), in its place: uint8 (..., height, width, 3).
 
-        Returns:
-            uint8 (..., height, width, 3).
+        Labels stay where the body is white.
         """
         *lead, height, width, _ = body.shape
         frames = np.broadcast_to(self.blank, (*lead, *self.blank.shape)).copy()
@@ -158,15 +151,9 @@ def prepare_page(
         size: Height and width of the body in pixels.
         text: Written above and below.
         labels: Text on and around the body.
-        left: Pixels to keep free for labels left of the body.
-        top: Pixels to keep free for labels above the body.
-        bottom: Pixels to keep free for labels below the body.
-        right: Pixels to keep free for labels right of the body.
+        left, top, bottom, right: Pixels to keep free for labels on each side of the body.
         text_scale: Enlarges all text, for very large pages.
         still: uint8 (height, width, 3), a body to set under the labels already.
-
-    Returns:
-        The page.
     """
     body_height, body_width = size
     margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
@@ -191,9 +178,8 @@ def prepare_page(
     if still is not None:
         canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
-        place = (body_x + label.x, body_y + label.y)
         draw.text(
-            place,
+            (body_x + label.x, body_y + label.y),
             label.text,
             label.color,
             _load_font(round(label.size * text_scale)),
@@ -273,14 +259,9 @@ def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def order_loop(length: int, hold_frames: int) -> list[int]:
-    """Order of frames in which a way is walked to its end and back, as a seamless loop.
+    """Order of frames in which a way of `length` frames is walked to its end and back, as a loop.
 
-    Args:
-        length: Frames on the way, both ends included.
-        hold_frames: Frames for which either end is held.
-
-    Returns:
-        The first frame `hold_frames` times, the way, the last `hold_frames` times, the way back.
+    The first frame `hold_frames` times, the way, the last `hold_frames` times, the way back.
     """
     held = [0] * (hold_frames - 1)
     return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]

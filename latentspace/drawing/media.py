@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -23,7 +23,7 @@ NEARLY_WHITE = 240  # what the choice of colours makes of white and the greys ne
 OPTIMIZED_PIXELS = 4_000_000  # what is larger is compressed in a third of the time, 5% larger
 
 
-class DrawnFrames(Sequence[np.ndarray]):
+class DrawnFrames:
     """The frames of an animation, each drawn when it is asked for and kept by nobody."""
 
     def __init__(self, count: int, draw: Callable[[int], np.ndarray]) -> None:
@@ -33,15 +33,8 @@ class DrawnFrames(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, index: slice) -> DrawnFrames: ...
-    def __getitem__(self, index: int | slice) -> np.ndarray | DrawnFrames:
-        chosen = range(self._count)[index]
-        if isinstance(chosen, int):
-            return self._draw(chosen)
-        return DrawnFrames(len(chosen), lambda number: self._draw(chosen[number]))
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._draw(range(self._count)[index])
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return map(self._draw, range(self._count))
@@ -56,14 +49,18 @@ def get_frame_size(frames: Frames) -> tuple[int, int]:
     return still.shape[1], still.shape[0]
 
 
+def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """An image of Pillow as the bytes of a file of some kind, with options of `Image.save`."""
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
 def encode_png(frame: np.ndarray) -> bytes:
     """Encodes one frame, uint8 (H, W, 3), without loss; grey pictures are stored as such."""
-    buffer = io.BytesIO()
     is_large = frame.shape[0] * frame.shape[1] > OPTIMIZED_PIXELS
-    to_pil(frame[..., :1] if _is_grey(frame) else frame).save(
-        buffer, format="PNG", optimize=not is_large
-    )
-    return buffer.getvalue()
+    image = to_pil(frame[..., :1] if _is_grey(frame) else frame)
+    return encode_image(image, "PNG", optimize=not is_large)
 
 
 def encode_gif(frames: Frames, *, fps: float) -> bytes:
@@ -78,9 +75,6 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
         frames: (T, H, W, 3) uint8.
         fps: Frames per second. Each frame begins at the multiple of 10 ms nearest to its time, so
             that the length is right also where the format can't show a frame for 1 / fps.
-
-    Returns:
-        The file's bytes.
     """
     times = np.rint(np.arange(len(frames) + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
     samples = [frames[index] for index in (0, len(frames) // 2, -1)]
@@ -93,17 +87,15 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
         return to_pil(frame).quantize(palette=palette, dither=Image.Dither.NONE)
 
     images = map(encode_frame, frames)
-    buffer = io.BytesIO()
-    next(images).save(
-        buffer,
-        format="GIF",
+    return encode_image(
+        next(images),
+        "GIF",
         save_all=True,
         append_images=images,
         duration=np.diff(times).tolist(),
         loop=0,
         optimize=not is_grey,
     )
-    return buffer.getvalue()
 
 
 def encode_mp4(frames: Frames, *, fps: float) -> bytes:
@@ -112,9 +104,6 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
     Args:
         frames: (T, H, W, 3) uint8. Odd sides get one white row or column; nothing is rescaled.
         fps: Frames per second.
-
-    Returns:
-        The file's bytes.
 
     Raises:
         UnwritableError: The encoder failed, as where there is no room for temporary files.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,25 +22,40 @@ LEGEND_LINES = 40
 # or more for readers without red, green or blue cones (Machado et al. 2009). None is grey. The
 # order gives 3, 5, 8 and 4, 7, 9 of MNIST, which are neighbours on maps, colours far apart.
 TEN_COLORS = (
-    *("#ddaaff", "#887700", "#77ddcc", "#660099", "#ffaa77"),
-    *("#aadd00", "#224411", "#770055", "#dd4466", "#3377ff"),
+    *("ddaaff", "887700", "77ddcc", "660099", "ffaa77"),
+    *("aadd00", "224411", "770055", "dd4466", "3377ff"),
 )
 LIGHTNESSES = (0.33, 0.58, 0.78)  # of more than ten, in turn, so that neighbouring hues differ
 
 
+@dataclass(frozen=True)
+class LabelledMaps:
+    """Maps of the same images, whose classes are told by colour.
+
+    Attributes:
+        points: By heading, float (N, dims); of maps that form (T, N, dims).
+        labels: int (N,) indices into `class_names`.
+        class_names: Names of all classes, for the legend and to write at the clusters.
+    """
+
+    points: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    class_names: Sequence[str]
+
+    @property
+    def colors(self) -> np.ndarray:
+        """One of each image, RGB in [0, 1], float64 (N, 3)."""
+        return choose_class_colors(len(self.class_names))[self.labels]
+
+
 def choose_class_colors(count: int) -> np.ndarray:
-    """One colour per class.
+    """One colour per class, RGB in [0, 1], float64 (count, 3).
 
-    Args:
-        count: Number of classes.
-
-    Returns:
-        float64 (count, 3) RGB in [0, 1]. Up to ten are the first of `TEN_COLORS`, which differ
-        with any colour vision; of more, hues are spread evenly and their lightness alternates.
+    Up to ten are the first of `TEN_COLORS`, which differ with any colour vision; of more, hues are
+    spread evenly and their lightness alternates.
     """
     if count <= len(TEN_COLORS):
-        chosen = [bytes.fromhex(color[1:]) for color in TEN_COLORS[:count]]
-        return np.array([list(color) for color in chosen]).reshape(count, 3) / 255
+        return np.array([list(bytes.fromhex(color)) for color in TEN_COLORS])[:count] / 255
     return np.array(
         [
             colorsys.hls_to_rgb(number / count, LIGHTNESSES[number % len(LIGHTNESSES)], 0.75)
@@ -53,56 +69,72 @@ def choose_name_scale(count: int) -> float:
     return max(0.5, min(1.0, math.sqrt(FEW_CLASSES / count)))
 
 
-def draw_scatter(
-    axes: Axes,
-    points: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
+def locate_names(
+    points: np.ndarray, labels: np.ndarray, classes: Sequence[int]
+) -> dict[int, np.ndarray]:
+    """Where the names of some classes stand on a map (N, 2), by class; none of too many classes.
+
+    Each stands on its class, at the point nearest to the median: float (2,).
+    """
+    places = {}
+    for label in classes if len(classes) <= MOST_NAMED else ():
+        members = points[labels == label]
+        if len(members):
+            away = np.square(members - np.median(members, axis=0)).sum(axis=1)
+            places[label] = members[away.argmin()]
+    return places
+
+
+def draw_scatters(
+    figure: Figure | SubFigure,
+    maps: LabelledMaps,
     *,
-    heading: str,
+    rows: int = 1,
     classes: Sequence[int] | None = None,
     strength: float = 0.8,
     named: bool = True,
-) -> None:
-    """Draws a map as points, tinted by class.
+) -> list[Axes]:
+    """Draws maps as points tinted by class, row by row, with one legend.
 
     Args:
-        axes: Where.
-        points: float (N, 2).
-        labels: int (N,) indices into `class_names`.
-        class_names: Names to write at the clusters.
-        heading: Text above.
+        figure: Where.
+        maps: What to draw, float (N, 2) each.
+        rows: In how many rows.
         classes: Which classes are shown, by their indices; None takes all.
         strength: Opacity of the points.
-        named: Write the names.
+        named: Write the names of classes at their clusters.
+
+    Returns:
+        The axes of each map.
     """
-    colors = choose_class_colors(len(class_names))
-    order = np.random.default_rng(0).permutation(len(labels))  # so that no class lies on top
-    size = np.clip(20_000 / len(labels), 1.5, 25)
-    axes.scatter(
-        points[order, 0],
-        points[order, 1],
-        s=size,
-        c=colors[labels[order]],
-        linewidths=0,
-        alpha=strength,
-    )
-    shown = range(len(class_names)) if classes is None else classes
-    for label in shown:
-        if named and len(shown) <= MOST_NAMED and (labels == label).any():
-            x, y = centre(points[labels == label])
+    shown = range(len(maps.class_names)) if classes is None else classes
+    count = len(maps.labels)
+    order = np.random.default_rng(0).permutation(count)  # so that no class lies on top
+    grid = figure.subplots(rows, len(maps.points) // rows, squeeze=False).ravel().tolist()
+    for axes, (heading, points) in zip(grid, maps.points.items(), strict=True):
+        axes.scatter(
+            points[order, 0],
+            points[order, 1],
+            s=np.clip(20_000 / count, 1.5, 25),
+            c=maps.colors[order],
+            linewidths=0,
+            alpha=strength,
+        )
+        for label, (x, y) in locate_names(points, maps.labels, shown if named else ()).items():
             axes.text(
                 x,
                 y,
-                class_names[label],
+                maps.class_names[label],
                 fontsize=13 * choose_name_scale(len(shown)),
                 weight="bold",
-                color=colors[label] * 0.6,
+                color=choose_class_colors(len(maps.class_names))[label] * 0.6,
                 ha="center",
                 va="center",
                 bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
             )
-    style_map_axes(axes, heading)
+        style_map_axes(axes, heading)
+    add_class_legend(figure, maps.class_names, shown)
+    return grid
 
 
 def style_map_axes(axes: Axes, heading: str) -> None:
@@ -116,12 +148,9 @@ def style_map_axes(axes: Axes, heading: str) -> None:
 def add_class_legend(
     figure: Figure | SubFigure, class_names: Sequence[str], classes: Sequence[int] | None = None
 ) -> None:
-    """Puts one legend for all axes to the right; none of more than `MOST_LISTED` classes.
+    """Puts one legend for all axes to the right, of all classes or of those with some indices.
 
-    Args:
-        figure: Where.
-        class_names: Names of all classes.
-        classes: Which of them are shown, by their indices; None takes all.
+    Of more than `MOST_LISTED` there is none.
     """
     from matplotlib.lines import Line2D
 
@@ -143,9 +172,3 @@ def add_class_legend(
     # Given to `legend`, a name that begins with _ would be left out.
     for text, label in zip(legend.get_texts(), shown, strict=True):
         text.set_text(class_names[label])
-
-
-def centre(points: np.ndarray) -> np.ndarray:
-    """The point of a group nearest to its median, so that a name there stands on the group."""
-    middle = np.median(points, axis=0)
-    return points[np.square(points - middle).sum(axis=1).argmin()]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from latentspace.drawing import clouds
-from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.points import LabelledMaps, choose_class_colors
 from latentspace.drawing.text import Text
 
 RED, BLUE = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
@@ -29,15 +29,12 @@ def test_dots_at_the_edge_are_cut_and_outside_left_out() -> None:
     assert (drawn[..., 2] < 255).sum() < 16
 
 
-def arguments(dims: int, frames: int | None = None, count: int = 60) -> dict:
-    rng = np.random.default_rng(0)
+def arguments(dims: int, frames: int | None = None) -> dict:
+    rng, count = np.random.default_rng(0), 60
     lead = () if frames is None else (frames,)
-    return {
-        "maps": [(name, rng.normal(size=(*lead, count, dims))) for name in ("pixels", "codes")],
-        "labels": np.arange(count) % 3,
-        "class_names": ("a", "b", "c"),
-        "text": Text("t", "c"),
-    }
+    points = {name: rng.normal(size=(*lead, count, dims)) for name in ("pixels", "codes")}
+    maps = LabelledMaps(points, np.arange(count) % 3, ("a", "b", "c"))
+    return {"maps": maps, "text": Text("t", "c")}
 
 
 def test_a_forming_map_has_a_frame_for_each_step_and_holds_the_last() -> None:
@@ -54,7 +51,7 @@ def test_a_forming_map_has_a_frame_for_each_step_and_holds_the_last() -> None:
 
 def test_each_frame_of_a_film_has_its_own_scale() -> None:
     options = arguments(2, frames=2)
-    for _, points in options["maps"]:
+    for points in options["maps"].points.values():
         points[1] = 0.001 * points[0]
     notes = [["same", "same"]] * 2
     first, second = list(clouds.draw_forming(**options, notes=notes, hold_frames=0))
@@ -77,9 +74,8 @@ def test_what_is_near_is_larger_and_stronger() -> None:
     eye = np.array([-np.sin(turn), -np.cos(turn), 0.0])
     side = np.array([np.cos(turn), -np.sin(turn), 0.0])
     points = np.stack([0.8 * eye - 0.5 * side, -0.8 * eye + 0.5 * side])
-    options = arguments(3, count=2) | {"labels": np.array([0, 1]), "class_names": ("a", "b")}
-    options["maps"] = [("both", points)]
-    drawn = clouds._draw_from_side([points], options["labels"], options["class_names"], 400)
+    maps = LabelledMaps({"both": points}, np.array([0, 1]), ("a", "b"))
+    drawn = clouds._draw_from_side(maps, 400)
     color_near, color_far = choose_class_colors(2)
     near, far = drawn[:, :200].astype(float), drawn[:, 200:].astype(float)
     assert (near < 255).any(axis=2).sum() > 1.5 * (far < 255).any(axis=2).sum()
@@ -89,6 +85,6 @@ def test_what_is_near_is_larger_and_stronger() -> None:
         return float(np.abs(strongest - color).sum())
 
     assert paleness(near, color_near) < 0.3 < paleness(far, color_far)
-    still = clouds.draw_solid(**options)
+    still = clouds.draw_solid(maps, text=Text("t", "c"))
     assert still.dtype == np.uint8
     assert (still < 255).any()

@@ -12,6 +12,7 @@ from latentspace.chapters.maps import draw as maps
 from latentspace.datasets.dataset import index_classes
 from latentspace.drawing import grids, layout
 from latentspace.drawing.grids import Grid
+from latentspace.drawing.points import LabelledMaps, draw_scatters
 from latentspace.drawing.text import Text
 
 
@@ -88,9 +89,7 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
     )
     points = np.random.default_rng(0).normal(size=(30, 2))
     maps.draw_comparison(
-        maps=[("pixels", points), ("codes", -points)],
-        labels=np.arange(30) % 3,
-        class_names=("a", "b", "c"),
+        LabelledMaps({"pixels": points, "codes": -points}, np.arange(30) % 3, ("a", "b", "c")),
         text=Text("t", "c"),
     )
     (figure,) = drawn
@@ -141,9 +140,8 @@ def test_many_classes_are_named_smaller_or_not_at_all() -> None:
 
     def written(count: int) -> tuple[list[float], int]:
         figure = Figure()
-        axes, names = figure.subplots(), [str(number) for number in range(count)]
-        maps.draw_scatter(axes, points, labels % count, names, heading="h")
-        maps.add_class_legend(figure, names)
+        names = [str(number) for number in range(count)]
+        (axes,) = draw_scatters(figure, LabelledMaps({"h": points}, labels % count, names))
         listed = sum(len(legend.get_texts()) for legend in figure.legends)
         return [text.get_fontsize() for text in axes.texts], listed
 
@@ -187,9 +185,7 @@ def test_names_are_written_as_they_are_and_never_as_formulas() -> None:
     labels, names = index_classes(list(HOSTILE_NAMES))
     points = np.random.default_rng(0).normal(size=(len(labels), 2))
     figure = Figure(figsize=(6, 6), dpi=50, layout="constrained")
-    axes = figure.subplots()
-    maps.draw_scatter(axes, points, labels, names, heading="$\\frac{")
-    maps.add_class_legend(figure, names)
+    (axes,) = draw_scatters(figure, LabelledMaps({"$\\frac{": points}, labels, names))
     layout.render_figure(figure)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [*names]
     assert not any(text.get_parse_math() for text in (*axes.texts, *figure.legends[0].get_texts()))

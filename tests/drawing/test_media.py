@@ -109,7 +109,7 @@ def test_frames_that_are_drawn_one_by_one_become_the_same_files() -> None:
     drawn = media.DrawnFrames(5, draw)
     assert len(drawn) == 5
     np.testing.assert_array_equal(drawn[-1], frames[-1])
-    np.testing.assert_array_equal(np.stack(list(drawn[1:4])), frames[1:4])
+    np.testing.assert_array_equal(np.stack([drawn[number] for number in (1, 2, 3)]), frames[1:4])
     with pytest.raises(IndexError):
         drawn[5]
     assert encode_gif(drawn, fps=10) == encode_gif(frames, fps=10)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from skimage.color import rgb2lab
 
-from latentspace.drawing.points import add_class_legend, choose_class_colors, draw_scatter
+from latentspace.drawing.points import LabelledMaps, choose_class_colors, draw_scatters
 
 FLOOR, BLIND_FLOOR = 41.0, 29.0  # of CIELAB distances; measured 42.0 and 29.5
 GREY = 20.0  # chroma below which a colour looks grey
@@ -80,18 +80,9 @@ def test_of_many_classes_those_next_to_each_other_differ(count: int) -> None:
 
 def test_a_few_of_the_classes_keep_their_colours_and_names() -> None:
     figure = Figure(layout="constrained")
-    axes = figure.subplots()
-    names, classes = tuple("abcdefghij"), [8, 5, 3]
-    labels = np.resize(classes, 30)
-    draw_scatter(
-        axes,
-        np.random.default_rng(0).normal(size=(30, 2)),
-        labels,
-        names,
-        heading="h",
-        classes=classes,
-    )
-    add_class_legend(figure, names, classes)
+    classes, points = [8, 5, 3], np.random.default_rng(0).normal(size=(30, 2))
+    maps = LabelledMaps({"h": points}, np.resize(classes, 30), tuple("abcdefghij"))
+    (axes,) = draw_scatters(figure, maps, classes=classes)
     colors = choose_class_colors(10)
     drawn = np.unique(axes.collections[0].get_facecolors()[:, :3], axis=0)
     np.testing.assert_allclose(drawn, np.unique(colors[classes], axis=0))

@@ -11,6 +11,7 @@ from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.maps.describe import describe_maps
 from latentspace.chapters.maps.draw import draw_comparison
 from latentspace.chapters.maps.measure import Maps
+from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
 IN_HEADINGS = {  # measures of a map, with their words above it
@@ -71,13 +72,12 @@ def draw_maps(comparison: Comparison) -> Drawing:
         "map is turned and mirrored onto A's; each has its own scale. B - A, with its 95% "
         f"interval: {differences}.{before} {CAVEAT}",
     )
-    frame = draw_comparison(
-        maps=list(zip(headings, comparison.points.values(), strict=True)),
-        labels=comparison.studies["A"].of(Maps).labels,
-        class_names=comparison.data.class_names,
-        text=text,
+    shown = LabelledMaps(
+        dict(zip(headings, comparison.points.values(), strict=True)),
+        comparison.studies["A"].of(Maps).labels,
+        comparison.data.class_names,
     )
-    return Drawing(frame, text)
+    return Drawing(draw_comparison(shown, text=text), text)
 
 
 def _describe_models(comparison: Comparison) -> str:
@@ -90,10 +90,10 @@ def _describe_models(comparison: Comparison) -> str:
 def _describe_maps(comparison: Comparison) -> str:
     """How both maps were made, for captions."""
     first, second = (study.of(Maps) for study in comparison.studies.values())
-    words = describe_maps(comparison.studies["A"], first.flat, "latent")
+    words = describe_maps(first, first.flat, "latent")
     if first.flat.method != "tsne":
         return words
-    facts = second.project(first.flat, spaces=("latent",))["latent"].facts
+    facts = second.projections.make(first.flat, spaces=("latent",))["latent"].facts
     return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
 
 

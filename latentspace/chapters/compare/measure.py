@@ -111,7 +111,8 @@ class Comparison:
     def points(self) -> dict[str, np.ndarray]:
         """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
         first, second = (
-            maps.project(maps.flat, spaces=(LATENT,))[LATENT].points for maps in self._maps.values()
+            maps.projections.make(maps.flat, spaces=(LATENT,))[LATENT].points
+            for maps in self._maps.values()
         )
         turn, shift = projection.align(second, first)
         return {A: first, B: second @ turn + shift}

@@ -5,27 +5,49 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 import numpy as np
+from PIL import Image
 
 from latentspace.chapters.explorer.plots import plot_maps
-from latentspace.chapters.explorer.sheet import Sheet
-from latentspace.core.pixels import to_uint8
+from latentspace.core.pixels import resize, tile, to_pil, to_uint8
+from latentspace.drawing.media import encode_image
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
 
 ERROR_COLORS, ERROR_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
 ERROR_QUANTILES = (0.01, 0.99)  # beyond these colours stay the same
+MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
+MOST_BYTES = 12_000_000  # of a sheet without loss
+EFFORT, QUALITY = 20, 85  # of 100: of the search for a small file; of what is kept with loss
 MAP = Template(
     '<section class="map"><div class="heading"><h2>$heading</h2><p>$scores</p></div>'
     '<div class="room"><div class="plot" id="$space">$plot<div class="ring"></div></div></div>'
     "</section>"
 )
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures in rows, one beside the other.
+
+    Attributes:
+        encoded: The sheet as a WebP file.
+        tile: Height and width of each picture.
+        columns: Pictures in a row.
+        note: What was done to them to save room; empty where they are as they were.
+    """
+
+    encoded: bytes
+    tile: tuple[int, int]
+    columns: int
+    note: str
 
 
 @dataclass(frozen=True)
@@ -64,27 +86,35 @@ class Pictures:
     is_training: np.ndarray
 
 
-@dataclass(frozen=True)
-class Groups:
-    """A way to divide the images.
+def make_sheet(pictures: np.ndarray) -> Sheet:
+    """Lays pictures out, scaled down where so many need more than `MOST_PIXELS`.
 
-    Attributes:
-        kind: What a group is.
-        labels: int (N,) indices into `names`.
-        names: What each is called.
+    The sheet is about square, so that no side comes near the 16,383 pixels that WebP allows.
+
+    Args:
+        pictures: uint8 (N, H, W, 1 or 3).
     """
-
-    kind: str
-    labels: np.ndarray
-    names: Sequence[str]
+    count, height, width, _ = pictures.shape
+    scale = math.sqrt(MOST_PIXELS / (count * height * width))
+    notes = []
+    if scale < 1:
+        height, width = (max(1, int(side * scale)) for side in (height, width))
+        pictures = resize(pictures, height, width, Image.Resampling.BOX)
+        notes.append(f"scaled down to {height}x{width} pixels")
+    columns = min(count, math.ceil(math.sqrt(count * height / width)))
+    image = to_pil(tile(pictures, columns))
+    encoded = encode_image(image, "WEBP", method=2, lossless=True, quality=EFFORT)
+    if len(encoded) > MOST_BYTES:
+        encoded = encode_image(image, "WEBP", method=2, quality=QUALITY)
+        notes.append("compressed with a little loss")
+    return Sheet(encoded, (height, width), columns, " and ".join(notes))
 
 
 def draw_explorer(
     *,
     maps: Mapping[str, Map],
     pictures: Pictures,
-    classes: Groups,
-    clusters: Groups | None,
+    groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
     text: Text,
     subject: str,
 ) -> bytes:
@@ -93,8 +123,8 @@ def draw_explorer(
     Args:
         maps: The maps by the names of their spaces.
         pictures: The images.
-        classes: Their classes, which can be switched off and on.
-        clusters: Their clusters; None where there are none.
+        groups: By "class" their classes, which can be switched off and on, and by "cluster", where
+            there are any, their clusters: the group of each, int (N,), and what each is called.
         text: Written above and below.
         subject: Whose images they are.
 
@@ -103,30 +133,29 @@ def draw_explorer(
         the sheet's note does not say otherwise.
     """
     from bokeh.resources import Resources
+    from matplotlib import colormaps
 
     sheet = pictures.sheet
-    grouped = {groups.kind: groups for groups in (classes, clusters) if groups is not None}
     known = {
         "tile": sheet.tile,
         "columns": sheet.columns,
         "nearest": next(iter(maps.values())).neighbors.shape[1],
         "groups": {
-            kind: {"names": list(groups.names), "colors": _choose_group_colors(groups)}
-            for kind, groups in grouped.items()
+            kind: {"names": names, "colors": _pack_colors(choose_class_colors(len(names)))}
+            for kind, (_, names) in groups.items()
         },
-        "ramp": _choose_error_colors(),
+        "ramp": _pack_colors(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3]),
         "ends": np.quantile(pictures.errors, ERROR_QUANTILES).tolist(),
     }
     arrays = {
         "errors": pictures.errors.astype(np.float32),
         "numbers": pictures.numbers.astype(np.int32),
         "is_training": pictures.is_training.astype(np.uint8),
-        "labels": {kind: groups.labels.astype(np.int32) for kind, groups in grouped.items()},
+        "labels": {kind: labels.astype(np.int32) for kind, (labels, _) in groups.items()},
         "neighbors": {space: one.neighbors.astype(np.int32) for space, one in maps.items()},
     }
-    colors = np.array(known["groups"]["class"]["colors"], np.uint32)[classes.labels]
-    places = {space: one.points for space, one in maps.items()}
-    script, plots = plot_maps(places, colors, arrays)
+    colors = np.array(known["groups"]["class"]["colors"], np.uint32)[groups["class"][0]]
+    script, plots = plot_maps({space: one.points for space, one in maps.items()}, colors, arrays)
     page = Template(_read_part("page.html")).substitute(
         title=html.escape(text.title),
         subject=html.escape(subject),
@@ -151,16 +180,6 @@ def draw_explorer(
         plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
     )
     return page.encode()
-
-
-def _choose_group_colors(groups: Groups) -> list[int]:
-    return _pack_colors(choose_class_colors(len(groups.names)))
-
-
-def _choose_error_colors() -> list[int]:
-    from matplotlib import colormaps
-
-    return _pack_colors(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3])
 
 
 def _pack_colors(colors: np.ndarray) -> list[int]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from latentspace.analysis import clustering
-from latentspace.chapters.chapter import Chapter
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clusters
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
-from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.maps.measure import Maps, OnMaps
 
 MOST_IMAGES = 10_000
 NEAREST = 5
@@ -34,21 +35,8 @@ class Grouping:
     method: str
 
 
-class Exploration(Chapter):
+class Exploration(OnMaps):
     """Images that lie on two flat maps, and what there is to know of each."""
-
-    @property
-    def _maps(self) -> Maps:
-        return self.study.of(Maps)
-
-    @property
-    def _clusters(self) -> Clusters:
-        return self.study.of(Clusters)
-
-    @property
-    def unavailable(self) -> str | None:
-        """Why there can be no page; None where there can."""
-        return self.maps.unavailable
 
     @property
     def settings_used(self) -> dict[str, Any]:
@@ -61,17 +49,28 @@ class Exploration(Chapter):
     @cached_property
     def maps(self) -> Maps:
         """The maps: of the chosen number of images, else of more than pictures need."""
-        study = self.study
+        study, usual = self.study, self.study.of(Maps)
         many = MOST_IMAGES * int(np.prod(study.data.image_shape)) > MOST_VALUES
         if study.settings.samples is not None or many:
-            return self._maps
+            return usual
         larger = Maps(study, most=MOST_IMAGES)
-        return self._maps if len(larger.indices) == len(self._maps.indices) else larger
+        return usual if len(larger.indices) == len(usual.indices) else larger
 
     @cached_property
     def neighbors(self) -> dict[str, np.ndarray]:
-        """For each of `Maps.spaces` the nearest others of each image, int64 (N, `NEAREST`)."""
-        return {space: self.maps.find_nearest(space, NEAREST) for space in self.maps.spaces}
+        """By space the nearest others of each image before any projection, int64 (N, `NEAREST`)."""
+        rows = np.arange(len(self.maps.indices))
+
+        def find(space: str) -> dict[str, np.ndarray]:
+            vectors = self.maps.get_vectors(space)
+            return {"neighbors": find_nearest_others(vectors, rows, NEAREST)[1]}
+
+        return {
+            space: self.study.load_or_compute(
+                "nearest", partial(find, space), *self.maps.make_key(space), NEAREST
+            )["neighbors"]
+            for space in SPACES
+        }
 
     @property
     def clusters_unavailable(self) -> str | None:
@@ -90,17 +89,6 @@ class Exploration(Chapter):
         Quicker ones than those of the chapter on clusters, also where these are known: what a page
         shows must not depend on what else was looked at before.
         """
-        return self._name_clusters(*self._find_quick_clusters())
-
-    @property
-    def _count(self) -> int | None:
-        """How many clusters are sought; None leaves it to the method."""
-        study = self.study
-        chosen = study.settings.num_clusters is not None or study.data.has_classes
-        return self._clusters.count if chosen else None
-
-    def _find_quick_clusters(self) -> tuple[np.ndarray, str]:
-        """The cluster of each image, int64 (N,), and what found it."""
         codes, count, seed = self.maps.codes, self._count, self.study.settings.seed
         on_manifold = len(codes) <= MOST_ON_MANIFOLD
         finder = DENSE if count is None else MIXTURE
@@ -108,9 +96,8 @@ class Exploration(Chapter):
         def compute() -> dict[str, np.ndarray]:
             points, starts = codes, 1
             if on_manifold:
-                points = clustering.reduce_dimensions(
-                    codes, clustering.build_neighbor_graph(codes), seed
-                )
+                graph = clustering.build_neighbor_graph(codes)
+                points = clustering.reduce_dimensions(codes, graph, seed)
                 starts = MANIFOLD_STARTS
             if count is None:
                 return {"labels": clustering.cluster_hdbscan(points).labels}
@@ -118,16 +105,25 @@ class Exploration(Chapter):
             return {"labels": found.labels}
 
         made = self.study.load_or_compute(
-            "quick_clusters", compute, *self.maps.key, seed, finder, count or 0
+            "quick_clusters", compute, *self.maps.make_key("latent"), seed, finder, count or 0
         )
-        return made["labels"], f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
+        method = f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
+        return self._name_clusters(made["labels"], method)
+
+    @property
+    def _count(self) -> int | None:
+        """How many clusters are sought; None leaves it to the method."""
+        study = self.study
+        chosen = study.settings.num_clusters is not None or study.data.has_classes
+        return study.of(Clusters).count if chosen else None
 
     def _name_clusters(self, found: np.ndarray, method: str) -> Grouping:
         """Clusters numbered anew and named; what is in none is called so, and comes last."""
         data, numbers = self.study.data, np.unique(found[found != clustering.NOISE])
-        table = clustering.contingency_table(self.maps.labels, found, len(data.class_names))
+        classes = len(data.class_names)
+        table = clustering.contingency_table(self.maps.labels, found, classes)
         match = clustering.match_clusters(table) if data.has_classes else -np.ones(len(numbers))
-        order = np.lexsort((-table.sum(axis=1), np.where(match < 0, len(data.class_names), match)))
+        order = np.lexsort((-table.sum(axis=1), np.where(match < 0, classes, match)))
         labels = np.full(len(found), len(order))
         names = []
         for place, number in enumerate(order):

@@ -63,29 +63,21 @@ def plot_maps(
 
 
 def _make_plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
-    from bokeh.models import (
-        BoxSelectTool,
-        CustomJS,
-        LassoSelectTool,
-        PanTool,
-        Range1d,
-        Scatter,
-        WheelZoomTool,
-    )
+    from bokeh import models
     from bokeh.plotting import figure
 
     low, high = points.min(axis=0), points.max(axis=0)
     reach = MARGIN * float((high - low).max() or 1.0) / 2  # one scale for both axes
     x_range, y_range = (
-        Range1d(start=float(middle - reach), end=float(middle + reach))
+        models.Range1d(start=float(middle - reach), end=float(middle + reach))
         for middle in (low + high) / 2
     )
-    box, zoom = BoxSelectTool(name="box", continuous=False), WheelZoomTool()
-    lasso = LassoSelectTool(name="lasso", continuous=False)
+    box, zoom = models.BoxSelectTool(name="box", continuous=False), models.WheelZoomTool()
+    lasso = models.LassoSelectTool(name="lasso", continuous=False)
     plot = figure(
         x_range=x_range,
         y_range=y_range,
-        tools=[box, lasso, PanTool(name="move"), zoom],
+        tools=[box, lasso, models.PanTool(name="move"), zoom],
         active_drag=box,
         active_scroll=zoom,
         toolbar_location=None,
@@ -100,8 +92,8 @@ def _make_plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
     plot.grid.visible = False
     size = float(np.clip(DOT_SCALE / np.sqrt(len(points)), LEAST_DOT, LARGEST_DOT))
 
-    def draw_dots(alpha: float) -> Scatter:
-        return Scatter(
+    def draw_dots(alpha: float) -> Any:
+        return models.Scatter(
             x=f"{space}_x",
             y=f"{space}_y",
             size=size,
@@ -112,5 +104,5 @@ def _make_plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
 
     plot.add_glyph(source, draw_dots(STRENGTH), nonselection_glyph=draw_dots(FADED), view=view)
     for event in ("mousemove", "mouseleave", "tap", "doubletap", "rangesupdate", "reset"):
-        plot.js_on_event(event, CustomJS(code=f"explorer.{event}('{space}', cb_obj)"))
+        plot.js_on_event(event, models.CustomJS(code=f"explorer.{event}('{space}', cb_obj)"))
     return plot

@@ -117,8 +117,8 @@ def draw_on_map(study: Study) -> Drawing:
     ]
     text = Text(
         "Paths between codes on the map of the codes",
-        f"{describe_images(study)}, {format_model(study)}. "
-        f"{describe_maps(study, maps.flat, 'latent')}. A code on a path stands at the median place "
+        f"{describe_images(maps)}, {format_model(study)}. "
+        f"{describe_maps(maps, maps.flat, 'latent')}. A code on a path stands at the median place "
         "of its ten nearest codes on the map, so a path through empty space jumps. The images are "
         "decoded from the codes at the dots.",
     )

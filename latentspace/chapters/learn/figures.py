@@ -12,6 +12,7 @@ from latentspace.chapters.learn import draw
 from latentspace.chapters.learn.measure import Learning
 from latentspace.chapters.study import Study
 from latentspace.drawing import clouds
+from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
 SECONDS = 8  # of a film, about
@@ -97,14 +98,13 @@ def draw_training_map(study: Study) -> Drawing:
         f"{numbers['afresh_kl_divergence']:.2f}. 10-NN is the label accuracy in codes and "
         "pixels themselves, not in their maps.",
     )
+    points = {
+        f"t-SNE of the {headings[space]}": _interpolate_points(points, pace)
+        for space, points in learning.maps.items()
+    }
     frames = clouds.draw_forming(
-        maps=[
-            (f"t-SNE of the {headings[space]}", _interpolate_points(points, pace))
-            for space, points in learning.maps.items()
-        ],
+        LabelledMaps(points, learning.labels, study.data.class_names),
         notes=[[note for note in each for _ in range(pace)] for each in notes.values()],
-        labels=learning.labels,
-        class_names=study.data.class_names,
         hold_frames=2 * count_hold_frames(study.settings.fps),
         text=text,
     )

@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from latentspace.analysis.projection import Settings
+from latentspace.chapters.captions import format_metric
+from latentspace.chapters.figure import METHODS
+from latentspace.chapters.maps.images import ALL, SPACES, Rows
 from latentspace.chapters.maps.measure import Maps
-from latentspace.chapters.study import Study
 
 
-def format_method(study: Study) -> str:
-    """The method by which the maps of a study are made, in words."""
-    maps = study.of(Maps)
-    return maps.format_method(maps.settings.method)
+def describe_images(maps: Maps) -> str:
+    """The images on maps."""
+    return f"{len(maps.indices):,} {maps.split_name} of {maps.study.data.name}"
 
 
-def describe_images(study: Study, maps: Maps | None = None) -> str:
-    """The images on the maps of a study, or on others of its maps."""
-    maps = maps or study.of(Maps)
-    return f"{len(maps.indices):,} {maps.split_name} of {study.data.name}"
-
-
-def describe_maps(
-    study: Study,
-    settings: Settings,
-    *spaces: str,
-    rows: np.ndarray | None = None,
-    maps: Maps | None = None,
-) -> str:
+def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL) -> str:
     """What a reader must know of how maps of these spaces (or all), of some images, were made."""
-    maps = maps or study.of(Maps)
     if settings.method != "tsne":
-        return maps.format_method(settings.method)
-    spaces = spaces or tuple(maps.spaces)
-    made = maps.project(settings, rows, spaces)
-    facts = {space: made[space].facts for space in spaces}
+        return METHODS[settings.method]
+    spaces = spaces or tuple(SPACES)
+    made = maps.projections.make(settings, rows, spaces)
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
-        f"{fact['kl_divergence']:.2f}" + (f" ({maps.spaces[space]})" if len(spaces) > 1 else "")
-        for space, fact in facts.items()
+        f"{of.facts['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")
+        for space, of in made.items()
     )
     return (
         f"t-SNE, perplexity {settings.perplexity:g}{exaggeration}, "
-        f"{facts[spaces[0]]['iterations']} iterations, KL divergence {divergences}"
+        f"{made[spaces[0]].facts['iterations']} iterations, KL divergence {divergences}"
     )
+
+
+def format_scores(maps: Maps, settings: Settings, space: str, *, words: str = "10-NN") -> str:
+    """How well a map tells the classes apart; empty without classes."""
+    if not maps.study.data.has_classes:
+        return ""
+    found = maps.score_maps(settings)[space]
+    numbers = [
+        *format_metric(words, found["knn_accuracy"].value),
+        *format_metric("silhouette", found["silhouette"].value),
+    ]
+    return ", ".join(numbers)

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
-from latentspace.drawing.layout import Label, make_page, render_figure
+from latentspace.drawing.layout import (
+    Label,
+    choose_text_scale,
+    draw_frame,
+    make_page,
+    render_figure,
+)
 from latentspace.drawing.points import (
-    MOST_NAMED,
-    add_class_legend,
-    centre,
+    LabelledMaps,
     choose_class_colors,
     choose_name_scale,
-    draw_scatter,
+    draw_scatters,
+    locate_names,
 )
 from latentspace.drawing.text import Text
 
@@ -61,7 +66,8 @@ def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
         shape: Of the images, (N, H, W, C).
         points: float (N, 2).
     """
-    height, width = _choose_thumbnail_size(shape)
+    zoom, block = _choose_scale(shape)
+    height, width = (size * zoom // block for size in shape[1:3])
     side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * shape[0] * height * width))  # pixels
     rows, columns = math.ceil(side / height), math.ceil(side / width)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -84,7 +90,7 @@ def draw_image_map(
     """The images themselves at their places, none hiding another, their class shown by colour.
 
     Strokes on dark ground become coloured ink on white paper; other images keep their colours and
-    get a frame.
+    get a frame. The result is uint8 (height, width, 3).
 
     Args:
         images: float32 (N, H, W, C) in [0, 1].
@@ -93,68 +99,40 @@ def draw_image_map(
         class_names: Names to write at the clusters.
         as_ink: Whether the images are strokes on dark ground.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape
-    rows, columns, wanted, places = cells.rows, cells.columns, cells.wanted, cells.places
-    shown = cells.shown
-
-    grid = np.full((rows, columns, height, width, 3), 255, np.uint8)
-    colors = choose_class_colors(len(class_names))[labels[shown]]
+    grid = np.full((cells.rows, cells.columns, height, width, 3), 255, np.uint8)
+    colors = choose_class_colors(len(class_names))
     tint = _ink_images if as_ink else _frame_images
-    grid[places[shown, 0], places[shown, 1]] = tint(thumbnails[shown], colors)
-    body = grid.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
+    rows, columns = cells.places[cells.shown].T
+    grid[rows, columns] = tint(thumbnails[cells.shown], colors[labels[cells.shown]])
+    body = grid.swapaxes(1, 2).reshape(cells.rows * height, cells.columns * width, 3)
     used_rows = np.flatnonzero((body < 255).any(axis=(1, 2)))
     used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
     top, left = used_rows[0], used_columns[0]
     body = body[top : used_rows[-1] + 1, left : used_columns[-1] + 1]
-
-    text_scale = max(1.0, body.shape[1] / 1000)
-    names = []
-    for label, name in enumerate(class_names):
-        if len(class_names) <= MOST_NAMED and (labels == label).any():
-            row, column = centre(wanted[labels == label])
-            color = choose_class_colors(len(class_names))[label] * 0.75
-            red, green, blue = (int(value) for value in to_uint8(color))
-            names.append(
-                Label(
-                    (column + 0.5) * width - left,
-                    (row + 0.5) * height - top,
-                    name,
-                    color=(red, green, blue),
-                    size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
-                )
-            )
-    return make_page(body, text=text, labels=names, text_scale=text_scale)
+    names = [
+        Label(
+            (column + 0.5) * width - left,
+            (row + 0.5) * height - top,
+            class_names[label],
+            color=tuple(to_uint8(colors[label] * 0.75).tolist()),
+            size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
+        )
+        for label, (row, column) in locate_names(
+            cells.wanted, labels, range(len(class_names))
+        ).items()
+    ]
+    return make_page(body, text=text, labels=names, text_scale=choose_text_scale(body.shape[1]))
 
 
-def draw_comparison(
-    *,
-    maps: Sequence[tuple[str, np.ndarray]],
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    text: Text,
-) -> np.ndarray:
-    """Maps of the same images as points side by side, with one legend.
-
-    Args:
-        maps: For each map its heading and its points, float (N, 2).
-        labels: int (N,) indices into `class_names`.
-        class_names: Names for the legend.
-        text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
+def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
+    """Maps, float (N, 2) each, as points side by side with one legend: uint8 (height, width, 3)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7 * len(maps) + 1.2, 7.4), dpi=120, layout="constrained")
-    for axes, (heading, points) in zip(figure.subplots(1, len(maps)), maps, strict=True):
-        draw_scatter(axes, points, labels, class_names, heading=heading)
-    add_class_legend(figure, class_names)
+    figure = Figure(figsize=(7 * len(maps.points) + 1.2, 7.4), dpi=120, layout="constrained")
+    draw_scatters(figure, maps)
     return make_page(render_figure(figure), text=text)
 
 
@@ -167,9 +145,7 @@ def _frame_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """The images as they are, each in a frame of its colour: uint8 (N, H, W, 3)."""
     framed = to_rgb(to_uint8(images)).copy()
     edge = max(1, round(FRAME_SHARE * min(images.shape[1:3])))
-    inside = framed[:, edge:-edge, edge:-edge].copy()
-    framed[:] = to_uint8(colors)[:, np.newaxis, np.newaxis, :]
-    framed[:, edge:-edge, edge:-edge] = inside
+    draw_frame(framed, edge, to_uint8(colors)[:, np.newaxis, np.newaxis, :])
     return framed
 
 
@@ -187,35 +163,21 @@ def _choose_scale(shape: Sequence[int]) -> tuple[int, int]:
     return zoom, max(1, block)
 
 
-def _choose_thumbnail_size(shape: Sequence[int]) -> tuple[int, int]:
-    """Height and width of what `_make_thumbnails` makes of images (N, H, W, C)."""
-    zoom, block = _choose_scale(shape)
-    return shape[1] * zoom // block, shape[2] * zoom // block
-
-
 def _make_thumbnails(images: np.ndarray) -> np.ndarray:
     """Images enlarged by a whole number, or shrunk by averaging blocks; aspect kept."""
     zoom, block = _choose_scale(images.shape)
-    if zoom > 1:
-        return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    if block < 2:
-        return images
-    height, width = (size // block for size in images.shape[1:3])
-    cut = images[:, : height * block, : width * block]
-    blocks = cut.reshape(len(images), height, block, width, block, images.shape[3])
-    return blocks.mean(axis=(2, 4))
+    if block > 1:
+        height, width = (size // block for size in images.shape[1:3])
+        cut = images[:, : height * block, : width * block]
+        blocks = cut.reshape(len(images), height, block, width, block, images.shape[3])
+        images = blocks.mean(axis=(2, 4))
+    return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
 
 
 def _assign_free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Gives each place the nearest cell of a grid that is still free.
+    """Gives each place, float (N, 2) row and column, the nearest cell that is still free.
 
-    Args:
-        wanted: float (N, 2) row and column.
-        rows: Rows of the grid.
-        columns: Columns of the grid.
-
-    Returns:
-        int (N, 2) row and column; -1 where all `MOST_TRIES` nearest cells are taken.
+    int (N, 2) row and column; -1 where all `MOST_TRIES` nearest cells are taken.
     """
     from scipy.spatial import cKDTree
 

@@ -1,50 +1,70 @@
-"""Maps of pixels against maps of codes."""
+"""Maps of pixels against maps of codes, and what belongs to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
+from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
-from latentspace.chapters.figure import Drawing, Recipe
-from latentspace.chapters.maps import detail_figures, draw
-from latentspace.chapters.maps.describe import describe_images, describe_maps, format_method
+from latentspace.chapters.figure import METHODS, Drawing, Recipe
+from latentspace.chapters.maps import draw, draw_details
+from latentspace.chapters.maps.describe import describe_images, describe_maps, format_scores
+from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.methods import ProjectionMethods
+from latentspace.chapters.maps.overlap import Overlap
+from latentspace.chapters.maps.placing import Placing
 from latentspace.chapters.study import Study
 from latentspace.drawing import clouds
+from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
+FILMS = {  # of which maps
+    "tsne_pixel.gif": ("pixel",),
+    "tsne_latent.gif": ("latent",),
+    "tsne_optimization.gif": ("pixel", "latent"),
+}
 SOLID_TITLE = "The same images, mapped into three dimensions"
+TABLE_ROWS = {
+    "pixel": "among pixels",
+    "pixel_map": "on the map of pixels",
+    "latent": "among codes",
+    "latent_map": "on the map of codes",
+}
 
 
-def _draw_image_map(space: str) -> Callable[[Study], Drawing]:
-    def draw_map(study: Study) -> Drawing:
-        maps = study.of(Maps)
-        cells = draw.arrange_images(maps.images.shape, maps.get_points(space))
-        model = f", {format_model(study)}" if space == "latent" else ""
-        text = Text(
-            f"{format_method(study)} of the {maps.spaces[space]}",
-            f"{describe_images(study)}{model}. {describe_maps(study, maps.flat, space)}. "
-            f"{_format_scores(maps, space)}. {CAVEAT} {cells.shown.sum():,} of "
-            f"{len(cells.shown):,} images found a free cell near their place.",
-        )
-        frame = draw.draw_image_map(
-            images=maps.images,
-            cells=cells,
-            labels=maps.labels,
-            class_names=study.data.class_names,
-            as_ink=study.strokes_unavailable is None,
-            text=text,
-        )
-        return Drawing(frame, text)
-
-    return draw_map
+def _label_maps(maps: Maps, points: Mapping[str, np.ndarray]) -> LabelledMaps:
+    """Maps by their headings, with the classes of the images."""
+    return LabelledMaps(points, maps.labels, maps.study.data.class_names)
 
 
-def _format_scores(maps: Maps, space: str) -> str:
-    found = maps.score_maps(maps.flat)[space]
+def _draw_image_map(space: str, study: Study) -> Drawing:
+    maps = study.of(Maps)
+    cells = draw.arrange_images(maps.images.shape, maps.get_points(space))
+    model = f", {format_model(study)}" if space == "latent" else ""
+    text = Text(
+        f"{METHODS[study.settings.method]} of the {SPACES[space]}",
+        f"{describe_images(maps)}{model}. {describe_maps(maps, maps.flat, space)}. "
+        f"{_describe_scores(maps.score_maps(maps.flat)[space])}. {CAVEAT} "
+        f"{cells.shown.sum():,} of {len(cells.shown):,} images found a free cell near their "
+        "place.",
+    )
+    frame = draw.draw_image_map(
+        images=maps.images,
+        cells=cells,
+        labels=maps.labels,
+        class_names=study.data.class_names,
+        as_ink=study.strokes_unavailable is None,
+        text=text,
+    )
+    return Drawing(frame, text)
+
+
+def _describe_scores(found: Mapping[str, Estimate]) -> str:
     parts = [
         f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
         for words in format_metric("10-NN label accuracy", found["knn_accuracy"].value)
@@ -55,25 +75,20 @@ def _format_scores(maps: Maps, space: str) -> str:
     return f"{scores[0].upper()}{scores[1:]}"
 
 
-def _list_maps(study: Study, settings: Settings) -> list[tuple[str, np.ndarray]]:
+def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
     """Both maps, each with a heading that tells its scores."""
-    maps = study.of(Maps)
-    listed = []
-    for space, words in maps.spaces.items():
-        found = maps.score_maps(settings)[space]
-        numbers = [
-            *format_metric("10-NN", found["knn_accuracy"].value),
-            *format_metric("silhouette", found["silhouette"].value),
-        ]
-        heading = f"{format_method(study)} of the {words}"
-        heading = ": ".join([heading, *filter(None, [", ".join(numbers)])])
-        listed.append((heading, maps.get_points(space, settings)))
-    return listed
+    points = {}
+    for space, words in SPACES.items():
+        heading = [f"{METHODS[settings.method]} of the {words}"]
+        heading += filter(None, [format_scores(maps, settings, space)])
+        points[": ".join(heading)] = maps.get_points(space, settings)
+    return _label_maps(maps, points)
 
 
 def _describe_both(study: Study, settings: Settings) -> str:
+    maps = study.of(Maps)
     return (
-        f"{describe_images(study)}, {format_model(study)}. {describe_maps(study, settings)}. The "
+        f"{describe_images(maps)}, {format_model(study)}. {describe_maps(maps, settings)}. The "
         f"map of the codes is turned and mirrored onto the other. {CAVEAT}"
     )
 
@@ -85,74 +100,52 @@ def draw_comparison(study: Study) -> Drawing:
     if maps.settings.dims == 2 and (answer := maps.answer) is not None:
         caption += f" {answer[0].upper()}{answer[1:]}."
     text = Text("The same images, mapped from their pixels and from their codes", caption)
-    frame = draw.draw_comparison(
-        maps=_list_maps(study, maps.flat),
-        labels=maps.labels,
-        class_names=study.data.class_names,
-        text=text,
-    )
-    return Drawing(frame, text)
+    return Drawing(draw.draw_comparison(_list_maps(maps, maps.flat), text=text), text)
 
 
 def draw_solid(study: Study) -> Drawing:
     """Both maps in three dimensions, from one side."""
     maps = study.of(Maps)
     text = Text(SOLID_TITLE, _describe_both(study, maps.solid))
-    frame = clouds.draw_solid(
-        maps=_list_maps(study, maps.solid),
-        labels=maps.labels,
-        class_names=study.data.class_names,
-        text=text,
-    )
-    return Drawing(frame, text)
+    return Drawing(clouds.draw_solid(_list_maps(maps, maps.solid), text=text), text)
 
 
 def draw_orbit(study: Study) -> Drawing:
     """One slow turn around both maps in three dimensions."""
     maps = study.of(Maps)
     text = Text(SOLID_TITLE, _describe_both(study, maps.solid))
-    frames = clouds.draw_orbit(
-        maps=_list_maps(study, maps.solid),
-        labels=maps.labels,
-        class_names=study.data.class_names,
-        fps=study.settings.fps,
+    shown = _list_maps(maps, maps.solid)
+    return Drawing(clouds.draw_orbit(shown, fps=study.settings.fps, text=text), text)
+
+
+def _draw_forming(spaces: Sequence[str], study: Study) -> Drawing:
+    maps = study.of(Maps)
+    films = {space: maps.get_film(space) for space in spaces}
+    notes = [
+        [
+            "the start: two principal components"
+            if np.isnan(divergence)
+            else f"iteration {iteration}, "
+            + ("attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}")
+            for iteration, divergence, exaggerated in zip(
+                film.iterations, film.divergences, film.exaggerated, strict=True
+            )
+        ]
+        for film in films.values()
+    ]
+    text = Text(
+        "How the maps form" if len(spaces) > 1 else "How the map forms",
+        f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. Each frame "
+        f"has its own scale. {CAVEAT}",
+    )
+    points = {f"t-SNE of the {SPACES[space]}": films[space].points for space in spaces}
+    frames = clouds.draw_forming(
+        _label_maps(maps, points),
+        notes=notes,
+        hold_frames=2 * count_hold_frames(study.settings.fps),
         text=text,
     )
     return Drawing(frames, text)
-
-
-def _draw_forming(*spaces: str) -> Callable[[Study], Drawing]:
-    def draw_film(study: Study) -> Drawing:
-        maps = study.of(Maps)
-        films = {space: maps.get_film(space) for space in spaces}
-        notes = [
-            [
-                "the start: two principal components"
-                if np.isnan(divergence)
-                else f"iteration {iteration}, "
-                + ("attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}")
-                for iteration, divergence, exaggerated in zip(
-                    film.iterations, film.divergences, film.exaggerated, strict=True
-                )
-            ]
-            for film in films.values()
-        ]
-        text = Text(
-            "How the maps form" if len(spaces) > 1 else "How the map forms",
-            f"{describe_images(study)}. {describe_maps(study, maps.flat, *spaces)}. Each frame "
-            f"has its own scale. {CAVEAT}",
-        )
-        frames = clouds.draw_forming(
-            maps=[(f"t-SNE of the {maps.spaces[space]}", films[space].points) for space in spaces],
-            notes=notes,
-            labels=maps.labels,
-            class_names=study.data.class_names,
-            hold_frames=2 * count_hold_frames(study.settings.fps),
-            text=text,
-        )
-        return Drawing(frames, text)
-
-    return draw_film
 
 
 def _explain_no_film(study: Study) -> str | None:
@@ -161,14 +154,123 @@ def _explain_no_film(study: Study) -> str | None:
     return None
 
 
+def draw_projection_methods(study: Study) -> Drawing:
+    """A table of maps: by every method, of pixels and of codes."""
+    maps, chapter = study.of(Maps), study.of(ProjectionMethods)
+    points = {
+        f"{METHODS[method]} of {words}\n{_format_scores(scores[space])}": maps.get_points(
+            space, chapter.settings[method]
+        )
+        for space, words in SPACES.items()
+        for method, scores in chapter.scores.items()
+    }
+    text = Text(
+        "The same images by four methods of projection",
+        f"{describe_images(maps)}, {format_model(study)}. "
+        f"{describe_maps(maps, chapter.settings['tsne'])}. "
+        "10-NN: label accuracy of the ten nearest on the map; k-NN preservation: share of the "
+        f"ten nearest that are still among them. {CAVEAT}",
+    )
+    shown = _label_maps(maps, points)
+    frame = draw_details.draw_projection_methods(shown, rows=len(SPACES), text=text)
+    return Drawing(frame, text)
+
+
+def _format_scores(found: Mapping[str, Estimate]) -> str:
+    """How good a map is, without what could not be measured."""
+    numbers = {name: one.value for name, one in found.items()}
+    above = [
+        *format_metric("10-NN", numbers["knn_accuracy"]),
+        *format_metric("k-NN preservation", numbers["knn_preservation"], ".0%"),
+    ]
+    below = [
+        *format_metric("trustworthiness", numbers["trustworthiness"]),
+        *format_metric("silhouette", numbers["silhouette"], ".2f"),
+    ]
+    return f"{', '.join(above)}\n{', '.join(below)}"
+
+
+def draw_overlap(study: Study) -> Drawing:
+    """Maps of a few classes alone, over a table of how often neighbours are of another of them."""
+    maps, chapter = study.of(Maps), study.of(Overlap)
+    names = [study.data.class_names[label] for label in chapter.classes]
+    method = METHODS[chapter.settings.method]
+    text = Text(
+        f"{', '.join(names[:-1])} and {names[-1]} alone: which neighbours are of another class?",
+        f"{len(chapter.map_rows):,} {maps.split_name} of {study.data.name}, "
+        f"{format_model(study)}. "
+        f"{describe_maps(maps, chapter.settings, rows=chapter.map_rows)}; maps of these alone. "
+        "The table: share of the ten nearest neighbours of an image that belong to another of "
+        f"these classes. {CAVEAT}",
+    )
+    points = {
+        f"{method} of the {words}": chapter.map_points(space) for space, words in SPACES.items()
+    }
+    frame = draw_details.draw_overlap(
+        LabelledMaps(points, chapter.labels, study.data.class_names),
+        classes=chapter.classes,
+        table={words: chapter.mixing[name] for name, words in TABLE_ROWS.items()},
+        text=text,
+    )
+    return Drawing(frame, text)
+
+
+def draw_decoded_grid(study: Study) -> Drawing:
+    """What the model draws at each place of the latent map."""
+    maps = study.of(Maps)
+    text = Text(
+        "What the model draws at each place of the latent map",
+        f"For {format_model(study)}, each cell is decoded from the codes of the five images "
+        f"nearest to it on the map of {describe_images(maps)} "
+        f"({describe_maps(maps, maps.flat, 'latent')}), weighted by the inverse square "
+        f"of their distance; cells without an image near them are empty. {CAVEAT}",
+    )
+    return Drawing(draw_details.draw_decoded_grid(grid=study.of(Placing).grid, text=text), text)
+
+
+def draw_placed(study: Study) -> Drawing:
+    """A person's images on the finished maps, and their nearest neighbours."""
+    maps, chapter = study.of(Maps), study.of(Placing)
+    names = np.array(study.data.class_names)[maps.labels]
+    method = METHODS[study.settings.method]
+    text = Text(
+        "Further images on the maps",
+        f"Maps of {describe_images(maps)}, {format_model(study)}; "
+        f"{describe_maps(maps, maps.flat)}. Each further image is placed by itself, by its "
+        "neighbours; the map stays as it was. Below: the images as the model gets them, and "
+        f"the nearest images of the map in either space with their classes. {CAVEAT}",
+    )
+    points = {f"{method} of the {words}": maps.get_points(space) for space, words in SPACES.items()}
+    frame = draw_details.draw_placed(
+        _label_maps(maps, points),
+        places=[places for places, _ in chapter.placed.values()],
+        images=np.stack([item.image for item in chapter.selected]),
+        names=[item.name for item in chapter.selected],
+        neighbors={
+            words: (maps.images[neighbors], names[neighbors])
+            for words, (_, neighbors) in zip(SPACES.values(), chapter.placed.values(), strict=True)
+        },
+        text=text,
+    )
+    return Drawing(frame, text)
+
+
+def _explain_none_placed(study: Study) -> str | None:
+    return None if study.settings.place else "no image is to be placed: pass --place IMAGE"
+
+
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "tsne_pixel.png": Recipe(_draw_image_map("pixel"), of=(Maps,)),
-    "tsne_latent.png": Recipe(_draw_image_map("latent"), of=(Maps,)),
+    "tsne_pixel.png": Recipe(partial(_draw_image_map, "pixel"), of=(Maps,)),
+    "tsne_latent.png": Recipe(partial(_draw_image_map, "latent"), of=(Maps,)),
     "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),
     "tsne_3d.png": Recipe(draw_solid, of=(Maps,)),
     "tsne_3d.gif": Recipe(draw_orbit, of=(Maps,)),
-    "tsne_pixel.gif": Recipe(_draw_forming("pixel"), (Maps,), _explain_no_film),
-    "tsne_latent.gif": Recipe(_draw_forming("latent"), (Maps,), _explain_no_film),
-    "tsne_optimization.gif": Recipe(_draw_forming("pixel", "latent"), (Maps,), _explain_no_film),
-    **detail_figures.RECIPES,
+    **{
+        file: Recipe(partial(_draw_forming, spaces), (Maps,), _explain_no_film)
+        for file, spaces in FILMS.items()
+    },
+    "projection_methods.png": Recipe(draw_projection_methods, of=(ProjectionMethods,)),
+    "overlapping_classes.png": Recipe(draw_overlap, of=(Overlap,)),
+    "latent_grid.png": Recipe(draw_decoded_grid, of=(Maps,)),
+    "placed.png": Recipe(draw_placed, (Placing, Maps), _explain_none_placed),
 }

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import neighborhoods
+from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import find_nearest_others
-from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import HIGHER, Row, value_in
-from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.projections import MapProjections
+from latentspace.analysis.projection import Projection, Settings
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, SPACES, MapImages, Rows
+from latentspace.chapters.maps.projections import Projections
 from latentspace.chapters.study import Study
+from latentspace.core.errors import InputError
 
 COMPARED = {  # of the pixel map and the latent map
     "silhouette": "silhouette",
@@ -35,14 +36,110 @@ SCORES = {  # of the table, in words
 }
 
 
-class Maps(MapProjections):
+@dataclass(frozen=True)
+class Film:
+    """How a map formed, a frame for every few iterations.
+
+    Attributes:
+        points: float32 (T, N, 2), from the start to the end.
+        iterations: int (T,).
+        divergences: float32 (T,) KL divergence; NaN at the start.
+        exaggerated: bool (T,), whether attraction was exaggerated then.
+    """
+
+    points: np.ndarray
+    iterations: np.ndarray
+    divergences: np.ndarray
+    exaggerated: np.ndarray
+
+
+class Maps(MapImages):
     """The same images, mapped from their pixels and from their codes, and how good the maps are."""
 
     section = "maps"
 
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         super().__init__(study, most=most)
+        self.projections = Projections(self)
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
+
+    def check(self) -> None:
+        """Refuses more samples than there are images, and a perplexity too large for them."""
+        count = self._available
+        if self._samples > count:
+            raise InputError(
+                f"{self.study.data.name} has {count:,} {self.split_name}. Received: --samples "
+                f"{self._samples}; pass at most {count}, or all"
+            )
+        chosen, largest = self.settings.perplexity, tsne.find_largest_perplexity(self._samples)
+        if chosen > largest and self._samples >= LEAST_IMAGES:
+            raise InputError(
+                f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
+                f"--perplexity {chosen:g}; lower it or raise --samples"
+            )
+
+    @cached_property
+    def unavailable(self) -> str | None:
+        if self._samples < LEAST_IMAGES:
+            return (
+                f"{self._samples} images are no map: {LEAST_IMAGES} are needed, of more --samples "
+                "or of --split all, which takes training images as well"
+            )
+        for space, words in SPACES.items():
+            if projection.is_degenerate(self.get_vectors(space)):
+                return (
+                    f"the {words} of all {self._samples:,} images are equal, so that nothing tells "
+                    "where each should lie"
+                )
+        return None
+
+    @property
+    def settings(self) -> Settings:
+        """How the maps are made, the default perplexity lowered where images are too few for it."""
+        given = self.study.settings
+        perplexity = given.perplexity or projection.choose_perplexity(self._samples)
+        return Settings(given.method, given.dims, perplexity, given.exaggeration, given.seed)
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        """The number of images, and the perplexity."""
+        return {"samples": self._samples, "perplexity": self.settings.perplexity}
+
+    @property
+    def flat(self) -> Settings:
+        """The chosen settings, in two dimensions."""
+        return dataclasses.replace(self.settings, dims=2)
+
+    @property
+    def solid(self) -> Settings:
+        """The chosen settings, in three dimensions."""
+        return dataclasses.replace(self.settings, dims=3)
+
+    def get_points(
+        self, space: str, settings: Settings | None = None, rows: Rows = ALL
+    ) -> np.ndarray:
+        """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
+
+        Args:
+            space: One of `SPACES`.
+            settings: How it is made; None takes `flat`.
+            rows: Make it of some of the images only, int (R,).
+        """
+        made = self.projections.make(settings or self.flat, rows)
+        return _turn(made[space].points, space, made)
+
+    def get_film(self, space: str) -> Film:
+        """How a flat t-SNE map formed, in the orientation of `get_points`."""
+        made = self.projections.make(self.flat)
+        arrays = made[space].arrays
+        phases = tsne.plan_phases(self._samples, self.flat.dims)
+        iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
+        return Film(
+            _turn(arrays["trajectory"].astype(np.float32), space, made),
+            iterations,
+            arrays["divergences"],
+            iterations <= sum(phase.iterations for phase in phases if phase.early),
+        )
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -60,8 +157,8 @@ class Maps(MapProjections):
             "split": self.study.settings.split,
             "scored_images": min(self._samples, neighborhoods.SCORED_IMAGES),
         }
-        estimates = self.estimates
-        for space, made in self.project(settings).items():
+        estimates = self.score_maps(settings)
+        for space, made in self.projections.make(settings).items():
             about[space] = {"samples": self._samples, "seconds": made.seconds, **made.facts}
             if settings.method == "tsne":
                 about[space] |= {"perplexity": settings.perplexity}
@@ -72,21 +169,15 @@ class Maps(MapProjections):
     def rows(self) -> list[Row]:
         """The scores of the codes and of their map, beside those of the pixels."""
         latent, pixel = self.metrics["latent"], self.metrics["pixel"]
-        rows = [
+        return [
             Row(words, value_in(latent, name), {"pixels": value_in(pixel, name)}, better=HIGHER)
             for name, words in SCORES.items()
         ]
-        return [row for row in rows if not math.isnan(row.own.value)]
-
-    @property
-    def estimates(self) -> dict[str, dict[str, Estimate]]:
-        """The scores of the maps by space, see `metrics`, and their differences."""
-        return self.score_maps(self.settings)
 
     @property
     def answer(self) -> str | None:
         """Whether classes are denser in the latent map, in a line; None without two classes."""
-        found = self.estimates
+        found = self.score_maps(self.settings)
         silhouette = found["difference"]["silhouette"]
         if not np.isfinite(silhouette.value):
             return None
@@ -94,14 +185,12 @@ class Maps(MapProjections):
         if silhouette.excludes_zero:
             where = "latent" if silhouette.value > 0 else "pixel"
             verdict = f"classes are denser in the {where} map"
-        parts = []
-        for name, words in COMPARED.items():
-            more = found["difference"][name]
-            parts.append(
-                f"{words} {found['latent'][name].value:.3f} against "
-                f"{found['pixel'][name].value:.3f} ({more.value:+.3f}, 95% interval "
-                f"{more.low:+.3f} to {more.high:+.3f})"
-            )
+        parts = [
+            f"{COMPARED[name]} {found['latent'][name].value:.3f} against "
+            f"{found['pixel'][name].value:.3f} ({more.value:+.3f}, 95% interval "
+            f"{more.low:+.3f} to {more.high:+.3f})"
+            for name, more in found["difference"].items()
+        ]
         return f"{verdict}: {'; '.join(parts)}"
 
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
@@ -117,19 +206,20 @@ class Maps(MapProjections):
         """
 
         def compute() -> dict[str, np.ndarray]:
-            points = self.project(settings, spaces=(space,))[space].points
-            before, scores_before = self._get_source_scores(space)
+            vectors = self.get_vectors(space)
+            points = self.projections.make(settings, spaces=(space,))[space].points
+            if space not in self._sources:  # the same for every map of it
+                self._sources[space] = self.score_source(vectors)
+            before, scores_before = self._sources[space]
             after = find_nearest_others(points, rows)[1]
             return scores_before | {
                 "knn_accuracy": neighborhoods.score_votes(after, self.labels, rows),
                 "knn_preservation": neighborhoods.knn_preservation(before, after),
-                "trustworthiness": neighborhoods.trustworthiness(
-                    self.get_vectors(space), after, rows
-                ),
+                "trustworthiness": neighborhoods.trustworthiness(vectors, after, rows),
                 "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
             }
 
-        rows, key = self._rows, self._make_key(space, np.arange(self._samples))
+        rows, key = self.scored_rows, self.make_key(space)
         return self.study.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
 
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -142,7 +232,7 @@ class Maps(MapProjections):
             The neighbours of the scored images, int64 (R, neighbors), and by image
             source_knn_accuracy and source_silhouette, float64 (R,).
         """
-        rows = self._rows
+        rows = self.scored_rows
         neighbors = find_nearest_others(vectors, rows)[1]
         silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
         return neighbors, {
@@ -152,17 +242,10 @@ class Maps(MapProjections):
 
     def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         """The scores of both maps that some settings give, and their differences."""
-        study = self.study
-
-        def compute() -> dict[str, dict[str, tuple[float, ...]]]:
-            return {
-                group: {name: dataclasses.astuple(found) for name, found in estimates.items()}
-                for group, estimates in self._score(settings).items()
-            }
-
-        everything = np.arange(self._samples)
-        keys = [part for space in SPACES for part in self._make_key(space, everything)]
-        groups = study.load_or_compute_groups("map_scores", compute, *keys, *settings.key)
+        keys = [part for space in SPACES for part in self.make_key(space)]
+        groups = self.study.load_or_compute_groups(
+            "map_scores", lambda: self._score(settings), *keys, *settings.key
+        )
         return {
             group: {name: Estimate(*map(float, found)) for name, found in estimates.items()}
             for group, estimates in groups.items()
@@ -170,39 +253,56 @@ class Maps(MapProjections):
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         rng = np.random.default_rng(self.study.settings.seed)
-        made, rows = self.project(settings), self._rows
+        made, rows = self.projections.make(settings), self.scored_rows
         labels = self.labels[rows]
-        found: dict[str, dict[str, Estimate]] = {}
         by_image = {space: self.score_images(space, settings) for space in SPACES}
-        for space in SPACES:
-            found[space] = {
-                name: neighborhoods.mean_estimate(values, rng)
-                for name, values in by_image[space].items()
+
+        def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+            return {
+                name: neighborhoods.mean_estimate(values, rng) for name, values in scores.items()
             }
+
+        found = {}
+        for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
-            found[space] |= {
+            found[space] = average(by_image[space]) | {
                 "class_knn_preservation": neighborhoods.class_knn_preservation(*pair, labels, rng),
                 "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
             }
-        found["difference"] = {
-            name: neighborhoods.mean_estimate(
-                by_image["latent"][name] - by_image["pixel"][name], rng
-            )
-            for name in COMPARED
-        }
+        latent, pixel = by_image["latent"], by_image["pixel"]
+        found["difference"] = average({name: latent[name] - pixel[name] for name in COMPARED})
         return found
 
     @cached_property
-    def _rows(self) -> np.ndarray:
+    def scored_rows(self) -> np.ndarray:
         """Which of the images are scored, int64 (R,)."""
         rng = np.random.default_rng(self.study.settings.seed)
         return neighborhoods.choose_scored_rows(self._samples, rng)
 
-    def _get_source_scores(self, space: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """`score_source` of a space, the same for every map of it."""
-        if space not in self._sources:
-            self._sources[space] = self.score_source(self.get_vectors(space))
-        return self._sources[space]
+
+class OnMaps(Chapter):
+    """A chapter that stands on the maps: it is there where they are, with their settings."""
+
+    @property
+    def maps(self) -> Maps:
+        """Those of the study."""
+        return self.study.of(Maps)
+
+    @property
+    def unavailable(self) -> str | None:
+        return self.maps.unavailable
+
+    @property
+    def settings_used(self) -> dict[str, Any]:
+        return self.maps.settings_used
+
+
+def _turn(points: np.ndarray, space: str, made: Mapping[str, Projection]) -> np.ndarray:
+    """Points of a map of codes, (..., N, dims), as these are laid onto the map of pixels."""
+    if space == "pixel":
+        return points
+    rotation, shift = projection.align(made["latent"].points, made["pixel"].points)
+    return points @ rotation + shift
 
 
 def to_numbers(estimates: Mapping[str, Estimate]) -> dict[str, Any]:

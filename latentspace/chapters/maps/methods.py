@@ -3,70 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+from latentspace.chapters.chapter import HIGHER, Row, value_in
 from latentspace.chapters.figure import METHODS as METHOD_NAMES
-from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.measure import Maps, to_numbers
+from latentspace.chapters.maps.measure import OnMaps, to_numbers
 
 METHODS = ("pca", "ica", "tsne", "umap")
 
 
-class ProjectionMethods(Chapter):
+class ProjectionMethods(OnMaps):
     """The same images, projected by PCA, ICA, t-SNE and UMAP."""
 
     section = "methods"
 
     @property
-    def _maps(self) -> Maps:
-        return self.study.of(Maps)
-
-    @property
-    def unavailable(self) -> str | None:
-        """Why there can be no map; None where there can."""
-        return self._maps.unavailable
-
-    @property
-    def settings_used(self) -> dict[str, Any]:
-        """Those of the maps."""
-        return self._maps.settings_used
-
-    @property
     def settings(self) -> dict[str, Settings]:
         """By method how its maps are made: flat, all else as chosen."""
-        return {method: dataclasses.replace(self._maps.flat, method=method) for method in METHODS}
+        return {method: dataclasses.replace(self.maps.flat, method=method) for method in METHODS}
 
     @property
     def scores(self) -> dict[str, dict[str, dict[str, Estimate]]]:
         """By method and space the scores of the map, see `Maps.metrics`."""
-        return {
-            method: self._maps.score_maps(settings) for method, settings in self.settings.items()
-        }
+        return {method: self.maps.score_maps(used) for method, used in self.settings.items()}
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The same as numbers, with the seconds of each map and what t-SNE says of itself."""
-        numbers: dict[str, Any] = {}
-        for method, found in self.scores.items():
-            made = self._maps.project(self.settings[method])
-            numbers[method] = {
-                space: {
-                    "seconds": made[space].seconds,
-                    **made[space].facts,
-                    **to_numbers(found[space]),
-                }
-                for space in SPACES
+        return {
+            method: {
+                space: {"seconds": of.seconds, **of.facts, **to_numbers(found[space])}
+                for space, of in self.maps.projections.make(self.settings[method]).items()
             }
-        return numbers
+            for method, found in self.scores.items()
+        }
 
     @property
     def rows(self) -> list[Row]:
         """The label accuracy in the latent map by each method."""
-        rows = [
+        return [
             Row(
                 f"10-NN label accuracy in the map by {METHOD_NAMES[method]}",
                 value_in(spaces["latent"], "knn_accuracy"),
@@ -75,4 +52,3 @@ class ProjectionMethods(Chapter):
             )
             for method, spaces in self.metrics.items()
         ]
-        return [row for row in rows if not math.isnan(row.own.value)]

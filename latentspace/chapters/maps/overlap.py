@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import neighborhoods, projection
+from latentspace.analysis import projection
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import LOWER, Chapter, Row, Value
+from latentspace.chapters.chapter import LOWER, Row, Value
 from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.measure import OnMaps
 from latentspace.datasets import DIGITS
 
 ARTICLES_CHOICE = ("8", "5", "7", "3")
@@ -23,21 +22,16 @@ CLASSES = 4  # chosen where the classes are not the article's
 LEAST_IMAGES = 20
 
 
-class Overlap(Chapter):
+class Overlap(OnMaps):
     """Some classes by themselves: their maps, and how far their neighbourhoods mix."""
 
     section = "overlap"
 
     @property
-    def _maps(self) -> Maps:
-        return self.study.of(Maps)
-
-    @property
     def unavailable(self) -> str | None:
-        """Why there is nothing to show; None where there is."""
-        if self._maps.unavailable is not None:
-            return self._maps.unavailable
-        if len(np.unique(self._maps.labels)) < 3:
+        if self.maps.unavailable is not None:
+            return self.maps.unavailable
+        if len(np.unique(self.maps.labels)) < 3:
             return "fewer than three classes are too few to choose those that overlap"
         if len(self.map_rows) < LEAST_IMAGES:
             return f"fewer than {LEAST_IMAGES} images of these classes are on the maps"
@@ -49,46 +43,43 @@ class Overlap(Chapter):
         names = self.study.data.class_names
         if names == DIGITS:
             return [names.index(name) for name in ARTICLES_CHOICE]
-        rows = neighborhoods.choose_scored_rows(
-            len(self._maps.labels), np.random.default_rng(self.study.settings.seed)
-        )
-        found = find_nearest_others(self._maps.get_vectors("pixel"), rows)[1]
+        rows, labels = self.maps.scored_rows, self.maps.labels
+        found = find_nearest_others(self.maps.get_vectors("pixel"), rows)[1]
         mixed = np.zeros((len(names), len(names)))
-        np.add.at(mixed, (self._maps.labels[rows][:, np.newaxis], self._maps.labels[found]), 1)
+        np.add.at(mixed, (labels[rows][:, np.newaxis], labels[found]), 1)
         shares = mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1)
         shares = shares + shares.T
-        present = np.unique(self._maps.labels)
-        pairs = list(itertools.combinations(present.tolist(), 2))
-        chosen = list(max(pairs, key=lambda pair: shares[pair]))
+        present = np.unique(labels).tolist()
+        chosen = list(max(itertools.combinations(present, 2), key=lambda pair: shares[pair]))
         while len(chosen) < min(CLASSES, len(present)):
-            others = [label for label in present.tolist() if label not in chosen]
+            others = [label for label in present if label not in chosen]
             chosen.append(max(others, key=lambda label: shares[chosen, label].sum()))
         return chosen
 
     @cached_property
     def map_rows(self) -> np.ndarray:
         """Which of the images on the maps are of these classes, int64 (R,)."""
-        return np.flatnonzero(np.isin(self._maps.labels, self.classes))
+        return np.flatnonzero(np.isin(self.maps.labels, self.classes))
 
     @property
     def labels(self) -> np.ndarray:
         """int64 (R,)."""
-        return self._maps.labels[self.map_rows]
+        return self.maps.labels[self.map_rows]
 
     @property
     def settings(self) -> Settings:
         """Those of the flat maps, the perplexity lowered where these images are too few for it."""
-        perplexity = projection.choose_perplexity(len(self.map_rows), self._maps.flat.perplexity)
-        return dataclasses.replace(self._maps.flat, perplexity=perplexity)
+        perplexity = projection.choose_perplexity(len(self.map_rows), self.maps.flat.perplexity)
+        return dataclasses.replace(self.maps.flat, perplexity=perplexity)
 
     @property
     def settings_used(self) -> dict[str, Any]:
         """Those of the maps, with the perplexity of these images alone."""
-        return {**self._maps.settings_used, "perplexity": self.settings.perplexity}
+        return {**self.maps.settings_used, "perplexity": self.settings.perplexity}
 
     def map_points(self, space: str) -> np.ndarray:
         """The map of these images alone, float32 (R, 2)."""
-        return self._maps.get_points(space, self.settings, self.map_rows)
+        return self.maps.get_points(space, self.settings, self.map_rows)
 
     @cached_property
     def mixing(self) -> dict[str, np.ndarray]:
@@ -99,7 +90,7 @@ class Overlap(Chapter):
         rows, labels = np.arange(len(self.map_rows)), self.labels
         found: dict[str, np.ndarray] = {}
         for space in SPACES:
-            source = self._maps.get_vectors(space)[self.map_rows]
+            source = self.maps.get_vectors(space)[self.map_rows]
             for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
                 neighbors = find_nearest_others(points, rows)[1]
                 others = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
@@ -110,7 +101,7 @@ class Overlap(Chapter):
     def metrics(self) -> dict[str, Any]:
         """The classes, how many images, `mixing`, and what t-SNE says of itself by space."""
         names = self.study.data.class_names
-        made = self._maps.project(self.settings, self.map_rows)
+        made = self.maps.projections.make(self.settings, self.map_rows)
         return {
             "classes": [names[label] for label in self.classes],
             "images": len(self.map_rows),
@@ -121,21 +112,17 @@ class Overlap(Chapter):
     @property
     def rows(self) -> list[Row]:
         """The share of neighbours of another class, for each class."""
-        found = {
-            name: [Value(float(share)) for share in shares] for name, shares in self.mixing.items()
-        }
+        found = {name: list(map(Value, shares.tolist())) for name, shares in self.mixing.items()}
         return [
             Row(
                 f"Neighbours of another class, {self.study.data.class_names[label]}",
-                own,
-                {"pixels": pixels},
-                {"on the map of codes": on_latent_map, "on the map of pixels": on_pixel_map},
+                found["latent"][place],
+                {"pixels": found["pixel"][place]},
+                {
+                    "on the map of codes": found["latent_map"][place],
+                    "on the map of pixels": found["pixel_map"][place],
+                },
                 LOWER,
             )
-            for label, own, pixels, on_latent_map, on_pixel_map in zip(
-                self.classes,
-                *(found[name] for name in ("latent", "pixel", "latent_map", "pixel_map")),
-                strict=True,
-            )
-            if not math.isnan(own.value)
+            for place, label in enumerate(self.classes)
         ]

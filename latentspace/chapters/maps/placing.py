@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +9,7 @@ import numpy as np
 
 from latentspace.analysis import projection, tsne
 from latentspace.analysis.neighbors import find_nearest
-from latentspace.chapters.chapter import Chapter
-from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.measure import OnMaps
 from latentspace.chapters.study import Selected
 
 GRID_SIDE = 40
@@ -21,47 +18,15 @@ GRID_REACH = 1.0  # cells; a cell without an image so near stays empty
 SHOWN_NEIGHBORS = 5
 
 
-@dataclass(frozen=True)
-class PlacedImage:
-    """An image on one of the maps.
-
-    Attributes:
-        point: float32 (2,), its place.
-        neighbors: int (SHOWN_NEIGHBORS,), which of the images on the map are nearest to it before
-            the projection, nearest first.
-    """
-
-    point: np.ndarray
-    neighbors: np.ndarray
-
-
-class Placing(Chapter):
+class Placing(OnMaps):
     """Codes and images that are brought to the maps when these are finished."""
 
     section = "placing"
 
-    @property
-    def _maps(self) -> Maps:
-        return self.study.of(Maps)
-
     def check(self) -> None:
-        """Refuses images to place that are not there.
-
-        Raises:
-            InputError: Says what is there.
-        """
+        """Refuses images to place that are not there."""
         for name in self.study.settings.place:
             self.study.check_selection(name, f"--place {name}")
-
-    @property
-    def unavailable(self) -> str | None:
-        """Why there is no map to place anything on; None where there is."""
-        return self._maps.unavailable
-
-    @property
-    def settings_used(self) -> dict[str, Any]:
-        """Those of the maps."""
-        return self._maps.settings_used
 
     @cached_property
     def grid(self) -> np.ndarray:
@@ -70,7 +35,7 @@ class Placing(Chapter):
         float32 (side, side, H, W, C), the top row first; NaN in cells without an image near them.
         Codes are weighted by the inverse of their squared distance on the map.
         """
-        points, codes = self._maps.get_points("latent"), self._maps.codes
+        points, codes = self.maps.get_points("latent"), self.maps.codes
         low, high = points.min(axis=0), points.max(axis=0)
         cell = float((high - low).max()) / (GRID_SIDE - 1)
         steps = (np.arange(GRID_SIDE) - (GRID_SIDE - 1) / 2) * cell
@@ -92,23 +57,24 @@ class Placing(Chapter):
         return [self.study.select(name) for name in self.study.settings.place]
 
     @cached_property
-    def placed(self) -> dict[str, list[PlacedImage]]:
-        """Where they lie on each map; the maps stay as they are."""
+    def placed(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Where they lie on each map, by space; the maps stay as they are.
+
+        Their places, float (M, 2), and which images of the map are nearest to each before the
+        projection, nearest first, int (M, `SHOWN_NEIGHBORS`).
+        """
+        chosen = {
+            "pixel": np.stack([item.image.ravel() for item in self.selected]),
+            "latent": np.stack([item.code for item in self.selected]),
+        }
+        put = tsne.transform if self.maps.settings.method == "tsne" else projection.place
         found = {}
-        for space in SPACES:
-            vectors = {
-                "pixel": np.stack([item.image.ravel() for item in self.selected]),
-                "latent": np.stack([item.code for item in self.selected]),
-            }[space]
-            source, points = self._maps.get_vectors(space), self._maps.get_points(space)
+        for space, vectors in chosen.items():
+            source = self.maps.get_vectors(space)
             reference, condense = projection.reduce_dimensions(source)
-            is_tsne = self._maps.settings.method == "tsne"
-            put = tsne.transform if is_tsne else projection.place
-            places = put(condense(vectors), reference, points)
+            places = put(condense(vectors), reference, self.maps.get_points(space))
             neighbors = find_nearest(vectors, source, min(SHOWN_NEIGHBORS, len(source)))[1]
-            found[space] = [
-                PlacedImage(point, near) for point, near in zip(places, neighbors, strict=True)
-            ]
+            found[space] = places, neighbors
         return found
 
     @property
@@ -118,13 +84,11 @@ class Placing(Chapter):
         return {
             item.name: {
                 space: {
-                    "point": placed[number].point.tolist(),
-                    "neighbors": self._maps.indices[placed[number].neighbors].tolist(),
-                    "classes": [
-                        names[self._maps.labels[index]] for index in placed[number].neighbors
-                    ],
+                    "point": places[number].tolist(),
+                    "neighbors": self.maps.indices[neighbors[number]].tolist(),
+                    "classes": [names[label] for label in self.maps.labels[neighbors[number]]],
                 }
-                for space, placed in self.placed.items()
+                for space, (places, neighbors) in self.placed.items()
             }
             for number, item in enumerate(self.selected)
         }

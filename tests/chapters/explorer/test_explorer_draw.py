@@ -16,8 +16,8 @@ from conftest import HOSTILE_NAMES, LinearRun, make_study, tiny_arrays
 from PIL import Image
 from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
-from latentspace.chapters.explorer import sheet
-from latentspace.chapters.explorer.draw import Groups, Map, Pictures, draw_explorer
+from latentspace.chapters.explorer import draw
+from latentspace.chapters.explorer.draw import Map, Pictures, draw_explorer
 from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
@@ -52,13 +52,15 @@ def draw_page(**changed) -> bytes:
             for space in POINTS
         },
         "pictures": Pictures(
-            sheet.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
+            draw.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
             ERRORS,
             100 + np.arange(COUNT),
             np.arange(COUNT) >= 50,
         ),
-        "classes": Groups("class", LABELS, CLASSES),
-        "clusters": Groups("cluster", (LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
+        "groups": {
+            "class": (LABELS, CLASSES),
+            "cluster": ((LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
+        },
         "subject": "60 images of <b>bars</b>",
         "text": Text("A <title>", "A caption & more"),
     }
@@ -298,8 +300,8 @@ def test_without_webgl_and_without_groups_the_page_works(
     launch: Callable[..., Browser], tmp_path: Path
 ) -> None:
     path = tmp_path / "plain.html"
-    everything = Groups("class", np.zeros(COUNT, int), ("image",))
-    path.write_bytes(draw_page(classes=everything, clusters=None))
+    everything = {"class": (np.zeros(COUNT, int), ("image",))}
+    path.write_bytes(draw_page(groups=everything))
     with launch("--disable-3d-apis") as browser:
         page = open_page(browser, path)
         has_webgl = "document.createElement('canvas').getContext('webgl') !== null"
@@ -310,7 +312,7 @@ def test_without_webgl_and_without_groups_the_page_works(
         assert page.troubles == []
 
 
-def cut_tile(made: sheet.Sheet, number: int) -> np.ndarray:
+def cut_tile(made: draw.Sheet, number: int) -> np.ndarray:
     """A picture cut out of a sheet, uint8 (H, W, 3)."""
     height, width = made.tile
     row, column = divmod(number, made.columns)
@@ -321,7 +323,7 @@ def cut_tile(made: sheet.Sheet, number: int) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(8, 8, 1), (14, 11, 3), (9, 256, 1), (256, 256, 3)])
 def test_a_sheet_holds_every_picture_exactly(shape: tuple[int, int, int]) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (7, *shape), np.uint8)
-    made = sheet.make_sheet(pictures)
+    made = draw.make_sheet(pictures)
     assert (made.tile, made.note) == (shape[:2], "")
     for number, picture in enumerate(pictures):
         shown = cut_tile(made, number)
@@ -329,10 +331,10 @@ def test_a_sheet_holds_every_picture_exactly(shape: tuple[int, int, int]) -> Non
 
 
 def test_a_large_sheet_is_bounded_and_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet, "MOST_PIXELS", 10_000)
-    monkeypatch.setattr(sheet, "MOST_BYTES", 5_000)
+    monkeypatch.setattr(draw, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(draw, "MOST_BYTES", 5_000)
     pictures = np.random.default_rng(0).integers(0, 256, (100, 20, 40, 3), np.uint8)
-    made = sheet.make_sheet(pictures)
+    made = draw.make_sheet(pictures)
     assert made.tile == (7, 14)
     assert made.note == "scaled down to 7x14 pixels and compressed with a little loss"
     assert np.prod(Image.open(io.BytesIO(made.encoded)).size) <= 10_000 + 20 * 100
@@ -346,11 +348,11 @@ def test_names_are_text_on_the_pages_and_nothing_else(
     labels, names = index_classes(list(HOSTILE_NAMES))
     told = " ".join(names)
     explorer = tmp_path / "explorer.html"
-    classes = Groups("class", np.resize(labels, COUNT), names)
-    clusters = Groups("cluster", LABELS, [f"cluster, mostly {name}" for name in names[:3]])
-    explorer.write_bytes(
-        draw_page(classes=classes, clusters=clusters, subject=told, text=Text(told, told))
-    )
+    groups = {
+        "class": (np.resize(labels, COUNT), names),
+        "cluster": (LABELS, [f"cluster, mostly {name}" for name in names[:3]]),
+    }
+    explorer.write_bytes(draw_page(groups=groups, subject=told, text=Text(told, told)))
     data = dataclasses.replace(tiny, name=names[0], class_names=names)
     facts = {"dataset": {"name": told, "hash": ""}, "imported": {"source": told}}
     run = LinearRun(data.image_shape, name=names[1], is_imported=True, facts=facts)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from latentspace.chapters.maps import draw_details
 from latentspace.drawing import layout
+from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
 CLASSES = ("a", "b", "c")
@@ -28,14 +29,18 @@ def make_points(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(count, 2))
 
 
+def make_maps(*headings: str) -> LabelledMaps:
+    points = {heading: make_points(30) for heading in headings}
+    return LabelledMaps(points, np.arange(30) % 3, CLASSES)
+
+
 def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
-    rows = {
-        row: {method: (f"score of {method}", make_points(30)) for method in ("PCA", "t-SNE")}
+    headings = [
+        f"{method} of {row}\nscore of {method}"
         for row in ("pixels", "codes")
-    }
-    frame = draw_details.draw_projection_methods(
-        rows=rows, labels=np.arange(30) % 3, class_names=CLASSES, text=Text("t", "c")
-    )
+        for method in ("PCA", "t-SNE")
+    ]
+    frame = draw_details.draw_projection_methods(make_maps(*headings), rows=2, text=Text("t", "c"))
     assert frame.ndim == 3
     titles = [axes.get_title() for axes in drawn[0].axes]
     assert [title.splitlines()[0] for title in titles] == [
@@ -52,12 +57,7 @@ def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
 def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
     table = {"among pixels": np.array([0.2, 0.1, 0.0]), "among codes": np.array([0.05, 0.0, 0.01])}
     draw_details.draw_overlap(
-        maps=[("pixels", make_points(30)), ("codes", make_points(30))],
-        labels=np.arange(30) % 3,
-        class_names=CLASSES,
-        classes=(0, 1, 2),
-        table=table,
-        text=Text("t", "c"),
+        make_maps("pixels", "codes"), classes=(0, 1, 2), table=table, text=Text("t", "c")
     )
     (written,) = drawn[0].axes[-1].tables
     texts = {place: cell.get_text().get_text() for place, cell in written.get_celld().items()}
@@ -86,15 +86,14 @@ def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
 def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: list[Figure]) -> None:
     images, near = random_images(2), random_images(2, 2, 3, seed=5)
     frame = draw_details.draw_placed(
-        maps=[
-            ("pixels", make_points(30), make_points(2, 1)),
-            ("codes", make_points(30), make_points(2, 2)),
-        ],
-        labels=np.arange(30) % 3,
-        class_names=CLASSES,
+        make_maps("pixels", "codes"),
+        places=[make_points(2, 1), make_points(2, 2)],
         images=images,
         names=["mine.png", "a (#3)"],
-        neighbors=[("pixels", near[0], [["a"] * 3] * 2), ("codes", near[1], [["b"] * 3] * 2)],
+        neighbors={
+            "pixels": (near[0], np.full((2, 3), "a")),
+            "codes": (near[1], np.full((2, 3), "b")),
+        },
         text=Text("t", "c"),
     )
     zoom = layout.choose_zoom(8, draw_details.NEIGHBOR_THUMBNAIL)

@@ -55,11 +55,11 @@ def test_an_image_that_is_on_the_map_is_placed_beside_itself(
     names = ("7", str(tmp_path / "mine.png"))
     study = make_study(linear_run, tiny, place=names, method=method)
     before = {space: study.of(Maps).get_points(space).copy() for space in ("pixel", "latent")}
-    for space, placed in study.of(Placing).placed.items():
+    for space, (places, neighbors) in study.of(Placing).placed.items():
         points = before[space]
         extent = np.ptp(points, axis=0).max()
-        assert placed[0].neighbors[0] == 7
-        assert np.linalg.norm(placed[0].point - points[7]) < 0.3 * extent
+        assert neighbors[0, 0] == 7
+        assert np.linalg.norm(places[0] - points[7]) < 0.3 * extent
         np.testing.assert_array_equal(study.of(Maps).get_points(space), points)
     metrics = study.of(Placing).metrics
     assert list(metrics) == ["lying (#7)", "mine.png"]
