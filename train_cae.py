@@ -49,8 +49,8 @@ def main() -> None:
         )
     folder = Path(config.models_dir) / saving.check_name(config.run or data.name)
     with lock_folder(folder, wait=False):
-        outcome = session.train_run(config, given, data, folder)
-    print("\n".join(session.describe_outcome(outcome, config, given)))
+        run = session.train_run(config, given, data, folder)
+    print("\n".join(session.describe_outcome(run, config, given)))
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def train_ours(
 ) -> Any:
     """The default preset; `epochs` counts those of both stages."""
     from latentspace.models import snapshots
-    from latentspace.training import recording
+    from latentspace.training import fitting, recording
     from latentspace.training import stages as training
 
     class Timed(recording.Recorder):
@@ -123,8 +123,8 @@ def train_ours(
             method(*arguments, **options)
             clock.watching += time.perf_counter() - started
 
-        def use_models(self, *models: Any) -> None:
-            self.timed(super().use_models, *models)
+        def set_model(self, model: Any) -> None:
+            self.timed(super().set_model, model)
 
         def on_epoch_begin(self, *arguments: Any, **options: Any) -> None:
             self.timed(super().on_epoch_begin, *arguments, **options)
@@ -143,24 +143,24 @@ def train_ours(
     config = dataclasses.replace(config, epochs=epochs - config.refine_epochs)
     clock = make_stopwatch(test_images, every=20)
     clock.watching = 0.0
-    training.Recorder = Timed
     with tempfile.TemporaryDirectory() as folder:
+        watch = snapshots.choose_watched(
+            Path(folder) / "snapshots.npz",
+            labels,
+            held_back,
+            test_images.shape[1:],
+            latent_dim=config.latent_dim,
+            seed=config.seed,
+        )
+        batch_size = fitting.choose_batch_size(config, len(fitted))
+        recorder = Timed(watch, train_pixels[held_back], config, batch_size=batch_size)
         training.train(
             train_pixels[fitted],
             train_pixels[held_back],
-            plan=training.Plan.from_settings(dataclasses.asdict(config), len(fitted)),
+            config,
             checkpoint=Path(folder) / "checkpoint.npz",
             facts={},
-            watch=snapshots.choose_watched(
-                Path(folder) / "snapshots.npz",
-                labels,
-                held_back,
-                test_images.shape[1:],
-                latent_dim=config.latent_dim,
-                seed=config.seed,
-            ),
-            callbacks=[clock],
-            verbose=2,
+            callbacks=[clock, recorder],
         )
     return clock
 

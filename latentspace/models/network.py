@@ -14,6 +14,7 @@ KERNEL_SIZE = 4  # a multiple of the stride, so that transposed convolutions lea
 STRIDE = 2
 CODES = "codes"
 FROM_CODES = "from_codes"
+CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
 NORM_MOMENTUM = 0.5  # the first steps move codes far, and a longer memory would lag behind them
 

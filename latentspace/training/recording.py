@@ -3,68 +3,57 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from latentspace.analysis.scores import squared_errors
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import Pixels, to_unit_range
 from latentspace.models import snapshots
+from latentspace.models.network import CODE_NOISE
 from latentspace.models.snapshots import Snapshots, Watch
+
+if TYPE_CHECKING:
+    from config import TrainConfig
 
 
 class Recorder(keras.callbacks.Callback):
     """Looks at fixed images at chosen steps, and writes what it saw after each epoch.
 
-    One recorder goes through all stages of a training; before each, `use_models` tells it what is
-    trained.
+    One recorder goes through all stages of a training.
+
+    Args:
+        watch: What is watched.
+        validation_pixels: uint8 (M, H, W, C), some of which these are.
+        config: Of the whole training. Where it resumes one, frames go on from those that are kept.
+        batch_size: Images per step.
 
     Attributes:
         snapshots: All frames so far.
     """
 
     def __init__(
-        self,
-        watch: Watch,
-        pixels: np.ndarray,
-        *,
-        latent_dim: int,
-        epochs: int,
-        batch_size: int,
-        resume: bool,
+        self, watch: Watch, validation_pixels: Pixels, config: TrainConfig, *, batch_size: int
     ) -> None:
-        """Takes what to look at, and when.
-
-        Args:
-            watch: What is watched.
-            pixels: All of that, uint8 (M, H, W, C).
-            latent_dim: Number of values in a code.
-            epochs: Of the whole training, all its stages.
-            batch_size: Images per step.
-            resume: Go on from the frames that an earlier training has kept.
-        """
         super().__init__()
-        self.snapshots = Snapshots.begin(watch, pixels, latent_dim)
-        if resume:
+        pixels = validation_pixels[watch.rows]
+        self.snapshots = Snapshots.begin(watch, pixels, config.latent_dim)
+        if config.resume:
             with contextlib.suppress(InputError):  # a film that begins late is better than none
                 self.snapshots = Snapshots.read(watch.path)
+        else:
+            watch.path.unlink(missing_ok=True)
         self._watch, self._images = watch, to_unit_range(pixels)
-        self._epochs, self._batch_size = epochs, batch_size
-        self._view: keras.Model | None = None
-        self._due = np.empty(0, np.int64)
+        self._epochs = config.epochs + config.refine_epochs
+        self._batch_size = batch_size
         self._epoch = 0
 
-    @property
-    def path(self) -> Path:
-        """The file that everything is kept in."""
-        return self._watch.path
-
-    def use_models(self, encoder: keras.Model, decoder: keras.Model) -> None:
-        """Takes the models of images -> codes and of codes -> images that are trained next."""
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
         # A model of its own predicts without disturbing the training.
-        self._view = keras.Model(encoder.input, [encoder.output, decoder(encoder.output)])
+        self._view = keras.Model(model.input, [model.get_layer(CODE_NOISE).output, model.output])
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._due = snapshots.choose_steps(self._epochs * self.params["steps"])
@@ -89,7 +78,7 @@ class Recorder(keras.callbacks.Callback):
     def _take_snapshot(self, step: int) -> None:
         """Takes a snapshot where one has been due since the last."""
         last = self.snapshots.steps.max(initial=-1)
-        if self._view is None or not ((self._due > last) & (self._due <= step)).any():
+        if not ((self._due > last) & (self._due <= step)).any():
             return
         codes, images = self._view.predict_on_batch(self._images)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):
