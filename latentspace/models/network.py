@@ -44,14 +44,8 @@ def build_encoder(
     images = keras.Input(image_shape, name="images")
     x = images
     for stage, width in enumerate(_plan_stages(image_shape, channels)):
-        x = layers.Conv2D(
-            width,
-            KERNEL_SIZE,
-            STRIDE,
-            padding="same",
-            activation=ACTIVATION,
-            name=f"down_{stage}",
-        )(x)  # (N, ceil(H / 2), ceil(W / 2), width)
+        down = {"padding": "same", "activation": ACTIVATION, "name": f"down_{stage}"}
+        x = layers.Conv2D(width, KERNEL_SIZE, STRIDE, **down)(x)  # (N, ceil(H/2), ceil(W/2), width)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(hidden_units, activation=ACTIVATION, name="hidden")(x)
     codes = layers.Dense(latent_dim, name=CODES)(x)
@@ -73,16 +67,10 @@ def build_decoder(
     channels: Sequence[int],
     hidden_units: int,
 ) -> keras.Model:
-    """The mirror image of `build_encoder`, with a sigmoid at its end.
+    """The mirror image of what `build_encoder` makes of the same, with a sigmoid at its end.
 
     It is a chain of layers, with each activation a layer of its own, so that a gradient can be led
     back through it layer by layer (`refinement.refine`).
-
-    Args:
-        image_shape: (height, width, channels) of the images to draw.
-        latent_dim: Number of units in the bottleneck.
-        channels: As for `build_encoder`.
-        hidden_units: Units of the dense layer after the bottleneck.
 
     Returns:
         A model of float32 codes (N, latent_dim) -> float32 images (N, H, W, C) in [0, 1].

@@ -67,13 +67,7 @@ class Snapshots:
 
     @classmethod
     def begin(cls, watch: Watch, pixels: np.ndarray, latent_dim: int) -> Snapshots:
-        """Snapshots without a frame.
-
-        Args:
-            watch: What is watched.
-            pixels: All of that, uint8 (M, H, W, C).
-            latent_dim: Number of values in a code.
-        """
+        """Snapshots without a frame, of what is watched: `pixels`, uint8 (M, H, W, C)."""
         originals = shrink(to_unit_range(pixels[: watch.num_probes]))
         return cls(
             indices=watch.indices,
@@ -111,15 +105,11 @@ class Snapshots:
 
     def append_frame(self, **frame: Any) -> Snapshots:
         """One frame more; every growing array by its name, one entry of it each."""
-        return dataclasses.replace(
-            self,
-            **{
-                name: np.concatenate([(old := getattr(self, name)), [frame[name]]]).astype(
-                    old.dtype
-                )
-                for name in _GROWING
-            },
-        )
+        grown = {}
+        for name in _GROWING:
+            before = getattr(self, name)
+            grown[name] = np.concatenate([before, [frame[name]]]).astype(before.dtype)
+        return dataclasses.replace(self, **grown)
 
 
 _GROWING = ("steps", "epochs", "images_seen", "errors", "reconstructions", "codes")
@@ -162,10 +152,7 @@ def choose_watched(
 
 
 def choose_steps(steps: int) -> np.ndarray:
-    """When to look: at the start, every few steps, then ever more rarely, up to the end.
-
-    Args:
-        steps: Of the whole training.
+    """When to look in a training of so many steps: ever more rarely, from the start to the end.
 
     Returns:
         Sorted steps, int64, `MOST_FRAMES` + 1 at most.

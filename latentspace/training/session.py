@@ -108,9 +108,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         recording.Recorder(watch, splits["validation"], config, batch_size=batch_size)
     ]
     if log is not None:
-        from latentspace.training.tensorboard import TrainingLog
-
-        watchers.append(TrainingLog(log, splits["validation"]))
+        watchers.append(recording.TrainingLog(log, splits["validation"]))
         print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
     try:
         with stages.distribute_over(devices):
@@ -201,11 +199,7 @@ def _check_enough(data: ImageDataset, num_fitted: int) -> None:
 
 
 def _check_log(log: Path, config: TrainConfig) -> None:
-    """Makes sure that a training can be logged in a folder, and that nothing else is logged there.
-
-    Raises:
-        InputError: It can't be, or the log of another training may not be replaced.
-    """
+    """Makes sure that a training can be logged in a folder, and that nothing else is logged there."""
     check_folder(log)
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError("--tensorboard needs the package tensorboard: pip install tensorboard")

@@ -39,18 +39,10 @@ def train(
     facts: dict[str, Any],
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, keras.Model, Progress]:
-    """Makes and trains an autoencoder, in one stage or two.
+    """Makes and trains an autoencoder, in one stage or two; the arguments are those of `fit`.
 
     In the first, encoder and decoder learn together. In the second the encoder learns to correct
     its codes by the gradient of the finished decoder, see `refine`.
-
-    Args:
-        train_pixels: As for `fit`.
-        validation_pixels: As for `fit`.
-        config: What is trained, and how.
-        checkpoint: As for `fit`.
-        facts: As for `fit`.
-        callbacks: Watchers of both stages.
 
     Returns:
         The encoder, the decoder (their codes have mean 0 and standard deviation 1 over the training

@@ -27,7 +27,7 @@ from latentspace.core.errors import InputError
 from latentspace.datasets import split_validation
 from latentspace.models.runs import find_run
 from latentspace.training import session, stages
-from latentspace.training.tensorboard import TrainingLog
+from latentspace.training.recording import TrainingLog
 
 PATIENCE = 120  # seconds; TensorBoard takes a few to start and to read, more on a busy machine
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.models.importing.planning import UNIT_RANGE
 from latentspace.models.runs import predict
 
+UNIT_RANGE = (0.0, 1.0)
 USUAL_RANGES = (UNIT_RANGE, (-1.0, 1.0), (0.0, 255.0))
 FAR_OUTSIDE = 0.5  # beyond 0 or 1; linear outputs overshoot by less
 MAX_FAR_SHARE = 0.01
@@ -27,7 +27,7 @@ def check(
         encoder: As from `build`.
         decoder: As from `build`.
         images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
-        pixel_range: As in `Options`, for the search for a better one.
+        pixel_range: Of the model, for the search for a better one.
 
     Returns:
         The mean squared error of the reconstructions.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -25,7 +26,9 @@ from latentspace.models.importing.tracing import (
     trace,
 )
 
-UNIT_RANGE = (0.0, 1.0)
+if TYPE_CHECKING:
+    from config import VisualizeConfig
+
 # Layers that give each value of a code another scale or form, and the code its final one.
 ELEMENTWISE = (
     *(keras.layers.Activation, keras.layers.ELU, keras.layers.LeakyReLU, keras.layers.PReLU),
@@ -35,30 +38,6 @@ ELEMENTWISE = (
 MAX_LISTED = 12
 
 Dominator = tuple[Step, keras.KerasTensor]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person may say of a model.
-
-    Attributes:
-        bottleneck: Name of the layer to cut after: "inner" or "outer/inner".
-        latent_output: What to take for the code: the index or name of an output, or the name of a
-            layer.
-        pixel_range: Values of black and of white that the model was trained with.
-    """
-
-    bottleneck: str | None = None
-    latent_output: str | None = None
-    pixel_range: tuple[float, float] = UNIT_RANGE
-
-    def __post_init__(self) -> None:
-        """Raises an InputError where black is not below white."""
-        low, high = self.pixel_range
-        if not low < high:
-            raise InputError(
-                f"--pixel-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
-            )
 
 
 @dataclass(frozen=True)
@@ -90,7 +69,7 @@ class Plan:
     description: str
 
 
-def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Plan:
+def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig) -> Plan:
     """Decides what of a person's model becomes the encoder, what the decoder.
 
     An autoencoder is cut at the narrowest tensor that everything in it passes through. Models
@@ -102,7 +81,8 @@ def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Pla
     Args:
         interface: What `inspect` found.
         image_shape: Of the images to be shown to the model.
-        options: What a person said of it.
+        config: What a person said of it: the layer to cut after, which output is the code, and
+            what it takes for black and for white.
 
     Raises:
         InputError: Images, codes or outputs do not fit, or there is no place to cut.
@@ -113,14 +93,14 @@ def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Pla
         raise refuse_images(f"the model {model.name!r} takes", [takes], image_shape)
     graph = trace(model, layout)
     if len(interface.models) == 1:
-        encoder, decoder, place = _cut(graph, image_shape, options)
+        encoder, decoder, place = _cut(graph, image_shape, config)
     else:
-        encoder, decoder, place = _pair(graph, interface, image_shape, options)
+        encoder, decoder, place = _pair(graph, interface, image_shape, config)
     description = f"{interface.names[0]} {place}"
     if interface.whole is None:
         values = math.prod(image_shape)
         description += f": {values} -> {count_values(encoder.end)} -> {values} values per image"
-    return Plan(encoder, decoder, image_shape, options.pixel_range, description)
+    return Plan(encoder, decoder, image_shape, config.pixel_range, description)
 
 
 def says_mean(name: str) -> bool:
@@ -132,7 +112,9 @@ def says_mean(name: str) -> bool:
     )
 
 
-def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Section, Section, str]:
+def _cut(
+    graph: Trace, image_shape: ImageShape, config: VisualizeConfig
+) -> tuple[Section, Section, str]:
     """The two parts of an autoencoder, and where it is cut, as the end of a sentence."""
     image = _find_image(graph, image_shape)
     if image is None:
@@ -142,23 +124,23 @@ def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Secti
             f"{_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
         )
     dominators = graph.dominators(image)
-    if options.bottleneck is None:
+    if config.bottleneck is None:
         at = _find_narrowest(graph, dominators[:-1])
     else:
-        at = _find_layer(graph, dominators[:-1], options.bottleneck)
+        at = _find_layer(graph, dominators[:-1], config.bottleneck)
     step, entrance = dominators[at]
     name, code = step.name, entrance
-    if options.latent_output is not None:
-        name, code = _find_tensor(graph, options.latent_output)
+    if config.latent_output is not None:
+        name, code = _find_tensor(graph, config.latent_output)
         if code.shape != entrance.shape:
             raise InputError(
-                f"{options.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
+                f"{config.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
                 f"decoder takes {format_shape(entrance.shape[1:])} from {step.name!r}: name "
                 "another --latent-output"
             )
     elif mean := _find_mean(graph, dominators, at):
         name, code = mean
-    elif options.bottleneck is None:
+    elif config.bottleneck is None:
         step, entrance = dominators[_pass_elementwise(dominators, at)]
         code = entrance
     other = f", with {name!r} for the code" if code is not entrance else ""
@@ -167,14 +149,14 @@ def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Secti
 
 
 def _pair(
-    graph: Trace, interface: Interface, image_shape: ImageShape, options: Options
+    graph: Trace, interface: Interface, image_shape: ImageShape, config: VisualizeConfig
 ) -> tuple[Section, Section, str]:
     """An encoder and a decoder, and what is taken of them, as the end of a sentence."""
-    if options.bottleneck is not None and interface.whole is not None:
+    if config.bottleneck is not None and interface.whole is not None:
         raise refuse_cutting(interface.whole)
-    if options.bottleneck is not None:
+    if config.bottleneck is not None:
         raise InputError("--bottleneck says where to cut one model: drop it, or pass --autoencoder")
-    name, code = _choose_code(graph, options.latent_output)
+    name, code = _choose_code(graph, config.latent_output)
     encoder, model = _lead_to(graph, code), interface.models[1]
     decoder = trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
     image = _find_image(decoder, image_shape)

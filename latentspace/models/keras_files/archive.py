@@ -31,13 +31,15 @@ def canonicalize(archive: bytes) -> bytes:
 
     Returns:
         A .keras file: its members in a fixed order, dated alike, without the time of saving; shared
-        objects and unnamed layers counted from the first of the model itself.
+        objects and unnamed layers counted from the first of the model itself. A name that is made
+        of a class in one place of the model and given in another stays.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         members = {name: source.read(name) for name in source.namelist()}
     about = json.loads(members[METADATA])
     del about["date_saved"]
-    config = _rename(_number_shared(json.loads(members[CONFIG])), {})
+    config = json.loads(members[CONFIG])
+    config = _rename(_number_shared(config), _choose_names(config))
     members |= {METADATA: json.dumps(about).encode(), CONFIG: json.dumps(config).encode()}
     for name in members:
         if name.endswith(WEIGHTS_SUFFIX):
@@ -72,62 +74,43 @@ def _number_shared(config: Any) -> Any:
     return visit(config)
 
 
-def _rename(value: Any, names: Mapping[str, str]) -> Any:
-    """A config in which unnamed layers are called after their class and place.
-
-    Args:
-        value: The config, or a part of it.
-        names: New names of the layers of the model that the part belongs to, by the old ones.
-    """
-    if isinstance(value, list):
-        return [_rename(inner, names) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class_name") == "__keras_tensor__":  # [layer, node, output] that it comes from
-        tensor = value["config"]
-        history = _rename_places(tensor["keras_history"], names)
-        return {**value, "config": {**tensor, "keras_history": history}}
-    made = {key: inner if key == "name" else _rename(inner, names) for key, inner in value.items()}
-    config: Any = value.get("config")
-    if not isinstance(value.get("class_name"), str) or not isinstance(config, dict):
-        return made
-    layers = config.get("layers")
-    if isinstance(layers, list):
-        inside = _choose_names(layers)
-        made["config"] = {
-            key: _rename_places(inner, inside)
-            if key in ("input_layers", "output_layers")
-            else _rename(inner, inside)
-            for key, inner in config.items()
-        }
-    if _is_counted(value):
-        own = NUMBER.sub("", config["name"])
-        made["config"]["name"] = names.get(config["name"], own)
-    if "name" in value:
-        made["name"] = made["config"].get("name", value["name"])
-    return made
-
-
-def _rename_places(value: Any, names: Mapping[str, str]) -> Any:
-    """Places of the form [layer, node, output], however nested, with the new names of layers."""
-    if isinstance(value, dict):
-        return {key: _rename_places(inner, names) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rename_places(inner, names) for inner in value]
-    return names.get(value, value) if isinstance(value, str) else value
-
-
-def _choose_names(layers: list[Any]) -> dict[str, str]:
-    """New names of the layers of a model, by the old ones; of a counted one a name that is free."""
-    entries = [one for one in layers if isinstance(one, dict) and isinstance(one["config"], dict)]
-    counted = [one["config"]["name"] for one in entries if _is_counted(one)]
-    taken = {one["config"].get("name") for one in entries} - set(counted)
-    names = {}
+def _choose_names(config: Any) -> dict[str, str]:
+    """New names of unnamed layers, after their class and place, by the old ones."""
+    named = [entry for entry in _walk(config) if isinstance(entry["config"].get("name"), str)]
+    counted = [entry["config"]["name"] for entry in named if _is_counted(entry)]
+    given = {entry["config"]["name"] for entry in named if not _is_counted(entry)}
+    names: dict[str, str] = {}
     for name in counted:
-        stem = NUMBER.sub("", name)
-        names[name] = next(free for free in _count_up(stem) if free not in taken)
-        taken.add(names[name])
+        if name not in names and name not in given:
+            taken = given.union(names.values())
+            names[name] = next(n for n in _count_up(NUMBER.sub("", name)) if n not in taken)
     return names
+
+
+def _walk(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects of Keras in a config, in the order in which they stand."""
+    if isinstance(value, dict):
+        if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
+            yield value
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else []:
+        yield from _walk(inner)
+
+
+def _rename(value: Any, names: Mapping[str, str]) -> Any:
+    """A config with new names of layers, also in places of the form [layer, node, output]."""
+    if isinstance(value, dict):
+        return {
+            key: names.get(inner, inner)
+            if key == "name" and isinstance(inner, str)
+            else _rename(inner, names)
+            for key, inner in value.items()
+        }
+    if not isinstance(value, list):
+        return value
+    if [type(inner) for inner in value] == [str, int, int]:
+        return [names.get(value[0], value[0]), *value[1:]]
+    return [_rename(inner, names) for inner in value]
 
 
 def _count_up(stem: str) -> Iterator[str]:
@@ -137,10 +120,8 @@ def _count_up(stem: str) -> Iterator[str]:
 
 def _is_counted(entry: Mapping[str, Any]) -> bool:
     """Whether the name of an object is the one that Keras makes of its class."""
-    name = entry["config"].get("name")
-    if not isinstance(name, str) or not isinstance(entry.get("class_name"), str):
-        return False
-    return NUMBER.sub("", name).replace("_", "") == entry["class_name"].lower().replace("_", "")
+    stem = NUMBER.sub("", entry["config"]["name"])
+    return stem.replace("_", "") == entry["class_name"].lower().replace("_", "")
 
 
 def _copy_weights(weights: bytes, model: str | None) -> bytes:

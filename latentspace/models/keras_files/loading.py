@@ -106,7 +106,11 @@ def load_code(spec: str) -> Callable[[], Any] | None:
         return None
     function = getattr(module, name, None)
     if not callable(function):
-        known = [key for key, value in vars(module).items() if _is_own_function(value, module)]
+        known = [
+            key
+            for key, value in vars(module).items()
+            if isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+        ]
         raise InputError(
             f"{path} has no function {name!r}; its functions: {', '.join(known) or 'none'}"
         )
@@ -158,14 +162,12 @@ def shorten(error: BaseException) -> str:
 
 
 def _load_measured(path: Path) -> keras.Model:
-    """Loads a model whose variables get their values once they are known to fit into memory.
-
-    It costs a few letters to ask for a layer of a billion units. In a scope without state layers
-    are made without values, which takes no memory, and weights are only noted; Keras refuses those
-    of another shape.
-    """
+    """Loads a model whose variables get their values once they are known to fit into memory."""
     import keras
 
+    # It costs a few letters to ask for a layer of a billion units. In a scope without state layers
+    # are made without values, which takes no memory, and weights are only noted; Keras refuses
+    # those of another shape.
     try:
         with keras.StatelessScope(initialize_variables=False) as scope:
             model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -174,7 +176,13 @@ def _load_measured(path: Path) -> keras.Model:
                 f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the "
                 "whole model with model.save('NAME.keras')"
             )
-        _refuse_too_large(path, model)
+        held = sum(math.prod(variable.shape) for variable in model.variables)
+        largest = max((math.prod(shape) for shape in _list_shapes(model)), default=0)
+        refuse_too_large(
+            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
+            f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
+            "pass a smaller model",
+        )
     except Exception as error:
         keras.utils.clear_session()  # it would give the variables their values some time
         if WITHOUT_STATE not in str(error) or not keras.saving.get_custom_objects():
@@ -187,17 +195,6 @@ def _load_measured(path: Path) -> keras.Model:
         if (value := scope.get_current_value(variable)) is not None:
             variable.assign(value)
     return model
-
-
-def _refuse_too_large(path: Path, model: keras.Model) -> None:
-    """Raises an InputError where there is not the memory for a model and for what flows in it."""
-    held = sum(math.prod(variable.shape) for variable in model.variables)
-    largest = max((math.prod(shape) for shape in _list_shapes(model)), default=0)
-    refuse_too_large(
-        BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
-        f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
-        "pass a smaller model",
-    )
 
 
 def _list_shapes(model: keras.Model) -> Iterator[list[int]]:
@@ -264,10 +261,6 @@ def _import_file(path: Path) -> types.ModuleType:
     return module
 
 
-def _is_own_function(value: object, module: types.ModuleType) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__ == module.__name__
-
-
 def _find_suffix(path: Path) -> str:
     """The ending by which Keras knows the format that a file of weights really has."""
     if zipfile.is_zipfile(path):
@@ -279,18 +272,13 @@ def _find_suffix(path: Path) -> str:
     return ".h5" if legacy else ".weights.h5"
 
 
-def save_model(model: keras.Model, path: str | Path) -> None:
+def save_model(model: keras.Model, path: Path) -> None:
     """Saves a whole model so that equal models give equal bytes, whenever and wherever they are.
 
     It is an ordinary .keras file; `keras.models.load_model` opens it without this project.
 
-    Args:
-        model: The model, with its training state where it was compiled.
-        path: The .keras file to write.
-
     Raises:
-        OSError: It can't be written to.
+        OSError: The file can't be written to.
     """
     model.save(path)
-    path = Path(path)
     path.write_bytes(canonicalize(path.read_bytes()))
