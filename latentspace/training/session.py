@@ -199,7 +199,7 @@ def _check_enough(data: ImageDataset, num_fitted: int) -> None:
 
 
 def _check_log(log: Path, config: TrainConfig) -> None:
-    """Makes sure that a training can be logged in a folder, and that nothing else is logged there."""
+    """Makes sure that a training can be logged in a folder, where no other one is logged."""
     check_folder(log)
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError("--tensorboard needs the package tensorboard: pip install tensorboard")

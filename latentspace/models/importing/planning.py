@@ -161,7 +161,7 @@ def _pair(
     decoder = trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
     image = _find_image(decoder, image_shape)
     if image is None:
-        shapes = [tensor.shape[1:] for tensor in decoder.outputs]
+        shapes = [tensor.shape[1:] for _, tensor in decoder.outputs]
         raise refuse_images(f"the decoder {model.name!r} gives", shapes, image_shape)
     is_chosen = bool(name) and not graph.is_whole(graph.source, code)
     place = f"(output {name!r}) " if is_chosen else ""
@@ -175,17 +175,16 @@ def _pair(
 def _choose_code(encoder: Trace, wanted: str | None) -> tuple[str, keras.KerasTensor]:
     """The code among what an encoder gives, with its name, "" where it has none.
 
-    It is what a person wants, or the only output, or the one whose name says that it is a mean; in
-    place of an only output that is a sample, the mean behind it.
+    It is what a person wants, or the only output (where that is a sample, the mean behind it), or
+    the one whose name says that it is a mean.
     """
     if wanted is not None:
         return _find_tensor(encoder, wanted)
-    outputs = list(zip(encoder.output_names, encoder.outputs, strict=True))
-    if len(outputs) == 1:
-        dominators = encoder.dominators(outputs[0][1])
+    if len(encoder.outputs) == 1:
+        dominators = encoder.dominators(encoder.outputs[0][1])
         mean = _find_mean(encoder, dominators, len(dominators) - 1) if dominators else None
-        return mean or outputs[0]
-    means = [output for output in outputs if says_mean(output[0])]
+        return mean or encoder.outputs[0]
+    means = [output for output in encoder.outputs if says_mean(output[0])]
     if len(means) != 1:
         raise InputError(
             f"the encoder {encoder.model.name!r} has several outputs and no name tells which is "
@@ -222,7 +221,7 @@ def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
 
 def _find_image(graph: Trace, image_shape: ImageShape) -> keras.KerasTensor | None:
     """The output that is an image, in the arrangement of the input if there is one."""
-    images = [x for x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
+    images = [x for _, x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
     alike = [x for x in images if x.shape == graph.source.shape]
     return next(iter(alike + images), None)
 
@@ -277,12 +276,11 @@ def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
 
 def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
     """An output by its index or name, or else the result of a layer."""
-    outputs = list(zip(graph.output_names, graph.outputs, strict=True))
-    if name.isdigit() and int(name) < len(outputs):
-        label, tensor = outputs[int(name)]
+    if name.isdigit() and int(name) < len(graph.outputs):
+        label, tensor = graph.outputs[int(name)]
         return label or f"output {name}", tensor
     layers = [(step.name, step.outputs[0]) for step in graph.steps if len(step.outputs) == 1]
-    for label, tensor in [*outputs, *layers]:
+    for label, tensor in [*graph.outputs, *layers]:
         if _is_called(label, name):
             return label, tensor
     raise InputError(
@@ -294,10 +292,7 @@ def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
 def _find_mean(
     graph: Trace, dominators: list[Dominator], at: int
 ) -> tuple[str, keras.KerasTensor] | None:
-    """The mean from which, with something beside it, a dominator is made; None where no name tells.
-
-    Both lie between the dominator and the one before it.
-    """
+    """The mean out of which, and more, a dominator is made; None where no name tells it."""
     end = dominators[at][1]
     start = dominators[at - 1][1] if at else graph.source
     means = [
@@ -316,5 +311,5 @@ def _is_called(full_name: str, name: str) -> bool:
 def _list_outputs(graph: Trace) -> str:
     return ", ".join(
         f"{index}: {f'{name!r}, ' if name else ''}{format_shape(tensor.shape[1:])}"
-        for index, (name, tensor) in enumerate(zip(graph.output_names, graph.outputs, strict=True))
+        for index, (name, tensor) in enumerate(graph.outputs)
     )

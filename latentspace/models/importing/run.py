@@ -13,8 +13,7 @@ import numpy as np
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing.building import build
-from latentspace.models.importing.checking import check
+from latentspace.models.importing.building import build, check
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import plan
 from latentspace.models.keras_files.loading import load_code, load_model, load_weights, shorten

@@ -26,8 +26,12 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.keras_files.archive import canonicalize
-from latentspace.models.keras_files.config_check import check_config, explain, read_config
-from latentspace.models.keras_files.weights_check import check_weights
+from latentspace.models.keras_files.checks import (
+    check_config,
+    check_weights,
+    explain,
+    read_config,
+)
 
 if TYPE_CHECKING:
     import keras

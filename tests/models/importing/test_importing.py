@@ -12,8 +12,7 @@ from keras import layers, ops
 from config import VisualizeConfig
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing.building import build
-from latentspace.models.importing.checking import check
+from latentspace.models.importing.building import build, check
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import Plan, plan, says_mean
 from latentspace.models.importing.run import import_model, is_random, load_interface

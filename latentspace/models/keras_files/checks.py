@@ -1,20 +1,26 @@
-"""What a .keras file would make Keras do, read before Keras does it."""
+"""What files would make Keras and HDF5 do, looked at before they do it."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
 
-CONFIG = "config.json"
-MEMBERS = ("metadata.json", CONFIG, "model.weights.h5")
+if TYPE_CHECKING:
+    import h5py
+
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+MEMBERS = ("metadata.json", CONFIG, WEIGHTS)
 LONGEST_TEXT = 160  # characters, out of the file
+LONGEST_NAME = 80
+MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
 # Keras looks names up in all of its public interface but for a list of exceptions, which lacks
 # functions that download, write files or change settings. What a model is made of lies here.
@@ -206,3 +212,55 @@ def _is_part(module: str, parts: tuple[str, ...]) -> bool:
     """Whether a module is one of some parts of Keras itself, not of keras_hub and the like."""
     package, _, place = module.partition(".")
     return package == "keras" and place.removeprefix("src.").partition(".")[0] in parts
+
+
+def check_weights(path: Path) -> None:
+    """Makes sure that weights are numbers and fit into memory.
+
+    HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
+    that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
+    lies in other files.
+
+    Args:
+        path: An HDF5 file, or a .keras file.
+
+    Raises:
+        InputError: They are not, or do not.
+        Exception: The file is damaged; h5py and zipfile raise anything.
+    """
+    import h5py
+
+    if not zipfile.is_zipfile(path):
+        with h5py.File(path, "r") as file:
+            _check_group(file, path)
+        return
+    with zipfile.ZipFile(path) as archive:
+        if WEIGHTS in archive.namelist():  # without it there are no weights, as Keras says
+            with archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
+                _check_group(file, path)
+
+
+def _check_group(file: h5py.File, path: Path) -> None:
+    import h5py
+
+    needed = 0
+
+    def look(name: str, found: h5py.HLObject) -> None:
+        nonlocal needed
+        shown = to_printable(name, LONGEST_NAME)
+        for said in found.attrs:
+            about = found.attrs.get_id(said)
+            # HDF5 makes room for as much as an attribute says that it has, before it reads it.
+            if math.prod(about.shape or ()) * about.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
+                raise InputError(
+                    f"{path} has an attribute of {shown} that is larger than any that Keras "
+                    "writes; save the weights again"
+                )
+        if isinstance(found, h5py.Dataset) and found.shape is not None:
+            if found.dtype.hasobject or found.dtype.fields:
+                raise InputError(f"{path} should hold weights only. Received: {shown}, no numbers")
+            needed += math.prod(found.shape) * found.dtype.itemsize
+
+    look("/", file)
+    file.visititems(look)  # each object once, along no link to elsewhere
+    refuse_too_large(needed, f"reading the weights in {path}", "pass a smaller model")
