@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 CONFIG, METADATA = "config.json", "metadata.json"
-WEIGHTS_SUFFIX, VARIABLES = ".h5", "vars"
+WEIGHTS, VARIABLES = "model.weights.h5", "vars"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
 READABLE = 0o600 << 16  # what Keras' own archives say of the permissions of a file
 SHARED, POLICY = "shared_object_id", "DTypePolicy"
@@ -39,11 +39,9 @@ def canonicalize(archive: bytes) -> bytes:
     about = json.loads(members[METADATA])
     del about["date_saved"]
     config = json.loads(members[CONFIG])
-    config = _rename(_number_shared(config), _choose_names(config))
+    config = _rewrite(config, _choose_names(config))
     members |= {METADATA: json.dumps(about).encode(), CONFIG: json.dumps(config).encode()}
-    for name in members:
-        if name.endswith(WEIGHTS_SUFFIX):
-            members[name] = _copy_weights(members[name], config["config"].get("name"))
+    members[WEIGHTS] = _copy_weights(members[WEIGHTS], config["config"].get("name"))
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:
         for name in sorted(members, key=(METADATA, CONFIG, *sorted(members)).index):
@@ -51,27 +49,6 @@ def canonicalize(archive: bytes) -> bytes:
             entry.external_attr = READABLE
             file.writestr(entry, members[name])
     return target.getvalue()
-
-
-def _number_shared(config: Any) -> Any:
-    """A config whose shared objects are numbered in the order in which they stand.
-
-    Kinds of numbers are values, as good shared as not; which of them are depends on whether a model
-    was built or cloned.
-    """
-    numbers: dict[Any, int] = {}
-
-    def visit(value: Any) -> Any:
-        if isinstance(value, dict):
-            is_value = str(value.get("class_name")).endswith(POLICY)
-            return {
-                key: numbers.setdefault(inner, len(numbers) + 1) if key == SHARED else visit(inner)
-                for key, inner in value.items()
-                if not (key == SHARED and is_value)
-            }
-        return [visit(inner) for inner in value] if isinstance(value, list) else value
-
-    return visit(config)
 
 
 def _choose_names(config: Any) -> dict[str, str]:
@@ -82,8 +59,9 @@ def _choose_names(config: Any) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in counted:
         if name not in names and name not in given:
-            taken = given.union(names.values())
-            names[name] = next(n for n in _count_up(NUMBER.sub("", name)) if n not in taken)
+            stem, taken = NUMBER.sub("", name), given.union(names.values())
+            more = (f"{stem}_{number}" for number in itertools.count(1))
+            names[name] = next(free for free in itertools.chain([stem], more) if free not in taken)
     return names
 
 
@@ -97,25 +75,31 @@ def _walk(value: Any) -> Iterator[dict[str, Any]]:
         yield from _walk(inner)
 
 
-def _rename(value: Any, names: Mapping[str, str]) -> Any:
-    """A config with new names of layers, also in places of the form [layer, node, output]."""
-    if isinstance(value, dict):
-        return {
-            key: names.get(inner, inner)
-            if key == "name" and isinstance(inner, str)
-            else _rename(inner, names)
-            for key, inner in value.items()
-        }
-    if not isinstance(value, list):
-        return value
-    if [type(inner) for inner in value] == [str, int, int]:
-        return [names.get(value[0], value[0]), *value[1:]]
-    return [_rename(inner, names) for inner in value]
+def _rewrite(config: Any, names: Mapping[str, str]) -> Any:
+    """A config with new names of layers, and shared objects numbered as they stand in it."""
+    numbers: dict[Any, int] = {}
 
+    def visit(value: Any) -> Any:
+        if isinstance(value, list):
+            if [type(inner) for inner in value] == [str, int, int]:  # layer, node and output
+                return [names.get(value[0], value[0]), *value[1:]]
+            return [visit(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        made: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key == SHARED:
+                # Kinds of numbers are values, as good shared as not; which of them are depends on
+                # whether a model was built or cloned.
+                if not str(value.get("class_name")).endswith(POLICY):
+                    made[key] = numbers.setdefault(inner, len(numbers) + 1)
+            elif key == "name" and isinstance(inner, str):
+                made[key] = names.get(inner, inner)
+            else:
+                made[key] = visit(inner)
+        return made
 
-def _count_up(stem: str) -> Iterator[str]:
-    """The names that Keras gives: dense, dense_1, dense_2, ..."""
-    return itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(1)))
+    return visit(config)
 
 
 def _is_counted(entry: Mapping[str, Any]) -> bool:
@@ -125,13 +109,11 @@ def _is_counted(entry: Mapping[str, Any]) -> bool:
 
 
 def _copy_weights(weights: bytes, model: str | None) -> bytes:
-    """An HDF5 file of the same arrays, written anew in the order of their names.
-
-    Keras notes the name of a layer beside its arrays and finds them by their place: a name that
-    counts layers becomes that of the place, and that of the whole what the config says.
-    """
+    """An HDF5 file of the same arrays, written anew in the order of their names."""
     import h5py
 
+    # Keras notes the name of a layer beside its arrays and finds them by their place: a name that
+    # counts layers becomes that of the place, and that of the whole what the config says.
     target = io.BytesIO()
     with h5py.File(io.BytesIO(weights)) as source, h5py.File(target, "w") as copy:
         _copy_group(source, copy, model)
