@@ -49,15 +49,10 @@ class ClassifierFacts(TypedDict):
 
 @dataclass(frozen=True)
 class ReferenceClassifier:
-    """A classifier of one data set, trained on its real training images and on nothing else.
-
-    Attributes:
-        path: Its Keras model.
-        facts: See `ClassifierFacts`.
-    """
+    """A classifier of one data set, trained on its real training images and on nothing else."""
 
     path: Path
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # see `ClassifierFacts`
 
     @cached_property
     def _model(self) -> keras.Model:

@@ -111,9 +111,6 @@ def standardize_codes(
         encoder: A model from `build_encoder`, refined or not; not changed.
         decoder: A model from `build_decoder`; not changed.
         codes: float32 (N, D) codes of the training images under `encoder`.
-
-    Returns:
-        The encoder and the decoder to go on with.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     std = codes.std(axis=0, dtype=np.float64)

@@ -199,11 +199,8 @@ def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently.
 
     Args:
-        model: The model.
+        model: Gives float32 (N, ...).
         inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
-
-    Returns:
-        float32 (N, ...).
     """
 
     def run(part: np.ndarray) -> np.ndarray:
@@ -220,9 +217,6 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     Args:
         name: A folder in `models_dir`, or the path of a folder; None takes the run finished last.
         models_dir: The folder of all runs.
-
-    Returns:
-        The run, its networks not yet loaded.
 
     Raises:
         InputError: There is none, or it is unfinished, damaged or half written.

@@ -95,10 +95,10 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     Args:
         model: What is trained, its optimiser built.
-        checkpoint: The file to keep all in.
-        facts: Kept beside the state, for whoever resumes.
+        checkpoint: As for `fit`.
+        facts: As for `fit`.
         last_epoch: The last one that is planned.
-        earlier: What earlier stages reached with a model that draws what this one draws now.
+        earlier: As for `fit`.
         worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
             getting better has exploded: behind a sigmoid a loss can't grow without bounds.
     """

@@ -12,9 +12,11 @@ import numpy as np
 from latentspace.analysis.scores import squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, to_uint8, to_unit_range
+from latentspace.datasets import ImageDataset
 from latentspace.models import snapshots
 from latentspace.models.network import CODE_NOISE
-from latentspace.models.snapshots import Snapshots, Watch
+from latentspace.models.snapshots import Snapshots
+from latentspace.training.fitting import choose_batch_size
 
 if TYPE_CHECKING:
     from config import TrainConfig
@@ -29,29 +31,39 @@ class Recorder(keras.callbacks.Callback):
     One recorder goes through all stages of a training.
 
     Args:
-        watch: What is watched.
-        validation_pixels: uint8 (M, H, W, C), some of which these are.
+        path: The file to keep everything in.
+        data: The images.
+        held_back: Those that the model does not learn from, of which some are watched, as indices
+            in the training split, int64 (V,).
         config: Of the whole training. Where it resumes one, frames go on from those that are kept.
-        batch_size: Images per step.
 
     Attributes:
         snapshots: All frames so far.
     """
 
     def __init__(
-        self, watch: Watch, validation_pixels: Pixels, config: TrainConfig, *, batch_size: int
+        self, path: Path, data: ImageDataset, held_back: np.ndarray, config: TrainConfig
     ) -> None:
         super().__init__()
-        pixels = validation_pixels[watch.rows]
-        self.snapshots = Snapshots.begin(watch, pixels, config.latent_dim)
+        rows, num_probes = snapshots.choose_watched(
+            data.train_labels[held_back],
+            data.image_shape,
+            latent_dim=config.latent_dim,
+            seed=config.seed,
+        )
+        indices = held_back[rows]
+        pixels = data.train_pixels[indices]
+        self.snapshots = Snapshots.begin(
+            indices, pixels, num_probes=num_probes, latent_dim=config.latent_dim
+        )
         if config.resume:
             with contextlib.suppress(InputError):  # a film that begins late is better than none
-                self.snapshots = Snapshots.read(watch.path)
+                self.snapshots = Snapshots.read(path)
         else:
-            watch.path.unlink(missing_ok=True)
-        self._watch, self._images = watch, to_unit_range(pixels)
+            path.unlink(missing_ok=True)
+        self._path, self._images = path, to_unit_range(pixels)
         self._epochs = config.epochs + config.refine_epochs
-        self._batch_size = batch_size
+        self._batch_size = choose_batch_size(config, len(data.train_pixels) - len(held_back))
         self._epoch = 0
 
     def set_model(self, model: keras.Model) -> None:
@@ -73,7 +85,7 @@ class Recorder(keras.callbacks.Callback):
         self._take_snapshot(self._count_steps(min(batch + 1, self.params["steps"])))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.snapshots.write(self._watch.path)
+        self.snapshots.write(self._path)
 
     def _count_steps(self, more: int) -> int:
         """Steps from the start of the training to so many of this epoch."""
@@ -92,7 +104,7 @@ class Recorder(keras.callbacks.Callback):
             epochs=step / self.params["steps"],
             images_seen=step * self._batch_size,
             errors=squared_errors(self._images, images).mean(),
-            reconstructions=snapshots.shrink(images[: self._watch.num_probes]),
+            reconstructions=snapshots.shrink(images[: len(self.snapshots.originals)]),
             codes=codes,
         )
 

@@ -82,7 +82,6 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         _check_log(log, config)
     with silence_stderr():
         from latentspace.analysis import scores
-        from latentspace.models import snapshots
         from latentspace.training import fitting, recording, stages
 
         devices = stages.list_devices()
@@ -95,17 +94,8 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         "validation": Subset(data.train_pixels, held_back),
         "test": data.test_pixels,
     }
-    watch = snapshots.choose_watched(
-        folder / PARTIAL_SNAPSHOTS,
-        data.train_labels,
-        held_back,
-        data.image_shape,
-        latent_dim=config.latent_dim,
-        seed=config.seed,
-    )
-    batch_size = fitting.choose_batch_size(config, len(fitted))
     watchers: list[keras.callbacks.Callback] = [
-        recording.Recorder(watch, splits["validation"], config, batch_size=batch_size)
+        recording.Recorder(folder / PARTIAL_SNAPSHOTS, data, held_back, config)
     ]
     if log is not None:
         watchers.append(recording.TrainingLog(log, splits["validation"]))

@@ -82,17 +82,11 @@ def train(
 def join_autoencoder(
     encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0
 ) -> keras.Model:
-    """The autoencoder made of an encoder and a decoder, sharing their weights.
+    """The model of images -> images made of an encoder and a decoder, sharing their weights.
 
-    Args:
-        encoder: Model of images -> codes.
-        decoder: Model of codes -> images.
-        code_noise: Standard deviation of Gaussian noise on the codes while training. It makes near
-            codes decode to near images, so that distances in latent space mean something (Poole,
-            Sohl-Dickstein & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
-
-    Returns:
-        A model of images -> images, whose layer `CODE_NOISE` gives the codes.
+    While training, its layer `CODE_NOISE` adds Gaussian noise of a standard deviation to the codes.
+    It makes near codes decode to near images, so that distances in latent space mean something
+    (Poole, Sohl-Dickstein & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
     """
     codes = keras.layers.GaussianNoise(code_noise, name=CODE_NOISE)(encoder.output)
     return keras.Model(encoder.input, decoder(codes), name="autoencoder")
@@ -110,10 +104,8 @@ def measure_mean_error(autoencoder: keras.Model, pixels: Pixels) -> float:
 def make_repeatable(seed: int, *, bitwise: bool) -> None:
     """Seeds Python, NumPy and the backend.
 
-    Args:
-        seed: The seed.
-        bitwise: Make the backend add numbers in a fixed order too, so that the same machine gives
-            the same weights bit for bit. TensorFlow only.
+    If `bitwise`, the backend, which has to be TensorFlow, adds numbers in a fixed order too, so
+    that the same machine gives the same weights bit for bit.
 
     Raises:
         InputError: `bitwise` is asked of another backend than TensorFlow.
@@ -143,12 +135,8 @@ def list_devices() -> list[str]:
 def distribute_over(names: list[str]) -> contextlib.AbstractContextManager[object]:
     """The scope in which to build a model and fit it so that each step runs on all devices at once.
 
-    Args:
-        names: From `list_devices`. With one device the scope does nothing.
-
-    Returns:
-        A context manager; with TensorFlow that of `tf.distribute.MirroredStrategy`. Other backends
-        have ways of their own (keras.distribution) and get a scope that does nothing.
+    With TensorFlow it is that of `tf.distribute.MirroredStrategy`. With one device it does nothing,
+    nor with other backends, which have ways of their own (keras.distribution).
     """
     if len(names) < 2 or keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()

@@ -26,15 +26,13 @@ def train(
 ) -> tuple[keras.Model, keras.Model, Progress]:
     """Trains on the training images; the test images stand for those held back."""
     keras.utils.set_random_seed(0)
-    watch = snapshots.choose_watched(
-        folder / "snapshots.npz",
-        data.test_labels,
-        np.arange(len(data.test_labels)),
-        data.image_shape,
-        latent_dim=config.latent_dim,
-        seed=0,
+    both = dataclasses.replace(
+        data,
+        train_pixels=np.concatenate([data.test_pixels, data.train_pixels]),
+        train_labels=np.concatenate([data.test_labels, data.train_labels]),
     )
-    recorder = Recorder(watch, data.test_pixels, config, batch_size=8)
+    held_back = np.arange(len(data.test_labels))
+    recorder = Recorder(folder / "snapshots.npz", both, held_back, config)
     return stages.train(
         data.train_pixels,
         data.test_pixels,

@@ -26,10 +26,7 @@ MAX_FAR_SHARE = 0.01
 
 
 def build(plan: Plan) -> tuple[keras.Model, keras.Model]:
-    """Makes an encoder and a decoder in the form of a run.
-
-    Args:
-        plan: What `plan` decided.
+    """Makes an encoder and a decoder in the form of a run, as `plan` decided.
 
     Returns:
         Models of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and back. They share their
@@ -102,7 +99,7 @@ def check(
         encoder: As from `build`.
         decoder: As from `build`.
         images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
-        pixel_range: Of the model, for the search for a better one.
+        pixel_range: That the two were built with.
 
     Returns:
         The mean squared error of the reconstructions.

@@ -21,15 +21,10 @@ GRAPHS = (keras.Function, keras.Sequential)
 class Step:
     """One call of a layer, or of another operation, that holds no steps of its own.
 
-    Attributes:
-        name: Of the layer, after the names of the models around it: "encoder/codes".
-        operation: The layer or operation.
-        args: Its positional arguments, symbolic tensors among them.
-        kwargs: Its keyword arguments.
-        outputs: Its results.
+    Its arguments hold symbolic tensors; its results are such.
     """
 
-    name: str
+    name: str  # of the layer, after the names of the models around it: "encoder/codes"
     operation: keras.Operation
     args: Sequence[Any]
     kwargs: dict[str, Any]
@@ -47,7 +42,7 @@ class Trace:
 
     Attributes:
         model: What was traced.
-        source: The input.
+        source: Its input.
         steps: In an order in which they can be taken.
         outputs: The model's outputs, each after its name, which is empty where it has none.
     """

@@ -24,10 +24,7 @@ NUMBER = re.compile(r"_\d+$")
 
 
 def canonicalize(archive: bytes) -> bytes:
-    """The same model in bytes that depend on the model alone.
-
-    Args:
-        archive: What `keras.Model.save` has written.
+    """What `keras.Model.save` has written, in bytes that depend on the model alone.
 
     Returns:
         A .keras file: its members in a fixed order, dated alike, without the time of saving; shared

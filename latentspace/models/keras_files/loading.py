@@ -27,6 +27,7 @@ from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.keras_files.archive import canonicalize
 from latentspace.models.keras_files.checks import (
+    AGAIN,
     check_config,
     check_weights,
     explain,
@@ -50,13 +51,10 @@ SHOWN_ERROR = 240  # characters; Keras likes to print whole models
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Loads a whole model without its training state, and without running code out of the file.
+    """Loads a whole model, not compiled, without running code out of the file.
 
     Args:
         path: A .keras file. Its custom classes have to be registered with Keras.
-
-    Returns:
-        The model, not compiled.
 
     Raises:
         InputError: The file is missing, damaged, of another format, of a Keras that this one can't
@@ -79,8 +77,7 @@ def load_model(path: str | Path) -> keras.Model:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
             raise explain(path, config, error) or InputError(
-                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; save "
-                "the model again with model.save('NAME.keras')"
+                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; {AGAIN}"
             ) from error
 
 
@@ -91,10 +88,7 @@ def load_code(spec: str) -> Callable[[], Any] | None:
     name, as `custom_objects` would. Files beside it can be imported by it.
 
     Args:
-        spec: FILE.py, or FILE.py:FUNCTION.
-
-    Returns:
-        The function, or None where none is named.
+        spec: FILE.py, or FILE.py:FUNCTION; without a function None is returned.
 
     Raises:
         InputError: There is no such file or function, or the file can't be imported.
