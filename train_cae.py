@@ -16,32 +16,21 @@ def main() -> None:
     if config.dry_run:
         return
 
-    from latentspace import datasets
-    from latentspace.core.cache import find_cache_folder
     from latentspace.core.files import check_temporary_folder, lock_folder
-    from latentspace.models import downloads, saving
+    from latentspace.models import saving, sources
     from latentspace.training import session
 
     check_temporary_folder()
     started: dict[str, Any] = {}  # what a resumed training says of its images
     if config.resume:
         config, started = session.resume_settings(config, given)
-    data = datasets.load_dataset(
-        config.dataset,
-        config.data_dir,
-        read_options=datasets.ReadOptions.from_facts(
-            {**started.get("reading", {}), **config.read_options(given)}
-        ),
-        cache_dir=find_cache_folder(),
-        show_progress=not config.quiet,
-        download=downloads.download,
-    )
+    options = {**started.get("reading", {}), **config.read_options(given)}
+    data = sources.read_images(config, options, config.dataset)
     if started and started["hash"] != data.hash:
         raise InputError(
             f"{config.run} was begun with other images: pass the --dataset and --data-dir of then, "
             "or start over with --overwrite"
         )
-    print("\n".join([*data.notes, f"images: {data}"]))
     if config.dataset is None and data.name != "mnist":
         print(
             f"MNIST is neither on disk nor to be downloaded: going on with {data.name!r}. "
@@ -49,8 +38,8 @@ def main() -> None:
         )
     folder = Path(config.models_dir) / saving.check_name(config.run or data.name)
     with lock_folder(folder, wait=False):
-        outcome = session.train_run(config, given, data, folder)
-    print("\n".join(session.describe_outcome(outcome, config, given)))
+        run = session.train_run(config, given, data, folder)
+    print("\n".join(session.describe_outcome(run, config, given)))
 
 
 if __name__ == "__main__":

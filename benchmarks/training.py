@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import PRESETS, TrainConfig
 from latentspace import datasets
-from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import silence_stderr
 
 TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
@@ -49,25 +48,27 @@ def main() -> None:
     ):
         # A process each, so that each has a peak of memory of its own.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            data = (arguments.data_dir, arguments.limit)
-            results.append(pool.apply(measure_training, (train, data, epochs)))
+            place = (arguments.data_dir, arguments.limit)
+            results.append(pool.apply(measure_training, (train, place, epochs)))
     print_table(*results)
 
 
 def measure_training(
-    train: Any, data: tuple[str | None, int | None], epochs: int
+    train: Any, place: tuple[str | None, int | None], epochs: int
 ) -> dict[str, Any]:
     """Runs one training and says how long it took to get how far."""
-    mnist = datasets.load_dataset("mnist", data[0])
+    data_dir, limit = place
+    mnist = datasets.load_dataset("mnist", data_dir)
+    mnist = dataclasses.replace(
+        mnist, train_pixels=mnist.train_pixels[:limit], train_labels=mnist.train_labels[:limit]
+    )
     with silence_stderr():
         import keras  # noqa: F401
     started = time.perf_counter()
-    clock = train(
-        mnist.train_pixels[: data[1]], mnist.train_labels[: data[1]], mnist.test_images, epochs
-    )
+    clock = train(mnist, epochs)
     return {
         "epochs": epochs,
-        "images": len(mnist.train_pixels[: data[1]]),
+        "images": len(mnist.train_pixels),
         "curve": clock.curve,
         "seconds": clock.elapsed,
         "watching": getattr(clock, "watching", None),
@@ -76,15 +77,13 @@ def measure_training(
     }
 
 
-def train_article(
-    train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, epochs: int
-) -> Any:
+def train_article(data: datasets.ImageDataset, epochs: int) -> Any:
     """The network and the recipe of the article."""
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(0)
-    train_images = to_unit_range(train_pixels)
+    train_images = data.train_images
 
     def convolution(channels: int) -> layers.Layer:
         return layers.Conv2D(channels, 3, padding="same", activation="elu")
@@ -100,18 +99,15 @@ def train_article(
         ]
     )
     model.compile(keras.optimizers.RMSprop(2.5e-4), "mean_squared_error")
-    clock = make_stopwatch(test_images, every=40)
+    clock = make_stopwatch(data.test_images, every=40)
     model.fit(
         train_images, train_images, batch_size=256, epochs=epochs, callbacks=[clock], verbose=2
     )
     return clock
 
 
-def train_ours(
-    train_pixels: np.ndarray, labels: np.ndarray, test_images: np.ndarray, epochs: int
-) -> Any:
+def train_ours(data: datasets.ImageDataset, epochs: int) -> Any:
     """The default preset; `epochs` counts those of both stages."""
-    from latentspace.models import snapshots
     from latentspace.training import recording
     from latentspace.training import stages as training
 
@@ -123,8 +119,8 @@ def train_ours(
             method(*arguments, **options)
             clock.watching += time.perf_counter() - started
 
-        def use_models(self, *models: Any) -> None:
-            self.timed(super().use_models, *models)
+        def set_model(self, model: Any) -> None:
+            self.timed(super().set_model, model)
 
         def on_epoch_begin(self, *arguments: Any, **options: Any) -> None:
             self.timed(super().on_epoch_begin, *arguments, **options)
@@ -138,29 +134,20 @@ def train_ours(
     config = TrainConfig(**PRESETS["default"])
     training.make_repeatable(config.seed, bitwise=False)
     fitted, held_back = datasets.split_validation(
-        len(train_pixels), config.validation_split, config.seed
+        len(data.train_pixels), config.validation_split, config.seed
     )
     config = dataclasses.replace(config, epochs=epochs - config.refine_epochs)
-    clock = make_stopwatch(test_images, every=20)
+    clock = make_stopwatch(data.test_images, every=20)
     clock.watching = 0.0
-    training.Recorder = Timed
     with tempfile.TemporaryDirectory() as folder:
+        recorder = Timed(Path(folder) / "snapshots.npz", data, held_back, config)
         training.train(
-            train_pixels[fitted],
-            train_pixels[held_back],
-            plan=training.Plan.from_settings(dataclasses.asdict(config), len(fitted)),
+            data.train_pixels[fitted],
+            data.train_pixels[held_back],
+            config,
             checkpoint=Path(folder) / "checkpoint.npz",
             facts={},
-            watch=snapshots.choose_watched(
-                Path(folder) / "snapshots.npz",
-                labels,
-                held_back,
-                test_images.shape[1:],
-                latent_dim=config.latent_dim,
-                seed=config.seed,
-            ),
-            callbacks=[clock],
-            verbose=2,
+            callbacks=[clock, recorder],
         )
     return clock
 

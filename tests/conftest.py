@@ -26,15 +26,13 @@ import pytest
 
 os.environ.pop("LATENTSPACE_DATA", None)  # what a person has set must not change a test
 import config
-from config import VisualizeConfig
+from config import TrainConfig, VisualizeConfig
 from latentspace.analysis import clustering, neighborhoods, projection, tsne
 from latentspace.chapters.clusters import measure
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError, warn_once
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import ImageDataset
-from latentspace.training.fitting import Recipe
-from latentspace.training.stages import Plan
 
 # The same examples in every run, and no folder left in the checkout.
 os.environ.setdefault(
@@ -111,17 +109,16 @@ def call_or_none(call: Callable, *arguments: object) -> Any:
     return None
 
 
-def small_plan(*, epochs: int = 4, refine_epochs: int = 3, refine_steps: int = 2) -> Plan:
+def small_training(**options: Any) -> TrainConfig:
     """A small network, trained for a few epochs in batches of eight."""
-    return Plan(
-        latent_dim=4,
-        channels=(4, 6),
-        hidden_units=16,
-        code_noise=0.05,
-        recipe=Recipe(epochs=epochs, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3),
-        refine_epochs=refine_epochs,
-        refine_steps=refine_steps,
-    )
+    network = {"latent_dim": 4, "channels": (4, 6), "hidden_units": 16, "augment": 0.5, "seed": 3}
+    epochs = {"epochs": 4, "refine_epochs": 3, "refine_steps": 2, "batch_size": 8, "quiet": True}
+    return TrainConfig(**{**network, **epochs, **options})
+
+
+def start_facts(data: ImageDataset) -> dict[str, Any]:
+    """What a training of its own keeps in its checkpoint."""
+    return {"settings": {"note": "kept"}, "dataset": data.facts}
 
 
 @pytest.fixture

@@ -204,10 +204,8 @@ class Study:
         ) as bar:
             return classifier.find_classifier(
                 self._models_dir,
-                name=data.name,
-                data_hash=data.hash,
-                train=(self.references, data.train_labels[self.reference_rows]),
-                test=(data.test_images, data.test_labels),
+                data,
+                (self.references, data.train_labels[self.reference_rows]),
                 on_epoch=bar.update,
             )
 

@@ -18,6 +18,7 @@ from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.provenance import hash_file, silence_stderr
+from latentspace.datasets import ImageDataset
 from latentspace.models.keras_files.loading import load_model, save_model
 from latentspace.models.run_schema import CLASSIFIERS
 from latentspace.models.runs import predict
@@ -37,7 +38,7 @@ DROPOUT = 0.3
 
 
 class ClassifierFacts(TypedDict):
-    """What is kept of a reference classifier beside its model."""
+    """What is kept of a classifier beside its model: of which data, how good, which file."""
 
     dataset: str
     dataset_hash: str
@@ -48,26 +49,17 @@ class ClassifierFacts(TypedDict):
 
 @dataclass(frozen=True)
 class ReferenceClassifier:
-    """A classifier of one data set, trained on its real training images and on nothing else.
-
-    Attributes:
-        path: Its Keras model.
-        facts: accuracy on the test images, seconds of training, hash of the data set, SHA-256 of
-            the model file.
-    """
+    """A classifier of one data set, trained on its real training images and on nothing else."""
 
     path: Path
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # see `ClassifierFacts`
 
     @cached_property
     def _model(self) -> keras.Model:
         return load_model(self.path)
 
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
-        """What it believes each image to show.
-
-        Args:
-            images: float32 (N, H, W, C) in [0, 1].
+        """What it believes images, float32 (N, H, W, C) in [0, 1], to show.
 
         Returns:
             float32 (N, classes), each row of sum 1; its largest value is the confidence.
@@ -77,44 +69,37 @@ class ReferenceClassifier:
 
 def find_classifier(
     models_dir: Path,
-    *,
-    name: str,
-    data_hash: str,
+    data: ImageDataset,
     train: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
-    on_epoch: Callable[[], object] | None = None,
+    *,
+    on_epoch: Callable[[], object] = lambda: None,
 ) -> ReferenceClassifier:
     """Takes the reference classifier of a data set from disk, or trains it and keeps it.
 
     Args:
         models_dir: The folder of all runs; they lie in its subfolder `classifiers`.
-        name: Name of the data set, that of the file.
-        data_hash: Hash of the data set. One of other images is replaced.
-        train: Images, float32 (N, H, W, C) in [0, 1], and labels, int (N,) from 0.
-        test: Images and labels that it never trains on; they tell its accuracy.
+        data: The data set; its test images tell the accuracy. A classifier of others is replaced.
+        train: Images of it to train on, float32 (N, H, W, C) in [0, 1], and labels, int (N,).
         on_epoch: Called after each of `count_epochs` epochs of a training.
-
-    Returns:
-        The classifier.
 
     Raises:
         OSError: The folder can't be written to.
     """
-    path = models_dir / CLASSIFIERS / f"{name}.keras"
+    path = models_dir / CLASSIFIERS / f"{data.name}.keras"
     about = path.with_suffix(".json")
     with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
         facts = read_document(about, ClassifierFacts, version=VERSION, renew="it is trained anew")
-        if facts["dataset_hash"] == data_hash and facts["sha256"] == hash_file(path):
+        if facts["dataset_hash"] == data.hash and facts["sha256"] == hash_file(path):
             return ReferenceClassifier(path, facts)
     started = time.perf_counter()
-    model = _train_classifier(*train, on_epoch or (lambda: None))
+    model = _train_classifier(*train, on_epoch)
     seconds = time.perf_counter() - started
     with replace_file(path) as temporary:
         save_model(model, temporary)
-    accuracy = (predict(model, test[0]).argmax(axis=1) == test[1]).mean()
+    accuracy = (predict(model, data.test_images).argmax(axis=1) == data.test_labels).mean()
     facts = {
-        "dataset": name,
-        "dataset_hash": data_hash,
+        "dataset": data.name,
+        "dataset_hash": data.hash,
         "test_accuracy": float(accuracy),
         "seconds": round(seconds, 1),
         "sha256": hash_file(path),

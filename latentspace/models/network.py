@@ -14,6 +14,7 @@ KERNEL_SIZE = 4  # a multiple of the stride, so that transposed convolutions lea
 STRIDE = 2
 CODES = "codes"
 FROM_CODES = "from_codes"
+CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
 NORM_MOMENTUM = 0.5  # the first steps move codes far, and a longer memory would lag behind them
 
@@ -43,14 +44,8 @@ def build_encoder(
     images = keras.Input(image_shape, name="images")
     x = images
     for stage, width in enumerate(_plan_stages(image_shape, channels)):
-        x = layers.Conv2D(
-            width,
-            KERNEL_SIZE,
-            STRIDE,
-            padding="same",
-            activation=ACTIVATION,
-            name=f"down_{stage}",
-        )(x)  # (N, ceil(H / 2), ceil(W / 2), width)
+        down = {"padding": "same", "activation": ACTIVATION, "name": f"down_{stage}"}
+        x = layers.Conv2D(width, KERNEL_SIZE, STRIDE, **down)(x)  # (N, ceil(H/2), ceil(W/2), width)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(hidden_units, activation=ACTIVATION, name="hidden")(x)
     codes = layers.Dense(latent_dim, name=CODES)(x)
@@ -72,16 +67,10 @@ def build_decoder(
     channels: Sequence[int],
     hidden_units: int,
 ) -> keras.Model:
-    """The mirror image of `build_encoder`, with a sigmoid at its end.
+    """The mirror image of what `build_encoder` makes of the same, with a sigmoid at its end.
 
     It is a chain of layers, with each activation a layer of its own, so that a gradient can be led
     back through it layer by layer (`refinement.refine`).
-
-    Args:
-        image_shape: (height, width, channels) of the images to draw.
-        latent_dim: Number of units in the bottleneck.
-        channels: As for `build_encoder`.
-        hidden_units: Units of the dense layer after the bottleneck.
 
     Returns:
         A model of float32 codes (N, latent_dim) -> float32 images (N, H, W, C) in [0, 1].
@@ -122,9 +111,6 @@ def standardize_codes(
         encoder: A model from `build_encoder`, refined or not; not changed.
         decoder: A model from `build_decoder`; not changed.
         codes: float32 (N, D) codes of the training images under `encoder`.
-
-    Returns:
-        The encoder and the decoder to go on with.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     std = codes.std(axis=0, dtype=np.float64)

@@ -85,9 +85,8 @@ class Run:
     @property
     def history_unavailable(self) -> str | None:
         """Why there is no history of a training; None where there is one."""
-        if self.is_imported:
-            return "this model was not trained here, so nothing tells how it learned"
-        return None
+        untold = "this model was not trained here, so nothing tells how it learned"
+        return untold if self.is_imported else None
 
     @property
     def model_hash(self) -> str:
@@ -161,11 +160,7 @@ class Run:
         return np.clip(images, 0, 1, out=images)
 
     def _check_finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
-        """What a network gave (N, ...), unchanged: all that is drawn or measured comes this way.
-
-        Raises:
-            InputError: Says for how many it is not finite, the first of them, and what to do.
-        """
+        """What a network gave (N, ...), unchanged: all that is drawn or measured comes this way."""
         odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
         if len(odd):
             mend = "pass another model" if self.is_imported else _describe_remedy(self.path)
@@ -190,11 +185,7 @@ class Run:
         return model
 
     def _check(self, name: str) -> None:
-        """Makes sure that a file is the one that run.json describes.
-
-        Raises:
-            InputError: It is another one.
-        """
+        """Makes sure that a file is the one that run.json describes."""
         known = self.facts["sha256"].get(name)  # older runs know their models only
         path = self.path / name
         if known is not None and path.is_file() and hash_file(path) != known:
@@ -208,11 +199,8 @@ def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently.
 
     Args:
-        model: The model.
+        model: Gives float32 (N, ...).
         inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
-
-    Returns:
-        float32 (N, ...).
     """
 
     def run(part: np.ndarray) -> np.ndarray:
@@ -229,9 +217,6 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     Args:
         name: A folder in `models_dir`, or the path of a folder; None takes the run finished last.
         models_dir: The folder of all runs.
-
-    Returns:
-        The run, its networks not yet loaded.
 
     Raises:
         InputError: There is none, or it is unfinished, damaged or half written.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,14 +59,10 @@ def check_name(name: str) -> str:
 
 
 def check_available(path: Path, *, overwrite: bool) -> None:
-    """Makes sure that a new training may write a run.
-
-    Args:
-        path: The run's folder.
-        overwrite: What is there may be replaced.
+    """Makes sure that a new training may write a run to a folder.
 
     Raises:
-        InputError: There is a run, whole or begun, that may not be replaced.
+        InputError: There is a run, whole or begun, and `overwrite` does not let it be replaced.
     """
     if not overwrite and ((path / FACTS).exists() or (path / CHECKPOINT).exists()):
         raise InputError(
@@ -111,9 +106,6 @@ def save_run(
         decoder: A whole Keras model of codes -> images.
         facts: What run.json is to say; time, versions and hashes are added.
         history: One row per epoch, each with the same keys; none of a model trained elsewhere.
-
-    Returns:
-        The run.
     """
     begun = path / PARTIAL_SNAPSHOTS
     names = [ENCODER, DECODER]
@@ -125,7 +117,10 @@ def save_run(
         save_model(encoder, places[ENCODER])
         save_model(decoder, places[DECODER])
         if history:
-            places[HISTORY].write_text(_format_table(history))
+            with places[HISTORY].open("w", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(history)
         if begun.is_file():
             shutil.copyfile(begun, places[SNAPSHOTS])
         complete = {
@@ -142,11 +137,3 @@ def delete_checkpoint(path: Path) -> None:
     """Removes what only a training that goes on needs."""
     (path / PARTIAL_SNAPSHOTS).unlink(missing_ok=True)
     (path / CHECKPOINT).unlink(missing_ok=True)
-
-
-def _format_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

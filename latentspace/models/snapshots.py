@@ -23,23 +23,6 @@ IMAGE_BYTES, CODE_BYTES, WATCHED_VALUES = 24_000_000, 6_000_000, 2**24
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Unseen images to look at while a model learns, those whose reconstructions are kept first.
-
-    Attributes:
-        path: The file to keep everything in.
-        rows: Indices among the validation images, int64 (M,).
-        indices: The same images' indices in the training split, int64 (M,).
-        num_probes: Of how many reconstructions are kept.
-    """
-
-    path: Path
-    rows: np.ndarray
-    indices: np.ndarray
-    num_probes: int
-
-
-@dataclass(frozen=True)
 class Snapshots:
     """Frames of a training, in the order of its steps.
 
@@ -66,17 +49,20 @@ class Snapshots:
     codes: np.ndarray
 
     @classmethod
-    def begin(cls, watch: Watch, pixels: np.ndarray, latent_dim: int) -> Snapshots:
+    def begin(
+        cls, indices: np.ndarray, pixels: np.ndarray, *, num_probes: int, latent_dim: int
+    ) -> Snapshots:
         """Snapshots without a frame.
 
         Args:
-            watch: What is watched.
-            pixels: All of that, uint8 (M, H, W, C).
+            indices: What is watched, as indices in the training split, int64 (M,).
+            pixels: The same images, uint8 (M, H, W, C).
+            num_probes: Of how many, the first, reconstructions are kept.
             latent_dim: Number of values in a code.
         """
-        originals = shrink(to_unit_range(pixels[: watch.num_probes]))
+        originals = shrink(to_unit_range(pixels[:num_probes]))
         return cls(
-            indices=watch.indices,
+            indices=indices,
             originals=originals,
             steps=np.empty(0, np.int64),
             epochs=np.empty(0),
@@ -111,61 +97,49 @@ class Snapshots:
 
     def append_frame(self, **frame: Any) -> Snapshots:
         """One frame more; every growing array by its name, one entry of it each."""
-        return dataclasses.replace(
-            self,
-            **{
-                name: np.concatenate([(old := getattr(self, name)), [frame[name]]]).astype(
-                    old.dtype
-                )
-                for name in _GROWING
-            },
-        )
+        grown = {}
+        for name in _GROWING:
+            before = getattr(self, name)
+            grown[name] = np.concatenate([before, [frame[name]]]).astype(before.dtype)
+        return dataclasses.replace(self, **grown)
 
 
 _GROWING = ("steps", "epochs", "images_seen", "errors", "reconstructions", "codes")
 
 
 def choose_watched(
-    path: Path,
-    labels: np.ndarray,
-    held_back: np.ndarray,
-    image_shape: tuple[int, int, int],
-    *,
-    latent_dim: int,
-    seed: int,
-) -> Watch:
+    labels: np.ndarray, image_shape: tuple[int, ...], *, latent_dim: int, seed: int
+) -> tuple[np.ndarray, int]:
     """Chooses what to watch: as many of each class as of any other, as far as there are.
 
     Args:
-        path: The file to keep everything in.
-        labels: Classes of the training images, int (N,).
-        held_back: Those that the model does not learn from, as indices among these, int (V,).
-        image_shape: Height, width and channels.
+        labels: Classes of the images to choose from, int (V,).
+        image_shape: Height, width and channels of these.
         latent_dim: Number of values in a code.
         seed: Seed of the choice.
+
+    Returns:
+        Which of them, int64 (M,), and of how many, the first, reconstructions are to be kept.
     """
     size = int(np.prod(image_shape))
     frames = MOST_FRAMES + 1
     probes = int(np.clip(IMAGE_BYTES // (frames * size), FEWEST_PROBES, PROBES))
     most = min(WATCHED, WATCHED_VALUES // size, CODE_BYTES // (frames * 2 * latent_dim))
-    rows = np.random.default_rng(seed).permutation(len(held_back))
+    rows = np.random.default_rng(seed).permutation(len(labels))
     # The first of each class, then the second of each, and so on.
-    classes = labels[held_back[rows]]
+    classes = labels[rows]
     by_class = np.argsort(classes, kind="stable")
     turns = np.empty(len(rows), np.int64)
     turns[by_class] = np.arange(len(rows)) - np.searchsorted(classes[by_class], classes[by_class])
     rows = rows[np.argsort(turns, kind="stable")][: max(most, probes)]
     probes = min(probes, len(rows))
     shown = rows[:probes]
-    rows[:probes] = shown[np.argsort(labels[held_back[shown]], kind="stable")]
-    return Watch(path, rows, held_back[rows], probes)
+    rows[:probes] = shown[np.argsort(labels[shown], kind="stable")]
+    return rows, probes
 
 
 def choose_steps(steps: int) -> np.ndarray:
-    """When to look: at the start, every few steps, then ever more rarely, up to the end.
-
-    Args:
-        steps: Of the whole training.
+    """When to look in a training of so many steps: ever more rarely, from the start to the end.
 
     Returns:
         Sorted steps, int64, `MOST_FRAMES` + 1 at most.
@@ -175,10 +149,7 @@ def choose_steps(steps: int) -> np.ndarray:
 
 
 def shrink(images: np.ndarray) -> np.ndarray:
-    """Images as snapshots keep them: whole where a film of them stays small, else reduced.
-
-    Args:
-        images: float32 (P, H, W, C) in [0, 1].
+    """Images, float32 (P, H, W, C) in [0, 1], reduced where a film of them would be too large.
 
     Returns:
         uint8 (P, H // s, W // s, C), each pixel the mean of s x s, with the least s that will do.

@@ -1,4 +1,4 @@
-"""Where a visualization run gets its model and its images from, as a person has asked for them."""
+"""Where the scripts get models and images from, as a person has asked for them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from latentspace.core.errors import InputError
 from latentspace.core.files import lock_folder
 from latentspace.core.provenance import silence_stderr
 from latentspace.datasets import ImageDataset
-from latentspace.models import downloads, runs, saving
+from latentspace.models import runs, saving
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
-    from config import VisualizeConfig
-
-ORIGIN = ("autoencoder", "encoder", "decoder", "weights", "model_code")  # of a person's own model
+    from config import TrainConfig, VisualizeConfig
 
 
 def name_own_model(config: VisualizeConfig) -> str:
@@ -38,28 +36,39 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
         load_code(config.model_code)
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
-    trained_on = run.facts["dataset"]
-    if config.dataset is not None:
-        return read_images(config, {**shape, **config.read_options(given)}, config.dataset)
-    kept = trained_on.get("reading", {})
-    place = datasets.find_recorded_place(trained_on)
+    kept, place = {}, config.dataset
+    if place is None:
+        trained_on = run.facts["dataset"]
+        kept, place = trained_on.get("reading", {}), datasets.find_recorded_place(trained_on)
     return read_images(config, {**shape, **kept, **config.read_options(given)}, place)
 
 
 def read_images(
-    config: VisualizeConfig, options: Mapping[str, Any], dataset: str | None
+    config: TrainConfig | VisualizeConfig, options: Mapping[str, Any], dataset: str | None
 ) -> ImageDataset:
-    """Reads images, and says what was read."""
+    """Reads images, by `options` as for `datasets.ReadOptions`, and says what was read."""
+    uncached = getattr(config, "no_cache", False)  # a training has no such flag
     data = datasets.load_dataset(
         dataset,
         config.data_dir,
         read_options=datasets.ReadOptions.from_facts(options),
-        cache_dir=None if config.no_cache else find_cache_folder(),
+        cache_dir=None if uncached else find_cache_folder(),
         show_progress=not config.quiet,
-        download=downloads.download,
+        download=_download,
     )
     print("\n".join([*data.notes, f"images: {data}"]))
     return data
+
+
+def _download(name: str) -> Any:
+    """What `keras.datasets` loads of a name, such as "mnist": from ~/.keras, else by a download."""
+    with silence_stderr():
+        import keras
+
+    try:
+        return getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises a bare Exception where the network is missing.
+        raise OSError(str(error)) from error
 
 
 def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, ImageDataset]:
@@ -69,18 +78,16 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
         InputError: The model can't be read or cut, or does not reconstruct the images.
     """
     with silence_stderr():
-        from latentspace.models import importing
+        from latentspace.models.importing.run import import_model, load_interface
 
     name = name_own_model(config)
     path = Path(config.models_dir) / saving.check_name(name)
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
-    options = importing.Options(config.bottleneck, config.latent_output, config.pixel_range)
-    origin = {part: getattr(config, part) for part in ORIGIN}
-    interface = importing.load_interface(**origin)
+    interface = load_interface(config)
     asked = {**interface.reading, **config.read_options(given)}
     data = read_images(config, asked, config.dataset)
-    run = importing.import_model(interface, data, options, name=name, origin=origin)
+    run = import_model(interface, data, config, name=name)
     print(f"model: {run.facts['adopted']['description']}")
     if config.save_run is not None and run.networks is not None:
         with lock_folder(path, wait=False):

@@ -6,31 +6,28 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import keras
 import numpy as np
-from annotated_types import Ge, Le
 from typing_extensions import TypedDict
 
 from latentspace.core.documents import validate
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
 from latentspace.models.run_schema import DatasetFacts
 
 PATIENCE = 2  # epochs
-MOST_ARRAYS = 100_000  # of a model that anybody trains
 START_OVER = "train anew with --overwrite"
 
 
 class EpochRow(TypedDict):
     """One finished epoch."""
 
-    epoch: int
+    epoch: int  # from 1, as are stages
     stage: int
     loss: float
     val_loss: float
@@ -38,24 +35,8 @@ class EpochRow(TypedDict):
     seconds: float
 
 
-class ProgressFacts(TypedDict):
-    """What is kept of `Progress`."""
-
-    rows: list[EpochRow]
-    best_epoch: int
-    status: str
-
-
-class StateFacts(TypedDict):
-    """What a checkpoint says of itself."""
-
-    facts: dict[str, Any]
-    progress: ProgressFacts
-    counts: dict[str, Annotated[int, Ge(0), Le(MOST_ARRAYS)]]
-
-
 class StartFacts(TypedDict):
-    """What a training that can be resumed keeps of what it began with."""
+    """What a training began with, for going on with it."""
 
     settings: dict[str, Any]
     dataset: DatasetFacts
@@ -66,8 +47,7 @@ class Progress:
     """Where a training stands: one row per finished epoch, and which of them was the best.
 
     Attributes:
-        rows: One dictionary per epoch: epoch, stage (from 1), loss, val_loss, learning_rate,
-            seconds.
+        rows: One per epoch.
         best_epoch: The epoch (from 1) with the lowest validation loss; 0 before the first.
         status: "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not finite,
             or has stayed beyond reason).
@@ -89,53 +69,19 @@ class Progress:
         return Progress(rows, int(best["epoch"]))
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], Progress]:
-    """Reads what a checkpoint says of itself, without its weights.
+class StateFacts(TypedDict):
+    """What a checkpoint says of itself."""
 
-    Returns:
-        The facts given to `fit`, and the progress so far.
+    facts: StartFacts
+    progress: Progress
+
+
+def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
+    """Reads what `fit` wrote: what a checkpoint says of itself, and the arrays in it.
 
     Raises:
         InputError: There is no readable checkpoint.
     """
-    state = _read_state(path)[0]
-    return state["facts"], Progress(**state["progress"])
-
-
-def read_start_facts(checkpoint: Path, kind: type, *, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What a training began with, for going on with it.
-
-    Args:
-        checkpoint: What `fit` wrote; its facts hold "settings" and "dataset".
-        kind: The dataclass of all settings.
-        asked: Settings that a person names now; they must not contradict.
-
-    Returns:
-        The facts.
-
-    Raises:
-        InputError: There is no readable checkpoint, or a setting contradicts it.
-    """
-    begun = json.dumps(read_checkpoint(checkpoint)[0]).encode()
-    facts = validate(begun, StartFacts, where=str(checkpoint), renew=START_OVER)
-    text = json.dumps(facts["settings"]).encode()
-    whole = dataclasses.asdict(validate(text, kind, where=str(checkpoint), renew=START_OVER))
-    if unknown := set(facts["settings"]) - set(whole):
-        raise InputError(
-            f"{checkpoint} has settings that this version does not know, "
-            f"{to_printable(', '.join(sorted(unknown)))}: {START_OVER}"
-        )
-    settings = {name: whole[name] for name in facts["settings"]}
-    for name, value in asked.items():
-        if value != (begun_with := settings.get(name)):
-            raise InputError(
-                f"{checkpoint.parent} was begun with {name} = {begun_with}. Received: {value}; "
-                "drop the flag, or start anew with --overwrite"
-            )
-    return {**facts, "settings": settings}
-
-
-def _read_state(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
     try:
         arrays = read_arrays(path)
         text = arrays.pop("state").tobytes()
@@ -149,10 +95,10 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     Args:
         model: What is trained, its optimiser built.
-        checkpoint: The file to keep all in.
-        facts: Kept beside the state, for whoever resumes.
-        epochs: The last epoch that is planned.
-        earlier: What earlier stages reached with a model that draws what this one draws now.
+        checkpoint: As for `fit`.
+        facts: As for `fit`.
+        last_epoch: The last one that is planned.
+        earlier: As for `fit`.
         worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
             getting better has exploded: behind a sigmoid a loss can't grow without bounds.
     """
@@ -162,20 +108,20 @@ class CheckpointCallback(keras.callbacks.Callback):
         model: keras.Model,
         checkpoint: Path,
         facts: dict[str, Any],
-        epochs: int,
-        earlier: Progress,
         *,
+        last_epoch: int,
+        earlier: Progress,
         worst: float,
     ) -> None:
         super().__init__()
+        self.set_model(model)
         self.progress = Progress(list(earlier.rows), earlier.best_epoch)
         self._stage = earlier.stage + 1
-        self._keras_model = model
         self._checkpoint = checkpoint
         self._facts = facts
-        self._epochs = epochs
+        self._last_epoch = last_epoch
         self._worst = worst
-        self._best = _get_values(model.variables)
+        self._best = self._copy_weights()
         self._started = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -202,15 +148,13 @@ class CheckpointCallback(keras.callbacks.Callback):
                 "stage": self._stage,
                 "loss": float(logs["loss"]),
                 "val_loss": float(logs["val_loss"]),
-                "learning_rate": float(
-                    keras.ops.convert_to_numpy(self._keras_model.optimizer.learning_rate)
-                ),
+                "learning_rate": float(_copy_value(self.model.optimizer.learning_rate)),
                 "seconds": round(seconds, 3),
             }
         )
         if rows[-1]["val_loss"] <= min(row["val_loss"] for row in rows):
             self.progress.best_epoch = epoch + 1
-            self._best = _get_values(self._keras_model.variables)
+            self._best = self._copy_weights()
         recent = [row["val_loss"] for row in rows[-PATIENCE:] if row["stage"] == self._stage]
         if epoch + 1 - self.progress.best_epoch >= PATIENCE and min(recent) > self._worst:
             self._raise_diverged()
@@ -218,58 +162,57 @@ class CheckpointCallback(keras.callbacks.Callback):
         # Keras' bar shows whatever stands in the logs, so the time left appears beside the loss.
         spent = [row["seconds"] for row in rows if row["stage"] == self._stage]
         mean_seconds = sum(spent) / len(spent)
-        logs["minutes_left"] = mean_seconds * (self._epochs - epoch - 1) / 60
+        logs["minutes_left"] = mean_seconds * (self._last_epoch - epoch - 1) / 60
 
     def _raise_diverged(self) -> None:
         self.progress.status = "diverged"
-        self._keras_model.stop_training = True
+        self.model.stop_training = True
 
     def load_best(self) -> None:
         """Gives the model the weights of its best epoch."""
-        _assign(self._keras_model.variables, self._best)
+        for variable, value in zip(self.model.variables, self._best.values(), strict=True):
+            variable.assign(value)
 
     def restore(self) -> None:
         """Gives model, optimiser and progress the state in the checkpoint."""
-        state, arrays = _read_state(self._checkpoint)
-        self.progress = Progress(**state["progress"])
+        state, arrays = read_checkpoint(self._checkpoint)
+        self.progress = state["progress"]
+        variables = self._name_variables()
+        other = InputError(
+            f"{self._checkpoint} is of another model than its settings describe: {START_OVER}"
+        )
+        if arrays.keys() != variables.keys() | self._best.keys():
+            raise other
         try:
-            groups = {
-                group: [arrays[f"{group}_{number}"] for number in range(state["counts"][group])]
-                for group in ("model", "optimizer", "best")
-            }
-            _assign(self._keras_model.variables, groups["model"])
-            _assign(self._keras_model.optimizer.variables, groups["optimizer"])
-        except (KeyError, ValueError) as error:
-            raise InputError(
-                f"{self._checkpoint} is of another model than its settings describe: {START_OVER}"
-            ) from error
-        self._best = groups["best"]
+            for name, variable in variables.items():
+                variable.assign(arrays[name])
+        except ValueError as error:
+            raise other from error
+        self._best = {name: arrays[name] for name in self._best}
+
+    def _name_variables(self) -> dict[str, keras.Variable]:
+        """All that training changes, by the names of its arrays in the checkpoint."""
+        groups = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
+        return {
+            f"{group}_{number}": variable
+            for group, variables in groups.items()
+            for number, variable in enumerate(variables)
+        }
+
+    def _copy_weights(self) -> dict[str, np.ndarray]:
+        return {
+            f"best_{number}": _copy_value(variable)
+            for number, variable in enumerate(self.model.variables)
+        }
 
     def _save(self) -> None:
-        groups = {
-            "model": _get_values(self._keras_model.variables),
-            "optimizer": _get_values(self._keras_model.optimizer.variables),
-            "best": self._best,
-        }
-        state = {
-            "facts": self._facts,
-            "progress": dataclasses.asdict(self.progress),
-            "counts": {group: len(values) for group, values in groups.items()},
-        }
-        arrays = {
-            f"{group}_{number}": value
-            for group, values in groups.items()
-            for number, value in enumerate(values)
-        }
+        state = {"facts": self._facts, "progress": dataclasses.asdict(self.progress)}
+        arrays = {name: _copy_value(value) for name, value in self._name_variables().items()}
+        arrays |= self._best
         arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
         with replace_file(self._checkpoint) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
 
 
-def _get_values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+def _copy_value(variable: keras.Variable) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))

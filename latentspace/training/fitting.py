@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,6 +18,9 @@ from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, count_images_at_once, to_unit_range
 from latentspace.datasets.augmentation import deform
 from latentspace.training.checkpoint import CheckpointCallback, Progress
+
+if TYPE_CHECKING:
+    from config import TrainConfig
 
 WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
@@ -33,34 +36,19 @@ class DivergedError(InputError):
     """A training came to nothing: there is no epoch to keep."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that shapes a fit besides the network and the images.
+def choose_batch_size(config: TrainConfig, count: int) -> int:
+    """Images per step, out of `count`: as asked for, or what makes a hundred steps or more of them.
 
-    Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images per step; fewer where there are fewer images.
-        learning_rate: Peak of the schedule.
-        augment: Share of each batch that is deformed a little, in [0, 1].
-        seed: Seed of the shuffling; the weights have had theirs.
+    Chosen is a power of two. There are never more than there are images.
     """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    augment: float
-    seed: int
-
-
-def choose_batch_size(count: int) -> int:
-    """A power of two that gives `count` images about a hundred steps an epoch or more."""
     wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
-    return min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
+    return min(config.batch_size or min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH), count)
 
 
-def choose_epochs(epochs: int, *, least_steps: int, batch_size: int, count: int) -> int:
-    """Passes over `count` images: as many as wanted, or more of a few, to make `least_steps`."""
-    return max(epochs, -(-least_steps // max(1, count // batch_size)))
+def choose_epochs(config: TrainConfig, count: int) -> int:
+    """Passes over `count` images: as many as wanted, or more of a few, to make enough steps."""
+    steps = count // choose_batch_size(config, count)
+    return max(config.epochs, -(-config.least_steps // steps))
 
 
 class Batches(keras.utils.PyDataset):
@@ -74,12 +62,11 @@ class Batches(keras.utils.PyDataset):
     wait for each other.
     """
 
-    def __init__(self, pixels: Pixels, recipe: Recipe, epoch: int = 0) -> None:
+    def __init__(self, pixels: Pixels, config: TrainConfig, epoch: int = 0) -> None:
         """Takes uint8 pixels (N, H, W, C), which may lie on disk, and the epoch to begin with."""
         super().__init__()
-        self._pixels = pixels
-        self._recipe = recipe
-        self._batch_size = min(recipe.batch_size, len(pixels))
+        self._pixels, self._config = pixels, config
+        self._batch_size = choose_batch_size(config, len(pixels))
         self._at_once = max(1, count_images_at_once(pixels) // self._batch_size)  # batches
         self._begin(epoch)
 
@@ -100,18 +87,17 @@ class Batches(keras.utils.PyDataset):
 
     def _begin(self, epoch: int) -> None:
         self._epoch = epoch
-        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(
-            len(self._pixels)
-        )
+        rng = np.random.default_rng((self._config.seed, epoch))
+        self._order = rng.permutation(len(self._pixels))
         self._prepare(0)
 
     def _prepare(self, part: int) -> None:
         """Shuffles and deforms the images of the next batches."""
         self._part = part
-        rng = np.random.default_rng((self._recipe.seed, self._epoch, part))
+        rng = np.random.default_rng((self._config.seed, self._epoch, part))
         count = self._at_once * self._batch_size
         self._images = to_unit_range(self._pixels[self._order[part * count : (part + 1) * count]])
-        deformed = round(self._recipe.augment * self._batch_size)
+        deformed = round(self._config.augment * self._batch_size)
         for start in range(0, len(self._images) if deformed else 0, self._batch_size):
             batch = self._images[start : start + deformed]
             batch[:] = deform(batch, rng)
@@ -121,14 +107,12 @@ def fit(
     autoencoder: keras.Model,
     train_pixels: Pixels,
     validation_pixels: Pixels,
+    config: TrainConfig,
     *,
-    recipe: Recipe,
     checkpoint: Path,
     facts: dict[str, Any],
     earlier: Progress | None = None,
-    resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int | str = "auto",
 ) -> Progress:
     """Trains a stage by mean squared error and leaves the best epoch's weights in the model.
 
@@ -140,14 +124,14 @@ def fit(
         autoencoder: Model of images -> images; trained in place.
         train_pixels: uint8 (N, H, W, C); may lie on disk, of which a part is read at a time.
         validation_pixels: uint8 (M, H, W, C), never trained on.
-        recipe: How long, how fast, in what order.
+        config: How long, how fast, in what order, and whether to go on from `checkpoint`, which
+            must then come from the same images, model and settings.
         checkpoint: File for the state of the training; replaced after each epoch.
-        facts: Kept in the checkpoint beside the state, for whoever resumes (`read_checkpoint`).
+        facts: Kept in the checkpoint beside the state, for whoever resumes: its "settings" and
+            "dataset", as in run.json.
         earlier: What earlier stages reached with a model that draws what this one draws now; epochs
             are counted on from there.
-        resume: Go on from `checkpoint`, which must come from the same model and recipe.
         callbacks: Watchers of the training.
-        verbose: Passed to Keras: 0 silent, 1 a bar, 2 a line per epoch.
 
     Returns:
         The progress, earlier stages included; its status says how the training ended.
@@ -157,31 +141,33 @@ def fit(
         InputError: The first epoch was interrupted.
     """
     earlier = earlier or Progress()
-    last = len(earlier.rows) + recipe.epochs
-    steps = max(1, len(train_pixels) // recipe.batch_size)
+    last = len(earlier.rows) + config.epochs
+    steps = len(train_pixels) // choose_batch_size(config, len(train_pixels))
     autoencoder.compile(
-        optimizer=_make_optimizer(recipe, total_steps=steps * recipe.epochs),
+        optimizer=_make_optimizer(config, total_steps=steps * config.epochs),
         loss="mean_squared_error",
         steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1,
     )
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     validation_images = to_unit_range(validation_pixels[:])
     worst = max(float(validation_images.var()), LEAST_WORST)
-    keeper = CheckpointCallback(autoencoder, checkpoint, facts, last, earlier, worst=worst)
-    if resume:
+    keeper = CheckpointCallback(
+        autoencoder, checkpoint, facts, last_epoch=last, earlier=earlier, worst=worst
+    )
+    if config.resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
     try:
         with allow_interrupts() as watcher:
             autoencoder.fit(
-                Batches(train_pixels, recipe, epoch=finished),
+                Batches(train_pixels, config, epoch=finished),
                 shuffle=False,  # the batches have their own order, which resuming can repeat
                 validation_data=(validation_images, validation_images),
                 validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
                 epochs=last,
                 initial_epoch=finished,
                 callbacks=[*callbacks, keeper, watcher],  # an epoch that is kept has been watched
-                verbose=verbose,
+                verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:
         keeper.progress.status = "interrupted"
@@ -238,12 +224,12 @@ def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
             signal.signal(number, handler)
 
 
-def _make_optimizer(recipe: Recipe, *, total_steps: int) -> keras.optimizers.Optimizer:
+def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizers.Optimizer:
     warmup = max(1, round(WARMUP_SHARE * total_steps))
     rate = keras.optimizers.schedules.CosineDecay(
-        START_RATE_SHARE * recipe.learning_rate,
+        START_RATE_SHARE * config.learning_rate,
         decay_steps=max(1, total_steps - warmup),
-        warmup_target=recipe.learning_rate,
+        warmup_target=config.learning_rate,
         warmup_steps=warmup,
     )
     return keras.optimizers.Muon(

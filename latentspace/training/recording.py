@@ -1,70 +1,75 @@
-"""Taking snapshots while a model learns."""
+"""What is kept of a training while it goes on: snapshots, and what TensorBoard shows."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from latentspace.analysis.scores import squared_errors
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import Pixels, to_uint8, to_unit_range
+from latentspace.datasets import ImageDataset
 from latentspace.models import snapshots
-from latentspace.models.snapshots import Snapshots, Watch
+from latentspace.models.network import CODE_NOISE
+from latentspace.models.snapshots import Snapshots
+from latentspace.training.fitting import choose_batch_size
+
+if TYPE_CHECKING:
+    from config import TrainConfig
+
+PROBES = 8  # images that TensorBoard shows
+SHOWN = ("loss", "val_loss")  # of what Keras counts; its own callback adds the learning rate
 
 
 class Recorder(keras.callbacks.Callback):
     """Looks at fixed images at chosen steps, and writes what it saw after each epoch.
 
-    One recorder goes through all stages of a training; before each, `use_models` tells it what is
-    trained.
+    One recorder goes through all stages of a training.
+
+    Args:
+        path: The file to keep everything in.
+        data: The images.
+        held_back: Those that the model does not learn from, of which some are watched, as indices
+            in the training split, int64 (V,).
+        config: Of the whole training. Where it resumes one, frames go on from those that are kept.
 
     Attributes:
         snapshots: All frames so far.
     """
 
     def __init__(
-        self,
-        watch: Watch,
-        pixels: np.ndarray,
-        *,
-        latent_dim: int,
-        epochs: int,
-        batch_size: int,
-        resume: bool,
+        self, path: Path, data: ImageDataset, held_back: np.ndarray, config: TrainConfig
     ) -> None:
-        """Takes what to look at, and when.
-
-        Args:
-            watch: What is watched.
-            pixels: All of that, uint8 (M, H, W, C).
-            latent_dim: Number of values in a code.
-            epochs: Of the whole training, all its stages.
-            batch_size: Images per step.
-            resume: Go on from the frames that an earlier training has kept.
-        """
         super().__init__()
-        self.snapshots = Snapshots.begin(watch, pixels, latent_dim)
-        if resume:
+        rows, num_probes = snapshots.choose_watched(
+            data.train_labels[held_back],
+            data.image_shape,
+            latent_dim=config.latent_dim,
+            seed=config.seed,
+        )
+        indices = held_back[rows]
+        pixels = data.train_pixels[indices]
+        self.snapshots = Snapshots.begin(
+            indices, pixels, num_probes=num_probes, latent_dim=config.latent_dim
+        )
+        if config.resume:
             with contextlib.suppress(InputError):  # a film that begins late is better than none
-                self.snapshots = Snapshots.read(watch.path)
-        self._watch, self._images = watch, to_unit_range(pixels)
-        self._epochs, self._batch_size = epochs, batch_size
-        self._view: keras.Model | None = None
-        self._due = np.empty(0, np.int64)
+                self.snapshots = Snapshots.read(path)
+        else:
+            path.unlink(missing_ok=True)
+        self._path, self._images = path, to_unit_range(pixels)
+        self._epochs = config.epochs + config.refine_epochs
+        self._batch_size = choose_batch_size(config, len(data.train_pixels) - len(held_back))
         self._epoch = 0
 
-    @property
-    def path(self) -> Path:
-        """The file that everything is kept in."""
-        return self._watch.path
-
-    def use_models(self, encoder: keras.Model, decoder: keras.Model) -> None:
-        """Takes the models of images -> codes and of codes -> images that are trained next."""
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
         # A model of its own predicts without disturbing the training.
-        self._view = keras.Model(encoder.input, [encoder.output, decoder(encoder.output)])
+        self._view = keras.Model(model.input, [model.get_layer(CODE_NOISE).output, model.output])
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._due = snapshots.choose_steps(self._epochs * self.params["steps"])
@@ -80,7 +85,7 @@ class Recorder(keras.callbacks.Callback):
         self._take_snapshot(self._count_steps(min(batch + 1, self.params["steps"])))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.snapshots.write(self._watch.path)
+        self.snapshots.write(self._path)
 
     def _count_steps(self, more: int) -> int:
         """Steps from the start of the training to so many of this epoch."""
@@ -89,7 +94,7 @@ class Recorder(keras.callbacks.Callback):
     def _take_snapshot(self, step: int) -> None:
         """Takes a snapshot where one has been due since the last."""
         last = self.snapshots.steps.max(initial=-1)
-        if self._view is None or not ((self._due > last) & (self._due <= step)).any():
+        if not ((self._due > last) & (self._due <= step)).any():
             return
         codes, images = self._view.predict_on_batch(self._images)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):
@@ -99,6 +104,49 @@ class Recorder(keras.callbacks.Callback):
             epochs=step / self.params["steps"],
             images_seen=step * self._batch_size,
             errors=squared_errors(self._images, images).mean(),
-            reconstructions=snapshots.shrink(images[: self._watch.num_probes]),
+            reconstructions=snapshots.shrink(images[: len(self.snapshots.originals)]),
             codes=codes,
         )
+
+
+class TrainingLog(keras.callbacks.TensorBoard):
+    """Logs losses, learning rate, graph, and reconstructions of validation images.
+
+    One log may follow several fits, the stages of a training, and a training that was stopped and
+    goes on: epochs are counted through, from 1 as in history.csv.
+
+    Args:
+        folder: Where to write; its subfolders train and validation are the runs of TensorBoard.
+        validation_pixels: uint8 (M, H, W, C), of which a few are drawn, evenly spread.
+    """
+
+    def __init__(self, folder: Path, validation_pixels: Pixels) -> None:
+        super().__init__(folder)
+        count = len(validation_pixels)
+        chosen = np.linspace(0, count - 1, min(PROBES, count)).astype(int)
+        self._probes = to_unit_range(validation_pixels[chosen])
+
+    def set_model(self, model: keras.Model) -> None:
+        super().set_model(model)
+        # Keras writes its layers as a graph, but TensorBoard looks for one of operations first.
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            images = tf.TensorSpec((None, *self._probes.shape[1:]), name="images")
+            traced = tf.function(model).get_concrete_function(images, training=False)
+            with self._train_writer.as_default():
+                self.summary.graph(traced.graph)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        super().on_epoch_end(epoch + 1, {name: logs[name] for name in SHOWN})
+        back = keras.ops.convert_to_numpy(self.model(self._probes, training=False))
+        sheet = np.concatenate([np.concatenate(row, axis=1) for row in (self._probes, back)])
+        with self._val_writer.as_default():
+            self.summary.image("reconstructions", to_uint8(sheet)[np.newaxis], step=epoch + 1)
+        # Else TensorBoard would see an epoch minutes later, and after a crash never.
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        """Logs nothing: the same error, over steps that a second stage counts from 0 again."""

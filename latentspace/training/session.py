@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import shlex
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace import datasets
-from latentspace.core.errors import InputError
+from latentspace.core.documents import validate
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import check_folder
 from latentspace.core.pixels import Pixels, Subset
 from latentspace.core.provenance import silence_stderr
 from latentspace.datasets import ImageDataset
 from latentspace.models import saving
 from latentspace.models.run_schema import CHECKPOINT, PARTIAL_SNAPSHOTS
+from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
+    import keras
+
     from config import TrainConfig
 
 LEAST_SIDE = 4  # pixels
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended.
-
-    Attributes:
-        folder: The run.
-        status: "complete", "interrupted" or "diverged".
-        epochs: Finished ones.
-        planned: Epochs of both stages.
-        scores: Mean squared errors per pixel, as run.json has them.
-    """
-
-    folder: Path
-    status: str
-    epochs: int
-    planned: int
-    scores: dict[str, float]
 
 
 def resume_settings(
@@ -53,20 +37,29 @@ def resume_settings(
         InputError: There is nothing to resume, or a given setting contradicts it.
     """
     name = config.run or config.dataset or "mnist"
-    folder = Path(config.models_dir) / name
-    saving.check_resumable(folder)
+    path = Path(config.models_dir) / name / CHECKPOINT
+    saving.check_resumable(path.parent)
     with silence_stderr():
-        from latentspace.training import checkpoint
-    asked = {key: value for key, value in config.of_model.items() if key in given}
-    facts = checkpoint.read_start_facts(folder / CHECKPOINT, type(config), asked=asked)
+        from latentspace.training.checkpoint import START_OVER, read_checkpoint
+    facts = read_checkpoint(path)[0]["facts"]
+    text = json.dumps(facts["settings"]).encode()
+    begun = validate(text, type(config), where=str(path), renew=START_OVER).of_model
+    if unknown := set(facts["settings"]) - set(begun):
+        raise InputError(
+            f"{path} has settings that this version does not know, "
+            f"{to_printable(', '.join(sorted(unknown)))}: {START_OVER}"
+        )
+    for key, value in config.of_model.items():
+        if key in given and value != begun[key]:
+            raise InputError(
+                f"{path.parent} was begun with {key} = {begun[key]}. Received: {value}; "
+                "drop the flag, or start anew with --overwrite"
+            )
     place = config.dataset or datasets.find_recorded_place(facts["dataset"])
-    config = dataclasses.replace(config, **facts["settings"], run=name, dataset=place)
-    return config, facts["dataset"]
+    return dataclasses.replace(config, **begun, run=name, dataset=place), dict(facts["dataset"])
 
 
-def train_run(
-    config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path
-) -> Outcome:
+def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path) -> Run:
     """Trains a model on images and saves it as a run, saying on the way what is done.
 
     Args:
@@ -89,13 +82,11 @@ def train_run(
         _check_log(log, config)
     with silence_stderr():
         from latentspace.analysis import scores
-        from latentspace.models import snapshots
-        from latentspace.training import stages
+        from latentspace.training import fitting, recording, stages
 
         devices = stages.list_devices()
     if not config.resume and "epochs" not in given:
         config = _lengthen(config, len(fitted), given)
-    settings = config.of_model
     print(f"training on {', '.join(devices)}")
     stages.make_repeatable(config.seed, bitwise=config.deterministic)
     splits: dict[str, Pixels] = {
@@ -103,31 +94,25 @@ def train_run(
         "validation": Subset(data.train_pixels, held_back),
         "test": data.test_pixels,
     }
-    watchers = []
+    watchers: list[keras.callbacks.Callback] = [
+        recording.Recorder(folder / PARTIAL_SNAPSHOTS, data, held_back, config)
+    ]
     if log is not None:
-        from latentspace.training.tensorboard import TrainingLog
-
-        watchers.append(TrainingLog(log, splits["validation"]))
+        watchers.append(recording.TrainingLog(log, splits["validation"]))
         print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
-    with stages.distribute_over(devices):
-        encoder, decoder, progress = stages.train(
-            splits["train"],
-            splits["validation"],
-            plan=stages.Plan.from_settings(settings, len(fitted)),
-            checkpoint=folder / CHECKPOINT,
-            facts={"settings": settings, "dataset": data.facts},
-            watch=snapshots.choose_watched(
-                folder / PARTIAL_SNAPSHOTS,
-                data.train_labels,
-                held_back,
-                data.image_shape,
-                latent_dim=config.latent_dim,
-                seed=config.seed,
-            ),
-            resume=config.resume,
-            callbacks=watchers,
-            verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
-        )
+    try:
+        with stages.distribute_over(devices):
+            encoder, decoder, progress = stages.train(
+                splits["train"],
+                splits["validation"],
+                config,
+                checkpoint=folder / CHECKPOINT,
+                facts={"settings": config.of_model, "dataset": data.facts},
+                callbacks=watchers,
+            )
+    except fitting.DivergedError:  # there is nothing to go on with
+        saving.delete_checkpoint(folder)
+        raise
 
     autoencoder = stages.join_autoencoder(encoder, decoder)
     errors = {
@@ -135,7 +120,7 @@ def train_run(
         for split, pixels in splits.items()
     }
     errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
-    saving.save_run(
+    run = saving.save_run(
         folder,
         encoder,
         decoder,
@@ -144,7 +129,7 @@ def train_run(
             "dataset": data.facts,
             "image_shape": data.image_shape,
             "latent_dim": config.latent_dim,
-            "settings": settings,
+            "settings": config.of_model,
             "parameters": autoencoder.count_params(),
             "device": ", ".join(devices),
             "epochs": len(progress.rows),
@@ -156,24 +141,23 @@ def train_run(
     )
     if progress.status == "complete":
         saving.delete_checkpoint(folder)
-    planned = config.epochs + config.refine_epochs
-    return Outcome(folder, progress.status, len(progress.rows), planned, errors)
+    return run
 
 
-def describe_outcome(outcome: Outcome, config: TrainConfig, given: frozenset[str]) -> list[str]:
+def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> list[str]:
     """How a training ended, and what to do next, a line each."""
-    errors = outcome.scores
-    where = f"--run {shlex.quote(outcome.folder.name)}"
+    errors, settings = run.facts["scores"], run.facts["settings"]
+    where = f"--run {shlex.quote(run.name)}"
     if "models_dir" in given:
         where += f" --models-dir {shlex.quote(config.models_dir)}"
-    when = f"after epoch {outcome.epochs} of {outcome.planned}"
-    if outcome.status == "complete":
+    planned = settings["epochs"] + settings["refine_epochs"]
+    when = f"after epoch {run.facts['epochs']} of {planned}"
+    if run.facts["status"] == "complete":
         end = f"next: python visualize.py {where}"
-    elif outcome.status == "interrupted":
+    elif run.facts["status"] == "interrupted":
+        where += " --resume"
         if config.tensorboard is not None:
-            where += f" --resume --tensorboard {shlex.quote(str(Path(config.tensorboard)))}"
-        else:
-            where += " --resume"
+            where += f" --tensorboard {shlex.quote(str(Path(config.tensorboard)))}"
         end = f"interrupted {when}, the best one kept; go on with python train_cae.py {where}"
     else:
         end = (
@@ -182,7 +166,7 @@ def describe_outcome(outcome: Outcome, config: TrainConfig, given: frozenset[str
             "--learning-rate"
         )
     return [
-        f"{outcome.folder}: mean squared error per pixel {errors['train_mse']:.5f} train, "
+        f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
         f"{errors['pca_mse']:.5f} test",
         end,
@@ -205,11 +189,7 @@ def _check_enough(data: ImageDataset, num_fitted: int) -> None:
 
 
 def _check_log(log: Path, config: TrainConfig) -> None:
-    """Makes sure that a training can be logged in a folder, and that nothing else is logged there.
-
-    Raises:
-        InputError: It can't be, or the log of another training may not be replaced.
-    """
+    """Makes sure that a training can be logged in a folder, where no other one is logged."""
     check_folder(log)
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError("--tensorboard needs the package tensorboard: pip install tensorboard")
@@ -225,12 +205,9 @@ def _check_log(log: Path, config: TrainConfig) -> None:
 
 def _lengthen(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
     """The settings with epochs enough to learn from `count` images, where these are a few."""
-    from latentspace.training import fitting
+    from latentspace.training.fitting import choose_epochs
 
-    batch_size = config.batch_size or fitting.choose_batch_size(count)
-    epochs = fitting.choose_epochs(
-        config.epochs, least_steps=config.least_steps, batch_size=batch_size, count=count
-    )
+    epochs = choose_epochs(config, count)
     if epochs == config.epochs:
         return config
     refine_epochs = config.refine_epochs

@@ -11,13 +11,7 @@ from latentspace.models import classifier
 
 
 def find(folder: Path, data: ImageDataset) -> classifier.ReferenceClassifier:
-    return classifier.find_classifier(
-        folder,
-        name=data.name,
-        data_hash=data.hash,
-        train=(data.train_images, data.train_labels),
-        test=(data.test_images, data.test_labels),
-    )
+    return classifier.find_classifier(folder, data, (data.train_images, data.train_labels))
 
 
 def test_a_judge_is_trained_once_and_kept_with_its_accuracy(

@@ -7,22 +7,18 @@ import pytest
 
 from latentspace.core.errors import InputError
 from latentspace.models import snapshots
-from latentspace.models.snapshots import MOST_FRAMES, Snapshots, Watch
+from latentspace.models.snapshots import MOST_FRAMES, Snapshots
 
 
-def choose(labels: np.ndarray, shape: tuple[int, int, int] = (28, 28, 1), **options) -> Watch:
-    held_back = np.arange(1, 2 * len(labels), 2)
-    of_training = np.zeros(2 * len(labels), np.int64)
-    of_training[held_back] = labels
-    path = Path("snapshots.npz")
-    return snapshots.choose_watched(
-        path, of_training, held_back, shape, **{"latent_dim": 32, "seed": 0, **options}
-    )
+def choose(
+    labels: np.ndarray, shape: tuple[int, int, int] = (28, 28, 1), **options
+) -> tuple[np.ndarray, int]:
+    return snapshots.choose_watched(labels, shape, **{"latent_dim": 32, "seed": 0, **options})
 
 
-def begin(watch: Watch) -> Snapshots:
-    pixels = np.random.default_rng(0).integers(0, 256, (len(watch.rows), 6, 5, 1), np.uint8)
-    return Snapshots.begin(watch, pixels, latent_dim=3)
+def begin(rows: np.ndarray, num_probes: int) -> Snapshots:
+    pixels = np.random.default_rng(0).integers(0, 256, (len(rows), 6, 5, 1), np.uint8)
+    return Snapshots.begin(2 * rows + 1, pixels, num_probes=num_probes, latent_dim=3)
 
 
 def add_frames(film: Snapshots, *steps: int) -> Snapshots:
@@ -54,21 +50,20 @@ def test_moments_are_close_together_at_first_then_rare_and_never_too_many(steps:
 
 def test_of_each_class_as_many_are_watched_and_the_probes_stand_class_by_class() -> None:
     labels = np.arange(1000) % 10
-    watch = choose(labels)
-    assert len(watch.rows) == len(set(watch.rows.tolist())) == snapshots.WATCHED
-    np.testing.assert_array_equal(watch.indices, 2 * watch.rows + 1)
-    np.testing.assert_array_equal(np.bincount(labels[watch.rows]), np.full(10, 40))
-    assert labels[watch.rows[: watch.num_probes]].tolist() == np.repeat(range(10), 3).tolist()
-    np.testing.assert_array_equal(choose(labels).rows, watch.rows)
-    assert (choose(labels, seed=1).rows != watch.rows).any()
+    rows, num_probes = choose(labels)
+    assert len(rows) == len(set(rows.tolist())) == snapshots.WATCHED
+    np.testing.assert_array_equal(np.bincount(labels[rows]), np.full(10, 40))
+    assert labels[rows[:num_probes]].tolist() == np.repeat(range(10), 3).tolist()
+    np.testing.assert_array_equal(choose(labels)[0], rows)
+    assert (choose(labels, seed=1)[0] != rows).any()
 
 
 def test_where_images_are_few_or_classes_uneven_all_are_watched() -> None:
     labels = np.array([0, 0, 0, 0, 0, 1, 2])
-    watch = choose(labels)
-    assert sorted(watch.rows.tolist()) == list(range(7))
-    assert watch.num_probes == 7
-    assert choose(np.zeros(1, int)).num_probes == 1
+    rows, num_probes = choose(labels)
+    assert sorted(rows.tolist()) == list(range(7))
+    assert num_probes == 7
+    assert choose(np.zeros(1, int))[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -77,15 +72,15 @@ def test_where_images_are_few_or_classes_uneven_all_are_watched() -> None:
 def test_what_is_kept_is_bounded_whatever_the_images(
     shape: tuple[int, int, int], latent_dim: int
 ) -> None:
-    watch = choose(np.arange(1000) % 10, shape, latent_dim=latent_dim)
-    assert watch.num_probes >= snapshots.FEWEST_PROBES
-    kept = snapshots.shrink(np.zeros((watch.num_probes, *shape), np.float32))
+    rows, num_probes = choose(np.arange(1000) % 10, shape, latent_dim=latent_dim)
+    assert num_probes >= snapshots.FEWEST_PROBES
+    kept = snapshots.shrink(np.zeros((num_probes, *shape), np.float32))
     frames = MOST_FRAMES + 1
     assert frames * kept.nbytes <= snapshots.IMAGE_BYTES
-    assert frames * 2 * latent_dim * (len(watch.rows) - watch.num_probes) <= snapshots.CODE_BYTES
+    assert frames * 2 * latent_dim * (len(rows) - num_probes) <= snapshots.CODE_BYTES
     if shape == (28, 28, 1) and latent_dim == 32:
         assert kept.shape == (30, 28, 28, 1)
-        assert frames * (kept.nbytes + 2 * latent_dim * len(watch.rows)) < 8_000_000
+        assert frames * (kept.nbytes + 2 * latent_dim * len(rows)) < 8_000_000
 
 
 def test_large_images_are_kept_as_means_of_squares(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +92,7 @@ def test_large_images_are_kept_as_means_of_squares(monkeypatch: pytest.MonkeyPat
 
 
 def test_frames_are_added_cut_off_and_come_back_from_the_file(tmp_path: Path) -> None:
-    film = add_frames(begin(choose(np.arange(5))), 0, 2, 5, 9)
+    film = add_frames(begin(*choose(np.arange(5))), 0, 2, 5, 9)
     assert film.steps.tolist() == [0, 2, 5, 9]
     assert film.codes.dtype == np.float16
     film.up_to(5).write(tmp_path / "snapshots.npz")
@@ -110,6 +105,7 @@ def test_frames_are_added_cut_off_and_come_back_from_the_file(tmp_path: Path) ->
     assert (back.codes[1] == 2.5).all()
     np.testing.assert_array_equal(back.originals, film.originals)
     np.testing.assert_array_equal(back.indices, film.indices)
+    np.testing.assert_array_equal(back.indices, 2 * choose(np.arange(5))[0] + 1)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:

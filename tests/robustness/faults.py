@@ -63,7 +63,7 @@ LOOK = (
 LOADED = (
     *("keras", "sklearn.decomposition", "sklearn.neighbors", "latentspace.training.stages"),
     *(
-        "latentspace.training.tensorboard",
+        "latentspace.training.recording",
         "latentspace.chapters.study",
         "latentspace.report",
         "latentspace.report.gallery",

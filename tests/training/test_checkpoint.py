@@ -36,7 +36,8 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_checkpoint_of_an_older_version_is_refused(tmp_path: Path) -> None:
-    state = {"facts": {}, "counts": {}, "progress": {"rows": [{"epoch": 1, "val_loss": 0.3}]}}
+    facts = {"settings": {}, "dataset": {"name": "bars", "source": None, "hash": "0"}}
+    state = {"facts": facts, "progress": {"rows": [{"epoch": 1, "val_loss": 0.3}]}}
     path = tmp_path / "checkpoint.npz"
     np.savez(path, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
     with pytest.raises(InputError, match=r"stage is wrong \(field required\).*--overwrite"):

@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import stop_fit_after
+from conftest import small_training, start_facts, stop_fit_after
 
+from config import PRESETS, TrainConfig
 from latentspace.core import pixels
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Subset
@@ -16,10 +17,11 @@ from latentspace.datasets import ImageDataset
 from latentspace.models import network
 from latentspace.training import checkpoint, fitting
 from latentspace.training.checkpoint import Progress
-from latentspace.training.fitting import Batches, Recipe, allow_interrupts, choose_epochs
+from latentspace.training.fitting import Batches, allow_interrupts, choose_epochs
 from latentspace.training.stages import join_autoencoder
 
-RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=2e-2, augment=0.5, seed=3)
+CONFIG = small_training()
+RESUMING = dataclasses.replace(CONFIG, resume=True)
 
 
 def build(seed: int = 0) -> keras.Model:
@@ -31,30 +33,33 @@ def build(seed: int = 0) -> keras.Model:
     )
 
 
-def fit(model: keras.Model, data: ImageDataset, path: Path, *, resume: bool = False) -> Progress:
+def fit(
+    model: keras.Model, data: ImageDataset, path: Path, config: TrainConfig = CONFIG, **options
+) -> Progress:
     return fitting.fit(
         model,
         data.train_pixels,
         data.test_pixels,
-        recipe=RECIPE,
+        config,
         checkpoint=path,
-        facts={"note": "kept"},
-        resume=resume,
-        verbose=0,
+        facts=start_facts(data),
+        **options,
     )
 
 
 @pytest.mark.parametrize(
-    ("count", "size"), [(57_000, 512), (20_000, 128), (1_365, 32), (10, 32), (10**6, 512)]
+    ("count", "size"),
+    [(57_000, 512), (20_000, 128), (1_365, 32), (33, 32), (10, 10), (10**6, 512)],
 )
 def test_batch_size_suits_the_data(count: int, size: int) -> None:
-    assert fitting.choose_batch_size(count) == size
+    assert fitting.choose_batch_size(TrainConfig(**PRESETS["best"]), count) == size
+    assert fitting.choose_batch_size(TrainConfig(batch_size=7), count) == 7
 
 
 def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
     images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
-    recipe = Recipe(epochs=1, batch_size=8, learning_rate=1, augment=0, seed=0)
-    batches = Batches(images, recipe)
+    config = TrainConfig(batch_size=8, augment=0)
+    batches = Batches(images, config)
     assert batches.num_batches == 6
 
     def epoch() -> list[float]:
@@ -65,12 +70,12 @@ def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
     first, second = epoch(), epoch()
     assert len(set(first)) == len(set(second)) == 48
     assert first != second
-    resumed = Batches(images, recipe, epoch=1)
+    resumed = Batches(images, config, epoch=1)
     assert np.concatenate([resumed[i][0] for i in range(6)]).ravel().tolist() == second
 
 
 def test_the_asked_share_of_a_batch_is_deformed(tiny: ImageDataset) -> None:
-    batches = Batches(tiny.train_pixels, RECIPE)
+    batches = Batches(tiny.train_pixels, CONFIG)
     inputs, targets = batches[0]
     np.testing.assert_array_equal(inputs, targets)
     known = {image.tobytes() for image in tiny.train_images}
@@ -90,7 +95,7 @@ def test_fit_learns_and_keeps_the_best_epoch(tiny: ImageDataset, tmp_path: Path)
     assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(min(losses), rel=1e-4)
     rates = [row["learning_rate"] for row in progress.rows]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.02 * RECIPE.learning_rate
+    assert rates[-1] < 0.02 * CONFIG.learning_rate
 
 
 def test_resumed_training_ends_like_an_uninterrupted_one(
@@ -102,12 +107,13 @@ def test_resumed_training_ends_like_an_uninterrupted_one(
         stop_fit_after(patch, 2, RuntimeError)
         with pytest.raises(RuntimeError):
             fit(build(), tiny, tmp_path / "part.npz")
-    facts, before = checkpoint.read_checkpoint(tmp_path / "part.npz")
-    assert facts == {"note": "kept"}
-    assert len(before.rows) == 2
+    state, _ = checkpoint.read_checkpoint(tmp_path / "part.npz")
+    assert state["facts"]["settings"] == {"note": "kept"}
+    assert state["facts"]["dataset"]["hash"] == tiny.hash
+    assert len(state["progress"].rows) == 2
 
     resumed = build(seed=99)  # other weights, so that only the checkpoint can make them equal
-    progress = fit(resumed, tiny, tmp_path / "part.npz", resume=True)
+    progress = fit(resumed, tiny, tmp_path / "part.npz", RESUMING)
     for column in ("epoch", "loss", "val_loss", "learning_rate"):
         np.testing.assert_allclose(
             [row[column] for row in progress.rows],
@@ -140,22 +146,14 @@ def test_ctrl_c_in_the_first_epoch_says_how_to_go_on(
         stop_fit_after(patch, 0, KeyboardInterrupt)
         with pytest.raises(InputError, match=r"before the end of the first epoch.*--resume"):
             fit(build(), tiny, path)
-    assert len(fit(build(seed=99), tiny, path, resume=True).rows) == RECIPE.epochs
+    assert len(fit(build(seed=99), tiny, path, RESUMING).rows) == CONFIG.epochs
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tiny: ImageDataset, tmp_path: Path) -> None:
     model = build()
     model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
     with pytest.raises(InputError, match=r"no longer finite.*--learning-rate"):
-        fitting.fit(
-            model,
-            tiny.train_pixels,
-            tiny.test_pixels,
-            recipe=RECIPE,
-            checkpoint=tmp_path / "checkpoint.npz",
-            facts={},
-            verbose=0,
-        )
+        fit(model, tiny, tmp_path / "checkpoint.npz")
 
 
 class Spoil(keras.callbacks.Callback):
@@ -180,16 +178,8 @@ def test_what_explodes_later_ends_with_the_best_epoch(
     tiny: ImageDataset, tmp_path: Path, value: float, epochs: int
 ) -> None:
     model, spoil = build(), Spoil(value, epoch=2)
-    progress = fitting.fit(
-        model,
-        tiny.train_pixels,
-        tiny.test_pixels,
-        recipe=dataclasses.replace(RECIPE, epochs=8),
-        checkpoint=tmp_path / "checkpoint.npz",
-        facts={},
-        callbacks=[spoil],
-        verbose=0,
-    )
+    config = dataclasses.replace(CONFIG, epochs=8)
+    progress = fit(model, tiny, tmp_path / "checkpoint.npz", config, callbacks=[spoil])
     assert progress.status == "diverged"
     assert len(progress.rows) == epochs
     assert progress.best_epoch <= 2
@@ -202,21 +192,22 @@ def test_what_explodes_later_ends_with_the_best_epoch(
 def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1)
     monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 20)  # two batches of eight
-    recipe = dataclasses.replace(RECIPE, augment=0.0)
-    batches = Batches(Subset(images, np.arange(48)), recipe)
+    config = dataclasses.replace(CONFIG, augment=0.0)
+    batches = Batches(Subset(images, np.arange(48)), config)
     seen = np.concatenate([batches[number][0] for number in range(batches.num_batches)])
     assert sorted(np.rint(seen.ravel() * 255)) == list(range(48))
     assert len(batches._images) == 16
     first = batches[0][0].copy()
     batches.on_epoch_end()
     assert not np.array_equal(batches[0][0], first)
-    np.testing.assert_array_equal(Batches(images, recipe, epoch=1)[5][0], batches[5][0])
+    np.testing.assert_array_equal(Batches(images, config, epoch=1)[5][0], batches[5][0])
 
 
 def test_few_images_get_more_epochs() -> None:
-    assert choose_epochs(16, least_steps=1000, batch_size=512, count=57_000) == 16
-    assert choose_epochs(16, least_steps=1000, batch_size=32, count=300) == 112
-    assert choose_epochs(3, least_steps=0, batch_size=32, count=5) == 3
+    config = TrainConfig(epochs=16, least_steps=1000, batch_size=512)
+    assert choose_epochs(config, 57_000) == 16
+    assert choose_epochs(dataclasses.replace(config, batch_size=32), 300) == 112
+    assert choose_epochs(TrainConfig(epochs=3, least_steps=0, batch_size=32), 5) == 3
 
 
 def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:

@@ -1,45 +1,45 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import small_plan, stop_fit_after
+from conftest import small_training, start_facts, stop_fit_after
 
+from config import TrainConfig
 from latentspace.datasets import ImageDataset
 from latentspace.models import snapshots
 from latentspace.models.snapshots import Snapshots
 from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
-from latentspace.training.stages import Plan
+from latentspace.training.recording import Recorder
 
-PLAN = small_plan(epochs=3, refine_epochs=2, refine_steps=1)
+CONFIG = small_training(epochs=3, refine_epochs=2, refine_steps=1)
+RESUMING = dataclasses.replace(CONFIG, resume=True)
 STEPS = 15  # an epoch
 
 
 def train(
-    data: ImageDataset, folder: Path, plan: Plan = PLAN, *, watched: bool = True, **options
+    data: ImageDataset, folder: Path, config: TrainConfig = CONFIG, *, watched: bool = True
 ) -> tuple[keras.Model, keras.Model, Progress]:
     """Trains on the training images; the test images stand for those held back."""
     keras.utils.set_random_seed(0)
-    watch = snapshots.choose_watched(
-        folder / "snapshots.npz",
-        data.test_labels,
-        np.arange(len(data.test_labels)),
-        data.image_shape,
-        latent_dim=plan.latent_dim,
-        seed=0,
+    both = dataclasses.replace(
+        data,
+        train_pixels=np.concatenate([data.test_pixels, data.train_pixels]),
+        train_labels=np.concatenate([data.test_labels, data.train_labels]),
     )
+    held_back = np.arange(len(data.test_labels))
+    recorder = Recorder(folder / "snapshots.npz", both, held_back, config)
     return stages.train(
         data.train_pixels,
         data.test_pixels,
-        plan=plan,
+        config,
         checkpoint=folder / "checkpoint.npz",
-        facts={},
-        watch=watch if watched else None,
-        verbose=0,
-        **options,
+        facts=start_facts(data),
+        callbacks=[recorder] if watched else [],
     )
 
 
@@ -92,7 +92,7 @@ def test_frames_are_kept_when_a_stopped_training_goes_on(
             train(tiny, tmp_path / "part")
     begun = Snapshots.read(tmp_path / "part" / "snapshots.npz")
     assert begun.steps[-1] == after * STEPS
-    train(tiny, tmp_path / "part", resume=True)
+    train(tiny, tmp_path / "part", RESUMING)
     whole, part = (Snapshots.read(tmp_path / name / "snapshots.npz") for name in ("whole", "part"))
     np.testing.assert_array_equal(part.steps, whole.steps)
     np.testing.assert_allclose(part.errors, whole.errors, rtol=1e-3)
@@ -106,7 +106,7 @@ def test_a_lost_film_begins_again_where_training_goes_on(
         with pytest.raises(RuntimeError):
             train(tiny, tmp_path)
     (tmp_path / "snapshots.npz").write_bytes(b"")
-    train(tiny, tmp_path, resume=True)
+    train(tiny, tmp_path, RESUMING)
     film = Snapshots.read(tmp_path / "snapshots.npz")
     assert film.steps[0] == 2 * STEPS
     assert film.steps[-1] == 5 * STEPS
@@ -114,7 +114,7 @@ def test_a_lost_film_begins_again_where_training_goes_on(
 
 def test_a_new_training_does_not_go_on_with_an_old_film(tiny: ImageDataset, tmp_path: Path) -> None:
     train(tiny, tmp_path)
-    train(tiny, tmp_path, small_plan(epochs=1, refine_epochs=0))
+    train(tiny, tmp_path, small_training(epochs=1, refine_epochs=0))
     assert Snapshots.read(tmp_path / "snapshots.npz").steps[-1] == STEPS
 
 

@@ -9,29 +9,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, small_plan, stop_fit_after
+from conftest import PROJECT, small_training, start_facts, stop_fit_after
 
-from config import PRESETS, TrainConfig
+from config import TrainConfig
 from latentspace.datasets import ImageDataset
 from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
-from latentspace.training.stages import Plan
 
-PLAN = small_plan()
+CONFIG = small_training()
 
 
 def train(
-    data: ImageDataset, path: Path, plan: Plan = PLAN, *, resume: bool = False, seed: int = 0
+    data: ImageDataset, path: Path, config: TrainConfig = CONFIG, *, seed: int = 0
 ) -> tuple[keras.Model, keras.Model, Progress]:
     keras.utils.set_random_seed(seed)
     return stages.train(
-        data.train_pixels,
-        data.test_pixels,
-        plan=plan,
-        checkpoint=path,
-        facts={},
-        resume=resume,
-        verbose=0,
+        data.train_pixels, data.test_pixels, config, checkpoint=path, facts=start_facts(data)
     )
 
 
@@ -43,19 +36,10 @@ def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> flo
     )
 
 
-def test_a_plan_is_read_from_settings() -> None:
-    settings = dataclasses.asdict(TrainConfig(**PRESETS["best"]))
-    plan = Plan.from_settings(settings, num_images=20_000)
-    assert plan.recipe.batch_size == 128
-    assert plan.recipe.epochs == PRESETS["best"]["epochs"]
-    assert plan.channels == PRESETS["best"]["channels"]
-    assert Plan.from_settings({**settings, "batch_size": 7}, 20_000).recipe.batch_size == 7
-
-
 def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
     tiny: ImageDataset, tmp_path: Path
 ) -> None:
-    one = dataclasses.replace(PLAN, refine_epochs=0)
+    one = dataclasses.replace(CONFIG, refine_epochs=0)
     first_encoder, first_decoder, before = train(tiny, tmp_path / "one.npz", one)
     encoder, decoder, progress = train(tiny, tmp_path / "two.npz")
     assert [row["stage"] for row in progress.rows] == [1] * 4 + [2] * 3
@@ -66,7 +50,7 @@ def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
     assert [row["loss"] for row in progress.rows[:4]] == pytest.approx(
         [row["loss"] for row in before.rows], rel=1e-4
     )
-    rate = PLAN.recipe.learning_rate
+    rate = CONFIG.learning_rate
     assert max(row["learning_rate"] for row in progress.rows[4:]) < 0.3 * rate
     assert error(encoder, decoder, tiny.test_images) < error(
         first_encoder, first_decoder, tiny.test_images
@@ -90,7 +74,8 @@ def test_a_stop_in_either_stage_resumes_to_the_same_end(
         with pytest.raises(RuntimeError):
             train(tiny, tmp_path / "part.npz")
     # Other weights to begin with, so that only the checkpoint can make the ends equal.
-    *resumed, progress = train(tiny, tmp_path / "part.npz", resume=True, seed=99)
+    resuming = dataclasses.replace(CONFIG, resume=True)
+    *resumed, progress = train(tiny, tmp_path / "part.npz", resuming, seed=99)
     for column in ("epoch", "stage", "loss", "val_loss", "learning_rate"):
         np.testing.assert_allclose(
             [row[column] for row in progress.rows],
@@ -119,23 +104,21 @@ DISTRIBUTED = """
 import sys
 from pathlib import Path
 import tensorflow as tf
-from conftest import tiny_arrays
+from conftest import small_training, tiny_arrays
 from latentspace.training import stages
-from latentspace.training.fitting import Recipe
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 pixels = tiny_arrays(128, seed=0)[0][..., None]
-recipe = Recipe(epochs=3, batch_size=16, learning_rate=2e-3, augment=0.5, seed=0)
-plan = stages.Plan(
-    latent_dim=4, channels=(4, 6), hidden_units=16, code_noise=0, recipe=recipe,
-    refine_epochs=2, refine_steps=1,
+config = small_training(
+    epochs=3, refine_epochs=2, refine_steps=1, batch_size=16, learning_rate=2e-3, seed=0,
+    code_noise=0,
 )
 for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     stages.make_repeatable(0, bitwise=True)
     with stages.distribute_over(names):
         decoder, progress = stages.train(
-            pixels[:96], pixels[96:], plan=plan, facts={}, verbose=0,
+            pixels[:96], pixels[96:], config, facts={},
             checkpoint=Path(sys.argv[1]) / "checkpoint.npz",
         )[1:]
     replicas = decoder.distribute_strategy.num_replicas_in_sync

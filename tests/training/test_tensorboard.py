@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import json
@@ -18,7 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import TINY_SHAPE, run_script, small_plan, stop_fit_after, tiny_arrays
+from conftest import TINY_SHAPE, run_script, small_training, stop_fit_after, tiny_arrays
 from PIL import Image
 
 from config import TrainConfig
@@ -26,11 +27,12 @@ from latentspace.core.errors import InputError
 from latentspace.datasets import split_validation
 from latentspace.models.runs import find_run
 from latentspace.training import session, stages
-from latentspace.training.tensorboard import TrainingLog
+from latentspace.training.recording import TrainingLog
 
 PATIENCE = 120  # seconds; TensorBoard takes a few to start and to read, more on a busy machine
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-PLAN = small_plan(epochs=3, refine_steps=1)
+CONFIG = small_training(epochs=3, refine_steps=1)
+FACTS = {"settings": {}, "dataset": {"name": "bars", "source": None, "hash": "0"}}
 
 
 def wait_until(ready: Callable[[], Any]) -> Any:
@@ -68,12 +70,10 @@ def train(folder: Path, *callbacks: keras.callbacks.Callback, resume: bool = Fal
     progress = stages.train(
         pixels[:80],
         pixels[80:],
-        plan=PLAN,
+        dataclasses.replace(CONFIG, resume=resume),
         checkpoint=folder / "checkpoint.npz",
-        facts={},
-        resume=resume,
+        facts=FACTS,
         callbacks=callbacks,
-        verbose=0,
     )[2]
     return [row["val_loss"] for row in progress.rows]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -25,7 +26,9 @@ from latentspace.models.importing.tracing import (
     trace,
 )
 
-UNIT_RANGE = (0.0, 1.0)
+if TYPE_CHECKING:
+    from config import VisualizeConfig
+
 # Layers that give each value of a code another scale or form, and the code its final one.
 ELEMENTWISE = (
     *(keras.layers.Activation, keras.layers.ELU, keras.layers.LeakyReLU, keras.layers.PReLU),
@@ -35,30 +38,6 @@ ELEMENTWISE = (
 MAX_LISTED = 12
 
 Dominator = tuple[Step, keras.KerasTensor]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person may say of a model.
-
-    Attributes:
-        bottleneck: Name of the layer to cut after: "inner" or "outer/inner".
-        latent_output: What to take for the code: the index or name of an output, or the name of a
-            layer.
-        pixel_range: Values of black and of white that the model was trained with.
-    """
-
-    bottleneck: str | None = None
-    latent_output: str | None = None
-    pixel_range: tuple[float, float] = UNIT_RANGE
-
-    def __post_init__(self) -> None:
-        """Raises an InputError where black is not below white."""
-        low, high = self.pixel_range
-        if not low < high:
-            raise InputError(
-                f"--pixel-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
-            )
 
 
 @dataclass(frozen=True)
@@ -90,7 +69,7 @@ class Plan:
     description: str
 
 
-def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Plan:
+def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig) -> Plan:
     """Decides what of a person's model becomes the encoder, what the decoder.
 
     An autoencoder is cut at the narrowest tensor that everything in it passes through. Models
@@ -102,7 +81,8 @@ def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Pla
     Args:
         interface: What `inspect` found.
         image_shape: Of the images to be shown to the model.
-        options: What a person said of it.
+        config: What a person said of it: the layer to cut after, which output is the code, and
+            what it takes for black and for white.
 
     Raises:
         InputError: Images, codes or outputs do not fit, or there is no place to cut.
@@ -113,14 +93,14 @@ def plan(interface: Interface, image_shape: ImageShape, options: Options) -> Pla
         raise refuse_images(f"the model {model.name!r} takes", [takes], image_shape)
     graph = trace(model, layout)
     if len(interface.models) == 1:
-        encoder, decoder, place = _cut(graph, image_shape, options)
+        encoder, decoder, place = _cut(graph, image_shape, config)
     else:
-        encoder, decoder, place = _pair(graph, interface, image_shape, options)
+        encoder, decoder, place = _pair(graph, interface, image_shape, config)
     description = f"{interface.names[0]} {place}"
     if interface.whole is None:
         values = math.prod(image_shape)
         description += f": {values} -> {count_values(encoder.end)} -> {values} values per image"
-    return Plan(encoder, decoder, image_shape, options.pixel_range, description)
+    return Plan(encoder, decoder, image_shape, config.pixel_range, description)
 
 
 def says_mean(name: str) -> bool:
@@ -132,7 +112,9 @@ def says_mean(name: str) -> bool:
     )
 
 
-def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Section, Section, str]:
+def _cut(
+    graph: Trace, image_shape: ImageShape, config: VisualizeConfig
+) -> tuple[Section, Section, str]:
     """The two parts of an autoencoder, and where it is cut, as the end of a sentence."""
     image = _find_image(graph, image_shape)
     if image is None:
@@ -142,23 +124,23 @@ def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Secti
             f"{_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
         )
     dominators = graph.dominators(image)
-    if options.bottleneck is None:
+    if config.bottleneck is None:
         at = _find_narrowest(graph, dominators[:-1])
     else:
-        at = _find_layer(graph, dominators[:-1], options.bottleneck)
+        at = _find_layer(graph, dominators[:-1], config.bottleneck)
     step, entrance = dominators[at]
     name, code = step.name, entrance
-    if options.latent_output is not None:
-        name, code = _find_tensor(graph, options.latent_output)
+    if config.latent_output is not None:
+        name, code = _find_tensor(graph, config.latent_output)
         if code.shape != entrance.shape:
             raise InputError(
-                f"{options.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
+                f"{config.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
                 f"decoder takes {format_shape(entrance.shape[1:])} from {step.name!r}: name "
                 "another --latent-output"
             )
     elif mean := _find_mean(graph, dominators, at):
         name, code = mean
-    elif options.bottleneck is None:
+    elif config.bottleneck is None:
         step, entrance = dominators[_pass_elementwise(dominators, at)]
         code = entrance
     other = f", with {name!r} for the code" if code is not entrance else ""
@@ -167,19 +149,19 @@ def _cut(graph: Trace, image_shape: ImageShape, options: Options) -> tuple[Secti
 
 
 def _pair(
-    graph: Trace, interface: Interface, image_shape: ImageShape, options: Options
+    graph: Trace, interface: Interface, image_shape: ImageShape, config: VisualizeConfig
 ) -> tuple[Section, Section, str]:
     """An encoder and a decoder, and what is taken of them, as the end of a sentence."""
-    if options.bottleneck is not None and interface.whole is not None:
+    if config.bottleneck is not None and interface.whole is not None:
         raise refuse_cutting(interface.whole)
-    if options.bottleneck is not None:
+    if config.bottleneck is not None:
         raise InputError("--bottleneck says where to cut one model: drop it, or pass --autoencoder")
-    name, code = _choose_code(graph, options.latent_output)
+    name, code = _choose_code(graph, config.latent_output)
     encoder, model = _lead_to(graph, code), interface.models[1]
     decoder = trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
     image = _find_image(decoder, image_shape)
     if image is None:
-        shapes = [tensor.shape[1:] for tensor in decoder.outputs]
+        shapes = [tensor.shape[1:] for _, tensor in decoder.outputs]
         raise refuse_images(f"the decoder {model.name!r} gives", shapes, image_shape)
     is_chosen = bool(name) and not graph.is_whole(graph.source, code)
     place = f"(output {name!r}) " if is_chosen else ""
@@ -193,17 +175,16 @@ def _pair(
 def _choose_code(encoder: Trace, wanted: str | None) -> tuple[str, keras.KerasTensor]:
     """The code among what an encoder gives, with its name, "" where it has none.
 
-    It is what a person wants, or the only output, or the one whose name says that it is a mean; in
-    place of an only output that is a sample, the mean behind it.
+    It is what a person wants, or the only output (where that is a sample, the mean behind it), or
+    the one whose name says that it is a mean.
     """
     if wanted is not None:
         return _find_tensor(encoder, wanted)
-    outputs = list(zip(encoder.output_names, encoder.outputs, strict=True))
-    if len(outputs) == 1:
-        dominators = encoder.dominators(outputs[0][1])
+    if len(encoder.outputs) == 1:
+        dominators = encoder.dominators(encoder.outputs[0][1])
         mean = _find_mean(encoder, dominators, len(dominators) - 1) if dominators else None
-        return mean or outputs[0]
-    means = [output for output in outputs if says_mean(output[0])]
+        return mean or encoder.outputs[0]
+    means = [output for output in encoder.outputs if says_mean(output[0])]
     if len(means) != 1:
         raise InputError(
             f"the encoder {encoder.model.name!r} has several outputs and no name tells which is "
@@ -240,7 +221,7 @@ def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
 
 def _find_image(graph: Trace, image_shape: ImageShape) -> keras.KerasTensor | None:
     """The output that is an image, in the arrangement of the input if there is one."""
-    images = [x for x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
+    images = [x for _, x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
     alike = [x for x in images if x.shape == graph.source.shape]
     return next(iter(alike + images), None)
 
@@ -295,12 +276,11 @@ def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
 
 def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
     """An output by its index or name, or else the result of a layer."""
-    outputs = list(zip(graph.output_names, graph.outputs, strict=True))
-    if name.isdigit() and int(name) < len(outputs):
-        label, tensor = outputs[int(name)]
+    if name.isdigit() and int(name) < len(graph.outputs):
+        label, tensor = graph.outputs[int(name)]
         return label or f"output {name}", tensor
     layers = [(step.name, step.outputs[0]) for step in graph.steps if len(step.outputs) == 1]
-    for label, tensor in [*outputs, *layers]:
+    for label, tensor in [*graph.outputs, *layers]:
         if _is_called(label, name):
             return label, tensor
     raise InputError(
@@ -312,10 +292,7 @@ def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
 def _find_mean(
     graph: Trace, dominators: list[Dominator], at: int
 ) -> tuple[str, keras.KerasTensor] | None:
-    """The mean from which, with something beside it, a dominator is made; None where no name tells.
-
-    Both lie between the dominator and the one before it.
-    """
+    """The mean out of which, and more, a dominator is made; None where no name tells it."""
     end = dominators[at][1]
     start = dominators[at - 1][1] if at else graph.source
     means = [
@@ -334,5 +311,5 @@ def _is_called(full_name: str, name: str) -> bool:
 def _list_outputs(graph: Trace) -> str:
     return ", ".join(
         f"{index}: {f'{name!r}, ' if name else ''}{format_shape(tensor.shape[1:])}"
-        for index, (name, tensor) in enumerate(zip(graph.output_names, graph.outputs, strict=True))
+        for index, (name, tensor) in enumerate(graph.outputs)
     )

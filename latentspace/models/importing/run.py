@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -12,91 +13,83 @@ import numpy as np
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing.building import build
-from latentspace.models.importing.checking import check
+from latentspace.models.importing.building import build, check
 from latentspace.models.importing.inspecting import Interface, inspect
-from latentspace.models.importing.planning import Options, plan
+from latentspace.models.importing.planning import plan
 from latentspace.models.keras_files.loading import load_code, load_model, load_weights, shorten
 from latentspace.models.run_schema import DECODER, ENCODER
 from latentspace.models.runs import Run
 
+if TYPE_CHECKING:
+    from config import VisualizeConfig
+
 CHECKED_IMAGES = 1000
+ON_RECORD = (
+    *("autoencoder", "encoder", "decoder", "weights", "model_code"),
+    *("bottleneck", "latent_output", "pixel_range"),
+)
 RANDOM = "its codes are random samples, others each time: name the mean with --latent-output"
 
 
-def load_interface(
-    *,
-    autoencoder: str | Path | None = None,
-    encoder: str | Path | None = None,
-    decoder: str | Path | None = None,
-    weights: str | Path | None = None,
-    model_code: str | None = None,
-) -> Interface:
+def load_interface(config: VisualizeConfig) -> Interface:
     """Loads what a person named, and inspects it.
-
-    Args:
-        autoencoder: A .keras file of images -> images.
-        encoder: A .keras file of images -> codes, together with `decoder`.
-        decoder: A .keras file of codes -> images.
-        weights: A file of weights for the one model that a function in `model_code` returns.
-        model_code: FILE.py that defines the layers of the files above, or FILE.py:FUNCTION whose
-            function returns an autoencoder, or an encoder and a decoder.
 
     Raises:
         InputError: A file is wrong in itself, or the files do not go together.
     """
+    autoencoder, encoder, decoder = config.autoencoder, config.encoder, config.decoder
+    low, high = config.pixel_range
+    if not low < high:
+        raise InputError(
+            f"--pixel-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
+        )
     if (encoder is None) != (decoder is None):
         raise InputError("--encoder and --decoder go together: pass both, or one --autoencoder")
-    build = load_code(model_code) if model_code is not None else None
+    build = load_code(config.model_code) if config.model_code is not None else None
     if sum(source is not None for source in (autoencoder, encoder, build)) != 1:
         raise InputError(
             "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, or "
             "--model-code FILE.py:FUNCTION: pass one of them"
         )
-    if weights is not None and build is None:
+    if config.weights is not None and build is None:
         raise InputError(
             "--weights go into a model that code builds: pass --model-code FILE.py:FUNCTION as well"
         )
     if build is None:
         paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
         return inspect([load_model(path) for path in paths], [path.name for path in paths])
-    models = _build(build, str(model_code))
-    if weights is not None and len(models) > 1:
-        raise InputError(
-            f"--weights go into one model, but {model_code} returns two: return the autoencoder, "
-            "or load the weights in the function"
-        )
-    if weights is not None:
-        load_weights(models[0], weights)
-    return inspect(models, [str(model_code)] * len(models))
+    spec = str(config.model_code)
+    models = _build(build, spec)
+    if config.weights is not None:
+        if len(models) > 1:
+            raise InputError(
+                f"--weights go into one model, but {spec} returns two: return the autoencoder, "
+                "or load the weights in the function"
+            )
+        load_weights(models[0], config.weights)
+    return inspect(models, [spec] * len(models))
 
 
 def import_model(
-    interface: Interface,
-    data: ImageDataset,
-    options: Options,
-    *,
-    name: str,
-    origin: Mapping[str, str | None],
+    interface: Interface, data: ImageDataset, config: VisualizeConfig, *, name: str
 ) -> Run:
     """Makes a run in memory out of a person's model; `saving.save_run` can keep it.
 
     Args:
-        interface: What `inspect` found.
+        interface: What `load_interface` found.
         data: Images to check it with.
-        options: What a person said of it.
+        config: What a person said of it, which is kept on record.
         name: Of the run.
-        origin: The files that it comes from, for the record and for its hash.
 
     Raises:
         InputError: It can't be cut, or is no model that reconstructs the images.
     """
-    planned = plan(interface, data.image_shape, options)
+    planned = plan(interface, data.image_shape, config)
     encoder, decoder = build(planned)
     description = planned.description + (f"; {RANDOM}" if is_random(encoder) else "")
     images = data.test_images[:CHECKED_IMAGES]
-    error = check(encoder, decoder, images, pixel_range=options.pixel_range)
-    facts = {**origin, **vars(options)}
+    error = check(encoder, decoder, images, pixel_range=config.pixel_range)
+    facts = {said: getattr(config, said) for said in ON_RECORD}
     hashes = {
         file: hash_content(json.dumps([description, facts]), *model.get_weights())
         for file, model in ((ENCODER, encoder), (DECODER, decoder))

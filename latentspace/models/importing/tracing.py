@@ -21,15 +21,10 @@ GRAPHS = (keras.Function, keras.Sequential)
 class Step:
     """One call of a layer, or of another operation, that holds no steps of its own.
 
-    Attributes:
-        name: Of the layer, after the names of the models around it: "encoder/codes".
-        operation: The layer or operation.
-        args: Its positional arguments, symbolic tensors among them.
-        kwargs: Its keyword arguments.
-        outputs: Its results.
+    Its arguments hold symbolic tensors; its results are such.
     """
 
-    name: str
+    name: str  # of the layer, after the names of the models around it: "encoder/codes"
     operation: keras.Operation
     args: Sequence[Any]
     kwargs: dict[str, Any]
@@ -47,17 +42,15 @@ class Trace:
 
     Attributes:
         model: What was traced.
-        source: The input.
+        source: Its input.
         steps: In an order in which they can be taken.
-        outputs: The model's outputs.
-        output_names: One for each; empty where the model has no name for it.
+        outputs: The model's outputs, each after its name, which is empty where it has none.
     """
 
     model: keras.Model
     source: keras.KerasTensor
     steps: list[Step]
-    outputs: list[keras.KerasTensor]
-    output_names: list[str]
+    outputs: list[tuple[str, keras.KerasTensor]]
 
     def between(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
         """The steps that lead from one tensor to another, in order."""
@@ -88,7 +81,7 @@ class Trace:
 
     def is_whole(self, start: keras.KerasTensor, end: keras.KerasTensor) -> bool:
         """Whether two tensors are the input of the model and its only output."""
-        return start is self.source and [id(x) for x in self.outputs] == [id(end)]
+        return start is self.source and [id(x) for _, x in self.outputs] == [id(end)]
 
     def extract(
         self, start: keras.KerasTensor, end: keras.KerasTensor, *, name: str
@@ -138,7 +131,7 @@ def trace(model: keras.Model, shape: Shape) -> Trace:
     names = list(model.output_names) if isinstance(model, keras.Function) else [""] * len(tensors)
     if isinstance(outputs, dict):
         names = [str(path[0]) for path, _ in keras.tree.flatten_with_path(outputs)]
-    return Trace(model, source, steps, tensors, names)
+    return Trace(model, source, steps, list(zip(names, tensors, strict=True)))
 
 
 def is_graph(model: Any) -> bool:

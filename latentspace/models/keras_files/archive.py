@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 CONFIG, METADATA = "config.json", "metadata.json"
-WEIGHTS_SUFFIX, VARIABLES = ".h5", "vars"
+WEIGHTS, VARIABLES = "model.weights.h5", "vars"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
 READABLE = 0o600 << 16  # what Keras' own archives say of the permissions of a file
 SHARED, POLICY = "shared_object_id", "DTypePolicy"
@@ -24,24 +24,21 @@ NUMBER = re.compile(r"_\d+$")
 
 
 def canonicalize(archive: bytes) -> bytes:
-    """The same model in bytes that depend on the model alone.
-
-    Args:
-        archive: What `keras.Model.save` has written.
+    """What `keras.Model.save` has written, in bytes that depend on the model alone.
 
     Returns:
         A .keras file: its members in a fixed order, dated alike, without the time of saving; shared
-        objects and unnamed layers counted from the first of the model itself.
+        objects and unnamed layers counted from the first of the model itself. A name that is made
+        of a class in one place of the model and given in another stays.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         members = {name: source.read(name) for name in source.namelist()}
     about = json.loads(members[METADATA])
     del about["date_saved"]
-    config = _rename(_number_shared(json.loads(members[CONFIG])), {})
+    config = json.loads(members[CONFIG])
+    config = _rewrite(config, _choose_names(config))
     members |= {METADATA: json.dumps(about).encode(), CONFIG: json.dumps(config).encode()}
-    for name in members:
-        if name.endswith(WEIGHTS_SUFFIX):
-            members[name] = _copy_weights(members[name], config["config"].get("name"))
+    members[WEIGHTS] = _copy_weights(members[WEIGHTS], config["config"].get("name"))
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:
         for name in sorted(members, key=(METADATA, CONFIG, *sorted(members)).index):
@@ -51,106 +48,69 @@ def canonicalize(archive: bytes) -> bytes:
     return target.getvalue()
 
 
-def _number_shared(config: Any) -> Any:
-    """A config whose shared objects are numbered in the order in which they stand.
+def _choose_names(config: Any) -> dict[str, str]:
+    """New names of unnamed layers, after their class and place, by the old ones."""
+    named = [entry for entry in _walk(config) if isinstance(entry["config"].get("name"), str)]
+    counted = [entry["config"]["name"] for entry in named if _is_counted(entry)]
+    given = {entry["config"]["name"] for entry in named if not _is_counted(entry)}
+    names: dict[str, str] = {}
+    for name in counted:
+        if name not in names and name not in given:
+            stem, taken = NUMBER.sub("", name), given.union(names.values())
+            more = (f"{stem}_{number}" for number in itertools.count(1))
+            names[name] = next(free for free in itertools.chain([stem], more) if free not in taken)
+    return names
 
-    Kinds of numbers are values, as good shared as not; which of them are depends on whether a model
-    was built or cloned.
-    """
+
+def _walk(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects of Keras in a config, in the order in which they stand."""
+    if isinstance(value, dict):
+        if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
+            yield value
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else []:
+        yield from _walk(inner)
+
+
+def _rewrite(config: Any, names: Mapping[str, str]) -> Any:
+    """A config with new names of layers, and shared objects numbered as they stand in it."""
     numbers: dict[Any, int] = {}
 
     def visit(value: Any) -> Any:
-        if isinstance(value, dict):
-            is_value = str(value.get("class_name")).endswith(POLICY)
-            return {
-                key: numbers.setdefault(inner, len(numbers) + 1) if key == SHARED else visit(inner)
-                for key, inner in value.items()
-                if not (key == SHARED and is_value)
-            }
-        return [visit(inner) for inner in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            if [type(inner) for inner in value] == [str, int, int]:  # layer, node and output
+                return [names.get(value[0], value[0]), *value[1:]]
+            return [visit(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        made: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key == SHARED:
+                # Kinds of numbers are values, as good shared as not; which of them are depends on
+                # whether a model was built or cloned.
+                if not str(value.get("class_name")).endswith(POLICY):
+                    made[key] = numbers.setdefault(inner, len(numbers) + 1)
+            elif key == "name" and isinstance(inner, str):
+                made[key] = names.get(inner, inner)
+            else:
+                made[key] = visit(inner)
+        return made
 
     return visit(config)
 
 
-def _rename(value: Any, names: Mapping[str, str]) -> Any:
-    """A config in which unnamed layers are called after their class and place.
-
-    Args:
-        value: The config, or a part of it.
-        names: New names of the layers of the model that the part belongs to, by the old ones.
-    """
-    if isinstance(value, list):
-        return [_rename(inner, names) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class_name") == "__keras_tensor__":  # [layer, node, output] that it comes from
-        tensor = value["config"]
-        history = _rename_places(tensor["keras_history"], names)
-        return {**value, "config": {**tensor, "keras_history": history}}
-    made = {key: inner if key == "name" else _rename(inner, names) for key, inner in value.items()}
-    config: Any = value.get("config")
-    if not isinstance(value.get("class_name"), str) or not isinstance(config, dict):
-        return made
-    layers = config.get("layers")
-    if isinstance(layers, list):
-        inside = _choose_names(layers)
-        made["config"] = {
-            key: _rename_places(inner, inside)
-            if key in ("input_layers", "output_layers")
-            else _rename(inner, inside)
-            for key, inner in config.items()
-        }
-    if _is_counted(value):
-        own = NUMBER.sub("", config["name"])
-        made["config"]["name"] = names.get(config["name"], own)
-    if "name" in value:
-        made["name"] = made["config"].get("name", value["name"])
-    return made
-
-
-def _rename_places(value: Any, names: Mapping[str, str]) -> Any:
-    """Places of the form [layer, node, output], however nested, with the new names of layers."""
-    if isinstance(value, dict):
-        return {key: _rename_places(inner, names) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rename_places(inner, names) for inner in value]
-    return names.get(value, value) if isinstance(value, str) else value
-
-
-def _choose_names(layers: list[Any]) -> dict[str, str]:
-    """New names of the layers of a model, by the old ones; of a counted one a name that is free."""
-    entries = [one for one in layers if isinstance(one, dict) and isinstance(one["config"], dict)]
-    counted = [one["config"]["name"] for one in entries if _is_counted(one)]
-    taken = {one["config"].get("name") for one in entries} - set(counted)
-    names = {}
-    for name in counted:
-        stem = NUMBER.sub("", name)
-        names[name] = next(free for free in _count_up(stem) if free not in taken)
-        taken.add(names[name])
-    return names
-
-
-def _count_up(stem: str) -> Iterator[str]:
-    """The names that Keras gives: dense, dense_1, dense_2, ..."""
-    return itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(1)))
-
-
 def _is_counted(entry: Mapping[str, Any]) -> bool:
     """Whether the name of an object is the one that Keras makes of its class."""
-    name = entry["config"].get("name")
-    if not isinstance(name, str) or not isinstance(entry.get("class_name"), str):
-        return False
-    return NUMBER.sub("", name).replace("_", "") == entry["class_name"].lower().replace("_", "")
+    stem = NUMBER.sub("", entry["config"]["name"])
+    return stem.replace("_", "") == entry["class_name"].lower().replace("_", "")
 
 
 def _copy_weights(weights: bytes, model: str | None) -> bytes:
-    """An HDF5 file of the same arrays, written anew in the order of their names.
-
-    Keras notes the name of a layer beside its arrays and finds them by their place: a name that
-    counts layers becomes that of the place, and that of the whole what the config says.
-    """
+    """An HDF5 file of the same arrays, written anew in the order of their names."""
     import h5py
 
+    # Keras notes the name of a layer beside its arrays and finds them by their place: a name that
+    # counts layers becomes that of the place, and that of the whole what the config says.
     target = io.BytesIO()
     with h5py.File(io.BytesIO(weights)) as source, h5py.File(target, "w") as copy:
         _copy_group(source, copy, model)

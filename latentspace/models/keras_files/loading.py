@@ -26,8 +26,13 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.keras_files.archive import canonicalize
-from latentspace.models.keras_files.config_check import check_config, explain, read_config
-from latentspace.models.keras_files.weights_check import check_weights
+from latentspace.models.keras_files.checks import (
+    AGAIN,
+    check_config,
+    check_weights,
+    explain,
+    read_config,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -46,13 +51,10 @@ SHOWN_ERROR = 240  # characters; Keras likes to print whole models
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Loads a whole model without its training state, and without running code out of the file.
+    """Loads a whole model, not compiled, without running code out of the file.
 
     Args:
         path: A .keras file. Its custom classes have to be registered with Keras.
-
-    Returns:
-        The model, not compiled.
 
     Raises:
         InputError: The file is missing, damaged, of another format, of a Keras that this one can't
@@ -75,8 +77,7 @@ def load_model(path: str | Path) -> keras.Model:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
             raise explain(path, config, error) or InputError(
-                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; save "
-                "the model again with model.save('NAME.keras')"
+                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; {AGAIN}"
             ) from error
 
 
@@ -87,10 +88,7 @@ def load_code(spec: str) -> Callable[[], Any] | None:
     name, as `custom_objects` would. Files beside it can be imported by it.
 
     Args:
-        spec: FILE.py, or FILE.py:FUNCTION.
-
-    Returns:
-        The function, or None where none is named.
+        spec: FILE.py, or FILE.py:FUNCTION; without a function None is returned.
 
     Raises:
         InputError: There is no such file or function, or the file can't be imported.
@@ -106,7 +104,11 @@ def load_code(spec: str) -> Callable[[], Any] | None:
         return None
     function = getattr(module, name, None)
     if not callable(function):
-        known = [key for key, value in vars(module).items() if _is_own_function(value, module)]
+        known = [
+            key
+            for key, value in vars(module).items()
+            if isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+        ]
         raise InputError(
             f"{path} has no function {name!r}; its functions: {', '.join(known) or 'none'}"
         )
@@ -158,14 +160,12 @@ def shorten(error: BaseException) -> str:
 
 
 def _load_measured(path: Path) -> keras.Model:
-    """Loads a model whose variables get their values once they are known to fit into memory.
-
-    It costs a few letters to ask for a layer of a billion units. In a scope without state layers
-    are made without values, which takes no memory, and weights are only noted; Keras refuses those
-    of another shape.
-    """
+    """Loads a model whose variables get their values once they are known to fit into memory."""
     import keras
 
+    # It costs a few letters to ask for a layer of a billion units. In a scope without state layers
+    # are made without values, which takes no memory, and weights are only noted; Keras refuses
+    # those of another shape.
     try:
         with keras.StatelessScope(initialize_variables=False) as scope:
             model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -174,7 +174,13 @@ def _load_measured(path: Path) -> keras.Model:
                 f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the "
                 "whole model with model.save('NAME.keras')"
             )
-        _refuse_too_large(path, model)
+        held = sum(math.prod(variable.shape) for variable in model.variables)
+        largest = max((math.prod(shape) for shape in _list_shapes(model)), default=0)
+        refuse_too_large(
+            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
+            f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
+            "pass a smaller model",
+        )
     except Exception as error:
         keras.utils.clear_session()  # it would give the variables their values some time
         if WITHOUT_STATE not in str(error) or not keras.saving.get_custom_objects():
@@ -187,17 +193,6 @@ def _load_measured(path: Path) -> keras.Model:
         if (value := scope.get_current_value(variable)) is not None:
             variable.assign(value)
     return model
-
-
-def _refuse_too_large(path: Path, model: keras.Model) -> None:
-    """Raises an InputError where there is not the memory for a model and for what flows in it."""
-    held = sum(math.prod(variable.shape) for variable in model.variables)
-    largest = max((math.prod(shape) for shape in _list_shapes(model)), default=0)
-    refuse_too_large(
-        BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
-        f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
-        "pass a smaller model",
-    )
 
 
 def _list_shapes(model: keras.Model) -> Iterator[list[int]]:
@@ -264,10 +259,6 @@ def _import_file(path: Path) -> types.ModuleType:
     return module
 
 
-def _is_own_function(value: object, module: types.ModuleType) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__ == module.__name__
-
-
 def _find_suffix(path: Path) -> str:
     """The ending by which Keras knows the format that a file of weights really has."""
     if zipfile.is_zipfile(path):
@@ -279,18 +270,13 @@ def _find_suffix(path: Path) -> str:
     return ".h5" if legacy else ".weights.h5"
 
 
-def save_model(model: keras.Model, path: str | Path) -> None:
+def save_model(model: keras.Model, path: Path) -> None:
     """Saves a whole model so that equal models give equal bytes, whenever and wherever they are.
 
     It is an ordinary .keras file; `keras.models.load_model` opens it without this project.
 
-    Args:
-        model: The model, with its training state where it was compiled.
-        path: The .keras file to write.
-
     Raises:
-        OSError: It can't be written to.
+        OSError: The file can't be written to.
     """
     model.save(path)
-    path = Path(path)
     path.write_bytes(canonicalize(path.read_bytes()))

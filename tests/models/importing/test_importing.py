@@ -9,20 +9,13 @@ import pytest
 from conftest import tiny_arrays
 from keras import layers, ops
 
+from config import VisualizeConfig
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing import (
-    Options,
-    build,
-    check,
-    import_model,
-    inspect,
-    load_interface,
-    plan,
-)
-from latentspace.models.importing.inspecting import Interface
-from latentspace.models.importing.planning import Plan, says_mean
-from latentspace.models.importing.run import is_random
+from latentspace.models.importing.building import build, check
+from latentspace.models.importing.inspecting import Interface, inspect
+from latentspace.models.importing.planning import Plan, plan, says_mean
+from latentspace.models.importing.run import import_model, is_random, load_interface
 from latentspace.models.keras_files import loading
 
 SHAPE = (8, 8, 1)
@@ -135,7 +128,13 @@ def assert_same_after_saving(model: keras.Model, inputs: np.ndarray, folder: Pat
 
 def planned(*models: keras.Model, shape: tuple[int, int, int] = SHAPE, **options) -> Plan:
     """A plan for models in memory."""
-    return plan(inspect(models, [model.name for model in models]), shape, Options(**options))
+    return plan(
+        inspect(models, [model.name for model in models]), shape, VisualizeConfig(**options)
+    )
+
+
+def load(**options) -> Interface:
+    return load_interface(VisualizeConfig(**options))
 
 
 def images_of(model: keras.Model) -> tuple[int, int, int] | None:
@@ -152,13 +151,13 @@ class Imported:
 
 
 def imported(source: Interface, shape: tuple[int, int, int] = SHAPE, **options) -> Imported:
-    made = plan(source, shape, Options(**options))
+    made = plan(source, shape, VisualizeConfig(**options))
     return Imported(*build(made), made.description)
 
 
 def imported_from(folder: Path, model: keras.Model, shape: tuple[int, int, int] = SHAPE, **options):
     """What is made of a saved autoencoder; what it reconstructs is what the model does."""
-    source = load_interface(autoencoder=saved(folder, whole=model)["whole"])
+    source = load(autoencoder=saved(folder, whole=model)["whole"], **options)
     result = imported(source, shape, **options)
     images = pictures(shape=shape)
     codes = given(result.encoder, images)
@@ -292,7 +291,7 @@ def test_codes_of_a_vae_are_the_means(tmp_path: Path) -> None:
 
 
 def test_other_codes_of_a_vae(tmp_path: Path) -> None:
-    source = load_interface(autoencoder=saved(tmp_path, vae=vae())["vae"])
+    source = load(autoencoder=saved(tmp_path, vae=vae())["vae"])
     model = source.models[0]
     log_var = model.predict(pictures(), verbose=0)[2]
     for name in ("2", "z_log_var"):
@@ -308,7 +307,7 @@ def test_other_codes_of_a_vae(tmp_path: Path) -> None:
 
 def test_two_files_of_a_vae(tmp_path: Path) -> None:
     encoder, decoder = vae_encoder(), vae_decoder()
-    source = load_interface(**saved(tmp_path, encoder=encoder, decoder=decoder))
+    source = load(**saved(tmp_path, encoder=encoder, decoder=decoder))
     mean, _, sample = encoder.predict(pictures(), verbose=0)
     result = imported(source)
     np.testing.assert_allclose(given(result.encoder, pictures()), mean, atol=1e-6)
@@ -333,7 +332,7 @@ def test_a_vae_is_refused_where_its_sampling_is_unknown(tmp_path: Path) -> None:
     layer = known.pop(f"{PACKAGE}>Sampling")
     try:
         with pytest.raises(InputError, match=r"needs .*Sampling, which.*--model-code FILE\.py"):
-            load_interface(autoencoder=path)
+            load(autoencoder=path)
     finally:
         known[f"{PACKAGE}>Sampling"] = layer
 
@@ -342,7 +341,7 @@ def test_a_vae_is_refused_where_its_sampling_is_unknown(tmp_path: Path) -> None:
 def test_subclassed_encoders(tmp_path: Path, form: str) -> None:
     encoder, decoder = OwnEncoder(form), keras.Sequential([layers.Dense(64)])
     encoder(pictures()), decoder(np.ones((1, 3), np.float32))
-    source = load_interface(**saved(tmp_path, encoder=encoder, decoder=decoder))
+    source = load(**saved(tmp_path, encoder=encoder, decoder=decoder))
     if form == "tuple":
         with pytest.raises(InputError, match=r"no name tells which.*\(0: 3, 1: 3\)"):
             imported(source)
@@ -481,7 +480,7 @@ def test_an_imported_model_is_a_run_in_no_folder(tiny: ImageDataset) -> None:
     noisy.build((None, 14, 11, 1))
     for model, is_noisy in ((encoder, False), (noisy, True)):
         interface = inspect([model, decoder], ["a", "b"])
-        run = import_model(interface, tiny, Options(), name="mine", origin={"encoder": "a"})
+        run = import_model(interface, tiny, VisualizeConfig(encoder="a"), name="mine")
         assert (run.name, run.folder, run.latent_dim) == ("mine", None, 8)
         assert ("its codes are random samples" in run.facts["adopted"]["description"]) == is_noisy
         assert run.facts["adopted"]["encoder"] == "a"
@@ -513,18 +512,18 @@ def test_code_and_weights(tmp_path: Path) -> None:
     )
     model = keras.Sequential([keras.Input((64,)), layers.Dense(3), layers.Dense(64)])
     model.save_weights(tmp_path / "w.weights.h5")
-    source = load_interface(model_code=f"{code}:build", weights=tmp_path / "w.weights.h5")
+    source = load(model_code=f"{code}:build", weights=tmp_path / "w.weights.h5")
     result = imported(source)
     shown = given(result.decoder, given(result.encoder, pictures())).reshape(5, 64)
     np.testing.assert_allclose(shown, given(model, pictures().reshape(5, 64)), atol=1e-5)
-    assert len(load_interface(model_code=f"{code}:pair").models) == 2
+    assert len(load(model_code=f"{code}:pair").models) == 2
     for arguments, message in {
         ("fail", None): r":fail failed: KeyError: 'gone'",
         ("nothing", None): r"should return a Keras model.*Received: int",
         ("pair", tmp_path / "w.weights.h5"): "go into one model, but .* returns two",
     }.items():
         with pytest.raises(InputError, match=message):
-            load_interface(model_code=f"{code}:{arguments[0]}", weights=arguments[1])
+            load(model_code=f"{code}:{arguments[0]}", weights=arguments[1])
 
 
 def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
@@ -535,10 +534,10 @@ def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
         ({"autoencoder": "a.keras", "weights": "w.h5"}, "pass --model-code"),
     ):
         with pytest.raises(InputError, match=message):
-            load_interface(**arguments)
+            load(**arguments)
     paths = saved(tmp_path, encoder=vae_encoder(), decoder=vae_decoder())
     with pytest.raises(InputError, match="--bottleneck says where to cut one model"):
-        imported(load_interface(**paths), bottleneck="z_mean")
+        imported(load(**paths), bottleneck="z_mean")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from keras import layers, ops
 
 from latentspace.core import memory
 from latentspace.core.errors import InputError
-from latentspace.models.keras_files.config_check import check_config, read_config
+from latentspace.models.keras_files.checks import check_config, read_config
 from latentspace.models.keras_files.loading import load_model
 
 GOOD = {"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": b""}

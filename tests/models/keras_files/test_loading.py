@@ -209,7 +209,7 @@ def test_damaged_files_are_refused_in_one_line(dense: Path, tmp_path: Path) -> N
 
 
 def test_an_endless_config_is_not_read(dense: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latentspace.models.keras_files.config_check.MAX_CONFIG_BYTES", 100)
+    monkeypatch.setattr("latentspace.models.keras_files.checks.MAX_CONFIG_BYTES", 100)
     with pytest.raises(InputError, match="more than 0 MiB"):
         loading.load_model(dense)
 

@@ -1,20 +1,26 @@
-"""What a .keras file would make Keras do, read before Keras does it."""
+"""What files would make Keras and HDF5 do, looked at before they do it."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
 
-CONFIG = "config.json"
-MEMBERS = ("metadata.json", CONFIG, "model.weights.h5")
+if TYPE_CHECKING:
+    import h5py
+
+AGAIN = "save the model again with model.save('NAME.keras')"
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+MEMBERS = ("metadata.json", CONFIG, WEIGHTS)
 LONGEST_TEXT = 160  # characters, out of the file
+MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
 # Keras looks names up in all of its public interface but for a list of exceptions, which lacks
 # functions that download, write files or change settings. What a model is made of lies here.
@@ -48,7 +54,6 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         InputError: The file is damaged or is no .keras file.
     """
-    again = "save the model again with model.save('NAME.keras')"
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path)
@@ -58,21 +63,21 @@ def read_config(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # the ways to compress and encrypt a file have errors of their own
         raise InputError(
-            f"{path} is damaged or no Keras model: {format_reason(error)}; {again}"
+            f"{path} is damaged or no Keras model: {format_reason(error)}; {AGAIN}"
         ) from error
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
             f"{path} has a {CONFIG} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
-            f"description of a model; {again}"
+            f"description of a model; {AGAIN}"
         )
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} has a damaged {CONFIG}: {format_reason(error)}; {again}"
+            f"{path} has a damaged {CONFIG}: {format_reason(error)}; {AGAIN}"
         ) from error
     if not isinstance(config, dict):
-        raise InputError(f"{path} has a {CONFIG} that describes no model; {again}")
+        raise InputError(f"{path} has a {CONFIG} that describes no model; {AGAIN}")
     return config
 
 
@@ -81,39 +86,30 @@ def check_config(path: Path, config: dict[str, Any]) -> None:
 
     Code in the file, other packages and other files are for Keras to refuse, see `explain`.
 
-    Args:
-        path: The file, for messages.
-        config: What `read_config` gave.
-
     Raises:
         InputError: The model computes with constants, passes any arguments to a function, needs
             another backend, or names a part of Keras that no model is made of.
     """
-    for layer in _find_constant_calls(config):
-        raise InputError(
-            f"{path} computes its layer {layer!r} while it is loaded, out "
-            "of no image: save the model again with model.save('NAME.keras')"
-        )
     for entry, layer in _walk(config):
+        if _calls_on_constants(entry):
+            raise InputError(
+                f"{path} computes its layer {layer!r} while it is loaded, out of no image: {AGAIN}"
+            )
         kind, module = str(entry["class_name"]), entry.get("module")
         # Without a module Keras 3 looks a class up as Keras 2 did, which wrote no .keras so.
         is_known = "module" in entry or kind.startswith("__")
         if isinstance(module, str) and module.startswith("keras"):
             if kind in REFUSED_HERE:
                 raise _refuse_unsafe(path, kind, layer)
-            is_known = _is_part(module, FUNCTIONS if kind == "function" else CLASSES)
+            package, _, place = module.partition(".")  # keras_hub and the like are others
+            parts = FUNCTIONS if kind == "function" else CLASSES
+            is_known = package == "keras" and place.removeprefix("src.").partition(".")[0] in parts
         if not is_known:
             raise _refuse_unknown(path, _read_name(entry), entry)
 
 
 def explain(path: Path, config: dict[str, Any], error: Exception) -> InputError | None:
-    """What a person can do about a model that Keras refuses; None where it says no more than why.
-
-    Args:
-        path: The file, for messages.
-        config: What `read_config` gave.
-        error: What Keras has raised.
-    """
+    """What to do about a model that Keras refuses with an error; None where it tells only why."""
     said = str(error).rpartition("Exception encountered: ")[2]
     if said.startswith(BY_SAFE_MODE):
         for entry, layer in _walk(config):
@@ -152,10 +148,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     """
     names = archive.namelist()
     if CONFIG not in names:
-        raise InputError(
-            f"{path} is no Keras model: it has no {CONFIG}; save the model again with "
-            "model.save('NAME.keras')"
-        )
+        raise InputError(f"{path} is no Keras model: it has no {CONFIG}; {AGAIN}")
     odd = [name for name in names if name not in MEMBERS or names.count(name) > 1]
     if odd:
         raise InputError(
@@ -182,18 +175,17 @@ def _walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             waiting.extend((inner, layer) for inner in value)
 
 
-def _find_constant_calls(config: dict[str, Any]) -> Iterator[str]:
-    """Layers that are called on constants: Keras does so at once, whatever size they ask for.
+def _calls_on_constants(entry: dict[str, Any]) -> bool:
+    """Whether Keras would call a layer on constants: at once, whatever size they ask for.
 
-    Keras itself writes none, since calls without an image are no part of a model.
+    Keras itself writes no such calls, since those without an image are no part of a model.
     """
-    for entry, layer in _walk(config):
-        nodes = entry.get("inbound_nodes")
-        for node in nodes if isinstance(nodes, list) else []:
-            if isinstance(node, dict) and all(
-                inner["class_name"] != "__keras_tensor__" for inner, _ in _walk(node)
-            ):
-                yield layer
+    nodes = entry.get("inbound_nodes")
+    return isinstance(nodes, list) and any(
+        all(inner["class_name"] != "__keras_tensor__" for inner, _ in _walk(node))
+        for node in nodes
+        if isinstance(node, dict)
+    )
 
 
 def _read_name(entry: dict[str, Any]) -> str:
@@ -202,7 +194,50 @@ def _read_name(entry: dict[str, Any]) -> str:
     return str(entry.get("config") if kind == "function" else kind)
 
 
-def _is_part(module: str, parts: tuple[str, ...]) -> bool:
-    """Whether a module is one of some parts of Keras itself, not of keras_hub and the like."""
-    package, _, place = module.partition(".")
-    return package == "keras" and place.removeprefix("src.").partition(".")[0] in parts
+def check_weights(path: Path) -> None:
+    """Makes sure that the weights in an HDF5 or a .keras file are numbers and fit into memory.
+
+    HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
+    that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
+    lies in other files.
+
+    Raises:
+        InputError: They are not, or do not.
+        Exception: The file is damaged; h5py and zipfile raise anything.
+    """
+    import h5py
+
+    if not zipfile.is_zipfile(path):
+        with h5py.File(path, "r") as file:
+            _check_group(file, path)
+        return
+    with zipfile.ZipFile(path) as archive:
+        if WEIGHTS in archive.namelist():  # without it there are no weights, as Keras says
+            with archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
+                _check_group(file, path)
+
+
+def _check_group(file: h5py.File, path: Path) -> None:
+    import h5py
+
+    needed = 0
+
+    def look(name: str, found: h5py.HLObject) -> None:
+        nonlocal needed
+        shown = to_printable(name, LONGEST_TEXT)
+        for said in found.attrs:
+            about = found.attrs.get_id(said)
+            # HDF5 makes room for as much as an attribute says that it has, before it reads it.
+            if math.prod(about.shape or ()) * about.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
+                raise InputError(
+                    f"{path} has an attribute of {shown} that is larger than any that Keras "
+                    "writes; save the weights again"
+                )
+        if isinstance(found, h5py.Dataset) and found.shape is not None:
+            if found.dtype.hasobject or found.dtype.fields:
+                raise InputError(f"{path} should hold weights only. Received: {shown}, no numbers")
+            needed += math.prod(found.shape) * found.dtype.itemsize
+
+    look("/", file)
+    file.visititems(look)  # each object once, along no link to elsewhere
+    refuse_too_large(needed, f"reading the weights in {path}", "pass a smaller model")
