@@ -63,7 +63,7 @@ FEW = {
 }
 RUNS = ("small", "other")
 SMALL = {
-    "train_cae.py": "--dataset digits --epochs 1 --quiet --models-dir {models}",
+    "train_cae.py": "--dataset digits --limit 400 --epochs 1 --quiet --models-dir {models}",
     "visualize.py": "--samples 40 --perplexity 5 --quiet --models-dir {models} "
     "--outputs-dir {outputs}",
 }

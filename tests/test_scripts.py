@@ -167,7 +167,7 @@ def test_maps_in_space_by_another_method_of_both_splits(trained: Trained, tmp_pa
 
 @pytest.mark.slow
 def test_without_cache_everything_is_computed_afresh_and_nothing_kept(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, quick: None
 ) -> None:
     cache = {"LATENTSPACE_CACHE": str(tmp_path / "cache")}
     run_script(
@@ -196,7 +196,7 @@ def test_expression_and_chosen_pair(trained: Trained, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_picture_is_made_and_animations_in_the_format_asked_for(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, quick: None
 ) -> None:
     own = tmp_path / "own.png"
     Image.fromarray(np.eye(30, dtype=np.uint8) * 255).save(own)
