@@ -85,6 +85,18 @@ def test_training_leaves_a_whole_run(trained: Trained) -> None:
     assert f"{scores['test_mse']:.5f} test" in trained.output
 
 
+@pytest.mark.slow
+def test_the_quick_preset_learns_digits(tmp_path: Path) -> None:
+    run_script(
+        *("train_cae.py", "--dataset", "digits", "--preset", "quick", "--run", "small", "--quiet"),
+        *("--models-dir", tmp_path),
+        cwd=tmp_path,
+    )
+    run = json.loads((tmp_path / "small" / FACTS).read_text())
+    # One run ended at 0.00352.
+    assert run["scores"]["test_mse"] < 0.0045
+
+
 def test_reported_test_error_is_that_of_the_saved_models(trained: Trained, tiny_npz: Path) -> None:
     folder = trained.models / "bars"
     encoder, decoder = (keras.models.load_model(folder / name) for name in (ENCODER, DECODER))
