@@ -106,8 +106,14 @@ def reduce_dimensions(
     Returns:
         float32 (N, at most `MANIFOLD_DIMS`).
     """
-    epochs = MANIFOLD_EPOCHS
-    return umap(vectors, dims=MANIFOLD_DIMS, seed=seed, min_dist=0.0, epochs=epochs, graph=graph)
+    return umap(
+        vectors,
+        dims=MANIFOLD_DIMS,
+        seed=seed,
+        min_dist=0.0,
+        epochs=MANIFOLD_EPOCHS,
+        graph=graph,
+    )
 
 
 def build_neighbor_graph(

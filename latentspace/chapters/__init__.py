@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from latentspace.chapters import (
     calculate,
@@ -17,11 +17,10 @@ from latentspace.chapters import (
     outliers,
     reconstruct,
 )
-from latentspace.chapters.figure import Figure, Part, Recipe
+from latentspace.chapters.figure import Contents, Figure, Part, Recipe
 
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
-    from latentspace.chapters.study import Study
 
 __all__ = [
     "COMPARED",
@@ -78,9 +77,9 @@ def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Fi
     ]
 
 
-def load_recipes() -> Mapping[str, Recipe[Study]]:
-    """How each of `FIGURES` is made, by file."""
-    return {file: recipe for contents in STORY for file, recipe in contents.load_recipes().items()}
+def load_recipes(story: Iterable[Contents] = STORY) -> Mapping[str, Recipe[Any]]:
+    """How each figure of some chapters is made, by file."""
+    return {file: recipe for contents in story for file, recipe in contents.load_recipes().items()}
 
 
 def load_chapters() -> list[type[Chapter]]:

@@ -44,8 +44,14 @@ def build_encoder(
     images = keras.Input(image_shape, name="images")
     x = images
     for stage, width in enumerate(_plan_stages(image_shape, channels)):
-        down = {"padding": "same", "activation": ACTIVATION, "name": f"down_{stage}"}
-        x = layers.Conv2D(width, KERNEL_SIZE, STRIDE, **down)(x)  # (N, ceil(H/2), ceil(W/2), width)
+        x = layers.Conv2D(
+            width,
+            KERNEL_SIZE,
+            STRIDE,
+            padding="same",
+            activation=ACTIVATION,
+            name=f"down_{stage}",
+        )(x)  # (N, ceil(H / 2), ceil(W / 2), width)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(hidden_units, activation=ACTIVATION, name="hidden")(x)
     codes = layers.Dense(latent_dim, name=CODES)(x)

@@ -85,8 +85,9 @@ class Run:
     @property
     def history_unavailable(self) -> str | None:
         """Why there is no history of a training; None where there is one."""
-        untold = "this model was not trained here, so nothing tells how it learned"
-        return untold if self.is_imported else None
+        if self.is_imported:
+            return "this model was not trained here, so nothing tells how it learned"
+        return None
 
     @property
     def model_hash(self) -> str:

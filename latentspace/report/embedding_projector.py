@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 from latentspace.core.errors import InputError
 from latentspace.core.files import write_bytes
 from latentspace.core.pixels import resize, tile, to_pil, to_unit_range
+from latentspace.drawing.media import encode_image
 
 TENSORS = ("codes", "pixels")
 VECTORS, METADATA, SPRITE = "vectors.tsv", "metadata.tsv", "sprite.png"
@@ -82,9 +82,7 @@ def encode_files(
     yield encode_vectors(codes)
     yield encode_vectors(to_unit_range(pixels).reshape(len(pixels), -1))
     yield encode_metadata(columns)
-    buffer = io.BytesIO()
-    to_pil(make_sprite(pixels, side)).save(buffer, format="PNG")
-    yield buffer.getvalue()
+    yield encode_image(to_pil(make_sprite(pixels, side)), "PNG")
     lengths = (codes.shape[1], pixels[0].size)
     yield encode_config({n: (len(codes), d) for n, d in zip(TENSORS, lengths, strict=True)}, side)
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import jinja2
 from PIL import Image
 
-from latentspace.chapters import COMPARED, STORY
+from latentspace.chapters import COMPARED, STORY, load_recipes
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.compare.paired import UNKNOWN
 from latentspace.chapters.figure import Contents, Figure, Part
@@ -200,9 +200,7 @@ def _make_section(
         if not found:
             absent.append(figure)
         pictures += found
-    recipes = {
-        file: recipe for contents in here for file, recipe in contents.load_recipes().items()
-    }
+    recipes = load_recipes(here)
     # Other reasons than those of the story may take long to find out.
     reasons = {
         figure.file: find_unavailable(recipes[figure.file], subject)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from latentspace.chapters.compression.curves import mean_ratio
 from latentspace.core.pixels import resize, tile, to_pil, to_unit_range
+from latentspace.drawing import media
 
 SHEET_SIDE = 4096  # pixels; WebP allows 16,383
 BLOCKS = (1, 8, 16)  # sides to which the images of a sheet may be padded
@@ -85,11 +86,7 @@ def encode_image(pixels: np.ndarray, codec: Codec, quality: int | None) -> bytes
     more: dict[str, Any] = {} if quality is None else {"quality": quality}
     if pixels.shape[2] == 1:
         more.update(codec.grey_options)
-    files = []
-    for options in codec.options:
-        file = io.BytesIO()
-        image.save(file, codec.format, **options, **more)
-        files.append(file.getvalue())
+    files = (media.encode_image(image, codec.format, **each, **more) for each in codec.options)
     return min(files, key=len)
 
 

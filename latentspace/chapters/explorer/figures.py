@@ -10,8 +10,13 @@ from latentspace.chapters.captions import CAVEAT, format_model
 from latentspace.chapters.explorer import draw
 from latentspace.chapters.explorer.draw import Map, Pictures, make_sheet
 from latentspace.chapters.explorer.measure import Exploration
-from latentspace.chapters.figure import METHODS, Drawing, Recipe
-from latentspace.chapters.maps.describe import describe_images, describe_maps, format_scores
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.maps.describe import (
+    describe_images,
+    describe_maps,
+    format_scores,
+    name_map,
+)
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
@@ -39,7 +44,7 @@ def draw_explorer(study: Study) -> Drawing:
     page = draw.draw_explorer(
         maps={
             space: Map(
-                f"{METHODS[study.settings.method]} of the {words}",
+                name_map(study.settings.method, space),
                 format_scores(maps, maps.flat, space, words="10-NN label accuracy"),
                 maps.get_points(space),
                 f"nearest in {words}",

@@ -14,6 +14,11 @@ def describe_images(maps: Maps) -> str:
     return f"{len(maps.indices):,} {maps.split_name} of {maps.study.data.name}"
 
 
+def name_map(method: str, space: str) -> str:
+    """A map by its method and what it is made of, such as "t-SNE of the codes"."""
+    return f"{METHODS[method]} of the {SPACES[space]}"
+
+
 def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL) -> str:
     """What a reader must know of how maps of these spaces (or all), of some images, were made."""
     if settings.method != "tsne":

@@ -12,7 +12,12 @@ from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
 from latentspace.chapters.figure import METHODS, Drawing, Recipe
 from latentspace.chapters.maps import draw, draw_details
-from latentspace.chapters.maps.describe import describe_images, describe_maps, format_scores
+from latentspace.chapters.maps.describe import (
+    describe_images,
+    describe_maps,
+    format_scores,
+    name_map,
+)
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.maps.methods import ProjectionMethods
@@ -47,7 +52,7 @@ def _draw_image_map(space: str, study: Study) -> Drawing:
     cells = draw.arrange_images(maps.images.shape, maps.get_points(space))
     model = f", {format_model(study)}" if space == "latent" else ""
     text = Text(
-        f"{METHODS[study.settings.method]} of the {SPACES[space]}",
+        name_map(study.settings.method, space),
         f"{describe_images(maps)}{model}. {describe_maps(maps, maps.flat, space)}. "
         f"{_describe_scores(maps.score_maps(maps.flat)[space])}. {CAVEAT} "
         f"{cells.shown.sum():,} of {len(cells.shown):,} images found a free cell near their "
@@ -78,8 +83,8 @@ def _describe_scores(found: Mapping[str, Estimate]) -> str:
 def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
     """Both maps, each with a heading that tells its scores."""
     points = {}
-    for space, words in SPACES.items():
-        heading = [f"{METHODS[settings.method]} of the {words}"]
+    for space in SPACES:
+        heading = [name_map(settings.method, space)]
         heading += filter(None, [format_scores(maps, settings, space)])
         points[": ".join(heading)] = maps.get_points(space, settings)
     return _label_maps(maps, points)
@@ -138,7 +143,7 @@ def _draw_forming(spaces: Sequence[str], study: Study) -> Drawing:
         f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. Each frame "
         f"has its own scale. {CAVEAT}",
     )
-    points = {f"t-SNE of the {SPACES[space]}": films[space].points for space in spaces}
+    points = {name_map("tsne", space): films[space].points for space in spaces}
     frames = clouds.draw_forming(
         _label_maps(maps, points),
         notes=notes,
@@ -194,7 +199,6 @@ def draw_overlap(study: Study) -> Drawing:
     """Maps of a few classes alone, over a table of how often neighbours are of another of them."""
     maps, chapter = study.of(Maps), study.of(Overlap)
     names = [study.data.class_names[label] for label in chapter.classes]
-    method = METHODS[chapter.settings.method]
     text = Text(
         f"{', '.join(names[:-1])} and {names[-1]} alone: which neighbours are of another class?",
         f"{len(chapter.map_rows):,} {maps.split_name} of {study.data.name}, "
@@ -204,7 +208,7 @@ def draw_overlap(study: Study) -> Drawing:
         f"these classes. {CAVEAT}",
     )
     points = {
-        f"{method} of the {words}": chapter.map_points(space) for space, words in SPACES.items()
+        name_map(chapter.settings.method, space): chapter.map_points(space) for space in SPACES
     }
     frame = draw_details.draw_overlap(
         LabelledMaps(points, chapter.labels, study.data.class_names),
@@ -232,7 +236,6 @@ def draw_placed(study: Study) -> Drawing:
     """A person's images on the finished maps, and their nearest neighbours."""
     maps, chapter = study.of(Maps), study.of(Placing)
     names = np.array(study.data.class_names)[maps.labels]
-    method = METHODS[study.settings.method]
     text = Text(
         "Further images on the maps",
         f"Maps of {describe_images(maps)}, {format_model(study)}; "
@@ -240,7 +243,7 @@ def draw_placed(study: Study) -> Drawing:
         "neighbours; the map stays as it was. Below: the images as the model gets them, and "
         f"the nearest images of the map in either space with their classes. {CAVEAT}",
     )
-    points = {f"{method} of the {words}": maps.get_points(space) for space, words in SPACES.items()}
+    points = {name_map(study.settings.method, space): maps.get_points(space) for space in SPACES}
     frame = draw_details.draw_placed(
         _label_maps(maps, points),
         places=[places for places, _ in chapter.placed.values()],

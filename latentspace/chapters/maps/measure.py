@@ -97,7 +97,9 @@ class Maps(MapImages):
     def settings(self) -> Settings:
         """How the maps are made, the default perplexity lowered where images are too few for it."""
         given = self.study.settings
-        perplexity = given.perplexity or projection.choose_perplexity(self._samples)
+        perplexity = given.perplexity
+        if perplexity is None:
+            perplexity = projection.choose_perplexity(self._samples)
         return Settings(given.method, given.dims, perplexity, given.exaggeration, given.seed)
 
     @property

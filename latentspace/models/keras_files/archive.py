@@ -15,8 +15,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-CONFIG, METADATA = "config.json", "metadata.json"
-WEIGHTS, VARIABLES = "model.weights.h5", "vars"
+METADATA, CONFIG, WEIGHTS = MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
+VARIABLES = "vars"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
 READABLE = 0o600 << 16  # what Keras' own archives say of the permissions of a file
 SHARED, POLICY = "shared_object_id", "DTypePolicy"

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
+from latentspace.models.keras_files.archive import CONFIG, MEMBERS, WEIGHTS
 
 if TYPE_CHECKING:
     import h5py
 
 AGAIN = "save the model again with model.save('NAME.keras')"
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-MEMBERS = ("metadata.json", CONFIG, WEIGHTS)
 LONGEST_TEXT = 160  # characters, out of the file
 MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
