@@ -19,20 +19,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+os.environ.pop("LATENTSPACE_DATA", None)  # what a person has set must not change a test
+# Small arrays gain nothing from threads, which only wait for each other beside a second worker.
+os.environ.update(
+    dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"),
+        "1",
+    )
+)
+
 import hypothesis
 import keras
 import numpy as np
 import pytest
 
-os.environ.pop("LATENTSPACE_DATA", None)  # what a person has set must not change a test
 import config
 from config import TrainConfig, VisualizeConfig
-from latentspace.analysis import clustering, neighborhoods, projection, tsne
+from latentspace.analysis import clustering, neighborhoods, projection, scores, tsne
 from latentspace.chapters.clusters import measure
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError, warn_once
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import to_uint8, to_unit_range
 from latentspace.datasets import ImageDataset
+from latentspace.models.snapshots import Snapshots
 
 # The same examples in every run, and no folder left in the checkout.
 os.environ.setdefault(
@@ -121,10 +130,12 @@ def start_facts(data: ImageDataset) -> dict[str, Any]:
     return {"settings": {"note": "kept"}, "dataset": data.facts}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> ImageDataset:
-    """120 training and 60 test images of three classes."""
+    """120 training and 60 test images of three classes, which no test may change."""
     train, test = tiny_arrays(120, seed=0), tiny_arrays(60, seed=1)
+    for array in (*train, *test):
+        array.flags.writeable = False
     return ImageDataset(
         name="bars",
         source=None,
@@ -228,6 +239,41 @@ class LinearRun:
 @pytest.fixture
 def linear_run(tiny: ImageDataset) -> LinearRun:
     return LinearRun(tiny.image_shape)
+
+
+MOMENTS = 5
+WATCHED = np.arange(3, 120, 2)  # of the training images
+
+
+class Filmed(LinearRun):
+    """A linear model whose codes came out of noise, little by little."""
+
+    film: Snapshots
+
+    def read_snapshots(self) -> Snapshots:
+        return self.film
+
+
+def make_filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
+    run = Filmed(data.image_shape, snapshots_unavailable=None)
+    run.facts["dataset"]["hash"] = data.hash
+    images = data.train_images[watched]
+    codes = run.encode(images)
+    noise = np.random.default_rng(0).normal(size=(MOMENTS, *codes.shape)) * codes.std()
+    learned = np.linspace(0, 1, MOMENTS)[:, None, None]
+    codes = learned * codes + (1 - learned) * noise
+    drawn = np.stack([run.decode(each.astype(np.float32)) for each in codes])
+    run.film = Snapshots(
+        indices=watched,
+        originals=to_uint8(images[:6]),
+        steps=np.array([0, 1, 2, 5, 10]),
+        epochs=np.array([0, 0.1, 0.2, 0.5, 1]),
+        images_seen=np.array([0, 8, 16, 40, 80]),
+        errors=np.array([scores.squared_errors(images, each).mean() for each in drawn]),
+        reconstructions=to_uint8(drawn[:, :6]),
+        codes=codes.astype(np.float16),
+    )
+    return run
 
 
 @dataclass

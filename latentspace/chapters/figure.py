@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}  # of projection, in words
 TSNE = "tsne_"  # begins the files of maps that another method can make as well
 MAP_SETTINGS = ("samples", "split", "perplexity", "exaggeration", "seed")
+ON_MAP_SETTINGS = ("method", *MAP_SETTINGS)  # of what is not named after the method
 CLASS_PREFIX = "class:"  # names a typical image of a class, or its mean code
 Subject = TypeVar("Subject")  # what is drawn: a study, or a comparison of two
 
@@ -80,8 +81,8 @@ class Figure:
         file: Its name in the output folder; the suffix says still (.png), animation (.gif) or page
             (.html).
         about: What it shows, in one line.
-        settings: The settings that it depends on, by the names of config.py. A map's method and
-            dimensions are no such settings: maps by others lie beside it.
+        settings: The settings that change it, by the names of config.py. Those that change its
+            file's name, as the method of a map may, are not among them: the other lies beside it.
         in_story: Whether it is made when no flag asks for pictures.
         dims: The `--dims` of the map that it shows; None where it shows none, or always the same.
     """
@@ -107,6 +108,11 @@ class Figure:
         if not self.is_animation:
             return [PurePath(self.file).suffix]
         return [".gif", ".mp4"] if animation == "both" else [f".{animation}"]
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """The settings that change it or, of an animation, how fast it is played."""
+        return (*self.settings, "fps") if self.is_animation else self.settings
 
     @property
     def is_animation(self) -> bool:

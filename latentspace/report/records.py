@@ -120,7 +120,7 @@ def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict
     used = {name: value for one in measured for name, value in one.settings_used.items()}
     return {
         name: strip_place(name, used.get(name, getattr(subject.settings, name)))
-        for name in figure.settings
+        for name in figure.depends_on
     }
 
 

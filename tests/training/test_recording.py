@@ -16,14 +16,16 @@ from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
 from latentspace.training.recording import Recorder
 
+pytestmark = pytest.mark.xdist_group("recording")  # which share a training
 CONFIG = small_training(epochs=3, refine_epochs=2, refine_steps=1)
 RESUMING = dataclasses.replace(CONFIG, resume=True)
 STEPS = 15  # an epoch
+Outcome = tuple[keras.Model, keras.Model, Progress]
 
 
 def train(
     data: ImageDataset, folder: Path, config: TrainConfig = CONFIG, *, watched: bool = True
-) -> tuple[keras.Model, keras.Model, Progress]:
+) -> Outcome:
     """Trains on the training images; the test images stand for those held back."""
     keras.utils.set_random_seed(0)
     both = dataclasses.replace(
@@ -43,11 +45,23 @@ def train(
     )
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `whole` keeps its files."""
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: ImageDataset, folder: Path) -> Outcome:
+    """A watched training that nothing disturbed."""
+    return train(tiny, folder)
+
+
 def test_what_was_seen_at_the_end_of_an_epoch_has_its_validation_loss(
-    tiny: ImageDataset, tmp_path: Path
+    tiny: ImageDataset, whole: Outcome, folder: Path
 ) -> None:
-    encoder, decoder, progress = train(tiny, tmp_path)
-    film = Snapshots.read(tmp_path / "snapshots.npz")
+    encoder, decoder, progress = whole
+    film = Snapshots.read(folder / "snapshots.npz")
     assert film.steps[0] == 0
     assert film.steps[-1] == 5 * STEPS
     assert film.errors[0] > 3 * film.errors[-1]
@@ -71,10 +85,10 @@ def test_what_was_seen_at_the_end_of_an_epoch_has_its_validation_loss(
         assert abs(np.corrcoef(then, now)[0, 1]) > 0.999
 
 
-def test_being_watched_changes_nothing(tiny: ImageDataset, tmp_path: Path) -> None:
-    *_, watched = train(tiny, tmp_path / "a")
-    *_, alone = train(tiny, tmp_path / "b", watched=False)
-    assert not (tmp_path / "b" / "snapshots.npz").exists()
+def test_being_watched_changes_nothing(tiny: ImageDataset, whole: Outcome, tmp_path: Path) -> None:
+    *_, watched = whole
+    *_, alone = train(tiny, tmp_path, watched=False)
+    assert not (tmp_path / "snapshots.npz").exists()
     for name in ("loss", "val_loss"):
         np.testing.assert_allclose(
             [row[name] for row in watched.rows], [row[name] for row in alone.rows], rtol=1e-4
@@ -83,19 +97,23 @@ def test_being_watched_changes_nothing(tiny: ImageDataset, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("after", [2, 4])
 def test_frames_are_kept_when_a_stopped_training_goes_on(
-    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    tiny: ImageDataset,
+    whole: Outcome,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
 ) -> None:
-    train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_fit_after(patch, after, RuntimeError)
         with pytest.raises(RuntimeError):
-            train(tiny, tmp_path / "part")
-    begun = Snapshots.read(tmp_path / "part" / "snapshots.npz")
+            train(tiny, tmp_path)
+    begun = Snapshots.read(tmp_path / "snapshots.npz")
     assert begun.steps[-1] == after * STEPS
-    train(tiny, tmp_path / "part", RESUMING)
-    whole, part = (Snapshots.read(tmp_path / name / "snapshots.npz") for name in ("whole", "part"))
-    np.testing.assert_array_equal(part.steps, whole.steps)
-    np.testing.assert_allclose(part.errors, whole.errors, rtol=1e-3)
+    train(tiny, tmp_path, RESUMING)
+    expected, found = (Snapshots.read(path / "snapshots.npz") for path in (folder, tmp_path))
+    np.testing.assert_array_equal(found.steps, expected.steps)
+    np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-3)
 
 
 def test_a_lost_film_begins_again_where_training_goes_on(

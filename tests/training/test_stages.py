@@ -16,16 +16,24 @@ from latentspace.datasets import ImageDataset
 from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
 
+pytestmark = pytest.mark.xdist_group("stages")  # which share a training
 CONFIG = small_training()
+Outcome = tuple[keras.Model, keras.Model, Progress]
 
 
 def train(
     data: ImageDataset, path: Path, config: TrainConfig = CONFIG, *, seed: int = 0
-) -> tuple[keras.Model, keras.Model, Progress]:
+) -> Outcome:
     keras.utils.set_random_seed(seed)
     return stages.train(
         data.train_pixels, data.test_pixels, config, checkpoint=path, facts=start_facts(data)
     )
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A training of both stages that nothing disturbed."""
+    return train(tiny, tmp_path_factory.mktemp("whole") / "checkpoint.npz")
 
 
 def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> float:
@@ -37,11 +45,11 @@ def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> flo
 
 
 def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
-    tiny: ImageDataset, tmp_path: Path
+    tiny: ImageDataset, whole: Outcome, tmp_path: Path
 ) -> None:
     one = dataclasses.replace(CONFIG, refine_epochs=0)
     first_encoder, first_decoder, before = train(tiny, tmp_path / "one.npz", one)
-    encoder, decoder, progress = train(tiny, tmp_path / "two.npz")
+    encoder, decoder, progress = whole
     assert [row["stage"] for row in progress.rows] == [1] * 4 + [2] * 3
     assert [row["epoch"] for row in progress.rows] == list(range(1, 8))
     assert progress.best_epoch > 4
@@ -66,9 +74,13 @@ def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
 
 @pytest.mark.parametrize("after", [2, 4, 5])
 def test_a_stop_in_either_stage_resumes_to_the_same_end(
-    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    tiny: ImageDataset,
+    whole: Outcome,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
 ) -> None:
-    *whole, expected = train(tiny, tmp_path / "whole.npz")
+    *models, expected = whole
     with monkeypatch.context() as patch:
         stop_fit_after(patch, after, RuntimeError)
         with pytest.raises(RuntimeError):
@@ -84,7 +96,7 @@ def test_a_stop_in_either_stage_resumes_to_the_same_end(
         )
     assert progress.best_epoch == expected.best_epoch
     assert error(*resumed, tiny.test_images) == pytest.approx(
-        error(*whole, tiny.test_images), rel=1e-3
+        error(*models, tiny.test_images), rel=1e-3
     )
 
 

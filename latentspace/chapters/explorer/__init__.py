@@ -1,6 +1,6 @@
 """A page on which both maps can be explored, image by image."""
 
-from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure
+from latentspace.chapters.figure import MAP, ON_MAP_SETTINGS, Contents, Figure
 
 CONTENTS = Contents(
     __name__,
@@ -12,7 +12,7 @@ CONTENTS = Contents(
             "explorer.html",
             "both maps on a page: point at an image, select some, colour by class, error or "
             "cluster",
-            (*MAP_SETTINGS, "num_clusters"),
+            (*ON_MAP_SETTINGS, "num_clusters"),
             in_story=False,
         ),
     ),

@@ -1,6 +1,6 @@
 """Blending pixels against walking between codes."""
 
-from latentspace.chapters.figure import INTERPOLATE, MAP_SETTINGS, Contents, Figure
+from latentspace.chapters.figure import INTERPOLATE, ON_MAP_SETTINGS, Contents, Figure
 
 FLAG = "--interpolation"
 ENDS = ("start", "end", "seed")
@@ -46,7 +46,7 @@ CONTENTS = Contents(
             FLAG,
             "interpolation_on_map.png",
             "straight paths and paths along the data, on the map of the codes",
-            tuple(dict.fromkeys((*PAIRS, *MAP_SETTINGS))),
+            tuple(dict.fromkeys((*PAIRS, *ON_MAP_SETTINGS))),
             in_story=False,
         ),
     ),

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from latentspace.chapters.figure import MAP, MAP_SETTINGS, Contents, Figure
+from latentspace.chapters.figure import MAP, MAP_SETTINGS, ON_MAP_SETTINGS, Contents, Figure
 
 in_story = partial(Figure, "--maps", settings=MAP_SETTINGS)
 aside = partial(Figure, settings=MAP_SETTINGS, in_story=False)
@@ -38,17 +38,19 @@ CONTENTS = Contents(
             "--overlap",
             "overlapping_classes.png",
             "8, 5, 7 and 3 alone: how far they overlap in pixels and in codes",
+            settings=ON_MAP_SETTINGS,
         ),
         aside(
             "--latent-grid",
             "latent_grid.png",
             "what the model draws at each place of the latent map",
+            settings=ON_MAP_SETTINGS,
         ),
         aside(
             "--place",
             "placed.png",
             "a person's own images on the maps, with their nearest neighbours",
-            settings=(*MAP_SETTINGS, "place"),
+            settings=(*ON_MAP_SETTINGS, "place"),
         ),
     ),
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LinearRun, make_study
+from conftest import MOMENTS, WATCHED, Filmed, LinearRun, make_filmed, make_study
 
 from latentspace.analysis import neighborhoods, scores
 from latentspace.analysis.neighbors import find_nearest_others
@@ -13,43 +13,8 @@ from latentspace.analysis.projection import choose_perplexity
 from latentspace.chapters.learn.measure import Learning
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset
 from latentspace.models.snapshots import Snapshots
-
-MOMENTS = 5
-WATCHED = np.arange(3, 120, 2)  # of the training images
-
-
-class Filmed(LinearRun):
-    """A linear model whose codes came out of noise, little by little."""
-
-    film: Snapshots
-
-    def read_snapshots(self) -> Snapshots:
-        return self.film
-
-
-def make_filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
-    run = Filmed(data.image_shape, snapshots_unavailable=None)
-    run.facts["dataset"]["hash"] = data.hash
-    images = data.train_images[watched]
-    codes = run.encode(images)
-    noise = np.random.default_rng(0).normal(size=(MOMENTS, *codes.shape)) * codes.std()
-    learned = np.linspace(0, 1, MOMENTS)[:, None, None]
-    codes = learned * codes + (1 - learned) * noise
-    drawn = np.stack([run.decode(each.astype(np.float32)) for each in codes])
-    run.film = Snapshots(
-        indices=watched,
-        originals=to_uint8(images[:6]),
-        steps=np.array([0, 1, 2, 5, 10]),
-        epochs=np.array([0, 0.1, 0.2, 0.5, 1]),
-        images_seen=np.array([0, 8, 16, 40, 80]),
-        errors=np.array([scores.squared_errors(images, each).mean() for each in drawn]),
-        reconstructions=to_uint8(drawn[:, :6]),
-        codes=codes.astype(np.float16),
-    )
-    return run
 
 
 @pytest.fixture
