@@ -1,9 +1,14 @@
 """Sums of codes, class transfer, stroke attributes, axes of latent space, and new images."""
 
+from functools import partial
+
 from latentspace.chapters.figure import CALCULATE, Contents, Figure
 
 AXES = ("axes", "seed")
 
+arithmetic = partial(Figure, "--arithmetic")
+attributes = partial(Figure, "--attributes", in_story=False)
+traversals = partial(Figure, "--traversals", in_story=False)
 CONTENTS = Contents(
     __name__,
     part=CALCULATE,
@@ -15,38 +20,26 @@ CONTENTS = Contents(
         "drawn from it",
     },
     figures=(
-        Figure(
-            "--arithmetic",
+        arithmetic(
             "arithmetic.png",
             "sums of codes beside class means and transport, or --expression",
             settings=("expression", "seed"),
         ),
-        Figure(
-            "--arithmetic",
+        arithmetic(
             "class_transfer.png",
             "test images moved to every other class, slant and thickness preserved",
             in_story=False,
         ),
-        Figure(
-            "--attributes",
-            "attributes.png",
-            "slant, thickness, width and height changed step by step",
-            in_story=False,
-        ),
-        Figure("--attributes", "attributes.gif", "the same, moving", in_story=False),
-        Figure(
-            "--traversals",
+        attributes("attributes.png", "slant, thickness, width and height changed step by step"),
+        attributes("attributes.gif", "the same, moving"),
+        traversals(
             "traversals.png",
             "real images and the mean code moved along principal axes or single units",
             settings=AXES,
-            in_story=False,
         ),
-        Figure("--traversals", "traversals.gif", "the same, moving", AXES, in_story=False),
-        Figure(
-            "--traversals",
-            "samples.png",
-            "new images drawn from a Gaussian per class and from one for all",
-            in_story=False,
+        traversals("traversals.gif", "the same, moving", settings=AXES),
+        traversals(
+            "samples.png", "new images drawn from a Gaussian per class and from one for all"
         ),
     ),
 )

@@ -160,7 +160,7 @@ class AttributeSweeps(Chapter):
         return [
             Row(
                 words.format(attribute),
-                own,
+                value_in(found[CODES][measure], attribute),
                 {who: value_in(found[space][measure], attribute) for who, space in others.items()},
                 better=better,
             )
@@ -172,7 +172,6 @@ class AttributeSweeps(Chapter):
                 ("grey_share", "Ghosting: share of intermediate grey, {} swept", ""),
             )
             for attribute in found[CODES][measure]
-            if np.isfinite((own := value_in(found[CODES][measure], attribute)).value)
         ]
 
     def classify(self, images: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from latentspace.drawing.layout import (
     Label,
     choose_text_scale,
     draw_frame,
+    make_figure,
     make_page,
     render_figure,
 )
@@ -129,9 +130,7 @@ def draw_image_map(
 
 def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
     """Maps, float (N, 2) each, as points side by side with one legend: uint8 (height, width, 3)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7 * len(maps.points) + 1.2, 7.4), dpi=120, layout="constrained")
+    figure = make_figure(7 * len(maps.points) + 1.2, 7.4)
     draw_scatters(figure, maps)
     return make_page(render_figure(figure), text=text)
 

@@ -11,6 +11,7 @@ from latentspace.drawing.layout import (
     choose_zoom,
     draw_frame,
     join_vertically,
+    make_figure,
     make_mosaic,
     make_page,
     render_figure,
@@ -31,10 +32,7 @@ def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.
 
     Methods are columns, what they were made of are rows; `maps` holds the maps row by row.
     """
-    from matplotlib.figure import Figure
-
-    size = (4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    figure = make_figure(4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
     for axes in draw_scatters(figure, maps, rows=rows, named=False):
         axes.title.set_fontsize(10)
         axes.set_box_aspect(1)
@@ -55,9 +53,7 @@ def draw_overlap(
     Returns:
         uint8 (height, width, 3).
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(14.2, 9.4), dpi=110, layout="constrained")
+    figure = make_figure(14.2, 9.4, dpi=110)
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
     draw_scatters(above, maps, classes=classes)
     axes = below.subplots()
@@ -79,9 +75,7 @@ def draw_overlap(
 def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
     """What the model draws at each place of a map, uint8 (height, width, 3).
 
-    Args:
-        grid: float32 (rows, columns, H, W, C) in [0, 1]; NaN where nothing is to be drawn.
-        text: Written above and below.
+    `grid` is float32 (rows, columns, H, W, C) in [0, 1], NaN where nothing is to be drawn.
     """
     zoom = choose_zoom(min(grid.shape[2:4]), CELL)
     return make_page(make_mosaic(grid, zoom=zoom, gap=0), text=text)
@@ -110,10 +104,9 @@ def draw_placed(
     Returns:
         uint8 (height, width, 3).
     """
-    from matplotlib.figure import Figure
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    figure = Figure(figsize=(15.2, 7.4), dpi=110, layout="constrained")
+    figure = make_figure(15.2, 7.4, dpi=110)
     framed, mark = [_draw_framed(image) for image in images], np.array(MARK) / 255
     for axes, on_map in zip(draw_scatters(figure, maps, strength=BACKGROUND), places, strict=True):
         for number, (thumbnail, place) in enumerate(zip(framed, on_map, strict=True)):
