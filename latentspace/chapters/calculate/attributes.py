@@ -284,13 +284,8 @@ def _nan_mean(slopes: np.ndarray) -> np.ndarray:
 
 def _average_per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
     """Mean slopes of each class, (classes, A, A); of all images where a class has none."""
-    everyone = _nan_mean(slopes)
-    return np.stack(
-        [
-            _nan_mean(slopes[:, labels == label]) if (labels == label).any() else everyone
-            for label in range(len(found.steps))
-        ]
-    )
+    members = (labels == label for label in range(len(found.steps)))
+    return np.stack([_nan_mean(slopes[:, own] if own.any() else slopes) for own in members])
 
 
 def _score_sweep(values: np.ndarray) -> dict[str, np.ndarray]:

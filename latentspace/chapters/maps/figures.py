@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -28,11 +28,6 @@ from latentspace.drawing import clouds
 from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
-FILMS = {  # of which maps
-    "tsne_pixel.gif": ("pixel",),
-    "tsne_latent.gif": ("latent",),
-    "tsne_optimization.gif": ("pixel", "latent"),
-}
 TABLE_ROWS = {
     "pixel": "among pixels",
     "pixel_map": "on the map of pixels",
@@ -112,7 +107,7 @@ def draw_solid(study: Study, *, turning: bool) -> Drawing:
     return Drawing(clouds.draw_solid(shown, text=text), text)
 
 
-def _draw_forming(spaces: Sequence[str], study: Study) -> Drawing:
+def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
     maps = study.of(Maps)
     films = {space: maps.get_film(space) for space in spaces}
     notes = [
@@ -257,10 +252,9 @@ RECIPES: Mapping[str, Recipe[Study]] = {
     "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),
     "tsne_3d.png": Recipe(partial(draw_solid, turning=False), of=(Maps,)),
     "tsne_3d.gif": Recipe(partial(draw_solid, turning=True), of=(Maps,)),
-    **{
-        file: Recipe(partial(_draw_forming, spaces), (Maps,), _explain_no_film)
-        for file, spaces in FILMS.items()
-    },
+    "tsne_pixel.gif": Recipe(partial(_draw_forming, ["pixel"]), (Maps,), _explain_no_film),
+    "tsne_latent.gif": Recipe(partial(_draw_forming, ["latent"]), (Maps,), _explain_no_film),
+    "tsne_optimization.gif": Recipe(partial(_draw_forming, SPACES), (Maps,), _explain_no_film),
     "projection_methods.png": Recipe(draw_projection_methods, of=(ProjectionMethods,)),
     "overlapping_classes.png": Recipe(draw_overlap, of=(Overlap,)),
     "latent_grid.png": Recipe(draw_decoded_grid, of=(Maps,)),
