@@ -11,7 +11,7 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
 from latentspace.chapters.figure import METHODS, Drawing, Recipe
-from latentspace.chapters.maps import draw, draw_details
+from latentspace.chapters.maps import draw
 from latentspace.chapters.maps.describe import (
     describe_images,
     describe_maps,
@@ -161,7 +161,7 @@ def draw_projection_methods(study: Study) -> Drawing:
         f"ten nearest that are still among them. {CAVEAT}",
     )
     shown = LabelledMaps(points, maps.labels, study.data.class_names)
-    frame = draw_details.draw_projection_methods(shown, rows=len(SPACES), text=text)
+    frame = draw.draw_projection_methods(shown, rows=len(SPACES), text=text)
     return Drawing(frame, text)
 
 
@@ -194,7 +194,7 @@ def draw_overlap(study: Study) -> Drawing:
     points = {
         name_map(chapter.settings.method, space): chapter.map_points(space) for space in SPACES
     }
-    frame = draw_details.draw_overlap(
+    frame = draw.draw_overlap(
         LabelledMaps(points, chapter.labels, study.data.class_names),
         classes=chapter.classes,
         table={words: chapter.mixing[name] for name, words in TABLE_ROWS.items()},
@@ -213,7 +213,7 @@ def draw_decoded_grid(study: Study) -> Drawing:
         f"({describe_maps(maps, maps.flat, 'latent')}), weighted by the inverse square "
         f"of their distance; cells without an image near them are empty. {CAVEAT}",
     )
-    return Drawing(draw_details.draw_decoded_grid(grid=study.of(Placing).grid, text=text), text)
+    return Drawing(draw.draw_decoded_grid(grid=study.of(Placing).grid, text=text), text)
 
 
 def draw_placed(study: Study) -> Drawing:
@@ -228,7 +228,7 @@ def draw_placed(study: Study) -> Drawing:
         f"the nearest images of the map in either space with their classes. {CAVEAT}",
     )
     points = {name_map(study.settings.method, space): maps.get_points(space) for space in SPACES}
-    frame = draw_details.draw_placed(
+    frame = draw.draw_placed(
         LabelledMaps(points, maps.labels, study.data.class_names),
         places=[places for places, _ in chapter.placed.values()],
         images=np.stack([item.image for item in chapter.selected]),
