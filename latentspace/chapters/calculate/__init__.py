@@ -6,9 +6,9 @@ from latentspace.chapters.figure import CALCULATE, Contents, Figure
 
 AXES = ("axes", "seed")
 
-arithmetic = partial(Figure, "--arithmetic")
-attributes = partial(Figure, "--attributes", in_story=False)
-traversals = partial(Figure, "--traversals", in_story=False)
+of_arithmetic = partial(Figure, "--arithmetic")
+of_attributes = partial(Figure, "--attributes", in_story=False)
+of_traversals = partial(Figure, "--traversals", in_story=False)
 CONTENTS = Contents(
     __name__,
     part=CALCULATE,
@@ -20,25 +20,25 @@ CONTENTS = Contents(
         "drawn from it",
     },
     figures=(
-        arithmetic(
+        of_arithmetic(
             "arithmetic.png",
             "sums of codes beside class means and transport, or --expression",
             settings=("expression", "seed"),
         ),
-        arithmetic(
+        of_arithmetic(
             "class_transfer.png",
             "test images moved to every other class, slant and thickness preserved",
             in_story=False,
         ),
-        attributes("attributes.png", "slant, thickness, width and height changed step by step"),
-        attributes("attributes.gif", "the same, moving"),
-        traversals(
+        of_attributes("attributes.png", "slant, thickness, width and height changed step by step"),
+        of_attributes("attributes.gif", "the same, moving"),
+        of_traversals(
             "traversals.png",
             "real images and the mean code moved along principal axes or single units",
             settings=AXES,
         ),
-        traversals("traversals.gif", "the same, moving", settings=AXES),
-        traversals(
+        of_traversals("traversals.gif", "the same, moving", settings=AXES),
+        of_traversals(
             "samples.png", "new images drawn from a Gaussian per class and from one for all"
         ),
     ),
