@@ -272,6 +272,13 @@ def measure_text(text: str, size: int = LABEL_SIZE) -> int:
     return math.ceil(max(_load_font(size).getlength(line) for line in text.splitlines() or [""]))
 
 
+def make_figure(width: float, height: float, *, dpi: int = 120) -> Figure:
+    """An empty matplotlib figure of that size in inches, whose parts will leave room for others."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+
+
 def render_figure(figure: Figure) -> np.ndarray:
     """A matplotlib figure as uint8 (height, width, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

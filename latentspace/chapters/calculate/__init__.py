@@ -1,9 +1,14 @@
 """Sums of codes, class transfer, stroke attributes, axes of latent space, and new images."""
 
+from functools import partial
+
 from latentspace.chapters.figure import CALCULATE, Contents, Figure
 
 AXES = ("axes", "seed")
 
+of_arithmetic = partial(Figure, "--arithmetic")
+of_attributes = partial(Figure, "--attributes", in_story=False)
+of_traversals = partial(Figure, "--traversals", in_story=False)
 CONTENTS = Contents(
     __name__,
     part=CALCULATE,
@@ -15,38 +20,26 @@ CONTENTS = Contents(
         "drawn from it",
     },
     figures=(
-        Figure(
-            "--arithmetic",
+        of_arithmetic(
             "arithmetic.png",
             "sums of codes beside class means and transport, or --expression",
             settings=("expression", "seed"),
         ),
-        Figure(
-            "--arithmetic",
+        of_arithmetic(
             "class_transfer.png",
             "test images moved to every other class, slant and thickness preserved",
             in_story=False,
         ),
-        Figure(
-            "--attributes",
-            "attributes.png",
-            "slant, thickness, width and height changed step by step",
-            in_story=False,
-        ),
-        Figure("--attributes", "attributes.gif", "the same, moving", in_story=False),
-        Figure(
-            "--traversals",
+        of_attributes("attributes.png", "slant, thickness, width and height changed step by step"),
+        of_attributes("attributes.gif", "the same, moving"),
+        of_traversals(
             "traversals.png",
             "real images and the mean code moved along principal axes or single units",
             settings=AXES,
-            in_story=False,
         ),
-        Figure("--traversals", "traversals.gif", "the same, moving", AXES, in_story=False),
-        Figure(
-            "--traversals",
-            "samples.png",
-            "new images drawn from a Gaussian per class and from one for all",
-            in_story=False,
+        of_traversals("traversals.gif", "the same, moving", settings=AXES),
+        of_traversals(
+            "samples.png", "new images drawn from a Gaussian per class and from one for all"
         ),
     ),
 )

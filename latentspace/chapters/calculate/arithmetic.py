@@ -134,7 +134,7 @@ class Arithmetic(Chapter):
         return [
             Row(
                 f"Class transfer: {words}",
-                own,
+                value_in(found[TRANSPORT], name),
                 {"class means": value_in(found[MEANS], name)},
                 better=better,
             )
@@ -144,7 +144,6 @@ class Arithmetic(Chapter):
                 ("slant_kept", "rank correlation of slant", HIGHER),
                 ("thickness_kept", "rank correlation of thickness", HIGHER),
             )
-            if np.isfinite((own := value_in(found[TRANSPORT], name)).value)
         ]
 
     # --- inside

@@ -160,7 +160,7 @@ class AttributeSweeps(Chapter):
         return [
             Row(
                 words.format(attribute),
-                own,
+                value_in(found[CODES][measure], attribute),
                 {who: value_in(found[space][measure], attribute) for who, space in others.items()},
                 better=better,
             )
@@ -172,7 +172,6 @@ class AttributeSweeps(Chapter):
                 ("grey_share", "Ghosting: share of intermediate grey, {} swept", ""),
             )
             for attribute in found[CODES][measure]
-            if np.isfinite((own := value_in(found[CODES][measure], attribute)).value)
         ]
 
     def classify(self, images: np.ndarray) -> np.ndarray:
@@ -285,13 +284,8 @@ def _nan_mean(slopes: np.ndarray) -> np.ndarray:
 
 def _average_per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
     """Mean slopes of each class, (classes, A, A); of all images where a class has none."""
-    everyone = _nan_mean(slopes)
-    return np.stack(
-        [
-            _nan_mean(slopes[:, labels == label]) if (labels == label).any() else everyone
-            for label in range(len(found.steps))
-        ]
-    )
+    members = (labels == label for label in range(len(found.steps)))
+    return np.stack([_nan_mean(slopes[:, own] if own.any() else slopes) for own in members])
 
 
 def _score_sweep(values: np.ndarray) -> dict[str, np.ndarray]:

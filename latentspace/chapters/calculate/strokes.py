@@ -76,16 +76,9 @@ def _measure_parallelogram(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 def _measure_extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
     """Between the outer quantiles of ink (N, P), rows of sum 1, at ascending positions (N, P)."""
     passed = ink.cumsum(axis=1) - ink / 2  # ink before the middle of each position
-    ends = []
-    for share in (INK_LEFT_OUT, 1 - INK_LEFT_OUT):
-        after = np.clip((passed < share).sum(axis=1), 1, ink.shape[1] - 1)[:, None]
-        (low, high), (before, beyond) = (
-            [np.take_along_axis(array, index, 1)[:, 0] for index in (after - 1, after)]
-            for array in (positions, passed)
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ends.append(low + (high - low) * np.clip((share - before) / (beyond - before), 0, 1))
-    return ends[1] - ends[0]
+    shares = (INK_LEFT_OUT, 1 - INK_LEFT_OUT)
+    ends = [np.interp(shares, *row) for row in zip(passed, positions, strict=True)]
+    return np.ptp(ends, axis=1)
 
 
 def _measure_thickness(grey: np.ndarray) -> np.ndarray:

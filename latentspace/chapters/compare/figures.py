@@ -93,7 +93,7 @@ def _describe_maps(comparison: Comparison) -> str:
     words = describe_maps(first, first.flat, "latent")
     if first.flat.method != "tsne":
         return words
-    facts = second.projections.make(first.flat, spaces=("latent",))["latent"].facts
+    facts = second.project(first.flat, spaces=("latent",))["latent"].facts
     return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
 
 

@@ -111,8 +111,7 @@ class Comparison:
     def points(self) -> dict[str, np.ndarray]:
         """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
         first, second = (
-            maps.projections.make(maps.flat, spaces=(LATENT,))[LATENT].points
-            for maps in self._maps.values()
+            maps.project(maps.flat, spaces=(LATENT,))[LATENT].points for maps in self._maps.values()
         )
         turn, shift = projection.align(second, first)
         return {A: first, B: second @ turn + shift}

@@ -14,6 +14,7 @@ from latentspace.drawing.layout import (
     choose_zoom,
     join_vertically,
     make_blank,
+    make_figure,
     make_mosaic,
     make_page,
     measure_text,
@@ -96,10 +97,9 @@ def draw_rate_distortion(
     Returns:
         uint8 (height, width, 3).
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure = Figure(figsize=(12.5, 7.6), dpi=100, layout="constrained")
+    figure = make_figure(12.5, 7.6, dpi=100)
     panels = figure.subplots(1, 2)
     families = list(dict.fromkeys(line.family for line in lines))
     for panel, measure, words in zip(

@@ -15,6 +15,7 @@ from latentspace.drawing.layout import (
     Label,
     choose_zoom,
     draw_frame,
+    make_figure,
     make_mosaic,
     make_page,
     measure_text,
@@ -127,11 +128,9 @@ def _stack_pairs(bodies: np.ndarray) -> np.ndarray:
 
 
 def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
-    """One large image that turns into others, as a loop, uint8 (T, height, width, 3).
+    """One large image that turns into others, as a loop.
 
-    Args:
-        frames: float32 (T, H, W, C) in [0, 1].
-        text: Written above and below.
+    float32 (T, H, W, C) in [0, 1] -> uint8 (T, height, width, 3).
     """
     return make_page(_enlarge(frames), text=text)
 
@@ -155,16 +154,10 @@ def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Tex
 
 
 def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A walk through a square of images, row by row, with the image of the moment beside it.
+    """A walk through the square of `draw_corner_grid`, with the image of the moment beside it.
 
-    Args:
-        grid: As for `draw_corner_grid`.
-        corner_names: As for `draw_corner_grid`.
-        text: Written above and below.
-
-    Returns:
-        uint8 (frames, height, width, 3); every second row is walked backwards, and the end of the
-        walk is joined to its beginning by the first column.
+    Every second row is walked backwards, and the first column joins the end of the walk to its
+    beginning. The result is uint8 (frames, height, width, 3).
     """
     rows, columns, height, width, _ = grid.shape
     zoom = choose_zoom(min(height, width), 40)
@@ -236,10 +229,8 @@ def draw_paths_on_map(
         as_ink: Draw bright strokes dark on white.
         text: Written above and below.
     """
-    from matplotlib.figure import Figure
-
     rows, columns = len(paths), len(paths[0])
-    figure = Figure(figsize=(5.6 * columns + 1.2, 5.9 * rows), dpi=120, layout="constrained")
+    figure = make_figure(5.6 * columns + 1.2, 5.9 * rows)
     colors = choose_class_colors(len(class_names))
     everything = np.concatenate([points, *(path.places for row in paths for path in row)])
     low, high = everything.min(axis=0), everything.max(axis=0)

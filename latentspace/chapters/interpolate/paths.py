@@ -47,13 +47,11 @@ def spherical_paths(
     and the path is straight.
 
     Args:
-        starts: Codes, float (N, D); they, `ends`, `steps` and the paths are as in `linear_paths`.
+        starts: Codes, float (N, D); they, `ends`, `steps`, the paths and errors are as in
+            `linear_paths`.
         ends: The same shape.
         steps: Points on each path.
         centre: float (D,).
-
-    Raises:
-        ValueError: There are fewer than 2 steps.
     """
     share = _make_shares(starts, steps).astype(np.float64)
     middle = centre.astype(np.float64)
@@ -111,12 +109,10 @@ def data_paths(
 
     Args:
         graph: From `build_neighbor_graph`.
-        starts: Codes, float32 (N, D); they, `ends`, `steps` and the paths are as in `linear_paths`.
+        starts: Codes, float32 (N, D); they, `ends`, `steps`, the paths and errors are as in
+            `linear_paths`.
         ends: The same shape.
         steps: Points on each path.
-
-    Raises:
-        ValueError: There are fewer than 2 steps.
     """
     _make_shares(starts, steps)
     fine = FINE_STEPS * (steps - 1) + 1

@@ -13,6 +13,7 @@ from latentspace.drawing.layout import (
     Label,
     choose_zoom,
     make_blank,
+    make_figure,
     make_mosaic,
     make_page,
     prepare_page,
@@ -114,10 +115,9 @@ def draw_learning_curve(
         baselines: Named errors, drawn as horizontal lines.
         text: Written above and below.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9, 5), dpi=120, layout="constrained")
+    figure = make_figure(9, 5)
     axes = figure.subplots()
     for column, name, color in (
         ("loss", "training images", "tab:blue"),
@@ -177,10 +177,7 @@ class _Chart:
 def _make_chart(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]], baselines: Mapping[str, float], width: int
 ) -> _Chart:
-    from matplotlib.figure import Figure
-
-    size = (width / CHART_DPI, CHART_HEIGHT / CHART_DPI)
-    figure = Figure(figsize=size, dpi=CHART_DPI, layout="constrained")
+    figure = make_figure(width / CHART_DPI, CHART_HEIGHT / CHART_DPI, dpi=CHART_DPI)
     axes = figure.subplots()
     times = next(iter(curves.values()))[0]
     drawn = [

@@ -79,15 +79,13 @@ def draw_training_map(study: Study) -> Drawing:
     """The map of the codes at each moment, beside that of the pixels."""
     learning = study.of(Learning)
     numbers = learning.metrics
-    notes = {"pixel": [""] * len(learning.snapshots.steps), "latent": _format_moments(study)}
+    of_pixels, of_codes = "", _format_moments(study)
     if "knn_accuracy" in numbers:
-        notes["pixel"] = [f"10-NN {numbers['pixel_knn_accuracy']:.3f}"] * len(notes["pixel"])
-        notes["latent"] = [
+        of_pixels = f"10-NN {numbers['pixel_knn_accuracy']:.3f}"
+        of_codes = [
             f"{moment}: 10-NN {accuracy:.3f}"
-            for moment, accuracy in zip(notes["latent"], numbers["knn_accuracy"], strict=True)
+            for moment, accuracy in zip(of_codes, numbers["knn_accuracy"], strict=True)
         ]
-    pace = _count_frames(study)
-    headings = {"pixel": "pixels, which do not change", "latent": "codes, while the model learns"}
     text = Text(
         "How classes come apart while the model learns",
         f"{_describe_training(study)} The model is not trained on these "
@@ -98,13 +96,14 @@ def draw_training_map(study: Study) -> Drawing:
         f"{numbers['afresh_kl_divergence']:.2f}. 10-NN is the label accuracy in codes and "
         "pixels themselves, not in their maps.",
     )
+    maps, pace = learning.maps, _count_frames(study)
     points = {
-        f"t-SNE of the {headings[space]}": _interpolate_points(points, pace)
-        for space, points in learning.maps.items()
+        "t-SNE of the pixels, which do not change": _interpolate_points(maps["pixel"], pace),
+        "t-SNE of the codes, while the model learns": _interpolate_points(maps["latent"], pace),
     }
     frames = clouds.draw_forming(
         LabelledMaps(points, learning.labels, study.data.class_names),
-        notes=[[note for note in each for _ in range(pace)] for each in notes.values()],
+        notes=[[of_pixels] * pace * len(of_codes), np.repeat(of_codes, pace).tolist()],
         hold_frames=2 * count_hold_frames(study.settings.fps),
         text=text,
     )

@@ -24,7 +24,7 @@ def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL
     if settings.method != "tsne":
         return METHODS[settings.method]
     spaces = spaces or tuple(SPACES)
-    made = maps.projections.make(settings, rows, spaces)
+    made = maps.project(settings, rows, spaces)
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(
         f"{of.facts['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")

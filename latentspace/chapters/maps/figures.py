@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
 from latentspace.chapters.figure import METHODS, Drawing, Recipe
-from latentspace.chapters.maps import draw, draw_details
+from latentspace.chapters.maps import draw
 from latentspace.chapters.maps.describe import (
     describe_images,
     describe_maps,
@@ -28,23 +28,12 @@ from latentspace.drawing import clouds
 from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
-FILMS = {  # of which maps
-    "tsne_pixel.gif": ("pixel",),
-    "tsne_latent.gif": ("latent",),
-    "tsne_optimization.gif": ("pixel", "latent"),
-}
-SOLID_TITLE = "The same images, mapped into three dimensions"
 TABLE_ROWS = {
     "pixel": "among pixels",
     "pixel_map": "on the map of pixels",
     "latent": "among codes",
     "latent_map": "on the map of codes",
 }
-
-
-def _label_maps(maps: Maps, points: Mapping[str, np.ndarray]) -> LabelledMaps:
-    """Maps by their headings, with the classes of the images."""
-    return LabelledMaps(points, maps.labels, maps.study.data.class_names)
 
 
 def _draw_image_map(space: str, study: Study) -> Drawing:
@@ -87,7 +76,7 @@ def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
         heading = [name_map(settings.method, space)]
         heading += filter(None, [format_scores(maps, settings, space)])
         points[": ".join(heading)] = maps.get_points(space, settings)
-    return _label_maps(maps, points)
+    return LabelledMaps(points, maps.labels, maps.study.data.class_names)
 
 
 def _describe_both(study: Study, settings: Settings) -> str:
@@ -108,22 +97,17 @@ def draw_comparison(study: Study) -> Drawing:
     return Drawing(draw.draw_comparison(_list_maps(maps, maps.flat), text=text), text)
 
 
-def draw_solid(study: Study) -> Drawing:
-    """Both maps in three dimensions, from one side."""
+def draw_solid(study: Study, *, turning: bool) -> Drawing:
+    """Both maps in three dimensions, from one side, or one slow turn around them."""
     maps = study.of(Maps)
-    text = Text(SOLID_TITLE, _describe_both(study, maps.solid))
-    return Drawing(clouds.draw_solid(_list_maps(maps, maps.solid), text=text), text)
-
-
-def draw_orbit(study: Study) -> Drawing:
-    """One slow turn around both maps in three dimensions."""
-    maps = study.of(Maps)
-    text = Text(SOLID_TITLE, _describe_both(study, maps.solid))
+    text = Text("The same images, mapped into three dimensions", _describe_both(study, maps.solid))
     shown = _list_maps(maps, maps.solid)
-    return Drawing(clouds.draw_orbit(shown, fps=study.settings.fps, text=text), text)
+    if turning:
+        return Drawing(clouds.draw_orbit(shown, fps=study.settings.fps, text=text), text)
+    return Drawing(clouds.draw_solid(shown, text=text), text)
 
 
-def _draw_forming(spaces: Sequence[str], study: Study) -> Drawing:
+def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
     maps = study.of(Maps)
     films = {space: maps.get_film(space) for space in spaces}
     notes = [
@@ -145,7 +129,7 @@ def _draw_forming(spaces: Sequence[str], study: Study) -> Drawing:
     )
     points = {name_map("tsne", space): films[space].points for space in spaces}
     frames = clouds.draw_forming(
-        _label_maps(maps, points),
+        LabelledMaps(points, maps.labels, study.data.class_names),
         notes=notes,
         hold_frames=2 * count_hold_frames(study.settings.fps),
         text=text,
@@ -176,8 +160,8 @@ def draw_projection_methods(study: Study) -> Drawing:
         "10-NN: label accuracy of the ten nearest on the map; k-NN preservation: share of the "
         f"ten nearest that are still among them. {CAVEAT}",
     )
-    shown = _label_maps(maps, points)
-    frame = draw_details.draw_projection_methods(shown, rows=len(SPACES), text=text)
+    shown = LabelledMaps(points, maps.labels, study.data.class_names)
+    frame = draw.draw_projection_methods(shown, rows=len(SPACES), text=text)
     return Drawing(frame, text)
 
 
@@ -210,7 +194,7 @@ def draw_overlap(study: Study) -> Drawing:
     points = {
         name_map(chapter.settings.method, space): chapter.map_points(space) for space in SPACES
     }
-    frame = draw_details.draw_overlap(
+    frame = draw.draw_overlap(
         LabelledMaps(points, chapter.labels, study.data.class_names),
         classes=chapter.classes,
         table={words: chapter.mixing[name] for name, words in TABLE_ROWS.items()},
@@ -229,7 +213,7 @@ def draw_decoded_grid(study: Study) -> Drawing:
         f"({describe_maps(maps, maps.flat, 'latent')}), weighted by the inverse square "
         f"of their distance; cells without an image near them are empty. {CAVEAT}",
     )
-    return Drawing(draw_details.draw_decoded_grid(grid=study.of(Placing).grid, text=text), text)
+    return Drawing(draw.draw_decoded_grid(grid=study.of(Placing).grid, text=text), text)
 
 
 def draw_placed(study: Study) -> Drawing:
@@ -244,14 +228,14 @@ def draw_placed(study: Study) -> Drawing:
         f"the nearest images of the map in either space with their classes. {CAVEAT}",
     )
     points = {name_map(study.settings.method, space): maps.get_points(space) for space in SPACES}
-    frame = draw_details.draw_placed(
-        _label_maps(maps, points),
+    frame = draw.draw_placed(
+        LabelledMaps(points, maps.labels, study.data.class_names),
         places=[places for places, _ in chapter.placed.values()],
         images=np.stack([item.image for item in chapter.selected]),
         names=[item.name for item in chapter.selected],
         neighbors={
-            words: (maps.images[neighbors], names[neighbors])
-            for words, (_, neighbors) in zip(SPACES.values(), chapter.placed.values(), strict=True)
+            SPACES[space]: (maps.images[neighbors], names[neighbors])
+            for space, (_, neighbors) in chapter.placed.items()
         },
         text=text,
     )
@@ -266,12 +250,11 @@ RECIPES: Mapping[str, Recipe[Study]] = {
     "tsne_pixel.png": Recipe(partial(_draw_image_map, "pixel"), of=(Maps,)),
     "tsne_latent.png": Recipe(partial(_draw_image_map, "latent"), of=(Maps,)),
     "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),
-    "tsne_3d.png": Recipe(draw_solid, of=(Maps,)),
-    "tsne_3d.gif": Recipe(draw_orbit, of=(Maps,)),
-    **{
-        file: Recipe(partial(_draw_forming, spaces), (Maps,), _explain_no_film)
-        for file, spaces in FILMS.items()
-    },
+    "tsne_3d.png": Recipe(partial(draw_solid, turning=False), of=(Maps,)),
+    "tsne_3d.gif": Recipe(partial(draw_solid, turning=True), of=(Maps,)),
+    "tsne_pixel.gif": Recipe(partial(_draw_forming, ["pixel"]), (Maps,), _explain_no_film),
+    "tsne_latent.gif": Recipe(partial(_draw_forming, ["latent"]), (Maps,), _explain_no_film),
+    "tsne_optimization.gif": Recipe(partial(_draw_forming, SPACES), (Maps,), _explain_no_film),
     "projection_methods.png": Recipe(draw_projection_methods, of=(ProjectionMethods,)),
     "overlapping_classes.png": Recipe(draw_overlap, of=(Overlap,)),
     "latent_grid.png": Recipe(draw_decoded_grid, of=(Maps,)),

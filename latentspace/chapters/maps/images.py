@@ -1,14 +1,18 @@
-"""Which images lie on the maps, and what of them is projected."""
+"""Which images lie on the maps, what of them is projected, and their projections, made once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores
+from latentspace.analysis import projection, scores, tsne
+from latentspace.analysis.projection import Projection, Settings
 from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.figure import METHODS
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import iterate_parts, to_uint8, to_unit_range
 from latentspace.core.provenance import hash_content
@@ -16,12 +20,13 @@ from latentspace.core.provenance import hash_content
 DEFAULT_SAMPLES = 5000
 LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
 SPACES = {"pixel": "pixels", "latent": "codes"}  # what is projected, by name, in words
+FACT = "fact_"  # begins the names of numbers among arrays in the cache
 ALL = slice(None)
 Rows = np.ndarray | slice  # which of the images, int (R,)
 
 
 class MapImages(Chapter):
-    """Images of one split or of both, drawn by seed, as pixels and as codes."""
+    """Images of one split or of both, drawn by seed, as pixels and as codes, and projected."""
 
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         """Takes the chosen number of images, or all of the split up to `most` where it is given."""
@@ -32,6 +37,7 @@ class MapImages(Chapter):
         if isinstance(wanted, str):
             wanted = self._available
         self._samples = wanted or min(DEFAULT_SAMPLES, self._available)
+        self._projections: dict[tuple[Any, ...], Projection] = {}
 
     @property
     def split_name(self) -> str:
@@ -146,3 +152,70 @@ class MapImages(Chapter):
         model = (study.run.model_hash,) if space == "latent" else ()
         chosen = hash_content(self.indices[rows])
         return (space, study.data.hash, *model, study.settings.split, chosen)
+
+    def project(
+        self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
+    ) -> dict[str, Projection]:
+        """Projections of the images by space, from memory or the cache where possible.
+
+        Args:
+            settings: How they are made.
+            rows: Make them of some of the images only, int (R,).
+            spaces: Make only these of `SPACES`.
+        """
+        keys = {space: (*self.make_key(space, rows), *settings.key) for space in spaces}
+        fresh: dict[str, Projection] = {}
+
+        def compute(space: str) -> dict[str, np.ndarray]:
+            if space not in fresh:  # what else is needed is made with it, at the same time
+                absent = [
+                    other
+                    for other, key in keys.items()
+                    if other == space
+                    or not (key in self._projections or self.study.is_cached("map", *key))
+                ]
+                fresh.update(self._project_afresh(settings, rows, absent))
+            return _pack(fresh[space])
+
+        for space, key in keys.items():
+            if key not in self._projections:
+                arrays = self.study.load_or_compute("map", partial(compute, space), *key)
+                self._projections[key] = _unpack(arrays)
+        return {space: self._projections[key] for space, key in keys.items()}
+
+    def _project_afresh(
+        self, settings: Settings, rows: Rows, spaces: Iterable[str]
+    ) -> dict[str, Projection]:
+        sources = {
+            space: projection.reduce_dimensions(self.get_vectors(space)[rows])[0]
+            for space in spaces
+        }
+        total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
+        with ExitStack() as stack:
+            bars = {
+                space: stack.enter_context(
+                    self.study.make_bar(f"{METHODS[settings.method]} of {SPACES[space]}", total)
+                )
+                for space in sources
+            }
+
+            def advance(space: str, iteration: int, divergence: float) -> None:
+                bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)
+                bars[space].update(iteration - bars[space].n)
+
+            return projection.project_all(sources, settings, on_progress=advance)
+
+
+def _pack(made: Projection) -> dict[str, np.ndarray]:
+    numbers = {"seconds": made.seconds, **made.facts}
+    facts = {f"{FACT}{name}": np.array(value) for name, value in numbers.items()}
+    return {"points": made.points, **made.arrays, **facts}
+
+
+def _unpack(arrays: dict[str, np.ndarray]) -> Projection:
+    facts = {
+        name.removeprefix(FACT): arrays.pop(name).item()
+        for name in list(arrays)
+        if name.startswith(FACT)
+    }
+    return Projection(arrays.pop("points"), facts.pop("seconds"), facts, arrays)

@@ -16,7 +16,6 @@ from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import Projection, Settings
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
 from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, SPACES, MapImages, Rows
-from latentspace.chapters.maps.projections import Projections
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 
@@ -60,7 +59,6 @@ class Maps(MapImages):
 
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         super().__init__(study, most=most)
-        self.projections = Projections(self)
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
 
     def check(self) -> None:
@@ -127,12 +125,12 @@ class Maps(MapImages):
             settings: How it is made; None takes `flat`.
             rows: Make it of some of the images only, int (R,).
         """
-        made = self.projections.make(settings or self.flat, rows)
+        made = self.project(settings or self.flat, rows)
         return _turn(made[space].points, space, made)
 
     def get_film(self, space: str) -> Film:
         """How a flat t-SNE map formed, in the orientation of `get_points`."""
-        made = self.projections.make(self.flat)
+        made = self.project(self.flat)
         arrays = made[space].arrays
         phases = tsne.plan_phases(self._samples, self.flat.dims)
         iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
@@ -160,7 +158,7 @@ class Maps(MapImages):
             "scored_images": min(self._samples, neighborhoods.SCORED_IMAGES),
         }
         estimates = self.score_maps(settings)
-        for space, made in self.projections.make(settings).items():
+        for space, made in self.project(settings).items():
             about[space] = {"samples": self._samples, "seconds": made.seconds, **made.facts}
             if settings.method == "tsne":
                 about[space] |= {"perplexity": settings.perplexity}
@@ -209,7 +207,7 @@ class Maps(MapImages):
 
         def compute() -> dict[str, np.ndarray]:
             vectors = self.get_vectors(space)
-            points = self.projections.make(settings, spaces=(space,))[space].points
+            points = self.project(settings, spaces=(space,))[space].points
             if space not in self._sources:  # the same for every map of it
                 self._sources[space] = self.score_source(vectors)
             before, scores_before = self._sources[space]
@@ -255,7 +253,7 @@ class Maps(MapImages):
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         rng = np.random.default_rng(self.study.settings.seed)
-        made, rows = self.projections.make(settings), self.scored_rows
+        made, rows = self.project(settings), self.scored_rows
         labels = self.labels[rows]
         by_image = {space: self.score_images(space, settings) for space in SPACES}
 

@@ -35,7 +35,7 @@ class ProjectionMethods(OnMaps):
         return {
             method: {
                 space: {"seconds": of.seconds, **of.facts, **to_numbers(found[space])}
-                for space, of in self.maps.projections.make(self.settings[method]).items()
+                for space, of in self.maps.project(self.settings[method]).items()
             }
             for method, found in self.scores.items()
         }

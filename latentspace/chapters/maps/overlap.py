@@ -101,7 +101,7 @@ class Overlap(OnMaps):
     def metrics(self) -> dict[str, Any]:
         """The classes, how many images, `mixing`, and what t-SNE says of itself by space."""
         names = self.study.data.class_names
-        made = self.maps.projections.make(self.settings, self.map_rows)
+        made = self.maps.project(self.settings, self.map_rows)
         return {
             "classes": [names[label] for label in self.classes],
             "images": len(self.map_rows),

@@ -190,7 +190,7 @@ def test_the_latent_map_is_turned_onto_the_other(linear_run: LinearRun, tiny: Im
     maps = make_study(linear_run, tiny).of(Maps)
     pixel, latent = maps.get_points("pixel"), maps.get_points("latent")
     np.testing.assert_allclose(latent.mean(axis=0), pixel.mean(axis=0), atol=1e-3)
-    raw = maps.projections.make(maps.flat)["latent"].points
+    raw = maps.project(maps.flat)["latent"].points
     away = np.linalg.norm(latent[:, np.newaxis] - latent, axis=2)
     np.testing.assert_allclose(
         away, np.linalg.norm(raw[:, np.newaxis] - raw, axis=2), rtol=1e-3, atol=1e-3

@@ -5,7 +5,7 @@ import pytest
 from drawn import is_shown, random_images
 from matplotlib.figure import Figure
 
-from latentspace.chapters.maps import draw_details
+from latentspace.chapters.maps import draw
 from latentspace.drawing import layout
 from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
@@ -18,7 +18,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Every matplotlib figure that is turned into pixels from now on."""
     figures: list[Figure] = []
     monkeypatch.setattr(
-        draw_details,
+        draw,
         "render_figure",
         lambda figure: figures.append(figure) or layout.render_figure(figure),
     )
@@ -40,7 +40,7 @@ def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
         for row in ("pixels", "codes")
         for method in ("PCA", "t-SNE")
     ]
-    frame = draw_details.draw_projection_methods(make_maps(*headings), rows=2, text=Text("t", "c"))
+    frame = draw.draw_projection_methods(make_maps(*headings), rows=2, text=Text("t", "c"))
     assert frame.ndim == 3
     titles = [axes.get_title() for axes in drawn[0].axes]
     assert [title.splitlines()[0] for title in titles] == [
@@ -56,7 +56,7 @@ def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
 
 def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
     table = {"among pixels": np.array([0.2, 0.1, 0.0]), "among codes": np.array([0.05, 0.0, 0.01])}
-    draw_details.draw_overlap(
+    draw.draw_overlap(
         make_maps("pixels", "codes"), classes=(0, 1, 2), table=table, text=Text("t", "c")
     )
     (written,) = drawn[0].axes[-1].tables
@@ -75,17 +75,17 @@ def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
 def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
     grid = random_images(3, 3)
     grid[1, 1] = np.nan
-    frame = draw_details.draw_decoded_grid(grid=grid, text=Text("t", "c"))
-    zoom = layout.choose_zoom(8, draw_details.CELL)
+    frame = draw.draw_decoded_grid(grid=grid, text=Text("t", "c"))
+    zoom = layout.choose_zoom(8, draw.CELL)
     for row, column in ((0, 0), (2, 1)):
         assert is_shown(frame, grid[row, column], zoom)
-    body = draw_details.make_mosaic(grid, zoom=zoom, gap=0)
+    body = draw.make_mosaic(grid, zoom=zoom, gap=0)
     assert (body[10 * zoom : 20 * zoom, 8 * zoom : 16 * zoom] == 255).all()
 
 
 def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: list[Figure]) -> None:
     images, near = random_images(2), random_images(2, 2, 3, seed=5)
-    frame = draw_details.draw_placed(
+    frame = draw.draw_placed(
         make_maps("pixels", "codes"),
         places=[make_points(2, 1), make_points(2, 2)],
         images=images,
@@ -96,7 +96,7 @@ def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: lis
         },
         text=Text("t", "c"),
     )
-    zoom = layout.choose_zoom(8, draw_details.NEIGHBOR_THUMBNAIL)
+    zoom = layout.choose_zoom(8, draw.NEIGHBOR_THUMBNAIL)
     for image in (*images, *near.reshape(-1, 10, 8, 1)):
         assert is_shown(frame, image, zoom)
     for axes, seed in zip(drawn[0].axes, (1, 2), strict=True):
