@@ -21,14 +21,6 @@ FILES = (  # facts that may say where a file lies
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Named facts under a heading, in words."""
-
-    heading: str
-    lines: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
 class Invocation:
     """A command that makes pictures which lie there, how many, and the versions it used."""
 
@@ -37,16 +29,19 @@ class Invocation:
     versions: str
 
 
-def collect_facts(run: Mapping[str, Any]) -> list[Facts]:
-    """All that run.json says but times and folders, plain facts first, then what it groups."""
+def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """All that run.json says but times and folders, plain facts first, then what it groups.
+
+    In words: names and values by heading.
+    """
     kept = {name: value for name, value in run.items() if name not in TIMES}
     plain = {name: value for name, value in kept.items() if not isinstance(value, Mapping)}
     groups = {name: value for name, value in kept.items() if isinstance(value, Mapping)}
-    return [
-        Facts(HEADINGS.get(name, name), list(_format_lines(values)))
+    return {
+        HEADINGS.get(name, name): list(_format_lines(values))
         for name, values in {"run": plain, **groups}.items()
         if values
-    ]
+    }
 
 
 def list_invocations(records: Iterable[Record]) -> list[Invocation]:

@@ -190,13 +190,12 @@ def test_every_picture_depends_on_settings_that_there_are(
     assert set(load_recipes()) == {figure.file for figure in FIGURES}
 
 
-def test_frames_tell_their_size() -> None:
-    from latentspace.drawing.media import DrawnFrames, get_frame_size
+def test_a_still_is_its_own_first_frame() -> None:
+    from latentspace.drawing.media import DrawnFrames, get_first_frame
 
     still = np.zeros((4, 6, 3), np.uint8)
-    assert get_frame_size(still) == (6, 4)
-    assert get_frame_size(np.stack([still, still])) == (6, 4)
-    assert get_frame_size(DrawnFrames(2, lambda _: still)) == (6, 4)
+    for frames in (still, np.stack([still, still + 1]), DrawnFrames(2, lambda _: still)):
+        np.testing.assert_array_equal(get_first_frame(frames), still)
 
 
 def test_a_comparison_is_recorded_as_a_study(linear_run: LinearRun, tiny: ImageDataset) -> None:
