@@ -7,7 +7,6 @@ described in the same words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from latentspace.report.commands import strip_place
@@ -18,15 +17,6 @@ TIMES = ("finished", "seconds")  # of run.json
 FILES = (  # facts that may say where a file lies
     *("source", "labels", "autoencoder", "encoder", "decoder", "weights", "model_code"),
 )
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """A command that makes pictures which lie there, how many, and the versions it used."""
-
-    command: str
-    count: int
-    versions: str
 
 
 def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
@@ -44,18 +34,14 @@ def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def list_invocations(records: Iterable[Record]) -> list[Invocation]:
-    """The commands that make pictures again, the latest first."""
+def list_invocations(records: Iterable[Record]) -> list[tuple[str, int, str]]:
+    """The commands that make pictures again, the latest first: how many, by which versions."""
     latest_first = sorted(records, key=lambda one: one.made, reverse=True)
     by_command: dict[str, list[Record]] = {}
     for one in latest_first:
         by_command.setdefault(one.repeat, []).append(one)
     return [
-        Invocation(
-            command,
-            len(made),
-            ", ".join(f"{name} {version}" for name, version in made[0].versions.items()),
-        )
+        (command, len(made), ", ".join(map(" ".join, made[0].versions.items())))
         for command, made in by_command.items()
     ]
 

@@ -100,15 +100,7 @@ class Section:
 
 
 def write_page(folder: Path, study: Study) -> Path:
-    """Writes the page of a run: what lies in the folder now, whenever it was made.
-
-    Args:
-        folder: Where pictures, their records and metrics.json lie.
-        study: What is looked at now.
-
-    Returns:
-        The page.
-    """
+    """Writes the page of a run: what lies in the folder now, whenever it was made; its path."""
     run, metrics = study.run, read_metrics(folder / METRICS)
     return _write(
         folder,

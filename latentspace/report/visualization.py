@@ -22,11 +22,7 @@ from latentspace.report.page import announce_page, write_comparison_page, write_
 def write_story(folder: Path, figures: Sequence[Figure], study: Study, *, command: str) -> None:
     """Draws figures of a study, and leaves their numbers and the page beside them.
 
-    Args:
-        folder: Where; one writer at a time.
-        figures: What to draw.
-        study: What is looked at.
-        command: The command line, for the records.
+    One writer at a time; `command` is the command line, for the records.
     """
     recipes = load_recipes()
     with lock_folder(folder, wait=True):

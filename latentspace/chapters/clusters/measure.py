@@ -17,7 +17,7 @@ from latentspace.chapters.clusters.partitions import (
     K_MEANS,
     MIXTURE,
     PIXELS,
-    Partitions,
+    find_partitions,
 )
 from latentspace.chapters.maps.images import MapImages
 from latentspace.chapters.study import Study
@@ -114,8 +114,8 @@ class Clusters(Chapter):
 
     @cached_property
     def found(self) -> dict[str, dict[str, np.ndarray]]:
-        """What each method found, by its name, see `Partitions.find`."""
-        return Partitions(self.study, self.images, self.count, self.seeds).find()
+        """What each method found, by its name, see `find_partitions`."""
+        return find_partitions(self.images, self.count, self.seeds)
 
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:

@@ -69,7 +69,7 @@ def draw_outliers(
     table_heading: str,
     text: Text,
 ) -> np.ndarray:
-    """Rows of images over their reconstructions, each with its reason; below them a table.
+    """Images over their reconstructions, with reasons, and a table: uint8 (height, width, 3).
 
     Args:
         blocks: The rows, one below the other.
@@ -77,9 +77,6 @@ def draw_outliers(
         score_names: Names of the columns of the table.
         table_heading: Text above the table.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
     widest = max((measure_text(line, REASON_SIZE) for line in words), default=0)
