@@ -78,7 +78,6 @@ class Clusters(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there can be no clusters; None where there can."""
         count = len(self.images.indices)
         if is_degenerate(self.images.codes):
             return "the codes of all images are equal: they fall into no clusters"

@@ -51,7 +51,6 @@ class Outliers(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why nothing can stand out; None where something can."""
         if len(self.study.images) < 2:
             return "a single test image has no others to stand out from"
         return None
