@@ -13,8 +13,6 @@ from latentspace.core.documents import read_value
 from latentspace.report.metrics import ROWS
 
 OWN = "this model"
-
-
 HEADLINES = {  # by section: words of the row, of several the first that is there; its baseline
     "reconstruction": (("Mean squared error of test images",), "PCA"),
     "maps": (("10-NN label accuracy in the map",), "pixels"),
