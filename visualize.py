@@ -45,7 +45,7 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
     )
     folder = Path(config.outputs_dir) / (run.name if run else sources.name_own_model(config))
     if config.dry_run:
-        files = list_files(folder, figures, method=config.method, animation=config.format)
+        files = list_files(folder, figures, config)
         print_plan(
             config, [*files, *([] if board is None else embedding_projector.list_files(board))]
         )
@@ -73,7 +73,7 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
     first, second = sources.find_pair(config)
     folder = Path(config.outputs_dir) / f"{first.name}-vs-{second.name}"
     if config.dry_run:
-        files = list_files(folder, COMPARED.figures, method=config.method, animation=config.format)
+        files = list_files(folder, COMPARED.figures, config)
         print_plan(config, files)
         return
 

@@ -98,17 +98,16 @@ def make_pictures(
         cache,
         with_classifier=True,
         frames=3,
+        fps=2,
     )
-    second = make_study(make_recorded_run(data, folder, year, "other"), data, cache)
+    second = make_study(make_recorded_run(data, folder, year, "other"), data, cache, fps=2)
     both = Comparison(first, second)
     command = f"python visualize.py --all --fps 2 --outputs-dir {folder} --data-dir /in{year}"
     for subject, figures, recipes, place in (
         (first, DRAWN, load_recipes(), folder / "one"),
         (both, COMPARED.figures, COMPARED.load_recipes(), folder / "two"),
     ):
-        made = gallery.write_figures(
-            place, figures, recipes, subject, fps=2, method="tsne", animation="gif", command=command
-        )
+        made = gallery.write_figures(place, figures, recipes, subject, command=command)
         assert list(made) == list(figures)
         if isinstance(subject, Study):
             chapters = dict.fromkeys(one for f in made for one in recipes[f.file].of)

@@ -55,9 +55,8 @@ PARTS = tuple(dict.fromkeys(contents.part for contents in STORY))
 
 def find_part(figure: Figure) -> Part:
     """The part of the story that a figure belongs to."""
-    if figure in COMPARED.figures:
-        return COMPARED.part
-    return next(contents.part for contents in STORY if figure in contents.figures)
+    everything = (*STORY, COMPARED)
+    return next(contents.part for contents in everything if figure in contents.figures)
 
 
 def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:

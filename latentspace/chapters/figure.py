@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from config import VisualizeConfig
     from latentspace.chapters.chapter import Chapter
     from latentspace.drawing.media import Frames
     from latentspace.drawing.text import Text
@@ -121,19 +122,12 @@ class Figure:
 
 
 def list_files(
-    folder: Path, figures: Iterable[Figure], *, method: str, animation: str
+    folder: Path, figures: Iterable[Figure], settings: VisualizeConfig
 ) -> Iterator[Path]:
-    """The files that figures are written to.
-
-    Args:
-        folder: Where they are to lie.
-        figures: The figures.
-        method: How maps are made, a key of `METHODS`; they are named after it.
-        animation: What animations are written as: "gif", "mp4" or "both".
-    """
+    """The files in a folder that figures are written to, by the method and format of settings."""
     for figure in figures:
-        for suffix in figure.list_suffixes(animation):
-            yield (folder / figure.get_file(method)).with_suffix(suffix)
+        for suffix in figure.list_suffixes(settings.format):
+            yield (folder / figure.get_file(settings.method)).with_suffix(suffix)
 
 
 @dataclass(frozen=True)

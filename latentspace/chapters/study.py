@@ -16,7 +16,7 @@ from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.cache import find_cache_folder, load_or_compute
 from latentspace.core.errors import InputError, to_printable
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import (
     ImageDataset,
@@ -78,19 +78,13 @@ class Study:
         thorough: bool = True,
         cache_dir: Path | None = None,
         models_dir: Path | None = None,
-        show_progress: bool = False,
     ) -> None:
-        """Checks that the images fit the model.
+        """Takes the attributes, and checks that the images fit the model.
 
         Args:
-            run: The model.
-            data: The images.
-            settings: What to look at.
-            thorough: Measure also what takes minutes.
             cache_dir: Folder for results that take long; None keeps nothing.
             models_dir: Folder of all runs, for the reference classifier of the data set; None goes
                 without.
-            show_progress: Draw progress bars on stderr.
 
         Raises:
             InputError: The images are not the model's shape.
@@ -103,7 +97,6 @@ class Study:
             )
         self.run, self.data, self.settings, self.thorough = run, data, settings, thorough
         self._cache_dir, self._models_dir = cache_dir, models_dir
-        self._show_progress = show_progress
         self._chapters: dict[type[Chapter], Any] = {}
 
     def of(self, chapter: type[AnyChapter]) -> AnyChapter:
@@ -170,6 +163,11 @@ class Study:
         settings = self.run.facts["settings"]
         return split_validation(count, settings["validation_split"], settings["seed"])[0]
 
+    @property
+    def fit_pixels(self) -> Subset:
+        """The training images of `fit_indices`, uint8 (K, H, W, C), read when indexed."""
+        return Subset(self.data.train_pixels, self.fit_indices)
+
     @cached_property
     def strokes_unavailable(self) -> str | None:
         """Why images do not show strokes, bright on dark ground; None where they do."""
@@ -196,17 +194,13 @@ class Study:
     @cached_property
     def classifier(self) -> ReferenceClassifier | None:
         """The classifier of this data set, trained where there is none yet; None if missing."""
-        data = self.data
         if self._models_dir is None or self.classifier_unavailable is not None:
             return None
-        with self.make_bar(
-            "training the reference classifier", classifier.count_epochs(len(self.references))
-        ) as bar:
+        epochs = classifier.count_epochs(len(self.references))
+        labelled = (self.references, self.data.train_labels[self.reference_rows])
+        with self.make_bar("training the reference classifier", epochs) as bar:
             return classifier.find_classifier(
-                self._models_dir,
-                data,
-                (self.references, data.train_labels[self.reference_rows]),
-                on_epoch=bar.update,
+                self._models_dir, self.data, labelled, on_epoch=bar.update
             )
 
     @property
@@ -232,10 +226,7 @@ class Study:
     ) -> dict[str, np.ndarray]:
         """Arrays from the cache, or computed and kept there.
 
-        Args:
-            kind: Begins the file's name.
-            compute: Called where there is nothing to read.
-            *key: All that the result depends on.
+        The file's name begins with `kind`; the key is all that the result depends on.
         """
         return load_or_compute(self._find_cache_file(kind, *key), compute, version=CACHE_VERSION)
 
@@ -271,10 +262,9 @@ class Study:
         return self._cache_dir / f"{kind}-{hash_content(*key)}.npz"
 
     def make_bar(self, text: str, total: int) -> tqdm:
-        """A progress bar on stderr."""
-        return tqdm(
-            total=total, desc=text, leave=False, disable=None if self._show_progress else True
-        )
+        """A progress bar on stderr, where that is a terminal."""
+        is_off = True if self.settings.quiet else None
+        return tqdm(total=total, desc=text, leave=False, disable=is_off)
 
     def select(self, name: str) -> Selected:
         """The image that a name stands for.
@@ -287,19 +277,14 @@ class Study:
             InputError: There is no such image.
         """
         self.check_selection(name, repr(name))
-        if not name.isdecimal() and not name.startswith(CLASS_PREFIX):
-            image = read_image(
-                Path(name),
-                self.run.image_shape,
-                ink_side=find_ink_side(self.data.test_pixels[:INK_IMAGES]),
-            )
-            return Selected(
-                image, self.run.encode(image[np.newaxis])[0], to_printable(Path(name).name)
-            )
-        index = (
-            int(name) if name.isdecimal() else self._find_typical(name.removeprefix(CLASS_PREFIX))
-        )
-        return self.select_index(index)
+        if name.isdecimal():
+            return self.select_index(int(name))
+        if name.startswith(CLASS_PREFIX):
+            return self.select_index(self._find_typical(name.removeprefix(CLASS_PREFIX)))
+        ink_side = find_ink_side(self.data.test_pixels[:INK_IMAGES])
+        image = read_image(Path(name), self.run.image_shape, ink_side=ink_side)
+        code = self.run.encode(image[np.newaxis])[0]
+        return Selected(image, code, to_printable(Path(name).name))
 
     def select_index(self, index: int) -> Selected:
         """A test image by its index."""
@@ -313,9 +298,7 @@ class Study:
     def check_selection(self, name: str, where: str) -> None:
         """Refuses a name that `select` could not follow, without loading anything.
 
-        Args:
-            name: What a person passed.
-            where: How to name it in the message.
+        The message calls it `where`.
 
         Raises:
             InputError: Says what there is.
@@ -354,7 +337,7 @@ class Study:
 
 
 def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
-    """A study with the cache, the reference classifier and the progress bars that settings say."""
+    """A study with the cache and the reference classifier that settings say."""
     return Study(
         run,
         data,
@@ -362,5 +345,4 @@ def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thoro
         thorough=thorough,
         cache_dir=None if settings.no_cache else find_cache_folder(),
         models_dir=Path(settings.models_dir),
-        show_progress=not settings.quiet,
     )

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, to_printable, warn_once
 from latentspace.core.files import write_bytes
 
 if TYPE_CHECKING:
@@ -71,6 +71,25 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
     content = validate(text, kind, where=str(path), renew=renew)
     content.pop(VERSION, None)
     return content
+
+
+def read_if_sound(path: Path, kind: Any, *, version: int, renew: str) -> dict[str, Any]:
+    """As `read_document`; nothing where there is no file, or one that is said to be of no use."""
+    if not path.exists():
+        return {}
+    try:
+        return read_document(path, kind, version=version, renew=renew)
+    except InputError as error:
+        warn_once(str(error))
+        return {}
+
+
+def read_value(value: Any, kind: Any) -> Any:
+    """A value out of a document as a type reads it; None where it is something else."""
+    try:
+        return validate(json.dumps(value).encode(), kind, where="", renew="")
+    except InputError:
+        return None
 
 
 def validate(text: bytes, kind: Any, *, where: str, renew: str) -> Any:

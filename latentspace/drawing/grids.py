@@ -92,13 +92,8 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
 def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
     """Grids of which each cell moves from its first image to its last and back, as a loop.
 
-    Args:
-        grids: What to draw; T is the same in all grids.
-        hold_frames: Frames for which either end is held.
-        text: Written above and below.
-
-    Returns:
-        uint8 (frames, height, width, 3).
+    T is the same in all grids; either end is held for `hold_frames`. The result is uint8 (frames,
+    height, width, 3).
     """
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
     frames = draw_grids(grids=moving, text=text)

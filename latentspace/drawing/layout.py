@@ -25,7 +25,6 @@ LINE_HEIGHT = 1.4
 INK, FAINT_INK = (20, 20, 20), (110, 110, 110)
 LEAST_THUMBNAIL = 80  # pixels; smaller images are enlarged by a whole number
 FULL_WIDTH = 1000  # pixels of a map of images from which on its text grows with it
-MOST_ADDED = 3  # lines that drawing may add to a caption
 
 
 @dataclass(frozen=True)
@@ -191,15 +190,10 @@ def prepare_page(
 
 
 def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
-    """Puts a body, still or animated, on a white page with title, labels and caption.
+    """Puts a body, still or animated, uint8 (..., H, W, 3), on a page as of `prepare_page`.
 
-    Args:
-        body: uint8 (..., H, W, 3).
-        text: Written above and below.
-        **options: As for `prepare_page`; labels are the same in each frame.
-
-    Returns:
-        uint8 (..., height, width, 3), the body unchanged in it but for labels on it.
+    The body is unchanged in it but for labels on it, the same in each frame: uint8 (..., height,
+    width, 3).
     """
     size = (body.shape[-3], body.shape[-2])
     if body.ndim > 3:
@@ -217,7 +211,7 @@ def measure_bands(page: np.ndarray, text: Text) -> tuple[int, int] | None:
 
     Args:
         page: uint8 (height, width, 3), as `make_page` gives it.
-        text: What is written on it; drawing may have added to the end of the caption.
+        text: What is written on it.
 
     Returns:
         Two rows, title above the first and caption below the second; None where the text is not
@@ -231,11 +225,10 @@ def measure_bands(page: np.ndarray, text: Text) -> tuple[int, int] | None:
         if not _shows(page[margin:, margin:], text.title, INK, title_font):
             continue
         lines = _wrap(text.caption, font, width - 2 * margin)
-        for count in range(len(lines), len(lines) + MOST_ADDED + 1):
-            begin = height - margin - round(count * CAPTION_SIZE * line)
-            first = "".join(lines[:1])
-            if begin > 0 and _shows(page[begin:, margin:], first, FAINT_INK, font):
-                return margin + round(TITLE_SIZE * line), begin - round(0.4 * margin)
+        begin = height - margin - round(len(lines) * CAPTION_SIZE * line)
+        first = "".join(lines[:1])
+        if begin > 0 and _shows(page[begin:, margin:], first, FAINT_INK, font):
+            return margin + round(TITLE_SIZE * line), begin - round(0.4 * margin)
     return None
 
 
@@ -259,9 +252,9 @@ def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def order_loop(length: int, hold_frames: int) -> list[int]:
-    """Order of frames in which a way of `length` frames is walked to its end and back, as a loop.
+    """Order of frames in which a path of `length` frames is walked to its end and back, as a loop.
 
-    The first frame `hold_frames` times, the way, the last `hold_frames` times, the way back.
+    The first frame `hold_frames` times, the path, the last `hold_frames` times, the path back.
     """
     held = [0] * (hold_frames - 1)
     return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]

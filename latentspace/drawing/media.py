@@ -43,10 +43,9 @@ class DrawnFrames:
 Frames = np.ndarray | DrawnFrames
 
 
-def get_frame_size(frames: Frames) -> tuple[int, int]:
-    """Width and height in pixels of a still, (H, W, 3), or of each frame of an animation."""
-    still = frames if isinstance(frames, np.ndarray) and frames.ndim == 3 else frames[0]
-    return still.shape[1], still.shape[0]
+def get_first_frame(frames: Frames) -> np.ndarray:
+    """A still as it is, or the first frame of an animation, uint8 (H, W, 3)."""
+    return frames if isinstance(frames, np.ndarray) and frames.ndim == 3 else frames[0]
 
 
 def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -24,15 +24,10 @@ def format_flag(name: str) -> str:
 
 
 def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
-    """The command that makes a picture again wherever its files are at hand.
+    """The command that makes a picture of some runs again wherever its files are at hand.
 
-    Args:
-        settings: A dataclass, what a person chose to look at.
-        flag: What asks for the picture.
-        runs: The runs that it is of.
-
-    Returns:
-        What differs from the defaults, without folders: files by their names, runs by theirs.
+    Of the settings, a dataclass, it says what differs from the defaults, without folders: files by
+    their names, runs by theirs.
     """
     chosen = {
         item.name: value

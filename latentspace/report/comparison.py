@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.compare.paired import A, B
@@ -16,12 +17,7 @@ TABLE = "comparison.csv"
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Writes the measures of two runs, whole: metrics.json, and the same as a table.
-
-    Args:
-        folder: Where.
-        comparison: What was measured.
-    """
+    """Writes the measures of two runs, whole: metrics.json, and the same as a table."""
     data, settings = comparison.data, comparison.settings
     about = {
         "runs": {
@@ -40,7 +36,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         "seed": settings.seed,
         "notes": comparison.notes,
     }
-    measured = {
+    measured: dict[str, dict[str, Any]] = {
         measure.key: {
             "words": measure.words,
             A: measure.values[0],
@@ -52,8 +48,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         }
         for measure in comparison.measures
     }
-    numbers = replace_nan({**about, "measures": measured})
-    write_document(folder / METRICS, numbers, version=METRICS_VERSION)
+    document = replace_nan({**about, "measures": measured})
+    write_document(folder / METRICS, document, version=METRICS_VERSION)
 
     columns = comparison.baseline_names
     table = io.StringIO()
@@ -61,29 +57,18 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     writer.writerow(
         ["measure", *comparison.names.values(), "B - A", "low", "high", "better", *columns]
     )
-    for measure in comparison.measures:
-        more = measure.more
-        interval = [None, None] if more is None else [more.low, more.high]
-        baselines = [measure.baselines.get(name) for name in columns]
-        writer.writerow(
-            [
-                measure.words,
-                *measure.values,
-                measure.difference,
-                *interval,
-                measure.better,
-                *baselines,
-            ]
-        )
+    for numbers in measured.values():
+        interval = numbers["interval"] or [None, None]
+        baselines = [numbers["baselines"].get(name) for name in columns]
+        both = (numbers["words"], numbers[A], numbers[B], numbers["difference"])
+        writer.writerow([*both, *interval, numbers["better"], *baselines])
     write_bytes(folder / TABLE, table.getvalue().encode())
 
 
 def make_table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
     """The measures of two runs as cells for a person to read, the headings first.
 
-    Args:
-        comparison: What was measured.
-        timed: With the time that training took, which no two trainings share.
+    `timed` ones have the time that training took, which no two trainings share.
     """
     columns = comparison.baseline_names
     return [

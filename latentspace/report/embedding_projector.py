@@ -61,24 +61,16 @@ def write_projector(
             f"{SPRITE} may have {LONGEST_SIDE:,} pixels a side: the images on it are scaled down "
             f"to {side}"
         )
-    for path, content in zip(
-        list_files(folder), encode_files(codes, pixels, columns, side), strict=True
-    ):
+    contents = _encode_files(codes, pixels, columns, side)
+    for path, content in zip(list_files(folder), contents, strict=True):
         write_bytes(path, content)
         print(f"{path}  {len(content) / 1e6:.2f} MB")
 
 
-def encode_files(
+def _encode_files(
     codes: np.ndarray, pixels: np.ndarray, columns: Mapping[str, Sequence[object]], side: int
 ) -> Iterator[bytes]:
-    """The bytes of `list_files`, each made when it is asked for.
-
-    Args:
-        codes: As for `write_projector`.
-        pixels: As for `write_projector`.
-        columns: As for `write_projector`.
-        side: Pixels a side of a thumbnail.
-    """
+    """The bytes of `list_files`, each made when it is asked for."""
     yield encode_vectors(codes)
     yield encode_vectors(to_unit_range(pixels).reshape(len(pixels), -1))
     yield encode_metadata(columns)
@@ -147,9 +139,7 @@ def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
 def encode_config(shapes: Mapping[str, tuple[int, ...]], side: int) -> bytes:
     """The settings of the projector, a protocol buffer as text.
 
-    Args:
-        shapes: The shape of each tensor by its name.
-        side: Pixels a side of a thumbnail.
+    They say the shape of each tensor, by its name, and the pixels a side of a thumbnail.
     """
     return "".join(
         f'embeddings {{\n  tensor_name: "{name}"\n  tensor_path: "{name}/{VECTORS}"\n'

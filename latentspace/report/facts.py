@@ -7,7 +7,6 @@ described in the same words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from latentspace.report.commands import strip_place
@@ -20,47 +19,29 @@ FILES = (  # facts that may say where a file lies
 )
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Named facts under a heading, in words."""
+def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """All that run.json says but times and folders, plain facts first, then what it groups.
 
-    heading: str
-    lines: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """A command that makes pictures which lie there, how many, and the versions it used."""
-
-    command: str
-    count: int
-    versions: str
-
-
-def collect_facts(run: Mapping[str, Any]) -> list[Facts]:
-    """All that run.json says but times and folders, plain facts first, then what it groups."""
+    In words: names and values by heading.
+    """
     kept = {name: value for name, value in run.items() if name not in TIMES}
     plain = {name: value for name, value in kept.items() if not isinstance(value, Mapping)}
     groups = {name: value for name, value in kept.items() if isinstance(value, Mapping)}
-    return [
-        Facts(HEADINGS.get(name, name), list(_format_lines(values)))
+    return {
+        HEADINGS.get(name, name): list(_format_lines(values))
         for name, values in {"run": plain, **groups}.items()
         if values
-    ]
+    }
 
 
-def list_invocations(records: Iterable[Record]) -> list[Invocation]:
-    """The commands that make pictures again, the latest first."""
+def list_invocations(records: Iterable[Record]) -> list[tuple[str, int, str]]:
+    """The commands that make pictures again, the latest first: how many, by which versions."""
     latest_first = sorted(records, key=lambda one: one.made, reverse=True)
     by_command: dict[str, list[Record]] = {}
     for one in latest_first:
         by_command.setdefault(one.repeat, []).append(one)
     return [
-        Invocation(
-            command,
-            len(made),
-            ", ".join(f"{name} {version}" for name, version in made[0].versions.items()),
-        )
+        (command, len(made), ", ".join(map(" ".join, made[0].versions.items())))
         for command, made in by_command.items()
     ]
 

@@ -28,9 +28,6 @@ def write_figures(
     recipes: Mapping[str, Recipe[Any]],
     subject: Any,
     *,
-    fps: float,
-    method: str,
-    animation: str,
     command: str,
 ) -> list[Figure]:
     """Draws pictures and writes each as soon as it is drawn, with its record and a line to stdout.
@@ -40,25 +37,22 @@ def write_figures(
         figures: The pictures.
         recipes: How each is made, by file.
         subject: What they are of: a `Study`, or a `Comparison` for its own.
-        fps: Frames per second of animations.
-        method: As for `list_files`.
-        animation: As for `list_files`.
         command: The command line, for the records.
 
     Returns:
         Those that could be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
+    made, settings, fps = [], subject.settings, subject.settings.fps
     for figure in figures:
         recipe = recipes[figure.file]
         if (reason := find_unavailable(recipe, subject)) is not None:
-            print(f"{folder / figure.get_file(method)} is left out: {reason}")
+            print(f"{folder / figure.get_file(settings.method)} is left out: {reason}")
             continue
         drawing = recipe.draw(subject)
         drawn = drawing.frames
         about = make_record(figure, recipe, subject, drawing, command=command)
-        for path in list_files(folder, [figure], method=method, animation=animation):
+        for path in list_files(folder, [figure], settings):
             encoded = drawn if isinstance(drawn, bytes) else encode_as(path.suffix, drawn, fps=fps)
             write_bytes(path, encoded)
             digest = hashlib.sha256(encoded).hexdigest()

@@ -12,8 +12,7 @@ from typing_extensions import TypedDict
 
 from latentspace.chapters.chapter import Chapter, Row, Value
 from latentspace.chapters.study import Study
-from latentspace.core.documents import read_document, write_document
-from latentspace.core.errors import InputError, warn_once
+from latentspace.core.documents import read_if_sound, write_document
 
 METRICS = "metrics.json"
 METRICS_VERSION = 2  # 1 had no rows
@@ -36,11 +35,7 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
     """Writes metrics.json whole: the sections just measured, and earlier ones that still hold.
 
     An earlier section still holds when it was measured with the same model on the same images.
-
-    Args:
-        path: The file.
-        study: What is measured.
-        chapters: What to measure now; a section each, of those that have one.
+    Each of the chapters is measured now that has a section.
     """
     about = {
         "run": study.run.name,
@@ -67,14 +62,8 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
 
 def read_metrics(path: Path) -> dict[str, Any]:
     """What metrics.json holds; nothing where there is none, or one that is said to be of no use."""
-    if not path.exists():
-        return {}
     renew = "measure again with python visualize.py --all"
-    try:
-        return read_document(path, MetricsFacts, version=METRICS_VERSION, renew=renew)
-    except InputError as error:
-        warn_once(str(error))
-        return {}
+    return read_if_sound(path, MetricsFacts, version=METRICS_VERSION, renew=renew)
 
 
 def replace_nan(value: Any) -> Any:

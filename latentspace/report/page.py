@@ -33,18 +33,6 @@ WIDE = 900  # pixels from which on a picture has a row to itself
 
 
 @dataclass(frozen=True)
-class Link:
-    """A file beside the page, and its address relative to it."""
-
-    name: str
-
-    @property
-    def address(self) -> str:
-        """The name, quoted for a link."""
-        return quote(self.name, safe="", errors="replace")
-
-
-@dataclass(frozen=True)
 class PageFigure:
     """One picture on the page.
 
@@ -60,8 +48,8 @@ class PageFigure:
         stale: Why it is out of date; None where it is not.
     """
 
-    file: Link
-    others: list[Link]
+    file: str
+    others: list[str]
     kind: str
     title: str
     caption: str
@@ -112,15 +100,7 @@ class Section:
 
 
 def write_page(folder: Path, study: Study) -> Path:
-    """Writes the page of a run: what lies in the folder now, whenever it was made.
-
-    Args:
-        folder: Where pictures, their records and metrics.json lie.
-        study: What is looked at now.
-
-    Returns:
-        The page.
-    """
+    """Writes the page of a run: what lies in the folder now, whenever it was made; its path."""
     run, metrics = study.run, read_metrics(folder / METRICS)
     return _write(
         folder,
@@ -159,6 +139,11 @@ def announce_page(page: Path, *, in_browser: bool) -> None:
     print(page)
 
 
+def to_address(name: str) -> str:
+    """The name of a file beside the page, quoted for a link."""
+    return quote(name, safe="", errors="replace")
+
+
 def _write(folder: Path, subject: Any, story: Sequence[Contents], **content: Any) -> Path:
     records = read_records(folder)
     environment = jinja2.Environment(
@@ -168,6 +153,7 @@ def _write(folder: Path, subject: Any, story: Sequence[Contents], **content: Any
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["to_address"] = to_address
     html = environment.get_template(TEMPLATE).render(
         {"headlines": [], "scores": {}, "table": [], "answer": "", **content},
         sections=[
@@ -190,16 +176,17 @@ def _make_section(
     subject: Any,
 ) -> Section:
     here = [contents for contents in story if contents.part == part]
-    pictures, absent = [], []
-    for figure in (figure for contents in here for figure in contents.figures):
-        found = [
+    key = subject.model_key
+    found = {
+        figure: [
             shown
             for file in figure.files
-            if (shown := _make_figure(figure, file, folder, records, subject.model_key)) is not None
+            if (shown := _make_figure(figure, file, folder, records, key)) is not None
         ]
-        if not found:
-            absent.append(figure)
-        pictures += found
+        for contents in here
+        for figure in contents.figures
+    }
+    absent = [figure for figure, pictures in found.items() if not pictures]
     recipes = load_recipes(here)
     # Other reasons than those of the story may take long to find out.
     reasons = {
@@ -208,8 +195,9 @@ def _make_section(
         if figure.in_story
     }
     notes = [f"{file} is left out: {reason}." for file, reason in reasons.items() if reason]
-    made = {f.flag for contents in here for f in contents.figures if f not in absent}
+    made = {figure.flag for figure, pictures in found.items() if pictures}
     flags = [figure.flag for figure in absent if not reasons.get(figure.file)]
+    pictures = [shown for of_figure in found.values() for shown in of_figure]
     return Section(part, pictures, notes, [f for f in dict.fromkeys(flags) if f not in made])
 
 
@@ -233,8 +221,8 @@ def _make_figure(
     file = min(reasons, key=lambda name: reasons[name] is not None)
     one = records.get(file)
     return PageFigure(
-        file=Link(file),
-        others=[Link(other) for other in reasons if other != file],
+        file=file,
+        others=[other for other in reasons if other != file],
         kind=KINDS[PurePath(file).suffix],
         title=one.title if one is not None else file,
         caption=one.caption if one is not None else figure.about,

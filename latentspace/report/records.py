@@ -6,23 +6,20 @@ It lies beside them as pictures.json. By it a later run knows which of them are 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from typing_extensions import TypedDict
 
 from latentspace.chapters import find_part
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Figure, Recipe
-from latentspace.core.documents import read_document, validate, write_document
-from latentspace.core.errors import InputError, warn_once
+from latentspace.core.documents import read_if_sound, read_value, write_document
 from latentspace.core.provenance import format_now, hash_file, read_versions
 from latentspace.drawing.layout import measure_bands
-from latentspace.drawing.media import get_frame_size
+from latentspace.drawing.media import get_first_frame
 from latentspace.report.commands import format_command, format_flag, strip_place
 
 RECORDS = "pictures.json"
@@ -79,22 +76,13 @@ class Record:
 def make_record(
     figure: Figure, recipe: Recipe[Any], subject: Any, drawing: Drawing, *, command: str
 ) -> Record:
-    """What is to be kept of a picture that is being written.
-
-    Args:
-        figure: The picture.
-        recipe: How it is made.
-        subject: What it is of: a `Study` or a `Comparison`.
-        drawing: The picture, drawn.
-        command: The command line.
-    """
+    """What is to be kept of a picture of a `Study` or a `Comparison` that is being written."""
     model_hash, dataset_hash = subject.model_key
-    frames, text = drawing.frames, drawing.text
+    text = drawing.text
     size = body = None
-    if not isinstance(frames, bytes):
-        size = get_frame_size(frames)
-        is_still = isinstance(frames, np.ndarray) and frames.ndim == 3
-        body = measure_bands(np.asarray(frames if is_still else frames[0]), text)
+    if not isinstance(drawing.frames, bytes):
+        first = get_first_frame(drawing.frames)
+        size, body = (first.shape[1], first.shape[0]), measure_bands(first, text)
     studies = subject.studies.values() if isinstance(subject, Comparison) else [subject]
     return Record(
         title=text.title or figure.about,
@@ -146,15 +134,8 @@ def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
 
 def _read_kept_records(folder: Path) -> dict[str, Record]:
     """All readable records of files that lie in a folder, whatever these hold now."""
-    path = folder / RECORDS
-    if not path.exists():
-        return {}
-    try:
-        kept = read_document(path, RecordsFacts, version=RECORDS_VERSION, renew=RENEW)["pictures"]
-    except InputError as error:
-        warn_once(str(error))
-        return {}
-    found = {name: _read_record(name, facts) for name, facts in kept.items()}
+    kept = read_if_sound(folder / RECORDS, RecordsFacts, version=RECORDS_VERSION, renew=RENEW)
+    found = {name: read_value(facts, Record) for name, facts in kept.get("pictures", {}).items()}
     return {
         name: one
         for name, one in found.items()
@@ -203,11 +184,3 @@ def _format_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _read_record(name: str, facts: Any) -> Record | None:
-    """A record out of what a file says; None where it says something else."""
-    try:
-        return validate(json.dumps(facts).encode(), Record, where=name, renew=RENEW)
-    except InputError:
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,32 +9,16 @@ from typing import Any
 
 from latentspace.chapters import STORY
 from latentspace.chapters.chapter import HIGHER, Row, Value
-from latentspace.core.documents import validate
-from latentspace.core.errors import InputError
-from latentspace.report.metrics import METRICS, ROWS
+from latentspace.core.documents import read_value
+from latentspace.report.metrics import ROWS
 
 OWN = "this model"
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One of the numbers with which the page begins.
-
-    Attributes:
-        words: What begins or names its row; of several the first that is there.
-        baseline: What begins the name of the baseline beside it.
-    """
-
-    words: tuple[str, ...]
-    baseline: str
-
-
-HEADLINES = {  # by section
-    "reconstruction": Headline(("Mean squared error of test images",), "PCA"),
-    "maps": Headline(("10-NN label accuracy in the map",), "pixels"),
-    "interpolation": Headline(("least confidence",), "straight"),
-    "clusters": Headline(("Accuracy of clusters",), "pixels"),
-    "outliers": Headline(("Detection of letters", "Detection of"), "PCA's error"),
+HEADLINES = {  # by section: words of the row, of several the first that is there; its baseline
+    "reconstruction": (("Mean squared error of test images",), "PCA"),
+    "maps": (("10-NN label accuracy in the map",), "pixels"),
+    "interpolation": (("least confidence",), "straight"),
+    "clusters": (("Accuracy of clusters",), "pixels"),
+    "outliers": (("Detection of letters", "Detection of"), "PCA's error"),
 }
 
 
@@ -60,11 +43,7 @@ class ScoreRow:
 
 
 def collect_rows(metrics: Mapping[str, Any]) -> dict[str, list[ScoreRow]]:
-    """The lines of the table that were measured, by part of the story.
-
-    Args:
-        metrics: What metrics.json holds.
-    """
+    """The lines of the table that were measured, by part of the story, out of metrics.json."""
     found: dict[str, list[ScoreRow]] = {}
     for section, part in _list_sections().items():
         rows = [_make_row(row) for row in _read_rows(metrics, section)]
@@ -76,13 +55,13 @@ def collect_rows(metrics: Mapping[str, Any]) -> dict[str, list[ScoreRow]]:
 def collect_headlines(metrics: Mapping[str, Any]) -> list[ScoreRow]:
     """The numbers that matter most, of those that were measured, each beside its baseline."""
     found = []
-    for section, headline in HEADLINES.items():
+    for section, (wanted, baseline) in HEADLINES.items():
         rows = _read_rows(metrics, section)
-        matching = [row for words in headline.words for row in rows if words in row.words]
+        matching = [row for words in wanted for row in rows if words in row.words]
         if not matching:
             continue
         line = _make_row(matching[0])
-        beside = [cell for cell in line.beside if cell.name.startswith(headline.baseline)]
+        beside = [cell for cell in line.beside if cell.name.startswith(baseline)]
         found.append(ScoreRow(line.words, line.better, line.own, beside))
     return found
 
@@ -105,15 +84,8 @@ def _read_rows(metrics: Mapping[str, Any], section: str) -> list[Row]:
     """The rows of a section; what is damaged is left out."""
     numbers = metrics.get(section)
     rows = numbers.get(ROWS) if isinstance(numbers, Mapping) else None
-    found = []
-    for row in rows if isinstance(rows, list) else ():
-        try:
-            read = validate(json.dumps(row).encode(), Row, where=METRICS, renew="measure again")
-        except InputError:
-            continue
-        if math.isfinite(read.own.value):
-            found.append(read)
-    return found
+    read = [read_value(row, Row) for row in rows] if isinstance(rows, list) else []
+    return [row for row in read if row is not None and math.isfinite(row.own.value)]
 
 
 def _make_row(row: Row) -> ScoreRow:

@@ -22,24 +22,11 @@ from latentspace.report.page import announce_page, write_comparison_page, write_
 def write_story(folder: Path, figures: Sequence[Figure], study: Study, *, command: str) -> None:
     """Draws figures of a study, and leaves their numbers and the page beside them.
 
-    Args:
-        folder: Where; one writer at a time.
-        figures: What to draw.
-        study: What is looked at.
-        command: The command line, for the records.
+    One writer at a time; `command` is the command line, for the records.
     """
-    settings, recipes = study.settings, load_recipes()
+    recipes = load_recipes()
     with lock_folder(folder, wait=True):
-        made = write_figures(
-            folder,
-            figures,
-            recipes,
-            study,
-            fps=settings.fps,
-            method=settings.method,
-            animation=settings.format,
-            command=command,
-        )
+        made = write_figures(folder, figures, recipes, study, command=command)
         chapters = dict.fromkeys(one for figure in made for one in recipes[figure.file].of)
         measured = [one for one in chapters if study.thorough or not one.takes_minutes]
         write_metrics(folder / METRICS, study, measured)
@@ -47,27 +34,19 @@ def write_story(folder: Path, figures: Sequence[Figure], study: Study, *, comman
         for chapter in measured:
             if (answer := study.of(chapter).answer) is not None:
                 print(f"{chapter.section}: {answer}")
-        announce_page(write_page(folder, study), in_browser=settings.open)
+        announce_page(write_page(folder, study), in_browser=study.settings.open)
 
 
 def write_pair(folder: Path, comparison: Comparison, *, command: str) -> None:
     """Draws and measures what two models make of the same images, as `write_story`."""
-    settings = comparison.settings
     with lock_folder(folder, wait=True):
-        write_figures(
-            folder,
-            COMPARED.figures,
-            COMPARED.load_recipes(),
-            comparison,
-            fps=settings.fps,
-            method=settings.method,
-            animation=settings.format,
-            command=command,
-        )
+        recipes = COMPARED.load_recipes()
+        write_figures(folder, COMPARED.figures, recipes, comparison, command=command)
         write_comparison(folder, comparison)
         print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
         print("\n".join([*format_table(comparison), *comparison.notes, comparison.answer]))
-        announce_page(write_comparison_page(folder, comparison), in_browser=settings.open)
+        page = write_comparison_page(folder, comparison)
+        announce_page(page, in_browser=comparison.settings.open)
 
 
 def write_projector(folder: Path, study: Study) -> None:

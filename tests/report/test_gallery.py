@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import Killed, LinearRun, kill_at, make_study
+from conftest import SETTINGS, Killed, LinearRun, kill_at, make_study
 
 from latentspace.chapters import FIGURES
 from latentspace.chapters.chapter import Chapter
@@ -45,9 +45,7 @@ RECIPES: dict[str, Recipe[Study]] = {
 
 
 def write_pictures(folder: Path, study: Study, command: str) -> None:
-    gallery.write_figures(
-        folder, DRAWN, RECIPES, study, fps=20, method="tsne", animation="gif", command=command
-    )
+    gallery.write_figures(folder, DRAWN, RECIPES, study, command=command)
 
 
 def read_contents(folder: Path) -> dict[str, bytes]:
@@ -95,13 +93,12 @@ class Absent(Chapter):
 def test_the_reason_of_a_chapter_comes_before_that_of_the_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    subject = SimpleNamespace(of=lambda chapter: chapter)
+    subject = SimpleNamespace(of=lambda chapter: chapter, settings=SETTINGS)
     draw = make_draw("a")
     of_chapter = Recipe(draw, of=(Absent,), unavailable=lambda _: "it has none")
     assert gallery.find_unavailable(of_chapter, subject) == "its chapter has nothing"
     assert gallery.find_unavailable(Recipe(draw, unavailable=lambda _: "none"), subject) == "none"
     assert gallery.find_unavailable(Recipe(draw), subject) is None
-    options = {"fps": 20, "method": "tsne", "animation": "gif", "command": "x"}
     recipes = dict.fromkeys([figure.file for figure in DRAWN], of_chapter)
-    assert gallery.write_figures(tmp_path, DRAWN, recipes, subject, **options) == []
+    assert gallery.write_figures(tmp_path, DRAWN, recipes, subject, command="x") == []
     assert capsys.readouterr().out.count("is left out: its chapter has nothing") == len(DRAWN)

@@ -131,10 +131,10 @@ def test_all_links_lead_to_files_or_into_the_page(tmp_path: Path, study, add) ->
 
 @pytest.mark.parametrize("name", ["a b.png", "#1?.png", "50%25.png", "ä<script>'\".png", "a:b.png"])
 def test_names_of_files_are_quoted_for_links(tmp_path: Path, name: str) -> None:
-    address = page.Link(name).address
+    address = page.to_address(name)
     assert unquote(address) == name
     assert not set(address) & set(" #?<>'\":")
-    assert page.Link("\udcff.png").address  # a name that is no text
+    assert page.to_address("\udcff.png")  # a name that is no text
 
 
 def test_animations_play_and_pages_are_linked(tmp_path: Path, study, add) -> None:
@@ -353,13 +353,13 @@ def test_facts_are_said_in_words() -> None:
             "settings": {},
         }
     )
-    assert [(group.heading, group.lines) for group in facts] == [
-        ("run", [("status", "adopted"), ("parameters", "12,345")]),
-        ("own model", [("bottleneck", "–")]),
-    ]
-    assert collect_facts({"dataset": {"reading": {"limit": True}}})[0].lines == [
-        ("reading, limit", "yes")
-    ]
+    assert facts == {
+        "run": [("status", "adopted"), ("parameters", "12,345")],
+        "own model": [("bottleneck", "–")],
+    }
+    assert collect_facts({"dataset": {"reading": {"limit": True}}}) == {
+        "data set": [("reading, limit", "yes")]
+    }
 
 
 @pytest.mark.parametrize(("opens", "lines"), [(True, 1), (False, 2)])

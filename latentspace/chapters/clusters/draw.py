@@ -41,7 +41,7 @@ def draw_clusters(
     table: tuple[Sequence[str], Sequence[Sequence[str]]],
     text: Text,
 ) -> np.ndarray:
-    """A row for each cluster, and a table below.
+    """A row for each cluster, and a table below, uint8 (height, width, 3).
 
     Args:
         centres: float32 (clusters, H, W, C) in [0, 1].
@@ -52,9 +52,6 @@ def draw_clusters(
         class_names: Names of these classes; none leaves the counts out.
         table: Headings of the columns, and rows of words.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     zoom = choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom

@@ -17,7 +17,7 @@ from latentspace.chapters.clusters.partitions import (
     K_MEANS,
     MIXTURE,
     PIXELS,
-    Partitions,
+    find_partitions,
 )
 from latentspace.chapters.maps.images import MapImages
 from latentspace.chapters.study import Study
@@ -78,7 +78,6 @@ class Clusters(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why there can be no clusters; None where there can."""
         count = len(self.images.indices)
         if is_degenerate(self.images.codes):
             return "the codes of all images are equal: they fall into no clusters"
@@ -114,8 +113,8 @@ class Clusters(Chapter):
 
     @cached_property
     def found(self) -> dict[str, dict[str, np.ndarray]]:
-        """What each method found, by its name, see `Partitions.find`."""
-        return Partitions(self.study, self.images, self.count, self.seeds).find()
+        """What each method found, by its name, see `find_partitions`."""
+        return find_partitions(self.images, self.count, self.seeds)
 
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:

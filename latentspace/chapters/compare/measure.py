@@ -14,12 +14,15 @@ from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Subset
 from latentspace.core.provenance import hash_content
 from latentspace.models.run_schema import DECODER, ENCODER
 
 SHOWN = 10  # images in a row of examples
 LATENT = "latent"  # of `maps.images.SPACES`
+OF_IMAGES: dict[str, tuple[str, dict[str, Any]]] = {  # by name in `Reconstruction.by_image`
+    "mse": ("mean squared test error", {"less_is_better": True, "decimals": 5}),
+    "ssim": ("SSIM of test images", {}),
+}
 OF_CLASSES = {
     "source_knn_accuracy": "10-NN label accuracy of codes",
     "source_silhouette": "silhouette of codes",
@@ -152,25 +155,11 @@ class Comparison:
     def measures(self) -> list[Measure]:
         """All measures: those with an interval, then training errors and facts of the models."""
         rng = np.random.default_rng(self.settings.seed)
-        of_images = [study.of(Reconstruction).by_image for study in self.studies.values()]
-        found = [
-            measure_pairs(
-                "test_mse",
-                "mean squared test error",
-                [scored["mse"] for scored in of_images],
-                rng,
-                less_is_better=True,
-                baselines=self._find_baselines("mse"),
-                decimals=5,
-            ),
-            measure_pairs(
-                "test_ssim",
-                "SSIM of test images",
-                [scored["ssim"] for scored in of_images],
-                rng,
-                baselines=self._find_baselines("ssim"),
-            ),
-        ]
+        found = []
+        for key, (words, form) in OF_IMAGES.items():
+            of_images = [study.of(Reconstruction).by_image[key] for study in self.studies.values()]
+            options = {"baselines": self._find_baselines(key), **form}
+            found.append(measure_pairs(f"test_{key}", words, of_images, rng, **options))
         for key, words in {**(OF_CLASSES if self.has_classes else {}), **OF_MAPS}.items():
             on_maps = [scored[key] for scored in self._on_maps.values()]
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
@@ -237,8 +226,7 @@ class Comparison:
     def _score_components(self, count: int) -> dict[str, np.ndarray]:
         """Scores by image of principal components of the images that A was fitted to."""
         study, maps, images = self.studies[A], self._maps[A], self.data.test_images
-        fitted = Subset(self.data.train_pixels, study.fit_indices)
-        encode, decode = scores.linear_autoencoder(fitted, count)
+        encode, decode = scores.linear_autoencoder(study.fit_pixels, count)
         back = decode(encode(images))
         return {
             **maps.score_source(encode(maps.images))[1],

@@ -86,11 +86,9 @@ def measure_pairs(
     """A measure that each image has, of both models, with the interval of its mean difference.
 
     Args:
-        key: See `Measure`.
-        words: See `Measure`.
+        key, words, **options: As `Measure` takes them.
         by_image: Of A and of B, each float (N,), the same images.
         rng: Source of the resamples.
-        **options: What else `Measure` takes.
     """
     first, second = by_image
     more = neighborhoods.mean_estimate(second - first, rng)

@@ -120,9 +120,7 @@ def store_in_sheets(
     """As `store_alone`, but side by side in one file, or a few.
 
     Args:
-        pixels: uint8 (N, H, W, C).
-        codec: The kind of file.
-        quality: One of the codec's.
+        pixels, codec, quality: As there.
         block: Images are padded to multiples of it, by their own edge.
         halved: Store them at half their height and width, and enlarge what comes back.
     """
@@ -140,10 +138,7 @@ def store_in_sheets(
 def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
     """The one of `BLOCKS` that needs fewest bytes in sheets at equal error; 1 if none clearly does.
 
-    Args:
-        pixels: uint8 (N, H, W, C), of which the first `TRIAL_IMAGES` are tried.
-        codec: The kind of file.
-        halved: Whether they are to be stored at half size.
+    Of images, uint8 (N, H, W, C), whole or `halved`, the first `TRIAL_IMAGES` are tried.
     """
     tried = pixels[:TRIAL_IMAGES]
     images = to_unit_range(tried)

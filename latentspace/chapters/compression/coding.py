@@ -78,14 +78,10 @@ class Quantiser:
 
 
 def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
-    """2^bits cells for each unit, over the range of the training codes.
+    """2^bits cells, of 1 bit or more, for each unit over the range of training codes (N, D).
 
     Of a few ranges, which leave out more or less of the tails, each unit gets the one with the
     least squared error: with few cells a single far value would cost all others their precision.
-
-    Args:
-        codes: Training codes, float (N, D).
-        bits: For each unit, 1 or more.
     """
     levels = np.full(codes.shape[1], 2**bits)
     best, least = np.zeros((2, codes.shape[1])), np.full(codes.shape[1], np.inf)
@@ -101,14 +97,10 @@ def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
 
 
 def fit_by_step(codes: np.ndarray, step: float) -> Quantiser:
-    """Cells of the same width for all units, one of them centred on the unit's mean.
+    """Cells of the same width for all units of training codes (N, D), one centred on each mean.
 
     Bits then go where the deviations are large, and a unit that hardly moves costs hardly any
     bytes: transform coding as in Goyal 2001, "Theoretical foundations of transform coding".
-
-    Args:
-        codes: Training codes, float (N, D).
-        step: Width of the cells, in the units of the codes.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     first, last = (np.rint((end - mean) / step) for end in (codes.min(axis=0), codes.max(axis=0)))

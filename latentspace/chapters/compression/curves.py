@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 LEAST_ERROR = 1e-12  # stands for none at all, which has no logarithm
+SIZES = 2000  # at which curves are compared, evenly spaced in their logarithm
 
 Curve = tuple[np.ndarray, np.ndarray]  # sizes and errors, float (S,) each, in any order
 
@@ -34,20 +35,13 @@ def error_at(curve: Curve, size: float) -> float:
     return float(np.exp(np.interp(np.log(size), np.log(sizes), _log(errors))))
 
 
-def find_overtaking(curve: Curve, others: list[Curve], points: int = 2000) -> float | None:
-    """The bytes from which on one of the others always has a smaller error than a curve.
+def find_overtaking(curve: Curve, others: list[Curve]) -> float | None:
+    """The bytes from which on one of the others, not mixed, always has less error than a curve.
 
-    Args:
-        curve: What is overtaken.
-        others: Each on its own, not mixed.
-        points: Sizes that are looked at, evenly spaced in their logarithm.
-
-    Returns:
-        None where it is never overtaken; the least size of the others where it is overtaken at
-        every size.
+    None where it is never overtaken; the least size of the others where it is at every size.
     """
     ends = [size for sizes, _ in (curve, *others) for size in (sizes.min(), sizes.max())]
-    sizes = np.geomspace(min(ends), max(ends), points)
+    sizes = np.geomspace(min(ends), max(ends), SIZES)
     least = np.array([min(error_at(other, size) for other in others) for size in sizes])
     ahead = least < np.array([error_at(curve, size) for size in sizes])
     if not ahead[-1]:

@@ -23,14 +23,8 @@ from latentspace.drawing.layout import (
 from latentspace.drawing.text import Text
 
 COLORS = (  # of families in the order in which they come; the sixth and later ones are files
-    "#3f90da",
-    "#a96b59",
-    "#e88b00",
-    "#717581",
-    "#bd1f01",
-    "#832db6",
-    "#111111",
-    "#2a9d5c",
+    *("#3f90da", "#a96b59", "#e88b00", "#717581", "#bd1f01"),
+    *("#832db6", "#111111", "#2a9d5c"),
 )
 MARKERS = {"solid": "o", "dashed": "s", "dotted": "^"}
 GAP = 4  # pixels between images
@@ -85,7 +79,7 @@ def draw_rate_distortion(
     nearest_size: float | None,
     text: Text,
 ) -> np.ndarray:
-    """Bytes an image against mean squared error, and against structural similarity.
+    """Bytes an image against mean squared error and similarity, uint8 (height, width, 3).
 
     Args:
         lines: The curves; one of a single point becomes a mark of its own, at the lower edge where
@@ -93,9 +87,6 @@ def draw_rate_distortion(
         chosen: Bytes and mean squared error that an arrow starts from.
         nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -171,16 +162,13 @@ def draw_rate_distortion(
 def draw_budgets(
     *, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]], text: Text
 ) -> np.ndarray:
-    """The same images, stored within several budgets by several methods.
+    """The same images, stored within several budgets, uint8 (height, width, 3).
 
     Args:
         originals: float32 (K, H, W, C) in [0, 1], shown once.
         blocks: Rows by their budget in bytes. A row says its bytes and its error; more bytes than
             the budget has are written in `OVER`.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     zoom = choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)

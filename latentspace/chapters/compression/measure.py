@@ -31,7 +31,7 @@ from latentspace.chapters.compression.storing import (
     gather_settings,
 )
 from latentspace.chapters.study import Study
-from latentspace.core.pixels import Subset, count_images_at_once, to_unit_range
+from latentspace.core.pixels import count_images_at_once, to_unit_range
 from latentspace.core.processes import count_cores
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import choose_limited
@@ -86,7 +86,7 @@ class Compression(Chapter):
         study, storing, few = self.study, self.storing, self.study.run.latent_dim
 
         def compute() -> dict[str, Method]:
-            chosen = Subset(study.data.train_pixels, study.fit_indices)
+            chosen = study.fit_pixels
             encode, inverse = scores.linear_autoencoder(chosen, MOST_COMPONENTS)
             count = min(TABLE_IMAGES, count_images_at_once(chosen))
             table = encode(to_unit_range(chosen[choose_limited(len(chosen), count)]))
@@ -288,12 +288,10 @@ def _list_settings(method: Method) -> list[dict[str, Any]]:
     return [
         {
             "setting": str(setting),
-            "bytes": float(size),
-            "mse": float(mse),
-            "ssim": float(ssim),
-            "table_bytes": int(tables),
+            "bytes": float(method.sizes[at]),
+            "mse": float(method.mse[at]),
+            "ssim": float(method.ssim[at]),
+            "table_bytes": int(method.tables[at]),
         }
-        for setting, size, mse, ssim, tables in zip(
-            method.settings, method.sizes, method.mse, method.ssim, method.tables, strict=True
-        )
+        for at, setting in enumerate(method.settings)
     ]

@@ -15,11 +15,7 @@ def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
     The area under the receiver operating characteristic: how often an out-of-distribution image
     scores higher than an own one, ties counted half; 0.5 says nothing. Its interval is that of
     DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC
-    curves"; at 0 and 1 it is a point.
-
-    Args:
-        own: float (N,) with N of 2 or more.
-        ood: float (M,) with M of 2 or more.
+    curves"; at 0 and 1 it is a point. Scores are float (N,) and (M,), of two images or more each.
     """
     from scipy.stats import norm
 
@@ -58,12 +54,9 @@ def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 
 def flag_labels(votes: np.ndarray, labels: np.ndarray, agreement: int) -> np.ndarray:
-    """Whether enough neighbours agree on another class than the label, bool (N,).
+    """Whether `agreement` neighbours or more agree on another class than the label, bool (N,).
 
-    Args:
-        votes: int (N, classes).
-        labels: int (N,).
-        agreement: How many neighbours have to agree.
+    Votes are int (N, classes), labels int (N,).
     """
     return (votes.max(axis=1) >= agreement) & (votes.argmax(axis=1) != labels)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,40 +46,23 @@ class Block:
     reasons: Sequence[Sequence[str]]
 
 
-@dataclass(frozen=True)
-class OutOfDistribution:
-    """Images that are not of the data set.
-
-    Attributes:
-        name: What they are.
-        examples: float32 (K, H, W, C) in [0, 1], K the same for all kinds.
-        scores: How well each score tells them.
-    """
-
-    name: str
-    examples: np.ndarray
-    scores: Sequence[float]
-
-
 def draw_outliers(
     *,
     blocks: Sequence[Block],
-    ood: Sequence[OutOfDistribution],
+    ood: Mapping[str, tuple[np.ndarray, Sequence[float]]],
     score_names: Sequence[str],
     table_heading: str,
     text: Text,
 ) -> np.ndarray:
-    """Rows of images over their reconstructions, each with its reason; below them a table.
+    """Images over their reconstructions, with reasons, and a table: uint8 (height, width, 3).
 
     Args:
         blocks: The rows, one below the other.
-        ood: The lines of the table: examples, name, and scores, the highest written darker.
+        ood: The lines of the table by name: examples, float32 (K, H, W, C) in [0, 1] with K the
+            same in all, and how well each score tells them, the highest written darker.
         score_names: Names of the columns of the table.
         table_heading: Text above the table.
         text: Written above and below.
-
-    Returns:
-        uint8 (height, width, 3).
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
     widest = max((measure_text(line, REASON_SIZE) for line in words), default=0)
@@ -124,15 +107,15 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
 
 
 def _layout_table(
-    ood: Sequence[OutOfDistribution], score_names: Sequence[str], heading: str
+    ood: Mapping[str, tuple[np.ndarray, Sequence[float]]], score_names: Sequence[str], heading: str
 ) -> tuple[np.ndarray, list[Label]]:
     """Examples of out-of-distribution images with room for names and scores, and these as text."""
-    examples = np.stack([kind.examples for kind in ood])
+    examples = np.stack([shown for shown, _ in ood.values()])
     zoom = choose_zoom(min(examples.shape[2:4]), EXAMPLE_SIDE)
     body = make_mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
     row_height = examples.shape[2] * zoom + EXAMPLE_ROW_GAP
     x = body.shape[1] + COLUMN_GAP / 2
-    names_x, x = x, x + max(measure_text(kind.name) for kind in ood) + COLUMN_GAP
+    names_x, x = x, x + max(map(measure_text, ood)) + COLUMN_GAP
     labels = [Label(0, HEADING_ROOM / 2, heading, "lm")]
     middles = []
     for name in score_names:
@@ -141,10 +124,10 @@ def _layout_table(
         labels.append(Label(middles[-1], HEADING_ROOM * 1.3, name, color=FAINT_INK))
         x += width + COLUMN_GAP
     top = HEADING_ROOM * 2 - 10
-    for number, kind in enumerate(ood):
+    for number, (kind, (_, scores)) in enumerate(ood.items()):
         y = top + number * row_height + (row_height - EXAMPLE_ROW_GAP) / 2
-        labels.append(Label(names_x, y, kind.name, "lm"))
-        texts = [f"{score:.3f}" for score in kind.scores]
+        labels.append(Label(names_x, y, kind, "lm"))
+        texts = [f"{score:.3f}" for score in scores]
         labels += [
             Label(middle, y, text, "mm", INK if text == max(texts) else FAINT_INK)
             for middle, text in zip(middles, texts, strict=True)

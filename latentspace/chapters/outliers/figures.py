@@ -9,7 +9,7 @@ import numpy as np
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.outliers import draw
-from latentspace.chapters.outliers.draw import Block, OutOfDistribution
+from latentspace.chapters.outliers.draw import Block
 from latentspace.chapters.outliers.image_scores import SCORES
 from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.study import Study
@@ -31,14 +31,13 @@ def draw_outliers(study: Study) -> Drawing:
             Block(listing.heading, study.images[listing.indices], back, listing.reasons)
             for listing, back in zip(listings, reconstructions, strict=True)
         ],
-        ood=[
-            OutOfDistribution(
-                f"{kind} ({len(images.ood[kind]['error']):,})",
+        ood={
+            f"{kind} ({len(images.ood[kind]['error']):,})": (
                 images.draw_examples(kind, EXAMPLES),
                 [found[name].value for name in SCORES],
             )
             for kind, found in images.auroc.items()
-        ],
+        },
         score_names=list(SCORES.values()),
         table_heading=(
             "How often a score is higher for an out-of-distribution image than for a test image "

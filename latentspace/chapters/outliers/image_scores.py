@@ -12,7 +12,6 @@ from latentspace.analysis.neighbors import NEIGHBORS, find_nearest
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import INK_IMAGES, Study
-from latentspace.core.pixels import Subset
 from latentspace.datasets import choose_limited, find_ink_side
 
 MOST_IMAGES = 10_000  # test images that are looked at
@@ -94,7 +93,7 @@ class ImageScores:
         }
 
     def draw_examples(self, kind: str, count: int) -> np.ndarray:
-        """Foreign images of a kind, drawn by seed, float32 (count or fewer, H, W, C) in [0, 1]."""
+        """Images of a kind, drawn by seed, float32 (count or fewer, H, W, C) in [0, 1]."""
         images = self._make_images(kind)
         return images[self._make_rng().permutation(len(images))[:count]]
 
@@ -130,9 +129,7 @@ class ImageScores:
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
         study = self.study
-        encode, decode = scores.linear_autoencoder(
-            Subset(study.data.train_pixels, study.fit_indices), study.run.latent_dim
-        )
+        encode, decode = scores.linear_autoencoder(study.fit_pixels, study.run.latent_dim)
         train_codes = study.train_codes[study.reference_rows]
         references = study.references.reshape(len(train_codes), -1)
 

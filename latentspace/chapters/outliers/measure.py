@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,6 @@ class Outliers(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        """Why nothing can stand out; None where something can."""
         if len(self.study.images) < 2:
             return "a single test image has no others to stand out from"
         return None
@@ -101,6 +100,7 @@ class Outliers(Chapter):
         rng = np.random.default_rng(self.study.settings.seed)
         wrong = detection.draw_wrong_labels(self._labels, len(self.study.data.class_names), rng)
         given = {"found": wrong, "false_alarms": self._labels}
+        mean = partial(neighborhoods.mean_estimate, rng=rng)
         by_image, found = {}, {}
         for space in SPACES:
             votes = self.scores.count_votes(space)
@@ -108,26 +108,17 @@ class Outliers(Chapter):
                 name: detection.flag_labels(votes, labels, self.agreement).astype(float)
                 for name, labels in given.items()
             }
-            means = {
-                name: neighborhoods.mean_estimate(values, rng)
-                for name, values in by_image[space].items()
-            }
-            against, against_own = (
-                -votes[np.arange(len(votes)), labels] for labels in given.values()
-            )
+            means = {name: mean(values) for name, values in by_image[space].items()}
+            for_wrong, for_own = (votes[np.arange(len(votes)), labels] for labels in given.values())
             found[space] = {
                 **to_numbers(means),
                 "precision": detection.precision(
                     means["found"].value, means["false_alarms"].value, PLANTED
                 ),
-                "auroc": detection.auroc(against_own, against).value,
+                "auroc": detection.auroc(-for_own, -for_wrong).value,
             }
-        more = {
-            name: neighborhoods.mean_estimate(
-                by_image["codes"][name] - by_image["pixels"][name], rng
-            )
-            for name in given
-        }
+        codes, pixels = by_image.values()
+        more = {name: mean(codes[name] - pixels[name]) for name in given}
         return {**found, "difference": to_numbers(more)}
 
     @cached_property

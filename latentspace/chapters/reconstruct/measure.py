@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.core.pixels import Subset, to_unit_range
+from latentspace.core.pixels import to_unit_range
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
 
@@ -38,8 +38,8 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            fitted = Subset(study.data.train_pixels, study.fit_indices)
-            parts = np.array_split(study.fit_indices, -(-len(fitted) // IMAGES_AT_ONCE))
+            count = len(study.fit_indices)
+            parts = np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE))
             train_errors = [
                 scores.squared_errors(
                     to_unit_range(study.data.train_pixels[part]),
@@ -50,7 +50,7 @@ class Reconstruction(Chapter):
             return {
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
-                "pca_mse": scores.pca_error(fitted, study.images, study.run.latent_dim),
+                "pca_mse": scores.pca_error(study.fit_pixels, study.images, study.run.latent_dim),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 

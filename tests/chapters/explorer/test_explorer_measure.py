@@ -8,8 +8,8 @@ from conftest import LinearRun, make_study
 
 from latentspace.analysis import clustering, neighborhoods, scores
 from latentspace.analysis.clustering import NOISE, Clustering
+from latentspace.chapters.clusters import partitions
 from latentspace.chapters.clusters.measure import Clusters
-from latentspace.chapters.clusters.partitions import Partitions
 from latentspace.chapters.explorer.figures import RECIPES
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.maps import images as map_images
@@ -27,7 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes its time is tested elsewhere: UMAP, resampling, and all ways of clustering."""
     monkeypatch.setattr(clustering, "reduce_dimensions", lambda vectors, graph, seed: vectors)
     monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
-    monkeypatch.setattr(Partitions, "_compute", lambda self: pytest.fail("takes minutes"))
+    monkeypatch.setattr(partitions, "_compute_partitions", lambda *_: pytest.fail("takes minutes"))
 
 
 def test_more_images_than_on_pictures_unless_a_number_was_chosen(

@@ -5,7 +5,7 @@ import pytest
 from drawn import is_shown, random_images
 
 from latentspace.chapters.outliers import draw
-from latentspace.chapters.outliers.draw import Block, OutOfDistribution
+from latentspace.chapters.outliers.draw import Block
 from latentspace.core.pixels import to_uint8
 from latentspace.drawing import layout
 from latentspace.drawing.text import Text
@@ -19,13 +19,14 @@ def make_block(count: int, seed: int, reasons: tuple[str, ...] = ("7 (#1)", "why
     return Block(f"block {seed}", images, random_images(count, seed=seed + 50), [reasons] * count)
 
 
-def make_ood(name: str, seed: int, scores: tuple[float, float] = (0.5, 1.0)) -> OutOfDistribution:
-    return OutOfDistribution(name, random_images(3, seed=seed), scores)
+Kinds = dict[str, tuple[np.ndarray, tuple[float, float]]]
 
 
-def draw_frame(
-    blocks: list[Block], kinds: list[OutOfDistribution], caption: str = "c"
-) -> np.ndarray:
+def make_ood(name: str, seed: int, scores: tuple[float, float] = (0.5, 1.0)) -> Kinds:
+    return {name: (random_images(3, seed=seed), scores)}
+
+
+def draw_frame(blocks: list[Block], kinds: Kinds, caption: str = "c") -> np.ndarray:
     return draw.draw_outliers(
         blocks=blocks,
         ood=kinds,
@@ -51,7 +52,7 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> list[layout.Label]:
 
 def test_images_lie_over_their_reconstructions_at_their_places() -> None:
     first, second = make_block(4, 1), make_block(2, 2)
-    frame = draw_frame([first, second], [make_ood("noise", 9)])
+    frame = draw_frame([first, second], make_ood("noise", 9))
     assert frame.dtype == np.uint8
     top = layout.MARGIN + round(layout.TITLE_SIZE * layout.LINE_HEIGHT) + draw.HEADING_ROOM
     under = 2 * draw.REASON_LINE + draw.BLOCK_GAP + draw.HEADING_ROOM
@@ -74,7 +75,7 @@ def test_every_reason_stands_under_its_image_and_no_two_overlap(
         random_images(3),
         [[f"{n} (#{n})", "farther than all"] for n in "123"],
     )
-    draw_frame([part], [make_ood("noise", 9)])
+    draw_frame([part], make_ood("noise", 9))
     names = [label for label in labels if "(#" in label.text]
     assert [label.text for label in names] == ["1 (#1)", "2 (#2)", "3 (#3)"]
     whys = [label for label in labels if label.text == "farther than all"]
@@ -87,7 +88,7 @@ def test_every_reason_stands_under_its_image_and_no_two_overlap(
 
 def test_wide_reasons_are_not_cut_off() -> None:
     reasons = ("a name", "a reason that is a good deal wider than its image")
-    frame = draw_frame([make_block(1, 1, reasons)], [make_ood("noise", 9)], caption="")
+    frame = draw_frame([make_block(1, 1, reasons)], make_ood("noise", 9), caption="")
     y = layout.MARGIN + 28 + draw.HEADING_ROOM + 21 * ZOOM + round(1.7 * draw.REASON_LINE)
     written = np.flatnonzero((frame[y - 6 : y + 6] < 200).any(axis=(0, 2)))
     assert written[0] >= layout.MARGIN - 2
@@ -97,7 +98,7 @@ def test_wide_reasons_are_not_cut_off() -> None:
 
 def test_a_block_without_images_says_so(labels: list[layout.Label]) -> None:
     empty = Block("likely mislabelled: 0", *(random_images(0) for _ in range(2)), [])
-    frame = draw_frame([make_block(2, 1), empty], [make_ood("noise", 9)])
+    frame = draw_frame([make_block(2, 1), empty], make_ood("noise", 9))
     assert frame.ndim == 3
     assert [label.text for label in labels].count(draw.NOTHING) == 1
 
@@ -105,11 +106,11 @@ def test_a_block_without_images_says_so(labels: list[layout.Label]) -> None:
 def test_the_table_shows_examples_and_writes_the_best_score_darker(
     labels: list[layout.Label],
 ) -> None:
-    kinds = [make_ood("noise", 8, (0.9, 0.7)), make_ood("letters", 9, (0.6, 0.95))]
+    kinds = make_ood("noise", 8, (0.9, 0.7)) | make_ood("letters", 9, (0.6, 0.95))
     frame = draw_frame([make_block(2, 1)], kinds)
     zoom = layout.choose_zoom(8, draw.EXAMPLE_SIDE)
-    for kind in kinds:
-        assert all(is_shown(frame, image, zoom) for image in kind.examples)
+    for examples, _ in kinds.values():
+        assert all(is_shown(frame, image, zoom) for image in examples)
     by_text = {label.text: label for label in labels}
     columns = [by_text[name].x for name in SCORES]
     assert [by_text[text].x for text in ("0.900", "0.700")] == columns

@@ -232,6 +232,6 @@ def test_the_picture_holds_what_is_listed_and_decodes_it_at_once(
         back = study.run.decode(study.codes[listing.indices])
         np.testing.assert_allclose(block.reconstructions, back, atol=1e-6)
     assert all(count > 0 for call, count in study.run.calls[: -len(listings)] if call == "decode")
-    assert len(shown["score_names"]) == len(shown["ood"][0].scores)
+    assert {len(scores) for _, scores in shown["ood"].values()} == {len(shown["score_names"])}
     assert f"finds {study.of(Outliers).planted['codes']['found']:.1%}" in drawing.text.caption
     assert drawing.frames.ndim == 3
