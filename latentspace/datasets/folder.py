@@ -92,21 +92,19 @@ def read_image_folder(
     labels, class_names = index_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
     train, test = _split(seen, labels, read_options.test_fraction)
     ordered = [seen[index] for index in (*train, *test)]
-    decoded = decode_files(
-        [file.path for file, _ in ordered],
-        [look.digest for _, look in ordered],
+    pixels, undecoded = decode_files(
+        {file.path: look.digest for file, look in ordered},
         size=size,
         channels=channels,
         cache_dir=cache_dir,
         show_progress=show_progress,
     )
     failures |= {
-        _format_place(folder, ordered[number][0].path): text
-        for number, text in decoded.failures.items()
+        _format_place(folder, ordered[number][0].path): text for number, text in undecoded.items()
     }
-    kept = np.array([number not in decoded.failures for number in range(len(ordered))])
+    kept = np.array([number not in undecoded for number in range(len(ordered))])
     first_test = int(kept[: len(train)].sum())
-    if not 0 < first_test < len(decoded.pixels):
+    if not 0 < first_test < len(pixels):
         _check_count(0, folder, failures)
     if failures:
         notes.append(
@@ -116,8 +114,8 @@ def read_image_folder(
     return ImageDataset(
         name=name,
         source=source,
-        train_pixels=decoded.pixels[:first_test],
-        test_pixels=decoded.pixels[first_test:],
+        train_pixels=pixels[:first_test],
+        test_pixels=pixels[first_test:],
         train_labels=labels[:first_test],
         test_labels=labels[first_test:],
         class_names=class_names,
