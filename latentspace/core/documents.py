@@ -30,7 +30,7 @@ def encode_document(value: Mapping[str, Any], *, version: int) -> bytes:
 
 
 def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> None:
-    """Writes a JSON object atomically; raises as `writing.replace_file`."""
+    """Writes a JSON object atomically; raises as `files.replace_file`."""
     write_bytes(path, encode_document(value, version=version))
 
 

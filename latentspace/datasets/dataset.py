@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -37,12 +37,6 @@ class ReadOptions:
     test_fraction: float = 0.2
     limit: int | None = None
     labels: str | None = None
-
-    @classmethod
-    def from_facts(cls, values: Mapping[str, Any]) -> ReadOptions:
-        """A reading out of attributes by name, as JSON keeps them."""
-        size = values.get("image_size")
-        return cls(**{**values, "image_size": None if size is None else tuple(size)})
 
 
 @dataclass(frozen=True)
