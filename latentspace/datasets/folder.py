@@ -78,14 +78,12 @@ def read_image_folder(
     files, notes = find_images(folder, read_options.labels)
     files = [files[index] for index in choose_limited(len(files), read_options.limit)]
     looks = inspect_files([file.path for file in files], show_progress=show_progress)
-    failures = {
-        _format_place(folder, file.path): str(look)
-        for file, look in zip(files, looks, strict=True)
-        if isinstance(look, InputError)
-    }
-    seen = [
-        (file, look) for file, look in zip(files, looks, strict=True) if isinstance(look, FileInfo)
-    ]
+    seen, failures = [], {}
+    for file, look in zip(files, looks, strict=True):
+        if isinstance(look, FileInfo):
+            seen.append((file, look))
+        else:
+            failures[_format_place(folder, file.path)] = str(look)
     _check_count(len(seen), folder, failures)
     size, channels = _choose_form([look for _, look in seen], read_options, notes)
     named = [file.label for file, _ in seen if file.label is not None]
