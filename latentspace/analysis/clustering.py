@@ -33,12 +33,9 @@ class Clustering:
 
 
 def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
-    """Lloyd's k-means from several starts by k-means++ (Arthur & Vassilvitskii 2007).
+    """Lloyd's k-means of vectors, float32 (N, D), into at most N clusters.
 
-    Args:
-        vectors: float32 (N, D).
-        count: Clusters, at most N.
-        seed: Of the starts.
+    The best of several starts by k-means++ (Arthur & Vassilvitskii 2007) is taken.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -77,10 +74,9 @@ def cluster_gaussian_mixture(
 
 
 def cluster_hdbscan(vectors: np.ndarray) -> Clustering:
-    """HDBSCAN (Campello, Moulavi & Sander 2013): finds by itself how many clusters there are.
+    """HDBSCAN (Campello, Moulavi & Sander 2013), which finds how many clusters there are.
 
-    Args:
-        vectors: float32 (N, D). A cluster has `LEAST_CLUSTER` of them or more.
+    A cluster has `LEAST_CLUSTER` of the vectors, float32 (N, D), or more.
     """
     from sklearn.cluster import HDBSCAN
 
@@ -166,11 +162,11 @@ def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int
     Returns:
         int64 (clusters, num_classes), without a row for a cluster of no image.
     """
+    from scipy.stats.contingency import crosstab
+
     inside = clusters != NOISE
-    numbers, rows = np.unique(clusters[inside], return_inverse=True)
-    table = np.zeros((len(numbers), num_classes), np.int64)
-    np.add.at(table, (rows, labels[inside]), 1)
-    return table
+    classes = range(num_classes)
+    return crosstab(clusters[inside], labels[inside], levels=(None, classes)).count
 
 
 def match_clusters(table: np.ndarray) -> np.ndarray:
@@ -218,11 +214,7 @@ def score_agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float
 
 
 def score_stability(partitions: Iterable[np.ndarray]) -> float:
-    """How far clusterings by different seeds agree: their adjusted Rand index, mean over pairs.
-
-    Args:
-        partitions: Two or more, int (N,) each.
-    """
+    """How far clusterings, int (N,), agree: their adjusted Rand index, mean over pairs."""
     from sklearn.metrics import adjusted_rand_score
 
     pairs = itertools.combinations(partitions, 2)

@@ -83,12 +83,7 @@ class Projection:
 
 
 def fit_pca(vectors: np.ndarray, count: int) -> PCA:
-    """Fits principal components, by the way that is fastest for the shape of the vectors.
-
-    Args:
-        vectors: float32 (N, D).
-        count: How many; fewer where N or D is less.
-    """
+    """Fits `count` principal components to float32 (N, D); fewer where N or D is less."""
     from sklearn.decomposition import PCA
 
     # Of many dimensions the covariance alone would take longer than approximating the components.

@@ -154,14 +154,7 @@ def grey_share(images: np.ndarray) -> float:
 
 
 def step_lengths(paths: np.ndarray) -> np.ndarray:
-    """Euclidean distances between neighbouring frames of paths.
-
-    Args:
-        paths: float32 (N, T, H, W, C).
-
-    Returns:
-        float32 (N, T - 1).
-    """
+    """Distances between neighbouring frames: paths, float32 (N, T, H, W, C) -> (N, T - 1)."""
     steps = np.diff(paths.reshape(*paths.shape[:2], -1), axis=1)
     return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))
 

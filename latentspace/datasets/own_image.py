@@ -52,13 +52,7 @@ def fit_picture(
 ) -> np.ndarray:
     """Brings a picture to the shape of a data set, as `read_image` does with a file.
 
-    Args:
-        picture: Of the mode "L" where `image_shape` has one channel, else "RGB".
-        image_shape: As for `read_image`.
-        ink_side: As for `read_image`.
-
-    Returns:
-        float32 `image_shape` in [0, 1].
+    It is of the mode "L" where `image_shape` has one channel, else "RGB".
     """
     height, width, channels = image_shape
     border = np.asarray(picture)
