@@ -50,13 +50,10 @@ def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
 def cluster_gaussian_mixture(
     vectors: np.ndarray, count: int, seed: int, *, starts: int = 1
 ) -> Clustering:
-    """A mixture of Gaussians with full covariances, fitted by EM (Dempster, Laird & Rubin 1977).
+    """A mixture of at most N Gaussians with full covariances, of vectors, float32 (N, D).
 
-    Args:
-        vectors: float32 (N, D).
-        count: Gaussians, at most N.
-        seed: Of the starts.
-        starts: The best fit of so many is taken. In many dimensions each takes long.
+    It is fitted by EM (Dempster, Laird & Rubin 1977), and the best of several starts is taken. In
+    many dimensions each takes long.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -152,15 +149,10 @@ def build_neighbor_graph(
 
 
 def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
-    """How many images of each class lie in each cluster, those in none left out.
+    """How many images of each class lie in each cluster, int64 (clusters, num_classes).
 
-    Args:
-        labels: int (N,) classes from 0.
-        clusters: int (N,) clusters from 0, or `NOISE`.
-        num_classes: How many classes there are.
-
-    Returns:
-        int64 (clusters, num_classes), without a row for a cluster of no image.
+    Labels are int (N,) from 0, and so are clusters, or `NOISE`: what lies in none is left out. A
+    cluster of no image has no row.
     """
     from scipy.stats.contingency import crosstab
 
@@ -174,11 +166,8 @@ def match_clusters(table: np.ndarray) -> np.ndarray:
 
     Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering.
 
-    Args:
-        table: int (clusters, classes), see `contingency_table`.
-
     Returns:
-        int64 (clusters,); -1 for a cluster that is left without a class.
+        int64 (clusters,), of a `contingency_table`; -1 for a cluster left without a class.
     """
     from scipy.optimize import linear_sum_assignment
 

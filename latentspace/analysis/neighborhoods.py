@@ -17,12 +17,9 @@ ROWS_AT_ONCE = 512
 
 
 class Estimate(NamedTuple):
-    """A mean over images with its bootstrap interval (percentiles, Efron & Tibshirani 1993).
+    """A mean over images, and the ends of its interval of `CONFIDENCE` by the bootstrap.
 
-    Attributes:
-        value: The estimate.
-        low: Lower end of the interval of `CONFIDENCE`.
-        high: Upper end.
+    Source: the percentiles of Efron & Tibshirani 1993.
     """
 
     value: float

@@ -76,14 +76,8 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
 def validate(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
     """JSON as a type reads it.
 
-    Args:
-        text: The JSON.
-        kind: The type.
-        where: Where it stands, for messages.
-        renew: What makes it anew, for messages.
-
     Raises:
-        InputError: It says something else.
+        InputError: It says something else; names where it stands, and what makes it anew.
     """
     import pydantic
 

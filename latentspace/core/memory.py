@@ -14,15 +14,10 @@ UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
 
 
 def refuse_too_large(needed: int, what: str, advice: str) -> None:
-    """Makes sure that there is memory for something, before it is taken.
-
-    Args:
-        needed: Bytes.
-        what: What needs them, for the message.
-        advice: What a person can do instead.
+    """Makes sure that there are so many bytes of memory for something, before they are taken.
 
     Raises:
-        InputError: There are fewer.
+        InputError: There are fewer; says what needs them, and what a person can do instead.
     """
     available = measure_available()
     if needed > available:

@@ -211,11 +211,7 @@ def _to_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
 
 
 def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
-    """Bytes of memory that arrays take while they become a data set, in which they are bytes.
-
-    Args:
-        shapes: Shape and dtype of each, images and labels.
-    """
+    """Bytes of memory that images and labels take while they become a data set of bytes."""
     held, copies = 0, [0]
     for shape, dtype in shapes:
         count = math.prod(shape)

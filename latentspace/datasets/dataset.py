@@ -146,15 +146,11 @@ def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits `count` training images into those to fit and those to validate with.
-
-    Args:
-        count: Number of training images, at least 2.
-        share: Share to validate with, in (0, 1); at least one image and at most all but one.
-        seed: Seed of the choice.
+    """Splits 2 or more training images into those to fit and those to validate with.
 
     Returns:
-        Two sorted int64 arrays of indices: fitted, held back.
+        Two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
+        least one image and at most all but one.
     """
     held_back = min(max(1, round(count * share)), count - 1)
     order = np.random.default_rng(seed).permutation(count)

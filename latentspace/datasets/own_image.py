@@ -74,10 +74,7 @@ def fit_picture(
 
 
 def find_ink_side(pixels: np.ndarray) -> int | None:
-    """How large what is drawn on dark ground usually is.
-
-    Args:
-        pixels: uint8 (N, H, W, C).
+    """How large what is drawn on dark ground usually is, of images, uint8 (N, H, W, C).
 
     Returns:
         Median over the images of the longer side of what is drawn, in pixels; None for colour, and

@@ -95,10 +95,8 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     Args:
         model: What is trained, its optimiser built.
-        checkpoint: As for `fit`.
-        facts: As for `fit`.
+        checkpoint, facts, earlier: As for `fit`.
         last_epoch: The last one that is planned.
-        earlier: As for `fit`.
         worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
             getting better has exploded: behind a sigmoid a loss can't grow without bounds.
     """
