@@ -21,15 +21,10 @@ NOISE = -1
 
 @dataclass(frozen=True)
 class Clustering:
-    """Which cluster each image belongs to.
+    """Which cluster each image belongs to."""
 
-    Attributes:
-        labels: int64 (N,) from 0; `NOISE` where an image belongs to none.
-        uncertainty: float64 (N,) in [0, 1], the probability that it belongs to another one.
-    """
-
-    labels: np.ndarray
-    uncertainty: np.ndarray
+    labels: np.ndarray  # int64 (N,) from 0; `NOISE` where an image belongs to none
+    uncertainty: np.ndarray  # float64 (N,) in [0, 1]: how probably it belongs to another one
 
 
 def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:

@@ -33,17 +33,11 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What the bytes of an image file tell before they are decoded.
+    """What the bytes of an image file tell before they are decoded."""
 
-    Attributes:
-        digest: Hash of the bytes; equal for copies.
-        size: Height and width, as a person sees it.
-        grey: Whether it has no colour.
-    """
-
-    digest: str
-    size: tuple[int, int]
-    grey: bool
+    digest: str  # hash of the bytes; equal for copies
+    size: tuple[int, int]  # height and width, as a person sees it
+    grey: bool  # whether it has no colour
 
 
 def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:

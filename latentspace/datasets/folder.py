@@ -37,17 +37,11 @@ TABLE_EXPANSION = 10  # bytes of memory a byte of a table
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file and what its place says of it.
-
-    Attributes:
-        path: Where it is.
-        label: Name of its class; None without classes.
-        is_test: Whether it lies among test images; None where no folder says so.
-    """
+    """An image file and what its place says of it."""
 
     path: Path
-    label: str | None
-    is_test: bool | None
+    label: str | None  # name of its class; None without classes
+    is_test: bool  # whether it lies in a folder of test images
 
 
 def read_image_folder(
@@ -153,7 +147,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
                 f"{', '.join(map(to_printable, absent[:NAMED_FILES]))}"
             )
         found = [
-            ImageFile(path, known[key], key.startswith("test/") if is_split else None)
+            ImageFile(path, known[key], is_split and key.startswith("test/"))
             for key, path in paths.items()
             if key in known
         ]
@@ -163,7 +157,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
             )
     else:
         found = [
-            ImageFile(path, label, part == "test" if is_split else None)
+            ImageFile(path, label, part == "test")
             for part in (SPLIT_FOLDERS if is_split else (".",))
             for path, label in _find_with_classes(folder / part, folder, notes)
         ]
@@ -264,7 +258,7 @@ def _split(
     seen: Sequence[tuple[ImageFile, FileInfo]], labels: np.ndarray, test_fraction: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of training and of test images."""
-    is_test = np.array([bool(file.is_test) for file, _ in seen])
+    is_test = np.array([file.is_test for file, _ in seen])
     if is_test.any() and not is_test.all():
         return np.flatnonzero(~is_test), np.flatnonzero(is_test)
     contents = np.array([look.digest for _, look in seen])
