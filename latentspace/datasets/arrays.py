@@ -73,7 +73,8 @@ def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
     labels = {
         split: _find_labels(split, len(found), rest, where) for split, found in images.items()
     }
-    splits = sorted(images, key="test".__eq__)  # test images alone are split as any others
+    # Test images alone are split as any others.
+    splits = sorted(images, key=lambda split: split == "test")
     known = [found for split in splits if (found := labels[split]) is not None]
     if 0 < len(known) < len(splits):
         raise InputError(
