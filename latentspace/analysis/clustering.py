@@ -21,24 +21,16 @@ NOISE = -1
 
 @dataclass(frozen=True)
 class Clustering:
-    """Which cluster each image belongs to.
+    """Which cluster each image belongs to."""
 
-    Attributes:
-        labels: int64 (N,) from 0; `NOISE` where an image belongs to none.
-        uncertainty: float64 (N,) in [0, 1], the probability that it belongs to another one.
-    """
-
-    labels: np.ndarray
-    uncertainty: np.ndarray
+    labels: np.ndarray  # int64 (N,) from 0; `NOISE` where an image belongs to none
+    uncertainty: np.ndarray  # float64 (N,) in [0, 1]: how probably it belongs to another one
 
 
 def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
-    """Lloyd's k-means from several starts by k-means++ (Arthur & Vassilvitskii 2007).
+    """Lloyd's k-means of vectors, float32 (N, D), into at most N clusters.
 
-    Args:
-        vectors: float32 (N, D).
-        count: Clusters, at most N.
-        seed: Of the starts.
+    The best of several starts by k-means++ (Arthur & Vassilvitskii 2007) is taken.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -53,13 +45,10 @@ def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
 def cluster_gaussian_mixture(
     vectors: np.ndarray, count: int, seed: int, *, starts: int = 1
 ) -> Clustering:
-    """A mixture of Gaussians with full covariances, fitted by EM (Dempster, Laird & Rubin 1977).
+    """A mixture of at most N Gaussians with full covariances, of vectors, float32 (N, D).
 
-    Args:
-        vectors: float32 (N, D).
-        count: Gaussians, at most N.
-        seed: Of the starts.
-        starts: The best fit of so many is taken. In many dimensions each takes long.
+    It is fitted by EM (Dempster, Laird & Rubin 1977), and the best of several starts is taken. In
+    many dimensions each takes long.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -77,10 +66,9 @@ def cluster_gaussian_mixture(
 
 
 def cluster_hdbscan(vectors: np.ndarray) -> Clustering:
-    """HDBSCAN (Campello, Moulavi & Sander 2013): finds by itself how many clusters there are.
+    """HDBSCAN (Campello, Moulavi & Sander 2013), which finds how many clusters there are.
 
-    Args:
-        vectors: float32 (N, D). A cluster has `LEAST_CLUSTER` of them or more.
+    A cluster has `LEAST_CLUSTER` of the vectors, float32 (N, D), or more.
     """
     from sklearn.cluster import HDBSCAN
 
@@ -156,21 +144,16 @@ def build_neighbor_graph(
 
 
 def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
-    """How many images of each class lie in each cluster, those in none left out.
+    """How many images of each class lie in each cluster, int64 (clusters, num_classes).
 
-    Args:
-        labels: int (N,) classes from 0.
-        clusters: int (N,) clusters from 0, or `NOISE`.
-        num_classes: How many classes there are.
-
-    Returns:
-        int64 (clusters, num_classes), without a row for a cluster of no image.
+    Labels are int (N,) from 0, and so are clusters, or `NOISE`: what lies in none is left out. A
+    cluster of no image has no row.
     """
+    from scipy.stats.contingency import crosstab
+
     inside = clusters != NOISE
-    numbers, rows = np.unique(clusters[inside], return_inverse=True)
-    table = np.zeros((len(numbers), num_classes), np.int64)
-    np.add.at(table, (rows, labels[inside]), 1)
-    return table
+    classes = range(num_classes)
+    return crosstab(clusters[inside], labels[inside], levels=(None, classes)).count
 
 
 def match_clusters(table: np.ndarray) -> np.ndarray:
@@ -178,11 +161,8 @@ def match_clusters(table: np.ndarray) -> np.ndarray:
 
     Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering.
 
-    Args:
-        table: int (clusters, classes), see `contingency_table`.
-
     Returns:
-        int64 (clusters,); -1 for a cluster that is left without a class.
+        int64 (clusters,), of a `contingency_table`; -1 for a cluster left without a class.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -218,11 +198,7 @@ def score_agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float
 
 
 def score_stability(partitions: Iterable[np.ndarray]) -> float:
-    """How far clusterings by different seeds agree: their adjusted Rand index, mean over pairs.
-
-    Args:
-        partitions: Two or more, int (N,) each.
-    """
+    """How far clusterings, int (N,), agree: their adjusted Rand index, mean over pairs."""
     from sklearn.metrics import adjusted_rand_score
 
     pairs = itertools.combinations(partitions, 2)

@@ -17,12 +17,9 @@ ROWS_AT_ONCE = 512
 
 
 class Estimate(NamedTuple):
-    """A mean over images with its bootstrap interval (percentiles, Efron & Tibshirani 1993).
+    """A mean over images, and the ends of its interval of `CONFIDENCE` by the bootstrap.
 
-    Attributes:
-        value: The estimate.
-        low: Lower end of the interval of `CONFIDENCE`.
-        high: Upper end.
+    Source: the percentiles of Efron & Tibshirani 1993.
     """
 
     value: float
@@ -41,12 +38,7 @@ def choose_scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:
-    """How many neighbours of each image are of each class, int64 (R, num_classes).
-
-    Args:
-        found: int (R, k), the label of each neighbour, from 0.
-        num_classes: How many classes there are.
-    """
+    """Of the labels of neighbours, int (R, k) from 0: how many of each, int64 (R, num_classes)."""
     votes = np.zeros((len(found), num_classes), np.int64)
     np.add.at(votes, (np.arange(len(found))[:, np.newaxis], found), 1)
     return votes
@@ -79,11 +71,7 @@ def knn_preservation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Share of each image's neighbours that are still neighbours in the map, float64 (R,).
 
     Source: the KNN score of Kobak & Berens 2019, "The art of using t-SNE for single-cell
-    transcriptomics".
-
-    Args:
-        source: int (R, k) neighbours before the projection.
-        target: int (R, k) neighbours after it, of the same images.
+    transcriptomics". Neighbours are int (R, k), before the projection and after it.
     """
     return (source[:, :, np.newaxis] == target[:, np.newaxis]).any(axis=2).mean(axis=1)
 

@@ -42,18 +42,13 @@ def choose_perplexity(count: int, wanted: float | None = None) -> float:
 class Settings:
     """How to project.
 
-    Attributes:
-        method: "tsne" or a key of `PROJECTORS`.
-        dims: 2 or 3.
-        perplexity: Of t-SNE: effective number of neighbours, at most
-            `tsne.find_largest_perplexity(N)`.
-        exaggeration: Of t-SNE: factor of attraction after its early phase; above 1 clusters get
-            denser.
-        seed: Seed of what is random.
+    The perplexity of t-SNE is an effective number of neighbours, at most
+    `tsne.find_largest_perplexity(N)`; its exaggeration a factor of attraction after its early
+    phase, and above 1 clusters get denser.
     """
 
-    method: str = "tsne"
-    dims: int = 2
+    method: str = "tsne"  # or a key of `PROJECTORS`
+    dims: int = 2  # or 3
     perplexity: float = DEFAULT_PERPLEXITY
     exaggeration: float = 1.0
     seed: int = 0
@@ -67,28 +62,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Projection:
-    """A map, and what it cost.
+    """A map, and what it cost."""
 
-    Attributes:
-        points: float32 (N, dims).
-        seconds: Wall time.
-        facts: What t-SNE says of itself, see `tsne.embed`.
-        arrays: Its trajectory and divergences.
-    """
-
-    points: np.ndarray
-    seconds: float
-    facts: dict[str, float]
-    arrays: dict[str, np.ndarray]
+    points: np.ndarray  # float32 (N, dims)
+    seconds: float  # wall time
+    facts: dict[str, float]  # what t-SNE says of itself, see `tsne.embed`
+    arrays: dict[str, np.ndarray]  # its trajectory and divergences
 
 
 def fit_pca(vectors: np.ndarray, count: int) -> PCA:
-    """Fits principal components, by the way that is fastest for the shape of the vectors.
-
-    Args:
-        vectors: float32 (N, D).
-        count: How many; fewer where N or D is less.
-    """
+    """Fits `count` principal components to float32 (N, D); fewer where N or D is less."""
     from sklearn.decomposition import PCA
 
     # Of many dimensions the covariance alone would take longer than approximating the components.

@@ -20,14 +20,9 @@ SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 
 
 def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Mean squared error of each image.
+    """Mean squared error per pixel of each image, float64 (N,) in [0, 1], as training minimises it.
 
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        reconstructions: float32, the same shape.
-
-    Returns:
-        float64 (N,), per pixel, in [0, 1]; its mean is the error that training minimises.
+    Images and reconstructions are float32 (N, H, W, C) in [0, 1].
     """
     difference = (images - reconstructions).reshape(len(images), -1)
     return np.einsum("ij,ij->i", difference, difference, dtype=np.float64) / difference.shape[1]
@@ -59,12 +54,9 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
 
 def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
-    """Mean of `squared_errors` of test images that `linear_autoencoder` encodes and decodes.
+    """Mean of the `squared_errors` of a `linear_autoencoder`.
 
-    Args:
-        train_pixels: See `linear_autoencoder`.
-        test_images: float32 (M, H, W, C) in [0, 1].
-        components: Number of components, the latent size of the model to compare.
+    The test images are float32 (M, H, W, C) in [0, 1].
     """
     encode, decode = linear_autoencoder(train_pixels, components)
     return float(squared_errors(test_images, decode(encode(test_images))).mean())
@@ -154,14 +146,7 @@ def grey_share(images: np.ndarray) -> float:
 
 
 def step_lengths(paths: np.ndarray) -> np.ndarray:
-    """Euclidean distances between neighbouring frames of paths.
-
-    Args:
-        paths: float32 (N, T, H, W, C).
-
-    Returns:
-        float32 (N, T - 1).
-    """
+    """Euclidean lengths of the steps of paths, float32 (N, T, H, W, C) -> float32 (N, T - 1)."""
     steps = np.diff(paths.reshape(*paths.shape[:2], -1), axis=1)
     return np.sqrt(np.einsum("ntp,ntp->nt", steps, steps))
 

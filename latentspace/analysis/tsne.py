@@ -23,24 +23,14 @@ PLACING_PERPLEXITY, PLACING_NEIGHBORS = 5, 10
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of gradient descent.
-
-    Attributes:
-        iterations: Number of steps.
-        momentum: Of each step.
-        rate: Learning rate as a multiple of N / exaggeration (Belkina et al. 2019).
-        gradient: "bh" (Barnes-Hut) or "fft" (interpolation on a grid).
-        coarseness: How roughly repulsion is approximated: theta of Barnes-Hut, or the side of a
-            grid cell.
-        early: Whether attraction carries the early exaggeration.
-    """
+    """A stretch of gradient descent."""
 
     iterations: int
     momentum: float
-    rate: float
-    gradient: str
-    coarseness: float
-    early: bool = False
+    rate: float  # as a multiple of N / exaggeration (Belkina et al. 2019)
+    gradient: str  # "bh" (Barnes-Hut) or "fft" (interpolation on a grid)
+    coarseness: float  # of repulsion: theta of Barnes-Hut, or the side of a grid cell
+    early: bool = False  # whether attraction carries the early exaggeration
 
 
 EARLY_EXAGGERATION = 12.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import platformdirs
@@ -12,8 +13,10 @@ import platformdirs
 from latentspace.core.errors import InputError, warn_once
 from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
+from latentspace.core.provenance import hash_file
 
 MARK = "kept as"  # name of the array that tells what a file of the cache holds
+HASH = "sha256"  # and of the one that tells which bytes lie beside it
 
 
 def find_cache_folder() -> Path:
@@ -23,7 +26,11 @@ def find_cache_folder() -> Path:
 
 
 def load_or_compute(
-    path: Path | None, compute: Callable[[], dict[str, np.ndarray]], *, version: int
+    path: Path | None,
+    compute: Callable[[], dict[str, np.ndarray]],
+    *,
+    version: int,
+    check: Callable[[dict[str, np.ndarray]], object] = lambda arrays: None,
 ) -> dict[str, np.ndarray]:
     """Reads arrays from an .npz file, or computes and stores them.
 
@@ -34,6 +41,7 @@ def load_or_compute(
         path: The .npz file, its name made of a content hash; None computes without a cache.
         compute: Called without arguments where there is nothing to read.
         version: Of what `compute` gives for the same name.
+        check: Raises an InputError or OSError where something else that belongs to them is damaged.
 
     Returns:
         The arrays by name.
@@ -45,12 +53,12 @@ def load_or_compute(
         try:
             arrays = read_arrays(path)
             found = str(arrays.pop(MARK, "another version"))
-        except InputError as error:
+            if found != mark:
+                raise InputError(f"{path} was kept as {found!r}, not as {mark!r}")
+            check(arrays)
+            return arrays
+        except (InputError, OSError) as error:
             warn_once(f"{error}; computing it afresh")
-        else:
-            if found == mark:
-                return arrays
-            warn_once(f"{path} was kept as {found!r}, not as {mark!r}; computing it afresh")
     arrays = compute()
     try:
         with replace_file(path) as temporary:
@@ -62,3 +70,36 @@ def load_or_compute(
             "name another folder in the environment variable LATENTSPACE_CACHE"
         )
     return arrays
+
+
+def map_or_write(
+    path: Path, write: Callable[[BinaryIO], dict[str, np.ndarray]], *, version: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """As `load_or_compute`, with bytes that need not fit into memory, in a .raw file of their own.
+
+    Args:
+        path: The .npz file; the other one lies beside it.
+        write: Writes the bytes to a file, and gives arrays that tell of them.
+        version: Of what `write` writes and gives for the same name.
+
+    Returns:
+        The bytes, uint8 (N,), read from disk as they are needed, and the arrays by name.
+
+    Raises:
+        OSError: They can't be kept.
+    """
+    raw = path.with_suffix(".raw")
+
+    def compute() -> dict[str, np.ndarray]:
+        with replace_file(raw) as temporary:
+            with temporary.open("wb") as file:
+                arrays = write(file)
+            return {**arrays, HASH: np.array(hash_file(temporary))}
+
+    def check(arrays: dict[str, np.ndarray]) -> None:
+        if hash_file(raw) != arrays[HASH]:
+            raise InputError(f"{raw} is damaged")
+
+    arrays = load_or_compute(path, compute, version=version, check=check)
+    is_empty = raw.stat().st_size == 0  # and so nothing that could be mapped
+    return np.empty(0, np.uint8) if is_empty else np.memmap(raw, np.uint8, "r"), arrays

@@ -30,7 +30,7 @@ def encode_document(value: Mapping[str, Any], *, version: int) -> bytes:
 
 
 def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> None:
-    """Writes a JSON object atomically; raises as `writing.replace_file`."""
+    """Writes a JSON object atomically; raises as `files.replace_file`."""
     write_bytes(path, encode_document(value, version=version))
 
 
@@ -95,14 +95,8 @@ def read_value(value: Any, kind: Any) -> Any:
 def validate(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
     """JSON as a type reads it.
 
-    Args:
-        text: The JSON.
-        kind: The type.
-        where: Where it stands, for messages.
-        renew: What makes it anew, for messages.
-
     Raises:
-        InputError: It says something else.
+        InputError: It says something else; names where it stands, and what makes it anew.
     """
     import pydantic
 

@@ -27,12 +27,7 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never a part of either. The temporary file keeps the
     suffix of `path`, since some writers choose their format by it.
-
-    Args:
-        path: The file to write. Its folder is made where it is missing.
-
-    Yields:
-        The path to write to.
+    The folder is made where it is missing.
 
     Raises:
         UnwritableError: The folder can't be written to, or the disk is full.
@@ -59,12 +54,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def replace_files(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Path]]:
     """Several files of a folder, as `replace_file`: none is replaced before all are written.
 
-    Args:
-        folder: Where they lie.
-        names: Their names, in the order in which they are replaced.
-
     Yields:
-        The path to write each to, by name.
+        The path to write each to, by name; they are replaced in the order of the names.
     """
     with contextlib.ExitStack() as stack:
         yield {name: stack.enter_context(replace_file(folder / name)) for name in reversed(names)}
@@ -72,16 +63,10 @@ def replace_files(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Pa
 
 @contextlib.contextmanager
 def make_temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Path]:
-    """A new empty file, gone after the block.
+    """The path of a new empty file in an existing folder, gone after the block.
 
     Where a process is killed in between, the next one that makes such a file there removes it.
-
-    Args:
-        suffix: Of the name.
-        folder: An existing folder; None takes that of the system for temporary files.
-
-    Yields:
-        Its path.
+    Without a folder it is that of the system for temporary files.
     """
     folder = folder or Path(tempfile.gettempdir())
     if not IS_WINDOWS:

@@ -14,15 +14,10 @@ UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
 
 
 def refuse_too_large(needed: int, what: str, advice: str) -> None:
-    """Makes sure that there is memory for something, before it is taken.
-
-    Args:
-        needed: Bytes.
-        what: What needs them, for the message.
-        advice: What a person can do instead.
+    """Makes sure that there are so many bytes of memory for something, before they are taken.
 
     Raises:
-        InputError: There are fewer.
+        InputError: There are fewer; says what needs them, and what a person can do instead.
     """
     available = measure_available()
     if needed > available:
@@ -38,7 +33,7 @@ def measure_available() -> int:
     The least of what the system has left, what the control groups of the process leave it (as
     containers and batch systems set them), and what a limit on its address space does.
     """
-    left = [psutil.virtual_memory().available, *_measure_control_groups(PROCESS)]
+    left = [psutil.virtual_memory().available, *_measure_control_groups()]
     if (limited := _measure_address_space()) is not None:
         left.append(limited)
     return max(0, min(left))
@@ -63,16 +58,12 @@ def _measure_address_space() -> int | None:
     return limit - psutil.Process().memory_info().vms
 
 
-def _measure_control_groups(process: Path) -> list[int]:
-    """What each group around a process, and those around that, leave it.
-
-    Args:
-        process: Its folder in /proc; on systems that have none nothing is found.
-    """
+def _measure_control_groups() -> list[int]:
+    """What each group around this process, and those around that, leave it."""
     try:
-        groups = (process / "cgroup").read_text().splitlines()
-        mounts = [line.split() for line in (process / "mountinfo").read_text().splitlines()]
-    except OSError:
+        groups = (PROCESS / "cgroup").read_text().splitlines()
+        mounts = [line.split() for line in (PROCESS / "mountinfo").read_text().splitlines()]
+    except OSError:  # a system without such groups
         return []
     left = []
     for _, kinds, place in (line.split(":", 2) for line in groups):

@@ -25,13 +25,9 @@ def to_unit_range(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Float images in [0, 1] -> uint8 in 0..255: clipped and rounded, never stretched.
+    """Floats in [0, 1] -> uint8 in 0..255, shape kept, input untouched.
 
-    Args:
-        images: Floats of any shape; not changed. What lies outside [0, 1] is clipped.
-
-    Returns:
-        uint8, the same shape.
+    They are clipped and rounded, never stretched.
 
     Raises:
         ValueError: The images are not floats, or hold a value that is not finite.

@@ -26,16 +26,12 @@ def count_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _ignore_report(*report: Any) -> None:
-    """Takes a report that nobody wants."""
-
-
 def run_all(
     function: Callable[..., Any],
     inputs: Mapping[str, tuple[Any, ...]],
     *,
     processes: int,
-    on_report: Callable[..., None] = _ignore_report,
+    on_report: Callable[..., None] = lambda *report: None,
 ) -> dict[str, Any]:
     """Calls a function once for each input.
 

@@ -37,19 +37,15 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images and labels as a file has them.
+    """Images and labels as a file has them: to train on, and to test with where it says which.
 
     Attributes:
-        train_images: (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
-        train_labels: (N,), (N, 1) or one-hot (N, K); None where there are none.
-        test_images: As `train_images`; None where some of these are to become test images.
-        test_labels: As `train_labels`.
+        images: Of each split (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
+        labels: Of each split (N,), (N, 1) or one-hot (N, K); None where there are none.
     """
 
-    train_images: np.ndarray
-    train_labels: np.ndarray | None = None
-    test_images: np.ndarray | None = None
-    test_labels: np.ndarray | None = None
+    images: Sequence[np.ndarray]
+    labels: Sequence[np.ndarray] | None = None
 
 
 def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
@@ -77,16 +73,15 @@ def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
     labels = {
         split: _find_labels(split, len(found), rest, where) for split, found in images.items()
     }
-    (train,) = images.keys() - {"test"} or {"test"}
-    if train == "test":  # a file of test images alone is split as any other
-        return Arrays(images["test"], labels["test"])
-    test_labels = labels.get("test")
-    if "test" in images and (labels[train] is None) != (test_labels is None):
+    # Test images alone are split as any others.
+    splits = sorted(images, key=lambda split: split == "test")
+    known = [found for split in splits if (found := labels[split]) is not None]
+    if 0 < len(known) < len(splits):
         raise InputError(
             f"{where}: training and test images should both have labels, or neither. Received: "
             f"{_list_arrays(arrays)}"
         )
-    return Arrays(images[train], labels[train], images.get("test"), test_labels)
+    return Arrays([images[split] for split in splits], known or None)
 
 
 def assemble(
@@ -111,10 +106,9 @@ def assemble(
     """
     where = source or name
     labels, names = _to_indices(arrays, class_names, where)
-    given = [arrays.train_images, *([] if arrays.test_images is None else [arrays.test_images])]
-    rows = choose_limited(sum(map(len, given)), read_options.limit)
+    rows = choose_limited(len(labels), read_options.limit)
     parts, notes, start = [], [], 0
-    for images in given:
+    for images in arrays.images:
         own = rows[(rows >= start) & (rows < start + len(images))] - start
         start += len(images)
         pixels, note = to_pixels(images if len(own) == len(images) else images[own], where)
@@ -218,11 +212,7 @@ def _to_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
 
 
 def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
-    """Bytes of memory that arrays take while they become a data set, in which they are bytes.
-
-    Args:
-        shapes: Shape and dtype of each, images and labels.
-    """
+    """Bytes of memory that images and labels take while they become a data set of bytes."""
     held, copies = 0, [0]
     for shape, dtype in shapes:
         count = math.prod(shape)
@@ -248,15 +238,13 @@ def _to_indices(
     arrays: Arrays, class_names: Sequence[str], where: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels of training and then test images, int64 (N + M,), and the names of the classes."""
-    count = len(arrays.train_images) + (
-        0 if arrays.test_images is None else len(arrays.test_images)
-    )
-    if arrays.train_labels is None or not count:
-        return np.zeros(count, np.int64), UNLABELLED
-    given = [(arrays.train_images, arrays.train_labels)]
-    if arrays.test_images is not None and arrays.test_labels is not None:
-        given.append((arrays.test_images, arrays.test_labels))
-    values = [_flatten_labels(labels, len(images), where) for images, labels in given]
+    counts = [len(images) for images in arrays.images]
+    if arrays.labels is None or not any(counts):
+        return np.zeros(sum(counts), np.int64), UNLABELLED
+    values = [
+        _flatten_labels(labels, count, where)
+        for labels, count in zip(arrays.labels, counts, strict=True)
+    ]
     if len({part.dtype.kind in "SU" for part in values}) > 1:
         raise InputError(f"{where}: labels should be numbers or names, not both")
     joined = np.concatenate(values)

@@ -84,9 +84,5 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         distance = position - np.arange(ELASTIC_GRID, dtype=np.float32)[:, np.newaxis]
         sides.append(np.exp(-(distance**2)))  # (G, size)
     basis = np.einsum("ay,bx->abyx", *sides).reshape(ELASTIC_GRID**2, height * width)
-    ys, xs = np.meshgrid(
-        np.arange(height, dtype=np.float32) - (height - 1) / 2,
-        np.arange(width, dtype=np.float32) - (width - 1) / 2,
-        indexing="ij",
-    )
-    return ys.ravel(), xs.ravel(), basis
+    ys, xs = np.indices((height, width), np.float32).reshape(2, -1)
+    return ys - (height - 1) / 2, xs - (width - 1) / 2, basis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,53 +23,30 @@ SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the
 class ReadOptions:
     """How images are read. What is None is taken as the images are.
 
-    Attributes:
-        image_size: Height and width to bring every image to: scaled, aspect kept, the middle cut
-            out. Of a folder, None takes the commonest size, of at most `folder.LONGEST_SIDE`.
-        channels: 1 for grey, 3 for colour.
-        test_fraction: Share that becomes test images where a data set has none of its own.
-        limit: Most images to use, a choice by a fixed seed.
-        labels: File of the labels, where the images' own file has none.
+    They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out. Of a
+    folder, None takes the commonest size, of at most `folder.LONGEST_SIDE`.
     """
 
     image_size: tuple[int, int] | None = None
-    channels: int | None = None
-    test_fraction: float = 0.2
-    limit: int | None = None
-    labels: str | None = None
-
-    @classmethod
-    def from_facts(cls, values: Mapping[str, Any]) -> ReadOptions:
-        """A reading out of attributes by name, as JSON keeps them."""
-        size = values.get("image_size")
-        return cls(**{**values, "image_size": None if size is None else tuple(size)})
+    channels: int | None = None  # 1 for grey, 3 for colour
+    test_fraction: float = 0.2  # becomes test images where a data set has none of its own
+    limit: int | None = None  # most images to use, a choice by a fixed seed
+    labels: str | None = None  # file of the labels, where the images' own file has none
 
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Images with labels, split into training and test.
+    """Images with labels, split into training and test."""
 
-    Attributes:
-        name: What the data set is called in captions and file names.
-        source: The path that it was read from when a person named one, else None.
-        train_pixels: uint8 (N, H, W, C) with C = 1 or 3.
-        test_pixels: uint8 (M, H, W, C).
-        train_labels: int64 (N,) indices into `class_names`.
-        test_labels: int64 (M,).
-        class_names: One name per class; `UNLABELLED` where nobody said what the images are.
-        read_options: How it was read.
-        notes: What a person should know of how it was read, a line each.
-    """
-
-    name: str
-    source: str | None
-    train_pixels: np.ndarray
-    test_pixels: np.ndarray
-    train_labels: np.ndarray
-    test_labels: np.ndarray
-    class_names: tuple[str, ...]
+    name: str  # in captions and file names
+    source: str | None  # the path that it was read from when a person named one
+    train_pixels: np.ndarray  # uint8 (N, H, W, C) with C = 1 or 3
+    test_pixels: np.ndarray  # uint8 (M, H, W, C)
+    train_labels: np.ndarray  # int64 (N,) indices into `class_names`
+    test_labels: np.ndarray  # int64 (M,)
+    class_names: tuple[str, ...]  # `UNLABELLED` where nobody said what the images are
     read_options: ReadOptions = field(default_factory=ReadOptions)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a person should know of how it was read, a line each
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -152,15 +129,11 @@ def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits `count` training images into those to fit and those to validate with.
-
-    Args:
-        count: Number of training images, at least 2.
-        share: Share to validate with, in (0, 1); at least one image and at most all but one.
-        seed: Seed of the choice.
+    """Splits 2 or more training images into those to fit and those to validate with.
 
     Returns:
-        Two sorted int64 arrays of indices: fitted, held back.
+        Two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
+        least one image and at most all but one.
     """
     held_back = min(max(1, round(count * share)), count - 1)
     order = np.random.default_rng(seed).permutation(count)

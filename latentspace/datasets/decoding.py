@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,59 +16,28 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 from tqdm import tqdm
-from typing_extensions import TypedDict
 
-from latentspace.core.documents import read_document, write_document
-from latentspace.core.errors import InputError, to_printable, warn_once
-from latentspace.core.files import replace_file
+from latentspace.core.cache import map_or_write
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.provenance import hash_content, hash_file
+from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
 from latentspace.datasets.pictures import crop_to, open_picture, read_file, read_size
 
 FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages
 CACHE_VERSION = 1  # raised when the same files would give other pixels
-DECODE_AGAIN = "the images are decoded afresh"
 
 Made = TypeVar("Made")
 
 
-class CacheFacts(TypedDict):
-    """What is kept beside the pixels: their version and hash, and which files gave none."""
-
-    kept_as: int
-    failures: dict[str, str]
-    sha256: str
-
-
 @dataclass(frozen=True)
 class FileInfo:
-    """What the bytes of an image file tell before they are decoded.
+    """What the bytes of an image file tell before they are decoded."""
 
-    Attributes:
-        digest: Hash of the bytes; equal for copies.
-        size: Height and width, as a person sees it.
-        grey: Whether it has no colour.
-    """
-
-    digest: str
-    size: tuple[int, int]
-    grey: bool
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """Pixels of those files that could be decoded.
-
-    Attributes:
-        pixels: uint8 (K, H, W, C), in the order of the files; read from disk as needed where they
-            lie in the cache.
-        failures: What was wrong with each of the others, by its number.
-    """
-
-    pixels: np.ndarray
-    failures: dict[int, str]
+    digest: str  # hash of the bytes; equal for copies
+    size: tuple[int, int]  # height and width, as a person sees it
+    grey: bool  # whether it has no colour
 
 
 def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
@@ -85,34 +55,36 @@ def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInf
 
 
 def decode_files(
-    paths: Sequence[Path],
-    digests: Sequence[str],
+    digests: Mapping[Path, str],
     *,
     size: tuple[int, int],
     channels: int,
     cache_dir: Path | None,
     show_progress: bool,
-) -> Decoded:
+) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes files in parallel, or takes them from the cache.
 
     Args:
-        paths: The files.
-        digests: The hash of each.
+        digests: The files, with the hash of each.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
+    Returns:
+        uint8 (K, H, W, C), those that could be decoded, in the order of the files, read from disk
+        as needed where they lie in the cache; and what was wrong with each of the others, by its
+        number.
+
     Raises:
         InputError: A file is another than it was at the first look, or the pixels have to be kept
             in memory, and there is not enough.
     """
-    expected = dict(zip(paths, digests, strict=True))
 
     def decode(path: Path) -> np.ndarray | InputError:
         with contextlib.suppress(InputError, OSError):
             data = read_file(path)
-            if hashlib.sha256(data).hexdigest() == expected[path]:
+            if hashlib.sha256(data).hexdigest() == digests[path]:
                 try:
                     return crop_to(open_picture(data, channels, draft=max(size)), size)
                 except InputError as error:
@@ -121,86 +93,37 @@ def decode_files(
         shown = to_printable(str(path), LONGEST_PATH)
         raise InputError(f"{shown} changed while images were read: read them again")
 
-    def iterate_images(failures: dict[int, str]) -> Iterator[np.ndarray]:
-        found = _map_parallel(decode, paths, "decoding images", show_progress)
+    def write_images(file: BinaryIO) -> dict[str, np.ndarray]:
+        failures = {}
+        found = _map_parallel(decode, [*digests], "decoding images", show_progress)
         for number, image in enumerate(found):
             if isinstance(image, InputError):
                 failures[number] = str(image)
             else:
-                yield image
+                file.write(image.tobytes())
+        return {
+            "failed": np.array([*failures], np.int64),
+            "reasons": np.array([*failures.values()], str),
+        }
 
-    shape = (*size, channels)
+    shape, pixels = (*size, channels), None
     if cache_dir is not None:
-        key = hash_content(*digests, *shape)
+        path = cache_dir / f"images-{hash_content(*digests.values(), *shape)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
-            return _load_or_decode(
-                cache_dir / f"images-{key}", (len(paths), *shape), iterate_images
-            )
-    refuse_too_large(
-        len(paths) * math.prod(shape),
-        f"{len(paths):,} images of {format_shape(shape)}, which can't be kept in the cache,",
-        "mend or allow the cache, where they are read from as they are needed, or pass --limit N "
-        "or a smaller --image-size",
-    )
-    failures: dict[int, str] = {}
-    pixels = np.empty((len(paths), *shape), np.uint8)
-    count = 0
-    for image in iterate_images(failures):
-        pixels[count] = image
-        count += 1
-    return Decoded(pixels[:count], failures)
-
-
-def _load_or_decode(
-    path: Path,
-    shape: tuple[int, int, int, int],
-    images: Callable[[dict[int, str]], Iterator[np.ndarray]],
-) -> Decoded:
-    """Maps the pixels of a cache into memory, after writing them where they are not yet there.
-
-    The shape is that of all images, those included that turn out to be unreadable.
-    """
-    raw, about = path.with_suffix(".raw"), path.with_suffix(".json")
-    if (found := _map_cache(raw, about, shape)) is not None:
-        return found
-    failures: dict[int, str] = {}
-    with replace_file(raw) as temporary, temporary.open("wb") as file:
-        _write(file, images(failures))
-    facts = {
-        "kept_as": CACHE_VERSION,
-        "failures": {str(number): text for number, text in failures.items()},
-        "sha256": hash_file(raw),
-    }
-    write_document(about, facts, version=1)
-    found = _map_cache(raw, about, shape)
-    if found is None:
-        raise OSError(f"{raw} can't be read again")
-    return found
-
-
-def _write(file: BinaryIO, images: Iterator[np.ndarray]) -> None:
-    for image in images:
-        file.write(np.ascontiguousarray(image).data)
-
-
-def _map_cache(raw: Path, about: Path, shape: tuple[int, int, int, int]) -> Decoded | None:
-    """What lies in the cache; None where it is missing, or is said to be damaged."""
-    if not about.exists():
-        return None
-    try:
-        facts = read_document(about, CacheFacts, version=1, renew=DECODE_AGAIN)
-        if facts["kept_as"] != CACHE_VERSION or hash_file(raw) != facts["sha256"]:
-            raise InputError(f"{raw} is damaged, or was kept by another version: {DECODE_AGAIN}")
-        failures = {int(number): text for number, text in facts["failures"].items()}
-        wanted = (shape[0] - len(failures), *shape[1:])
-        # There is no memory to map where no file could be decoded.
-        kept = np.memmap(raw, np.uint8, "r") if wanted[0] else np.empty(0, np.uint8)
-        pixels = kept.reshape(wanted)
-    except (OSError, ValueError) as error:
-        warn_once(str(error))
-        return None
-    return Decoded(pixels, failures)
+            pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)
+    if pixels is None:
+        refuse_too_large(
+            len(digests) * math.prod(shape),
+            f"{len(digests):,} images of {format_shape(shape)}, which can't be kept in the cache,",
+            "mend or allow the cache, where they are read from as they are needed, or pass "
+            "--limit N or a smaller --image-size",
+        )
+        held = io.BytesIO()
+        about = write_images(held)
+        pixels = np.frombuffer(held.getbuffer(), np.uint8)
+    failures = dict(zip(about["failed"].tolist(), about["reasons"].tolist(), strict=True))
+    return pixels.reshape(-1, *shape), failures
 
 
 def _map_parallel(

@@ -37,17 +37,11 @@ TABLE_EXPANSION = 10  # bytes of memory a byte of a table
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file and what its place says of it.
-
-    Attributes:
-        path: Where it is.
-        label: Name of its class; None without classes.
-        is_test: Whether it lies among test images; None where no folder says so.
-    """
+    """An image file and what its place says of it."""
 
     path: Path
-    label: str | None
-    is_test: bool | None
+    label: str | None  # name of its class; None without classes
+    is_test: bool  # whether it lies in a folder of test images
 
 
 def read_image_folder(
@@ -78,35 +72,31 @@ def read_image_folder(
     files, notes = find_images(folder, read_options.labels)
     files = [files[index] for index in choose_limited(len(files), read_options.limit)]
     looks = inspect_files([file.path for file in files], show_progress=show_progress)
-    failures = {
-        _format_place(folder, file.path): str(look)
-        for file, look in zip(files, looks, strict=True)
-        if isinstance(look, InputError)
-    }
-    seen = [
-        (file, look) for file, look in zip(files, looks, strict=True) if isinstance(look, FileInfo)
-    ]
+    seen, failures = [], {}
+    for file, look in zip(files, looks, strict=True):
+        if isinstance(look, FileInfo):
+            seen.append((file, look))
+        else:
+            failures[_format_place(folder, file.path)] = str(look)
     _check_count(len(seen), folder, failures)
     size, channels = _choose_form([look for _, look in seen], read_options, notes)
     named = [file.label for file, _ in seen if file.label is not None]
     labels, class_names = index_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
     train, test = _split(seen, labels, read_options.test_fraction)
     ordered = [seen[index] for index in (*train, *test)]
-    decoded = decode_files(
-        [file.path for file, _ in ordered],
-        [look.digest for _, look in ordered],
+    pixels, undecoded = decode_files(
+        {file.path: look.digest for file, look in ordered},
         size=size,
         channels=channels,
         cache_dir=cache_dir,
         show_progress=show_progress,
     )
     failures |= {
-        _format_place(folder, ordered[number][0].path): text
-        for number, text in decoded.failures.items()
+        _format_place(folder, ordered[number][0].path): text for number, text in undecoded.items()
     }
-    kept = np.array([number not in decoded.failures for number in range(len(ordered))])
+    kept = np.array([number not in undecoded for number in range(len(ordered))])
     first_test = int(kept[: len(train)].sum())
-    if not 0 < first_test < len(decoded.pixels):
+    if not 0 < first_test < len(pixels):
         _check_count(0, folder, failures)
     if failures:
         notes.append(
@@ -116,8 +106,8 @@ def read_image_folder(
     return ImageDataset(
         name=name,
         source=source,
-        train_pixels=decoded.pixels[:first_test],
-        test_pixels=decoded.pixels[first_test:],
+        train_pixels=pixels[:first_test],
+        test_pixels=pixels[first_test:],
         train_labels=labels[:first_test],
         test_labels=labels[first_test:],
         class_names=class_names,
@@ -157,7 +147,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
                 f"{', '.join(map(to_printable, absent[:NAMED_FILES]))}"
             )
         found = [
-            ImageFile(path, known[key], key.startswith("test/") if is_split else None)
+            ImageFile(path, known[key], is_split and key.startswith("test/"))
             for key, path in paths.items()
             if key in known
         ]
@@ -167,7 +157,7 @@ def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile
             )
     else:
         found = [
-            ImageFile(path, label, part == "test" if is_split else None)
+            ImageFile(path, label, part == "test")
             for part in (SPLIT_FOLDERS if is_split else (".",))
             for path, label in _find_with_classes(folder / part, folder, notes)
         ]
@@ -268,7 +258,7 @@ def _split(
     seen: Sequence[tuple[ImageFile, FileInfo]], labels: np.ndarray, test_fraction: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of training and of test images."""
-    is_test = np.array([bool(file.is_test) for file, _ in seen])
+    is_test = np.array([file.is_test for file, _ in seen])
     if is_test.any() and not is_test.all():
         return np.flatnonzero(~is_test), np.flatnonzero(is_test)
     contents = np.array([look.digest for _, look in seen])

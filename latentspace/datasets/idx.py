@@ -36,16 +36,16 @@ def read_idx_folder(folder: Path) -> Arrays:
     Raises:
         InputError: One is missing, damaged, or no IDX file.
     """
-    arrays = {}
-    for name, stem in IDX_FILES.items():
+    arrays = []
+    for stem in IDX_FILES.values():
         path = _find(folder, stem)
         if path is None:
             raise InputError(
                 f"{folder} should hold {stem} or {stem}.gz: a data set of IDX files has four of "
                 f"them, {', '.join(IDX_FILES.values())}"
             )
-        arrays[name] = read_idx(path)
-    return Arrays(**arrays)
+        arrays.append(read_idx(path))
+    return Arrays(images=arrays[::2], labels=arrays[1::2])
 
 
 def read_idx(path: Path) -> np.ndarray:

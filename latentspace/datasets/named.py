@@ -188,15 +188,14 @@ def _download(name: str, download: Download) -> Arrays:
         InputError: It can't be had.
     """
     try:
-        splits = download(name)
+        (images, labels), (test_images, test_labels) = download(name)
     except OSError as error:
         raise _UnavailableError(
             f"{name} is not on disk and can't be downloaded ({error}): pass --data-dir DIR with "
             f"DIR/{name}/{IDX_FILES['train_images']}.gz and its three companions, or with "
             f"DIR/{name}.npz, or --dataset digits"
         ) from error
-    (train_images, train_labels), (test_images, test_labels) = splits
-    return Arrays(train_images, train_labels, test_images, test_labels)
+    return Arrays([images, test_images], [labels, test_labels])
 
 
 def _load_digits() -> Arrays:
@@ -215,4 +214,4 @@ def _load_digits() -> Arrays:
         random_state=0,
         stratify=digits.target,
     )
-    return Arrays(pixels[train], digits.target[train], pixels[test], digits.target[test])
+    return Arrays([pixels[train], pixels[test]], [digits.target[train], digits.target[test]])

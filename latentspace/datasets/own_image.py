@@ -52,13 +52,7 @@ def fit_picture(
 ) -> np.ndarray:
     """Brings a picture to the shape of a data set, as `read_image` does with a file.
 
-    Args:
-        picture: Of the mode "L" where `image_shape` has one channel, else "RGB".
-        image_shape: As for `read_image`.
-        ink_side: As for `read_image`.
-
-    Returns:
-        float32 `image_shape` in [0, 1].
+    It is of the mode "L" where `image_shape` has one channel, else "RGB".
     """
     height, width, channels = image_shape
     border = np.asarray(picture)
@@ -80,10 +74,7 @@ def fit_picture(
 
 
 def find_ink_side(pixels: np.ndarray) -> int | None:
-    """How large what is drawn on dark ground usually is.
-
-    Args:
-        pixels: uint8 (N, H, W, C).
+    """How large what is drawn on dark ground usually is, of images, uint8 (N, H, W, C).
 
     Returns:
         Median over the images of the longer side of what is drawn, in pixels; None for colour, and

@@ -91,14 +91,9 @@ def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Ima
 
 
 def crop_to(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """Brings a picture to a size: scaled, aspect kept, the middle cut out.
+    """Brings a picture of mode L or RGB to a height and a width, as uint8 (H, W, 1 or 3).
 
-    Args:
-        picture: Of mode L or RGB.
-        size: Height and width.
-
-    Returns:
-        uint8 (H, W, 1 or 3).
+    It is scaled, aspect kept, and the middle cut out.
     """
     if picture.size != size[::-1]:
         picture = ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
@@ -106,15 +101,9 @@ def crop_to(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
 
 def convert_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarray:
-    """Brings images to a size and to grey or colour.
+    """Brings images to a size, see `crop_to`, and to grey or colour.
 
-    Args:
-        pixels: uint8 (N, H, W, 1 or 3).
-        size: Height and width, see `crop_to`.
-        channels: 1 for grey, 3 for colour.
-
-    Returns:
-        uint8 (N, *size, channels); the input itself where nothing is to be done.
+    uint8 (N, H, W, 1 or 3) -> uint8 (N, *size, channels); the input where nothing is to be done.
     """
     if pixels.shape[1:] == (*size, channels):
         return pixels

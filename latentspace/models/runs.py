@@ -42,18 +42,13 @@ LONGEST_SHOWN = 120  # letters of a name
 class Run:
     """A trained model on disk, its files checked against run.json, its networks loaded on demand.
 
-    Attributes:
-        folder: Where it lies; None where it is in memory only, as an imported model is until it is
-            saved.
-        facts: What run.json says, or will say.
-        networks: The encoder and the decoder where they are in memory already.
-        label: What a run in memory is called.
+    An imported model is in memory only until it is saved.
     """
 
-    folder: Path | None
-    facts: dict[str, Any]
-    networks: tuple[keras.Model, keras.Model] | None = None
-    label: str = ""
+    folder: Path | None  # where it lies; None in memory
+    facts: dict[str, Any]  # what run.json says, or will say
+    networks: tuple[keras.Model, keras.Model] | None = None  # encoder and decoder in memory
+    label: str = ""  # what a run in memory is called
 
     @property
     def path(self) -> Path:

@@ -27,26 +27,16 @@ class Snapshots:
     """Frames of a training, in the order of its steps.
 
     Images are kept at a fraction of their size where a film of them would be too large.
-
-    Attributes:
-        indices: What is watched, as indices in the training split, int64 (M,).
-        originals: The first P of them, uint8 (P, H, W, C).
-        steps: Batches that the model had learned from, int64 (T,).
-        epochs: The same in epochs, float64 (T,).
-        images_seen: The same in images, int64 (T,).
-        errors: Mean squared error per pixel over what is watched, float64 (T,).
-        reconstructions: Of the originals, uint8 (T, P, H, W, C).
-        codes: Of all that is watched, float16 (T, M, D).
     """
 
-    indices: np.ndarray
-    originals: np.ndarray
-    steps: np.ndarray
-    epochs: np.ndarray
-    images_seen: np.ndarray
-    errors: np.ndarray
-    reconstructions: np.ndarray
-    codes: np.ndarray
+    indices: np.ndarray  # what is watched, as indices in the training split, int64 (M,)
+    originals: np.ndarray  # the first P of them, uint8 (P, H, W, C)
+    steps: np.ndarray  # batches that the model had learned from, int64 (T,)
+    epochs: np.ndarray  # the same in epochs, float64 (T,)
+    images_seen: np.ndarray  # the same in images, int64 (T,)
+    errors: np.ndarray  # mean squared error per pixel over what is watched, float64 (T,)
+    reconstructions: np.ndarray  # of the originals, uint8 (T, P, H, W, C)
+    codes: np.ndarray  # of all that is watched, float16 (T, M, D)
 
     @classmethod
     def begin(

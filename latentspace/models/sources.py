@@ -51,7 +51,7 @@ def read_images(
     data = datasets.load_dataset(
         dataset,
         config.data_dir,
-        read_options=datasets.ReadOptions.from_facts(options),
+        read_options=datasets.ReadOptions(**options),
         cache_dir=None if uncached else find_cache_folder(),
         show_progress=not config.quiet,
         download=_download,

@@ -46,15 +46,12 @@ class StartFacts(TypedDict):
 class Progress:
     """Where a training stands: one row per finished epoch, and which of them was the best.
 
-    Attributes:
-        rows: One per epoch.
-        best_epoch: The epoch (from 1) with the lowest validation loss; 0 before the first.
-        status: "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not finite,
-            or has stayed beyond reason).
+    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not
+    finite, or has stayed beyond reason).
     """
 
     rows: list[EpochRow] = field(default_factory=list)
-    best_epoch: int = 0
+    best_epoch: int = 0  # from 1, with the lowest validation loss; 0 before the first
     status: str = "running"
 
     @property
@@ -95,10 +92,8 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     Args:
         model: What is trained, its optimiser built.
-        checkpoint: As for `fit`.
-        facts: As for `fit`.
+        checkpoint, facts, earlier: As for `fit`.
         last_epoch: The last one that is planned.
-        earlier: As for `fit`.
         worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
             getting better has exploded: behind a sigmoid a loss can't grow without bounds.
     """

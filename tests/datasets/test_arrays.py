@@ -289,7 +289,7 @@ def test_what_memory_is_asked_for_is_about_what_is_taken(kind: str) -> None:
     tracemalloc.start()
     try:
         own = images.copy()
-        assemble(Arrays(own), ReadOptions(), name="x", source=None)
+        assemble(Arrays([own]), ReadOptions(), name="x", source=None)
         taken = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -359,7 +359,7 @@ def test_any_set_of_arrays_is_a_data_set_or_refused(shapes: dict) -> None:
         find_arrays, {name: np.zeros(*about) for name, about in shapes.items()}, "here"
     )
     if found is not None:
-        assert found.train_images.ndim in (3, 4)
+        assert all(images.ndim in (3, 4) for images in found.images)
         data = call_or_none(lambda: assemble(found, ReadOptions(), name="any", source=None))
         if data is not None:
             assert len(data.train_labels) == len(data.train_pixels) > 0

@@ -6,7 +6,9 @@ import json
 import numpy as np
 
 from latentspace import datasets
+from latentspace.core.documents import validate
 from latentspace.datasets.dataset import ReadOptions, choose_limited, split_train_test
+from latentspace.models.run_schema import ReadOptionsFacts
 
 
 def test_validation_images_are_a_choice_by_seed() -> None:
@@ -49,8 +51,6 @@ def test_limit_is_the_same_choice_each_time() -> None:
 
 def test_reading_goes_into_the_facts_and_back() -> None:
     read_options = ReadOptions(image_size=(8, 9), channels=3, limit=5)
-    assert (
-        ReadOptions.from_facts(json.loads(json.dumps(dataclasses.asdict(read_options))))
-        == read_options
-    )
-    assert ReadOptions.from_facts({"channels": 1}) == ReadOptions(channels=1)
+    text = json.dumps(dataclasses.asdict(read_options)).encode()
+    facts = validate(text, ReadOptionsFacts, where="run.json", renew="train again")
+    assert ReadOptions(**facts) == read_options

@@ -18,19 +18,12 @@ CHANNELS = (1, 3, 4)  # what tells the axis of channels from those of an image's
 
 @dataclass(frozen=True)
 class Interface:
-    """What a person's model takes.
+    """What a person's model takes."""
 
-    Attributes:
-        models: An autoencoder, or an encoder and a decoder.
-        names: Of their files, or of the function that made them.
-        takes: Shape of one input of each, with None for an open side; None where it does not tell.
-        whole: Name of the model whose parts they are, where Keras can't see its inside.
-    """
-
-    models: tuple[keras.Model, ...]
-    names: tuple[str, ...]
-    takes: tuple[Shape | None, ...]
-    whole: str | None = None
+    models: tuple[keras.Model, ...]  # an autoencoder, or an encoder and a decoder
+    names: tuple[str, ...]  # of their files, or of the function that made them
+    takes: tuple[Shape | None, ...]  # by one input, None for an open side; None: unknown
+    whole: str | None = None  # the model whose parts they are, where Keras can't see its inside
 
     @property
     def image_shape(self) -> ImageShape | None:

@@ -51,21 +51,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be made of a model.
+    """What is to be made of a model."""
 
-    Attributes:
-        encoder: What leads to the codes.
-        decoder: What leads from the codes to the image.
-        image_shape: Of the images in the form of a run.
-        pixel_range: Values of black and of white in the images of both.
-        description: What is made of what, for a person: "my.keras is cut after layer 'encoded':
-            784 -> 32 -> 784 values per image".
-    """
-
-    encoder: Section
-    decoder: Section
-    image_shape: ImageShape
-    pixel_range: tuple[float, float]
+    encoder: Section  # what leads to the codes
+    decoder: Section  # what leads from the codes to the image
+    image_shape: ImageShape  # of the images in the form of a run
+    pixel_range: tuple[float, float]  # values of black and of white in the images of both
+    # For a person: "my.keras is cut after layer 'encoded': 784 -> 32 -> 784 values per image".
     description: str
 
 

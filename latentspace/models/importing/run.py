@@ -75,11 +75,7 @@ def import_model(
 ) -> Run:
     """Makes a run in memory out of a person's model; `saving.save_run` can keep it.
 
-    Args:
-        interface: What `load_interface` found.
-        data: Images to check it with.
-        config: What a person said of it, which is kept on record.
-        name: Of the run.
+    The images check it. What a person said of it is kept on record.
 
     Raises:
         InputError: It can't be cut, or is no model that reconstructs the images.

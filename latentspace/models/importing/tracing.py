@@ -38,19 +38,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Trace:
-    """All steps of a model, those of the models inside it included.
-
-    Attributes:
-        model: What was traced.
-        source: Its input.
-        steps: In an order in which they can be taken.
-        outputs: The model's outputs, each after its name, which is empty where it has none.
-    """
+    """All steps of a model, those of the models inside it included."""
 
     model: keras.Model
-    source: keras.KerasTensor
-    steps: list[Step]
-    outputs: list[tuple[str, keras.KerasTensor]]
+    source: keras.KerasTensor  # its input
+    steps: list[Step]  # in an order in which they can be taken
+    outputs: list[tuple[str, keras.KerasTensor]]  # each after its name, "" where it has none
 
     def between(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
         """The steps that lead from one tensor to another, in order."""
