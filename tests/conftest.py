@@ -20,13 +20,10 @@ from typing import Any
 from urllib.parse import unquote
 
 os.environ.pop("LATENTSPACE_DATA", None)  # what a person has set must not change a test
-# Small arrays gain nothing from threads, which only wait for each other beside a second worker.
-os.environ.update(
-    dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"),
-        "1",
-    )
-)
+_worker = os.environ.get("PYTEST_XDIST_WORKER")
+if _worker and hasattr(os, "sched_setaffinity"):  # threads of two workers would wait in turns
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(_worker.removeprefix("gw")) % len(_cores)]})
 
 import hypothesis
 import keras

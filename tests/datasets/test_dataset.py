@@ -23,7 +23,7 @@ def test_validation_images_are_a_choice_by_seed() -> None:
 def test_hash_follows_the_content(tiny: datasets.ImageDataset) -> None:
     changed = tiny.test_pixels.copy()
     changed[0, 0, 0, 0] ^= 1
-    other = datasets.ImageDataset(**{**vars(tiny), "test_pixels": changed})
+    other = dataclasses.replace(tiny, test_pixels=changed)
     assert tiny.hash != other.hash
 
 
