@@ -20,7 +20,7 @@ from latentspace.chapters.clusters import measure as clusters
 from latentspace.chapters.clusters import partitions
 from latentspace.chapters.interpolate import measure as interpolation
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pages")]  # they share a run
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text() for page in PAGES}

@@ -35,23 +35,14 @@ def value_in(numbers: Mapping[str, Any], name: str) -> Value:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table of scores.
+    """A line of the table of scores."""
 
-    Attributes:
-        words: What is measured.
-        own: What this model reaches.
-        baselines: By name what others reach by the same measure.
-        references: The same of what does not compete, such as real images.
-        better: `HIGHER` or `LOWER`; empty where neither is.
-        digits: Digits after the point that are worth reading.
-    """
-
-    words: str
-    own: Value
-    baselines: Mapping[str, Value] = field(default_factory=dict)
-    references: Mapping[str, Value] = field(default_factory=dict)
-    better: str = ""
-    digits: int = 3
+    words: str  # what is measured
+    own: Value  # what this model reaches
+    baselines: Mapping[str, Value] = field(default_factory=dict)  # what others reach, by name
+    references: Mapping[str, Value] = field(default_factory=dict)  # what does not compete, by name
+    better: str = ""  # `HIGHER` or `LOWER`; empty where neither is
+    digits: int = 3  # digits after the point that are worth reading
 
 
 class Chapter:

@@ -27,17 +27,11 @@ Subject = TypeVar("Subject")  # what is drawn: a study, or a comparison of two
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the story, a headed section of the page.
+    """One part of the story, a headed section of the page."""
 
-    Attributes:
-        name: Its name in records and in links.
-        title: Its heading.
-        about: What it asks, in a line or two.
-    """
-
-    name: str
-    title: str
-    about: str
+    name: str  # its name in records and in links
+    title: str  # its heading
+    about: str  # what it asks, in a line or two
 
 
 RECONSTRUCT = Part(
@@ -161,19 +155,12 @@ class Recipe(Generic[Subject]):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a chapter holds.
+    """What a chapter holds."""
 
-    Attributes:
-        package: The name of its package, whose `figures.RECIPES` say how each picture is made.
-        part: Where it stands in the story.
-        flags: Its flags without a value, with their help texts.
-        figures: Its pictures, in the order in which they are told.
-    """
-
-    package: str
-    part: Part
-    flags: Mapping[str, str]
-    figures: tuple[Figure, ...]
+    package: str  # the name of its package, whose `figures.RECIPES` say how each picture is made
+    part: Part  # where it stands in the story
+    flags: Mapping[str, str]  # its flags without a value, with their help texts
+    figures: tuple[Figure, ...]  # its pictures, in the order in which they are told
 
     def load_recipes(self) -> Mapping[str, Recipe[Any]]:
         """How each of its pictures is made, by file; what measures and draws is imported here."""

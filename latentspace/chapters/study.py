@@ -43,17 +43,11 @@ CACHE_VERSION = 3  # raised when the same settings would give other numbers
 
 @dataclass(frozen=True)
 class Selected:
-    """An image that a person chose.
+    """An image that a person chose."""
 
-    Attributes:
-        image: float32 (H, W, C) in [0, 1].
-        code: float32 (D,).
-        name: What it is called in a picture.
-    """
-
-    image: np.ndarray
-    code: np.ndarray
-    name: str
+    image: np.ndarray  # float32 (H, W, C) in [0, 1]
+    code: np.ndarray  # float32 (D,)
+    name: str  # what it is called in a picture
 
 
 class Study:

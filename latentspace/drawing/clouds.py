@@ -74,7 +74,6 @@ def draw_forming(
         maps: Their points through time, float (T, N, 2) each.
         notes: For each map and frame what to write above it.
         hold_frames: Frames for which the end is held.
-        text: Written above and below.
     """
     films, colors = list(maps.points.values()), maps.colors
     radii = np.full(len(colors), _choose_dot_radius(len(colors)))

@@ -48,7 +48,6 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
 
     Args:
         grids: What to draw; any axes of images before (rows, columns, H, W, C) are frames.
-        text: Written above and below.
     """
     bodies: list[np.ndarray] = []
     labels: list[Label] = []

@@ -148,7 +148,6 @@ def prepare_page(
 
     Args:
         size: Height and width of the body in pixels.
-        text: Written above and below.
         labels: Text on and around the body.
         left, top, bottom, right: Pixels to keep free for labels on each side of the body.
         text_scale: Enlarges all text, for very large pages.

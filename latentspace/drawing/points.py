@@ -30,17 +30,11 @@ LIGHTNESSES = (0.33, 0.58, 0.78)  # of more than ten, in turn, so that neighbour
 
 @dataclass(frozen=True)
 class LabelledMaps:
-    """Maps of the same images, whose classes are told by colour.
+    """Maps of the same images, whose classes are told by colour."""
 
-    Attributes:
-        points: By heading, float (N, dims); of maps that form (T, N, dims).
-        labels: int (N,) indices into `class_names`.
-        class_names: Names of all classes, for the legend and to write at the clusters.
-    """
-
-    points: Mapping[str, np.ndarray]
-    labels: np.ndarray
-    class_names: Sequence[str]
+    points: Mapping[str, np.ndarray]  # by heading, float (N, dims); of maps that form (T, N, dims)
+    labels: np.ndarray  # int (N,) indices into `class_names`
+    class_names: Sequence[str]  # names of all classes, for the legend and to write at the clusters
 
     @property
     def colors(self) -> np.ndarray:

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Text:
-    """The text of a picture.
+    """The text of a picture."""
 
-    Attributes:
-        title: One line above.
-        caption: Any number of sentences below, wrapped to the width of the picture.
-    """
-
-    title: str
-    caption: str
+    title: str  # one line above
+    caption: str  # any number of sentences below, wrapped to the width of the picture

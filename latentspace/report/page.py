@@ -34,29 +34,17 @@ WIDE = 900  # pixels from which on a picture has a row to itself
 
 @dataclass(frozen=True)
 class PageFigure:
-    """One picture on the page.
+    """One picture on the page."""
 
-    Attributes:
-        file: The file that is shown.
-        others: The same in other formats.
-        kind: "image", "video", or "page" for one that is linked only.
-        title: Text above.
-        caption: Text below.
-        alt: What it shows, in a line, for who does not see it.
-        size: Width and height in pixels; None where they are not known.
-        body: The rows between title and caption, which stand beside the picture on the page.
-        stale: Why it is out of date; None where it is not.
-    """
-
-    file: str
-    others: list[str]
-    kind: str
-    title: str
-    caption: str
-    alt: str
-    size: tuple[int, int] | None
-    body: tuple[int, int] | None
-    stale: str | None
+    file: str  # the file that is shown
+    others: list[str]  # the same in other formats
+    kind: str  # "image", "video", or "page" for one that is linked only
+    title: str  # text above
+    caption: str  # text below
+    alt: str  # what it shows, in a line, for who does not see it
+    size: tuple[int, int] | None  # width and height in pixels; None where they are not known
+    body: tuple[int, int] | None  # the rows between title and caption, which the page shows
+    stale: str | None  # why it is out of date; None where it is not
 
     @property
     def is_wide(self) -> bool:
@@ -84,19 +72,12 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """A headed section.
+    """A headed section."""
 
-    Attributes:
-        part: Its part of the story.
-        pictures: Those that lie there.
-        notes: Why pictures of the story can't be had, a line each.
-        flags: Flags whose pictures have not been made.
-    """
-
-    part: Part
-    pictures: list[PageFigure]
-    notes: list[str]
-    flags: list[str]
+    part: Part  # its part of the story
+    pictures: list[PageFigure]  # those that lie there
+    notes: list[str]  # why pictures of the story can't be had, a line each
+    flags: list[str]  # flags whose pictures have not been made
 
 
 def write_page(folder: Path, study: Study) -> Path:

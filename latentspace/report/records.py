@@ -36,41 +36,23 @@ class RecordsFacts(TypedDict):
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one picture.
+    """What is known of one picture."""
 
-    Attributes:
-        title: What stands above it.
-        caption: What stands below it.
-        flag: What asked for it.
-        part: Name of its part of the story.
-        sections: The sections of metrics.json with its numbers.
-        size: Width and height of a frame in pixels; None of what is no picture.
-        body: The rows of a frame between its title and its caption; None where these are not known.
-        model_hash: Of the model that it shows.
-        dataset_hash: Of the images that it shows.
-        settings: The settings that it depends on, by name; files without their folders.
-        made: When, in UTC, as ISO 8601.
-        command: The command line that made it, as it was typed.
-        repeat: The command that makes it again, without folders.
-        versions: Of Python and of packages, at that time.
-        sha256: Of the file; None before it is written.
-    """
-
-    title: str
-    caption: str
-    flag: str
-    part: str
-    sections: tuple[str, ...]
-    size: tuple[int, int] | None
-    body: tuple[int, int] | None
-    model_hash: str
-    dataset_hash: str
-    settings: Mapping[str, Any]
-    made: str
-    command: str
-    repeat: str
-    versions: Mapping[str, str]
-    sha256: str | None = None
+    title: str  # what stands above it
+    caption: str  # what stands below it
+    flag: str  # what asked for it
+    part: str  # name of its part of the story
+    sections: tuple[str, ...]  # the sections of metrics.json with its numbers
+    size: tuple[int, int] | None  # width and height of a frame in pixels; None of a page
+    body: tuple[int, int] | None  # rows between title and caption; None where these are not known
+    model_hash: str  # of the model that it shows
+    dataset_hash: str  # of the images that it shows
+    settings: Mapping[str, Any]  # those that it depends on, by name; files without their folders
+    made: str  # when, in UTC, as ISO 8601
+    command: str  # the command line that made it, as it was typed
+    repeat: str  # the command that makes it again, without folders
+    versions: Mapping[str, str]  # of Python and of packages, at that time
+    sha256: str | None = None  # of the file; None before it is written
 
 
 def make_record(

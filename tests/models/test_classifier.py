@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ def find(folder: Path, data: ImageDataset) -> classifier.ReferenceClassifier:
     return classifier.find_classifier(folder, data, (data.train_images, data.train_labels))
 
 
-def test_a_judge_is_trained_once_and_kept_with_its_accuracy(
+def test_one_is_trained_once_and_kept_with_its_accuracy(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "EPOCHS", 30)
@@ -37,11 +38,19 @@ def test_a_judge_is_trained_once_and_kept_with_its_accuracy(
 
 
 @pytest.mark.parametrize("damage", ["other images", "damaged model", "no facts"])
-def test_a_judge_that_does_not_fit_is_trained_afresh(
+def test_one_that_does_not_fit_is_trained_anew(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr(classifier, "EPOCHS", 1)
-    before = find(tmp_path, tiny).facts
+    trained_on = []
+
+    def train(images: np.ndarray, labels: np.ndarray, on_epoch: object) -> keras.Model:
+        trained_on.append(images)
+        inputs = keras.Input(images.shape[1:])
+        flat = keras.layers.Flatten()(inputs)
+        return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(flat))
+
+    monkeypatch.setattr(classifier, "_train_classifier", train)
+    find(tmp_path, tiny)
     data = tiny
     if damage == "other images":
         data = dataclasses.replace(tiny, train_pixels=255 - tiny.train_pixels)
@@ -50,6 +59,7 @@ def test_a_judge_that_does_not_fit_is_trained_afresh(
     else:
         (tmp_path / "classifiers" / "bars.json").write_text("{")
     after = find(tmp_path, data)
+    assert len(trained_on) == 2
+    np.testing.assert_array_equal(trained_on[1], data.train_images)
     assert after.facts["dataset_hash"] == data.hash
     assert after.predict_probabilities(data.test_images).shape == (60, 3)
-    assert (before["dataset_hash"] == data.hash) == (damage != "other images")

@@ -16,7 +16,7 @@ from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
 from latentspace.training.recording import Recorder
 
-pytestmark = pytest.mark.xdist_group("recording")  # which share a training
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recording")]  # they share a training
 CONFIG = small_training(epochs=3, refine_epochs=2, refine_steps=1)
 RESUMING = dataclasses.replace(CONFIG, resume=True)
 STEPS = 15  # an epoch

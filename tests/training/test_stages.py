@@ -16,7 +16,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
 
-pytestmark = pytest.mark.xdist_group("stages")  # which share a training
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stages")]  # they share a training
 CONFIG = small_training()
 Outcome = tuple[keras.Model, keras.Model, Progress]
 

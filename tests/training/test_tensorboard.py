@@ -29,6 +29,7 @@ from latentspace.models.runs import find_run
 from latentspace.training import session, stages
 from latentspace.training.recording import TrainingLog
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("board")]  # they share a TensorBoard
 PATIENCE = 120  # seconds; TensorBoard takes a few to start and to read, more on a busy machine
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 CONFIG = small_training(epochs=3, refine_steps=1)

@@ -32,7 +32,6 @@ def draw_traversals(
     Args:
         panels: By heading the images, float32 (starts, steps, H, W, C) in [0, 1].
         starts: What is moved, a name a row.
-        text: Written above and below.
     """
     images = np.stack(list(panels.values()))
     zoom = choose_zoom(min(images.shape[3:5]), LEAST_SIDE)

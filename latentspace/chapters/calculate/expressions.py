@@ -20,17 +20,11 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True)
 class Term:
-    """One term of an expression.
+    """One term of an expression."""
 
-    Attributes:
-        factor: What it is multiplied with, the sign included.
-        name: "1234", the index of an image, "class:7", of `WORDS`, or the path of an image file.
-        position: Where it begins in the expression, from 0.
-    """
-
-    factor: float
-    name: str
-    position: int
+    factor: float  # what it is multiplied with, the sign included
+    name: str  # "1234", the index of an image, "class:7", of `WORDS`, or the path of an image file
+    position: int  # where it begins in the expression, from 0
 
     @property
     def label(self) -> str:

@@ -51,7 +51,6 @@ def draw_clusters(
         counts: int (clusters, classes), images of each class in each cluster.
         class_names: Names of these classes; none leaves the counts out.
         table: Headings of the columns, and rows of words.
-        text: Written above and below.
     """
     zoom = choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom

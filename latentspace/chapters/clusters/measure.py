@@ -41,23 +41,14 @@ COMPARED = {  # methods on codes, by what they are called in the table of scores
 
 @dataclass(frozen=True)
 class ClusterSummary:
-    """One cluster.
+    """One cluster."""
 
-    Attributes:
-        size: How many images it has.
-        counts: int64 (classes,), images by class.
-        match: The class that it stands for; None where it is left without one.
-        centre: float32 (H, W, C), the mean code of its images, decoded.
-        typical: Positions of the images whose codes are nearest to that mean, int64 (K,).
-        uncertain: Positions of the images that may belong to another cluster most, int64 (K,).
-    """
-
-    size: int
-    counts: np.ndarray
-    match: int | None
-    centre: np.ndarray
-    typical: np.ndarray
-    uncertain: np.ndarray
+    size: int  # how many images it has
+    counts: np.ndarray  # int64 (classes,), images by class
+    match: int | None  # the class that it stands for; None where it is left without one
+    centre: np.ndarray  # float32 (H, W, C), the mean code of its images, decoded
+    typical: np.ndarray  # positions of the images whose codes are nearest to that mean, int64 (K,)
+    uncertain: np.ndarray  # positions of the images most likely of another cluster, int64 (K,)
 
     @property
     def purity(self) -> float:

@@ -26,19 +26,12 @@ LEAST_GAP = 6  # pixels between columns
 
 @dataclass(frozen=True)
 class Examples:
-    """Test images, each with what both models make of it.
+    """Test images, each with what both models make of it."""
 
-    Attributes:
-        title: Which images these are.
-        names: What each is called, (N,).
-        images: The originals, A's and B's reconstructions, float32 (3, N, H, W, C) in [0, 1].
-        errors: Mean squared errors per pixel of A and of B, float64 (2, N).
-    """
-
-    title: str
-    names: list[str]
-    images: np.ndarray
-    errors: np.ndarray
+    title: str  # which images these are
+    names: list[str]  # what each is called, (N,)
+    images: np.ndarray  # originals, A's and B's reconstructions, float32 (3, N, H, W, C) in [0, 1]
+    errors: np.ndarray  # mean squared errors per pixel of A and of B, float64 (2, N)
 
 
 def draw_reconstructions(
@@ -49,7 +42,6 @@ def draw_reconstructions(
     Args:
         blocks: What to draw, one below the other. The smaller error of two is printed darker.
         rows: What the three rows of a block are called.
-        text: Written above and below.
     """
     zoom = choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom

@@ -57,19 +57,12 @@ class RateLine:
 
 @dataclass(frozen=True)
 class StoredImages:
-    """Images that came back.
+    """Images that came back."""
 
-    Attributes:
-        name: Of the method and its setting.
-        size: Bytes of an image, mean over all.
-        mse: Mean squared error, over all.
-        images: float32 (K, H, W, C) in [0, 1].
-    """
-
-    name: str
-    size: float
-    mse: float
-    images: np.ndarray
+    name: str  # of the method and its setting
+    size: float  # bytes of an image, mean over all
+    mse: float  # mean squared error, over all
+    images: np.ndarray  # float32 (K, H, W, C) in [0, 1]
 
 
 def draw_rate_distortion(
@@ -86,7 +79,6 @@ def draw_rate_distortion(
             its error is 0.
         chosen: Bytes and mean squared error that an arrow starts from.
         nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
-        text: Written above and below.
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -168,7 +160,6 @@ def draw_budgets(
         originals: float32 (K, H, W, C) in [0, 1], shown once.
         blocks: Rows by their budget in bytes. A row says its bytes and its error; more bytes than
             the budget has are written in `OVER`.
-        text: Written above and below.
     """
     zoom = choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)

@@ -35,55 +35,33 @@ NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></d
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures in rows, one beside the other.
+    """Pictures in rows, one beside the other."""
 
-    Attributes:
-        encoded: The sheet as a WebP file.
-        tile: Height and width of each picture.
-        columns: Pictures in a row.
-        note: What was done to them to save room; empty where they are as they were.
-    """
-
-    encoded: bytes
-    tile: tuple[int, int]
-    columns: int
-    note: str
+    encoded: bytes  # the sheet as a WebP file
+    tile: tuple[int, int]  # height and width of each picture
+    columns: int  # pictures in a row
+    note: str  # what was done to them to save room; empty where they are as they were
 
 
 @dataclass(frozen=True)
 class Map:
-    """A map and what belongs to its space.
+    """A map and what belongs to its space."""
 
-    Attributes:
-        heading: What it is of.
-        scores: How good it is.
-        points: float (N, 2).
-        near: What the nearest images are called.
-        neighbors: int (N, K), the images nearest to each in the space, nearest first.
-    """
-
-    heading: str
-    scores: str
-    points: np.ndarray
-    near: str
-    neighbors: np.ndarray
+    heading: str  # what it is of
+    scores: str  # how good it is
+    points: np.ndarray  # float (N, 2)
+    near: str  # what the nearest images are called
+    neighbors: np.ndarray  # int (N, K), the images nearest to each in the space, nearest first
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The images, with what is said of each.
+    """The images, with what is said of each."""
 
-    Attributes:
-        sheet: The images, and after them their reconstructions.
-        errors: float (N,), squared, means over pixels.
-        numbers: int (N,), the index of each among the test or the training images.
-        is_training: bool (N,).
-    """
-
-    sheet: Sheet
-    errors: np.ndarray
-    numbers: np.ndarray
-    is_training: np.ndarray
+    sheet: Sheet  # the images, and after them their reconstructions
+    errors: np.ndarray  # float (N,), squared, means over pixels
+    numbers: np.ndarray  # int (N,), the index of each among the test or the training images
+    is_training: np.ndarray  # bool (N,)
 
 
 def make_sheet(pictures: np.ndarray) -> Sheet:
@@ -125,7 +103,6 @@ def draw_explorer(
         pictures: The images.
         groups: By "class" their classes, which can be switched off and on, and by "cluster", where
             there are any, their clusters: the group of each, int (N,), and what each is called.
-        text: Written above and below.
         subject: Whose images they are.
 
     Returns:

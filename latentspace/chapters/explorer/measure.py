@@ -22,17 +22,11 @@ MOST_ON_MANIFOLD = 20_000  # codes of which UMAP takes less than a minute
 
 @dataclass(frozen=True)
 class Grouping:
-    """The cluster of each image.
+    """The cluster of each image."""
 
-    Attributes:
-        labels: int64 (N,) indices into `names`.
-        names: What each cluster is called, with the class of most of its images.
-        method: What found them.
-    """
-
-    labels: np.ndarray
-    names: list[str]
-    method: str
+    labels: np.ndarray  # int64 (N,) indices into `names`
+    names: list[str]  # what each cluster is called, with the class of most of its images
+    method: str  # what found them
 
 
 class Exploration(OnMaps):

@@ -56,7 +56,6 @@ def draw_interpolation(
     Args:
         paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
         pair_names: A name for each pair.
-        text: Written above and below.
     """
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
@@ -92,7 +91,6 @@ def draw_interpolation_loop(
     Args:
         paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
         hold_frames: Frames for which either end is held.
-        text: Written above and below.
 
     Returns:
         uint8 (frames, height, width, 3): the first image `hold_frames` times, the path, the second
@@ -147,7 +145,6 @@ def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Tex
     Args:
         grid: float32 (side, side, H, W, C) in [0, 1].
         corner_names: Names of the corners: top left, top right, bottom left, bottom right.
-        text: Written above and below.
     """
     body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
     return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
@@ -195,17 +192,11 @@ def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict[str,
 
 @dataclass(frozen=True)
 class PathOnMap:
-    """A path between two codes, on a map of codes.
+    """A path between two codes, on a map of codes."""
 
-    Attributes:
-        heading: What it is.
-        places: float (T, 2), where it runs.
-        images: float32 (T, H, W, C) in [0, 1], the images there.
-    """
-
-    heading: str
-    places: np.ndarray
-    images: np.ndarray
+    heading: str  # what it is
+    places: np.ndarray  # float (T, 2), where it runs
+    images: np.ndarray  # float32 (T, H, W, C) in [0, 1], the images there
 
 
 def draw_paths_on_map(
@@ -227,7 +218,6 @@ def draw_paths_on_map(
         class_names: Names for the legend.
         paths: Rows of panels, all of the same length.
         as_ink: Draw bright strokes dark on white.
-        text: Written above and below.
     """
     rows, columns = len(paths), len(paths[0])
     figure = make_figure(5.6 * columns + 1.2, 5.9 * rows)

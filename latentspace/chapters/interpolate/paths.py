@@ -71,17 +71,11 @@ def spherical_paths(
 
 @dataclass(frozen=True)
 class NeighborGraph:
-    """Codes and their nearest neighbours: the roads that a path along the data may take.
+    """Codes and their nearest neighbours: the roads that a path along the data may take."""
 
-    Attributes:
-        codes: float32 (M, D) of real images.
-        distances: float32 (M, k) Euclidean distances to the nearest neighbours.
-        indices: int64 (M, k), which codes they are.
-    """
-
-    codes: np.ndarray
-    distances: np.ndarray
-    indices: np.ndarray
+    codes: np.ndarray  # float32 (M, D) of real images
+    distances: np.ndarray  # float32 (M, k) Euclidean distances to the nearest neighbours
+    indices: np.ndarray  # int64 (M, k), which codes they are
 
 
 def build_neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) -> NeighborGraph:

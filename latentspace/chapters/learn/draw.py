@@ -60,7 +60,6 @@ def draw_training(
         baselines: Errors, drawn as horizontal lines.
         notes: For each moment a line of text.
         order: The moment that each frame shows.
-        text: Written above and below.
 
     Returns:
         The frames, uint8 (height, width, 3).
@@ -113,7 +112,6 @@ def draw_learning_curve(
         history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
             begins, a line says so.
         baselines: Named errors, drawn as horizontal lines.
-        text: Written above and below.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -151,19 +149,12 @@ def _style_error_axis(axes: Axes, words: str, *, marks: Sequence[float]) -> None
 
 @dataclass(frozen=True)
 class _Chart:
-    """Curves that grow: what lies left of a moment has happened by then, as errors are functions.
+    """Curves that grow: what lies left of a moment has happened by then."""
 
-    Attributes:
-        empty: The axes alone, uint8 (height, width, 3).
-        whole: The same with the curves.
-        places: int (T,) the column of each moment.
-        rows: First and last row of the area in which the curves lie.
-    """
-
-    empty: np.ndarray
-    whole: np.ndarray
-    places: np.ndarray
-    rows: tuple[int, int]
+    empty: np.ndarray  # the axes alone, uint8 (height, width, 3)
+    whole: np.ndarray  # the same with the curves
+    places: np.ndarray  # int (T,) the column of each moment
+    rows: tuple[int, int]  # first and last row of the area in which the curves lie
 
     def draw_until(self, moment: int) -> np.ndarray:
         """The chart at a moment, uint8 (height, width, 3), with a line where it is."""

@@ -13,7 +13,7 @@ from latentspace.analysis.projection import choose_perplexity, reduce_dimensions
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import LEAST_IMAGES
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Subset, to_unit_range
+from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.models.snapshots import Snapshots
 
@@ -144,8 +144,8 @@ class Learning(Chapter):
 
         def compute() -> dict[str, np.ndarray]:
             watched = to_unit_range(study.data.train_pixels[film.indices])
-            fitted = Subset(study.data.train_pixels, study.fit_indices)
-            return {"mse": np.array(scores.pca_error(fitted, watched, study.run.latent_dim))}
+            error = scores.pca_error(study.fit_pixels, watched, study.run.latent_dim)
+            return {"mse": np.array(error)}
 
         key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)
         return float(study.load_or_compute("learning_pca", compute, *key)["mse"])

@@ -47,19 +47,12 @@ GAP, ROW_GAP = 6, 26  # pixels between images, and below them for their names
 
 @dataclass(frozen=True)
 class Cells:
-    """A fine grid, and the cells of it that images are drawn in.
+    """A fine grid, and the cells of it that images are drawn in."""
 
-    Attributes:
-        rows: Rows of the grid.
-        columns: Columns of the grid.
-        wanted: float (N, 2) row and column of the place of each image.
-        places: int (N, 2) row and column of its cell; -1 where it found none.
-    """
-
-    rows: int
-    columns: int
-    wanted: np.ndarray
-    places: np.ndarray
+    rows: int  # rows of the grid
+    columns: int  # columns of the grid
+    wanted: np.ndarray  # float (N, 2) row and column of the place of each image
+    places: np.ndarray  # int (N, 2) row and column of its cell; -1 where it found none
 
     @property
     def shown(self) -> np.ndarray:
@@ -108,7 +101,6 @@ def draw_image_map(
         labels: int (N,) indices into `class_names`.
         class_names: Names to write at the clusters.
         as_ink: Whether the images are strokes on dark ground.
-        text: Written above and below.
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape
@@ -165,7 +157,6 @@ def draw_overlap(
         maps: What to draw, float (N, 2) each; of all classes, each keeps its colour.
         classes: Which of them are shown, int; the table's columns.
         table: Row name -> share for each of these classes, in [0, 1].
-        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).
@@ -216,7 +207,6 @@ def draw_placed(
         names: What each of them is called.
         neighbors: By the name of a space the nearest images, float32 (M, K, H, W, C), and what to
             write under them, str (M, K).
-        text: Written above and below.
 
     Returns:
         uint8 (height, width, 3).

@@ -37,19 +37,12 @@ SCORES = {  # of the table, in words
 
 @dataclass(frozen=True)
 class Film:
-    """How a map formed, a frame for every few iterations.
+    """How a map formed, a frame for every few iterations."""
 
-    Attributes:
-        points: float32 (T, N, 2), from the start to the end.
-        iterations: int (T,).
-        divergences: float32 (T,) KL divergence; NaN at the start.
-        exaggerated: bool (T,), whether attraction was exaggerated then.
-    """
-
-    points: np.ndarray
-    iterations: np.ndarray
-    divergences: np.ndarray
-    exaggerated: np.ndarray
+    points: np.ndarray  # float32 (T, N, 2), from the start to the end
+    iterations: np.ndarray  # int (T,)
+    divergences: np.ndarray  # float32 (T,) KL divergence; NaN at the start
+    exaggerated: np.ndarray  # bool (T,), whether attraction was exaggerated then
 
 
 class Maps(MapImages):

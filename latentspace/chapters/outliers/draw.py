@@ -31,19 +31,12 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Block:
-    """Images that stand out in one way.
+    """Images that stand out in one way."""
 
-    Attributes:
-        heading: In which way.
-        images: float32 (N, H, W, C) in [0, 1]; N may be 0.
-        reconstructions: float32, the same shape.
-        reasons: What to write under each, in short lines; the first is its name.
-    """
-
-    heading: str
-    images: np.ndarray
-    reconstructions: np.ndarray
-    reasons: Sequence[Sequence[str]]
+    heading: str  # in which way
+    images: np.ndarray  # float32 (N, H, W, C) in [0, 1]; N may be 0
+    reconstructions: np.ndarray  # float32, the same shape
+    reasons: Sequence[Sequence[str]]  # what to write under each, in short lines, its name first
 
 
 def draw_outliers(
@@ -62,7 +55,6 @@ def draw_outliers(
             same in all, and how well each score tells them, the highest written darker.
         score_names: Names of the columns of the table.
         table_heading: Text above the table.
-        text: Written above and below.
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
     widest = max((measure_text(line, REASON_SIZE) for line in words), default=0)

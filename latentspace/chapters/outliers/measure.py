@@ -24,17 +24,11 @@ SPACES = ("codes", "pixels")
 
 @dataclass(frozen=True)
 class Listing:
-    """Images that stand out in one way, the most outstanding first.
+    """Images that stand out in one way, the most outstanding first."""
 
-    Attributes:
-        heading: In which way.
-        indices: Of the test images, int64 (K,).
-        reasons: For each what it is called, and why it is listed, in short lines.
-    """
-
-    heading: str
-    indices: np.ndarray
-    reasons: list[list[str]]
+    heading: str  # in which way
+    indices: np.ndarray  # of the test images, int64 (K,)
+    reasons: list[list[str]]  # for each what it is called, and why it is listed, in short lines
 
 
 class Outliers(Chapter):

@@ -29,7 +29,6 @@ def draw_reconstructions(
         blocks: Heading -> images and reconstructions, each float32 (N, H, W, C) in [0, 1], and
             errors (N,); N is the same in all blocks.
         columns: Pairs side by side in each block; N is a multiple of it.
-        text: Written above and below.
     """
     bodies, labels, offset = [], [], 0
     for name, (images, reconstructions, errors) in blocks.items():
