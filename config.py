@@ -500,7 +500,7 @@ class VisualizeConfig(DataConfig):
     )
     seed: int = option(0, "seed of every choice", group="run", type=whole_number, metavar="N")
     no_cache: bool = option(
-        False, "compute everything afresh and keep nothing for the next look", group="run"
+        False, "compute everything again and keep nothing for the next look", group="run"
     )
     dry_run: bool = option(
         False, "print the settings and the files to be made, and stop", group="run"

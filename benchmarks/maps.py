@@ -4,9 +4,9 @@ Both get the same vectors: the 50 principal components of the pixels, and the co
 each number of images, one process each: seconds for both maps, the KL divergence of the same
 affinities (perplexity 30) in either map, 10-NN label accuracy in it, and the peak of memory; then
 how many times faster ours is, and where its time goes. Images are test images first, then training
-images.
+images. With --markdown the table goes into docs/results.md.
 
-    python benchmarks/maps.py --data-dir DIR --run mnist-best
+    python benchmarks/maps.py --data-dir DIR --run mnist-best --markdown
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from config import TrainConfig, VisualizeConfig
+from results import rewrite_table
+
+from config import TrainConfig
 from latentspace import datasets
 from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighbors import find_nearest_others
@@ -33,7 +36,8 @@ from latentspace.core.pixels import to_unit_range
 from latentspace.models import runs
 
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 70_000)
-PERPLEXITY = VisualizeConfig().perplexity
+PERPLEXITY = projection.DEFAULT_PERPLEXITY
+HEADING = ("| images | | scikit-learn | this project | |", "|---|---|---|---|---|")
 FINE_CELL, FINE_THETA = 0.7, 0.2  # for a divergence that is exact to three digits
 SPACES = ("pixel", "latent")
 
@@ -44,16 +48,24 @@ def main() -> None:
     parser.add_argument("--models-dir", default=TrainConfig().models_dir, metavar="DIR")
     parser.add_argument("--run", default="mnist-best", metavar="NAME")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--dataset", default="mnist", metavar="NAME|PATH", help="of the run")
+    parser.add_argument("--markdown", action="store_true", help="rewrite docs/results.md")
     arguments = parser.parse_args()
+    lines = list(HEADING)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vectors.npz"
-        run_in_process(save_vectors, arguments.data_dir, arguments.models_dir, arguments.run, path)
+        data = datasets.load_dataset(arguments.dataset, arguments.data_dir)
+        run_in_process(save_vectors, data, arguments.models_dir, arguments.run, path)
         for count in arguments.sizes:
             theirs, mine = (
                 run_in_process(measure, maker, path, count)
                 for maker in (run_scikit_learn, run_ours)
             )
-            print_table(count, theirs, mine)
+            rows = list(list_rows(count, theirs, mine))
+            print("\n".join(rows), flush=True)
+            lines += rows
+    if arguments.markdown:
+        rewrite_table("maps", lines)
 
 
 def run_in_process(function: Any, *arguments: Any) -> Any:
@@ -64,9 +76,8 @@ def run_in_process(function: Any, *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
-def save_vectors(data_dir: str | None, models_dir: str, run: str, path: Path) -> None:
+def save_vectors(data: datasets.ImageDataset, models_dir: str, run: str, path: Path) -> None:
     """Writes what is to be projected, with images and labels."""
-    data = datasets.load_dataset("mnist", data_dir)
     images = np.concatenate([data.test_images, data.train_images])
     model = runs.find_run(run, models_dir)
     np.savez(
@@ -169,22 +180,23 @@ def time_drawing(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -
     return time.perf_counter() - started
 
 
-def print_table(count: int, theirs: dict[str, Any], mine: dict[str, Any]) -> None:
-    """Prints one number of images."""
-    print(f"\n{count:,} images{'':<22}{'scikit-learn':>14}{'ours':>10}{'':>6}")
+def list_rows(count: int, theirs: dict[str, Any], mine: dict[str, Any]) -> Iterator[str]:
+    """One number of images, a line of Markdown for each measure."""
     ratio = theirs["seconds"] / mine["seconds"]
-    seconds = f"{theirs['seconds']:>14.1f}{mine['seconds']:>10.1f}"
-    print(f"{'seconds for both maps':<36}{seconds}   {ratio:.1f} times faster")
-    for name, digits, words in (("kl", 4, "KL divergence"), ("knn", 4, "10-NN accuracy")):
-        for space in SPACES:
-            first, second = theirs[f"{name}_{space}"], mine[f"{name}_{space}"]
-            shown = f"{first:>14.{digits}f}{second:>10.{digits}f}"
-            change = f"{second / first - 1:+.1%}" if name == "kl" else f"{second - first:+.4f}"
-            print(f"{words + ', ' + space:<36}{shown}   {change}")
-    memory = f"{theirs['memory']:>14.2f}{mine['memory']:>10.2f}"
-    print(f"{'peak memory in GiB, at most':<36}{memory}")
-    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in mine["parts"].items())
-    print(f"seconds of ours: {parts}", flush=True)
+    seconds = (f"{made['seconds']:.1f}" for made in (theirs, mine))
+    yield f"| {count:,} | seconds for both | {' | '.join(seconds)} | {ratio:.1f} times faster |"
+    for name, digits, words in (("kl", 3, "KL"), ("knn", 3, "10-NN")):
+        pairs = [(theirs[f"{name}_{space}"], mine[f"{name}_{space}"]) for space in SPACES]
+        shown = ("; ".join(f"{pair[maker]:.{digits}f}" for pair in pairs) for maker in (0, 1))
+        changes = (
+            f"{second / first - 1:+.1%}" if name == "kl" else f"{second - first:+.3f}"
+            for first, second in pairs
+        )
+        yield f"| | {words}, pixels; codes | {' | '.join(shown)} | {'; '.join(changes)} |"
+    memory = (f"{made['memory']:.2f}" for made in (theirs, mine))
+    yield f"| | peak memory, GiB, at most | {' | '.join(memory)} | |"
+    parts = "; ".join(f"{name} {seconds:.1f}" for name, seconds in mine["parts"].items())
+    yield f"| | seconds of its parts | | {parts} | |"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ layer of 32 units, the mirror image, RMSprop at 2.5e-4, batches of 256, 20 epoch
 default preset of `train_cae.py`, snapshots for its film included; what these take is measured too.
 The clock starts before compilation and stops while the test error is measured.
 
-    python benchmarks/training.py --data-dir DIR
+    python benchmarks/training.py --data-dir DIR --markdown
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from results import rewrite_table
 
 from config import PRESETS, TrainConfig
 from latentspace import datasets
@@ -40,7 +43,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="train on N images only")
     parser.add_argument("--article-epochs", type=int, default=ARTICLE_EPOCHS, metavar="N")
     parser.add_argument("--our-epochs", type=int, default=OUR_EPOCHS, metavar="N")
+    parser.add_argument("--dataset", default="mnist", metavar="NAME|PATH")
+    parser.add_argument("--markdown", action="store_true", help="rewrite docs/results.md")
     arguments = parser.parse_args()
+    data = datasets.load_dataset(arguments.dataset, arguments.data_dir)
     results = []
     for train, epochs in (
         (train_article, arguments.article_epochs),
@@ -48,31 +54,29 @@ def main() -> None:
     ):
         # A process each, so that each has a peak of memory of its own.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            place = (arguments.data_dir, arguments.limit)
-            results.append(pool.apply(measure_training, (train, place, epochs)))
-    print_table(*results)
+            results.append(pool.apply(measure_training, (train, data, arguments.limit, epochs)))
+    lines = list(list_rows(*results))
+    print("\n".join(lines))
+    if arguments.markdown:
+        rewrite_table("training-speed", lines)
 
 
 def measure_training(
-    train: Any, place: tuple[str | None, int | None], epochs: int
+    train: Any, data: datasets.ImageDataset, limit: int | None, epochs: int
 ) -> dict[str, Any]:
     """Runs one training and says how long it took to get how far."""
-    data_dir, limit = place
-    mnist = datasets.load_dataset("mnist", data_dir)
-    mnist = dataclasses.replace(
-        mnist, train_pixels=mnist.train_pixels[:limit], train_labels=mnist.train_labels[:limit]
+    data = dataclasses.replace(
+        data, train_pixels=data.train_pixels[:limit], train_labels=data.train_labels[:limit]
     )
     with silence_stderr():
         import keras  # noqa: F401
-    started = time.perf_counter()
-    clock = train(mnist, epochs)
+    clock = train(data, epochs)
     return {
         "epochs": epochs,
-        "images": len(mnist.train_pixels),
+        "images": len(data.train_pixels),
         "curve": clock.curve,
         "seconds": clock.elapsed,
         "watching": getattr(clock, "watching", None),
-        "wall": time.perf_counter() - started,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
@@ -190,36 +194,34 @@ def make_stopwatch(test_images: np.ndarray, *, every: int) -> Any:
     return Stopwatch()
 
 
-def print_table(theirs: dict[str, Any], mine: dict[str, Any]) -> None:
-    """Prints both results and how many times better ours is."""
+def list_rows(theirs: dict[str, Any], mine: dict[str, Any]) -> Iterator[str]:
+    """Both results and how many times better ours is, a line of Markdown for each."""
 
-    def print_row(name: str, first: float | None, second: float | None, digits: int) -> None:
-        shown = [f"{v:.{digits}f}" if v is not None else "-" for v in (first, second)]
+    def format_row(name: str, values: Sequence[float | None], digits: int) -> str:
+        shown = (f"{v:.{digits}f}" if v is not None else "not reached" for v in values)
+        first, second = values
         ratio = f"{first / second:.1f}" if first is not None and second else ""
-        print(f"{name:<40}{shown[0]:>14}{shown[1]:>14}{ratio:>10}")
+        return f"| {name} | {' | '.join(shown)} | {ratio} |"
 
     def find_reached(result: dict[str, Any], target: float) -> float | None:
         return next((seconds for seconds, error in result["curve"] if error <= target), None)
 
-    print(f"{'':<40}{'article':>14}{'ours':>14}{'ratio':>10}")
-    for name, value, digits in (
-        ("epochs", lambda r: r["epochs"], 0),
-        ("seconds an epoch", lambda r: r["seconds"] / r["epochs"], 1),
-        ("images a second", lambda r: r["images"] * r["epochs"] / r["seconds"], 0),
-        ("seconds in all", lambda r: r["seconds"], 0),
-        ("peak memory in GiB", lambda r: r["memory"], 2),
-        ("seconds for snapshots", lambda r: r["watching"], 2),
-    ):
-        print_row(name, value(theirs), value(mine), digits)
-    print(f"snapshots take {mine['watching'] / mine['seconds']:.2%} of our training")
+    both = (theirs, mine)
+    yield "| | article | default preset | ratio |"
+    yield "|---|---|---|---|"
     for target in TARGETS:
-        print_row(
-            f"seconds to a test error of {target}",
-            find_reached(theirs, target),
-            find_reached(mine, target),
-            1,
-        )
-    print_row("final test error", theirs["curve"][-1][1], mine["curve"][-1][1], 5)
+        reached = [find_reached(result, target) for result in both]
+        yield format_row(f"seconds to a test error of {target}", reached, 1)
+    yield format_row("final test error", [result["curve"][-1][1] for result in both], 5)
+    for name, key, digits in (
+        ("epochs", "epochs", 0),
+        ("seconds in all", "seconds", 0),
+        ("peak memory, GiB", "memory", 2),
+    ):
+        yield format_row(name, [result[key] for result in both], digits)
+    speeds = [result["images"] * result["epochs"] / result["seconds"] for result in both]
+    yield format_row("images a second", speeds, 0)
+    yield f"| share of the time for snapshots | | {mine['watching'] / mine['seconds']:.1%} | |"
 
 
 if __name__ == "__main__":

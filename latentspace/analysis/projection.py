@@ -1,4 +1,4 @@
-"""Codes or pixels (N, D) -> points (N, 2 or 3), by t-SNE or one of its cousins; aligning maps."""
+"""Codes or pixels (N, D) -> points (N, 2 or 3), by t-SNE, UMAP, PCA or ICA; aligning maps."""
 
 from __future__ import annotations
 

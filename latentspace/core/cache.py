@@ -35,7 +35,7 @@ def load_or_compute(
     """Reads arrays from an .npz file, or computes and stores them.
 
     A file that is damaged, or was kept by another version, is said to be so in a line to stderr,
-    computed afresh and replaced. A folder that can't be written to costs the cache, not the result.
+    computed again and replaced. A folder that can't be written to costs the cache, not the result.
 
     Args:
         path: The .npz file, its name made of a content hash; None computes without a cache.
@@ -58,7 +58,7 @@ def load_or_compute(
             check(arrays)
             return arrays
         except (InputError, OSError) as error:
-            warn_once(f"{error}; computing it afresh")
+            warn_once(f"{error}; it is computed again")
     arrays = compute()
     try:
         with replace_file(path) as temporary:

@@ -88,7 +88,7 @@ def find_classifier(
     path = models_dir / CLASSIFIERS / f"{data.name}.keras"
     about = path.with_suffix(".json")
     with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
-        facts = read_document(about, ClassifierFacts, version=VERSION, renew="it is trained anew")
+        facts = read_document(about, ClassifierFacts, version=VERSION, renew="it is trained again")
         if facts["dataset_hash"] == data.hash and facts["sha256"] == hash_file(path):
             return ReferenceClassifier(path, facts)
     started = time.perf_counter()

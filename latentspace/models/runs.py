@@ -116,7 +116,7 @@ class Run:
     def snapshots_unavailable(self) -> str | None:
         """Why there are no snapshots of a training; None where there are some."""
         if self.history_unavailable is None and not (self.path / SNAPSHOTS).is_file():
-            return f"{self.path} has no {SNAPSHOTS} of its training; train anew for them"
+            return f"{self.path} has no {SNAPSHOTS} of its training; train it again for them"
         return self.history_unavailable
 
     def read_snapshots(self) -> Snapshots:

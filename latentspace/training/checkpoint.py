@@ -21,7 +21,7 @@ from latentspace.core.npz import read_arrays
 from latentspace.models.run_schema import DatasetFacts
 
 PATIENCE = 2  # epochs
-START_OVER = "train anew with --overwrite"
+START_OVER = "train it again with --overwrite"
 
 
 class EpochRow(TypedDict):

@@ -53,7 +53,7 @@ def resume_settings(
         if key in given and value != begun[key]:
             raise InputError(
                 f"{path.parent} was begun with {key} = {begun[key]}. Received: {value}; "
-                "drop the flag, or start anew with --overwrite"
+                "drop the flag, or start over with --overwrite"
             )
     place = config.dataset or datasets.find_recorded_place(facts["dataset"])
     return dataclasses.replace(config, **begun, run=name, dataset=place), dict(facts["dataset"])

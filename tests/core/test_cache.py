@@ -71,7 +71,7 @@ def test_what_is_damaged_or_of_another_version_is_computed_afresh_and_said_so(
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert str(path) in said
-    assert said.endswith("computing it afresh\n")
+    assert said.endswith("it is computed again\n")
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_cache_and_is_said_once(

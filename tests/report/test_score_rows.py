@@ -100,14 +100,16 @@ def test_the_page_begins_with_five_numbers_beside_their_baselines() -> None:
         reconstruction=[
             make_row("Mean squared error of test images", "PCA, 8 components"),
         ],
-        interpolation=[make_row("Its least confidence on each path", "straight line", "sphere")],
+        interpolation=[
+            make_row("Least confidence of the classifier on a path", "straight line", "sphere")
+        ],
         clusters=[make_row("Accuracy of clusters, k-means", "pixels", "PCA, 8 components")],
     )
     found = collect_headlines(metrics)
     assert [(line.words, [cell.name for cell in line.beside]) for line in found] == [
         ("Mean squared error of test images", ["PCA, 8 components"]),
         ("10-NN label accuracy in the map", []),
-        ("Its least confidence on each path", ["straight line"]),
+        ("Least confidence of the classifier on a path", ["straight line"]),
         ("Accuracy of clusters, k-means", ["pixels"]),
         ("Detection of letters among test images", ["PCA's error"]),
     ]

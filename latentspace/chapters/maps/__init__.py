@@ -14,7 +14,7 @@ CONTENTS = Contents(
         "--map-films": "the maps forming, from the start to the end of the optimisation",
         "--methods": "the same images projected by PCA, ICA, t-SNE and UMAP",
         "--overlap": "the classes that overlap (8, 5, 7, 3), alone",
-        "--latent-grid": "what the model draws at each place of the latent map",
+        "--latent-grid": "images decoded at each place of the latent map",
     },
     figures=(
         in_story("tsne_pixel.png", "t-SNE of the pixels, drawn as the images themselves", dims=2),
@@ -43,7 +43,7 @@ CONTENTS = Contents(
         aside(
             "--latent-grid",
             "latent_grid.png",
-            "what the model draws at each place of the latent map",
+            "images decoded at each place of the latent map",
             settings=ON_MAP_SETTINGS,
         ),
         aside(

@@ -181,7 +181,7 @@ def draw_overlap(
 
 
 def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
-    """What the model draws at each place of a map, uint8 (height, width, 3).
+    """Images decoded at each place of a map, uint8 (height, width, 3).
 
     `grid` is float32 (rows, columns, H, W, C) in [0, 1], NaN where nothing is to be drawn.
     """

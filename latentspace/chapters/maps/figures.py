@@ -204,10 +204,10 @@ def draw_overlap(study: Study) -> Drawing:
 
 
 def draw_decoded_grid(study: Study) -> Drawing:
-    """What the model draws at each place of the latent map."""
+    """Images decoded at each place of the latent map."""
     maps = study.of(Maps)
     text = Text(
-        "What the model draws at each place of the latent map",
+        "Images decoded at each place of the latent map",
         f"For {format_model(study)}, each cell is decoded from the codes of the five images "
         f"nearest to it on the map of {describe_images(maps)} "
         f"({describe_maps(maps, maps.flat, 'latent')}), weighted by the inverse square "
