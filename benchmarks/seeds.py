@@ -4,7 +4,7 @@ For each seed `train_cae.py --seed SEED --run seed-SEED`, then `visualize.py` wi
 give the numbers of the table of scores; a process for each command, its output kept in a log beside
 the pictures. Runs that are there already are not trained again. What is printed is a table in
 Markdown: each number's median and range over the seeds, and the same of what it is compared with.
-Only the seed of the training changes; images, maps and the reference classifier are those of `--seed 0`.
+Only the seed of the training changes; images, maps and reference classifier are those of --seed 0.
 
 Clusters, compression and outliers take minutes for each seed and come with --all. What follows `--`
 goes to train_cae.py.

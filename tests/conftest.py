@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import importlib
 import io
 import json
@@ -33,7 +34,10 @@ import pytest
 import config
 from config import TrainConfig, VisualizeConfig
 from latentspace.analysis import clustering, neighborhoods, projection, scores, tsne
-from latentspace.chapters.clusters import measure
+from latentspace.chapters.calculate import arithmetic, attributes
+from latentspace.chapters.clusters import measure as clusters
+from latentspace.chapters.clusters import partitions
+from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError, warn_once
 from latentspace.core.pixels import to_uint8, to_unit_range
@@ -48,6 +52,9 @@ hypothesis.settings.register_profile(
     "project", deadline=None, derandomize=True, database=None, print_blob=False
 )
 hypothesis.settings.load_profile("project")
+
+# Keras collects garbage where a model can't be loaded: what libraries hold need not be looked at.
+gc.freeze()
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -341,20 +348,36 @@ def make_study(
     return subject
 
 
+FEW = {  # of what is measured by the hundred
+    interpolation: {"SCORED_PAIRS": 20},
+    arithmetic: {"SCORED_IMAGES": 20},
+    attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
+    clusters: {"SEEDS": 2},
+    partitions: {"COPIES": 1},
+    clustering: {"MANIFOLD_EPOCHS": 10},
+}
+
+
+def measure_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, numbers in FEW.items():
+        for name, value in numbers.items():
+            monkeypatch.setattr(module, name, value)
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves out what takes its time and is one thread with a seed: UMAP; shortens t-SNE."""
+    """Leaves out UMAP, which takes its time, shortens t-SNE, and measures few."""
+    measure_few(monkeypatch)
     short = tuple(dataclasses.replace(phase, iterations=20) for phase in tsne.PLAIN)
     for schedule in ("PLAIN", "SPATIAL", "FOLLOWING"):
         monkeypatch.setattr(tsne, schedule, short)
-    monkeypatch.setattr(projection, "count_cores", lambda: 1)
+    monkeypatch.setattr(projection, "count_cores", lambda: 1)  # several: never the same twice
     monkeypatch.setattr(
         clustering, "reduce_dimensions", lambda vectors, graph, seed: vectors[:, :3]
     )
     projectors = projection.PROJECTORS
     monkeypatch.setattr(projection, "PROJECTORS", {**projectors, "umap": projectors["pca"]})
     monkeypatch.setattr(neighborhoods, "RESAMPLES", 20)
-    monkeypatch.setattr(measure, "SEEDS", 2)
 
 
 def run_script(

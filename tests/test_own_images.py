@@ -69,7 +69,7 @@ def test_a_folder_of_images_is_trained_on_and_looked_into(tmp_path: Path) -> Non
     assert len(list((tmp_path / "cache").glob("images-*.raw"))) == 1
 
 
-def test_colour_images_alone_leave_out_what_needs_classes(tmp_path: Path) -> None:
+def test_colour_images_alone_leave_out_what_needs_classes(tmp_path: Path, quick: None) -> None:
     colours = np.random.default_rng(0).random((40, 1, 1, 3))
     images = (tiny_arrays(40, seed=3)[0][..., None] * colours).astype(np.uint8)
     np.savez(tmp_path / "mine.npz", images)

@@ -9,16 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, measure_few
 
 import train_cae
 import visualize
-from latentspace.analysis import clustering
 from latentspace.chapters import FLAGS
-from latentspace.chapters.calculate import arithmetic, attributes
-from latentspace.chapters.clusters import measure as clusters
-from latentspace.chapters.clusters import partitions
-from latentspace.chapters.interpolate import measure as interpolation
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pages")]  # they share a run
 
@@ -53,14 +48,6 @@ def choose_real() -> set[str]:
 
 
 REAL = choose_real()
-FEW = {
-    interpolation: {"SCORED_PAIRS": 20},
-    arithmetic: {"SCORED_IMAGES": 40},
-    clusters: {"SEEDS": 2},
-    partitions: {"COPIES": 1},
-    clustering: {"MANIFOLD_EPOCHS": 10},
-    attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
-}
 RUNS = ("small", "other")
 SMALL = {
     "train_cae.py": "--dataset digits --limit 400 --epochs 1 --quiet --models-dir {models}",
@@ -102,9 +89,7 @@ def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         arguments.append("--dry-run")
     monkeypatch.setattr(sys, "argv", [script, *arguments])
     monkeypatch.setenv("LATENTSPACE_CACHE", str(folder / "cache"))
-    for module, numbers in FEW.items():
-        for name, value in numbers.items():
-            monkeypatch.setattr(module, name, value)
+    measure_few(monkeypatch)
     {"train_cae.py": train_cae, "visualize.py": visualize}[script].main()
 
 

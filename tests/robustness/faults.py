@@ -76,6 +76,7 @@ TIMED = {FACTS, HISTORY, RECORDS, METRICS}  # files that hold times
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--moments", type=int, default=50, metavar="N", help="of each signal")
+    parser.add_argument("--kill-only", action="store_true", help="by SIGKILL, not by SIGTERM")
     parser.add_argument("--only", choices=("training", "look"), help="kill only one of the two")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the moments")
     arguments = parser.parse_args()
@@ -88,7 +89,7 @@ def main() -> None:
             if arguments.only not in (None, kind.name):
                 continue
             subject = kind(Path(folder))
-            for number in SIGNALS:
+            for number in SIGNALS[: 1 if arguments.kill_only else None]:
                 found: collections.Counter[str] = collections.Counter()
                 for moment in rng.uniform(*subject.span, arguments.moments):
                     state = subject.trial(number, moment)
@@ -222,7 +223,11 @@ class Look(Subject):
     place = Path("outputs", RUN)
 
     def prepare(self, folder: Path) -> None:
-        run(folder, *TRAINING)
+        trained = folder.with_name(f"before-{Training.place.parts[0]}")
+        if trained.exists():
+            shutil.copytree(trained / "models", folder / "models")
+        else:
+            run(folder, *TRAINING)
         run(folder, *LOOK, "--seed", "1")
 
     def state(self, folder: Path) -> str:

@@ -189,28 +189,3 @@ def test_every_figure_is_made_and_its_caption_says_what_was_measured(
     assert f"along data {data['confidence']:.3f}, {data['grey_share']:.2f}" in said
     assert "sphere" in drawn["interpolation.gif"].text.caption
     assert "perplexity 8" in drawn["interpolation_on_map.png"].text.caption
-
-
-SMALL = {
-    "pairs": 2,
-    "start": ("3",),
-    "end": ("4",),
-    "frames": 6,
-    "path": "linear",
-    "seed": 5,
-}
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_figures_name_the_settings_that_change_them(
-    linear_run: LinearRun, tiny: ImageDataset, quick: None, name: str
-) -> None:
-    changed = {"start": ("3",), "end": ("4",)} if name in ("start", "end") else {name: SMALL[name]}
-    recipes = CONTENTS.load_recipes()
-    before = make_study(linear_run, tiny, thorough=False)
-    after = make_study(linear_run, tiny, thorough=False, **changed)
-    for figure in CONTENTS.figures:
-        if figure.file == "interpolation_on_map.png":
-            continue  # maps of few images are not stable enough to be compared to the bit
-        first, second = (recipes[figure.file].draw(study).frames for study in (before, after))
-        assert np.array_equal(first, second) == (name not in figure.settings), figure.file
