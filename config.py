@@ -54,6 +54,11 @@ def positive_float(text: str) -> float:
     return _parse_number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
+def finite_number(text: str) -> float:
+    """Parses a finite number."""
+    return _parse_number(text, float, lambda value: abs(value) < float("inf"), "a finite number")
+
+
 def fraction(text: str) -> float:
     """Parses a number strictly between 0 and 1."""
     return _parse_number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
@@ -148,6 +153,15 @@ class DataConfig:
         type=positive_int,
         metavar="N",
     )
+    value_range: tuple[float, float] | None = option(
+        None,
+        "the values that are black and white (default: as the type of the values says, or as they "
+        "plainly show over all images)",
+        group="data",
+        type=finite_number,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+    )
 
     def read_options(self, given: frozenset[str]) -> dict[str, Any]:
         """What was asked for of how images are read, as arguments of `datasets.ReadOptions`.
@@ -157,7 +171,7 @@ class DataConfig:
         """
         asked = {
             name: getattr(self, name)
-            for name in given & {"labels", "image_size", "test_fraction", "limit"}
+            for name in given & {"labels", "image_size", "test_fraction", "limit", "value_range"}
         }
         return {**asked, "channels": 1} if self.grayscale else asked
 

@@ -276,7 +276,12 @@ class Study:
         if name.startswith(CLASS_PREFIX):
             return self.select_index(self._find_typical(name.removeprefix(CLASS_PREFIX)))
         ink_side = find_ink_side(self.data.test_pixels[:INK_IMAGES])
-        image = read_image(Path(name), self.run.image_shape, ink_side=ink_side)
+        image = read_image(
+            Path(name),
+            self.run.image_shape,
+            ink_side=ink_side,
+            value_range=self.data.read_options.value_range,
+        )
         code = self.run.encode(image[np.newaxis])[0]
         return Selected(image, code, to_printable(Path(name).name))
 

@@ -23,6 +23,17 @@ from latentspace.datasets.dataset import (
     split_train_test,
 )
 from latentspace.datasets.pictures import convert_to
+from latentspace.datasets.values import (
+    BYTES,
+    SIXTEEN_BITS,
+    UNIT,
+    WIDEST,
+    Range,
+    Values,
+    choose_ranges,
+    measure_values,
+    to_bytes,
+)
 
 CHANNELS = (1, 3, 4)
 BYTES_PER_IMAGE = 100  # of memory beside its pixels: label, index, and at worst a class of its own
@@ -42,10 +53,12 @@ class Arrays:
     Attributes:
         images: Of each split (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
         labels: Of each split (N,), (N, 1) or one-hot (N, K); None where there are none.
+        notes: What a person should know of how they were told apart, a line each.
     """
 
     images: Sequence[np.ndarray]
     labels: Sequence[np.ndarray] | None = None
+    notes: Sequence[str] = ()
 
 
 def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
@@ -107,13 +120,15 @@ def assemble(
     where = source or name
     labels, names = _to_indices(arrays, class_names, where)
     rows = choose_limited(len(labels), read_options.limit)
-    parts, notes, start = [], [], 0
-    for images in arrays.images:
+    values = [look_at_values(images, where) for images in arrays.images]
+    ranges, found = choose_ranges(values, read_options.value_range)
+    notes = [*arrays.notes, *found]
+    parts, start = [], 0
+    for images, about in zip(arrays.images, values, strict=True):
         own = rows[(rows >= start) & (rows < start + len(images))] - start
         start += len(images)
-        pixels, note = to_pixels(images if len(own) == len(images) else images[own], where)
-        parts.append(pixels)
-        notes.append(note)
+        chosen = images if len(own) == len(images) else images[own]
+        parts.append(to_pixels(chosen, ranges[about.own], where))
     labels = labels[rows]
     if len({part.shape[1:] for part in parts}) > 1:
         raise InputError(
@@ -147,26 +162,59 @@ def assemble(
         train_labels=labels[train],
         test_labels=labels[test],
         class_names=names,
-        read_options=replace(read_options, image_size=size, channels=channels),
-        notes=tuple(dict.fromkeys(filter(None, notes))),
+        read_options=replace(
+            read_options,
+            image_size=size,
+            channels=channels,
+            value_range=next(iter(ranges.values())) if len(ranges) == 1 else None,
+        ),
+        notes=tuple(notes),
     )
 
 
-def to_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
+def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
     """Brings an array of images to uint8 (N, H, W, 1 or 3).
 
     Args:
         images: (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
-            opacity, which is laid on white. Whole numbers in 0..255, booleans, or floats in
-            [0, 1], [-1, 1] or 0..255.
+            opacity, which is laid on white; finite numbers or booleans.
+        value_range: The values that are black and white.
         where: The file, for messages.
 
-    Returns:
-        The images, and a line on how their values were read where a person might wonder.
+    Raises:
+        InputError: The shape is none of images.
+    """
+    pixels = to_bytes(_to_channels_last(images, where), value_range)
+    if pixels.shape[3] == 4:
+        opacity = pixels[..., 3:] / np.float32(255)
+        pixels = to_uint8((pixels[..., :3] * opacity + 255 * (1 - opacity)) / 255)
+    return pixels
+
+
+def look_at_values(images: np.ndarray, where: str) -> Values:
+    """Looks at the values of an array of images, of a shape as for `to_pixels`.
 
     Raises:
-        InputError: The shape or the values are no images.
+        InputError: They are no numbers, or not finite, or the shape is none of images.
     """
+    found = _to_channels_last(images, where)
+    if found.dtype.kind not in "buif":
+        raise InputError(f"{where}: images should be numbers. Received: {found.dtype}")
+    if found.dtype.kind == "f" and (broken := int((~np.isfinite(found)).sum())):
+        raise InputError(f"{where}: {broken:,} values of the images are NaN or infinite")
+    own = UNIT if found.dtype.kind in "bf" else SIXTEEN_BITS if found.dtype == np.uint16 else BYTES
+    if not found.size or found.dtype == bool:
+        return Values(own, *own, *own)
+    values = measure_values(found, own)
+    if max(-values.low, values.high) > WIDEST:
+        raise InputError(
+            f"{where}: values of images should be at most {WIDEST:g}. Received: {values.low:g} to "
+            f"{values.high:g}"
+        )
+    return values
+
+
+def _to_channels_last(images: np.ndarray, where: str) -> np.ndarray:
     found = images[..., np.newaxis] if images.ndim == 3 else images
     if found.ndim == 4 and found.shape[3] not in CHANNELS and found.shape[1] in CHANNELS:
         found = np.moveaxis(found, 1, 3)
@@ -175,40 +223,7 @@ def to_pixels(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
             f"{where}: images should have the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with "
             f"C of 1, 3 or 4. Received: {images.shape}"
         )
-    pixels, note = _to_bytes(found, where)
-    if pixels.shape[3] == 4:
-        opacity = pixels[..., 3:] / np.float32(255)
-        pixels = to_uint8((pixels[..., :3] * opacity + 255 * (1 - opacity)) / 255)
-    return pixels, note
-
-
-def _to_bytes(images: np.ndarray, where: str) -> tuple[np.ndarray, str | None]:
-    if images.dtype == bool:
-        return images * np.uint8(255), None
-    if not images.size and images.dtype.kind in "uif":
-        return images.astype(np.uint8), None
-    if images.dtype.kind in "ui":
-        low, high = float(images.min()), float(images.max())
-        if low >= 0 and high == 1:
-            return images.astype(np.uint8) * np.uint8(255), "values 0 and 1 are black and white"
-        if low >= 0 and high <= 255:
-            return images.astype(np.uint8, copy=False), None
-    elif images.dtype.kind == "f":
-        if broken := int((~np.isfinite(images)).sum()):
-            raise InputError(f"{where}: {broken:,} values of the images are NaN or infinite")
-        low, high = float(images.min()), float(images.max())
-        if low >= 0 and high <= 1:
-            return to_uint8(images), None
-        if low >= -1 and high <= 1:
-            return to_uint8((images + 1) / 2), "values in [-1, 1] are black to white"
-        if low >= 0 and high <= 255:
-            return to_uint8(images / 255), None
-    else:
-        raise InputError(f"{where}: images should be numbers. Received: {images.dtype}")
-    raise InputError(
-        f"{where}: images should be whole numbers in 0..255, or floats in [0, 1], [-1, 1] or "
-        f"0..255. Received: {images.dtype} from {low:g} to {high:g}"
-    )
+    return found
 
 
 def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:

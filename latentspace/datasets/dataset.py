@@ -32,6 +32,7 @@ class ReadOptions:
     test_fraction: float = 0.2  # becomes test images where a data set has none of its own
     limit: int | None = None  # most images to use, a choice by a fixed seed
     labels: str | None = None  # file of the labels, where the images' own file has none
+    value_range: tuple[float, float] | None = None  # values that are black and white, see `values`
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,14 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
-from latentspace.datasets.pictures import crop_to, open_picture, read_file, read_size
+from latentspace.datasets.pictures import (
+    crop_to,
+    look_at_depth,
+    open_picture,
+    read_file,
+    read_size,
+)
+from latentspace.datasets.values import Range, Values
 
 FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages
@@ -38,6 +45,7 @@ class FileInfo:
     digest: str  # hash of the bytes; equal for copies
     size: tuple[int, int]  # height and width, as a person sees it
     grey: bool  # whether it has no colour
+    values: Values | None = None  # of an image of more than 8 bits
 
 
 def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
@@ -49,7 +57,10 @@ def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInf
             height, width, grey = read_size(data)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey)
+        values = None
+        with contextlib.suppress(InputError):  # which is said when it is decoded
+            values = look_at_depth(data) if grey else None
+        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, values)
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
@@ -59,6 +70,7 @@ def decode_files(
     *,
     size: tuple[int, int],
     channels: int,
+    value_ranges: Mapping[Path, Range],
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
@@ -68,6 +80,7 @@ def decode_files(
         digests: The files, with the hash of each.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
+        value_ranges: The values that are black and white, of files whose type does not say it.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
@@ -86,7 +99,9 @@ def decode_files(
             data = read_file(path)
             if hashlib.sha256(data).hexdigest() == digests[path]:
                 try:
-                    return crop_to(open_picture(data, channels, draft=max(size)), size)
+                    black_white = value_ranges.get(path)
+                    opened = open_picture(data, channels, draft=max(size), value_range=black_white)
+                    return crop_to(opened, size)
                 except InputError as error:
                     return error
         # What can't be read goes into the cache as well, under the hashes of the first look.
@@ -108,7 +123,8 @@ def decode_files(
 
     shape, pixels = (*size, channels), None
     if cache_dir is not None:
-        path = cache_dir / f"images-{hash_content(*digests.values(), *shape)}.npz"
+        read_as = [repr(value_ranges.get(path)) for path in digests] if value_ranges else []
+        path = cache_dir / f"images-{hash_content(*digests.values(), *shape, *read_as)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)

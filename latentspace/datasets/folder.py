@@ -26,6 +26,7 @@ from latentspace.datasets.dataset import (
 from latentspace.datasets.decoding import FileInfo, decode_files, inspect_files
 from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import list_suffixes
+from latentspace.datasets.values import BYTES, Range, choose_ranges, describe_range, measure_values
 
 LABELS_FILE = "labels.csv"
 SPLIT_FOLDERS = ("train", "test")
@@ -80,6 +81,7 @@ def read_image_folder(
             failures[_format_place(folder, file.path)] = str(look)
     _check_count(len(seen), folder, failures)
     size, channels = _choose_form([look for _, look in seen], read_options, notes)
+    value_ranges = _choose_values(seen, read_options.value_range, notes)
     named = [file.label for file, _ in seen if file.label is not None]
     labels, class_names = index_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
     train, test = _split(seen, labels, read_options.test_fraction)
@@ -88,6 +90,7 @@ def read_image_folder(
         {file.path: look.digest for file, look in ordered},
         size=size,
         channels=channels,
+        value_ranges=value_ranges,
         cache_dir=cache_dir,
         show_progress=show_progress,
     )
@@ -98,6 +101,10 @@ def read_image_folder(
     first_test = int(kept[: len(train)].sum())
     if not 0 < first_test < len(pixels):
         _check_count(0, folder, failures)
+    if read_options.value_range is not None and pixels.min() == pixels.max():
+        notes.append(f"all pixels are {pixels.min()} of 255: check --value-range")
+    if not value_ranges and (note := describe_range(measure_values(pixels, BYTES), BYTES)):
+        notes.append(note)
     if failures:
         notes.append(
             f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
@@ -111,7 +118,12 @@ def read_image_folder(
         train_labels=labels[:first_test],
         test_labels=labels[first_test:],
         class_names=class_names,
-        read_options=replace(read_options, image_size=size, channels=channels),
+        read_options=replace(
+            read_options,
+            image_size=size,
+            channels=channels,
+            value_range=chosen.pop() if len(chosen := {*value_ranges.values()}) == 1 else None,
+        ),
         notes=tuple(notes),
     )
 
@@ -252,6 +264,19 @@ def _choose_form(
             "middle cut out; --image-size chooses another size"
         )
     return size, channels
+
+
+def _choose_values(
+    seen: Sequence[tuple[ImageFile, FileInfo]], given: Range | None, notes: list[str]
+) -> dict[Path, Range]:
+    """Which values are black and white, by file. Without deep files only what is given counts."""
+    deep = {file.path: look.values for file, look in seen if look.values is not None}
+    if not deep:
+        choose_ranges([], given)
+        return {} if given is None else {file.path: given for file, _ in seen}
+    ranges, found = choose_ranges(deep.values(), given)
+    notes.extend(found)
+    return {path: ranges[values.own] for path, values in deep.items()}
 
 
 def _split(

@@ -10,14 +10,19 @@ from PIL import Image, ImageOps
 
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_unit_range
-from latentspace.datasets.pictures import open_picture, read_file
+from latentspace.datasets.pictures import look_at_depth, open_picture, read_file
+from latentspace.datasets.values import Range, choose_ranges, fits
 
 LONGEST_PATH = 120  # letters that are shown
 LIGHT_GROUND, INK_CONTRAST = 127, 40  # of 255
 
 
 def read_image(
-    path: Path, image_shape: tuple[int, int, int], *, ink_side: int | None = None
+    path: Path,
+    image_shape: tuple[int, int, int],
+    *,
+    ink_side: int | None = None,
+    value_range: Range | None = None,
 ) -> np.ndarray:
     """Reads a person's own image file and brings it to the shape of a data set.
 
@@ -29,6 +34,8 @@ def read_image(
         image_shape: (height, width, channels) to bring it to.
         ink_side: Longer side of what is drawn, in pixels of the result, see `find_ink_side`:
             margins are cut off, and what is left gets this size. None keeps the whole picture.
+        value_range: The values that are black and white in the data set, where that is known; an
+            image of more than 8 bits that plainly has other values is read by its own.
 
     Returns:
         float32 `image_shape` in [0, 1].
@@ -39,7 +46,12 @@ def read_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about odd metadata
-            picture = open_picture(read_file(path), image_shape[2])
+            data = read_file(path)
+            if (values := look_at_depth(data)) is None:
+                value_range = None
+            elif value_range is None or not fits(values, value_range):
+                value_range = choose_ranges([values], None)[0][values.own]
+            picture = open_picture(data, image_shape[2], value_range=value_range)
     except (InputError, OSError) as error:
         raise InputError(
             f"{to_printable(str(path), LONGEST_PATH)} can't be read as an image: {error}"

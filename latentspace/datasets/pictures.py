@@ -14,7 +14,8 @@ from PIL import Image, ImageOps
 
 from latentspace.core.errors import InputError, format_reason
 from latentspace.core.memory import refuse_too_large
-from latentspace.core.pixels import to_pil, to_uint8
+from latentspace.core.pixels import to_pil
+from latentspace.datasets.values import SIXTEEN_BITS, UNIT, Range, Values, measure_values, to_bytes
 
 # What Pillow hands to another program, or knows by name only.
 NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
@@ -61,7 +62,22 @@ def read_size(data: bytes) -> tuple[int, int, bool]:
         return height, width, grey
 
 
-def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Image.Image:
+def look_at_depth(data: bytes) -> Values | None:
+    """Looks at the values of an image file of more than 8 bits; None of others, and of NaN.
+
+    Raises:
+        InputError: As `open_picture`.
+    """
+    with _open(data) as picture:
+        if not picture.mode.startswith(("I", "F")):
+            return None
+        values = np.asarray(picture)[np.newaxis, ..., np.newaxis]
+        return measure_values(values, _find_own(picture)) if np.isfinite(values).all() else None
+
+
+def open_picture(
+    data: bytes, channels: int, *, draft: int | None = None, value_range: Range | None = None
+) -> Image.Image:
     """Decodes an image: upright, what is transparent is white.
 
     Args:
@@ -69,6 +85,7 @@ def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Ima
         channels: 1 for grey, 3 for colour.
         draft: Side that is enough: a JPEG file is then decoded at a fraction of its size where
             that leaves both sides as long.
+        value_range: The values that are black and white; None takes those of the file's type.
 
     Returns:
         A picture of mode L or RGB.
@@ -82,12 +99,15 @@ def open_picture(data: bytes, channels: int, *, draft: int | None = None) -> Ima
             opened.draft(mode, (draft, draft))
         picture = ImageOps.exif_transpose(opened)
         if picture.mode.startswith(("I", "F")):
-            return _convert_high_depth(picture).convert(mode)
+            return _convert_high_depth(picture, value_range).convert(mode)
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(paper, picture)
-        return picture.convert(mode)
+        picture = picture.convert(mode)
+        if value_range is not None:
+            picture = Image.fromarray(to_bytes(np.asarray(picture), value_range))
+        return picture
 
 
 def crop_to(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -149,7 +169,10 @@ def _list_formats() -> tuple[str, ...]:
     return tuple(name for name in Image.OPEN if name not in NOT_READ)
 
 
-def _convert_high_depth(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits, or of floats in [0, 1], as grey of 8 bits."""
-    values = np.asarray(picture, np.float32)
-    return Image.fromarray(to_uint8(values if picture.mode == "F" else values / 65535))
+def _find_own(picture: Image.Image) -> Range:
+    return UNIT if picture.mode == "F" else SIXTEEN_BITS
+
+
+def _convert_high_depth(picture: Image.Image, value_range: Range | None) -> Image.Image:
+    """Grey of 16 bits, 32 bits or floats as grey of 8 bits."""
+    return Image.fromarray(to_bytes(np.asarray(picture), value_range or _find_own(picture)))

@@ -33,6 +33,7 @@ class ReadOptionsFacts(TypedDict):
     test_fraction: Share
     limit: Annotated[int, Ge(1)] | None
     labels: str | None
+    value_range: NotRequired[tuple[float, float] | None]
 
 
 class DatasetFacts(TypedDict):

@@ -217,12 +217,12 @@ def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
     busy, most = [], []
     original = pictures._convert_high_depth
 
-    def counted(picture):
+    def counted(picture, value_range):
         busy.append(1)
         most.append(len(busy))
         time.sleep(0.01)
         busy.pop()
-        return original(picture)
+        return original(picture, value_range)
 
     monkeypatch.setattr(pictures, "_convert_high_depth", counted)
     deep = encode(Image.fromarray(np.zeros((50, 50), np.uint16)))

@@ -1,0 +1,158 @@
+"""Which values of images are black and white: by their type, or by what they plainly hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentspace.core.errors import InputError
+from latentspace.core.pixels import to_uint8
+
+Range = tuple[float, float]  # black and white
+
+BYTES: Range = (0, 255)
+SIXTEEN_BITS: Range = (0, 65535)
+UNIT: Range = (0, 1)
+# Narrow ones first. Ten, twelve and fourteen bits are what cameras and scanners have.
+KNOWN: tuple[Range, ...] = (
+    *(UNIT, (-0.5, 0.5), (-1, 1)),
+    *(BYTES, (-128, 127), (0, 1023), (0, 4095), (0, 16383), SIXTEEN_BITS, (-32768, 32767)),
+)
+FEW = 0.005  # share of the values at either end that may lie beyond a range, and are clipped
+MOST_BEYOND = 1 / 4  # of a range that these may lie beyond it, as resizing and sharpening do
+ROUNDING = 1 / 20  # of a range that many may lie beyond it, as a little noise does
+LITTLE = 1 / 8  # of a range: what reaches no further than that is another range
+WIDEST = 1e30  # as a difference of single floats it is still finite
+SAMPLED = 1 << 16  # values that are sorted
+SAMPLED_SIDE = 32  # rows and columns of each image among them
+AT_ONCE = 1 << 18  # values that become floats together
+
+
+@dataclass(frozen=True)
+class Values:
+    """What the values of images are like before they are scaled."""
+
+    own: Range  # what their type takes for black and white
+    low: float
+    high: float
+    most_low: float  # but for the `FEW` lowest
+    most_high: float
+
+
+def measure_values(images: np.ndarray, own: Range) -> Values:
+    """Looks at the values of images, (N, H, W, C) of finite numbers, at least one."""
+    rows, columns = (max(1, side // SAMPLED_SIDE) for side in images.shape[1:3])
+    sample = images[:, ::rows, ::columns]
+    sample = np.sort(sample[:: -(-sample.size // SAMPLED)], axis=None)
+    few = int(FEW * len(sample))
+    ends = (images.min(), images.max(), sample[few], sample[-1 - few])
+    return Values(own, *map(float, ends))
+
+
+def choose_ranges(
+    found: Iterable[Values], given: Range | None
+) -> tuple[dict[Range, Range], list[str]]:
+    """Chooses black and white for a whole set of images.
+
+    Args:
+        found: The values of each file or array.
+        given: What a person says is black and white.
+
+    Returns:
+        The range to read for each range that a type says, and lines on what a person might wonder
+        about.
+
+    Raises:
+        InputError: `given` is no range, or leaves nothing but black or white.
+    """
+    if given is not None and not given[0] < given[1]:
+        raise InputError(
+            "--value-range should be two numbers, black and then white, the first below the "
+            f"second. Received: {given[0]:g} {given[1]:g}"
+        )
+    by_own: dict[Range, list[Values]] = {}
+    for values in found:
+        by_own.setdefault(values.own, []).append(values)
+    joined = {own: _join(values) for own, values in by_own.items()}
+    ranges = {own: given or _choose_range(values) for own, values in joined.items()}
+    notes = [describe_range(values, ranges[own]) for own, values in joined.items()]
+    return ranges, [note for note in notes if note is not None]
+
+
+def describe_range(values: Values, chosen: Range) -> str | None:
+    """A line on how values are read, where a person might wonder.
+
+    Raises:
+        InputError: They would all be black or all be white.
+    """
+    low, high = chosen
+    if values.low < values.high and (values.high <= low or values.low >= high):
+        raise InputError(
+            f"--value-range {low:g} {high:g} leaves nothing of the images, whose values lie from "
+            f"{values.low:g} to {values.high:g}: pass another, or leave it out"
+        )
+    used, rounding = values.most_high - values.most_low, (high - low) / 255
+    if 0 < used < LITTLE * (high - low):
+        return (
+            f"nearly all values lie from {values.most_low:g} to {values.most_high:g}, a small part "
+            f"of {low:g} (black) to {high:g} (white): --value-range {values.most_low:g} "
+            f"{values.most_high:g} shows more of them"
+        )
+    if chosen != values.own or values.low < low - rounding or values.high > high + rounding:
+        return (
+            f"values from {values.low:g} to {values.high:g} are read as {low:g} (black) to "
+            f"{high:g} (white); --value-range LOW HIGH sets others"
+        )
+    return None
+
+
+def fits(values: Values, chosen: Range) -> bool:
+    """Whether values lie in a range, but for a few, and use a good part of it."""
+    low, high = chosen
+    width = high - low
+    return (
+        low - MOST_BEYOND * width <= values.low
+        and low - ROUNDING * width <= values.most_low
+        and values.most_high <= high + ROUNDING * width
+        and values.high <= high + MOST_BEYOND * width
+        and values.high - low > (LITTLE if chosen == values.own else 1 / 2) * width
+        and (low == 0 or values.low - low < width / 4)
+    )
+
+
+def to_bytes(values: np.ndarray, chosen: Range) -> np.ndarray:
+    """Brings finite numbers of any type to uint8, shape kept: black and below is 0, white 255."""
+    if values.dtype == np.uint8 and chosen == BYTES:
+        return values
+    if values.dtype == bool:
+        return values * np.uint8(255)
+    low, high = chosen
+    if values.dtype.kind == "f" and values.dtype.itemsize >= 4:
+        return to_uint8((values - low) / (high - low))
+    result = np.empty(values.shape, np.uint8)
+    step = max(1, AT_ONCE // max(1, values[:1].size))
+    for start in range(0, len(values), step):
+        part = values[start : start + step].astype(np.float64)
+        result[start : start + step] = to_uint8((part - low) / (high - low))
+    return result
+
+
+def _join(values: Sequence[Values]) -> Values:
+    """The values of several files of one type: a rare file does not tell what most values are."""
+    table = np.array([(one.low, one.high, one.most_low, one.most_high) for one in values])
+    low, high = float(table[:, 0].min()), float(table[:, 1].max())
+    most_low, most_high = np.quantile(table[:, 2], 0.05), np.quantile(table[:, 3], 0.95)
+    return Values(values[0].own, low, high, float(most_low), float(most_high))
+
+
+def _choose_range(values: Values) -> Range:
+    low, high = values.low, values.high
+    if low == high:  # nothing to be seen, whatever is black and white
+        around = [one for one in (values.own, *KNOWN) if one[0] <= low <= one[1]]
+        return around[0] if around else (min(low, 0), max(high, 0))
+    for known in KNOWN:
+        if fits(values, known):
+            return known
+    return (0 if 0 <= low < high / 2 else low), high
