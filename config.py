@@ -101,6 +101,12 @@ def setting(default: Any) -> Any:
     return field(default=default)
 
 
+READ_OPTIONS = {  # settings that are arguments of `datasets.ReadOptions`
+    *("labels", "images_key", "labels_key", "no_labels"),
+    *("image_size", "test_fraction", "limit", "value_range"),
+}
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """How both scripts are told which images to read, and how."""
@@ -110,8 +116,8 @@ class DataConfig:
     dataset: str | None = option(
         None,
         "a named data set (mnist, fashion_mnist, cifar10, cifar100, digits), a folder of images "
-        "(its subfolders are the classes), a folder of four IDX files, or an .npz file (default: "
-        "mnist; where that can't be had, digits)",
+        "(its subfolders are the classes), a folder of four IDX files, or an .npz or .npy file "
+        "(default: mnist; where that can't be had, digits)",
         group="data",
         metavar="NAME|PATH",
     )
@@ -124,11 +130,28 @@ class DataConfig:
     )
     labels: str | None = option(
         None,
-        "file of the labels, where --dataset has none: .npz for .npz, a table of file,label for a "
-        "folder of images (default: its labels.csv)",
+        "file of the labels, where --dataset has none: .npz or .npy for these, a table of "
+        "file,label for a folder of images (default: its labels.csv)",
         group="data",
         metavar="FILE",
     )
+    images_key: tuple[str, ...] | None = option(
+        None,
+        "the array of images in an .npz file, or that of training and that of test images "
+        "(default: found by shape and name)",
+        group="data",
+        nargs="+",
+        metavar="NAME",
+    )
+    labels_key: tuple[str, ...] | None = option(
+        None,
+        "the array of labels in an .npz file, or one for each array of images (default: found by "
+        "shape and name)",
+        group="data",
+        nargs="+",
+        metavar="NAME",
+    )
+    no_labels: bool = option(False, "leave labels and classes out", group="data")
     image_size: tuple[int, int] | None = option(
         None,
         "height and width to bring images to: scaled, the middle cut out (default: as they are; of "
@@ -169,10 +192,7 @@ class DataConfig:
         Args:
             given: Names of the fields that were given on the command line.
         """
-        asked = {
-            name: getattr(self, name)
-            for name in given & {"labels", "image_size", "test_fraction", "limit", "value_range"}
-        }
+        asked = {name: getattr(self, name) for name in given & READ_OPTIONS}
         return {**asked, "channels": 1} if self.grayscale else asked
 
     def find_conflict(self, given: frozenset[str]) -> str | None:

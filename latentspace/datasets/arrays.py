@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_uint8
 from latentspace.datasets.dataset import (
+    AS_IT_IS,
     UNLABELLED,
     ImageDataset,
     ReadOptions,
@@ -44,6 +47,7 @@ EXPECTED = (
     "expected x_train, y_train, x_test and y_test as Keras has them, or one array of images, "
     "(N, H, W) or (N, H, W, C), with at most one of N labels"
 )
+CHOOSE = "--images-key and --labels-key choose arrays, --no-labels leaves labels out"
 
 
 @dataclass(frozen=True)
@@ -61,40 +65,79 @@ class Arrays:
     notes: Sequence[str] = ()
 
 
-def find_arrays(arrays: Mapping[str, np.ndarray], where: str) -> Arrays:
+def find_arrays(
+    arrays: Mapping[str, np.ndarray],
+    where: str,
+    read_options: ReadOptions = AS_IT_IS,
+    unread: Mapping[str, str] = MappingProxyType({}),
+) -> Arrays:
     """Tells images, labels and splits apart, by shape and then by name.
 
     Args:
         arrays: By name; "train", "test" or "val" in a name says which split it belongs to.
         where: The file, for messages.
+        read_options: Whose `images_key`, `labels_key` and `no_labels` choose among them.
+        unread: What else the file holds and is not read, by name, in words.
 
     Raises:
         InputError: They can't be told apart, or what should go together does not.
     """
-    images: dict[str, np.ndarray] = {}
-    for name, array in arrays.items():
-        if array.ndim in (3, 4):
-            if (split := _find_split(name)) in images:
-                raise InputError(f"{where}: {EXPECTED}. Received: {_list_arrays(arrays)}")
-            images[split] = array
+    listed = _list_arrays(arrays, unread)
+    images_key, labels_key = read_options.images_key, read_options.labels_key
+    for flag, keys in (("--images-key", images_key), ("--labels-key", labels_key)):
+        for name in keys or ():
+            if name in unread:
+                raise _refuse_unread(name, unread[name], where)
+            if name not in arrays:
+                raise InputError(
+                    f"{where} has no array {to_printable(name)} for {flag}. Received: {listed}"
+                )
+    unclear = InputError(f"{where}: {EXPECTED}. Received: {listed}; {CHOOSE}")
+    images: dict[str, str] = {}
+    for name in images_key or [name for name, array in arrays.items() if array.ndim in (3, 4)]:
+        if (split := _find_split(name)) in images:
+            raise unclear
+        images[split] = name
     validation = images.pop("val", None)
     if validation is not None and "test" not in images:
         images["test"] = validation
     if not images or len(images) > (2 if "test" in images else 1):
-        raise InputError(f"{where}: {EXPECTED}. Received: {_list_arrays(arrays)}")
-    rest = {name: array for name, array in arrays.items() if array.ndim in (1, 2)}
-    labels = {
-        split: _find_labels(split, len(found), rest, where) for split, found in images.items()
-    }
+        raise unclear
     # Test images alone are split as any others.
     splits = sorted(images, key=lambda split: split == "test")
-    known = [found for split in splits if (found := labels[split]) is not None]
-    if 0 < len(known) < len(splits):
-        raise InputError(
-            f"{where}: training and test images should both have labels, or neither. Received: "
-            f"{_list_arrays(arrays)}"
+    labels: list[str] = []
+    if not read_options.no_labels:
+        rest = {
+            name: arrays[name]
+            for name in labels_key or arrays
+            if name not in images.values() and (labels_key or arrays[name].ndim in (1, 2))
+        }
+        for split in splits:
+            count = len(arrays[images[split]])
+            if labels_key and len(labels_key) == len(splits) == 1:
+                labels += labels_key
+            elif (found := _find_labels(split, count, rest, unread, where)) is not None:
+                labels.append(found)
+        if len(labels) != len(splits) and (labels or labels_key):
+            raise InputError(
+                f"{where}: training and test images should both have labels, or neither. Received: "
+                f"{listed}; {CHOOSE}"
+            )
+    taken = [*(images[split] for split in splits), *labels]
+    others = {name: array for name, array in arrays.items() if name not in taken}
+    notes = []
+    if others or unread or not all(map(_is_called_labels, labels)):
+        notes.append(
+            f"images are taken from {_join_names(taken[: len(splits)])}, labels from "
+            f"{_join_names(labels) or 'nowhere'}"
+            + (f", left out: {_list_arrays(others, unread)}" if others or unread else "")
+            + f"; {CHOOSE}"
         )
-    return Arrays([images[split] for split in splits], known or None)
+    return Arrays(
+        [arrays[images[split]] for split in splits],
+        [arrays[name] for name in labels] or None,
+        notes,
+    )
 
 
 def assemble(
@@ -118,6 +161,8 @@ def assemble(
         InputError: Something is no image or no label, or there are fewer than two images.
     """
     where = source or name
+    if read_options.no_labels:
+        arrays = replace(arrays, labels=None)
     labels, names = _to_indices(arrays, class_names, where)
     rows = choose_limited(len(labels), read_options.limit)
     values = [look_at_values(images, where) for images in arrays.images]
@@ -276,7 +321,7 @@ def _flatten_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     values = labels
     if values.ndim == 2 and values.shape[1] > 1 and _is_one_hot(values):
         values = values.argmax(axis=1)
-    values = values.reshape(len(values)) if values.size == len(values) else values
+    values = values.reshape(count) if values.size == count else values  # MATLAB has (1, N)
     if values.shape == (count,):
         if values.dtype.kind == "S":
             return np.char.decode(values, "utf-8", "replace")
@@ -288,7 +333,7 @@ def _flatten_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
                 return whole
     raise InputError(
         f"{where}: labels should be {count} whole numbers or names. Received: shape "
-        f"{labels.shape}, {labels.dtype}"
+        f"{labels.shape}, {labels.dtype}; --labels-key takes another array, --no-labels none"
     )
 
 
@@ -308,21 +353,60 @@ def _find_split(name: str) -> str:
     return next((split for split in SPLITS if split in name.lower()), "")
 
 
+def _is_called_labels(name: str) -> bool:
+    return bool(re.search(r"label|target|class|(^|[^a-z])y", name.lower()))
+
+
 def _find_labels(
-    split: str, count: int, arrays: Mapping[str, np.ndarray], where: str
-) -> np.ndarray | None:
-    """The one array of labels that goes with the images of a split; None where there is none."""
+    split: str,
+    count: int,
+    arrays: Mapping[str, np.ndarray],
+    unread: Mapping[str, str],
+    where: str,
+) -> str | None:
+    """Name of the one array of labels that goes with the images of a split, if there is one."""
+
+    def could_be(name: str) -> bool:
+        with contextlib.suppress(InputError):
+            return len(_flatten_labels(arrays[name], count, where)) == count
+        return False
+
     own = [name for name in arrays if _find_split(name) == split]
     if split == "test" and not own:
         own = [name for name in arrays if _find_split(name) == "val"]
-    named = [name for name in own if re.search(r"label|target|class|(^|[^a-z])y", name.lower())]
-    fitting = [name for name in own if len(arrays[name]) == count]
-    chosen = named if len(named) == 1 else fitting
+    named = list(filter(_is_called_labels, own))
+    for name, what in unread.items() if not named else ():
+        is_own = _is_called_labels(name) and _find_split(name) == split
+        if is_own and what.startswith(f"({count},"):
+            raise _refuse_unread(name, what, where)
+    chosen = named if len(named) == 1 else list(filter(could_be, named or own))
     if len(chosen) > 1:
-        raise InputError(f"{where}: {EXPECTED}. Received: {_list_arrays(arrays)}")
-    return arrays[chosen[0]] if chosen else None
+        raise InputError(
+            f"{where}: {_join_names(chosen)} could each be the labels: pass --labels-key with one "
+            "of them, or --no-labels"
+        )
+    return chosen[0] if chosen else None
 
 
-def _list_arrays(arrays: Mapping[str, np.ndarray]) -> str:
-    shown = [f"{to_printable(name)} {array.shape}" for name, array in arrays.items()]
+def _refuse_unread(name: str, what: str, where: str) -> InputError:
+    own = to_printable(name.rpartition("/")[2])
+    as_text = (
+        "numpy.save('NEW.npy', numpy.load(FILE, allow_pickle=True).astype(str))"
+        if where.lower().endswith(".npy")
+        else f"d = dict(numpy.load(FILE, allow_pickle=True)); d[{own!r}] = d[{own!r}].astype(str); "
+        "numpy.savez('NEW.npz', **d)"
+    )
+    return InputError(
+        f"{where}: {to_printable(name)} is {what}, which is not read, since that can run code. "
+        f"{CHOOSE}. If you trust the file, write text in place of objects: {as_text}"
+    )
+
+
+def _join_names(names: Sequence[str]) -> str:
+    return " and ".join(repr(to_printable(name)) for name in names)
+
+
+def _list_arrays(arrays: Mapping[str, np.ndarray], unread: Mapping[str, str]) -> str:
+    seen = {name: str(array.shape) for name, array in arrays.items()} | dict(unread)
+    shown = [f"{to_printable(name)} {what}" for name, what in seen.items()]
     return ", ".join([*shown[:LISTED], *["..."] * (len(shown) > LISTED)]) or "no array"

@@ -33,6 +33,12 @@ class ReadOptions:
     limit: int | None = None  # most images to use, a choice by a fixed seed
     labels: str | None = None  # file of the labels, where the images' own file has none
     value_range: tuple[float, float] | None = None  # values that are black and white, see `values`
+    images_key: tuple[str, ...] | None = None  # names of the arrays of images, one for each split
+    labels_key: tuple[str, ...] | None = None
+    no_labels: bool = False
+
+
+AS_IT_IS = ReadOptions()
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ def read_image_folder(
     _check_count(len(seen), folder, failures)
     size, channels = _choose_form([look for _, look in seen], read_options, notes)
     value_ranges = _choose_values(seen, read_options.value_range, notes)
-    named = [file.label for file, _ in seen if file.label is not None]
+    labelled = () if read_options.no_labels else seen
+    named = [file.label for file, _ in labelled if file.label is not None]
     labels, class_names = index_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
     train, test = _split(seen, labels, read_options.test_fraction)
     ordered = [seen[index] for index in (*train, *test)]

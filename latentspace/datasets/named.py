@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,14 +15,17 @@ from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
 from latentspace.datasets.class_names import CLASS_NAMES
-from latentspace.datasets.dataset import ImageDataset, ReadOptions
+from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
 from latentspace.datasets.links import refuse_outside
+from latentspace.datasets.other_files import explain_file
+from latentspace.datasets.pictures import list_suffixes
 
 DIGITS_TEST_SHARE = 0.2
+LONGEST_PATH = 1000  # letters, in messages
 LONGEST_NAME = 255  # bytes or letters: as long as names of files can be
-AS_IT_IS = ReadOptions()
+ARRAY_SUFFIXES = (".npz", ".npy")
 Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]
 
 
@@ -43,9 +47,9 @@ def load_dataset(
 
     Args:
         dataset: A named set (a key of `CLASS_NAMES`), a folder of four IDX files (raw or .gz), an
-            .npz file or a folder of some (see `find_arrays`), or a folder of image files (see
-            `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on disk nor
-            to be downloaded.
+            .npz or .npy file or a folder of some (see `find_arrays`), or a folder of image files
+            (see `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on
+            disk nor to be downloaded.
         data_dir: A folder in which a named set is a subfolder or an .npz file.
         read_options: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
@@ -74,10 +78,12 @@ def load_dataset(
     if dataset in CLASS_NAMES:
         return _load_named(dataset, data_dir, read_options, download, **how)
     path = Path(dataset).resolve()
-    if not path.is_dir() and not (path.is_file() and path.suffix == ".npz"):
+    if path.is_file() and path.suffix.lower() not in ARRAY_SUFFIXES:
+        raise InputError(explain_file(path))
+    if not path.is_dir() and not path.is_file():
         raise InputError(
-            f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz file, or "
-            "a folder of image files, of four IDX files or of .npz files"
+            f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz or .npy "
+            "file, or a folder of image files, of four IDX files, of .npz or of .npy files"
         )
     name = to_printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
     return _read(path, read_options, name=name, source=_to_recorded(path), **how)
@@ -102,9 +108,14 @@ def find_recorded_place(facts: Mapping[str, Any]) -> str:
     """Where the images lie that `ImageDataset.facts` are of, as `load_dataset` takes it.
 
     Raises:
-        InputError: Nobody said where, and there is no set of that name.
+        InputError: Nobody said where, and there is no set of that name; or nothing is there.
     """
     place = facts["source"] or facts["name"]
+    if facts["source"] is not None and not Path(place).exists():
+        raise InputError(
+            f"the images of the run are no longer at {to_printable(place, LONGEST_PATH)}: pass "
+            "--dataset with their new place"
+        )
     if facts["source"] is None and place not in CLASS_NAMES:
         raise InputError(
             f"the images are on record as {to_printable(place)!r}, which is no data set of that "
@@ -123,45 +134,69 @@ def _read(
     """Reads whatever kind of data set a path leads to."""
     common: dict[str, Any] = {"name": name, "source": source}
     if path.is_file():
-        arrays = _read_npz([path], read_options.labels)
+        arrays = _read_arrays([path], read_options)
+    elif files := [] if is_idx_folder(path) else _find_array_files(path):
+        arrays = _read_arrays(files, read_options)
+    elif read_options.images_key or read_options.labels_key:
+        raise InputError(
+            f"{path} has no arrays with names: --images-key and --labels-key are for .npz and .npy "
+            "files, leave them out"
+        )
     elif is_idx_folder(path):
         arrays = read_idx_folder(path)
-    elif files := _find_npz_files(path):
-        arrays = _read_npz(files, read_options.labels)
     else:
         return read_image_folder(path, read_options, **common, **how)
     return assemble(arrays, read_options, **common, class_names=CLASS_NAMES.get(name, ()))
 
 
-def _read_npz(paths: list[Path], labels: str | None) -> Arrays:
+def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
     """The arrays of one file, or of several that belong together, such as images and labels."""
     several = len(paths) > 1
     where = str(paths[0].parent if several else paths[0])
-    all_paths = [*paths, *([] if labels is None else [Path(labels)])]
-    headers = [header for path in all_paths for header in read_headers(path).values()]
+    named = [(path, several) for path in paths]
+    if read_options.labels is not None and not read_options.no_labels:
+        named.append((Path(read_options.labels), False))
+    shapes = [
+        (header.shape, header.dtype)
+        for path, _ in named
+        for header in read_headers(path, unread={}).values()
+    ]
     refuse_too_large(
-        estimate_memory((header.shape, header.dtype) for header in headers),
+        estimate_memory(shapes),
         where,
         "store fewer images or bytes in place of floats, or pass a folder of image files, which "
         "are read as they are needed",
     )
-    found = {
-        f"{path.stem}/{name}" if several else name: array
-        for path in paths
-        for name, array in read_arrays(path).items()
-    }
-    if labels is not None:
-        found |= {f"labels/{name}": array for name, array in read_arrays(Path(labels)).items()}
-    return find_arrays(found, where)
+    found: dict[str, np.ndarray] = {}
+    unread: dict[str, str] = {}
+    for number, (path, with_file) in enumerate(named):
+        left: dict[str, str] = {}
+        call = partial(_name_array, path, with_file=with_file, is_labels=number == len(paths))
+        found |= {call(name): array for name, array in read_arrays(path, unread=left).items()}
+        unread |= {call(name): what for name, what in left.items()}
+    return find_arrays(found, where, read_options, unread)
 
 
-def _find_npz_files(folder: Path) -> list[Path]:
-    """The .npz files of a folder.
+def _name_array(path: Path, name: str, *, with_file: bool, is_labels: bool) -> str:
+    """What an array is called: by its file as well where there are several."""
+    is_alone = path.suffix.lower() == ".npy"
+    if is_labels:
+        return "labels" if is_alone else f"labels/{name}"
+    return f"{path.stem}/{name}" if with_file and not is_alone else name
+
+
+def _find_array_files(folder: Path) -> list[Path]:
+    """The .npz and .npy files of a folder.
 
     Raises:
         InputError: One is a link that leads out of it.
     """
-    files = [path for path in sorted(folder.glob("*.npz")) if path.is_file()]
+    inside = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
+    suffixes = {path.suffix.lower() for path in inside}
+    files = [path for path in inside if path.suffix.lower() in ARRAY_SUFFIXES and path.is_file()]
+    # A single array beside images may be anything.
+    if ".npz" not in suffixes and (suffixes & list_suffixes() or any(map(Path.is_dir, inside))):
+        return []
     for path in files:
         refuse_outside(path, folder)
     return files

@@ -34,6 +34,9 @@ class ReadOptionsFacts(TypedDict):
     limit: Annotated[int, Ge(1)] | None
     labels: str | None
     value_range: NotRequired[tuple[float, float] | None]
+    images_key: NotRequired[tuple[str, ...] | None]
+    labels_key: NotRequired[tuple[str, ...] | None]
+    no_labels: NotRequired[bool]
 
 
 class DatasetFacts(TypedDict):

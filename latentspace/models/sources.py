@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace import datasets
 from latentspace.core.cache import find_cache_folder
-from latentspace.core.errors import InputError
+from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import lock_folder
 from latentspace.core.provenance import silence_stderr
 from latentspace.datasets import ImageDataset
@@ -17,6 +17,8 @@ from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
     from config import TrainConfig, VisualizeConfig
+
+LONGEST_PATH = 1000  # letters, in messages
 
 
 def name_own_model(config: VisualizeConfig) -> str:
@@ -36,11 +38,30 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
         load_code(config.model_code)
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
-    kept, place = {}, config.dataset
+    trained_on, kept, place = run.facts["dataset"], {}, config.dataset
     if place is None:
-        trained_on = run.facts["dataset"]
-        kept, place = trained_on.get("reading", {}), datasets.find_recorded_place(trained_on)
-    return read_images(config, {**shape, **kept, **config.read_options(given)}, place)
+        place = datasets.find_recorded_place(trained_on)
+        kept = trained_on.get("reading", {})
+    elif _is_new_place(trained_on["source"], place):
+        print("the run's images have moved: they are read as they were read then")
+        kept = trained_on.get("reading", {})
+    options = {**shape, **kept, **config.read_options(given)}
+    labels = None if config.labels or config.no_labels else options.get("labels")
+    if labels is not None and not Path(labels).exists():
+        raise InputError(
+            f"the labels of the run's images are no longer at {to_printable(labels, LONGEST_PATH)}:"
+            " pass --labels with their new place, or --no-labels"
+        )
+    return read_images(config, options, place)
+
+
+def _is_new_place(recorded: str | None, given: str) -> bool:
+    """Whether what lay at a recorded place lies at a given one now."""
+    return (
+        recorded is not None
+        and not Path(recorded).exists()
+        and Path(given).resolve().name == Path(recorded).name
+    )
 
 
 def read_images(

@@ -10,6 +10,7 @@ from conftest import call_or_none
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from latentspace.core import memory
 from latentspace.core.errors import InputError
@@ -73,7 +74,7 @@ def test_npz_round_trip_in_colour(tmp_path: Path) -> None:
         ({"y_test": np.array(["a", "b"])}, "numbers or names, not both"),
         ({"y_train": None}, "should both have labels.*y_test"),
         ({"z_train": make_images(4)}, "x_train, y_train, x_test and y_test"),
-        ({"y_train": np.array([object()] * 4)}, "numbers or text. Received: object"),
+        ({"y_train": np.array([object()] * 4)}, "4,.* Python objects, which is not read"),
     ],
 )
 def test_foreign_npz_files_are_refused(tmp_path: Path, change: dict, message: str) -> None:
@@ -279,7 +280,9 @@ def test_a_file_that_would_not_fit_as_a_data_set_is_refused_before_it_is_read(
     images = np.zeros((1000, 10, 10))  # 0.8 MB as they lie there, three times as much to convert
     np.savez_compressed(tmp_path / "floats.npz", x_train=images, y_train=np.arange(1000) % 2)
     read = []
-    monkeypatch.setattr(named, "read_arrays", lambda path: read.append(path) or read_arrays(path))
+    monkeypatch.setattr(
+        named, "read_arrays", lambda path, **how: read.append(path) or read_arrays(path, **how)
+    )
     for available, is_enough in ((3_500_000, True), (3_000_000, False)):
         monkeypatch.setattr(memory, "measure_available", lambda available=available: available)
         if is_enough:
@@ -309,6 +312,112 @@ def test_what_memory_is_asked_for_is_about_what_is_taken(kind: str) -> None:
     assert 0.9 * taken < needed < 1.6 * taken
 
 
+OBJECTS = np.array([{"a": 1}] * 12, object)
+NUMBERS = np.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    ("others", "left_out"),
+    [
+        ({"metadata": OBJECTS}, "metadata (12,) Python objects"),
+        ({"when": np.array(["2020-01-01"] * 12, "M8[D]")}, "when (12,) datetime64[D]"),
+        ({"boxes": np.zeros((12, 4)), "id": np.arange(12)}, "boxes (12, 4), id (12,)"),
+        ({"classes": np.array(["a", "b", "c"], object)}, "classes (3,) Python objects"),
+        ({"val_images": make_images(2), "val_labels": np.arange(2)}, "val_images (2, 5, 4), val_"),
+    ],
+)
+def test_arrays_that_are_not_needed_are_left_out_and_said(
+    tmp_path: Path, others: dict, left_out: str
+) -> None:
+    arrays = {"images": make_images(12), "labels": NUMBERS, **others}
+    if "val_images" in others:
+        arrays |= {"test_images": make_images(3), "test_labels": np.arange(3)}
+    data = load(tmp_path, **arrays)
+    assert data.class_names == ("0", "1", "2")
+    assert f", left out: {left_out}" in data.notes[0]
+    assert "labels from 'labels'" in data.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"labels": NUMBERS.astype(object)}, r"labels is \(12,\) Python objects, which is not"),
+        ({"coarse_labels": NUMBERS, "fine_labels": NUMBERS}, "'coarse_labels' and 'fine_labels'"),
+        ({"a": NUMBERS, "b": NUMBERS}, "'a' and 'b' could each be the labels"),
+        ({"labels": np.zeros((12, 5))}, "Received: shape .12, 5."),
+        ({"y": OBJECTS, "ids": np.arange(12)}, "y is .12,. Python objects"),
+    ],
+)
+def test_unclear_labels_are_chosen_or_left_out_by_a_flag(
+    tmp_path: Path, labels: dict, message: str
+) -> None:
+    arrays = {"x": make_images(12), "other": NUMBERS + 5, **labels}
+    with pytest.raises(InputError, match=f"{message}.*--labels-key.*--no-labels"):
+        load(tmp_path, **arrays)
+    assert not load(tmp_path, ReadOptions(no_labels=True), **arrays).has_classes
+    chosen = load(tmp_path, ReadOptions(labels_key=("other",)), **arrays)
+    assert chosen.class_names == ("5", "6", "7")
+
+
+def test_the_advice_for_objects_makes_a_file_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    objects = NUMBERS.astype(object)
+    np.save("objects.npy", objects)
+    np.save("x.npy", make_images(12))
+    np.savez("mine.npz", x=make_images(12), y=objects)
+    for place, options, new in (
+        ("mine.npz", ReadOptions(), lambda: load_dataset("NEW.npz")),
+        (
+            "x.npy",
+            ReadOptions(labels="objects.npy"),
+            lambda: load_dataset("x.npy", read_options=ReadOptions(labels="NEW.npy")),
+        ),
+    ):
+        with pytest.raises(InputError, match="in place of objects") as caught:
+            load_dataset(place, read_options=options)
+        code = str(caught.value).rpartition("objects: ")[2]
+        exec(code, {"numpy": np, "FILE": options.labels or place})
+        assert new().class_names == ("0", "1", "2")
+
+
+def test_images_are_chosen_by_a_flag(tmp_path: Path) -> None:
+    masks = np.zeros((12, 5, 4), np.uint8)
+    arrays = {"images": make_images(12), "masks": masks, "boxes": np.zeros((12, 1, 4))}
+    with pytest.raises(InputError, match=r"one array of images.*boxes \(12, 1, 4\); --images-key"):
+        load(tmp_path, **arrays)
+    data = load(tmp_path, ReadOptions(images_key=("images",)), **arrays)
+    assert data.train_pixels.max() > 200
+    assert load(tmp_path, data.read_options, **arrays).hash == data.hash
+    arrays = {"x_train": make_images(8), "x_test": make_images(4), "z_train": masks}
+    both = load(tmp_path, ReadOptions(images_key=("x_train", "x_test")), **arrays)
+    assert (len(both.train_pixels), len(both.test_pixels)) == (8, 4)
+    for option in ("images_key", "labels_key"):
+        with pytest.raises(InputError, match=r"no array nothing for --\w+-key. Received: x_train"):
+            load(tmp_path, ReadOptions(**{option: ("nothing",)}), **arrays)
+
+
+def test_single_arrays_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("X.npy", make_images(12))
+    np.save("y.NPY", NUMBERS)
+    (tmp_path / "y.NPY.npy").rename("y.NPY")
+    alone = load_dataset("X.npy")
+    assert (alone.name, alone.has_classes) == ("X", False)
+    data = load_dataset("X.npy", read_options=ReadOptions(labels="y.NPY"))
+    together = load_dataset(".")
+    assert data.class_names == together.class_names == ("0", "1", "2")
+    assert data.hash == together.hash
+    np.savez("z.npz", train_images=make_images(12))
+    with pytest.raises(InputError, match="one array of images"):
+        load_dataset(".")  # two of them
+    (tmp_path / "z.npz").unlink()
+    Image.new("L", (9, 9)).save("a.png")  # beside which arrays may be anything
+    Image.new("L", (9, 9), 9).save("b.png")
+    assert load_dataset(".").image_shape == (9, 9, 1)
+
+
 def test_files_of_a_folder_may_not_lead_out_of_it(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
@@ -333,7 +442,7 @@ def test_names_of_arrays_and_files_are_fit_to_be_printed(tmp_path: Path) -> None
     assert call_or_none(load_dataset, str(folder)) is None
     with pytest.raises(InputError, match="one array of images") as caught:
         load(tmp_path, **{f"x\n{number}": make_images(2) for number in range(50)})
-    assert str(caught.value).endswith("(2, 5, 4), ...")
+    assert "(2, 5, 4), ...; --images-key" in str(caught.value)
 
 
 @given(

@@ -99,7 +99,9 @@ def test_a_place_that_cannot_be_kept_on_record_is_refused(tmp_path: Path) -> Non
 
 
 def test_images_on_record_are_found_by_path_or_by_a_known_name() -> None:
-    assert find_recorded_place({"source": "/a/b", "name": "../c"}) == "/a/b"
+    assert find_recorded_place({"source": "/usr", "name": "../c"}) == "/usr"
+    with pytest.raises(InputError, match=r"no longer at /a/b: pass --dataset with their new place"):
+        find_recorded_place({"source": "/a/b", "name": "mnist"})
     assert find_recorded_place({"source": None, "name": "mnist"}) == "mnist"
     for name in ("../c", "/etc", "bars"):
         with pytest.raises(InputError, match="no data set of that name: pass --dataset"):
