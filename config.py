@@ -196,6 +196,8 @@ class DataConfig:
         }
         if "labels" in asked or "label_column" in asked:  # in place of what a run has on record
             asked.setdefault("classes_from", None)
+        elif "classes_from" in asked:
+            asked |= {"labels": None, "label_column": None}
         return {**asked, "channels": 1} if self.grayscale else asked
 
     def find_conflict(self, given: frozenset[str]) -> str | None:

@@ -185,6 +185,14 @@ def find_images(
     has_table = read_options.classes_from is None and (
         read_options.labels is not None or table.is_file()
     )
+    asked = read_options.labels or read_options.label_column
+    if asked is not None and not has_table:
+        raise InputError(
+            f"--label-column needs a table of labels, and {folder} has none: pass --labels FILE"
+            if read_options.classes_from is None
+            else "classes come from a table or from folders: pass --labels and --label-column, or "
+            "--classes-from"
+        )
     if has_table and not read_options.labels:
         refuse_outside(table, folder)
     paths = _walk(folder, notes, known=table)

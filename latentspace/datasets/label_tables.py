@@ -83,7 +83,8 @@ def read_labels(
         raise InputError(
             f"no name in {path} is that of an image. Received: "
             f"{_show(body[0][place])!r} in the table, {_show(files[0])!r} in the "
-            "folder; mend the names, or pass --classes-from none to go on without classes"
+            "folder; mend the names, or pass --classes-from none (or a level of folders) to go on "
+            "without the table"
         )
     names = rows[0] if has_heading else [str(number + 1) for number in range(width)]
     labels = _choose_labels(path, names, body, place, column)

@@ -22,6 +22,8 @@ HEIF_SUFFIXES = {".heic", ".heif", ".hif"}
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 # Told by their first bytes, where the name of a file tells nothing.
 TOLD_BY_CONTENT = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
+# TIFF by their first bytes, which Pillow takes for a thumbnail.
+CAMERA_RAW = {".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".sr2", ".srw"}
 NO_STACKS = {"MPO", "PSD"}  # a phone's further pictures are previews, Photoshop's are layers
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 MOST_BYTES = 1 << 29  # of an image file; Pillow's limit of pixels is less in any format
@@ -46,8 +48,8 @@ def is_image_file(path: Path) -> bool:
     Raises:
         OSError: It can't be read.
     """
-    if path.suffix.lower() in list_suffixes():
-        return True
+    if path.suffix.lower() in list_suffixes() | CAMERA_RAW:
+        return path.suffix.lower() not in CAMERA_RAW
     with path.open("rb") as file:
         start = file.read(16)
     formats = [name for name in TOLD_BY_CONTENT if name in _list_formats()]

@@ -369,6 +369,17 @@ def test_images_to_validate_with_are_kept_for_it(tmp_path: Path) -> None:
     assert read(tmp_path / "set").num_validation == 5
 
 
+def test_classes_come_from_a_table_or_from_folders(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "set")
+    with pytest.raises(InputError, match=r"--label-column needs a table .* pass --labels FILE"):
+        read(folder, ReadOptions(label_column="breed"))
+    (folder / "labels.csv").write_text("id,name\n0,zero\n1,one\n")
+    for level, classes in ((1, ("s8", "s9", "s10")), ("none", UNLABELLED)):
+        assert read(folder, ReadOptions(classes_from=level)).class_names == classes
+        with pytest.raises(InputError, match="pass --labels and --label-column, or --classes-from"):
+            read(folder, ReadOptions(classes_from=level, label_column="name"))
+
+
 @pytest.mark.parametrize("bare", ["train", "val", "test"])
 def test_a_split_without_classes_is_no_traceback(tmp_path: Path, bare: str) -> None:
     for split in ("train", "val", "test"):
@@ -471,6 +482,7 @@ def test_the_first_bytes_decide_where_an_ending_tells_nothing(
         make_picture(50 * number).save(tmp_path / name, kind)
     (tmp_path / "readme.txt").write_text("BMW and P5 are no images, or are they?")
     (tmp_path / "empty").write_bytes(b"")
+    make_picture(1).save(tmp_path / "camera.NEF", "TIFF")  # as if it were its thumbnail
     files, notes = find_images(tmp_path)
     assert sorted(file.path.name for file in files if file.path.suffix != ".txt") == sorted(names)
     assert "without an ending" in notes[0]
