@@ -59,6 +59,14 @@ def fraction(text: str) -> float:
     return _parse_number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
+def level_or_none(text: str) -> int | str:
+    """Parses a whole number of 1 or more, or the word none."""
+    if text == "none":
+        return text
+    expected = "a whole number of 1 or more, or none"
+    return _parse_number(text, int, lambda value: value >= 1, expected)
+
+
 def count_or_all(text: str) -> int | str:
     """Parses a whole number of 1 or more, or the word all."""
     if text == "all":
@@ -124,6 +132,29 @@ class DataConfig:
         group="data",
         metavar="FILE",
     )
+    label_column: str | None = option(
+        None,
+        "column of the labels in a table, by its heading or its number from 1 (default: that of a "
+        "heading such as label, class or category)",
+        group="data",
+        metavar="NAME|N",
+    )
+    classes_from: int | str | None = option(
+        None,
+        "of a folder of images: level of the folders that are the classes, 1 for those in "
+        "--dataset itself, or none for no classes (default: the level below splits and folders "
+        "around all others)",
+        group="data",
+        type=level_or_none,
+        metavar="LEVEL|none",
+    )
+    frames_as: str | None = option(
+        None,
+        "of image files with several pages or frames: take each as an image, or the first one "
+        "(default: first)",
+        group="data",
+        choices=("images", "first"),
+    )
     image_size: tuple[int, int] | None = option(
         None,
         "height and width to bring images to: scaled, the middle cut out (default: as they are; of "
@@ -155,10 +186,18 @@ class DataConfig:
         Args:
             given: Names of the fields that were given on the command line.
         """
-        asked = {
+        asked: dict[str, Any] = {
             name: getattr(self, name)
-            for name in given & {"labels", "image_size", "test_fraction", "limit"}
+            for name in (
+                *("labels", "label_column", "classes_from", "frames_as"),
+                *("image_size", "test_fraction", "limit"),
+            )
+            if name in given
         }
+        if "labels" in asked or "label_column" in asked:  # in place of what a run has on record
+            asked.setdefault("classes_from", None)
+        elif "classes_from" in asked:
+            asked |= {"labels": None, "label_column": None}
         return {**asked, "channels": 1} if self.grayscale else asked
 
     def find_conflict(self, given: frozenset[str]) -> str | None:

@@ -126,3 +126,16 @@ def test_mendable_errors_become_one_line(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_command_that_is_no_text_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/a/visualize.py", "--run", "b c", "caf\udce9"])
     assert format_command_line() == "python visualize.py --run 'b c' 'caf\\udce9'"
+
+
+def test_how_folders_and_tables_are_read_is_asked_for_by_flags() -> None:
+    config, given = train("--classes-from", "2", "--frames-as", "images")
+    assert config.read_options(given) == {
+        "classes_from": 2, "frames_as": "images", "labels": None, "label_column": None
+    }  # fmt: skip
+    config, given = train("--label-column", "breed")  # not what a run has on record
+    assert config.read_options(given) == {"label_column": "breed", "classes_from": None}
+    assert train("--classes-from", "none")[0].classes_from == "none"
+    for level in ("0", "-1", "all"):
+        with pytest.raises(SystemExit):
+            train("--classes-from", level)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -22,12 +23,13 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
-from latentspace.datasets.pictures import crop_to, open_picture, read_file, read_size
+from latentspace.datasets.pictures import count_frames, crop_to, open_frames, read_file, read_size
 
 FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages
 CACHE_VERSION = 1  # raised when the same files would give other pixels
 
+Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
@@ -38,6 +40,15 @@ class FileInfo:
     digest: str  # hash of the bytes; equal for copies
     size: tuple[int, int]  # height and width, as a person sees it
     grey: bool  # whether it has no colour
+    frames: int = 1  # pages or frames
+
+
+class Frame(NamedTuple):
+    """A page or frame of an image file."""
+
+    path: Path
+    digest: str  # of the file
+    number: int  # from 0
 
 
 def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
@@ -47,15 +58,16 @@ def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInf
         try:
             data = read_file(path)
             height, width, grey = read_size(data)
+            frames = count_frames(data)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey)
+        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, frames)
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
 
 def decode_files(
-    digests: Mapping[Path, str],
+    frames: Sequence[Frame],
     *,
     size: tuple[int, int],
     channels: int,
@@ -65,14 +77,14 @@ def decode_files(
     """Decodes files in parallel, or takes them from the cache.
 
     Args:
-        digests: The files, with the hash of each.
+        frames: What to decode; frames of a file follow each other.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
     Returns:
-        uint8 (K, H, W, C), those that could be decoded, in the order of the files, read from disk
+        uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk
         as needed where they lie in the cache; and what was wrong with each of the others, by its
         number.
 
@@ -81,22 +93,29 @@ def decode_files(
             in memory, and there is not enough.
     """
 
-    def decode(path: Path) -> np.ndarray | InputError:
+    def decode(stack: Sequence[Frame]) -> list[np.ndarray | InputError]:
+        path, digest, _ = stack[0]
+        numbers = [frame.number for frame in stack]
         with contextlib.suppress(InputError, OSError):
             data = read_file(path)
-            if hashlib.sha256(data).hexdigest() == digests[path]:
+            if hashlib.sha256(data).hexdigest() == digest:
+                images: list[np.ndarray | InputError] = []
                 try:
-                    return crop_to(open_picture(data, channels, draft=max(size)), size)
+                    for picture in open_frames(data, channels, numbers, draft=max(size)):
+                        images.append(crop_to(picture, size))
                 except InputError as error:
-                    return error
+                    images += [error] * (len(stack) - len(images))
+                return images
         # What can't be read goes into the cache as well, under the hashes of the first look.
         shown = to_printable(str(path), LONGEST_PATH)
         raise InputError(f"{shown} changed while images were read: read them again")
 
+    stacks = [list(stack) for _, stack in itertools.groupby(frames, lambda frame: frame.path)]
+
     def write_images(file: BinaryIO) -> dict[str, np.ndarray]:
         failures = {}
-        found = _map_parallel(decode, [*digests], "decoding images", show_progress)
-        for number, image in enumerate(found):
+        found = _map_parallel(decode, stacks, "decoding images", show_progress)
+        for number, image in enumerate(itertools.chain.from_iterable(found)):
             if isinstance(image, InputError):
                 failures[number] = str(image)
             else:
@@ -107,15 +126,16 @@ def decode_files(
         }
 
     shape, pixels = (*size, channels), None
+    keys = [f"{frame.digest}-{frame.number}" if frame.number else frame.digest for frame in frames]
     if cache_dir is not None:
-        path = cache_dir / f"images-{hash_content(*digests.values(), *shape)}.npz"
+        path = cache_dir / f"images-{hash_content(*keys, *shape)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)
     if pixels is None:
         refuse_too_large(
-            len(digests) * math.prod(shape),
-            f"{len(digests):,} images of {format_shape(shape)}, which can't be kept in the cache,",
+            len(frames) * math.prod(shape),
+            f"{len(frames):,} images of {format_shape(shape)}, which can't be kept in the cache,",
             "mend or allow the cache, where they are read from as they are needed, or pass "
             "--limit N or a smaller --image-size",
         )
@@ -127,17 +147,17 @@ def decode_files(
 
 
 def _map_parallel(
-    what: Callable[[Path], Made], paths: Sequence[Path], text: str, show_progress: bool
+    what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
     """Applies a function to each file on all cores, some thousands of files at a time."""
     hidden = None if show_progress else True  # None: hidden where stderr is no terminal
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(paths), desc=text, leave=False, disable=hidden) as bar,
+        tqdm(total=len(items), desc=text, leave=False, disable=hidden) as bar,
     ):
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
-        for start in range(0, len(paths), FILES_AT_ONCE):
-            for made in pool.map(what, paths[start : start + FILES_AT_ONCE]):
+        for start in range(0, len(items), FILES_AT_ONCE):
+            for made in pool.map(what, items[start : start + FILES_AT_ONCE]):
                 bar.update()
                 yield made

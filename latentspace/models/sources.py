@@ -48,14 +48,19 @@ def read_images(
 ) -> ImageDataset:
     """Reads images, by `options` as for `datasets.ReadOptions`, and says what was read."""
     uncached = getattr(config, "no_cache", False)  # a training has no such flag
-    data = datasets.load_dataset(
-        dataset,
-        config.data_dir,
-        read_options=datasets.ReadOptions(**options),
-        cache_dir=None if uncached else find_cache_folder(),
-        show_progress=not config.quiet,
-        download=_download,
-    )
+    try:
+        data = datasets.load_dataset(
+            dataset,
+            config.data_dir,
+            read_options=datasets.ReadOptions(**options),
+            cache_dir=None if uncached else find_cache_folder(),
+            show_progress=not config.quiet,
+            download=_download,
+        )
+    except InputError as error:  # what was found until then may say why
+        for note in getattr(error, "__notes__", ()):
+            print(note, flush=True)
+        raise
     print("\n".join([*data.notes, f"images: {data}"]))
     return data
 
