@@ -64,6 +64,14 @@ def fraction(text: str) -> float:
     return _parse_number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
 
 
+def level_or_none(text: str) -> int | str:
+    """Parses a whole number of 1 or more, or the word none."""
+    if text == "none":
+        return text
+    expected = "a whole number of 1 or more, or none"
+    return _parse_number(text, int, lambda value: value >= 1, expected)
+
+
 def count_or_all(text: str) -> int | str:
     """Parses a whole number of 1 or more, or the word all."""
     if text == "all":
@@ -102,9 +110,11 @@ def setting(default: Any) -> Any:
 
 
 READ_OPTIONS = {  # settings that are arguments of `datasets.ReadOptions`
-    *("labels", "images_key", "labels_key", "no_labels"),
-    *("image_size", "test_fraction", "limit", "value_range"),
+    *("labels", "label_column", "classes_from", "no_labels", "images_key", "labels_key"),
+    *("frames_as", "image_size", "test_fraction", "limit", "value_range"),
 }
+# Where labels may come from: a table or arrays, folders, nowhere.
+LABEL_SOURCES = ({"labels", "label_column", "labels_key"}, {"classes_from"}, {"no_labels"})
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,29 @@ class DataConfig:
         "file,label for a folder of images (default: its labels.csv)",
         group="data",
         metavar="FILE",
+    )
+    label_column: str | None = option(
+        None,
+        "column of the labels in a table, by its heading or its number from 1 (default: that of a "
+        "heading such as label, class or category)",
+        group="data",
+        metavar="NAME|N",
+    )
+    classes_from: int | str | None = option(
+        None,
+        "of a folder of images: level of the folders that are the classes, 1 for those in "
+        "--dataset itself, or none for no classes (default: the level below splits and folders "
+        "around all others)",
+        group="data",
+        type=level_or_none,
+        metavar="LEVEL|none",
+    )
+    frames_as: str | None = option(
+        None,
+        "of image files with several pages or frames: take each as an image, or the first one "
+        "(default: first)",
+        group="data",
+        choices=("images", "first"),
     )
     images_key: tuple[str, ...] | None = option(
         None,
@@ -193,10 +226,20 @@ class DataConfig:
             given: Names of the fields that were given on the command line.
         """
         asked = {name: getattr(self, name) for name in given & READ_OPTIONS}
+        if any(names & given for names in LABEL_SOURCES):  # in place of what a run has on record
+            for names in LABEL_SOURCES:
+                if not names & given:
+                    asked |= {name: getattr(self, name) for name in names}
         return {**asked, "channels": 1} if self.grayscale else asked
 
     def find_conflict(self, given: frozenset[str]) -> str | None:
         """What is wrong with flags that were given together; None where nothing is."""
+        asked = [names & given for names in LABEL_SOURCES if names & given]
+        if len(asked) > 1:
+            return (
+                "classes come from a table or an array of labels, from folders, or from nowhere. "
+                f"Received: {format_flags(self, set().union(*asked))}; pass one of them"
+            )
         return None
 
 
@@ -570,7 +613,7 @@ class VisualizeConfig(DataConfig):
                 "two runs are compared in pictures of their own, without "
                 f"{format_flags(self, others)}: leave it out, or pass --run once"
             )
-        return None
+        return super().find_conflict(given)
 
 
 def list_settings(kind: type[DataConfig], *groups: str) -> set[str]:

@@ -23,7 +23,6 @@ from latentspace.datasets import (
     choose_limited,
     find_ink_side,
     read_image,
-    split_validation,
 )
 from latentspace.models import classifier
 from latentspace.models.classifier import ReferenceClassifier
@@ -151,11 +150,10 @@ class Study:
 
         All training images where the model comes from other data.
         """
-        count = len(self.data.train_pixels)
         if not self.is_trained_on_data:
-            return np.arange(count)
+            return np.arange(len(self.data.train_pixels))
         settings = self.run.facts["settings"]
-        return split_validation(count, settings["validation_split"], settings["seed"])[0]
+        return self.data.split_validation(settings["validation_split"], settings["seed"])[0]
 
     @property
     def fit_pixels(self) -> Subset:

@@ -56,6 +56,7 @@ class Arrays:
 
     Attributes:
         images: Of each split (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
+            Of three splits the second one validates.
         labels: Of each split (N,), (N, 1) or one-hot (N, K); None where there are none.
         notes: What a person should know of how they were told apart, a line each.
     """
@@ -106,12 +107,13 @@ def find_arrays(
     # Test images alone are split as any others.
     splits = sorted(images, key=lambda split: split == "test")
     labels: list[str] = []
+    rest = {
+        name: arrays[name]
+        for name in labels_key or arrays
+        if name not in (*images.values(), validation)
+        and (labels_key or arrays[name].ndim in (1, 2))
+    }
     if not read_options.no_labels:
-        rest = {
-            name: arrays[name]
-            for name in labels_key or arrays
-            if name not in images.values() and (labels_key or arrays[name].ndim in (1, 2))
-        }
         for split in splits:
             count = len(arrays[images[split]])
             if labels_key and len(labels_key) == len(splits) == 1:
@@ -123,9 +125,21 @@ def find_arrays(
                 f"{where}: training and test images should both have labels, or neither. Received: "
                 f"{listed}; {CHOOSE}"
             )
+    notes = []
+    if (
+        validation is not None
+        and len(splits) == 2
+        and (arrays[validation].shape[1:] == arrays[images[splits[0]]].shape[1:])
+    ):
+        count = len(arrays[validation])
+        own = _find_labels("val", count, rest, unread, where) if labels else None
+        if bool(labels) == (own is not None):
+            images["val"] = validation
+            splits.insert(1, "val")
+            labels[1:1] = [own] if own is not None else []
+            notes.append(f"{count:,} images of {_join_names([validation])} validate")
     taken = [*(images[split] for split in splits), *labels]
     others = {name: array for name, array in arrays.items() if name not in taken}
-    notes = []
     if others or unread or not all(map(_is_called_labels, labels)):
         notes.append(
             f"images are taken from {_join_names(taken[: len(splits)])}, labels from "
@@ -180,6 +194,10 @@ def assemble(
             f"{where}: training and test images should have one shape. Received: "
             f"{' and '.join(str(part.shape[1:]) for part in parts)}"
         )
+    num_validation = 0
+    if len(parts) > 2:
+        num_validation = len(parts[1])
+        parts[:2] = [np.concatenate(parts[:2])]
     if min(map(len, parts)) < (1 if len(parts) > 1 else 2):
         raise InputError(
             f"{where}: a data set needs a training image and a test image. Received: "
@@ -213,6 +231,7 @@ def assemble(
             channels=channels,
             value_range=next(iter(ranges.values())) if len(ranges) == 1 else None,
         ),
+        num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
     )
 

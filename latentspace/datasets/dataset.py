@@ -32,10 +32,13 @@ class ReadOptions:
     test_fraction: float = 0.2  # becomes test images where a data set has none of its own
     limit: int | None = None  # most images to use, a choice by a fixed seed
     labels: str | None = None  # file of the labels, where the images' own file has none
+    label_column: str | None = None  # of a table of labels, by its heading or number, from 1
+    classes_from: int | str | None = None  # of a folder: level of its classes, from 1, or "none"
+    no_labels: bool = False
+    frames_as: str | None = None  # "images" takes each page or frame of a file; else the first
     value_range: tuple[float, float] | None = None  # values that are black and white, see `values`
     images_key: tuple[str, ...] | None = None  # names of the arrays of images, one for each split
     labels_key: tuple[str, ...] | None = None
-    no_labels: bool = False
 
 
 AS_IT_IS = ReadOptions()
@@ -53,6 +56,7 @@ class ImageDataset:
     test_labels: np.ndarray  # int64 (M,)
     class_names: tuple[str, ...]  # `UNLABELLED` where nobody said what the images are
     read_options: ReadOptions = field(default_factory=ReadOptions)
+    num_validation: int = 0  # training images, the last ones, that are there to validate with
     notes: tuple[str, ...] = ()  # what a person should know of how it was read, a line each
 
     @cached_property
@@ -80,7 +84,19 @@ class ImageDataset:
             "source": self.source,
             "hash": self.hash,
             "reading": asdict(self.read_options),
+            "notes": list(self.notes),
         }
+
+    def split_validation(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Training images to fit and to validate with: those meant for it, else a share of all.
+
+        See `split_validation`.
+        """
+        count = len(self.train_pixels)
+        if self.num_validation:
+            fitted, held_back = np.split(np.arange(count), [count - self.num_validation])
+            return fitted, held_back
+        return split_validation(count, share, seed)
 
     def __str__(self) -> str:
         classes = f"{len(self.class_names):,} classes" if self.has_classes else "no classes"

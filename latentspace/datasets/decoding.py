@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -23,9 +24,10 @@ from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
 from latentspace.datasets.pictures import (
+    count_frames,
     crop_to,
     look_at_depth,
-    open_picture,
+    open_frames,
     read_file,
     read_size,
 )
@@ -35,6 +37,7 @@ FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages
 CACHE_VERSION = 1  # raised when the same files would give other pixels
 
+Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
@@ -45,7 +48,17 @@ class FileInfo:
     digest: str  # hash of the bytes; equal for copies
     size: tuple[int, int]  # height and width, as a person sees it
     grey: bool  # whether it has no colour
-    values: Values | None = None  # of an image of more than 8 bits
+    values: Values | None = None  # of an image of more than 8 bits, of its first frame
+    frames: int = 1  # pages or frames
+
+
+class Frame(NamedTuple):
+    """A page or frame of an image file."""
+
+    path: Path
+    digest: str  # of the file
+    number: int  # from 0
+    value_range: Range | None  # black and white of the file; None takes those of its type
 
 
 def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
@@ -55,37 +68,36 @@ def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInf
         try:
             data = read_file(path)
             height, width, grey = read_size(data)
+            frames = count_frames(data)
         except (InputError, OSError) as error:
             return InputError(str(error))
         values = None
         with contextlib.suppress(InputError):  # which is said when it is decoded
             values = look_at_depth(data) if grey else None
-        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, values)
+        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, values, frames)
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
 
 def decode_files(
-    digests: Mapping[Path, str],
+    frames: Sequence[Frame],
     *,
     size: tuple[int, int],
     channels: int,
-    value_ranges: Mapping[Path, Range],
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes files in parallel, or takes them from the cache.
 
     Args:
-        digests: The files, with the hash of each.
+        frames: What to decode; frames of a file follow each other.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
-        value_ranges: The values that are black and white, of files whose type does not say it.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
     Returns:
-        uint8 (K, H, W, C), those that could be decoded, in the order of the files, read from disk
+        uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk
         as needed where they lie in the cache; and what was wrong with each of the others, by its
         number.
 
@@ -94,24 +106,32 @@ def decode_files(
             in memory, and there is not enough.
     """
 
-    def decode(path: Path) -> np.ndarray | InputError:
+    def decode(stack: Sequence[Frame]) -> list[np.ndarray | InputError]:
+        path, digest, _, value_range = stack[0]
+        numbers = [frame.number for frame in stack]
         with contextlib.suppress(InputError, OSError):
             data = read_file(path)
-            if hashlib.sha256(data).hexdigest() == digests[path]:
+            if hashlib.sha256(data).hexdigest() == digest:
+                images: list[np.ndarray | InputError] = []
                 try:
-                    black_white = value_ranges.get(path)
-                    opened = open_picture(data, channels, draft=max(size), value_range=black_white)
-                    return crop_to(opened, size)
+                    opened = open_frames(
+                        data, channels, numbers, draft=max(size), value_range=value_range
+                    )
+                    for picture in opened:
+                        images.append(crop_to(picture, size))
                 except InputError as error:
-                    return error
+                    images += [error] * (len(stack) - len(images))
+                return images
         # What can't be read goes into the cache as well, under the hashes of the first look.
         shown = to_printable(str(path), LONGEST_PATH)
         raise InputError(f"{shown} changed while images were read: read them again")
 
+    stacks = [list(stack) for _, stack in itertools.groupby(frames, lambda frame: frame.path)]
+
     def write_images(file: BinaryIO) -> dict[str, np.ndarray]:
         failures = {}
-        found = _map_parallel(decode, [*digests], "decoding images", show_progress)
-        for number, image in enumerate(found):
+        found = _map_parallel(decode, stacks, "decoding images", show_progress)
+        for number, image in enumerate(itertools.chain.from_iterable(found)):
             if isinstance(image, InputError):
                 failures[number] = str(image)
             else:
@@ -122,16 +142,16 @@ def decode_files(
         }
 
     shape, pixels = (*size, channels), None
+    keys = ["-".join(map(str, filter(None, frame[1:]))) for frame in frames]
     if cache_dir is not None:
-        read_as = [repr(value_ranges.get(path)) for path in digests] if value_ranges else []
-        path = cache_dir / f"images-{hash_content(*digests.values(), *shape, *read_as)}.npz"
+        path = cache_dir / f"images-{hash_content(*keys, *shape)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)
     if pixels is None:
         refuse_too_large(
-            len(digests) * math.prod(shape),
-            f"{len(digests):,} images of {format_shape(shape)}, which can't be kept in the cache,",
+            len(frames) * math.prod(shape),
+            f"{len(frames):,} images of {format_shape(shape)}, which can't be kept in the cache,",
             "mend or allow the cache, where they are read from as they are needed, or pass "
             "--limit N or a smaller --image-size",
         )
@@ -143,17 +163,17 @@ def decode_files(
 
 
 def _map_parallel(
-    what: Callable[[Path], Made], paths: Sequence[Path], text: str, show_progress: bool
+    what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
     """Applies a function to each file on all cores, some thousands of files at a time."""
     hidden = None if show_progress else True  # None: hidden where stderr is no terminal
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(paths), desc=text, leave=False, disable=hidden) as bar,
+        tqdm(total=len(items), desc=text, leave=False, disable=hidden) as bar,
     ):
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
-        for start in range(0, len(paths), FILES_AT_ONCE):
-            for made in pool.map(what, paths[start : start + FILES_AT_ONCE]):
+        for start in range(0, len(items), FILES_AT_ONCE):
+            for made in pool.map(what, items[start : start + FILES_AT_ONCE]):
                 bar.update()
                 yield made

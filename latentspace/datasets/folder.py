@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
-from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.dataset import (
+    AS_IT_IS,
     UNLABELLED,
     ImageDataset,
     ReadOptions,
@@ -23,17 +24,18 @@ from latentspace.datasets.dataset import (
     natural_sort_key,
     split_train_test,
 )
-from latentspace.datasets.decoding import FileInfo, decode_files, inspect_files
+from latentspace.datasets.decoding import FileInfo, Frame, decode_files, inspect_files
+from latentspace.datasets.label_tables import read_labels
+from latentspace.datasets.layout import arrange
 from latentspace.datasets.links import leads_outside, refuse_outside
-from latentspace.datasets.pictures import list_suffixes
+from latentspace.datasets.pictures import is_image_file
 from latentspace.datasets.values import BYTES, Range, choose_ranges, describe_range, measure_values
 
 LABELS_FILE = "labels.csv"
-SPLIT_FOLDERS = ("train", "test")
+SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
 LONGEST_SIDE = 256  # pixels that images are brought to where nobody says otherwise
 NAMED_FILES = 3
 LONGEST_NAME = 80
-TABLE_EXPANSION = 10  # bytes of memory a byte of a table
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,15 @@ class ImageFile:
 
     path: Path
     label: str | None  # name of its class; None without classes
-    is_test: bool  # whether it lies in a folder of test images
+    split: str | None  # one of `layout.SPLITS`; None where the folder tells none apart
+
+
+class _Unit(NamedTuple):
+    """What becomes an image: a file, or one of its frames."""
+
+    file: ImageFile
+    info: FileInfo
+    number: int  # of the frame
 
 
 def read_image_folder(
@@ -70,33 +80,63 @@ def read_image_folder(
     Raises:
         InputError: There are fewer than two images that can be read.
     """
-    files, notes = find_images(folder, read_options.labels)
-    files = [files[index] for index in choose_limited(len(files), read_options.limit)]
-    looks = inspect_files([file.path for file in files], show_progress=show_progress)
+    files, notes = find_images(folder, read_options)
+    with _keep_notes(notes):
+        return _read_files(
+            folder,
+            [files[index] for index in choose_limited(len(files), read_options.limit)],
+            read_options,
+            notes,
+            common={"name": name, "source": source},
+            how={"cache_dir": cache_dir, "show_progress": show_progress},
+        )
+
+
+def _read_files(
+    folder: Path,
+    files: Sequence[ImageFile],
+    read_options: ReadOptions,
+    notes: list[str],
+    *,
+    common: Mapping[str, Any],
+    how: Mapping[str, Any],
+) -> ImageDataset:
+    looks = inspect_files([file.path for file in files], show_progress=how["show_progress"])
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
         if isinstance(look, FileInfo):
             seen.append((file, look))
         else:
             failures[_format_place(folder, file.path)] = str(look)
-    _check_count(len(seen), folder, failures)
-    size, channels = _choose_form([look for _, look in seen], read_options, notes)
+    takes_frames = read_options.frames_as == "images"
+    if (stacks := [look.frames for _, look in seen if look.frames > 1]) and not takes_frames:
+        notes.append(
+            f"{sum(stacks) - len(stacks):,} further pages or frames in {len(stacks):,} files are "
+            "left out; --frames-as images takes each as an image"
+        )
     value_ranges = _choose_values(seen, read_options.value_range, notes)
-    labelled = () if read_options.no_labels else seen
-    named = [file.label for file, _ in labelled if file.label is not None]
-    labels, class_names = index_classes(named) if named else (np.zeros(len(seen), int), UNLABELLED)
-    train, test = _split(seen, labels, read_options.test_fraction)
-    ordered = [seen[index] for index in (*train, *test)]
+    units = [
+        _Unit(file, look, number)
+        for file, look in seen
+        for number in range(look.frames if takes_frames else 1)
+    ]
+    units = [units[index] for index in choose_limited(len(units), read_options.limit)]
+    _check_count(len(units), folder, failures)
+    size, channels = _choose_form([unit.info for unit in units], read_options, notes)
+    train, test, num_validation = _split(units, read_options.test_fraction)
+    ordered = [units[index] for index in (*train, *test)]
     pixels, undecoded = decode_files(
-        {file.path: look.digest for file, look in ordered},
+        [
+            Frame(path, unit.info.digest, unit.number, value_ranges.get(path))
+            for unit in ordered
+            for path in [unit.file.path]
+        ],
         size=size,
         channels=channels,
-        value_ranges=value_ranges,
-        cache_dir=cache_dir,
-        show_progress=show_progress,
+        **how,
     )
     failures |= {
-        _format_place(folder, ordered[number][0].path): text for number, text in undecoded.items()
+        _format_place(folder, ordered[number].file.path): text for number, text in undecoded.items()
     }
     kept = np.array([number not in undecoded for number in range(len(ordered))])
     first_test = int(kept[: len(train)].sum())
@@ -110,10 +150,16 @@ def read_image_folder(
         notes.append(
             f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
         )
-    labels = labels[np.concatenate([train, test])][kept]
+    named = [unit.file.label for unit, keep in zip(ordered, kept, strict=True) if keep]
+    if lost := {file.label for file in files} - set(named):
+        shown = ", ".join(
+            to_printable(str(label)) for label in sorted(map(str, lost))[:NAMED_FILES]
+        )
+        notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
+    labels, class_names = _index_labels(named)
+    num_validation = int(kept[len(train) - num_validation : len(train)].sum())
     return ImageDataset(
-        name=name,
-        source=source,
+        **common,
         train_pixels=pixels[:first_test],
         test_pixels=pixels[first_test:],
         train_labels=labels[:first_test],
@@ -125,122 +171,144 @@ def read_image_folder(
             channels=channels,
             value_range=chosen.pop() if len(chosen := {*value_ranges.values()}) == 1 else None,
         ),
+        num_validation=min(num_validation, first_test - 1),
         notes=tuple(notes),
     )
 
 
-def find_images(folder: Path, labels: str | None = None) -> tuple[list[ImageFile], list[str]]:
+def find_images(
+    folder: Path, read_options: ReadOptions = AS_IT_IS
+) -> tuple[list[ImageFile], list[str]]:
     """Lists the image files of a folder, with their classes.
 
     Args:
-        folder: Its subfolders are the classes, at any depth below each; of a folder with the two
-            subfolders train and test, theirs are. Without subfolders there are no classes, but for
-            those that a labels.csv of file,label gives.
-        labels: Path of the labels.csv; None takes the one in the folder, where there is one.
+        folder: Its subfolders are the splits and the classes, see `layout.arrange`, unless a
+            labels.csv names the classes, see `label_tables.read_labels`.
+        read_options: Of which `labels` is the path of the labels.csv; None takes the one in the
+            folder, where there is one. With `classes_from` the folders name the classes, or none,
+            as with `no_labels`.
 
     Returns:
-        The files, in natural order, and notes on what is left out. Hidden files, files that are no
-        images by their names, and links that lead out of the folder are left out.
+        The files, in natural order within their splits, and notes on what was understood and what
+        is left out. Hidden files, files that are no images by their names or first bytes, and links
+        that lead out of the folder are left out.
 
     Raises:
         InputError: There is no image, or labels.csv can't be read.
     """
     notes: list[str] = []
-    is_split = all((folder / part).is_dir() for part in SPLIT_FOLDERS)
-    table = Path(labels) if labels else folder / LABELS_FILE
-    if labels or table.is_file():
-        if not labels:
-            refuse_outside(table, folder)
-        known = _read_labels(table)
-        found_in = _walk(folder, folder, notes)
-        paths = {path.relative_to(folder).as_posix(): path for path in found_in}
-        if absent := [name for name in known if name not in paths and Path(name).suffix]:
-            notes.append(
-                f"{len(absent)} files that {table} names are not there: "
-                f"{', '.join(map(to_printable, absent[:NAMED_FILES]))}"
-            )
-        found = [
-            ImageFile(path, known[key], is_split and key.startswith("test/"))
-            for key, path in paths.items()
-            if key in known
-        ]
-        if len(found) < len(paths):
-            notes.append(
-                f"{len(paths) - len(found)} images that {table} does not name are left out"
-            )
-    else:
-        found = [
-            ImageFile(path, label, part == "test")
-            for part in (SPLIT_FOLDERS if is_split else (".",))
-            for path, label in _find_with_classes(folder / part, folder, notes)
-        ]
-    if not found:
+    table = Path(read_options.labels or folder / LABELS_FILE)
+    classes_from = "none" if read_options.no_labels else read_options.classes_from
+    has_table = classes_from is None and (read_options.labels is not None or table.is_file())
+    if read_options.label_column is not None and not has_table:
         raise InputError(
-            f"{folder} holds no images, or none that can be told by name: expected files such as "
-            "PNG or JPEG, in subfolders named by class or all in one folder; four IDX files; or "
-            "NPZ files"
+            f"--label-column needs a table of labels, and {folder} has none: pass --labels FILE"
         )
-    return found, notes
+    if has_table and not read_options.labels:
+        refuse_outside(table, folder)
+    paths = _walk(folder, notes, known=table)
+    if not paths:
+        raise InputError(
+            f"{folder} holds no images: expected files such as PNG or JPEG, in subfolders named by "
+            "class or all in one folder; four IDX files; or NPZ files"
+            + (f". Received: {'; '.join(notes)}" if notes else "")
+        )
+    places = [path.relative_to(folder) for path in paths]
+
+    def label(rows: list[int]) -> dict[int, str]:
+        names = {places[row].as_posix(): row for row in rows}
+        known, said = read_labels(table, [*names], read_options.label_column)
+        if len(known) < len(names):
+            said.append(f"{len(names) - len(known)} images without a label in {table} are left out")
+        notes.extend(said)
+        return {names[name]: found for name, found in known.items()}
+
+    with _keep_notes(notes):
+        arranged, said = arrange(
+            [place.parts for place in places],
+            classes_from,
+            label if has_table else None,
+        )
+    return [
+        ImageFile(paths[place.row], place.label, place.split) for place in arranged
+    ], notes + said
 
 
-def _find_with_classes(root: Path, folder: Path, notes: list[str]) -> list[tuple[Path, str | None]]:
-    """The images below a folder, each with the subfolder that it lies in, if there are any."""
-    found = [(path, path.relative_to(root).parts) for path in _walk(root, folder, notes)]
-    in_classes = [(path, parts[0]) for path, parts in found if len(parts) > 1]
-    if not in_classes:
-        return [(path, None) for path, _ in found]
-    if len(in_classes) < len(found):
-        beside = len(found) - len(in_classes)
-        notes.append(f"{beside} images beside the class folders of {root} are left out")
-    return list(in_classes)
+@contextlib.contextmanager
+def _keep_notes(notes: Sequence[str]) -> Iterator[None]:
+    """Gives an error the notes so far, which may say where it comes from."""
+    try:
+        yield
+    except InputError as error:
+        for note in notes:
+            error.add_note(note)
+        raise
 
 
-def _walk(root: Path, folder: Path, notes: list[str]) -> Iterator[Path]:
-    """The image files below a root, which is the folder of the data set or a part of it."""
-    outside, linked = 0, 0
-    for parent, folders, names in os.walk(root):
-        if leads_outside(Path(parent), folder):  # the root itself: links below are not followed
-            outside += 1
-            break
-        folders[:] = sorted((name for name in folders if name[0] != "."), key=natural_sort_key)
-        linked += sum(Path(parent, name).is_symlink() for name in folders)
+def _walk(folder: Path, notes: list[str], *, known: Path) -> list[Path]:
+    """The image files of a data set, with notes on all else but a known file."""
+    images: list[Path] = []
+    outside, dead, repeated, others = [], [], [], []
+    entered: set[str] = set()  # folders that were reached over links
+    real_folder = os.path.realpath(folder)
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real_parent = os.path.realpath(parent)
+        place = os.path.join(real_folder, os.path.relpath(parent, folder))
+        linked = real_parent != os.path.normpath(place)  # below a link to a folder
+        inner = []
+        for name in sorted((name for name in folders if name[0] != "."), key=natural_sort_key):
+            path = Path(parent, name)
+            real = os.path.realpath(path)
+            if leads_outside(path, folder):
+                outside.append(path)
+            elif not (linked or path.is_symlink()):
+                inner.append(name)
+            elif real in entered or Path(real_parent).is_relative_to(real):
+                repeated.append(path)
+            else:
+                entered.add(real)
+                inner.append(name)
+        folders[:] = inner
         for name in sorted(names, key=natural_sort_key):
             path = Path(parent, name)
-            if name[0] == "." or path.suffix.lower() not in list_suffixes():
+            if name[0] == "." or name in SYSTEM_FILES or path == known:
                 continue
             if path.is_symlink() and leads_outside(path, folder):
-                outside += 1
-            elif path.is_file():
-                yield path
-    if outside:
-        notes.append(f"{outside} links that lead out of {folder} are left out")
-    if linked:
-        notes.append(f"{linked} links to folders in {folder} are left out")
-
-
-def _read_labels(path: Path) -> dict[str, str]:
-    """Classes by file, from a table of file,label with or without a heading."""
-    if not path.is_file():  # a pipe or a device could keep one waiting for ever
-        raise InputError(f"there is no file {path}: expected a table of file,label")
-    refuse_too_large(TABLE_EXPANSION * path.stat().st_size, str(path), "pass a smaller table")
-    known = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
-            for name, *label in filter(None, rows):
-                if not label:
-                    raise InputError(
-                        f"{path} should have a file and a label in each line. Received: "
-                        f"{to_printable(name, LONGEST_NAME)!r} in line {rows.line_num}"
-                    )
-                known[Path(name.strip()).as_posix()] = label[0].strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} can't be read as a table of file,label: {error}") from error
-    if not known:
-        raise InputError(
-            f"{path} should have a file and a label in each line. Received: an empty file"
+                outside.append(path)
+            elif not path.is_file():
+                dead.append(path)
+            elif _is_image(path):
+                images.append(path)
+            else:
+                others.append(path)
+    for paths, what in (
+        (outside, f"links that lead out of {folder} are left out"),
+        (repeated, "links to folders that are in the data set already are left out"),
+        (dead, "links and other names without a file are left out"),
+    ):
+        if paths:
+            notes.append(f"{len(paths)} {what}: {_format_places(folder, paths)}")
+    if others:
+        kinds = Counter(path.suffix.lower() or "without an ending" for path in others)
+        shown = [f"{count} {to_printable(kind)}" for kind, count in kinds.most_common(NAMED_FILES)]
+        notes.append(
+            f"{len(others)} files are no images and are left out: "
+            f"{', '.join([*shown, '...'] if len(kinds) > NAMED_FILES else shown)}"
         )
-    return known
+        bare = {path.parent for path in others} - {path.parent for path in images} - {folder}
+        if bare:
+            notes.append(
+                f"{len(bare)} folders hold no images but other files: "
+                f"{_format_places(folder, sorted(bare))}"
+            )
+    return images
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return is_image_file(path)
+    except OSError:
+        return False
 
 
 def _choose_form(
@@ -272,23 +340,36 @@ def _choose_values(
 ) -> dict[Path, Range]:
     """Which values are black and white, by file. Without deep files only what is given counts."""
     deep = {file.path: look.values for file, look in seen if look.values is not None}
-    if not deep:
-        choose_ranges([], given)
-        return {} if given is None else {file.path: given for file, _ in seen}
     ranges, found = choose_ranges(deep.values(), given)
     notes.extend(found)
+    if not deep and given is not None:
+        return {file.path: given for file, _ in seen}
     return {path: ranges[values.own] for path, values in deep.items()}
 
 
-def _split(
-    seen: Sequence[tuple[ImageFile, FileInfo]], labels: np.ndarray, test_fraction: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of training and of test images."""
-    is_test = np.array([file.is_test for file, _ in seen])
+def _split(units: Sequence[_Unit], test_fraction: float) -> tuple[np.ndarray, np.ndarray, int]:
+    """Indices of training and of test images; the last so many training images validate."""
+    splits = np.array([str(unit.file.split) for unit in units])
+    is_test, validates = splits == "test", splits == "validation"
     if is_test.any() and not is_test.all():
-        return np.flatnonzero(~is_test), np.flatnonzero(is_test)
-    contents = np.array([look.digest for _, look in seen])
-    return split_train_test(labels, contents, test_fraction)
+        fitted, held_back = np.flatnonzero(~is_test & ~validates), np.flatnonzero(validates)
+        return np.concatenate([fitted, held_back]), np.flatnonzero(is_test), len(held_back)
+    digests = [unit.info.digest for unit in units]
+    if len(set(digests)) * test_fraction < 1:  # frames of a few stacks can't stay together
+        digests = [f"{unit.info.digest}-{unit.number}" for unit in units]
+    labels, _ = _index_labels([unit.file.label for unit in units])
+    return *split_train_test(labels, np.array(digests), test_fraction), 0
+
+
+def _index_labels(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels, of all images or of none, as `index_classes` gives them."""
+    named = [label for label in labels if label is not None]
+    return index_classes(named) if named else (np.zeros(len(labels), int), UNLABELLED)
+
+
+def _format_places(folder: Path, paths: Sequence[Path]) -> str:
+    shown = [_format_place(folder, path) for path in paths[:NAMED_FILES]]
+    return ", ".join([*shown, "..."] if len(paths) > NAMED_FILES else shown)
 
 
 def _format_place(folder: Path, path: Path) -> str:

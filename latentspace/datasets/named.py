@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,9 @@ DIGITS_TEST_SHARE = 0.2
 LONGEST_PATH = 1000  # letters, in messages
 LONGEST_NAME = 255  # bytes or letters: as long as names of files can be
 ARRAY_SUFFIXES = (".npz", ".npy")
+# Settings of `ReadOptions` that only arrays in files, or only folders of images, have a use for.
+ARRAY_FLAGS = ("images_key", "labels_key")
+FOLDER_FLAGS = ("label_column", "classes_from", "frames_as")
 Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]
 
 
@@ -133,20 +136,21 @@ def _read(
 ) -> ImageDataset:
     """Reads whatever kind of data set a path leads to."""
     common: dict[str, Any] = {"name": name, "source": source}
-    if path.is_file():
-        arrays = _read_arrays([path], read_options)
-    elif files := [] if is_idx_folder(path) else _find_array_files(path):
-        arrays = _read_arrays(files, read_options)
-    elif read_options.images_key or read_options.labels_key:
-        raise InputError(
-            f"{path} has no arrays with names: --images-key and --labels-key are for .npz and .npy "
-            "files, leave them out"
-        )
-    elif is_idx_folder(path):
-        arrays = read_idx_folder(path)
-    else:
+    is_idx = is_idx_folder(path)
+    files = [path] if path.is_file() else [] if is_idx else _find_array_files(path)
+    if not files:
+        _refuse_flags(read_options, ARRAY_FLAGS, f"{path} has no arrays with names")
+    if not (files or is_idx):
         return read_image_folder(path, read_options, **common, **how)
+    _refuse_flags(read_options, FOLDER_FLAGS, f"{path} is no folder of image files")
+    arrays = read_idx_folder(path) if is_idx else _read_arrays(files, read_options)
     return assemble(arrays, read_options, **common, class_names=CLASS_NAMES.get(name, ()))
+
+
+def _refuse_flags(read_options: ReadOptions, names: Sequence[str], why: str) -> None:
+    if given := [name for name in names if getattr(read_options, name) is not None]:
+        flags = " and ".join("--" + name.replace("_", "-") for name in given)
+        raise InputError(f"{why}: leave out {flags}")
 
 
 def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
@@ -154,7 +158,7 @@ def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
     several = len(paths) > 1
     where = str(paths[0].parent if several else paths[0])
     named = [(path, several) for path in paths]
-    if read_options.labels is not None and not read_options.no_labels:
+    if read_options.labels is not None:
         named.append((Path(read_options.labels), False))
     shapes = [
         (header.shape, header.dtype)
@@ -212,6 +216,7 @@ def _load_named(
         for path in (folder, folder.with_suffix(".npz")):
             if path.exists():
                 return _read(path, read_options, name=name, source=None, **how)
+    _refuse_flags(read_options, (*ARRAY_FLAGS, *FOLDER_FLAGS), f"{name} is read as it is")
     arrays = _load_digits() if name == "digits" else _download(name, download)
     return assemble(arrays, read_options, name=name, source=None, class_names=CLASS_NAMES[name])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,8 +19,16 @@ from latentspace.datasets.values import SIXTEEN_BITS, UNIT, Range, Values, measu
 
 # What Pillow hands to another program, or knows by name only.
 NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
+HEIF_SUFFIXES = {".heic", ".heif", ".hif"}
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+# Told by their first bytes, where the name of a file tells nothing.
+TOLD_BY_CONTENT = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000")
+# TIFF by their first bytes, which Pillow takes for a thumbnail.
+CAMERA_RAW = {".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".sr2", ".srw"}
+NO_STACKS = {"MPO", "PSD"}  # a phone's further pictures are previews, Photoshop's are layers
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 MOST_BYTES = 1 << 29  # of an image file; Pillow's limit of pixels is less in any format
+MOST_FRAMES = 1 << 16  # that are looked for in a file, which may say that it has any number
 LARGE = 1 << 24  # pixels; larger images are decoded one at a time, in up to 16 bytes a pixel
 _one_at_a_time = threading.Lock()
 SWAPPED_SIDES = range(5, 9)  # orientations that a camera notes for a picture lying on its side
@@ -30,8 +38,23 @@ ORIENTATION = 0x0112
 @lru_cache(maxsize=1)
 def list_suffixes() -> frozenset[str]:
     """File name endings, lower case with the dot, of what is read as an image."""
+    formats = _list_formats()
     known = Image.registered_extensions()
-    return frozenset(suffix for suffix, name in known.items() if name in _list_formats())
+    return frozenset(suffix for suffix, name in known.items() if name in formats) | HEIF_SUFFIXES
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file's name, or else its first bytes, are those of an image.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    if path.suffix.lower() in list_suffixes() | CAMERA_RAW:
+        return path.suffix.lower() not in CAMERA_RAW
+    with path.open("rb") as file:
+        start = file.read(16)
+    formats = [name for name in TOLD_BY_CONTENT if name in _list_formats()]
+    return any((accept := Image.OPEN[name][1]) and accept(start) is True for name in formats)
 
 
 def read_file(path: Path) -> bytes:
@@ -75,6 +98,18 @@ def look_at_depth(data: bytes) -> Values | None:
         return measure_values(values, _find_own(picture)) if np.isfinite(values).all() else None
 
 
+def count_frames(data: bytes) -> int:
+    """How many pages or frames an image file's bytes hold, each a picture of its own.
+
+    Raises:
+        InputError: They are no image that Pillow reads.
+    """
+    with _open(data) as picture:
+        if picture.format in NO_STACKS:
+            return 1
+        return min(getattr(picture, "n_frames", 1), MOST_FRAMES)
+
+
 def open_picture(
     data: bytes, channels: int, *, draft: int | None = None, value_range: Range | None = None
 ) -> Image.Image:
@@ -93,21 +128,23 @@ def open_picture(
     Raises:
         InputError: They are no image that Pillow reads, or too large to be decoded.
     """
-    mode = "L" if channels == 1 else "RGB"
+    return next(open_frames(data, channels, (0,), draft=draft, value_range=value_range))
+
+
+def open_frames(
+    data: bytes,
+    channels: int,
+    frames: Sequence[int],
+    *,
+    draft: int | None = None,
+    value_range: Range | None = None,
+) -> Iterator[Image.Image]:
+    """Decodes pages or frames of an image, in rising order, one by one: see `open_picture`."""
     with _open(data) as opened:
-        if draft is not None:
-            opened.draft(mode, (draft, draft))
-        picture = ImageOps.exif_transpose(opened)
-        if picture.mode.startswith(("I", "F")):
-            return _convert_high_depth(picture, value_range).convert(mode)
-        if picture.has_transparency_data:
-            picture = picture.convert("RGBA")
-            paper = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(paper, picture)
-        picture = picture.convert(mode)
-        if value_range is not None:
-            picture = Image.fromarray(to_bytes(np.asarray(picture), value_range))
-        return picture
+        for frame in frames:
+            if frame:
+                opened.seek(frame)
+            yield _take_picture(opened, channels, draft, value_range)
 
 
 def crop_to(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -158,6 +195,8 @@ def _open(data: bytes) -> Iterator[Image.Image]:
     except InputError:
         raise
     except Image.UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+            raise InputError("HEIC, which needs: pip install pillow-heif") from error
         raise InputError("no image that Pillow reads") from error
     except Exception as error:  # each of some fifty decoders raises what it likes
         raise InputError(format_reason(error)) from error
@@ -165,12 +204,36 @@ def _open(data: bytes) -> Iterator[Image.Image]:
 
 @lru_cache(maxsize=1)
 def _list_formats() -> tuple[str, ...]:
+    with contextlib.suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     Image.init()
     return tuple(name for name in Image.OPEN if name not in NOT_READ)
 
 
 def _find_own(picture: Image.Image) -> Range:
     return UNIT if picture.mode == "F" else SIXTEEN_BITS
+
+
+def _take_picture(
+    opened: Image.Image, channels: int, draft: int | None, value_range: Range | None
+) -> Image.Image:
+    """The frame that is open, as `open_picture` says."""
+    mode = "L" if channels == 1 else "RGB"
+    if draft is not None:
+        opened.draft(mode, (draft, draft))
+    picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith(("I", "F")):
+        return _convert_high_depth(picture, value_range).convert(mode)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture)
+    picture = picture.convert(mode)
+    if value_range is not None:
+        picture = Image.fromarray(to_bytes(np.asarray(picture), value_range))
+    return picture
 
 
 def _convert_high_depth(picture: Image.Image, value_range: Range | None) -> Image.Image:

@@ -10,15 +10,15 @@ import numpy as np
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_uint8
 
-Range = tuple[float, float]  # black and white
+Range = tuple[float, float]  # black and white; never int, since keys of the cache are made of it
 
-BYTES: Range = (0, 255)
-SIXTEEN_BITS: Range = (0, 65535)
-UNIT: Range = (0, 1)
+BYTES: Range = (0.0, 255.0)
+SIXTEEN_BITS: Range = (0.0, 65535.0)
+UNIT: Range = (0.0, 1.0)
 # Narrow ones first. Ten, twelve and fourteen bits are what cameras and scanners have.
 KNOWN: tuple[Range, ...] = (
-    *(UNIT, (-0.5, 0.5), (-1, 1)),
-    *(BYTES, (-128, 127), (0, 1023), (0, 4095), (0, 16383), SIXTEEN_BITS, (-32768, 32767)),
+    *(UNIT, (-0.5, 0.5), (-1.0, 1.0), BYTES, (-128.0, 127.0)),
+    *((0.0, 1023.0), (0.0, 4095.0), (0.0, 16383.0), SIXTEEN_BITS, (-32768.0, 32767.0)),
 )
 FEW = 0.005  # share of the values at either end that may lie beyond a range, and are clipped
 MOST_BEYOND = 1 / 4  # of a range that these may lie beyond it, as resizing and sharpening do
@@ -151,8 +151,8 @@ def _choose_range(values: Values) -> Range:
     low, high = values.low, values.high
     if low == high:  # nothing to be seen, whatever is black and white
         around = [one for one in (values.own, *KNOWN) if one[0] <= low <= one[1]]
-        return around[0] if around else (min(low, 0), max(high, 0))
+        return around[0] if around else (min(low, 0.0), max(high, 0.0))
     for known in KNOWN:
         if fits(values, known):
             return known
-    return (0 if 0 <= low < high / 2 else low), high
+    return (0.0 if 0 <= low < high / 2 else low), high

@@ -33,6 +33,9 @@ class ReadOptionsFacts(TypedDict):
     test_fraction: Share
     limit: Annotated[int, Ge(1)] | None
     labels: str | None
+    label_column: NotRequired[str | None]
+    classes_from: NotRequired[Annotated[int, Ge(1)] | Literal["none"] | None]
+    frames_as: NotRequired[Literal["images", "first"] | None]
     value_range: NotRequired[tuple[float, float] | None]
     images_key: NotRequired[tuple[str, ...] | None]
     labels_key: NotRequired[tuple[str, ...] | None]

@@ -46,7 +46,7 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
         print("the run's images have moved: they are read as they were read then")
         kept = trained_on.get("reading", {})
     options = {**shape, **kept, **config.read_options(given)}
-    labels = None if config.labels or config.no_labels else options.get("labels")
+    labels = None if config.labels else options.get("labels")
     if labels is not None and not Path(labels).exists():
         raise InputError(
             f"the labels of the run's images are no longer at {to_printable(labels, LONGEST_PATH)}:"
@@ -69,14 +69,19 @@ def read_images(
 ) -> ImageDataset:
     """Reads images, by `options` as for `datasets.ReadOptions`, and says what was read."""
     uncached = getattr(config, "no_cache", False)  # a training has no such flag
-    data = datasets.load_dataset(
-        dataset,
-        config.data_dir,
-        read_options=datasets.ReadOptions(**options),
-        cache_dir=None if uncached else find_cache_folder(),
-        show_progress=not config.quiet,
-        download=_download,
-    )
+    try:
+        data = datasets.load_dataset(
+            dataset,
+            config.data_dir,
+            read_options=datasets.ReadOptions(**options),
+            cache_dir=None if uncached else find_cache_folder(),
+            show_progress=not config.quiet,
+            download=_download,
+        )
+    except InputError as error:  # what was found until then may say why
+        for note in getattr(error, "__notes__", ()):
+            print(note, flush=True)
+        raise
     print("\n".join([*data.notes, f"images: {data}"]))
     return data
 

@@ -72,9 +72,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         InputError: There is too little to learn from, or the training can't be logged.
     """
     log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
-    fitted, held_back = datasets.split_validation(
-        len(data.train_pixels), config.validation_split, config.seed
-    )
+    fitted, held_back = data.split_validation(config.validation_split, config.seed)
     _check_enough(data, len(fitted))
     if not config.resume:
         saving.check_available(folder, overwrite=config.overwrite)

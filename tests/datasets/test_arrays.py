@@ -129,7 +129,7 @@ def test_copies_of_an_image_stay_on_one_side(tmp_path: Path) -> None:
     assert (len(data.train_pixels), len(data.test_pixels)) == (32, 8)
 
 
-def test_validation_images_beside_test_images_are_left_out(tmp_path: Path) -> None:
+def test_validation_images_beside_test_images_validate(tmp_path: Path) -> None:
     arrays = {
         f"{split}_{kind}": values
         for split, count in (("train", 8), ("val", 3), ("test", 4))
@@ -137,7 +137,15 @@ def test_validation_images_beside_test_images_are_left_out(tmp_path: Path) -> No
     }
     data = load(tmp_path, **arrays)
     np.testing.assert_array_equal(data.test_pixels[..., 0], arrays["test_images"])
-    assert len(data.train_pixels) == 8
+    _, held_back = data.split_validation(0.5, 0)
+    np.testing.assert_array_equal(data.train_pixels[held_back][..., 0], arrays["val_images"])
+    assert data.train_labels[held_back].tolist() == [0, 1, 2]
+    assert data.notes == ("3 images of 'val_images' validate",)
+    assert load(tmp_path, ReadOptions(no_labels=True), **arrays).num_validation == 3
+    few = load(tmp_path, ReadOptions(limit=12), **arrays)
+    assert (len(few.train_pixels), few.num_validation) == (8, 2)
+    del arrays["val_labels"]
+    assert load(tmp_path, **arrays).num_validation == 0
 
 
 def test_files_that_belong_together_are_read_together(
@@ -323,7 +331,8 @@ NUMBERS = np.arange(12) % 3
         ({"when": np.array(["2020-01-01"] * 12, "M8[D]")}, "when (12,) datetime64[D]"),
         ({"boxes": np.zeros((12, 4)), "id": np.arange(12)}, "boxes (12, 4), id (12,)"),
         ({"classes": np.array(["a", "b", "c"], object)}, "classes (3,) Python objects"),
-        ({"val_images": make_images(2), "val_labels": np.arange(2)}, "val_images (2, 5, 4), val_"),
+        ({"val_images": make_images(2)}, "val_images (2, 5, 4)"),
+        ({"val_images": np.zeros((2, 9, 9)), "val_labels": np.arange(2)}, "val_images (2, 9, 9),"),
     ],
 )
 def test_arrays_that_are_not_needed_are_left_out_and_said(

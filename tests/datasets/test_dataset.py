@@ -50,7 +50,21 @@ def test_limit_is_the_same_choice_each_time() -> None:
 
 
 def test_reading_goes_into_the_facts_and_back() -> None:
-    read_options = ReadOptions(image_size=(8, 9), channels=3, limit=5)
-    text = json.dumps(dataclasses.asdict(read_options)).encode()
-    facts = validate(text, ReadOptionsFacts, where="run.json", renew="train again")
-    assert ReadOptions(**facts) == read_options
+    for read_options in (
+        ReadOptions(image_size=(8, 9), channels=3, limit=5),
+        ReadOptions(classes_from=2, frames_as="first"),
+        ReadOptions(classes_from="none", frames_as="images", label_column="breed"),
+    ):
+        text = json.dumps(dataclasses.asdict(read_options)).encode()
+        facts = validate(text, ReadOptionsFacts, where="run.json", renew="train again")
+        assert ReadOptions(**facts) == read_options
+
+
+def test_reading_that_is_on_record_from_before_still_counts() -> None:
+    old = {"image_size": None, "channels": 1, "test_fraction": 0.2, "limit": None, "labels": None}
+    facts = validate(json.dumps(old).encode(), ReadOptionsFacts, where="run.json", renew="train")
+    assert ReadOptions(**facts) == ReadOptions(channels=1)
+
+
+def test_notes_go_into_the_facts(tiny: datasets.ImageDataset) -> None:
+    assert dataclasses.replace(tiny, notes=("a", "b")).facts["notes"] == ["a", "b"]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +65,7 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
         20 * label + number: f"s{label + 8}" for label in range(3) for number in range(5)
     }
     assert data.read_options == ReadOptions(image_size=(12, 9), channels=1)
-    assert data.notes == ()
+    assert data.notes == ("files by class, in folders of level 1: s8 5, s9 5, s10 5",)
 
 
 def test_train_and_test_folders_are_the_split(tmp_path: Path) -> None:
@@ -83,8 +85,9 @@ def test_images_without_subfolders_have_no_classes_but_for_a_table(tmp_path: Pat
     data = read(tmp_path)
     assert get_values(data) == {0: "a", 1: "b", 2: "a", 3: "b", 4: "a"}
     assert data.notes == (
-        f"1 files that {tmp_path / 'labels.csv'} names are not there: gone.png",
-        f"1 images that {tmp_path / 'labels.csv'} does not name are left out",
+        f"1 files that {tmp_path / 'labels.csv'} names are not there, or are not clear: gone.png",
+        f"1 images without a label in {tmp_path / 'labels.csv'} are left out",
+        "files by class: a 3, b 2",
     )
     (tmp_path / "other.csv").write_text("0.png,x\n1.png,y\n2.png,x\n")
     other = read(tmp_path, ReadOptions(labels=str(tmp_path / "other.csv")))
@@ -96,7 +99,7 @@ def test_images_without_subfolders_have_no_classes_but_for_a_table(tmp_path: Pat
     [
         (b"", "an empty file"),
         (b"a.png,1\nb.png\n", "'b.png' in line 2"),
-        (b"\xff\xfe,", "can't be"),
+        (b"\xff\xfe,", "can't be read as a table of file,label: .*; save it as UTF-8"),
     ],
 )
 def test_tables_that_are_none_are_refused(tmp_path: Path, text: bytes, message: str) -> None:
@@ -116,7 +119,8 @@ def test_files_that_cannot_be_read_are_named_and_skipped(tmp_path: Path) -> None
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
         data = read(folder, cache=cache)
         assert len(get_values(data)) == 13
-        (note,) = data.notes
+        *first, note = data.notes
+        assert first[0] == "1 files are no images and are left out: 1 .txt"
         assert note.startswith(
             "2 files can't be read and are skipped: s8/0.png (no image that Pillow"
         )
@@ -178,7 +182,7 @@ def test_links_out_of_the_folder_are_left_out(tmp_path: Path) -> None:
     (folder / "s8" / "inner.png").symlink_to(folder / "s9" / "0.png")
     files, notes = find_images(folder)
     assert len(files) == 16
-    assert notes == [f"1 links that lead out of {folder} are left out"]
+    assert notes[0] == f"1 links that lead out of {folder} are left out: s8/link.png"
 
 
 def test_odd_names_are_fit_to_be_printed(tmp_path: Path) -> None:
@@ -192,7 +196,7 @@ def test_odd_names_are_fit_to_be_printed(tmp_path: Path) -> None:
     assert max(map(len, names)) == 32
 
 
-def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+def test_links_to_folders_are_followed_once_and_within_the_folder(tmp_path: Path) -> None:
     outside = write_classes(tmp_path / "outside")
     folder = write_classes(tmp_path / "people", classes=2)
     (folder / "s99").symlink_to(outside / "s10")
@@ -205,9 +209,10 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     files, notes = find_images(folder)
     assert len(files) == 10
     assert {file.label for file in files} == {"s8", "s9"}
-    assert notes == [
-        f"2 links that lead out of {folder} are left out",
-        f"2 links to folders in {folder} are left out",
+    assert notes[:3] == [
+        f"3 links that lead out of {folder} are left out: s99, s8/chain.png, s8/next.png",
+        "1 links to folders that are in the data set already are left out: s8/loop",
+        "3 links and other names without a file are left out: s8/gone.png, s8/itself, s8/round.png",
     ]
 
 
@@ -217,8 +222,8 @@ def test_train_and_test_may_not_be_links_out_of_the_folder(tmp_path: Path) -> No
     write_classes(folder / "train")
     (folder / "test").symlink_to(tmp_path / "outside")
     files, notes = find_images(folder)
-    assert {file.is_test for file in files} == {False}
-    assert notes == [f"1 links that lead out of {folder} are left out"]
+    assert {file.split for file in files} == {None}
+    assert notes[0] == f"1 links that lead out of {folder} are left out: test"
 
 
 def test_a_table_may_not_lead_out_of_the_folder_unless_it_is_named(tmp_path: Path) -> None:
@@ -351,8 +356,160 @@ def test_decoded_images_that_do_not_fit_into_memory_are_refused(
         read(folder, cache=tmp_path / "closed")
 
 
+def test_images_to_validate_with_are_kept_for_it(tmp_path: Path) -> None:
+    for split, each in (("train", 5), ("val", 2), ("test", 1)):
+        write_classes(tmp_path / "set" / split, each=each)
+    make_picture(200).save(tmp_path / "set" / "val" / "s8" / "0.png")
+    data = read(tmp_path / "set")
+    assert (len(data.train_pixels), len(data.test_pixels), data.num_validation) == (21, 3, 6)
+    fitted, held_back = data.split_validation(0.05, 0)
+    assert (len(fitted), len(held_back)) == (15, 6)
+    assert 200 in data.train_pixels[held_back][:, 5, 5, 0]
+    (tmp_path / "set" / "val" / "s8" / "0.png").write_bytes(b"no image")
+    assert read(tmp_path / "set").num_validation == 5
+
+
+def test_classes_come_from_a_table_or_from_folders(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "set")
+    with pytest.raises(InputError, match=r"--label-column needs a table .* pass --labels FILE"):
+        read(folder, ReadOptions(label_column="breed"))
+    (folder / "labels.csv").write_text("id,name\n0,zero\n1,one\n")
+    for level, classes in ((1, ("s8", "s9", "s10")), ("none", UNLABELLED)):
+        assert read(folder, ReadOptions(classes_from=level)).class_names == classes
+    assert not read(folder, ReadOptions(no_labels=True)).has_classes
+
+
+@pytest.mark.parametrize("bare", ["train", "val", "test"])
+def test_a_split_without_classes_is_no_traceback(tmp_path: Path, bare: str) -> None:
+    for split in ("train", "val", "test"):
+        write_classes(tmp_path / "set" / split)
+        for path in (tmp_path / "set" / bare).glob("*/*"):
+            path.rename(tmp_path / "set" / bare / f"{path.parent.name}-{path.name}")
+    data = read(tmp_path / "set")
+    assert data.has_classes == (bare != "train")
+    assert len(data.train_labels) + len(data.test_labels) == (45 if bare == "train" else 30)
+    whole = read(tmp_path / "set", ReadOptions(classes_from="none"))
+    assert (whole.class_names, len(whole.train_pixels)) == (UNLABELLED, 30)
+
+
+def test_what_is_lost_is_counted_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    folder = write_classes(tmp_path / "set")
+    for name, ending in (("s11", "HEIC"), ("s12", "dcm"), ("s13", "svg")):
+        (folder / name).mkdir()
+        for number in range(2):
+            (folder / name / f"{number}.{ending}").write_bytes(
+                b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+            )
+    data = read(folder)
+    assert data.class_names == ("s8", "s9", "s10")
+    assert data.notes[:2] == (
+        "4 files are no images and are left out: 2 .dcm, 2 .svg",
+        "2 folders hold no images but other files: s12, s13",
+    )
+    assert "2 files can't be read and are skipped: s11/0.HEIC (HEIC, which needs: pip" in (
+        " ".join(data.notes)
+    )
+    assert data.notes[-1] == "1 classes are lost with all their files: s11"
+    shutil.rmtree(folder / "s9")
+    for path in folder.glob("s*/*.png"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"HEIC, which needs: pip install pillow-heif") as caught:
+        read(folder)
+    assert "4 files are no images and are left out: 2 .dcm, 2 .svg" in caught.value.__notes__
+    shutil.rmtree(folder / "s11")
+    with pytest.raises(InputError, match=r"holds no images.* Received: 4 files are no images"):
+        read(folder)
+
+
+def test_heic_is_read_where_its_package_is_installed(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    folder = write_classes(tmp_path / "set")
+    for ending in ("heic", "HEIC", "jpg"):  # phones call them .jpg as well
+        make_picture(200, (64, 64)).save(folder / "s8" / f"{ending}.{ending}", "HEIF")
+    assert len(read(folder).train_pixels) + len(read(folder).test_pixels) == 18
+
+
+@pytest.mark.parametrize("ending", ["tif", "gif", "png", "webp"])
+def test_frames_are_left_out_or_taken_one_by_one(tmp_path: Path, ending: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for stack in range(6):
+        frames = [make_picture(30 * stack + 5 * number) for number in range(3)]
+        frames[0].save(
+            folder / f"{stack}.{ending}", save_all=True, append_images=frames[1:],
+            **({"lossless": True} if ending == "webp" else {}),
+        )  # fmt: skip
+    for asked in (None, "first"):
+        data = read(folder, ReadOptions(frames_as=asked))
+        assert len(data.train_pixels) + len(data.test_pixels) == 6
+        assert data.notes == (
+            "12 further pages or frames in 6 files are left out; --frames-as images takes each as "
+            "an image",
+        )
+    cached = [
+        read(folder, ReadOptions(frames_as="images", channels=1), tmp_path / "cache")
+        for _ in range(2)
+    ]
+    assert cached[0].hash == cached[1].hash
+    greys = np.concatenate([cached[0].train_pixels, cached[0].test_pixels])[:, 5, 5, 0]
+    expected = [30 * stack + 5 * number for stack in range(6) for number in range(3)]
+    assert np.abs(np.sort(greys.astype(int)) - expected).max() <= 1
+    assert len({int(grey) // 30 for grey in cached[0].test_pixels[:, 5, 5, 0]}) == 1  # one stack
+    assert len(read(folder, ReadOptions(frames_as="images", limit=7)).notes) == 0
+    for stack in range(1, 6):
+        (folder / f"{stack}.{ending}").unlink()
+    alone = read(folder, ReadOptions(frames_as="images"))
+    assert (len(alone.train_pixels), len(alone.test_pixels)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["subject01.happy", "subject01.sad", "subject02.glasses"], "GIF"),
+        (["1", "2", "3"], "PNG"),
+        (["a.jpg_large", "b.jpg?w=200", "c.jpg.1"], "JPEG"),
+        (["x.bad", "y.0001", "z."], "PPM"),
+        (["u.img", "v.picture", "w.raw"], "TIFF"),
+    ],
+)
+def test_the_first_bytes_decide_where_an_ending_tells_nothing(
+    tmp_path: Path, names: list[str], kind: str
+) -> None:
+    for number, name in enumerate(names):
+        make_picture(50 * number).save(tmp_path / name, kind)
+    (tmp_path / "readme.txt").write_text("BMW and P5 are no images, or are they?")
+    (tmp_path / "empty").write_bytes(b"")
+    make_picture(1).save(tmp_path / "camera.NEF", "TIFF")  # as if it were its thumbnail
+    files, notes = find_images(tmp_path)
+    assert sorted(file.path.name for file in files if file.path.suffix != ".txt") == sorted(names)
+    assert "without an ending" in notes[0]
+
+
+def test_class_folders_may_be_links_within_the_data_set(tmp_path: Path) -> None:
+    write_classes(tmp_path / "hidden" / ".store", classes=4)
+    write_classes(tmp_path / "split" / "store", classes=4)
+    for folder, target in (("hidden", "../.store"), ("split", "../store")):
+        for split, classes in (("train", ("s8", "s9")), ("test", ("s10", "s11"))):
+            (tmp_path / folder / split).mkdir()
+            for name in classes:
+                (tmp_path / folder / split / name).symlink_to(f"{target}/{name}")
+        files, _ = find_images(tmp_path / folder)
+        assert {(file.split, file.label) for file in files} == {
+            ("train", "s8"), ("train", "s9"), ("test", "s10"), ("test", "s11")
+        }  # fmt: skip
+    chain = write_classes(tmp_path / "chain", classes=2)
+    for number in range(12):  # 2 ** 12 paths, were each followed
+        inner = chain / "s8" / f"level{number}"
+        inner.mkdir()
+        for name in ("a", "b"):
+            (inner / name).symlink_to(f"../level{number + 1}")
+    assert len(find_images(chain)[0]) == 10
+
+
 def test_an_image_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
     folder = write_classes(tmp_path / "people")
     os.truncate(folder / "s8" / "0.png", 2**40)
-    (note,) = read(folder).notes
+    note = read(folder).notes[-1]
     assert "s8/0.png (a file of 1,099,511,627,776 bytes, more than an image has" in note

@@ -91,6 +91,27 @@ def test_folders_of_every_kind_are_told_apart(tmp_path: Path) -> None:
     assert (len(data.train_pixels), len(data.test_pixels)) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("files", {"images_key": ("a",), "labels_key": ("b",)}),
+        ("x.npz", {"label_column": "a", "frames_as": "images"}),
+        ("x.npz", {"classes_from": "none"}),
+        ("digits", {"classes_from": 1, "images_key": ("a",)}),
+    ],
+)
+def test_flags_that_a_data_set_has_no_use_for_are_refused(
+    tmp_path: Path, kind: str, options: dict
+) -> None:
+    (tmp_path / "files").mkdir()
+    np.savez(tmp_path / "x.npz", np.zeros((4, 8, 8)))
+    place = kind if kind == "digits" else str(tmp_path / kind)
+    with pytest.raises(InputError, match="leave out --") as caught:
+        load_dataset(place, read_options=ReadOptions(**options))
+    for name in options:
+        assert "--" + name.replace("_", "-") in str(caught.value)
+
+
 def test_a_place_that_cannot_be_kept_on_record_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,8 +143,12 @@ def test_deep_files_are_read_by_what_they_hold(
     assert_same(data)
     assert data.read_options.value_range == read_as
     assert len(data.notes) == (read_as not in ((0, 65535), (0, 1)))
-    again = load_dataset(str(folder), read_options=data.read_options, cache_dir=cache)
-    assert again.hash == data.hash
+    kept = sorted(cache.iterdir())
+    for taken in (data.read_options.value_range, tuple(map(float, read_as))):  # as run.json has it
+        options = replace(data.read_options, value_range=taken)
+        again = load_dataset(str(folder), read_options=options, cache_dir=cache)
+        assert again.hash == data.hash
+    assert sorted(cache.iterdir()) == kept
     half = ReadOptions(value_range=(read_as[0], 2 * read_as[1] - read_as[0]))
     assert load_dataset(str(folder), read_options=half, cache_dir=cache).train_pixels.max() <= 128
 
@@ -156,6 +161,17 @@ def test_eight_bits_beside_deep_files_stay_as_they_are(tmp_path: Path) -> None:
         found = load_dataset(str(folder), read_options=options)
         assert found.train_pixels.max() >= 254
         assert 120 < found.train_pixels.mean() < 136
+
+
+def test_frames_of_a_stack_are_read_with_one_range(tmp_path: Path) -> None:
+    for number in range(0, 40, 10):
+        first, *others = map(Image.fromarray, BYTES[number : number + 10].astype("u2") * 16)
+        first.save(tmp_path / f"{number}.tif", save_all=True, append_images=others)
+    data = load_dataset(str(tmp_path), read_options=ReadOptions(frames_as="images"))
+    assert data.read_options.value_range == (0, 4095)
+    found = {image.tobytes() for image in (*data.train_pixels, *data.test_pixels)}
+    assert len(found) == len(BYTES)
+    assert max(map(max, found)) == 254  # 4080 of 4095
 
 
 def test_masks_of_eight_bits_are_said_to_be_dark_and_read_by_the_flag(tmp_path: Path) -> None:

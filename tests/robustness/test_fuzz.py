@@ -36,10 +36,11 @@ from PIL import Image
 from latentspace.chapters.calculate.expressions import parse_expression
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_file
-from latentspace.datasets import load_dataset
+from latentspace.datasets import ReadOptions, load_dataset
 from latentspace.datasets.dataset import index_classes
 from latentspace.datasets.folder import find_images
 from latentspace.datasets.idx import read_idx
+from latentspace.datasets.layout import arrange
 from latentspace.datasets.pictures import open_picture, read_file, read_size
 from latentspace.models.keras_files.loading import load_model, load_weights
 from latentspace.models.runs import find_run
@@ -96,8 +97,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Target]
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["idx", "idx, packed", "npz", "expression", "class names", "labels.csv", "image files",
-     ".keras", ".weights.h5", "run.json"],
+    ["idx", "idx, packed", "npz", "expression", "class names", "labels.csv", "layout",
+     "image files", ".keras", ".weights.h5", "run.json"],
 )  # fmt: skip
 def test_damaged_files_are_read_or_refused_in_one_line(
     made: dict[str, Target], name: str, budget: str
@@ -229,8 +230,14 @@ def targets(folder: Path) -> list[Target]:
         Target("class names", folder / "names", [names], lambda path: index_classes(
             path.read_text("utf-8", "surrogateescape").split("\n"))),
         Target("labels.csv", folder / "labels.csv", [b"file,label\n0.png,a\n1.png,b\n2.png,a\n",
-                                            b'\xef\xbb\xbf0.png,"a,b"\r\n./1.png,2\r\n3.png,2'],
-               lambda path: find_images(pictures, str(path))),
+                                            b'\xef\xbb\xbf0.png,"a,b"\r\n./1.png,2\r\n3.png,2',
+                                            b"id;w;h;breed\n0;1;2;a\n1;1;2;b\n",
+                                            "image,x,y\n0,1,0\n1,0,1\n".encode("utf-16")],
+               lambda path: find_images(pictures, ReadOptions(labels=str(path)))),
+        Target("layout", folder / "paths", [b"train/a/0.png\nval/a/1.png\ntest/b/2.png",
+                                            b"set/images/0.png\nset/masks/0.png\n1.png"],
+               lambda path: arrange([(*line.split("/"), "0.png") for line in path.read_text(
+                   "utf-8", "replace").split("\n")])),
         Target("image files", folder / "image", image_files(), read_picture, in_png),
         Target(".keras", folder / "model.keras",
                [(run / "encoder.keras").read_bytes(), convolutions()],

@@ -1,0 +1,279 @@
+"""Paths of image files -> the split and the class of each, as their folders name them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from latentspace.core.errors import InputError, to_printable
+from latentspace.datasets.dataset import natural_sort_key
+
+SPLITS = ("train", "validation", "test")
+PURPOSES = {"train": "to train", "validation": "to validate", "test": "to test"}
+_NAMES = {  # in words as `_find_words` leaves them
+    "train": "train training trainings trained trn trainval learn learning fit entrenamiento "
+    "entrainement apprentissage treino treinamento addestramento trening обучение 训练 訓練 학습",
+    "validation": "validation validate valid val dev eval evaluation validacion validacao "
+    "validazione validierung walidacja валидация проверка 验证 驗證 検証 검증",
+    "test": "test testing tests tst holdout prueba pruebas essai teste testes testen prova тест "
+    "测试 測試 テスト 테스트",
+}
+SPLIT_NAMES = {name: split for split, names in _NAMES.items() for name in names.split()}
+# What may be joined with the name of a split, and what a folder of all images is called.
+_FILLERS = (
+    "data dataset set split image images img imgs picture pictures photo photos jpeg jpg png "
+    "original originals input inputs rgb bilder imagenes"
+)
+_COMPANIONS = (
+    "mask masks annotation annotations label labels ground truth groundtruth gt seg segmentation "
+    "segmentations trimap trimaps thumbnail thumbnails thumbs target targets edges"
+)
+FILLERS, COMPANIONS = frozenset(_FILLERS.split()), frozenset(_COMPANIONS.split())
+SHOWN = 8  # folders and classes, in messages
+
+
+class Place(NamedTuple):
+    """What the folders of an image file say of it."""
+
+    row: int  # of the file
+    split: str | None  # one of `SPLITS`; None where the folders tell no splits apart
+    label: str | None  # name of its class; None without classes
+
+
+def arrange(
+    paths: Sequence[tuple[str, ...]],
+    classes_from: int | str | None = None,
+    label: Callable[[list[int]], Mapping[int, str]] | None = None,
+) -> tuple[list[Place], list[str]]:
+    """Understands how the folders of a data set are meant.
+
+    Single folders around all others are stepped through, folders named as splits are the splits,
+    and the folders below are the classes. Of images beside their masks the images are taken.
+
+    Args:
+        paths: The parts of each file's path within the data set, the file's name at the end.
+        classes_from: Which level of folders names the classes, 1 for those in the data set's own;
+            "none" for no classes; None finds the level.
+        label: Gives rows of `paths` their classes in place of the folders; rows to which it gives
+            none are left out.
+
+    Returns:
+        The places of the files that are taken, in the order of splits, and notes on what was
+        understood and what is left out. Without test images there are no splits.
+
+    Raises:
+        InputError: No file lies as many levels deep as `classes_from` asks for.
+    """
+    layout = _Layout(paths, classes_from, label)
+    places = layout.find()
+    if paths and not places:
+        deepest = max(map(len, paths)) - 1
+        raise InputError(
+            f"no image lies in a folder of level {classes_from}: pass --classes-from with a level "
+            f"from 1 to {deepest}, or --classes-from none"
+            if deepest
+            else "images lie in no folders that could be classes: pass --classes-from none"
+        )
+    return places, layout.notes
+
+
+def find_splits(names: Collection[str]) -> dict[str, str]:
+    """Which folders of a level are splits, by name; none where they name fewer than two."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for name in names:
+        words = _find_words(name)
+        named = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
+        if len(named) == 1:  # of names such as seg_train and seg_test the rest is the same
+            rest = tuple(word for word in words if word not in SPLIT_NAMES)
+            found.setdefault(rest, {})[name] = named[0]
+    # The plainest names win: train and test, not train_masks and test_masks.
+    several = [rest for rest, splits in found.items() if len(set(splits.values())) > 1]
+    return found[min(several, key=len)] if several else {}
+
+
+class _Layout:
+    """Goes down from the data set's folder; a level is a folder's number in the paths, from 0."""
+
+    def __init__(
+        self,
+        paths: Sequence[tuple[str, ...]],
+        classes_from: int | str | None,
+        label: Callable[[list[int]], Mapping[int, str]] | None,
+    ) -> None:
+        self.paths, self.label, self.notes = paths, label, list[str]()
+        self.forced = classes_from - 1 if isinstance(classes_from, int) else None
+        self.has_classes = label is None and classes_from != "none"
+        self.level = 0  # of the folders that are taken as classes
+
+    def find(self) -> list[Place]:
+        """The place of each file that is taken."""
+        level, rows = self._step_in(0, range(len(self.paths)))
+        splits = {} if level == self.forced else find_splits(self._count(level, rows))
+        if splits:
+            places = self._find_in_splits(level, rows, splits)
+        else:
+            places = self._label(level, rows, None)
+            below = {p.row: self._get_folder(p.row, self.level + 1) for p in places}
+            splits = find_splits({name for name in below.values() if name is not None})
+            if places and all(name in splits for name in below.values()):  # class, then split
+                places = [p._replace(split=splits[str(below[p.row])]) for p in places]
+            else:
+                splits = {}
+        if self.label is not None:
+            labels = self.label([place.row for place in places])
+            places = [p._replace(label=labels[p.row]) for p in places if p.row in labels]
+        places = self._drop_unlabelled(places)
+        places = self._name_splits(places, splits)
+        if counts := Counter(place.label for place in places if place.label is not None):
+            shown = [f"{_show(name)} {counts[name]:,}" for name in _sort_names(counts)]
+            where = "" if self.label else f", in folders of level {self.level + 1}"
+            self.notes.append(f"files by class{where}: {_join(shown)}")
+        return places
+
+    def _find_in_splits(
+        self, level: int, rows: Iterable[int], splits: dict[str, str]
+    ) -> list[Place]:
+        rows = self._leave_others(level, rows, splits)
+        members: dict[str, list[int]] = {}
+        for row in rows:
+            members.setdefault(splits[str(self._get_folder(row, level))], []).append(row)
+        inner = [self._count(level + 1, own) for own in members.values()]
+        # A folder that is one of several classes in another split is no wrapper.
+        classes = {name for names in inner if _find_wrapper(names) is None for name in names}
+        places = []
+        for split in sorted(members, key=SPLITS.index):
+            below, own = self._step_in(level + 1, members[split], classes)
+            places += self._label(below, own, split)
+        return places
+
+    def _step_in(
+        self, level: int, rows: Sequence[int], classes: Collection[str] = ()
+    ) -> tuple[int, Sequence[int]]:
+        """The level below all single folders, and the files there."""
+        while level != self.forced:
+            folders = self._count(level, rows)
+            inner = _find_wrapper(folders)
+            loose = len(rows) - sum(folders.values())
+            if inner is None or loose > sum(folders.values()):
+                break
+            if len(folders) == 1 and inner in classes:
+                break
+            rows = self._leave_others(level, rows, [inner])
+            level += 1
+        return level, rows
+
+    def _label(self, level: int, rows: Sequence[int], split: str | None) -> list[Place]:
+        """The places of files whose classes are the folders of a level."""
+        level = level if self.forced is None else self.forced
+        folders = self._count(level, rows)
+        if not self.has_classes:
+            return [Place(row, split, None) for row in rows]
+        if self.forced is None and (len(folders) < 2 and sum(folders.values()) < len(rows) / 2):
+            rows = self._leave_others(level, rows, [None])
+            return [Place(row, split, None) for row in rows]
+        self.level = level
+        rows = self._leave_others(level, rows, folders)
+        return [Place(row, split, self._get_folder(row, level)) for row in rows]
+
+    def _drop_unlabelled(self, places: list[Place]) -> list[Place]:
+        """Leaves out splits, or classes, where one split has classes and another has none."""
+        labelled = {place.split for place in places if place.label is not None}
+        present = {place.split for place in places}
+        bare = [split for split in SPLITS if split in present - labelled]
+        if not labelled or not bare:
+            return places
+        told = [PURPOSES[split] for split in SPLITS if split in labelled]
+        if bare[0] == next(split for split in SPLITS if split in present):
+            self.notes.append(
+                f"classes of the images {_join(told)} are left out, since those to train have none"
+            )
+            return [place._replace(label=None) for place in places]
+        kept = [place for place in places if place.split in labelled]
+        self.notes.append(
+            f"{len(places) - len(kept):,} images {_join([PURPOSES[split] for split in bare])} have "
+            "no classes, while those to train have some, and are left out; --classes-from none "
+            "takes all, without classes"
+        )
+        return kept
+
+    def _name_splits(self, places: list[Place], splits: dict[str, str]) -> list[Place]:
+        """Gives every split its purpose: the first trains, the last tests."""
+        counts = Counter(place.split for place in places)
+        used = [split for split in SPLITS if split in counts]
+        if not used:
+            return places
+        purposes = dict.fromkeys(used, "validation") | {used[0]: "train", used[-1]: "test"}
+        told = [
+            f"{_join([_show(name) for name in splits if splits[name] == split])} {counts[split]:,} "
+            + (PURPOSES[purposes[split]] if len(used) > 1 else "to train and to test")
+            for split in used
+        ]
+        self.notes.append(f"files by split: {', '.join(told)}")
+        if len(used) == 1:  # test images are split off
+            return [place._replace(split=None) for place in places]
+        return [place._replace(split=purposes[str(place.split)]) for place in places]
+
+    def _leave_others(
+        self, level: int, rows: Iterable[int], folders: Collection[str | None]
+    ) -> list[int]:
+        """The files in some folders of a level (None: in no folder), with a note on the others."""
+        rows = list(rows)
+        kept = [row for row in rows if self._get_folder(row, level) in folders]
+        if len(kept) == len(rows):
+            return kept
+        others = [row for row in rows if self._get_folder(row, level) not in folders]
+        inside = [row for row in others if self._get_folder(row, level) is not None]
+        if inside:
+            places = {"/".join(self.paths[row][: level + 1]) for row in inside}
+            names = _join([_show(place) for place in _sort_names(places)])
+            self.notes.append(f"{len(inside):,} images in {names} are left out")
+        if beside := len(others) - len(inside):
+            self.notes.append(f"{beside:,} images beside the folders of classes are left out")
+        return kept
+
+    def _get_folder(self, row: int, level: int) -> str | None:
+        """The folder of a level that a file lies in; None where it lies in none."""
+        parts = self.paths[row]
+        return parts[level] if level < len(parts) - 1 else None
+
+    def _count(self, level: int, rows: Iterable[int]) -> Counter[str]:
+        """The folders of a level, with the count of files in each."""
+        found = (self._get_folder(row, level) for row in rows)
+        return Counter(name for name in found if name is not None)
+
+
+def _find_wrapper(names: Collection[str]) -> str | None:
+    """The folder to step into: the only one, or that of images beside those of their masks."""
+    inner = list(names)
+    if len(inner) > 1:
+        inner = [name for name in names if COMPANIONS.isdisjoint(_find_words(name))]
+        if any(_find_words(name) or not re.search(r"[^\W\d_]", name) for name in inner):
+            return None
+    return inner[0] if len(inner) == 1 else None
+
+
+def _sort_names(names: Iterable[str | None]) -> list[str]:
+    """Names in natural order."""
+    return sorted((name for name in names if name is not None), key=natural_sort_key)
+
+
+def _find_words(name: str) -> list[str]:
+    """The words of a folder's name, lower case, without accents, numbers and fillers."""
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    text = unicodedata.normalize("NFKD", text.casefold())
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))
+    words = [re.sub(r"(?<=..)(set|data|images|imgs|集)$", "", word) for word in words]
+    return [word for word in words if word not in FILLERS]
+
+
+def _show(name: str | None) -> str:
+    return to_printable(name or "")
+
+
+def _join(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more"
+    return ", ".join(names[:SHOWN]) + (more if len(names) > SHOWN else "")
