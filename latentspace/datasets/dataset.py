@@ -23,8 +23,9 @@ SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the
 class ReadOptions:
     """How images are read. What is None is taken as the images are.
 
-    They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out. Of a
-    folder, None takes the commonest size, of at most `folder.LONGEST_SIDE`.
+    They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out; or
+    padded, see `pictures.crop_to`. Of a folder, None takes the commonest size, of at most
+    `folder.LONGEST_SIDE`.
     """
 
     image_size: tuple[int, int] | None = None
@@ -32,6 +33,7 @@ class ReadOptions:
     test_fraction: float = 0.2  # becomes test images where a data set has none of its own
     limit: int | None = None  # most images to use, a choice by a fixed seed
     labels: str | None = None  # file of the labels, where the images' own file has none
+    fit: str = "scale"  # or "pad"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class ImageDataset:
     class_names: tuple[str, ...]  # `UNLABELLED` where nobody said what the images are
     read_options: ReadOptions = field(default_factory=ReadOptions)
     notes: tuple[str, ...] = ()  # what a person should know of how it was read, a line each
+    found_size: tuple[int, int] | None = None  # before they were fitted; None: of several sizes
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -89,6 +92,14 @@ class ImageDataset:
         return height, width, channels
 
     @property
+    def can_be_padded(self) -> bool:
+        """Whether its images were enlarged, where black could have been laid around them."""
+        size, found = self.image_shape[:2], self.found_size
+        if found is None or found == size or self.read_options.fit != "scale":
+            return False
+        return found[0] <= size[0] and found[1] <= size[1]
+
+    @property
     def has_classes(self) -> bool:
         """Whether there are two classes or more to tell apart."""
         return len(self.class_names) > 1
@@ -98,6 +109,13 @@ def format_shape(shape: Sequence[int]) -> str:
     """An image shape in words."""
     height, width, channels = shape
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
+
+
+def format_fit(found: Sequence[int] | None, size: Sequence[int], fit: str) -> str:
+    """How images of a height and a width, or of several, were brought to another, for a note."""
+    if found is not None and tuple(found) == tuple(size):
+        return ""
+    return ": padded with black" if fit == "pad" else ": scaled, the middle cut out"
 
 
 def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:

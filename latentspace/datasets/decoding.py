@@ -59,6 +59,7 @@ def decode_files(
     *,
     size: tuple[int, int],
     channels: int,
+    fit: str = "scale",
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
@@ -68,6 +69,7 @@ def decode_files(
         digests: The files, with the hash of each.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
+        fit: How, see `crop_to`.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
@@ -86,7 +88,8 @@ def decode_files(
             data = read_file(path)
             if hashlib.sha256(data).hexdigest() == digests[path]:
                 try:
-                    return crop_to(open_picture(data, channels, draft=max(size)), size)
+                    draft = max(size) if fit == "scale" else None
+                    return crop_to(open_picture(data, channels, draft=draft), size, fit=fit)
                 except InputError as error:
                     return error
         # What can't be read goes into the cache as well, under the hashes of the first look.
@@ -107,8 +110,10 @@ def decode_files(
         }
 
     shape, pixels = (*size, channels), None
+    # The key of scaled ones is what it was before there were others.
+    form: tuple[int | str, ...] = shape if fit == "scale" else (*shape, fit)
     if cache_dir is not None:
-        path = cache_dir / f"images-{hash_content(*digests.values(), *shape)}.npz"
+        path = cache_dir / f"images-{hash_content(*digests.values(), *form)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)

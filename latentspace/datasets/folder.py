@@ -18,6 +18,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    format_fit,
     format_shape,
     index_classes,
     natural_sort_key,
@@ -88,6 +89,7 @@ def read_image_folder(
         {file.path: look.digest for file, look in ordered},
         size=size,
         channels=channels,
+        fit=read_options.fit,
         cache_dir=cache_dir,
         show_progress=show_progress,
     )
@@ -113,6 +115,7 @@ def read_image_folder(
         class_names=class_names,
         read_options=replace(read_options, image_size=size, channels=channels),
         notes=tuple(notes),
+        found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
     )
 
 
@@ -248,8 +251,8 @@ def _choose_form(
     if set(sizes) != {size}:
         what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*infos[0].size)
         notes.append(
-            f"images of {what} are brought to {format_shape((*size, channels))}: scaled, the "
-            "middle cut out; --image-size chooses another size"
+            f"images of {what} are brought to {format_shape((*size, channels))}"
+            f"{format_fit(None, size, read_options.fit)}; --image-size chooses another size"
         )
     return size, channels
 

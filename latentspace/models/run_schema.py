@@ -33,6 +33,7 @@ class ReadOptionsFacts(TypedDict):
     test_fraction: Share
     limit: Annotated[int, Ge(1)] | None
     labels: str | None
+    fit: NotRequired[Literal["scale", "pad"]]
 
 
 class DatasetFacts(TypedDict):
@@ -50,6 +51,7 @@ class OriginFacts(TypedDict):
 
     __pydantic_config__ = OPEN  # type: ignore[misc]
     description: str
+    warning: NotRequired[str | None]
 
 
 class SettingsFacts(TypedDict):
