@@ -18,6 +18,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    format_fit,
     format_shape,
     index_classes,
     split_train_test,
@@ -138,17 +139,19 @@ def assemble(
     if shape != (*size, channels):
         notes.append(
             f"images of {format_shape(shape)} are brought to {format_shape((*size, channels))}"
+            + format_fit(shape[:2], size, read_options.fit)
         )
     return ImageDataset(
         name=name,
         source=source,
-        train_pixels=convert_to(train_pixels, size, channels),
-        test_pixels=convert_to(test_pixels, size, channels),
+        train_pixels=convert_to(train_pixels, size, channels, fit=read_options.fit),
+        test_pixels=convert_to(test_pixels, size, channels, fit=read_options.fit),
         train_labels=labels[train],
         test_labels=labels[test],
         class_names=names,
         read_options=replace(read_options, image_size=size, channels=channels),
         notes=tuple(dict.fromkeys(filter(None, notes))),
+        found_size=shape[:2],
     )
 
 

@@ -71,6 +71,7 @@ def decode_files(
     *,
     size: tuple[int, int],
     channels: int,
+    fit: str = "scale",
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
@@ -80,6 +81,7 @@ def decode_files(
         frames: What to decode; frames of a file follow each other.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
+        fit: How, see `crop_to`.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
@@ -101,8 +103,9 @@ def decode_files(
             if hashlib.sha256(data).hexdigest() == digest:
                 images: list[np.ndarray | InputError] = []
                 try:
-                    for picture in open_frames(data, channels, numbers, draft=max(size)):
-                        images.append(crop_to(picture, size))
+                    draft = max(size) if fit == "scale" else None
+                    for picture in open_frames(data, channels, numbers, draft=draft):
+                        images.append(crop_to(picture, size, fit=fit))
                 except InputError as error:
                     images += [error] * (len(stack) - len(images))
                 return images
@@ -127,8 +130,10 @@ def decode_files(
 
     shape, pixels = (*size, channels), None
     keys = [f"{frame.digest}-{frame.number}" if frame.number else frame.digest for frame in frames]
+    # The key of scaled ones is what it was before there were others.
+    form: tuple[int | str, ...] = shape if fit == "scale" else (*shape, fit)
     if cache_dir is not None:
-        path = cache_dir / f"images-{hash_content(*keys, *shape)}.npz"
+        path = cache_dir / f"images-{hash_content(*keys, *form)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)

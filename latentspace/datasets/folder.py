@@ -18,6 +18,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    format_fit,
     format_shape,
     index_classes,
     natural_sort_key,
@@ -127,6 +128,7 @@ def _read_files(
         [Frame(unit.file.path, unit.info.digest, unit.number) for unit in ordered],
         size=size,
         channels=channels,
+        fit=read_options.fit,
         **how,
     )
     failures |= {
@@ -158,6 +160,7 @@ def _read_files(
         read_options=replace(read_options, image_size=size, channels=channels),
         num_validation=min(num_validation, first_test - 1),
         notes=tuple(notes),
+        found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
     )
 
 
@@ -318,8 +321,8 @@ def _choose_form(
     if set(sizes) != {size}:
         what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*infos[0].size)
         notes.append(
-            f"images of {what} are brought to {format_shape((*size, channels))}: scaled, the "
-            "middle cut out; --image-size chooses another size"
+            f"images of {what} are brought to {format_shape((*size, channels))}"
+            f"{format_fit(None, size, read_options.fit)}; --image-size chooses another size"
         )
     return size, channels
 

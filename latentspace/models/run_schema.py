@@ -36,6 +36,7 @@ class ReadOptionsFacts(TypedDict):
     label_column: NotRequired[str | None]
     classes_from: NotRequired[Annotated[int, Ge(1)] | Literal["none"] | None]
     frames_as: NotRequired[Literal["images", "first"] | None]
+    fit: NotRequired[Literal["scale", "pad"]]
 
 
 class DatasetFacts(TypedDict):
@@ -53,6 +54,7 @@ class OriginFacts(TypedDict):
 
     __pydantic_config__ = OPEN  # type: ignore[misc]
     description: str
+    warning: NotRequired[str | None]
 
 
 class SettingsFacts(TypedDict):
