@@ -111,7 +111,7 @@ def setting(default: Any) -> Any:
 
 READ_OPTIONS = {  # settings that are arguments of `datasets.ReadOptions`
     *("labels", "label_column", "classes_from", "no_labels", "images_key", "labels_key"),
-    *("frames_as", "image_size", "test_fraction", "limit", "value_range"),
+    *("frames_as", "image_size", "fit", "test_fraction", "limit", "value_range"),
 }
 # Where labels may come from: a table or arrays, folders, nowhere.
 LABEL_SOURCES = ({"labels", "label_column", "labels_key"}, {"classes_from"}, {"no_labels"})
@@ -193,6 +193,13 @@ class DataConfig:
         type=positive_int,
         nargs=2,
         metavar=("H", "W"),
+    )
+    fit: str | None = option(
+        None,
+        "how images are brought to another size: scaled, or padded with black, as 28x28 for a "
+        "network of 32x32 (default: scale; for a model of your own whichever it reconstructs)",
+        group="data",
+        choices=("scale", "pad"),
     )
     grayscale: bool = option(False, "bring images to grey", group="data")
     test_fraction: float = option(
@@ -391,7 +398,8 @@ class VisualizeConfig(DataConfig):
     )
     autoencoder: str | None = option(
         None,
-        "look into this model of images -> images; it is cut at its narrowest layer",
+        "look into this model of images -> images; it is cut at its narrowest layer. An "
+        "architecture in .json takes --weights",
         group="own model",
         metavar="A.keras",
     )
@@ -419,7 +427,23 @@ class VisualizeConfig(DataConfig):
     )
     pixel_range: tuple[float, float] = option(
         (0.0, 1.0),
-        "what the model takes for black and for white (default: 0 1)",
+        "what the model takes and gives for black and for white (default: 0 1)",
+        group="own model",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+    )
+    input_range: tuple[float, float] | None = option(
+        None,
+        "what it takes for black and for white, where it gives others (default: --pixel-range)",
+        group="own model",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+    )
+    output_range: tuple[float, float] | None = option(
+        None,
+        "what it gives for black and for white, where it takes others (default: --pixel-range)",
         group="own model",
         type=float,
         nargs=2,
@@ -427,16 +451,23 @@ class VisualizeConfig(DataConfig):
     )
     model_code: str | None = option(
         None,
-        "file of Python that defines the layers of the model; with :FUNCTION, which builds it. "
-        "The only code that is run, and only when it is named here",
+        "file of Python that defines the layers and functions of the model; with :FUNCTION, which "
+        "builds it. The only code that is run, and only when it is named here",
         group="own model",
         metavar="FILE.py[:FUNCTION]",
     )
-    weights: str | None = option(
-        None,
-        "weights for the model that --model-code builds: .weights.h5 or .h5",
+    weights: tuple[str, ...] = option(
+        (),
+        "weights for the model that --model-code builds, or for an architecture in .json: "
+        ".weights.h5 or .h5; of an encoder and a decoder two files, in this order",
         group="own model",
+        nargs="+",
         metavar="FILE",
+    )
+    anyway: bool = option(
+        False,
+        "look at the model also where it does not reconstruct the images; every picture says so",
+        group="own model",
     )
     save_run: str | None = option(
         None,
@@ -585,6 +616,11 @@ class VisualizeConfig(DataConfig):
     quiet: bool = option(False, "no progress bars", group="run")
 
     @property
+    def ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Values of black and of white in what a person's own model takes, and in what it gives."""
+        return self.input_range or self.pixel_range, self.output_range or self.pixel_range
+
+    @property
     def asks_for_two(self) -> bool:
         """Whether two runs are to be compared."""
         return len(self.run) > 1
@@ -607,6 +643,8 @@ class VisualizeConfig(DataConfig):
                 f"a model comes from --run or from {format_flags(self, own)}: pass one of them, "
                 "and --save-run NAME to make a run of your own model"
             )
+        if given >= {"pixel_range", "input_range", "output_range"}:
+            return "--input-range and --output-range stand for --pixel-range: pass it, or the two"
         for_two = {*list_settings(type(self), "data", "run", "maps"), "open"} - {"dims", "place"}
         if self.asks_for_two and (others := given - for_two):
             return (

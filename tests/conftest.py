@@ -225,6 +225,7 @@ class LinearRun:
     decoder_bytes: int = 5000
     is_imported: bool = False
     history_unavailable: str | None = None
+    warning: str | None = None
     snapshots_unavailable: str | None = "a stand-in was not trained"
     facts: dict = field(
         default_factory=lambda: {

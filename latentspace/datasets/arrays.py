@@ -21,6 +21,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    format_fit,
     format_shape,
     index_classes,
     split_train_test,
@@ -216,12 +217,13 @@ def assemble(
     if shape != (*size, channels):
         notes.append(
             f"images of {format_shape(shape)} are brought to {format_shape((*size, channels))}"
+            + format_fit(shape[:2], size, read_options.fit)
         )
     return ImageDataset(
         name=name,
         source=source,
-        train_pixels=convert_to(train_pixels, size, channels),
-        test_pixels=convert_to(test_pixels, size, channels),
+        train_pixels=convert_to(train_pixels, size, channels, fit=read_options.fit),
+        test_pixels=convert_to(test_pixels, size, channels, fit=read_options.fit),
         train_labels=labels[train],
         test_labels=labels[test],
         class_names=names,
@@ -233,6 +235,7 @@ def assemble(
         ),
         num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
+        found_size=shape[:2],
     )
 
 

@@ -23,8 +23,9 @@ SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the
 class ReadOptions:
     """How images are read. What is None is taken as the images are.
 
-    They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out. Of a
-    folder, None takes the commonest size, of at most `folder.LONGEST_SIDE`.
+    They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out; or
+    padded, see `pictures.crop_to`. Of a folder, None takes the commonest size, of at most
+    `folder.LONGEST_SIDE`.
     """
 
     image_size: tuple[int, int] | None = None
@@ -39,6 +40,7 @@ class ReadOptions:
     value_range: tuple[float, float] | None = None  # values that are black and white, see `values`
     images_key: tuple[str, ...] | None = None  # names of the arrays of images, one for each split
     labels_key: tuple[str, ...] | None = None
+    fit: str = "scale"  # or "pad"
 
 
 AS_IT_IS = ReadOptions()
@@ -58,6 +60,7 @@ class ImageDataset:
     read_options: ReadOptions = field(default_factory=ReadOptions)
     num_validation: int = 0  # training images, the last ones, that are there to validate with
     notes: tuple[str, ...] = ()  # what a person should know of how it was read, a line each
+    found_size: tuple[int, int] | None = None  # before they were fitted; None: of several sizes
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -112,6 +115,14 @@ class ImageDataset:
         return height, width, channels
 
     @property
+    def can_be_padded(self) -> bool:
+        """Whether its images were enlarged, where black could have been laid around them."""
+        size, found = self.image_shape[:2], self.found_size
+        if found is None or found == size or self.read_options.fit != "scale":
+            return False
+        return found[0] <= size[0] and found[1] <= size[1]
+
+    @property
     def has_classes(self) -> bool:
         """Whether there are two classes or more to tell apart."""
         return len(self.class_names) > 1
@@ -121,6 +132,13 @@ def format_shape(shape: Sequence[int]) -> str:
     """An image shape in words."""
     height, width, channels = shape
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
+
+
+def format_fit(found: Sequence[int] | None, size: Sequence[int], fit: str) -> str:
+    """How images of a height and a width, or of several, were brought to another, for a note."""
+    if found is not None and tuple(found) == tuple(size):
+        return ""
+    return ": padded with black" if fit == "pad" else ": scaled, the middle cut out"
 
 
 def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:

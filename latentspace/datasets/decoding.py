@@ -84,6 +84,7 @@ def decode_files(
     *,
     size: tuple[int, int],
     channels: int,
+    fit: str = "scale",
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
@@ -93,6 +94,7 @@ def decode_files(
         frames: What to decode; frames of a file follow each other.
         size: Height and width to bring each to, see `crop_to`.
         channels: 1 for grey, 3 for colour.
+        fit: How, see `crop_to`.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
         show_progress: Draw a progress bar on stderr.
 
@@ -115,10 +117,14 @@ def decode_files(
                 images: list[np.ndarray | InputError] = []
                 try:
                     opened = open_frames(
-                        data, channels, numbers, draft=max(size), value_range=value_range
+                        data,
+                        channels,
+                        numbers,
+                        draft=max(size) if fit == "scale" else None,
+                        value_range=value_range,
                     )
                     for picture in opened:
-                        images.append(crop_to(picture, size))
+                        images.append(crop_to(picture, size, fit=fit))
                 except InputError as error:
                     images += [error] * (len(stack) - len(images))
                 return images
@@ -143,8 +149,10 @@ def decode_files(
 
     shape, pixels = (*size, channels), None
     keys = ["-".join(map(str, filter(None, frame[1:]))) for frame in frames]
+    # The key of scaled ones is what it was before there were others.
+    form: tuple[int | str, ...] = shape if fit == "scale" else (*shape, fit)
     if cache_dir is not None:
-        path = cache_dir / f"images-{hash_content(*keys, *shape)}.npz"
+        path = cache_dir / f"images-{hash_content(*keys, *form)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)

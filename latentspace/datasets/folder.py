@@ -19,6 +19,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    format_fit,
     format_shape,
     index_classes,
     natural_sort_key,
@@ -133,6 +134,7 @@ def _read_files(
         ],
         size=size,
         channels=channels,
+        fit=read_options.fit,
         **how,
     )
     failures |= {
@@ -173,6 +175,7 @@ def _read_files(
         ),
         num_validation=min(num_validation, first_test - 1),
         notes=tuple(notes),
+        found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
     )
 
 
@@ -329,8 +332,8 @@ def _choose_form(
     if set(sizes) != {size}:
         what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*infos[0].size)
         notes.append(
-            f"images of {what} are brought to {format_shape((*size, channels))}: scaled, the "
-            "middle cut out; --image-size chooses another size"
+            f"images of {what} are brought to {format_shape((*size, channels))}"
+            f"{format_fit(None, size, read_options.fit)}; --image-size chooses another size"
         )
     return size, channels
 

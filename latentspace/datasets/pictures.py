@@ -147,17 +147,23 @@ def open_frames(
             yield _take_picture(opened, channels, draft, value_range)
 
 
-def crop_to(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def crop_to(picture: Image.Image, size: tuple[int, int], *, fit: str = "scale") -> np.ndarray:
     """Brings a picture of mode L or RGB to a height and a width, as uint8 (H, W, 1 or 3).
 
-    It is scaled, aspect kept, and the middle cut out.
+    It is scaled, aspect kept, and the middle cut out. With `fit` "pad" it keeps its scale: black is
+    laid around it, and what is too large is cut off on all sides.
     """
-    if picture.size != size[::-1]:
+    if picture.size != size[::-1] and fit == "pad":
+        left, top = (-((new - old) // 2) for new, old in zip(size[::-1], picture.size, strict=True))
+        picture = picture.crop((left, top, left + size[1], top + size[0]))
+    elif picture.size != size[::-1]:
         picture = ImageOps.fit(picture, size[::-1], Image.Resampling.LANCZOS)
     return np.asarray(picture).reshape(*size, -1)
 
 
-def convert_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.ndarray:
+def convert_to(
+    pixels: np.ndarray, size: tuple[int, int], channels: int, *, fit: str = "scale"
+) -> np.ndarray:
     """Brings images to a size, see `crop_to`, and to grey or colour.
 
     uint8 (N, H, W, 1 or 3) -> uint8 (N, *size, channels); the input where nothing is to be done.
@@ -167,7 +173,7 @@ def convert_to(pixels: np.ndarray, size: tuple[int, int], channels: int) -> np.n
     mode = "L" if channels == 1 else "RGB"
     result = np.empty((len(pixels), *size, channels), np.uint8)
     for image, place in zip(pixels, result, strict=True):
-        place[:] = crop_to(to_pil(image).convert(mode), size)
+        place[:] = crop_to(to_pil(image).convert(mode), size, fit=fit)
     return result
 
 

@@ -22,6 +22,7 @@ WHITE = 255
 MARGIN = 16
 LABEL_SIZE, CAPTION_SIZE, TITLE_SIZE = 15, 15, 20
 LINE_HEIGHT = 1.4
+WARNING_GROUND = (255, 224, 130)
 INK, FAINT_INK = (20, 20, 20), (110, 110, 110)
 LEAST_THUMBNAIL = 80  # pixels; smaller images are enlarged by a whole number
 FULL_WIDTH = 1000  # pixels of a map of images from which on its text grows with it
@@ -198,6 +199,21 @@ def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
     if body.ndim > 3:
         return prepare_page(size, text=text, **options).place(body)
     return prepare_page(size, text=text, still=body, **options).blank
+
+
+def add_banner(frames: np.ndarray, text: str) -> np.ndarray:
+    """Sets a warning above pages, uint8 (..., H, W, 3), in letters as high as their titles."""
+    width = frames.shape[-2]
+    scale = choose_text_scale(width)
+    font, margin = _load_font(round(CAPTION_SIZE * scale)), round(MARGIN * scale)
+    line = CAPTION_SIZE * LINE_HEIGHT * scale
+    lines = _wrap(text, font, width - 2 * margin)
+    banner = Image.new("RGB", (width, round(len(lines) * line) + 2 * margin), WARNING_GROUND)
+    draw = ImageDraw.Draw(banner)
+    for number, words in enumerate(lines):
+        draw.text((margin, margin + number * line), words, INK, font, anchor="la")
+    band = np.broadcast_to(np.asarray(banner), (*frames.shape[:-3], *np.asarray(banner).shape))
+    return np.concatenate([band, frames], axis=-3)
 
 
 def choose_text_scale(body_width: int) -> float:

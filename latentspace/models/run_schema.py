@@ -40,6 +40,7 @@ class ReadOptionsFacts(TypedDict):
     images_key: NotRequired[tuple[str, ...] | None]
     labels_key: NotRequired[tuple[str, ...] | None]
     no_labels: NotRequired[bool]
+    fit: NotRequired[Literal["scale", "pad"]]
 
 
 class DatasetFacts(TypedDict):
@@ -57,6 +58,7 @@ class OriginFacts(TypedDict):
 
     __pydantic_config__ = OPEN  # type: ignore[misc]
     description: str
+    warning: NotRequired[str | None]
 
 
 class SettingsFacts(TypedDict):

@@ -78,6 +78,11 @@ class Run:
         return "adopted" in self.facts
 
     @property
+    def warning(self) -> str | None:
+        """Why what it shows can't be trusted; None where nothing is known against it."""
+        return self.facts.get("adopted", {}).get("warning")
+
+    @property
     def history_unavailable(self) -> str | None:
         """Why there is no history of a training; None where there is one."""
         if self.is_imported:

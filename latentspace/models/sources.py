@@ -38,13 +38,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
         load_code(config.model_code)
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
-    trained_on, kept, place = run.facts["dataset"], {}, config.dataset
+    trained_on, place = run.facts["dataset"], config.dataset
+    recorded = trained_on.get("reading", {})
+    kept = {"fit": recorded.get("fit", "scale")}
     if place is None:
-        place = datasets.find_recorded_place(trained_on)
-        kept = trained_on.get("reading", {})
+        kept, place = recorded, datasets.find_recorded_place(trained_on)
     elif _is_new_place(trained_on["source"], place):
         print("the run's images have moved: they are read as they were read then")
-        kept = trained_on.get("reading", {})
+        kept = recorded
     options = {**shape, **kept, **config.read_options(given)}
     labels = None if config.labels else options.get("labels")
     if labels is not None and not Path(labels).exists():
@@ -68,9 +69,17 @@ def read_images(
     config: TrainConfig | VisualizeConfig, options: Mapping[str, Any], dataset: str | None
 ) -> ImageDataset:
     """Reads images, by `options` as for `datasets.ReadOptions`, and says what was read."""
+    data = _load(config, options, dataset)
+    print("\n".join([*data.notes, f"images: {data}"]))
+    return data
+
+
+def _load(
+    config: TrainConfig | VisualizeConfig, options: Mapping[str, Any], dataset: str | None
+) -> ImageDataset:
     uncached = getattr(config, "no_cache", False)  # a training has no such flag
     try:
-        data = datasets.load_dataset(
+        return datasets.load_dataset(
             dataset,
             config.data_dir,
             read_options=datasets.ReadOptions(**options),
@@ -82,8 +91,6 @@ def read_images(
         for note in getattr(error, "__notes__", ()):
             print(note, flush=True)
         raise
-    print("\n".join([*data.notes, f"images: {data}"]))
-    return data
 
 
 def _download(name: str) -> Any:
@@ -113,8 +120,17 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     interface = load_interface(config)
     asked = {**interface.reading, **config.read_options(given)}
     data = read_images(config, asked, config.dataset)
-    run = import_model(interface, data, config, name=name)
-    print(f"model: {run.facts['adopted']['description']}")
+    padded = None
+    if config.fit is None and data.can_be_padded:
+        size = data.image_shape[:2]
+        padded = _load(config, {**asked, "image_size": size, "fit": "pad"}, config.dataset)
+    run = import_model(interface, data, config, name=name, padded=padded)
+    if padded is not None and run.facts["dataset"]["hash"] == padded.hash:
+        data = padded
+    adopted = run.facts["adopted"]
+    print("\n".join([f"model: {adopted['description']}", *adopted["notes"]]))
+    if run.warning is not None:
+        print(f"warning: {run.warning}")
     if config.save_run is not None and run.networks is not None:
         with lock_folder(path, wait=False):
             saving.check_available(path, overwrite=False)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latentspace.chapters.figure import Figure, Recipe, list_files
+import numpy as np
+
+from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
-from latentspace.drawing.media import encode_as
+from latentspace.drawing.layout import add_banner
+from latentspace.drawing.media import DrawnFrames, encode_as
 from latentspace.report.records import keep_records, make_record
 
 
@@ -20,6 +25,23 @@ def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
         if (reason := subject.of(chapter).unavailable) is not None:
             return str(reason)
     return recipe.unavailable(subject)
+
+
+def _warn(drawing: Drawing, subject: Any) -> Drawing:
+    """A picture with what is known against a model that it shows, above everything else."""
+    studies = subject.studies.values() if isinstance(subject, Comparison) else [subject]
+    warnings = [f"{study.run.name}: {study.run.warning}" for study in studies if study.run.warning]
+    if not warnings:
+        return drawing
+    said = "Not to be trusted: " + "; ".join(warnings)
+    text = dataclasses.replace(drawing.text, caption=f"{said}. {drawing.text.caption}")
+    frames = drawing.frames
+    if isinstance(frames, bytes):
+        note = f'<body>\n<p role="alert" class="warning">{html.escape(said)}</p>'
+        return Drawing(frames.replace(b"<body>", note.encode(), 1), text)
+    if isinstance(frames, np.ndarray):
+        return Drawing(add_banner(frames, said), text)
+    return Drawing(DrawnFrames(len(frames), lambda i: add_banner(frames[i], said)), text)
 
 
 def write_figures(
@@ -49,7 +71,7 @@ def write_figures(
         if (reason := find_unavailable(recipe, subject)) is not None:
             print(f"{folder / figure.get_file(settings.method)} is left out: {reason}")
             continue
-        drawing = recipe.draw(subject)
+        drawing = _warn(recipe.draw(subject), subject)
         drawn = drawing.frames
         about = make_record(figure, recipe, subject, drawing, command=command)
         for path in list_files(folder, [figure], settings):

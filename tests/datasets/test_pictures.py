@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import time
 import tracemalloc
@@ -249,3 +250,16 @@ def test_damaged_images_are_read_or_refused(kind: str, data: st.DataObject) -> N
         call_or_none(read_size, damaged)
         found = call_or_none(open_picture, damaged, 3)
     assert found is None or found.mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("found", "size"), [((3, 4), (6, 8)), ((3, 4), (4, 5)), ((6, 8), (3, 4)), ((3, 8), (6, 4))]
+)
+def test_padding_keeps_the_scale(found: tuple[int, int], size: tuple[int, int]) -> None:
+    image = np.arange(1, math.prod(found) + 1, dtype=np.uint8).reshape(found)
+    result = crop_to(Image.fromarray(image), size, fit="pad")[..., 0]
+    before = [max(0, (new - old) // 2) for old, new in zip(found, size, strict=True)]
+    after = [max(0, new - old) - ahead for old, new, ahead in zip(found, size, before, strict=True)]
+    padded = np.pad(image, list(zip(before, after, strict=True)))
+    top, left = (max(0, (old - new + 1) // 2) for old, new in zip(found, size, strict=True))
+    np.testing.assert_array_equal(result, padded[top : top + size[0], left : left + size[1]])

@@ -17,6 +17,7 @@ from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.core.files import PARTIAL
 from latentspace.datasets import ImageDataset
+from latentspace.drawing import layout
 from latentspace.drawing.text import Text
 from latentspace.report import gallery
 from latentspace.report.records import RECORDS, read_records
@@ -102,3 +103,25 @@ def test_the_reason_of_a_chapter_comes_before_that_of_the_picture(
     recipes = dict.fromkeys([figure.file for figure in DRAWN], of_chapter)
     assert gallery.write_figures(tmp_path, DRAWN, recipes, subject, command="x") == []
     assert capsys.readouterr().out.count("is left out: its chapter has nothing") == len(DRAWN)
+
+
+@pytest.mark.parametrize("kind", ["still", "animation", "page"])
+def test_every_picture_of_a_model_that_failed_its_check_says_so(
+    linear_run: LinearRun, tiny: ImageDataset, kind: str
+) -> None:
+    body = np.full((2, 40, 300, 3), 7, np.uint8)
+    frames = {"still": body[0], "animation": body, "page": b"<html><body><p>"}[kind]
+    study = make_study(linear_run, tiny)
+    drawing = Drawing(frames, Text("title", "caption"))
+    assert gallery._warn(drawing, study) is drawing
+    study.run = SimpleNamespace(name="mine", warning="<all> alike")
+    said = gallery._warn(drawing, study)
+    assert said.text == Text("title", "Not to be trusted: mine: <all> alike. caption")
+    if isinstance(said.frames, bytes):
+        assert b"<body>\n<p role=" in said.frames
+        assert b"Not to be trusted: mine: &lt;all&gt; alike</p><p>" in said.frames
+        return
+    shown = np.asarray(list(said.frames)) if kind == "animation" else said.frames
+    assert shown.shape[:-3] == frames.shape[:-3]
+    np.testing.assert_array_equal(shown[..., -40:, :, :], frames)
+    assert (shown[..., 0, 0, :] == layout.WARNING_GROUND).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ ELEMENTWISE = (
 )
 MAX_LISTED = 12
 
+Range = tuple[float, float]  # values of black and of white
 Dominator = tuple[Step, keras.KerasTensor]
 
 
@@ -56,7 +58,7 @@ class Plan:
     encoder: Section  # what leads to the codes
     decoder: Section  # what leads from the codes to the image
     image_shape: ImageShape  # of the images in the form of a run
-    pixel_range: tuple[float, float]  # values of black and of white in the images of both
+    ranges: tuple[Range, Range]  # of the pixels that it takes, and of those that it gives
     # For a person: "my.keras is cut after layer 'encoded': 784 -> 32 -> 784 values per image".
     description: str
 
@@ -92,7 +94,7 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     if interface.whole is None:
         values = math.prod(image_shape)
         description += f": {values} -> {count_values(encoder.end)} -> {values} values per image"
-    return Plan(encoder, decoder, image_shape, config.pixel_range, description)
+    return Plan(encoder, decoder, image_shape, config.ranges, description)
 
 
 def says_mean(name: str) -> bool:
@@ -117,7 +119,7 @@ def _cut(
         )
     dominators = graph.dominators(image)
     if config.bottleneck is None:
-        at = _find_narrowest(graph, dominators[:-1])
+        at = _find_narrowest(graph, dominators[:-1], image_shape)
     else:
         at = _find_layer(graph, dominators[:-1], config.bottleneck)
     step, entrance = dominators[at]
@@ -147,7 +149,10 @@ def _pair(
     if config.bottleneck is not None and interface.whole is not None:
         raise refuse_cutting(interface.whole)
     if config.bottleneck is not None:
-        raise InputError("--bottleneck says where to cut one model: drop it, or pass --autoencoder")
+        raise InputError(
+            "--bottleneck says where to cut one model, and these are an encoder and a decoder: "
+            "leave it out"
+        )
     name, code = _choose_code(graph, config.latent_output)
     encoder, model = _lead_to(graph, code), interface.models[1]
     decoder = trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
@@ -218,15 +223,28 @@ def _find_image(graph: Trace, image_shape: ImageShape) -> keras.KerasTensor | No
     return next(iter(alike + images), None)
 
 
-def _find_narrowest(graph: Trace, dominators: list[Dominator]) -> int:
+def _find_narrowest(graph: Trace, dominators: list[Dominator], image_shape: ImageShape) -> int:
     """Index of the first of the narrowest dominators."""
     widths = [count_values(tensor) or float("inf") for _, tensor in dominators]
     least, whole = min(widths, default=float("inf")), count_values(graph.source) or 0
     if least >= whole:
+        narrow = _list_narrow(
+            found for found in dominators if fit_layout(found[1].shape[1:], image_shape) is None
+        )
+        skipped = any(
+            0 < (count_values(tensor) or 0) < whole
+            for step in graph.steps
+            for tensor in step.outputs
+        )
         raise InputError(
             f"the model {graph.model.name!r} has no bottleneck: nothing that all of the image "
-            f"passes through is narrower than its {whole} values, as where skip connections lead "
-            "past the middle; pass a model without them, or name a layer with --bottleneck"
+            f"passes through is narrower than its {whole} values"
+            + (", as where skip connections lead past the middle" if skipped else "")
+            + (
+                f"; --bottleneck LAYER cuts it all the same, and the narrowest are {narrow}"
+                if narrow
+                else "; pass a model without them, or an encoder and a decoder"
+            )
         )
     return widths.index(least)
 
@@ -253,8 +271,7 @@ def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
     inside = [i for i, (step, _) in enumerate(dominators) if f"/{name}/" in f"/{step.name}"]
     if found or inside:
         return found[0] if found else inside[-1]
-    narrow = sorted((count_values(tensor) or 0, step.name) for step, tensor in dominators)
-    listed = ", ".join(f"{layer} ({width})" for width, layer in narrow[:MAX_LISTED]) or "none"
+    listed = _list_narrow(dominators) or "none"
     problem = f"there is no layer {name!r}"
     if any(_is_called(step.name, name) for step in graph.steps):
         problem = (
@@ -264,6 +281,12 @@ def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
         f"{problem}; --bottleneck takes one that all of the image passes through, the narrowest "
         f"first: {listed}"
     )
+
+
+def _list_narrow(dominators: Iterable[Dominator]) -> str:
+    """The layers that make the narrowest of some dominators, with their sizes."""
+    narrow = sorted((count_values(tensor) or 0, step.name) for step, tensor in dominators)
+    return ", ".join(f"{layer} ({width})" for width, layer in narrow[:MAX_LISTED])
 
 
 def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:

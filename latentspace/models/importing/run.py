@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,22 @@ import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
+from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
-from latentspace.datasets import ImageDataset
-from latentspace.models.importing.building import build, check
+from latentspace.datasets import ImageDataset, choose_limited
+from latentspace.models.importing.building import build
+from latentspace.models.importing.checking import CLEARLY, Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import plan
-from latentspace.models.keras_files.loading import load_code, load_model, load_weights, shorten
+from latentspace.models.keras_files.loading import (
+    ARCHITECTURE,
+    load_architecture,
+    load_code,
+    load_model,
+    load_weights,
+    named_as_script,
+    shorten,
+)
 from latentspace.models.run_schema import DECODER, ENCODER
 from latentspace.models.runs import Run
 
@@ -26,7 +37,7 @@ if TYPE_CHECKING:
 CHECKED_IMAGES = 1000
 ON_RECORD = (
     *("autoencoder", "encoder", "decoder", "weights", "model_code"),
-    *("bottleneck", "latent_output", "pixel_range"),
+    *("bottleneck", "latent_output", "pixel_range", "input_range", "output_range"),
 )
 RANDOM = "its codes are random samples, others each time: name the mean with --latent-output"
 
@@ -38,11 +49,13 @@ def load_interface(config: VisualizeConfig) -> Interface:
         InputError: A file is wrong in itself, or the files do not go together.
     """
     autoencoder, encoder, decoder = config.autoencoder, config.encoder, config.decoder
-    low, high = config.pixel_range
-    if not low < high:
-        raise InputError(
-            f"--pixel-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
-        )
+    for what in ("pixel_range", "input_range", "output_range"):
+        low, high = getattr(config, what) or config.pixel_range
+        if not -math.inf < low < high < math.inf:
+            raise InputError(
+                f"--{what.replace('_', '-')} takes black before white, as in -1 1. Received: "
+                f"{low:g} {high:g}"
+            )
     if (encoder is None) != (decoder is None):
         raise InputError("--encoder and --decoder go together: pass both, or one --autoencoder")
     build = load_code(config.model_code) if config.model_code is not None else None
@@ -51,31 +64,55 @@ def load_interface(config: VisualizeConfig) -> Interface:
             "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, or "
             "--model-code FILE.py:FUNCTION: pass one of them"
         )
-    if config.weights is not None and build is None:
+    paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
+    plain = [path.name for path in paths if path.suffix.lower() == ARCHITECTURE]
+    if config.weights and build is None and len(plain) < len(paths):
         raise InputError(
-            "--weights go into a model that code builds: pass --model-code FILE.py:FUNCTION as well"
+            "--weights go into a model that code builds, or into an architecture in .json: pass "
+            "--model-code FILE.py:FUNCTION as well"
         )
-    if build is None:
-        paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
-        return inspect([load_model(path) for path in paths], [path.name for path in paths])
+    if plain and not config.weights:
+        raise InputError(
+            f"{plain[0]} holds the architecture of a model without its weights: pass --weights "
+            f"FILE{' FILE, those of the encoder first' if len(paths) > 1 else ''}"
+        )
     spec = str(config.model_code)
-    models = _build(build, spec)
-    if config.weights is not None:
-        if len(models) > 1:
-            raise InputError(
-                f"--weights go into one model, but {spec} returns two: return the autoencoder, "
-                "or load the weights in the function"
-            )
-        load_weights(models[0], config.weights)
-    return inspect(models, [spec] * len(models))
+    if build is None:
+        names = [path.name for path in paths]
+        models = [_load(path, len(paths)) for path in paths]
+    else:
+        models = _build(build, spec)
+        names = [spec] * len(models)
+    if config.weights and len(config.weights) != len(models):
+        mend = "" if build is None else ", or load them in the function"
+        raise InputError(
+            f"--weights takes a file for each model of {', '.join(dict.fromkeys(names))}: pass "
+            f"{len(models)}{mend}. Received: {len(config.weights)}"
+        )
+    for model, weights in zip(models, config.weights, strict=False):
+        load_weights(model, weights)
+    return inspect(models, names)
 
 
 def import_model(
-    interface: Interface, data: ImageDataset, config: VisualizeConfig, *, name: str
+    interface: Interface,
+    data: ImageDataset,
+    config: VisualizeConfig,
+    *,
+    name: str,
+    padded: ImageDataset | None = None,
 ) -> Run:
     """Makes a run in memory out of a person's model; `saving.save_run` can keep it.
 
     The images check it. What a person said of it is kept on record.
+
+    Args:
+        interface: What `inspect` found.
+        data: The images.
+        config: What a person said.
+        name: Of the run.
+        padded: The same images padded where `data` holds them scaled, to be taken where the model
+            reconstructs them clearly better. The facts of the run say which were.
 
     Raises:
         InputError: It can't be cut, or is no model that reconstructs the images.
@@ -83,9 +120,33 @@ def import_model(
     planned = plan(interface, data.image_shape, config)
     encoder, decoder = build(planned)
     description = planned.description + (f"; {RANDOM}" if is_random(encoder) else "")
-    images = data.test_images[:CHECKED_IMAGES]
-    error = check(encoder, decoder, images, pixel_range=config.pixel_range)
-    facts = {said: getattr(config, said) for said in ON_RECORD}
+
+    def look(images: ImageDataset) -> Finding:
+        rows = choose_limited(len(images.train_pixels), CHECKED_IMAGES)
+        return check(
+            encoder,
+            decoder,
+            images.test_images[:CHECKED_IMAGES],
+            built_with=planned.ranges,
+            ranges=list_ranges(to_unit_range(images.train_pixels[rows])),
+        )
+
+    finding, notes = look(data), []
+    if padded is not None:
+        other = look(padded)
+        shares = [round(one.unexplained, 3) for one in (finding, other)]
+        if shares[1] < CLEARLY * shares[0]:
+            data, finding = padded, other
+        taken, left = ("padded", "scaled") if data is padded else ("scaled", "padded")
+        notes.append(
+            f"images are {taken}, not {left}: the model leaves {shares[0]:.1%} of the variance of "
+            f"scaled ones, {shares[1]:.1%} of padded ones; --fit scale|pad chooses"
+        )
+    if finding.problem is not None and not config.anyway:
+        raise InputError(f"{finding.problem}; --anyway looks at the model as it is")
+    facts = {said: getattr(config, said) or None for said in ON_RECORD}
+    notes += [finding.note] if finding.note is not None else []
+    facts |= {"notes": notes, "warning": finding.problem}
     hashes = {
         file: hash_content(json.dumps([description, facts]), *model.get_weights())
         for file, model in ((ENCODER, encoder), (DECODER, decoder))
@@ -100,7 +161,7 @@ def import_model(
             "latent_dim": int(encoder.output_shape[-1]),
             "settings": {},
             "parameters": encoder.count_params() + decoder.count_params(),
-            "scores": {"test_mse": error},
+            "scores": {"test_mse": finding.score.error},
             "sha256": hashes,
         },
         (encoder, decoder),
@@ -115,11 +176,25 @@ def is_random(encoder: keras.Model) -> bool:
     return not np.array_equal(first, second, equal_nan=True)
 
 
+def _load(path: Path, count: int) -> keras.Model:
+    """One of some models out of a file; advice on a single one is completed for a pair."""
+    try:
+        return (load_architecture if path.suffix.lower() == ARCHITECTURE else load_model)(path)
+    except InputError as error:
+        if count == 1 or "--weights" not in str(error):
+            raise
+        raise InputError(
+            f"{error}; of a pair, FUNCTION returns (encoder, decoder), and --weights takes both "
+            "files in this order"
+        ) from error
+
+
 def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:
     """The model, or the two, that a person's function returns."""
     try:
-        result = build()
-    except Exception as error:  # anything may be in that function
+        with named_as_script(spec.rpartition(":")[0]):
+            result = build()
+    except (Exception, SystemExit) as error:  # anything may be in that function
         raise InputError(
             f"{spec} failed: {type(error).__name__}: {shorten(error)}; the function is called "
             "without arguments"

@@ -42,8 +42,8 @@ REFUSED_BY_KERAS = {
 }
 BY_SAFE_MODE = "Requested the "  # how Keras begins to say what its safe mode refuses
 UNKNOWN = re.compile(
-    r"(?:Could not locate|Could not deserialize|Cannot deserialize) (?:class |function )?['`]"
-    r"([^'`]*)"
+    r"(?:(?:Could not locate|Could not deserialize|Cannot deserialize) (?:class |function )?['`]"
+    r"|Could not interpret \w+ identifier: \{.*?'class_name': ')([^'`]*)"
 )
 
 
@@ -64,19 +64,26 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is damaged or no Keras model: {format_reason(error)}; {AGAIN}"
         ) from error
+    return parse_config(text, path, CONFIG)
+
+
+def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
+    """The description of a model as an object, out of a file or a member of one of some name.
+
+    Raises:
+        InputError: It is none.
+    """
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
-            f"{path} has a {CONFIG} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
+            f"{path} has a {name} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
             f"description of a model; {AGAIN}"
         )
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} has a damaged {CONFIG}: {format_reason(error)}; {AGAIN}"
-        ) from error
+        raise InputError(f"{path} has a damaged {name}: {format_reason(error)}; {AGAIN}") from error
     if not isinstance(config, dict):
-        raise InputError(f"{path} has a {CONFIG} that describes no model; {AGAIN}")
+        raise InputError(f"{path} has a {name} that describes no model; {AGAIN}")
     return config
 
 

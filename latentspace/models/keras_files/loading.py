@@ -8,8 +8,11 @@ anyone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import io
+import json
 import math
 import re
 import shutil
@@ -28,15 +31,18 @@ from latentspace.core.provenance import silence_stderr
 from latentspace.models.keras_files.archive import canonicalize
 from latentspace.models.keras_files.checks import (
     AGAIN,
+    MAX_CONFIG_BYTES,
     check_config,
     check_weights,
     explain,
+    parse_config,
     read_config,
 )
 
 if TYPE_CHECKING:
     import keras
 
+ARCHITECTURE = ".json"  # ending of what `to_json` of a model gives
 WEIGHTS = (".weights.h5", ".h5", ".keras")  # endings; the first that fits counts
 WORDY = (  # in Keras' messages: bold type, whole models, values of weights, what is said anyway
     r"\x1b\[\d*m",
@@ -72,7 +78,9 @@ def load_model(path: str | Path) -> keras.Model:
 
         try:
             check_weights(path)
-            return _load_measured(path)
+            return _load_measured(
+                path, lambda: keras.models.load_model(path, compile=False, safe_mode=True)
+            )
         except InputError:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
@@ -81,11 +89,43 @@ def load_model(path: str | Path) -> keras.Model:
             ) from error
 
 
+def load_architecture(path: str | Path) -> keras.Model:
+    """Makes the model that a .json file describes, as `to_json` of Keras 3 does, without weights.
+
+    Raises:
+        InputError: As for `load_model`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: name what model.to_json() gave")
+    config = parse_config(path.read_bytes()[: MAX_CONFIG_BYTES + 1], path, path.name)
+    if not str(config.get("keras_version", "3")).startswith("3"):
+        raise InputError(
+            f"{path} was written by Keras {to_printable(str(config['keras_version']), 20)}: pass "
+            "--model-code FILE.py:FUNCTION that builds the model, with its --weights"
+        )
+    config.pop("compile_config", None)
+    check_config(path, config)
+    with silence_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras
+
+        try:
+            return _load_measured(path, lambda: keras.models.model_from_json(json.dumps(config)))
+        except InputError:
+            raise
+        except Exception as error:
+            raise explain(path, config, error) or InputError(
+                f"{path} can't be made a model by Keras {keras.__version__}: {shorten(error)}"
+            ) from error
+
+
 def load_code(spec: str) -> Callable[[], Any] | None:
     """Imports a file of Python, so that Keras knows its layers, and takes a function out of it.
 
-    Layers and models that the file defines and does not register are registered under their own
-    name, as `custom_objects` would. Files beside it can be imported by it.
+    Layers, functions and whatever else Keras makes out of a config are registered under their own
+    name, as `custom_objects` would, where the file or one beside it defines them and does not
+    register them.
 
     Args:
         spec: FILE.py, or FILE.py:FUNCTION; without a function None is returned.
@@ -147,7 +187,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
             raise InputError(
                 f"{path} can't be read into the model {model.name!r}: {shorten(error)}; pass "
-                "the --model-code that built the model they were saved from"
+                "the --model-code, or the .json, of the model that they were saved from"
             ) from error
 
 
@@ -159,7 +199,7 @@ def shorten(error: BaseException) -> str:
     return to_printable(text, SHOWN_ERROR).rstrip(" .;,")
 
 
-def _load_measured(path: Path) -> keras.Model:
+def _load_measured(path: Path, load: Callable[[], Any]) -> keras.Model:
     """Loads a model whose variables get their values once they are known to fit into memory."""
     import keras
 
@@ -168,7 +208,7 @@ def _load_measured(path: Path) -> keras.Model:
     # those of another shape.
     try:
         with keras.StatelessScope(initialize_variables=False) as scope:
-            model = keras.models.load_model(path, compile=False, safe_mode=True)
+            model = load()
         if not isinstance(model, keras.Model):
             raise InputError(
                 f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the "
@@ -186,7 +226,7 @@ def _load_measured(path: Path) -> keras.Model:
         if WITHOUT_STATE not in str(error) or not keras.saving.get_custom_objects():
             raise
         # Layers of a person's own may not do without values.
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return load()
     with keras.StatelessScope():
         pass  # the end of which gives variables their first values
     for variable in model.variables:
@@ -245,7 +285,8 @@ def _import_file(path: Path) -> types.ModuleType:
     sys.modules[name] = module  # where dataclasses and pickling look their module up
     sys.path.append(str(path.parent))  # last, so that it hides nothing of this project
     try:
-        specification.loader.exec_module(module)
+        with named_as_script(str(path)):
+            specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # anything may be in that file
         raise InputError(
             f"{path} can't be imported: {type(error).__name__}: {shorten(error)}; mend the file "
@@ -253,10 +294,35 @@ def _import_file(path: Path) -> types.ModuleType:
         ) from error
     known = keras.saving.get_custom_objects()
     for value in list(vars(module).values()):
-        is_layer = isinstance(value, type) and issubclass(value, keras.layers.Layer)
-        if is_layer and value.__module__ == name and value not in known.values():
+        if _is_own(value, path.parent) and value not in known.values():
             known.setdefault(value.__name__, value)
     return module
+
+
+def _is_own(value: Any, folder: Path) -> bool:
+    """Whether a config may name a value, a function or class that a file of a folder defines."""
+    is_made = isinstance(value, type) and hasattr(value, "from_config")
+    if not is_made and not isinstance(value, types.FunctionType):
+        return False
+    home = getattr(sys.modules.get(value.__module__), "__file__", None)
+    if home is None or "site-packages" in Path(home).parts:
+        return False
+    return folder in Path(home).resolve().parents
+
+
+@contextlib.contextmanager
+def named_as_script(path: str) -> Iterator[None]:
+    """Shows a person's code the command line of a script without arguments, and not our own."""
+    kept, said = sys.argv, io.StringIO()
+    sys.argv = [path]
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    except SystemExit as error:  # of argparse, which says why on stderr
+        *_, reason = said.getvalue().strip().splitlines() or [""]
+        raise SystemExit(reason or error.code) from error
+    finally:
+        sys.argv = kept
 
 
 def _find_suffix(path: Path) -> str:

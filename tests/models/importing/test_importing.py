@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from keras import layers, ops
 
 from config import VisualizeConfig
 from latentspace.core.errors import InputError
-from latentspace.datasets import ImageDataset
-from latentspace.models.importing.building import build, check
+from latentspace.datasets import ImageDataset, ReadOptions
+from latentspace.datasets.pictures import convert_to
+from latentspace.models.importing.building import build
+from latentspace.models.importing.checking import Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import Plan, plan, says_mean
 from latentspace.models.importing.run import import_model, is_random, load_interface
@@ -438,18 +442,28 @@ def test_what_does_not_fit_is_told() -> None:
         planned(keras.Model([images, labels], layers.Dense(64)(both)))
 
 
-def principal(scale: float, offset: float, last: layers.Layer | None = None) -> tuple:
+def principal(
+    scale: float,
+    offset: float,
+    last: layers.Layer | None = None,
+    *,
+    images: np.ndarray | None = None,
+) -> tuple[keras.Sequential, keras.Sequential, np.ndarray]:
     """An encoder and decoder by principal components, for images of scale * x + offset."""
-    images = tiny_arrays(90, seed=0)[0][..., None] / np.float32(255)
-    flat = images.reshape(90, -1)
+    if images is None:
+        images = tiny_arrays(90, seed=0)[0][..., None] / np.float32(255)
+    shape = images.shape[1:]
+    flat = images.reshape(len(images), -1)
     mean = flat.mean(axis=0)
     basis = np.linalg.svd(flat - mean, full_matrices=False)[2][:8].T
     encoder = keras.Sequential(
-        [keras.Input((14, 11, 1)), layers.Rescaling(1 / scale, -offset / scale), layers.Flatten()]
+        [keras.Input(shape), layers.Rescaling(1 / scale, -offset / scale), layers.Flatten()]
     )
     encoder.add(layers.Dense(8))
     encoder.layers[-1].set_weights([basis, -mean @ basis])
-    decoder = keras.Sequential([keras.Input((8,)), layers.Dense(154), layers.Reshape((14, 11, 1))])
+    decoder = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(flat.shape[1]), layers.Reshape(shape)]
+    )
     decoder.layers[0].set_weights([basis.T, mean])
     if last is None:
         last = layers.Rescaling(scale, offset)
@@ -459,7 +473,15 @@ def principal(scale: float, offset: float, last: layers.Layer | None = None) -> 
 
 def test_good_reconstructions_pass() -> None:
     encoder, decoder, images = principal(1, 0)
-    assert 0 < check(encoder, decoder, images) < 0.02
+    finding = check(encoder, decoder, images, ranges=list_ranges(images))
+    assert 0 < finding.score.error < 0.02
+    assert (finding.problem, finding.note) == (None, None)
+
+
+def look(encoder: keras.Model, decoder: keras.Model, images: np.ndarray, **options) -> Finding:
+    """What a check finds of two models that are built with some ranges."""
+    made = planned(encoder, decoder, shape=(14, 11, 1), **options)
+    return check(*build(made), images, built_with=made.ranges, ranges=list_ranges(images))
 
 
 @pytest.mark.parametrize(
@@ -467,11 +489,48 @@ def test_good_reconstructions_pass() -> None:
 )
 def test_a_wrong_pixel_range_is_named(scale: float, offset: float, flag: str) -> None:
     encoder, decoder, images = principal(scale, offset)
-    with pytest.raises(InputError, match=rf"with --pixel-range {flag} the error would be 0\.0"):
-        check(encoder, decoder, images)
+    problem = look(encoder, decoder, images).problem or ""
+    assert re.search(rf"with --pixel-range {flag} the error would be 0\.0", problem)
     low, high = map(float, flag.split())
-    pair = build(planned(encoder, decoder, shape=(14, 11, 1), pixel_range=(low, high)))
-    assert check(*pair, images, pixel_range=(low, high)) < 0.02
+    assert look(encoder, decoder, images, pixel_range=(low, high)).score.error < 0.02
+
+
+def test_a_standardised_model_is_noticed_where_other_ranges_pass() -> None:
+    images = principal(1, 0)[2]
+    low, high = list_ranges(images)[-2]
+    assert low == pytest.approx(-images.mean() / images.std(), abs=0.005)
+    encoder, decoder, _ = principal(high - low, low)
+    # Brightness is kept by half, as a network does that hardly minds its range.
+    weights, mean = encoder.layers[-1].get_weights()
+    encoder.layers[-1].set_weights([weights, mean + 0.6])
+    options = {"input_range": (low, high), "output_range": (low, high + 0.8)}
+    note = look(encoder, decoder, images, **options).note or ""
+    flags = f"--input-range {low:g} {high:g} --output-range {low:g} {high:g}"
+    assert note.startswith("other ranges are clearly better, the error is 0.0")
+    assert f"with {flags} the error would be 0.0" in note
+
+
+@pytest.mark.parametrize("gives", [(0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5)])
+def test_a_model_may_take_and_give_different_ranges(gives: tuple[float, float]) -> None:
+    low, high = gives
+    encoder, decoder, images = principal(255, 0, layers.Rescaling(high - low, low))
+    problem = look(encoder, decoder, images).problem or ""
+    flags = f"--input-range 0 255 --output-range {low:g} {high:g}"
+    assert f"with {flags} the error would be 0.0" in problem
+    assert "(with --" in problem  # the next ones, beside it
+    given_apart = look(encoder, decoder, images, input_range=(0, 255), output_range=gives)
+    assert given_apart.problem is None
+    assert given_apart.score.error < 0.02
+    given_as_one = look(encoder, decoder, images, pixel_range=gives, input_range=(0, 255))
+    assert given_as_one == given_apart
+
+
+def test_ranges_that_do_as_well_are_left_to_a_person() -> None:
+    pale = principal(1, 0)[2] / 2
+    pale += 0.49 - pale.mean()  # less its mean is nearly in -0.5 to 0.5
+    text = look(*principal(1, -0.5, images=pale)).problem or ""
+    assert "with --pixel-range -0.5 0.5 the error would be 0.0" in text
+    assert "do about as well, pass the one that it was trained with" in text
 
 
 def test_an_imported_model_is_a_run_in_no_folder(tiny: ImageDataset) -> None:
@@ -491,13 +550,90 @@ def test_an_imported_model_is_a_run_in_no_folder(tiny: ImageDataset) -> None:
 
 def test_logits_and_other_failures_are_named() -> None:
     encoder, decoder, images = principal(1, 0, layers.Rescaling(12, -6))
-    with pytest.raises(InputError, match=r"looks like logits.*Activation\('sigmoid'\)"):
-        check(encoder, decoder, images)
-    with pytest.raises(InputError, match=r"error of .* no less than that of the mean image"):
-        check(encoder, decoder, images[::-1] * np.float32(0.1) + pictures(90, (14, 11, 1)))
+    problem = check(encoder, decoder, images).problem or ""
+    assert re.search(r"looks like logits.*Activation\('sigmoid'\)", problem)
+    other = images[::-1] * np.float32(0.1) + pictures(90, (14, 11, 1))
+    problem = check(encoder, decoder, other).problem or ""
+    assert re.search(r"error of .* no less than that of the mean image", problem)
     decoder.layers[0].set_weights([np.full((8, 154), np.nan), np.zeros(154)])
     with pytest.raises(InputError, match="of 90 of 90 images hold values that are not finite"):
         check(encoder, decoder, images)
+
+
+@pytest.mark.parametrize("kind", ["dead units", "a decoder that ignores them", "a small spread"])
+def test_a_collapsed_code_is_called_that(kind: str, tiny: ImageDataset) -> None:
+    encoder, decoder, images = principal(1, 0)
+    weights, offset = encoder.layers[-1].get_weights()
+    if kind == "dead units":
+        encoder.add(layers.ReLU())
+        encoder.layers[-2].set_weights([weights, offset - 1000])
+    elif kind == "a small spread":  # of a variational autoencoder
+        encoder.layers[-1].set_weights([weights / 1e5, offset / 1e5])
+    else:
+        decoder.layers[0].set_weights([np.zeros((8, 154)), images.mean(axis=0).ravel()])
+    problem = look(encoder, decoder, images).problem or ""
+    whole = "the codes have collapsed: all 90 images get the same one"
+    assert (whole if kind == "dead units" else "shows the same picture for all 90") in problem
+    interface = inspect([encoder, decoder], ["a", "b"])
+    with pytest.raises(InputError, match=r"same.*; --anyway looks at the model as it is"):
+        import_model(interface, tiny, VisualizeConfig(), name="mine")
+    run = import_model(interface, tiny, VisualizeConfig(anyway=True), name="mine")
+    assert "the same" in (run.warning or "")
+
+
+@pytest.mark.parametrize("kind", ["one width", "narrow at the ends", "as wide as the image"])
+def test_an_overcomplete_model_is_cut_where_a_person_says(kind: str) -> None:
+    images = keras.Input(SHAPE)
+    x = layers.GaussianNoise(0.1)(images) if kind == "narrow at the ends" else images
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", name="first")(x)
+    x = layers.MaxPooling2D(2, name="pooled")(x)
+    if kind == "as wide as the image":
+        x = layers.Dense(70, name="codes")(layers.Flatten()(x))
+        x = layers.Reshape((4, 4, 8))(layers.Dense(128)(x))
+    x = layers.Conv2DTranspose(1, 3, strides=2, padding="same", name="last")(x)
+    model = keras.Model(images, layers.Activation("sigmoid")(x), name="wide")
+    least = "codes (70)" if kind == "as wide as the image" else "pooled (128)"
+    message = rf"narrower than its 64 values; --bottleneck LAYER .* narrowest are {least}"
+    with pytest.raises(InputError, match=re.escape(message).replace(r"\ \.\*\ ", " .* ")) as caught:
+        planned(model)
+    assert "skip" not in str(caught.value)
+    assert "last" not in str(caught.value)
+    assert (
+        f"64 -> {least[-4:-1].strip('(')} -> 64"
+        in planned(model, bottleneck=least.split()[0]).description
+    )
+
+
+@pytest.mark.parametrize("form", ["padded", "scaled", "padded, in bytes"])
+def test_images_are_padded_where_a_model_was_trained_so(form: str, tiny: ImageDataset) -> None:
+    def read(fit: str) -> ImageDataset:
+        sides = {"size": (20, 20), "channels": 1, "fit": fit}
+        return dataclasses.replace(
+            tiny,
+            train_pixels=convert_to(tiny.train_pixels, **sides),
+            test_pixels=convert_to(tiny.test_pixels, **sides),
+            read_options=ReadOptions(image_size=(20, 20), fit=fit),
+            found_size=(14, 11),
+        )
+
+    by_fit = {fit: read(fit) for fit in ("scale", "pad")}
+    assert by_fit["scale"].can_be_padded
+    assert not by_fit["pad"].can_be_padded
+    trained_on = by_fit["scale" if form == "scaled" else "pad"].train_images
+    scale = 255 if "bytes" in form else 1
+    encoder, decoder, _ = principal(scale, 0, images=trained_on)
+    run = import_model(
+        inspect([encoder, decoder], ["a", "b"]),
+        by_fit["scale"],
+        VisualizeConfig(pixel_range=(0, scale)),
+        name="mine",
+        padded=by_fit["pad"],
+    )
+    taken = "scale" if form == "scaled" else "pad"
+    assert run.facts["dataset"] == by_fit[taken].facts
+    (note,) = run.facts["adopted"]["notes"]
+    assert note.startswith(f"images are {'scaled, not padded' if taken == 'scale' else 'padded'}")
+    assert note.endswith("--fit scale|pad chooses")
 
 
 def test_code_and_weights(tmp_path: Path) -> None:
@@ -512,18 +648,51 @@ def test_code_and_weights(tmp_path: Path) -> None:
     )
     model = keras.Sequential([keras.Input((64,)), layers.Dense(3), layers.Dense(64)])
     model.save_weights(tmp_path / "w.weights.h5")
-    source = load(model_code=f"{code}:build", weights=tmp_path / "w.weights.h5")
+    source = load(model_code=f"{code}:build", weights=(tmp_path / "w.weights.h5",))
     result = imported(source)
     shown = given(result.decoder, given(result.encoder, pictures())).reshape(5, 64)
     np.testing.assert_allclose(shown, given(model, pictures().reshape(5, 64)), atol=1e-5)
     assert len(load(model_code=f"{code}:pair").models) == 2
     for arguments, message in {
-        ("fail", None): r":fail failed: KeyError: 'gone'",
-        ("nothing", None): r"should return a Keras model.*Received: int",
-        ("pair", tmp_path / "w.weights.h5"): "go into one model, but .* returns two",
+        ("fail", ()): r":fail failed: KeyError: 'gone'",
+        ("nothing", ()): r"should return a Keras model.*Received: int",
+        ("pair", (tmp_path / "w.weights.h5",)): "for each model of .*: pass 2, or load them in the",
     }.items():
         with pytest.raises(InputError, match=message):
             load(model_code=f"{code}:{arguments[0]}", weights=arguments[1])
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "pair", "several layers"])
+def test_architectures_in_json_take_weights(tmp_path: Path, kind: str) -> None:
+    if kind == "pair":
+        models = {"encoder": vae_encoder(), "decoder": vae_decoder()}
+    else:
+        models = {"autoencoder": article() if kind == "autoencoder" else vae()}
+    for name, model in models.items():
+        (tmp_path / f"{name}.json").write_text(model.to_json())
+        model.save_weights(tmp_path / f"{name}.weights.h5")
+    files = {name: str(tmp_path / f"{name}.json") for name in models}
+    weights = tuple(str(tmp_path / f"{name}.weights.h5") for name in models)
+    loaded = load(**files, weights=weights)
+    for ours, theirs in zip(loaded.models, models.values(), strict=True):
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    if kind == "pair":
+        with pytest.raises(InputError, match=r"each model of encoder\.json, decoder\.json: pass 2"):
+            load(**files, weights=weights[:1])
+    with pytest.raises(InputError, match=r"\.json holds the architecture.*: pass --weights FILE"):
+        load(**files)
+
+
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+def test_advice_on_one_of_two_files_is_on_two(tmp_path: Path) -> None:
+    odd = keras.Sequential([keras.Input((2,)), layers.Lambda(lambda x: x), layers.Dense(64)])
+    paths = saved(tmp_path, encoder=vae_encoder(), decoder=odd)
+    with pytest.raises(InputError, match=r"Lambda.*; of a pair, FUNCTION returns \(encoder, deco"):
+        load(**paths)
+    with pytest.raises(InputError, match="Lambda") as caught:
+        load(autoencoder=paths["decoder"])
+    assert "pair" not in str(caught.value)
 
 
 def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
@@ -531,7 +700,8 @@ def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
         ({"encoder": "a.keras"}, "--encoder and --decoder go together"),
         ({}, "a model comes from one of"),
         ({"autoencoder": "a", "encoder": "b", "decoder": "c"}, "a model comes from one of"),
-        ({"autoencoder": "a.keras", "weights": "w.h5"}, "pass --model-code"),
+        ({"autoencoder": "a.keras", "weights": ("w.h5",)}, "pass --model-code"),
+        ({"autoencoder": "a.json"}, "architecture of a model without its weights: pass --weights"),
     ):
         with pytest.raises(InputError, match=message):
             load(**arguments)

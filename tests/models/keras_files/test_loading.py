@@ -11,7 +11,9 @@ import pytest
 from conftest import chain, rewrite
 from keras import layers, ops
 
+from config import VisualizeConfig
 from latentspace.core.errors import InputError
+from latentspace.models.importing.run import load_interface
 from latentspace.models.keras_files import loading
 
 CODE = """
@@ -263,6 +265,68 @@ def test_code_makes_its_layers_known(code: Path, tmp_path: Path) -> None:
     assert loading.load_code(str(code)) is None
     batch = np.ones((2, 4), np.float32)
     np.testing.assert_array_equal(loading.load_model(path)(batch), model(batch))
+
+
+@pytest.mark.parametrize("kind", ["function", "initializer", "constraint", "function beside it"])
+def test_whatever_a_config_names_comes_from_the_code(tmp_path: Path, kind: str) -> None:
+    name = f"{kind.partition(' ')[0]}_{tmp_path.name}"
+    body = {
+        "function": f"def {name}(x):\n    return 2 * x\n",
+        "initializer": f"class {name}(keras.initializers.Constant):\n    pass\n",
+        "constraint": f"class {name}(keras.constraints.NonNeg):\n    pass\n",
+    }[kind.partition(" ")[0]]
+    home = tmp_path / f"home_{tmp_path.name}.py"
+    home.write_text(f"import keras\n{body}")
+    if kind == "function beside it":
+        beside = home.rename(tmp_path / f"beside_{tmp_path.name}.py")
+        home.write_text(f"from {beside.stem} import {name}\n")
+    made: dict = {}
+    exec(f"import keras\n{body}", made)
+    value = made[name] if kind.startswith("function") else made[name]()
+    place = {"function": "activation", "initializer": "bias_initializer"}.get(
+        kind.partition(" ")[0], "kernel_constraint"
+    )
+    chain(layers.Dense(3, **{place: value})).save(tmp_path / "own.keras")
+    with pytest.raises(InputError, match=f"{name}, which Keras does not have: pass --model-code"):
+        loading.load_model(tmp_path / "own.keras")
+    loading.load_code(str(home))
+    assert loading.load_model(tmp_path / "own.keras").output_shape == (None, 3)
+
+
+@pytest.mark.parametrize("where", ["the file", "the function", "the file, with a default"])
+def test_code_sees_no_arguments_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], where: str
+) -> None:
+    ours = ["visualize.py", "--autoencoder", "mine.keras"]
+    monkeypatch.setattr(sys, "argv", ours)
+    parse = "argparse.ArgumentParser(); parser.add_argument('--size', {}); parser.parse_args()"
+    parse = parse.format("default=3" if "default" in where else "required=True")
+    text = f"import argparse\n{'def build(): ' if 'function' in where else ''}parser = {parse}\n"
+    path = tmp_path / f"script_{tmp_path.name}.py"
+    path.write_text(text)
+    if "default" in where:
+        assert loading.load_code(str(path)) is None
+    else:
+        with pytest.raises(InputError, match=r"SystemExit: script_.*are required: --size"):
+            load_interface(VisualizeConfig(model_code=f"{path}:build"))
+    assert sys.argv == ours
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "has a damaged model.json"),
+        ("[]", "describes no model"),
+        ('{"class_name": "Functional", "config": {}, "keras_version": "2.9.0"}', "by Keras 2.9.0"),
+        ('{"class_name": "system", "module": "os", "config": {}}', "needs os.system"),
+        ('{"class_name": "Lambda", "module": "keras.layers", "config": {}}', "a Lambda layer"),
+    ],
+)
+def test_architectures_that_are_none_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(InputError, match=re.escape(message)):
+        loading.load_architecture(tmp_path / "model.json")
 
 
 def test_unregistered_layers_are_named(tmp_path: Path) -> None:
