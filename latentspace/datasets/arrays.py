@@ -28,6 +28,7 @@ from latentspace.datasets.dataset import (
 )
 from latentspace.datasets.pictures import convert_to
 from latentspace.datasets.values import (
+    AT_ONCE,
     BYTES,
     SIXTEEN_BITS,
     UNIT,
@@ -35,6 +36,7 @@ from latentspace.datasets.values import (
     Range,
     Values,
     choose_ranges,
+    find_common,
     measure_values,
     to_bytes,
 )
@@ -102,7 +104,7 @@ def find_arrays(
         images[split] = name
     validation = images.pop("val", None)
     if validation is not None and "test" not in images:
-        images["test"] = validation
+        images["test"], validation = validation, None
     if not images or len(images) > (2 if "test" in images else 1):
         raise unclear
     # Test images alone are split as any others.
@@ -126,19 +128,16 @@ def find_arrays(
                 f"{where}: training and test images should both have labels, or neither. Received: "
                 f"{listed}; {CHOOSE}"
             )
-    notes = []
-    if (
-        validation is not None
-        and len(splits) == 2
-        and (arrays[validation].shape[1:] == arrays[images[splits[0]]].shape[1:])
-    ):
-        count = len(arrays[validation])
-        own = _find_labels("val", count, rest, unread, where) if labels else None
-        if bool(labels) == (own is not None):
-            images["val"] = validation
-            splits.insert(1, "val")
-            labels[1:1] = [own] if own is not None else []
-            notes.append(f"{count:,} images of {_join_names([validation])} validate")
+    notes, own = [], None
+    if validation is not None and labels:
+        with contextlib.suppress(InputError):  # what is not needed blocks nothing
+            own = _find_labels("val", len(arrays[validation]), rest, unread, where)
+    shapes = {arrays[name].shape[1:] for name in (*images.values(), validation) if name}
+    if validation is not None and len(splits) == 2 and len(shapes) == 1 and (own or not labels):
+        splits.insert(1, "val")
+        images["val"] = validation
+        labels[1:1] = [own] if own else []
+        notes.append(f"{len(arrays[validation]):,} images of {_join_names([validation])} validate")
     taken = [*(images[split] for split in splits), *labels]
     others = {name: array for name, array in arrays.items() if name not in taken}
     if others or unread or not all(map(_is_called_labels, labels)):
@@ -231,7 +230,7 @@ def assemble(
             read_options,
             image_size=size,
             channels=channels,
-            value_range=next(iter(ranges.values())) if len(ranges) == 1 else None,
+            value_range=find_common(ranges.values()),
         ),
         num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
@@ -302,11 +301,11 @@ def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
         if len(shape) not in (3, 4):
             continue
         held += count + BYTES_PER_IMAGE * shape[0]
-        # Measured: floats are checked, shifted and clipped in copies, three of them at a time;
-        # where there is an opacity, colours and paper are floats of four bytes.
+        # Measured: floats are shifted and clipped in copies, three of them at a time; where there
+        # is an opacity, colours and paper are floats of four bytes.
         has_opacity = len(shape) == 4 and 4 in (shape[1], shape[3])
-        of_value = 3 * dtype.itemsize if dtype.kind == "f" else 1
-        copies.append(count * max(of_value, 10 if has_opacity else 0))
+        shifted = 3 * dtype.itemsize * min(count, AT_ONCE) if dtype.kind == "f" else 0
+        copies.append(max(shifted, count * (10 if has_opacity else 1)))
     return held + max(copies)
 
 

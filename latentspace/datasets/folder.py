@@ -30,7 +30,14 @@ from latentspace.datasets.label_tables import read_labels
 from latentspace.datasets.layout import arrange
 from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import is_image_file
-from latentspace.datasets.values import BYTES, Range, choose_ranges, describe_range, measure_values
+from latentspace.datasets.values import (
+    BYTES,
+    Range,
+    choose_ranges,
+    describe_range,
+    find_common,
+    measure_values,
+)
 
 LABELS_FILE = "labels.csv"
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
@@ -171,7 +178,7 @@ def _read_files(
             read_options,
             image_size=size,
             channels=channels,
-            value_range=chosen.pop() if len(chosen := {*value_ranges.values()}) == 1 else None,
+            value_range=find_common(value_ranges.values()),
         ),
         num_validation=min(num_validation, first_test - 1),
         notes=tuple(notes),

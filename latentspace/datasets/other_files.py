@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from latentspace.core.errors import to_printable
+from latentspace.core.npz import ONE_ARRAY
+from latentspace.datasets.label_tables import DELIMITERS
 from latentspace.datasets.pictures import list_suffixes
 
 LONGEST_NAME = 255
@@ -41,51 +43,55 @@ PICKLE = (
 
 def explain_file(path: Path) -> str:
     """Why an existing file is not read as a data set, and what to do, in a line."""
-    shown, suffix = to_printable(str(path), LONGEST_NAME), path.suffix.lower()
     with path.open("rb") as file:
         head = file.read(HEAD)
-    write = _Writer(path)
-    if path.name.lower().endswith(MODELS):
+    return f"{to_printable(str(path), LONGEST_NAME)} is {_describe(path, head)}"
+
+
+def _describe(path: Path, head: bytes) -> str:
+    name, suffix = path.name.lower(), path.suffix.lower()
+    write = partial(_format_command, path)
+    if name.endswith(MODELS):
         return (
-            f"{shown} is a model by its name, and --dataset takes images: visualize.py "
-            "--autoencoder takes a .keras file"
+            "a model by its name, and --dataset takes images: visualize.py --autoencoder takes a "
+            ".keras file"
         )
     if head.startswith(b"PK\x03\x04") and b".npy" in head[:300]:
-        return f"{shown} holds arrays: give it a name that ends in .npz"
-    if head.startswith(b"\x93NUMPY"):
-        return f"{shown} holds an array: give it a name that ends in .npy"
-    if head.startswith(b"\x89HDF") or head[512:516] == b"\x89HDF":
-        return f"{shown} is an HDF5 file. Make an .npz file of it: {write(HDF5)}"
+        return "a file of arrays: give it a name that ends in .npz"
+    if head.startswith(ONE_ARRAY):
+        return "an array: give it a name that ends in .npy"
+    if b"\x89HDF" in (head[:4], head[512:516]):
+        return f"an HDF5 file. Make an .npz file of it: {write(HDF5)}"
     if suffix == ".mat":
-        return f"{shown} is a MATLAB file. Make an .npz file of it: {write(MATLAB)}"
+        return f"a MATLAB file. Make an .npz file of it: {write(MATLAB)}"
     if head.startswith(b"PAR1"):
         return (
-            f"{shown} is a Parquet file. Make an .npz file of it, with pandas and pyarrow and with "
-            f"the names of your columns: {write(PARQUET)}"
+            "a Parquet file. Make an .npz file of it, with pandas and pyarrow and with the names "
+            f"of your columns: {write(PARQUET)}"
         )
     if suffix in (".csv", ".tsv"):
-        return f"{shown} is a table. " + _explain_table(path, head, write)
+        return f"a table. {_explain_table(path, head)}"
     if suffix in (".pkl", ".pickle", ".joblib") or head[:1] == b"\x80":
         return (
-            f"{shown} is a pickle, which is not read, since it can run code. If you trust who made "
-            f"it, make an .npz file of it, with the names of its parts: {write(PICKLE)}"
+            "a pickle, which is not read, since it can run code. If you trust who made it, make an "
+            f".npz file of it, with the names of its parts: {write(PICKLE)}"
         )
-    if "idx" in path.name and (suffix == ".gz" or head.startswith(b"\0\0")):
-        return f"{shown} is one of four IDX files: pass the folder of all four, {path.parent}"
+    if "idx" in name and (suffix == ".gz" or head.startswith(b"\0\0")):
+        return f"one of four IDX files: pass the folder of all four, {path.parent}"
     if suffix in ARCHIVES:
-        return f"{shown} is an archive: unpack it, and pass the folder"
+        return "an archive: unpack it, and pass the folder"
     if suffix in list_suffixes():
-        return f"{shown} is one image: pass the folder that holds all images"
+        return "one image: pass the folder that holds all images"
     return (
-        f"{shown} is no data set: expected an .npz or .npy file, or a folder of image files, of "
-        "four IDX files, of .npz or of .npy files. Write images (N, H, W) or (N, H, W, C) with "
+        "no data set: expected an .npz or .npy file, or a folder of image files, of four IDX "
+        "files, of .npz or of .npy files. Write images (N, H, W) or (N, H, W, C) with "
         "numpy.savez('FILE.npz', images=..., labels=...)"
     )
 
 
-def _explain_table(path: Path, head: bytes, write: Callable[..., str]) -> str:
+def _explain_table(path: Path, head: bytes) -> str:
     lines = head.decode("latin-1").splitlines() or [""]
-    comma = max(",;\t", key=lines[0].count)
+    comma = max(DELIMITERS, key=lines[0].count)
     columns = [column.strip('" ') for column in lines[0].split(comma)]
     count = len(columns) if len(lines) > 1 else LEAST_COLUMNS
     if count < LEAST_COLUMNS:
@@ -94,7 +100,8 @@ def _explain_table(path: Path, head: bytes, write: Callable[..., str]) -> str:
             f"--labels {shlex.quote(str(path))}"
         )
     has_labels = round(count**0.5) ** 2 != count
-    code = write(
+    code = _format_command(
+        path,
         PIXELS,
         comma=comma,
         heading=int(not columns[0].lstrip("-").replace(".", "").isdigit()),
@@ -104,14 +111,10 @@ def _explain_table(path: Path, head: bytes, write: Callable[..., str]) -> str:
     return f"Where it holds a label and square grey images, make an .npz file of it: {code}"
 
 
-class _Writer:
-    """Makes the command that brings a file in."""
-
-    def __init__(self, path: Path) -> None:
-        self._names = {"file": str(path), "to": str(path.with_suffix(".npz"))}
-
-    def __call__(self, code: str, **values: object) -> str:
-        whole = "import numpy as np; " + code.format(**self._names, **values)
-        is_plain = not {*whole} & {*'"$`\\!'}  # easier to read than the quotes of shlex
-        quoted = f'"{whole}"' if is_plain else shlex.quote(whole)
-        return f"python -c {quoted}, then --dataset {shlex.quote(self._names['to'])}"
+def _format_command(path: Path, code: str, **values: object) -> str:
+    """The command that makes an .npz file of a file, and the flag that names it."""
+    to = str(path.with_suffix(".npz"))
+    whole = "import numpy as np; " + code.format(file=str(path), to=to, **values)
+    is_plain = not {*whole} & {*'"$`\\!'}  # easier to read than the quotes of shlex
+    quoted = f'"{whole}"' if is_plain else shlex.quote(whole)
+    return f"python -c {quoted}, then --dataset {shlex.quote(to)}"

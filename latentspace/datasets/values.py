@@ -129,14 +129,19 @@ def to_bytes(values: np.ndarray, chosen: Range) -> np.ndarray:
     if values.dtype == bool:
         return values * np.uint8(255)
     low, high = chosen
-    if values.dtype.kind == "f" and values.dtype.itemsize >= 4:
-        return to_uint8((values - low) / (high - low))
+    dtype = np.promote_types(values.dtype, np.float32)
     result = np.empty(values.shape, np.uint8)
     step = max(1, AT_ONCE // max(1, values[:1].size))
     for start in range(0, len(values), step):
-        part = values[start : start + step].astype(np.float64)
+        part = values[start : start + step].astype(dtype, copy=False)
         result[start : start + step] = to_uint8((part - low) / (high - low))
     return result
+
+
+def find_common(ranges: Iterable[Range]) -> Range | None:
+    """The one range that all were read with, to be kept on record; None where there are several."""
+    found = {*ranges}
+    return found.pop() if len(found) == 1 else None
 
 
 def _join(values: Sequence[Values]) -> Values:

@@ -146,6 +146,14 @@ def test_validation_images_beside_test_images_validate(tmp_path: Path) -> None:
     assert (len(few.train_pixels), few.num_validation) == (8, 2)
     del arrays["val_labels"]
     assert load(tmp_path, **arrays).num_validation == 0
+    arrays["val_labels"] = np.array([{}] * 3, object)
+    assert "val_labels (3,) Python objects" in load(tmp_path, **arrays).notes[0]
+
+
+def test_validation_images_are_the_test_images_where_there_are_no_others(tmp_path: Path) -> None:
+    arrays = {"x_train": make_images(8), "y_train": np.arange(8) % 2}
+    data = load(tmp_path, **arrays, x_val=make_images(3), y_val=np.arange(3) % 2)
+    assert (len(data.train_pixels), len(data.test_pixels), data.num_validation) == (8, 3, 0)
 
 
 def test_files_that_belong_together_are_read_together(
