@@ -640,6 +640,7 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "agg"  # no picture needs a window; what is inherited may be absent
     # Said where /dev/shm is full or closed, which costs nobody more than a little time.
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     try:
