@@ -74,7 +74,9 @@ class Interpolation(Chapter):
     def check(self) -> None:
         settings = self.study.settings
         if settings.frames < 2:
-            raise InputError("a path has two ends. Received: --frames 1; pass at least 2")
+            raise InputError(
+                f"a path has two ends. Received: --frames {settings.frames}; pass at least 2"
+            )
         for flag, names in (("--from", settings.start), ("--to", settings.end)):
             for name in names:
                 self.study.check_selection(name, f"{flag} {name}")
