@@ -117,21 +117,24 @@ class Arithmetic(Chapter):
             further = rng.integers(1, many, len(chosen))
             targets = measured[(np.searchsorted(measured, sources) + further) % many]
             before = self._measure_strokes(study.images[chosen])
-            numbers: dict[str, dict[str, Any]] = {
-                "classes": {"reliability": self._measure_reliability(rng)}
-            }
-            for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
-                images = study.decode(move(study.codes[chosen], sources, targets))
-                after = self._measure_strokes(images)
-                near, _ = scores.find_nearest(images, study.references)
-                numbers[name] = {
-                    "target_accuracy": (self._sweeps.classify(images) == targets).mean(),
-                    "nearest_distance": near.mean(),
-                    **{
-                        f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
-                        for attribute, values in before.items()
-                    },
+            with study.make_bar("class transfer", 3) as bar:
+                numbers: dict[str, dict[str, Any]] = {
+                    "classes": {"reliability": self._measure_reliability(rng)}
                 }
+                bar.update()
+                for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
+                    images = study.decode(move(study.codes[chosen], sources, targets))
+                    after = self._measure_strokes(images)
+                    near, _ = scores.find_nearest(images, study.references)
+                    numbers[name] = {
+                        "target_accuracy": (self._sweeps.classify(images) == targets).mean(),
+                        "nearest_distance": near.mean(),
+                        **{
+                            f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
+                            for attribute, values in before.items()
+                        },
+                    }
+                    bar.update()
             return numbers
 
         groups = study.load_or_compute_groups(
