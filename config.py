@@ -54,6 +54,11 @@ def positive_float(text: str) -> float:
     return _parse_number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
+def frame_rate(text: str) -> float:
+    """Parses a number that formats of films know as frames per second."""
+    return _parse_number(text, float, lambda value: 0.1 <= value <= 240, "a number of 0.1 to 240")
+
+
 def fraction(text: str) -> float:
     """Parses a number strictly between 0 and 1."""
     return _parse_number(text, float, lambda value: 0 < value < 1, "a number between 0 and 1")
@@ -542,9 +547,10 @@ class VisualizeConfig(DataConfig):
     )
     fps: float = option(
         20.0,
-        "frames per second of an animation",
+        "frames per second of an animation; of a GIF frames are left out above 33, which browsers "
+        "would slow down",
         group="animation",
-        type=positive_float,
+        type=frame_rate,
         metavar="F",
     )
     expression: str | None = option(
@@ -717,6 +723,7 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "agg"  # no picture needs a window; what is inherited may be absent
     # Said where /dev/shm is full or closed, which costs nobody more than a little time.
     warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
     try:
