@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import logging
 import os
 import shlex
 import sys
@@ -357,7 +358,7 @@ class VisualizeConfig(DataConfig):
     )
     weights: str | None = option(
         None,
-        "weights for the model that --model-code builds: .weights.h5 or .h5",
+        "weights for the model that --model-code builds: .weights.h5, .h5 or .keras",
         group="own model",
         metavar="FILE",
     )
@@ -640,8 +641,11 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Said where /dev/shm is full or closed, which costs nobody more than a little time.
-    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
+    if not sys.warnoptions and not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
+        # What libraries warn of is for those who call them; what concerns a person is said here.
+        warnings.showwarning = lambda *_, **__: None
+        if logging.lastResort is not None:
+            logging.lastResort.setLevel(logging.ERROR)
     try:
         main()
     except user_errors as error:
