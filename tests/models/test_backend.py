@@ -12,6 +12,7 @@ import pytest
 from conftest import PROJECT, run_script
 
 from latentspace.models.backend import start_keras
+from latentspace.models.snapshots import Snapshots
 
 STANDARD = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 START = """
@@ -105,3 +106,27 @@ def test_a_run_is_the_same_with_any_settings(tmp_path: Path, tiny_npz: Path) -> 
         )
         errors.append(json.loads((tmp_path / name / "run.json").read_text())["scores"])
     assert errors[0] == errors[1]
+
+
+@pytest.mark.slow
+def test_jax_trains_and_draws(tmp_path: Path, tiny_npz: Path) -> None:
+    pytest.importorskip("jax")
+    environment = {"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)}
+    run_script(
+        "train_cae.py",
+        *("--dataset", tiny_npz, "--run", "jax", "--models-dir", tmp_path, "--batch-size", "8"),
+        *("--epochs", "3", "--refine-epochs", "1", "--latent-dim", "4", "--quiet"),
+        cwd=tmp_path,
+        process=True,
+        **environment,
+    )
+    errors = Snapshots.read(tmp_path / "jax" / "snapshots.npz").errors
+    assert errors[-1] < 0.9 * errors[0]  # the weights of the moment, not those of the start
+    run_script(
+        "visualize.py",
+        *("--run", tmp_path / "jax", "--outputs-dir", tmp_path, "--reconstructions", "--quiet"),
+        cwd=tmp_path,
+        process=True,
+        **environment,
+    )
+    assert (tmp_path / "jax" / "reconstructions.png").is_file()
