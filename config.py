@@ -641,7 +641,7 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
-    if not sys.warnoptions and not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
+    if not sys.warnoptions and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in "012":
         # What libraries warn of is for those who call them; what concerns a person is said here.
         warnings.showwarning = lambda *_, **__: None
         if logging.lastResort is not None:
