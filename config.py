@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import logging
 import os
 import shlex
 import sys
@@ -426,7 +427,7 @@ class VisualizeConfig(DataConfig):
     weights: tuple[str, ...] = option(
         (),
         "weights for the model that --model-code builds, or for an architecture in .json: "
-        ".weights.h5 or .h5; of an encoder and a decoder two files, in this order",
+        ".weights.h5, .h5 or .keras; of an encoder and a decoder two files, in this order",
         group="own model",
         nargs="+",
         metavar="FILE",
@@ -724,8 +725,11 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     os.environ["MPLBACKEND"] = "agg"  # no picture needs a window; what is inherited may be absent
-    # Said where /dev/shm is full or closed, which costs nobody more than a little time.
-    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
+    if not sys.warnoptions and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in "012":
+        # What libraries warn of is for those who call them; what concerns a person is said here.
+        warnings.showwarning = lambda *_, **__: None
+        if logging.lastResort is not None:
+            logging.lastResort.setLevel(logging.ERROR)
     try:
         main()
     except user_errors as error:
