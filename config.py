@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import logging
 import os
 import shlex
 import sys
@@ -57,6 +58,11 @@ def positive_float(text: str) -> float:
 def finite_number(text: str) -> float:
     """Parses a finite number."""
     return _parse_number(text, float, lambda value: abs(value) < float("inf"), "a finite number")
+
+
+def frame_rate(text: str) -> float:
+    """Parses a number that formats of films know as frames per second."""
+    return _parse_number(text, float, lambda value: 0.1 <= value <= 240, "a number of 0.1 to 240")
 
 
 def fraction(text: str) -> float:
@@ -459,7 +465,7 @@ class VisualizeConfig(DataConfig):
     weights: tuple[str, ...] = option(
         (),
         "weights for the model that --model-code builds, or for an architecture in .json: "
-        ".weights.h5 or .h5; of an encoder and a decoder two files, in this order",
+        ".weights.h5, .h5 or .keras; of an encoder and a decoder two files, in this order",
         group="own model",
         nargs="+",
         metavar="FILE",
@@ -580,9 +586,10 @@ class VisualizeConfig(DataConfig):
     )
     fps: float = option(
         20.0,
-        "frames per second of an animation",
+        "frames per second of an animation; of a GIF frames are left out above 33, which browsers "
+        "would slow down",
         group="animation",
-        type=positive_float,
+        type=frame_rate,
         metavar="F",
     )
     expression: str | None = option(
@@ -755,8 +762,12 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Said where /dev/shm is full or closed, which costs nobody more than a little time.
-    warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
+    os.environ["MPLBACKEND"] = "agg"  # no picture needs a window; what is inherited may be absent
+    if not sys.warnoptions and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in "012":
+        # What libraries warn of is for those who call them; what concerns a person is said here.
+        warnings.showwarning = lambda *_, **__: None
+        if logging.lastResort is not None:
+            logging.lastResort.setLevel(logging.ERROR)
     try:
         main()
     except user_errors as error:

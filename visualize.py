@@ -63,7 +63,7 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
     if board is not None:
         report.write_projector(board, study)
     if figures:
-        report.write_story(folder, figures, study, command=format_command_line())
+        report.write_story(folder, figures, study, asked=asked, command=format_command_line())
 
 
 def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 
 import pytest
+from conftest import PROJECT
 
 from config import (
     PRESETS,
@@ -147,3 +149,21 @@ def test_how_folders_and_tables_are_read_is_asked_for_by_flags() -> None:
     for level in ("0", "-1", "all"):
         with pytest.raises(SystemExit):
             train("--classes-from", level)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "import warnings; warnings.warn('of a library')",
+        "import warnings; warnings.warn('old', DeprecationWarning, stacklevel=2)",
+        "import logging; logging.getLogger('library').warning('of a library')",
+    ],
+)
+def test_what_libraries_warn_of_reaches_nobody_who_did_not_ask(said: str) -> None:
+    code = f"import config\ndef main():\n    {said}\n    print('ours')\n"
+    code += "raise SystemExit(config.run_script(main, user_errors=(OSError,)))"
+    for flags, heard in (((), False), (("-W", "always"), True)):
+        command = [sys.executable, *flags, "-c", code]
+        result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+        assert result.stdout == "ours\n"
+        assert bool(result.stderr) == heard

@@ -173,7 +173,8 @@ def test_maps_in_space_by_another_method_of_both_splits(trained: Trained, tmp_pa
     assert re.match(
         r"maps: .* denser .*: silhouette .* 95% interval", result.stdout.splitlines()[-2]
     )
-    films = visualize(trained, tmp_path, "--map-films", "--method", "pca")
+    films = visualize(trained, tmp_path, "--map-films", "--method", "pca", code=2)
+    assert "nothing could be made for --map-films: only t-SNE" in films.stderr
     assert films.stdout.count("only t-SNE is optimised step by step") == 3
 
 
@@ -247,7 +248,10 @@ def test_without_labels_to_tell_apart_what_needs_them_is_left_out(
         tmp_path,
         *("--maps", "--overlap", "--interpolation", "--arithmetic", "--attributes"),
         *("--dataset", str(tmp_path / "bars.npz")),
+        code=2,  # the rest is made, and the last line says why nothing is of these
     )
+    assert "nothing could be made for --overlap: fewer than three classes" in result.stderr
+    assert "nothing could be made for --attributes: without two classes" in result.stderr
     left_out = [line for line in result.stdout.splitlines() if "left out" in line]
     assert [sum(reason in line for line in left_out) for reason in MISSING] == [3, 1]
     assert len(left_out) == 5  # the tour of one class leads nowhere

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,10 +36,15 @@ def fit_class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: int) -> 
     A class without members has the mean and covariance of all, one of a single member the
     covariance.
     """
+    return fit_gaussians_of(codes, labels, range(classes))
+
+
+def fit_gaussians_of(codes: np.ndarray, labels: np.ndarray, chosen: Iterable[int]) -> Gaussians:
+    """As `fit_class_gaussians`, of some classes only, in their order."""
     from sklearn.covariance import ledoit_wolf
 
     means, covariances = [], []
-    for label in range(classes):
+    for label in chosen:
         members = codes[labels == label] if (labels == label).any() else codes
         spread = members if len(members) > 1 else codes
         means.append(members.mean(axis=0, dtype=np.float64))

@@ -327,10 +327,12 @@ class Study:
 
     def _encode_split(self, split: str) -> np.ndarray:
         pixels = getattr(self.data, f"{split}_pixels")
-        codes = self.load_or_compute(
-            "codes", lambda: {"codes": self.run.encode(pixels)}, split, *self.model_key
-        )
-        return codes["codes"]
+
+        def compute() -> dict[str, np.ndarray]:
+            with self.make_bar(f"encoding {split} images", len(pixels)) as bar:
+                return {"codes": self.run.encode(pixels, bar.update)}
+
+        return self.load_or_compute("codes", compute, split, *self.model_key)["codes"]
 
 
 def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import importlib.util
+import logging
 import math
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -280,8 +286,26 @@ def measure_text(text: str, size: int = LABEL_SIZE) -> int:
     return math.ceil(max(_load_font(size).getlength(line) for line in text.splitlines() or [""]))
 
 
+def load_matplotlib() -> Any:
+    """matplotlib as it comes, whatever a person has set for drawings of their own.
+
+    A matplotlibrc, in whatever place, changes no picture, and matplotlib's warnings, as of a cache
+    that can't be written, concern nobody here.
+    """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    found = importlib.util.find_spec("matplotlib")
+    if "matplotlib" not in sys.modules and found is not None and found.origin is not None:
+        # A file of the current folder comes before all others, and a damaged one stops the import.
+        with contextlib.chdir(Path(found.origin).parent / "mpl-data"):
+            importlib.import_module("matplotlib")
+    matplotlib = importlib.import_module("matplotlib")
+    matplotlib.rcdefaults()
+    return matplotlib
+
+
 def make_figure(width: float, height: float, *, dpi: int = 120) -> Figure:
     """An empty matplotlib figure of that size in inches, whose parts will leave room for others."""
+    load_matplotlib()
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=dpi, layout="constrained")
@@ -305,9 +329,8 @@ def render_figure(figure: Figure) -> np.ndarray:
 
 @lru_cache
 def _load_font(size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib
-
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+    folder = load_matplotlib().get_data_path()
+    return ImageFont.truetype(f"{folder}/fonts/ttf/DejaVuSans.ttf", size)
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:

@@ -18,6 +18,8 @@ MP4_QUALITY = 18  # constant rate factor of x264: visually without loss
 # The same frames give the same file: no names of programs in it, and never a time.
 NOTHING_MORE = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact")
 GIF_TICK = 10  # milliseconds; the format knows no finer time
+GIF_LEAST_DELAY = 30  # milliseconds; browsers or viewers show what is shorter for up to 100
+GIF_MOST_FPS = 1000 / GIF_LEAST_DELAY
 GIF_COLORS = 255
 NEARLY_WHITE = 240  # what the choice of colours makes of white and the greys next to it
 OPTIMIZED_PIXELS = 4_000_000  # what is larger is compressed in a third of the time, 5% larger
@@ -73,9 +75,10 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
     Args:
         frames: (T, H, W, 3) uint8.
         fps: Frames per second. Each frame begins at the multiple of 10 ms nearest to its time, so
-            that the length is right also where the format can't show a frame for 1 / fps.
+            that the length is right also where the format can't show a frame for 1 / fps. Above
+            `GIF_MOST_FPS` frames are left out, and the length stays right.
     """
-    times = np.rint(np.arange(len(frames) + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
+    kept, delays = _plan_gif(len(frames), fps)
     samples = [frames[index] for index in (0, len(frames) // 2, -1)]
     palette = _make_palette(np.concatenate(samples))
     is_grey = all(map(_is_grey, samples))
@@ -85,16 +88,27 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
             return to_pil(frame[..., :1])
         return to_pil(frame).quantize(palette=palette, dither=Image.Dither.NONE)
 
-    images = map(encode_frame, frames)
+    images = (encode_frame(frames[index]) for index in kept)
     return encode_image(
         next(images),
         "GIF",
         save_all=True,
         append_images=images,
-        duration=np.diff(times).tolist(),
+        duration=delays,
         loop=0,
         optimize=not is_grey,
     )
+
+
+def _plan_gif(count: int, fps: float) -> tuple[list[int], list[int]]:
+    """Which of so many frames a GIF shows, and each for how many milliseconds."""
+    times = np.rint(np.arange(count + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
+    kept = [0]
+    for index in range(1, count):
+        if min(times[index] - times[kept[-1]], times[-1] - times[index]) >= GIF_LEAST_DELAY:
+            kept.append(index)
+    delays = np.diff([*times[kept], max(times[-1], GIF_LEAST_DELAY)])
+    return kept, delays.tolist()
 
 
 def encode_mp4(frames: Frames, *, fps: float) -> bytes:

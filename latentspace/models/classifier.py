@@ -17,8 +17,9 @@ from typing_extensions import TypedDict
 from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
-from latentspace.core.provenance import hash_file, silence_stderr
+from latentspace.core.provenance import hash_file
 from latentspace.datasets import ImageDataset
+from latentspace.models.backend import start_keras
 from latentspace.models.keras_files.loading import load_model, save_model
 from latentspace.models.run_schema import CLASSIFIERS
 from latentspace.models.runs import predict
@@ -121,9 +122,9 @@ def _choose_batch_size(count: int) -> int:
 def _train_classifier(
     images: np.ndarray, labels: np.ndarray, on_epoch: Callable[[], object]
 ) -> keras.Model:
-    with silence_stderr():
-        import keras
-        from keras import layers
+    start_keras()
+    import keras
+    from keras import layers
 
     def convolution(filters: int) -> list[layers.Layer]:
         return [

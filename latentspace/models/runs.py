@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import keras
 
 PREDICT_BATCH = 1024
+OnBatch = Callable[[int], object]
 WEIGHT_BYTES = 4  # of a float32
 LONGEST_SHOWN = 120  # letters of a name
 
@@ -141,13 +143,13 @@ class Run:
     def _decoder(self) -> keras.Model:
         return self.networks[1] if self.networks else self._load_network(DECODER)
 
-    def encode(self, images: Pixels) -> np.ndarray:
+    def encode(self, images: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
         """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches.
 
         Raises:
             InputError: A code is not finite.
         """
-        return self._check_finite(predict(self._encoder, images), "codes", "images")
+        return self._check_finite(predict(self._encoder, images, on_batch), "codes", "images")
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
@@ -196,16 +198,22 @@ class Run:
             )
 
 
-def predict(model: keras.Model, inputs: Pixels) -> np.ndarray:
+def predict(model: keras.Model, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently.
 
     Args:
         model: Gives float32 (N, ...).
         inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
+        on_batch: Called after each batch with the number of inputs in it.
     """
+    import keras
+
+    watch = keras.callbacks.Callback()
+    if on_batch is not None:
+        watch.on_predict_batch_end = lambda batch, logs=None: on_batch(len(logs["outputs"]))
 
     def run(part: np.ndarray) -> np.ndarray:
-        return model.predict(part, batch_size=PREDICT_BATCH, verbose=0)
+        return model.predict(part, batch_size=PREDICT_BATCH, verbose=0, callbacks=[watch])
 
     if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
         return run(inputs)

@@ -10,9 +10,9 @@ from latentspace import datasets
 from latentspace.core.cache import find_cache_folder
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import lock_folder
-from latentspace.core.provenance import silence_stderr
 from latentspace.datasets import ImageDataset
 from latentspace.models import runs, saving
+from latentspace.models.backend import start_keras
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
     if config.model_code is not None:
         from latentspace.models.keras_files.loading import load_code
 
+        start_keras()
         load_code(config.model_code)
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
@@ -95,8 +96,8 @@ def _load(
 
 def _download(name: str) -> Any:
     """What `keras.datasets` loads of a name, such as "mnist": from ~/.keras, else by a download."""
-    with silence_stderr():
-        import keras
+    start_keras()
+    import keras
 
     try:
         return getattr(keras.datasets, name).load_data()
@@ -110,8 +111,8 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     Raises:
         InputError: The model can't be read or cut, or does not reconstruct the images.
     """
-    with silence_stderr():
-        from latentspace.models.importing.run import import_model, load_interface
+    start_keras()
+    from latentspace.models.importing.run import import_model, load_interface
 
     name = name_own_model(config)
     path = Path(config.models_dir) / saving.check_name(name)

@@ -15,7 +15,7 @@ from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
 from latentspace.drawing.layout import add_banner
-from latentspace.drawing.media import DrawnFrames, encode_as
+from latentspace.drawing.media import GIF_MOST_FPS, DrawnFrames, encode_as
 from latentspace.report.records import keep_records, make_record
 
 
@@ -66,6 +66,13 @@ def write_figures(
     """
     folder.mkdir(parents=True, exist_ok=True)
     made, settings, fps = [], subject.settings, subject.settings.fps
+    suffixes = {suffix for one in figures for suffix in one.list_suffixes(settings.format)}
+    if ".gif" in suffixes and fps > GIF_MOST_FPS:
+        print(
+            f"--fps {fps:g}: browsers slow down a GIF of more than {GIF_MOST_FPS:.0f} frames a "
+            "second, so frames are left out of it and it lasts as long as all of them; --format "
+            "mp4 keeps all"
+        )
     for figure in figures:
         recipe = recipes[figure.file]
         if (reason := find_unavailable(recipe, subject)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from latentspace.chapters import COMPARED, load_recipes
@@ -11,22 +11,42 @@ from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Figure
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
+from latentspace.core.errors import InputError
 from latentspace.core.files import lock_folder
 from latentspace.report import embedding_projector
 from latentspace.report.comparison import TABLE, format_table, write_comparison
-from latentspace.report.gallery import write_figures
+from latentspace.report.gallery import find_unavailable, write_figures
 from latentspace.report.metrics import METRICS, write_metrics
 from latentspace.report.page import announce_page, write_comparison_page, write_page
 
 
-def write_story(folder: Path, figures: Sequence[Figure], study: Study, *, command: str) -> None:
+def write_story(
+    folder: Path,
+    figures: Sequence[Figure],
+    study: Study,
+    *,
+    asked: Collection[str] = (),
+    command: str,
+) -> None:
     """Draws figures of a study, and leaves their numbers and the page beside them.
 
-    One writer at a time; `command` is the command line, for the records.
+    One writer at a time.
+
+    Args:
+        folder: Where to write.
+        figures: What to draw.
+        study: What they are of.
+        asked: The flags that asked for some of them.
+        command: The command line, for the records.
+
+    Raises:
+        InputError: No figure of an asked flag could be made; all else has been written.
     """
     recipes = load_recipes()
     with lock_folder(folder, wait=True):
         made = write_figures(folder, figures, recipes, study, command=command)
+        if not made:
+            raise InputError(_explain_unmade(figures, study))
         chapters = dict.fromkeys(one for figure in made for one in recipes[figure.file].of)
         measured = [one for one in chapters if study.thorough or not one.takes_minutes]
         write_metrics(folder / METRICS, study, measured)
@@ -35,6 +55,20 @@ def write_story(folder: Path, figures: Sequence[Figure], study: Study, *, comman
             if (answer := study.of(chapter).answer) is not None:
                 print(f"{chapter.section}: {answer}")
         announce_page(write_page(folder, study), in_browser=study.settings.open)
+    if unmade := set(asked) - {figure.flag for figure in made}:
+        raise InputError(_explain_unmade([one for one in figures if one.flag in unmade], study))
+
+
+def _explain_unmade(figures: Sequence[Figure], study: Study) -> str:
+    """Why nothing could be made of what flags asked for: the reason of the first of each flag."""
+    recipes, firsts = load_recipes(), {one.flag: one for one in reversed(figures)}
+    reasons: dict[str | None, list[str]] = {}
+    for flag, figure in reversed(firsts.items()):
+        reasons.setdefault(find_unavailable(recipes[figure.file], study), []).append(flag)
+    return "; ".join(
+        f"nothing could be made for {', '.join(flags)}: {reason}"
+        for reason, flags in reasons.items()
+    )
 
 
 def write_pair(folder: Path, comparison: Comparison, *, command: str) -> None:

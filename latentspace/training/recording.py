@@ -96,6 +96,8 @@ class Recorder(keras.callbacks.Callback):
         last = self.snapshots.steps.max(initial=-1)
         if not ((self._due > last) & (self._due <= step)).any():
             return
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # while it trains, the weights are elsewhere
         codes, images = self._view.predict_on_batch(self._images)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):
             return  # whoever watches the loss ends this training

@@ -17,6 +17,7 @@ from latentspace.core.pixels import Pixels, Subset
 from latentspace.core.provenance import silence_stderr
 from latentspace.datasets import ImageDataset
 from latentspace.models import saving
+from latentspace.models.backend import start_keras
 from latentspace.models.run_schema import CHECKPOINT, PARTIAL_SNAPSHOTS
 from latentspace.models.runs import Run
 
@@ -39,6 +40,7 @@ def resume_settings(
     name = config.run or config.dataset or "mnist"
     path = Path(config.models_dir) / name / CHECKPOINT
     saving.check_resumable(path.parent)
+    start_keras()
     with silence_stderr():
         from latentspace.training.checkpoint import START_OVER, read_checkpoint
     facts = read_checkpoint(path)[0]["facts"]
@@ -78,6 +80,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         saving.check_available(folder, overwrite=config.overwrite)
     if log is not None:
         _check_log(log, config)
+    start_keras()
     with silence_stderr():
         from latentspace.analysis import scores
         from latentspace.training import fitting, recording, stages

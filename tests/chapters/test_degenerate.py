@@ -129,14 +129,14 @@ ODD: dict[str, tuple[Callable[[], ImageDataset], set[str]]] = {
 class Collapsed(LinearRun):
     """Every image has the same code, but for what rounding does."""
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: np.ndarray, on_batch: object = None) -> np.ndarray:
         return 0.3 + 1e-7 * super().encode(images)
 
 
 class OneAlive(LinearRun):
     """All units but the first are dead."""
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: np.ndarray, on_batch: object = None) -> np.ndarray:
         return super().encode(images) * (np.arange(self.latent_dim) == 0)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from conftest import LinearRun, make_study
 from PIL import Image
 
 from latentspace.chapters import load_chapters
+from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.interpolate.measure import Interpolation
+from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
@@ -113,3 +116,27 @@ def test_an_odd_name_of_an_image_file_is_fit_to_be_drawn(
     with pytest.raises(InputError, match="can't be read as an image") as caught:
         make_study(linear_run, tiny).select(str(path))
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("expected", "measure"),
+    [
+        ("encoding train images", lambda study: study.train_codes),
+        ("scoring paths", lambda study: study.of(Interpolation).metrics),
+        ("class transfer", lambda study: study.of(Arithmetic).metrics),
+    ],
+)
+def test_what_may_take_long_shows_how_far_it_is_unless_quiet(
+    linear_run: LinearRun,
+    tiny: ImageDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    quick: None,
+    expected: str,
+    measure: Callable[[Study], object],
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    measure(make_study(linear_run, tiny, with_classifier=True, quiet=True))
+    assert capsys.readouterr().err == ""
+    measure(make_study(linear_run, tiny, with_classifier=True))
+    assert expected in capsys.readouterr().err

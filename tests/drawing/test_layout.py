@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
 import numpy as np
 import pytest
+from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from latentspace.drawing import layout
 from latentspace.drawing.layout import (
     Label,
     choose_zoom,
@@ -167,3 +175,60 @@ def test_bodies_are_found_unchanged_below_and_beside_each_other(
     assert [(joined == number).all(axis=2).sum() for number in range(len(sizes))] == [
         width for _, width in sizes
     ]
+
+
+def draw_something() -> bytes:
+    figure = layout.make_figure(3, 2)
+    figure.subplots().plot([0, 1], label="$a_b$")
+    figure.suptitle("$a title")
+    figure.legend()
+    return layout.render_figure(figure).tobytes()
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"figure.facecolor": "black", "font.size": 30, "font.family": "Nofont"},
+        {"text.usetex": True, "backend": "qtagg"},
+        {"axes.spines.top": False, "lines.linewidth": 9, "savefig.dpi": 10, "figure.dpi": 10},
+    ],
+)
+def test_settings_of_a_person_change_no_figure(chosen: dict[str, object]) -> None:
+    plain = draw_something()
+    with matplotlib.rc_context():
+        for name, value in chosen.items():
+            matplotlib.rcParams[name] = value
+        assert draw_something() == plain
+
+
+DRAW = """
+import config
+def main():
+    from latentspace.drawing import layout
+    print(layout.render_text("a", (9, 9)).sum(), layout.make_figure(3, 2).get_facecolor())
+raise SystemExit(config.run_script(main, user_errors=()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("matplotlibrc", "variables"),
+    [
+        (b"axes.facecolor: \xff\xfe", {"MPLBACKEND": "module://matplotlib_inline.nonsense"}),
+        (b"backend: nonsense\nno.such.key: 1", {"MATPLOTLIBRC": "/no/such", "MPLBACKEND": "qtagg"}),
+        (b"figure.facecolor: black", {"MPLCONFIGDIR": os.devnull, "MPLBACKEND": "nonsense"}),
+    ],
+)
+def test_no_file_or_variable_of_matplotlib_stops_us(
+    tmp_path: Path, matplotlibrc: bytes, variables: dict[str, str]
+) -> None:
+    (tmp_path / "matplotlibrc").write_bytes(matplotlibrc)
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected = f"{layout.render_text('a', (9, 9)).sum()} (1.0, 1.0, 1.0, 1.0)\n"
+    assert (drawn.stdout, drawn.stderr) == (expected, "")

@@ -241,3 +241,12 @@ def test_a_run_has_its_folders_name_from_within_it(
     for folder, name in (("first", "."), ("first/inner", "..")):
         monkeypatch.chdir(copy / folder)
         assert runs.find_run(name, "elsewhere").name == "first"
+
+
+@pytest.mark.parametrize("count", [3, 1024, 1500])
+def test_each_batch_is_reported_with_what_was_in_it(count: int) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    done: list[int] = []
+    found = runs.predict(model, np.ones((count, 2), np.float32), done.append)
+    assert len(found) == sum(done) == count
+    assert runs.predict(model, np.ones((count, 2), np.float32)).shape == found.shape

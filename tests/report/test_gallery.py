@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 from conftest import SETTINGS, Killed, LinearRun, kill_at, make_study
 
-from latentspace.chapters import FIGURES
+from latentspace.chapters import FIGURES, choose_figures
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
+from latentspace.core.errors import InputError
 from latentspace.core.files import PARTIAL
 from latentspace.datasets import ImageDataset
 from latentspace.drawing import layout
 from latentspace.drawing.text import Text
 from latentspace.report import gallery
 from latentspace.report.records import RECORDS, read_records
+from latentspace.report.visualization import write_story
 
 
 def make_draw(file: str) -> Callable[[Study], Drawing]:
@@ -125,3 +127,48 @@ def test_every_picture_of_a_model_that_failed_its_check_says_so(
     assert shown.shape[:-3] == frames.shape[:-3]
     np.testing.assert_array_equal(shown[..., -40:, :, :], frames)
     assert (shown[..., 0, 0, :] == layout.WARNING_GROUND).all()
+
+
+@pytest.mark.parametrize(
+    ("fps", "written_as", "noted"),
+    [(20, "gif", 0), (60, "gif", 1), (60, "mp4", 0), (60, "both", 1)],
+)
+def test_frames_that_a_gif_leaves_out_are_said_once(
+    linear_run: LinearRun,
+    tiny: ImageDataset,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fps: float,
+    written_as: str,
+    noted: int,
+) -> None:
+    films = [figure for figure in FIGURES if figure.file in ("tour.gif", "attributes.gif")]
+    film = Drawing(np.zeros((5, 8, 8, 3), np.uint8), Text("a", "b"))
+    recipes = {figure.file: Recipe(lambda study: film) for figure in films}
+    study = make_study(linear_run, tiny, fps=float(fps), format=written_as)
+    assert gallery.write_figures(tmp_path, films, recipes, study, command="x") == films
+    assert capsys.readouterr().out.count("--format mp4 keeps all") == noted
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "reason"),
+    [
+        ({"--maps"}, {"samples": 2}, "nothing could be made for --maps: 2 images are no map"),
+        ({"--map-films"}, {"method": "pca"}, "for --map-films: only t-SNE is optimised"),
+        ({"--film"}, {}, "nothing could be made for --film: a stand-in was not trained"),
+        ({"--maps", "--overlap"}, {"samples": 2}, "for --maps, --overlap: 2 images are no map"),
+    ],
+)
+def test_a_flag_of_which_nothing_can_be_made_is_an_error(
+    linear_run: LinearRun,
+    tiny: ImageDataset,
+    tmp_path: Path,
+    asked: set[str],
+    settings: dict,
+    reason: str,
+) -> None:
+    study = make_study(linear_run, tiny, **settings)
+    figures = choose_figures(asked, every=False, dims=2)
+    with pytest.raises(InputError, match=reason):
+        write_story(tmp_path, figures, study, asked=asked, command="x")
+    assert not (tmp_path / "index.html").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -18,10 +19,11 @@ from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
+from latentspace.datasets import choose_limited
 from latentspace.drawing.grids import Grid
 
 SUM_ROWS = 3
-SHOWN_CLASSES = 10
+SHOWN_CLASSES, MEASURED_CLASSES = 10, 20  # at most: what is done grows with pairs of classes
 SCORED_IMAGES = 2000
 TOWARD_DATA = 0.25  # share of the path to its nearest neighbours that a transported code is moved
 PRESERVED = ("slant", "thickness")
@@ -75,48 +77,79 @@ class Arithmetic(Chapter):
     # --- what is measured
 
     @cached_property
+    def measured(self) -> np.ndarray:
+        """Sorted labels of the classes between which images are moved: all, or a choice of many."""
+        data, count = self.study.data, len(self.study.data.class_names)
+        if count <= MEASURED_CLASSES:
+            return np.arange(count)
+        train, test = np.unique(data.train_labels), np.unique(data.test_labels)
+        both = np.intersect1d(train, test)
+        if len(both) < 2:
+            return np.union1d(train[:SHOWN_CLASSES], test[:SHOWN_CLASSES])
+        return both[choose_limited(len(both), MEASURED_CLASSES)]
+
+    @property
+    def choice(self) -> str:
+        """Which of many classes are measured, in a sentence; nothing where all are."""
+        measured, count = len(self.measured), len(self.study.data.class_names)
+        if measured == count:
+            return ""
+        return f" Measured between {measured} of {count} classes, the same in every run."
+
+    @cached_property
     def metrics(self) -> dict[str, Any]:
         """How test images fare that are moved to another class, by class means and by transport.
 
         target_accuracy (share that the reference classifier calls the target), nearest_distance (to
         a training image), and for strokes the Spearman correlation of slant and thickness before
-        and after; and the reliability of the difference between any two classes, with those that
-        mean nothing. Empty without classes.
+        and after; and the reliability of the difference between any two of measured_classes, with
+        those that mean nothing. Empty without classes.
         """
-        study = self.study
+        study, measured = self.study, self.measured
         if study.classifier_unavailable is not None:
             return {}
 
         def compute() -> dict[str, dict[str, Any]]:
             rng = np.random.default_rng(study.settings.seed)
-            count, classes = len(study.images), len(study.data.class_names)
-            chosen = rng.choice(count, min(SCORED_IMAGES, count), replace=False)
-            sources = study.data.test_labels[chosen]
-            targets = (sources + rng.integers(1, classes, len(chosen))) % classes
+            rows = np.flatnonzero(np.isin(study.data.test_labels, measured))
+            chosen = rng.choice(rows, min(SCORED_IMAGES, len(rows)), replace=False)
+            sources, many = study.data.test_labels[chosen], len(measured)
+            further = rng.integers(1, many, len(chosen))
+            targets = measured[(np.searchsorted(measured, sources) + further) % many]
             before = self._measure_strokes(study.images[chosen])
-            numbers: dict[str, dict[str, Any]] = {
-                "classes": {"reliability": self._measure_reliability(rng)}
-            }
-            for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
-                images = study.decode(move(study.codes[chosen], sources, targets))
-                after = self._measure_strokes(images)
-                near, _ = scores.find_nearest(images, study.references)
-                numbers[name] = {
-                    "target_accuracy": (self._sweeps.classify(images) == targets).mean(),
-                    "nearest_distance": near.mean(),
-                    **{
-                        f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
-                        for attribute, values in before.items()
-                    },
+            with study.make_bar("class transfer", 3) as bar:
+                numbers: dict[str, dict[str, Any]] = {
+                    "classes": {"reliability": self._measure_reliability(rng)}
                 }
+                bar.update()
+                for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
+                    images = study.decode(move(study.codes[chosen], sources, targets))
+                    after = self._measure_strokes(images)
+                    near, _ = scores.find_nearest(images, study.references)
+                    numbers[name] = {
+                        "target_accuracy": (self._sweeps.classify(images) == targets).mean(),
+                        "nearest_distance": near.mean(),
+                        **{
+                            f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
+                            for attribute, values in before.items()
+                        },
+                    }
+                    bar.update()
             return numbers
 
         groups = study.load_or_compute_groups(
-            "class-moves", compute, *study.model_key, study.settings.seed, study.classifier_key
+            "class-moves",
+            compute,
+            *study.model_key,
+            study.settings.seed,
+            study.classifier_key,
+            measured,
         )
-        table, names = groups.pop("classes")["reliability"], study.data.class_names
+        table = groups.pop("classes")["reliability"]
+        names = [study.data.class_names[label] for label in measured]
         weak = zip(*np.nonzero(np.triu(table < directions.MEANINGLESS)), strict=True)
         return {
+            "measured_classes": names,
             "class_reliability": table.tolist(),
             "meaningless": [[names[first], names[second]] for first, second in weak],
             **{
@@ -183,7 +216,7 @@ class Arithmetic(Chapter):
     def _make_class_section(self, title: str, move: Move) -> Grid:
         """One test image per class, moved to every class."""
         study = self.study
-        shown = np.unique(study.data.test_labels)[:SHOWN_CLASSES]
+        shown = np.intersect1d(self.measured, study.data.test_labels)[:SHOWN_CLASSES]
         count = len(shown)
         firsts = np.array([np.flatnonzero(study.data.test_labels == label)[0] for label in shown])
         own = np.repeat(study.codes[firsts], count, axis=0)
@@ -203,8 +236,9 @@ class Arithmetic(Chapter):
         study = self.study
         kept = None
         if self._sweeps.unavailable is None:
-            kept = self._sweeps.predicted.select(PRESERVED_COLUMNS)
-        moved = directions.transport(codes, sources, targets, self._gaussians, kept)
+            kept = self._sweeps.predicted.select(self.measured, PRESERVED_COLUMNS)
+        first, last = (np.searchsorted(self.measured, labels) for labels in (sources, targets))
+        moved = directions.transport(codes, first, last, self._gaussians, kept)
         shares = np.where(sources == targets, 0.0, TOWARD_DATA)
         references = study.train_codes, study.data.train_labels
         moved = directions.move_toward_class(moved, targets, *references, shares)
@@ -212,9 +246,9 @@ class Arithmetic(Chapter):
 
     @cached_property
     def _gaussians(self) -> Gaussians:
-        data = self.study.data
-        return classes.fit_class_gaussians(
-            self.study.train_codes, data.train_labels, len(data.class_names)
+        """Those of the measured classes."""
+        return classes.fit_gaussians_of(
+            self.study.train_codes, self.study.data.train_labels, self.measured
         )
 
     def _measure_strokes(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -224,18 +258,18 @@ class Arithmetic(Chapter):
         return dict(zip(PRESERVED, strokes.measure(images)[:, PRESERVED_COLUMNS].T, strict=True))
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
-        """Reliability of the difference between any two classes, (classes, classes)."""
-        study = self.study
-        labels, classes = study.data.train_labels, len(study.data.class_names)
+        """Reliability of the difference between any two measured classes, a matrix of them."""
+        study, labels = self.study, self.study.data.train_labels
         random = directions.draw_differences(study.train_codes, rng)
         drawn = {
             label: study.train_codes[rng.choice(np.flatnonzero(labels == label), RELIABILITY_PAIRS)]
-            for label in np.unique(labels)
+            for label in np.intersect1d(labels, self.measured)
         }
-        found = np.full((classes, classes), np.nan)
-        for first, second in zip(*np.triu_indices(classes, 1), strict=True):
-            if first in drawn and second in drawn:
-                value = directions.reliability(drawn[second] - drawn[first], random)
+        found = np.full((len(self.measured),) * 2, np.nan)
+        for first, second in itertools.combinations(range(len(self.measured)), 2):
+            one, other = (drawn.get(self.measured[place]) for place in (first, second))
+            if one is not None and other is not None:
+                value = directions.reliability(other - one, random)
                 found[first, second] = found[second, first] = value
         return found
 

@@ -37,9 +37,9 @@ class Attributes:
     deviations: np.ndarray
     means: np.ndarray
 
-    def select(self, chosen: Sequence[int]) -> Attributes:
-        """Some of the attributes, by their places."""
-        return Attributes(*(array[:, chosen] for array in vars(self).values()))
+    def select(self, labels: np.ndarray, chosen: Sequence[int]) -> Attributes:
+        """Some of the attributes, by their places, in some of the classes."""
+        return Attributes(*(array[labels][:, chosen] for array in vars(self).values()))
 
 
 def transport(

@@ -10,7 +10,7 @@ from latentspace.chapters.calculate import draw
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.chapters.calculate.strokes import ATTRIBUTES
-from latentspace.chapters.calculate.traversals import Traversals
+from latentspace.chapters.calculate.traversals import SHOWN_CLASSES, Traversals
 from latentspace.chapters.captions import (
     count_hold_frames,
     describe_classifier,
@@ -54,6 +54,7 @@ def _format_transport(study: Study) -> str:
     return (
         "Share of test images moved to another class that the reference classifier calls that "
         f"class: by class means {means}, by transport {transport}. {describe_classifier(study)}"
+        f"{study.of(Arithmetic).choice}"
     )
 
 
@@ -183,9 +184,14 @@ def draw_samples(study: Study) -> Drawing:
     text = Text(
         "New images, drawn from Gaussians of the codes",
         f"{study.data.name}, {format_model(study)}. One Gaussian for all training codes, and one "
-        f"per class; a plain autoencoder has no other prior.{measured}",
+        f"per class{_name_first_of(study)}; a plain autoencoder has no other prior.{measured}",
     )
     return Drawing(grids.draw_grids(grids=[Grid([], names, np.stack(images))], text=text), text)
+
+
+def _name_first_of(study: Study) -> str:
+    count = len(study.data.class_names)
+    return f" (the first {SHOWN_CLASSES} of {count})" if count > SHOWN_CLASSES else ""
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {

@@ -111,10 +111,11 @@ class Traversals(Chapter):
         everything = classes.fit_class_gaussians(study.train_codes, np.zeros_like(labels), 1)
         drawn = {EVERYTHING: self._draw_samples(everything, 0, None, rng)}
         if len(names) > 1:
-            each = classes.fit_class_gaussians(study.train_codes, labels, len(names))
-            for label in np.unique(labels)[:SHOWN_CLASSES]:
+            shown = np.unique(labels)[:SHOWN_CLASSES]
+            each = classes.fit_gaussians_of(study.train_codes, labels, shown)
+            for row, label in enumerate(shown):
                 name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
-                drawn[name] = self._draw_samples(each, label, label, rng)
+                drawn[name] = self._draw_samples(each, row, label, rng)
         return drawn
 
     @cached_property

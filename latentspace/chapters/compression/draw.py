@@ -80,9 +80,9 @@ def draw_rate_distortion(
         chosen: Bytes and mean squared error that an arrow starts from.
         nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
     """
+    figure = make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure = make_figure(12.5, 7.6, dpi=100)
     panels = figure.subplots(1, 2)
     families = list(dict.fromkeys(line.family for line in lines))
     for panel, measure, words in zip(

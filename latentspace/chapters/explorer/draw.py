@@ -16,6 +16,7 @@ from PIL import Image
 
 from latentspace.chapters.explorer.plots import plot_maps
 from latentspace.core.pixels import resize, tile, to_pil, to_uint8
+from latentspace.drawing.layout import load_matplotlib
 from latentspace.drawing.media import encode_image
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
@@ -110,9 +111,8 @@ def draw_explorer(
         the sheet's note does not say otherwise.
     """
     from bokeh.resources import Resources
-    from matplotlib import colormaps
 
-    sheet = pictures.sheet
+    sheet, ramp = pictures.sheet, load_matplotlib().colormaps[ERROR_COLORS]
     known = {
         "tile": sheet.tile,
         "columns": sheet.columns,
@@ -121,7 +121,7 @@ def draw_explorer(
             kind: {"names": names, "colors": _pack_colors(choose_class_colors(len(names)))}
             for kind, (_, names) in groups.items()
         },
-        "ramp": _pack_colors(colormaps[ERROR_COLORS](np.linspace(*ERROR_ENDS, 256))[:, :3]),
+        "ramp": _pack_colors(ramp(np.linspace(*ERROR_ENDS, 256))[:, :3]),
         "ends": np.quantile(pictures.errors, ERROR_QUANTILES).tolist(),
     }
     arrays = {

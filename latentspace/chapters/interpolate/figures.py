@@ -14,7 +14,7 @@ from latentspace.chapters.interpolate.draw import PathOnMap
 from latentspace.chapters.interpolate.measure import PIXELS, REAL, Interpolation
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
-from latentspace.chapters.study import Study
+from latentspace.chapters.study import Selected, Study
 from latentspace.drawing.text import Text
 
 PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
@@ -105,9 +105,9 @@ def draw_on_map(study: Study) -> Drawing:
     chapter, maps = study.of(Interpolation), study.of(Maps)
     paths = [
         [
-            PathOnMap(f"{_join(first.name, last.name)}, {words}", places, images)
-            for (first, last), places, images in zip(
-                chapter.pairs[:ON_MAP_PAIRS],
+            PathOnMap(f"{name}, {words}", places, images)
+            for name, places, images in zip(
+                _name_apart(chapter.pairs[:ON_MAP_PAIRS]),
                 chapter.locate_on_map(kind),
                 chapter.get_images(kind),
                 strict=False,
@@ -131,6 +131,15 @@ def draw_on_map(study: Study) -> Drawing:
         text=text,
     )
     return Drawing(frame, text)
+
+
+def _name_apart(pairs: Sequence[tuple[Selected, Selected]]) -> list[str]:
+    """A name of each pair; those that would be alike, as of equal pairs, are numbered."""
+    names = [_join(first.name, last.name) for first, last in pairs]
+    return [
+        name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
+        for place, name in enumerate(names)
+    ]
 
 
 def _join(*names: str) -> str:

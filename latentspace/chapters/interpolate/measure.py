@@ -74,7 +74,9 @@ class Interpolation(Chapter):
     def check(self) -> None:
         settings = self.study.settings
         if settings.frames < 2:
-            raise InputError("a path has two ends. Received: --frames 1; pass at least 2")
+            raise InputError(
+                f"a path has two ends. Received: --frames {settings.frames}; pass at least 2"
+            )
         for flag, names in (("--from", settings.start), ("--to", settings.end)):
             for name in names:
                 self.study.check_selection(name, f"{flag} {name}")
@@ -167,11 +169,14 @@ class Interpolation(Chapter):
         def compute() -> dict[str, dict[str, np.ndarray]]:
             starts, ends = np.array(list(islice(self._draw_pairs(), self.scored_pairs))).T
             blended = linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
-            numbers = {PIXELS: self._score_paths(blended)}
-            for kind in PATHS:
-                codes = study.codes[starts], study.codes[ends]
-                images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
-                numbers[kind] = self._score_paths(images)
+            codes = study.codes[starts], study.codes[ends]
+            with study.make_bar("scoring paths", len(KINDS)) as bar:
+                numbers = {PIXELS: self._score_paths(blended)}
+                bar.update()
+                for kind in PATHS:
+                    images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
+                    numbers[kind] = self._score_paths(images)
+                    bar.update()
             numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
             return numbers
 

@@ -113,9 +113,9 @@ def draw_learning_curve(
             begins, a line says so.
         baselines: Named errors, drawn as horizontal lines.
     """
+    figure = make_figure(9, 5)
     from matplotlib.ticker import MaxNLocator
 
-    figure = make_figure(9, 5)
     axes = figure.subplots()
     for column, name, color in (
         ("loss", "training images", "tab:blue"),

@@ -13,7 +13,7 @@ CONTENTS = Contents(
         "--maps": "t-SNE of the pixels against t-SNE of the codes; with --dims 3 in space",
         "--map-films": "the maps forming, from the start to the end of the optimisation",
         "--methods": "the same images projected by PCA, ICA, t-SNE and UMAP",
-        "--overlap": "the classes that overlap (8, 5, 7, 3), alone",
+        "--overlap": "the classes that overlap most in pixels (of MNIST 8, 5, 7, 3), alone",
         "--latent-grid": "images decoded at each place of the latent map",
     },
     figures=(
@@ -37,7 +37,7 @@ CONTENTS = Contents(
         aside(
             "--overlap",
             "overlapping_classes.png",
-            "8, 5, 7 and 3 alone: how far they overlap in pixels and in codes",
+            "the classes that overlap most, alone: how far they do in pixels and in codes",
             settings=ON_MAP_SETTINGS,
         ),
         aside(

@@ -211,9 +211,9 @@ def draw_placed(
     Returns:
         uint8 (height, width, 3).
     """
+    figure = make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    figure = make_figure(15.2, 7.4, dpi=110)
     framed, mark = [_draw_framed(image) for image in images], np.array(MARK) / 255
     for axes, on_map in zip(draw_scatters(figure, maps, strength=BACKGROUND), places, strict=True):
         for number, (thumbnail, place) in enumerate(zip(framed, on_map, strict=True)):

@@ -1,4 +1,4 @@
-"""The classes that overlap in pixels, alone: the article's 8, 5, 7 and 3."""
+"""The classes that overlap in pixels, alone: of the named digits the article's 8, 5, 7 and 3."""
 
 from __future__ import annotations
 
@@ -39,9 +39,12 @@ class Overlap(OnMaps):
 
     @cached_property
     def classes(self) -> list[int]:
-        """The labels: the article's choice of digits, else those that mix most in pixels."""
-        names = self.study.data.class_names
-        if names == DIGITS:
+        """The labels: the article's choice of digits, else those that mix most in pixels.
+
+        Labels of 0 to 9 are often mere numbers of classes: a person's own images are measured.
+        """
+        names, is_named_set = self.study.data.class_names, self.study.data.source is None
+        if is_named_set and names == DIGITS:
             return [names.index(name) for name in ARTICLES_CHOICE]
         rows, labels = self.maps.scored_rows, self.maps.labels
         found = find_nearest_others(self.maps.get_vectors("pixel"), rows)[1]

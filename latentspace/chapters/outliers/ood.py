@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentspace.datasets import fit_picture
+from latentspace.drawing.layout import load_matplotlib
 
 FACES = (  # of DejaVu, which matplotlib brings along
     *("Sans", "Sans-Bold", "Sans-Oblique", "Sans-BoldOblique"),
@@ -53,9 +54,7 @@ def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray
     Returns:
         float32 (faces * letters, H, W, 1) in [0, 1].
     """
-    import matplotlib
-
-    folder = f"{matplotlib.get_data_path()}/fonts/ttf"
+    folder = f"{load_matplotlib().get_data_path()}/fonts/ttf"
     fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]
     return np.stack(
         [

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 AGAIN = "save the model again with model.save('NAME.keras')"
 LONGEST_TEXT = 160  # characters, out of the file
 MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
+HDF5 = b"\x89HDF\r\n\x1a\n"  # how such files begin
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
 # Keras looks names up in all of its public interface but for a list of exceptions, which lacks
 # functions that download, write files or change settings. What a model is made of lies here.
@@ -48,16 +49,19 @@ UNKNOWN = re.compile(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Reads the description of the model out of a .keras file, within bounds.
+    """Reads the description of the model out of a .keras or an HDF5 file, within bounds.
 
     Raises:
-        InputError: The file is damaged or is no .keras file.
+        InputError: The file is damaged, or holds no description of a model.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(archive, path)
-            with archive.open(CONFIG) as file:
-                text = file.read(MAX_CONFIG_BYTES + 1)
+        if is_hdf5(path):
+            text = _read_attribute(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                _check_members(archive, path)
+                with archive.open(CONFIG) as file:
+                    text = file.read(MAX_CONFIG_BYTES + 1)
     except InputError:
         raise
     except Exception as error:  # the ways to compress and encrypt a file have errors of their own
@@ -87,6 +91,31 @@ def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
     return config
 
 
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is of the format of Keras' .h5 files, whatever its name says."""
+    with path.open("rb") as file:
+        return file.read(len(HDF5)) == HDF5
+
+
+def _read_attribute(path: Path) -> bytes:
+    """What an HDF5 file says of its model."""
+    import h5py
+
+    check_weights(path)
+    with h5py.File(path, "r") as file:
+        if "model_config" in file.attrs:
+            text = file.attrs["model_config"]
+            return text if isinstance(text, bytes) else str(text).encode()
+        held, about = list(file), list(file.attrs)
+    if "layer_names" in about or {"layers", "_layer_checkpoint_dependencies"} & set(held):
+        raise InputError(
+            f"{path} holds weights only, and no description of the model: pass it as --weights, "
+            "with --model-code FILE.py:FUNCTION that builds the model"
+        )
+    shown = to_printable(", ".join(held), LONGEST_TEXT) or "nothing"
+    raise InputError(f"{path} is an HDF5 file without a Keras model: it holds {shown}; {AGAIN}")
+
+
 def check_config(path: Path, config: dict[str, Any]) -> None:
     """Refuses what Keras itself would let a model do while it is loaded or called.
 
@@ -96,7 +125,7 @@ def check_config(path: Path, config: dict[str, Any]) -> None:
         InputError: The model computes with constants, passes any arguments to a function, needs
             another backend, or names a part of Keras that no model is made of.
     """
-    for entry, layer in _walk(config):
+    for entry, layer in walk(config):
         if _calls_on_constants(entry):
             raise InputError(
                 f"{path} computes its layer {layer!r} while it is loaded, out of no image: {AGAIN}"
@@ -118,11 +147,11 @@ def explain(path: Path, config: dict[str, Any], error: Exception) -> InputError 
     """What to do about a model that Keras refuses with an error; None where it tells only why."""
     said = str(error).rpartition("Exception encountered: ")[2]
     if said.startswith(BY_SAFE_MODE):
-        for entry, layer in _walk(config):
+        for entry, layer in walk(config):
             if str(entry["class_name"]) in REFUSED_BY_KERAS:
                 return _refuse_unsafe(path, str(entry["class_name"]), layer)
     if match := UNKNOWN.match(said):
-        named = (entry for entry, _ in _walk(config) if _read_name(entry) == match[1])
+        named = (entry for entry, _ in walk(config) if _read_name(entry) == match[1])
         return _refuse_unknown(path, match[1], next(named, {}))
     return None
 
@@ -165,7 +194,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     refuse_too_large(needed, f"unpacking {path}", "pass a smaller model")
 
 
-def _walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Everything in a config that Keras would make an object of, with the layer it belongs to."""
     waiting: list[tuple[Any, str]] = [(config, "")]
     while waiting:
@@ -188,7 +217,7 @@ def _calls_on_constants(entry: dict[str, Any]) -> bool:
     """
     nodes = entry.get("inbound_nodes")
     return isinstance(nodes, list) and any(
-        all(inner["class_name"] != "__keras_tensor__" for inner, _ in _walk(node))
+        all(inner["class_name"] != "__keras_tensor__" for inner, _ in walk(node))
         for node in nodes
         if isinstance(node, dict)
     )

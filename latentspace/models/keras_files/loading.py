@@ -9,6 +9,7 @@ anyone.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import importlib.util
 import io
@@ -28,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
+from latentspace.models.backend import start_keras
+from latentspace.models.keras_files.archive import WEIGHTS as MEMBER
 from latentspace.models.keras_files.archive import canonicalize
 from latentspace.models.keras_files.checks import (
     AGAIN,
@@ -35,9 +38,11 @@ from latentspace.models.keras_files.checks import (
     check_config,
     check_weights,
     explain,
+    is_hdf5,
     parse_config,
     read_config,
 )
+from latentspace.models.keras_files.keras2 import arrange_weights, is_keras2, translate
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +65,8 @@ def load_model(path: str | Path) -> keras.Model:
     """Loads a whole model, not compiled, without running code out of the file.
 
     Args:
-        path: A .keras file. Its custom classes have to be registered with Keras.
+        path: A .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name. Its
+            custom classes have to be registered with Keras.
 
     Raises:
         InputError: The file is missing, damaged, of another format, of a Keras that this one can't
@@ -71,16 +77,21 @@ def load_model(path: str | Path) -> keras.Model:
     config = read_config(path)
     # Weights and layers are wanted, not the training, whose loss is often a function of its own.
     config.pop("compile_config", None)
-    check_config(path, config)
+    start_keras()
     with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on how the file was made, long ago
         import keras
 
+        if is_other := is_hdf5(path) or is_keras2(config):
+            config = translate(path, config)
+        check_config(path, config)
         try:
             check_weights(path)
-            return _load_measured(
-                path, lambda: keras.models.load_model(path, compile=False, safe_mode=True)
-            )
+            if not is_other:
+                return _load_measured(path, lambda: _load_whole(path))
+            model = _load_measured(path, lambda: _build(config))
+            _read_weights(model, path)
+            return model
         except InputError:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
@@ -105,6 +116,7 @@ def load_architecture(path: str | Path) -> keras.Model:
             "--model-code FILE.py:FUNCTION that builds the model, with its --weights"
         )
     config.pop("compile_config", None)
+    start_keras()
     check_config(path, config)
     with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -170,18 +182,13 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: --weights takes a .weights.h5 or .h5 file")
-    with silence_stderr(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+    with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             if zipfile.is_zipfile(path):
                 read_config(path)  # which knows what such a file may hold
             check_weights(path)
-            suffix, named = _find_suffix(path), path
-            if suffix != next((end for end in WEIGHTS if path.name.endswith(end)), None):
-                # Keras goes by the name, and Keras 2 gave .weights.h5 to files of the old format.
-                named = Path(folder) / f"model{suffix}"
-                shutil.copyfile(path, named)
-            model.load_weights(named)
+            _read_weights(model, path)
         except InputError:
             raise
         except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
@@ -191,12 +198,48 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             ) from error
 
 
+def _read_weights(model: keras.Model, path: Path) -> None:
+    """Reads weights that were checked into a model, of any format that Keras has written."""
+    suffix, named = _find_suffix(path), path
+    with tempfile.TemporaryDirectory() as folder:
+        if suffix == ".keras" and is_keras2(read_config(path)):
+            import h5py
+
+            named = Path(folder) / "model.weights.h5"
+            with (
+                zipfile.ZipFile(path) as archive,
+                archive.open(MEMBER) as member,
+                h5py.File(member, "r") as source,
+                h5py.File(named, "w") as target,
+            ):
+                arrange_weights(source, target, model)
+        elif suffix != next((end for end in WEIGHTS if path.name.endswith(end)), None):
+            # Keras goes by the name, and Keras 2 gave .weights.h5 to files of the old format.
+            named = Path(folder) / f"model{suffix}"
+            shutil.copyfile(path, named)
+        model.load_weights(named)
+
+
 def shorten(error: BaseException) -> str:
     """What an exception says, on one line and without what Keras wraps around the cause."""
     text = str(error).rpartition("Exception encountered: ")[2]
     text = re.sub("|".join(WORDY), "", text, flags=re.DOTALL)
     text = " ".join(text.split()) or type(error).__name__
     return to_printable(text, SHOWN_ERROR).rstrip(" .;,")
+
+
+def _load_whole(path: Path) -> Any:
+    import keras
+
+    if path.suffix != ".keras":
+        raise InputError(f"{path} is a .keras file: rename it to {path.with_suffix('.keras')}")
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def _build(config: dict[str, Any]) -> Any:
+    import keras
+
+    return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
 
 def _load_measured(path: Path, load: Callable[[], Any]) -> keras.Model:
@@ -258,17 +301,10 @@ def _refuse_other_formats(path: Path) -> None:
         )
     if not path.is_file():
         raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
-    if path.suffix in (".h5", ".hdf5"):
-        target = path.with_suffix(".keras")
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
         raise InputError(
-            f"{path} is in the legacy HDF5 format, which may run code when it is loaded. Convert "
-            "it if you trust it: python -c \"import keras; keras.models.load_model('"
-            f"{path}', compile=False).save('{target}')\"; or pass it as --weights, with "
-            "--model-code FILE.py:FUNCTION that builds the model"
-        )
-    if path.suffix != ".keras":
-        raise InputError(
-            f"a model is a .keras file. Received: {path}; save it with model.save('NAME.keras')"
+            f"a model is a .keras or a .h5 file. Received: {path}; save it with "
+            "model.save('NAME.keras')"
         )
 
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters.calculate import arithmetic, attributes
+from latentspace.chapters.calculate import arithmetic, attributes, figures
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.datasets import ImageDataset
@@ -91,3 +95,44 @@ def test_metrics_compare_class_means_with_transport(
     assert np.isnan(table[0][0])
     assert metrics["meaningless"] == []
     assert table[0][1] == table[1][0] > 0.2
+
+
+@pytest.mark.parametrize("count", [21, 60, 200])
+def test_of_many_classes_a_named_few_are_measured_and_shown(count: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(4 * count) % count
+    colors = rng.integers(0, 256, (count, 6, 6, 3))[labels] + rng.integers(
+        -9, 9, (4 * count, 1, 1, 3)
+    )
+    pixels = np.clip(colors, 0, 255).astype(np.uint8)
+    names = tuple(f"kind {label}" for label in range(count))
+    data = ImageDataset(
+        "many", None, pixels, pixels[: 2 * count], labels, labels[: 2 * count], names
+    )
+    subject = make_study(LinearRun((6, 6, 3)), data)
+    believed = rng.random((1, count))
+    subject.classifier = SimpleNamespace(
+        facts={"sha256": "same", "test_accuracy": 0.5},
+        predict_probabilities=lambda images: believed.repeat(len(images), axis=0),
+    )
+    subject._models_dir = Path()
+    chapter = subject.of(Arithmetic)
+    measured = chapter.metrics["measured_classes"]
+    assert len(measured) == len(set(measured)) == 20
+    assert set(measured) <= set(names)
+    assert np.shape(chapter.metrics["class_reliability"]) == (20, 20)
+    assert len(json.dumps(chapter.metrics)) < 20_000
+    assert chapter.class_transfer.headings == ["A", *measured[:10]]
+    assert f"20 of {count} classes" in figures.draw_class_transfer(subject).text.caption
+    again = make_study(LinearRun((6, 6, 3)), data, seed=5).of(Arithmetic)
+    assert [names[label] for label in again.measured] == measured
+
+
+def test_classes_that_only_test_images_have_are_moved_as_well() -> None:
+    labels = np.arange(60) % 30
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 6, 6, 3), np.uint8)
+    names = tuple(map(str, range(60)))
+    data = ImageDataset("apart", None, pixels, pixels, labels, labels + 30, names)
+    chapter = make_study(LinearRun((6, 6, 3)), data).of(Arithmetic)
+    assert chapter.measured.tolist() == [*range(10), *range(30, 40)]
+    assert len(chapter._make_class_section("", chapter._move).names) == 10

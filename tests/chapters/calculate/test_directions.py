@@ -66,7 +66,7 @@ def test_a_step_raises_its_attribute_by_one_deviation_and_no_other() -> None:
             found.weights[label] @ found.steps[label].T, np.eye(2), atol=1e-9
         )
         assert found.deviations[label, 0] == pytest.approx(1, rel=0.1)
-    assert found.select([1]).steps.shape == (2, 1, 5)
+    assert found.select(np.arange(2), [1]).steps.shape == (2, 1, 5)
 
 
 def test_small_classes_share_the_directions_of_all() -> None:

@@ -8,7 +8,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import scores
-from latentspace.chapters.interpolate import CONTENTS, measure
+from latentspace.chapters.interpolate import CONTENTS, figures, measure
 from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.maps.measure import Maps
 from latentspace.core.errors import InputError
@@ -189,3 +189,26 @@ def test_every_figure_is_made_and_its_caption_says_what_was_measured(
     assert f"along data {data['confidence']:.3f}, {data['grey_share']:.2f}" in said
     assert "sphere" in drawn["interpolation.gif"].text.caption
     assert "perplexity 8" in drawn["interpolation_on_map.png"].text.caption
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "names"),
+    [
+        ("00", "11", ["{0} → {1} (1)", "{0} → {1} (2)"]),
+        ("01", "10", ["{0} → {1}", "{1} → {0}"]),
+        ("020", "121", ["{0} → {1} (1)", "{2} → {2}", "{0} → {1} (2)"]),
+    ],
+)
+def test_equal_pairs_have_names_of_their_own(
+    linear_run: LinearRun, tiny: ImageDataset, starts: str, ends: str, names: list[str]
+) -> None:
+    subject = make_study(linear_run, tiny, start=tuple(starts), end=tuple(ends))
+    shown = [subject.format_name(index) for index in range(3)]
+    pairs = subject.of(Interpolation).pairs
+    assert figures._name_apart(pairs) == [name.format(*shown) for name in names]
+
+
+@pytest.mark.parametrize("frames", [1, 0, -3])
+def test_too_few_frames_are_named(linear_run: LinearRun, tiny: ImageDataset, frames: int) -> None:
+    with pytest.raises(InputError, match=f"Received: --frames {frames};"):
+        make_study(linear_run, tiny, frames=frames).of(Interpolation).check()

@@ -73,6 +73,19 @@ def test_digits_get_the_articles_choice(run: LinearRun, blobs: ImageDataset) -> 
     assert chapter.settings.perplexity == 8
 
 
+@pytest.mark.parametrize("source", ["bars.npz", "folder", "idx"])
+def test_numbers_of_classes_of_a_persons_own_are_no_digits(
+    run: LinearRun, blobs: ImageDataset, source: str
+) -> None:
+    labels = np.array([7, 8, 3, 5, 0, 1])[blobs.test_labels]
+    own = dataclasses.replace(
+        blobs, source=source, class_names=DIGITS, test_labels=labels, train_labels=labels
+    )
+    chosen = make_study(run, own).of(Overlap).classes
+    assert chosen != [8, 5, 7, 3]
+    assert set(chosen) < set(labels)
+
+
 def test_a_perplexity_too_large_for_the_few_is_lowered(run: LinearRun, blobs: ImageDataset) -> None:
     chapter = make_study(run, blobs, perplexity=60.0).of(Overlap)
     assert chapter.settings.perplexity == 159 // 9

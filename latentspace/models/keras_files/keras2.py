@@ -1,0 +1,394 @@
+"""Models of Keras 2 in the terms of Keras 3: what a file describes, and where its weights lie.
+
+Nothing is built here. A translated description goes the way of every other: it is checked before
+Keras sees it. What has no equal in Keras 3 is refused, and never guessed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentspace.core.errors import InputError, to_printable
+from latentspace.models.keras_files.checks import walk
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+Config = dict[str, Any]
+GRAPHS = {
+    **dict.fromkeys(("Functional", "Model"), ("keras.src.models.functional", "Functional")),
+    "Sequential": ("keras", "Sequential"),
+}
+HOMES = ("keras", "tf_keras", "tensorflow")  # packages whose layers are those of Keras
+OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
+ONLY_TRAINING = re.compile(r".*_(initializer|regularizer|constraint)$|regularizer$")
+NEUTRAL = {"groups": 1, "renorm_momentum": 0.99}  # says what is so without it
+# Chooses among ways to compute the same, or repeats what the graph says.
+NO_EFFECT = {
+    *("implementation", "fused", "batch_input_shape", "input_length", "input_dim"),
+    *("query_shape", "key_shape", "value_shape"),
+}
+RENAMED = {
+    "InputLayer": {"batch_input_shape": "batch_shape"},
+    "LeakyReLU": {"alpha": "negative_slope"},
+    "ThresholdedReLU": {"theta": "threshold"},
+}
+EQUALS = {
+    "ThresholdedReLU": "ReLU",
+    "Convolution2D": "Conv2D",
+    "Convolution2DTranspose": "Conv2DTranspose",
+}
+CHANGED = ["hard_sigmoid"]  # activations that are others in Keras 3 under the same name
+# Functions of TensorFlow: where Keras has its own, and what it calls their arguments.
+_TWO, _AXIS = {"y": "x2"}, {"axis": "axis", "keepdims": "keepdims"}
+FUNCTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    **dict.fromkeys(("__operators__.add", "math.add"), ("numpy.Add", _TWO)),
+    **dict.fromkeys(("math.truediv", "math.divide"), ("numpy.TrueDivide", _TWO)),
+    **{
+        f"math.{name.lower()}": (f"numpy.{name}", _TWO)
+        for name in ("Subtract", "Multiply", "Maximum", "Minimum")
+    },
+    "math.pow": ("numpy.Power", _TWO),
+    "linalg.matmul": ("numpy.Matmul", {"b": "x2"}),
+    **{
+        f"math.{name.lower()}": (f"numpy.{name}", {})
+        for name in ("Negative", "Exp", "Log", "Sqrt", "Square", "Tanh")
+    },
+    "math.abs": ("numpy.Absolute", {}),
+    "nn.tanh": ("numpy.Tanh", {}),
+    **dict.fromkeys(("math.sigmoid", "nn.sigmoid"), ("nn.Sigmoid", {})),
+    **dict.fromkeys(("math.softplus", "nn.softplus"), ("nn.Softplus", {})),
+    **dict.fromkeys(("nn.silu", "nn.swish"), ("nn.Silu", {})),
+    "nn.relu": ("nn.Relu", {}),
+    "nn.relu6": ("nn.Relu6", {}),
+    "nn.elu": ("nn.Elu", {}),
+    "nn.leaky_relu": ("nn.LeakyRelu", {"alpha": "negative_slope"}),
+    "nn.softmax": ("nn.Softmax", {"axis": "axis"}),
+    **{
+        f"math.reduce_{name.lower()}": (f"numpy.{name}", _AXIS)
+        for name in ("Mean", "Sum", "Max", "Min")
+    },
+    "reshape": ("numpy.Reshape", {"shape": "newshape"}),
+    "transpose": ("numpy.Transpose", {"perm": "axes"}),
+    "expand_dims": ("numpy.ExpandDims", {"axis": "axis"}),
+    "squeeze": ("numpy.Squeeze", {"axis": "axis"}),
+    "concat": ("numpy.Concatenate", {"axis": "axis"}),
+    "stack": ("numpy.Stack", {"axis": "axis"}),
+    "clip_by_value": ("numpy.Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
+    "cast": ("core.Cast", {"dtype": "dtype"}),
+    "stop_gradient": ("core.StopGradient", {}),
+    "__operators__.getitem": ("numpy.GetItem", {"slice_spec": "key"}),
+}
+CALLED_WITH = ("x2", "key")  # arguments of a call; the others make the operation
+LAYERS, OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"  # the latter to Keras 2.14
+
+
+def is_keras2(config: Config) -> bool:
+    """Whether a description is of Keras 2, by what is in it."""
+    for entry, _ in walk(config):
+        module = str(entry.get("module")).split(".")
+        settings = entry.get("config")
+        if "tf_keras" in module or "engine" in module:
+            return True
+        if isinstance(settings, dict) and "batch_input_shape" in settings:
+            return True
+    return False
+
+
+def translate(path: Path, config: Config) -> Config:
+    """The description of a model of Keras 2, or of any in HDF5, as .keras files of Keras 3 have it.
+
+    How weights are initialised and constrained is left out: they are read, and not trained.
+
+    Args:
+        path: Of the file, for messages.
+        config: The description, out of a .keras file of Keras 2 or an HDF5 file.
+
+    Raises:
+        InputError: It has something that Keras 3 has no equal for, or describes no model.
+    """
+    try:
+        for entry, layer in walk(config) if is_keras2(config) else ():
+            settings = entry.get("config")
+            for key, value in settings.items() if isinstance(settings, dict) else ():
+                if "activation" in key and value in CHANGED:
+                    raise _refuse(path, f"the activation {value}, which has changed,", layer)
+        return _translate(path, config)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} has a damaged description of a model of Keras 2; save the model again"
+        ) from error
+
+
+def _translate(path: Path, entry: Config) -> Config:
+    """A layer, or a model, of Keras 2 as one of Keras 3."""
+    import keras
+
+    full = entry["class_name"]
+    kind, settings = full.rpartition(">")[2], entry["config"]
+    is_own = ">" in full or ">" in (entry.get("registered_name") or "")
+    is_own |= (entry.get("module") or "keras").partition(".")[0] not in HOMES
+    if not is_own and kind in GRAPHS:
+        module, kind = GRAPHS[kind]
+        translated = _translate_graph(path, kind, settings)
+    elif not is_own and hasattr(keras.layers, EQUALS.get(kind, kind)):
+        module, settings = "keras.layers", _rename(settings, RENAMED.get(kind, {}))
+        kind = EQUALS.get(kind, kind)
+        translated = settings if kind == "Lambda" else _translate_settings(path, kind, settings)
+    else:  # for Keras to find among what a person has registered, or to refuse
+        named = entry.get("registered_name") or full
+        return {"module": None, "class_name": kind, "config": settings, "registered_name": named}
+    return {"module": module, "class_name": kind, "config": translated, "registered_name": None}
+
+
+def _translate_graph(path: Path, kind: str, settings: Any) -> Config:
+    """A sequential or functional model: its layers, and how they are joined."""
+    if isinstance(settings, list):  # a sequential model, before Keras 2.2.3
+        settings = {"name": "sequential", "layers": settings}
+    entries: list[Config] = settings["layers"]
+    name = _fit_name(settings.get("name") or "model")
+    made: Config = {"name": name, "trainable": settings.get("trainable", True)}
+    if kind == "Sequential":
+        first = entries[0]["config"] if entries else {}
+        shape = first.get("batch_input_shape") if isinstance(first, dict) else None
+        if shape is not None and entries[0]["class_name"] != "InputLayer":
+            source = {"batch_input_shape": shape, "name": f"{first.get('name')}_input"}
+            entries = [{"class_name": "InputLayer", "config": source}, *entries]
+        shape = settings.get("build_input_shape")
+        layers = [_translate(path, entry) for entry in entries]
+        return {"name": name, "layers": layers, "build_input_shape": shape}
+    graphs = {str(entry["name"]): entry["class_name"] for entry in entries}
+    needed = _find_needed(entries, settings["output_layers"])
+    layers = []
+    for entry in entries:
+        if entry["name"] not in needed and entry["class_name"] != "InputLayer":
+            continue  # a loss that was added to the model
+        nodes = entry["inbound_nodes"]
+        if entry["class_name"] in OPERATIONS:
+            layer, nodes = _translate_operation(path, entry, graphs)
+        else:
+            layer = _translate(path, entry)
+            nodes = [_translate_node(path, entry["name"], node, graphs) for node in nodes]
+        layers.append({**layer, "name": _fit_name(entry["name"]), "inbound_nodes": nodes})
+    # A functional model inside another one counts itself as its first call, here in Keras 3 too.
+    ends = {key: _count_calls(settings[key], graphs) for key in ("input_layers", "output_layers")}
+    return {**made, "layers": layers, **ends}
+
+
+def _translate_settings(path: Path, kind: str, settings: Config) -> Config:
+    """The arguments of a layer, without those that Keras 3 does not have and nobody needs."""
+    import keras
+
+    home, name = getattr(keras.layers, kind), str(settings.get("name"))
+    known = {
+        argument
+        for base in home.__mro__
+        if "__init__" in vars(base)
+        for argument in inspect.signature(base.__init__).parameters
+    }
+    made: Config = {}
+    for key, value in settings.items():
+        if ONLY_TRAINING.match(key):
+            continue
+        if key not in known:
+            if value in (None, False, NEUTRAL.get(key)) or key in NO_EFFECT:
+                continue
+            raise _refuse(path, f"{to_printable(key)}={to_printable(str(value))}", name)
+        if key == "dtype" and isinstance(value, dict):  # a policy, such as mixed_float16
+            value = value["config"]["name"]
+        elif isinstance(value, dict) and "class_name" in value:
+            inner = str(value["class_name"])
+            is_layer = hasattr(keras.layers, EQUALS.get(inner, inner))
+            value = _translate(path, value) if is_layer else {"module": None, **value}
+        elif kind == "BatchNormalization" and key == "axis" and isinstance(value, list):
+            (value,) = value
+        made[key] = _fit_name(value) if key == "name" else value
+    return made
+
+
+def _fit_name(name: str) -> str:
+    """A name of a layer without what Keras 3 does not allow in it."""
+    return name.replace("/", "_")
+
+
+def _rename(settings: Config, names: Mapping[str, str]) -> Config:
+    return {names.get(key, key): value for key, value in settings.items()}
+
+
+def _translate_operation(
+    path: Path, entry: Config, graphs: Mapping[str, str]
+) -> tuple[Config, list[Config]]:
+    """A call of a function of TensorFlow as one of an operation of Keras, and its nodes."""
+    function, name = entry["config"]["function"].removeprefix("compat.v1."), entry["name"]
+    if function not in FUNCTIONS or len(entry["inbound_nodes"]) != 1:
+        raise _refuse(path, f"the function tf.{to_printable(function)}", name)
+    place, names = FUNCTIONS[function]
+    node = _translate_node(path, name, entry["inbound_nodes"][0], graphs)
+    called: Config = {}
+    settings: Config = {"name": _fit_name(name)}
+    for key, value in node["kwargs"].items():
+        if key not in names:
+            if value is False:
+                continue
+            raise _refuse(path, f"the function tf.{function} with {to_printable(key)}", name)
+        if key == "slice_spec":
+            value = _translate_slices(value)
+        (called if names[key] in CALLED_WITH else settings)[names[key]] = value
+    module, _, kind = place.partition(".")
+    home = {"module": f"keras.src.ops.{module}", "class_name": kind, "registered_name": kind}
+    return {**home, "config": settings}, [{"args": node["args"], "kwargs": called}]
+
+
+def _translate_node(path: Path, name: str, node: Any, graphs: Mapping[str, str]) -> Config:
+    """A call of a layer: its tensors and other arguments."""
+    if isinstance(node, dict) and "args" in node:  # of Keras 3
+        return node
+    if not isinstance(node, list):
+        raise _refuse(path, "inputs by name", name)
+    is_one = not isinstance(node[0], list)
+    entries = [node] if is_one else node
+    tensors = [_translate_tensor(entry, graphs) for entry in entries]
+    extra = entries[0][3] if len(entries[0]) > 3 else {}
+    kwargs = {
+        key: _translate_tensor(value, graphs) if _is_tensor(value, graphs) else value
+        for key, value in extra.items()
+        if key != "name" and value is not None
+    }
+    return {"args": [tensors[0] if len(tensors) == 1 else tensors], "kwargs": kwargs}
+
+
+def _translate_tensor(entry: list[Any], graphs: Mapping[str, str]) -> Any:
+    if entry[0] == "_CONSTANT_VALUE":
+        return entry[2]
+    layer, node, index = entry[:3]
+    history = [_fit_name(layer), node - (graphs[layer] in GRAPHS), index]
+    settings = {"shape": [1], "dtype": "float32", "keras_history": history}
+    return {"class_name": "__keras_tensor__", "config": settings}
+
+
+def _translate_slices(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_translate_slices(inner) for inner in value]
+    if isinstance(value, dict):
+        return {"class_name": "__slice__", "config": value}
+    return value
+
+
+def _is_tensor(value: Any, graphs: Mapping[str, str]) -> bool:
+    is_place = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
+    return is_place and (value[0] in graphs or value[0] == "_CONSTANT_VALUE")
+
+
+def _count_calls(ends: Any, graphs: Mapping[str, str]) -> Any:
+    if not _is_tensor(ends, graphs):
+        if len(ends) == 1:  # no list of one, which Keras 3 would want to be called with
+            return _count_calls(ends[0], graphs)
+        return [_count_calls(end, graphs) for end in ends]
+    # Of a sequential model Keras 3 counts the calls alone.
+    return [_fit_name(ends[0]), ends[1] - (graphs[ends[0]] == "Sequential"), ends[2]]
+
+
+def _find_needed(entries: list[Config], outputs: Any) -> set[str]:
+    """The names of the layers that lead to some outputs."""
+    names = {entry["name"] for entry in entries}
+    before = {e["name"]: set(_list_names(e["inbound_nodes"], names)) for e in entries}
+    needed: set[str] = set()
+    waiting = set(_list_names(outputs, names))
+    while waiting:
+        name = waiting.pop()
+        needed.add(name)
+        waiting |= before[name] - needed
+    return needed
+
+
+def _list_names(value: Any, names: set[str]) -> Iterator[str]:
+    """The layers that are named at the head of a list, anywhere in a structure."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        if value and isinstance(value[0], str) and value[0] in names:
+            yield value[0]
+        for inner in value:
+            yield from _list_names(inner, names)
+
+
+def _refuse(path: Path, what: str, layer: str) -> InputError:
+    return InputError(
+        f"{path} is a model of Keras 2 with {what} in its layer {to_printable(layer)!r}, for which "
+        "Keras 3 has no equal: pass --model-code FILE.py:FUNCTION that builds the model in Keras "
+        f"3, with --weights {path}"
+    )
+
+
+def arrange_weights(source: h5py.Group, target: h5py.Group, model: keras.Model) -> None:
+    """Copies the weights in a .keras file of Keras 2 to where Keras 3 looks for them.
+
+    Both count layers by class, but Keras 2 counted those with weights twice until 2.14, and wrote
+    names of folders as the system did. The order is the same.
+
+    Raises:
+        ValueError: The weights are of more or fewer layers than the model has.
+    """
+    import h5py
+
+    tree: dict[str, Any] = {}
+
+    def keep(name: str, found: h5py.HLObject) -> None:
+        if isinstance(found, h5py.Dataset):
+            *way, last = name.replace("\\", "/").split("/")
+            place = tree
+            for step in way:
+                place = place.setdefault(step, {})
+            place[last] = found
+
+    source.visititems(keep)
+    _arrange(tree, target, model)
+
+
+def _arrange(tree: Config, target: h5py.Group, model: keras.Model) -> None:
+    import keras
+
+    groups: dict[str, list[tuple[int, Any]]] = {}
+    for name, group in (tree.get(LAYERS) or tree.get(OLD_LAYERS) or {}).items():
+        stem, _, number = name.rpartition("_")
+        known = (stem, int(number)) if stem and number.isdecimal() else (name, 0)
+        groups.setdefault(known[0], []).append((known[1], group))
+    ready = {stem: sorted(found, key=lambda entry: entry[0]) for stem, found in groups.items()}
+    counts: dict[str, int] = {}
+    for layer in model.layers:
+        stem = _to_snake_case(type(layer).__name__)
+        number = counts[stem] = counts.get(stem, -1) + 1
+        if not layer.weights:
+            continue
+        if not ready.get(stem):
+            raise ValueError(f"the file has no weights of the layer {layer.name!r}")
+        _, group = ready[stem].pop(0)
+        place = target.create_group(f"{LAYERS}/{stem}_{number}" if number else f"{LAYERS}/{stem}")
+        if isinstance(layer, keras.Model):
+            _arrange(group, place, layer)
+        else:
+            _write(group, place)
+    if any(ready.values()):
+        raise ValueError("the file has weights of more layers than the model")
+
+
+def _write(tree: Config, target: h5py.Group) -> None:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            _write(value, target.create_group(name))
+        else:
+            target[name] = value[()]
+
+
+def _to_snake_case(name: str) -> str:
+    """As Keras does."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
