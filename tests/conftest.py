@@ -70,10 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a trained run goes to one worker, and what is slow comes first."""
+    """What shares something slow goes to one worker, and what is slow comes first."""
     for item in items:
-        if "trained" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("trained"))
+        for name in {"trained", "old"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -463,6 +463,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Trained
         process=True,
     )
     return Trained(folder, result.stdout)
+
+
+@pytest.fixture(scope="session")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models that Keras 2 wrote."""
+    folder = tmp_path_factory.mktemp("old")
+    script = PROJECT / "tests" / "models" / "keras_files" / "keras2_files.py"
+    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, timeout=200)
+    return folder
 
 
 class Page(HTMLParser):

@@ -6,8 +6,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -22,14 +20,6 @@ from latentspace.core.errors import InputError
 from latentspace.models.keras_files import loading
 
 READ = ["conv", "sequential", "nested", "functions", "recurrent"]
-
-
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keras2")
-    script = Path(__file__).with_name("keras2_files.py")
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True, timeout=200)
-    return folder
 
 
 def check(model: keras.Model, old: Path, name: str) -> None:
