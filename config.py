@@ -763,7 +763,8 @@ def run_script(main: Callable[[], None], *, user_errors: tuple[type[Exception], 
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     os.environ["MPLBACKEND"] = "agg"  # no picture needs a window; what is inherited may be absent
-    if not sys.warnoptions and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in "012":
+    log_level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before JAX sets another
+    if not sys.warnoptions and log_level not in "012":
         # What libraries warn of is for those who call them; what concerns a person is said here.
         warnings.showwarning = lambda *_, **__: None
         if logging.lastResort is not None:

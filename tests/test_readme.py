@@ -51,7 +51,7 @@ REAL = choose_real()
 RUNS = ("small", "other")
 SMALL = {
     "train_cae.py": "--dataset digits --limit 400 --epochs 1 --quiet --models-dir {models}",
-    "visualize.py": "--samples 40 --perplexity 5 --quiet --models-dir {models} "
+    "visualize.py": "--samples 80 --perplexity 5 --quiet --models-dir {models} "
     "--outputs-dir {outputs}",
 }
 OF_ONE_RUN = ("--pairs", "2", "--frames", "4")
