@@ -23,14 +23,7 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
-from latentspace.datasets.pictures import (
-    count_frames,
-    crop_to,
-    look_at_depth,
-    open_frames,
-    read_file,
-    read_size,
-)
+from latentspace.datasets.pictures import crop_to, inspect_picture, open_frames, read_file
 from latentspace.datasets.values import Range, Values
 
 FILES_AT_ONCE = 2048  # to bound memory
@@ -67,13 +60,9 @@ def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInf
     def inspect(path: Path) -> FileInfo | InputError:
         try:
             data = read_file(path)
-            height, width, grey = read_size(data)
-            frames = count_frames(data)
+            height, width, grey, frames, values = inspect_picture(data)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        values = None
-        with contextlib.suppress(InputError):  # which is said when it is decoded
-            values = look_at_depth(data) if grey else None
         return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, values, frames)
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -71,8 +72,18 @@ def read_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def read_size(data: bytes) -> tuple[int, int, bool]:
-    """Height, width, and whether it is grey, of an image file's bytes, without decoding them.
+class Look(NamedTuple):
+    """What an image file tells before it is decoded."""
+
+    height: int  # as a person sees it
+    width: int
+    grey: bool  # whether it has no colour
+    frames: int  # pages or frames, each a picture of its own
+    values: Values | None  # of a file of more than 8 bits; None of others, and of damaged ones
+
+
+def inspect_picture(data: bytes) -> Look:
+    """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
 
     Raises:
         InputError: They are no image that Pillow reads, or one too large to be decoded.
@@ -82,7 +93,12 @@ def read_size(data: bytes) -> tuple[int, int, bool]:
         if picture.getexif().get(ORIENTATION) in SWAPPED_SIDES:
             width, height = height, width
         grey = picture.mode in GREY_MODES or picture.mode.startswith("I;")
-        return height, width, grey
+        values = None
+        with contextlib.suppress(Exception):  # a decoder's, which is said when it is decoded
+            values = _find_depth(picture)
+        is_stack = picture.format not in NO_STACKS
+        frames = min(getattr(picture, "n_frames", 1), MOST_FRAMES) if is_stack else 1
+        return Look(height, width, grey, frames, values)
 
 
 def look_at_depth(data: bytes) -> Values | None:
@@ -92,22 +108,14 @@ def look_at_depth(data: bytes) -> Values | None:
         InputError: As `open_picture`.
     """
     with _open(data) as picture:
-        if not picture.mode.startswith(("I", "F")):
-            return None
-        values = np.asarray(picture)[np.newaxis, ..., np.newaxis]
-        return measure_values(values, _find_own(picture)) if np.isfinite(values).all() else None
+        return _find_depth(picture)
 
 
-def count_frames(data: bytes) -> int:
-    """How many pages or frames an image file's bytes hold, each a picture of its own.
-
-    Raises:
-        InputError: They are no image that Pillow reads.
-    """
-    with _open(data) as picture:
-        if picture.format in NO_STACKS:
-            return 1
-        return min(getattr(picture, "n_frames", 1), MOST_FRAMES)
+def _find_depth(picture: Image.Image) -> Values | None:
+    if not picture.mode.startswith(("I", "F")):
+        return None
+    values = np.asarray(picture)[np.newaxis, ..., np.newaxis]
+    return measure_values(values, _find_own(picture)) if np.isfinite(values).all() else None
 
 
 def open_picture(

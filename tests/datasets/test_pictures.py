@@ -22,9 +22,9 @@ from latentspace.datasets import pictures
 from latentspace.datasets.pictures import (
     convert_to,
     crop_to,
+    inspect_picture,
     list_suffixes,
     open_picture,
-    read_size,
 )
 
 
@@ -47,14 +47,14 @@ def make_rotated() -> bytes:
 def test_common_formats_are_read(kind: str) -> None:
     picture = Image.new("RGB", (16, 8), (200, 30, 90))
     data = encode(picture, kind)
-    assert read_size(data)[:2] == (8, 16)
+    assert inspect_picture(data)[:2] == (8, 16)
     pixels = crop_to(open_picture(data, 3), (8, 16))
     assert np.abs(pixels.astype(int) - (200, 30, 90)).max() <= 6
 
 
 def test_pictures_stand_upright() -> None:
     data = make_rotated()
-    assert read_size(data) == (6, 4, True)
+    assert inspect_picture(data)[:3] == (6, 4, True)
     pixels = crop_to(open_picture(data, 1), (6, 4))
     assert (pixels[:3] == 255).all()
     assert (pixels[3:] == 0).all()
@@ -71,7 +71,7 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
     deep = Image.fromarray(np.array([[0, 32768, 65535]], np.uint16))
     for kind in ("PNG", "TIFF", "PPM"):
         data = encode(deep, kind)
-        assert read_size(data)[2], kind
+        assert inspect_picture(data)[2], kind
         assert crop_to(open_picture(data, 1), (1, 3)).ravel().tolist() == [0, 128, 255], kind
     light = Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32))
     assert crop_to(open_picture(encode(light, "TIFF"), 1), (1, 3)).ravel().tolist() == [0, 128, 255]
@@ -108,7 +108,7 @@ def test_an_image_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(Image.new("L", (300, 300)))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(InputError, match="decompression bomb"):
-        read_size(data)
+        inspect_picture(data)
 
 
 def test_names_tell_images() -> None:
@@ -138,7 +138,7 @@ ONE_PIXEL = b"\0\x80"
 ENDLESS = zlib.compress(bytes(2**26), 9)  # of 65 KB come 64 MiB
 
 
-@pytest.mark.parametrize("decode", [read_size, lambda data: open_picture(data, 1)])
+@pytest.mark.parametrize("decode", [inspect_picture, lambda data: open_picture(data, 1)])
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -195,7 +195,7 @@ def test_odd_files_are_read_with_little_memory_or_refused(data: bytes) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            call_or_none(read_size, data)
+            call_or_none(inspect_picture, data)
             found = call_or_none(open_picture, data, 1)
         assert found is None or found.mode == "L"
         assert tracemalloc.get_traced_memory()[1] < 2**25
@@ -247,7 +247,7 @@ def test_damaged_images_are_read_or_refused(kind: str, data: st.DataObject) -> N
     damaged = bytes(whole[: data.draw(st.integers(1, len(whole)))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        call_or_none(read_size, damaged)
+        call_or_none(inspect_picture, damaged)
         found = call_or_none(open_picture, damaged, 3)
     assert found is None or found.mode == "RGB"
 

@@ -41,7 +41,7 @@ from latentspace.datasets.dataset import index_classes
 from latentspace.datasets.folder import find_images
 from latentspace.datasets.idx import read_idx
 from latentspace.datasets.layout import arrange
-from latentspace.datasets.pictures import open_picture, read_file, read_size
+from latentspace.datasets.pictures import inspect_picture, open_picture, read_file
 from latentspace.models.keras_files.loading import load_model, load_weights
 from latentspace.models.runs import find_run
 
@@ -266,7 +266,7 @@ def targets(folder: Path) -> list[Target]:
 
 def read_picture(path: Path) -> object:
     data = read_file(path)
-    read_size(data)
+    inspect_picture(data)
     return [open_picture(data, channels, draft=8) for channels in (1, 3)]
 
 
