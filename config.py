@@ -110,6 +110,11 @@ def option(default: Any, text: str, *, group: str, **argument: Any) -> Any:
     return field(default=default, metadata={"help": text, "group": group, "argument": argument})
 
 
+def pixel_values(default: tuple[float, float] | None, text: str) -> Any:
+    """A flag that says which values are black and white for a person's own model."""
+    return option(default, text, group="own model", type=float, nargs=2, metavar=("BLACK", "WHITE"))
+
+
 def setting(default: Any) -> Any:
     """A dataclass field without a flag: a preset sets it."""
     return field(default=default)
@@ -431,29 +436,16 @@ class VisualizeConfig(DataConfig):
         group="own model",
         metavar="INDEX|NAME",
     )
-    pixel_range: tuple[float, float] = option(
-        (0.0, 1.0),
-        "what the model takes and gives for black and for white (default: 0 1)",
-        group="own model",
-        type=float,
-        nargs=2,
-        metavar=("BLACK", "WHITE"),
+    pixel_range: tuple[float, float] = pixel_values(
+        (0.0, 1.0), "what the model takes and gives for black and for white (default: 0 1)"
     )
-    input_range: tuple[float, float] | None = option(
+    input_range: tuple[float, float] | None = pixel_values(
         None,
         "what it takes for black and for white, where it gives others (default: --pixel-range)",
-        group="own model",
-        type=float,
-        nargs=2,
-        metavar=("BLACK", "WHITE"),
     )
-    output_range: tuple[float, float] | None = option(
+    output_range: tuple[float, float] | None = pixel_values(
         None,
         "what it gives for black and for white, where it takes others (default: --pixel-range)",
-        group="own model",
-        type=float,
-        nargs=2,
-        metavar=("BLACK", "WHITE"),
     )
     model_code: str | None = option(
         None,

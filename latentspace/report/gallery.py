@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
 from latentspace.drawing.layout import add_banner
 from latentspace.drawing.media import GIF_MOST_FPS, DrawnFrames, encode_as
-from latentspace.report.records import keep_records, make_record
+from latentspace.report.records import keep_records, list_studies, make_record
 
 
 def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
@@ -29,8 +28,11 @@ def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
 
 def _warn(drawing: Drawing, subject: Any) -> Drawing:
     """A picture with what is known against a model that it shows, above everything else."""
-    studies = subject.studies.values() if isinstance(subject, Comparison) else [subject]
-    warnings = [f"{study.run.name}: {study.run.warning}" for study in studies if study.run.warning]
+    warnings = [
+        f"{study.run.name}: {study.run.warning}"
+        for study in list_studies(subject)
+        if study.run.warning
+    ]
     if not warnings:
         return drawing
     said = "Not to be trusted: " + "; ".join(warnings)

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from latentspace.chapters import find_part
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Figure, Recipe
+from latentspace.chapters.study import Study
 from latentspace.core.documents import read_if_sound, read_value, write_document
 from latentspace.core.provenance import format_now, hash_file, read_versions
 from latentspace.drawing.layout import measure_bands
@@ -65,7 +66,6 @@ def make_record(
     if not isinstance(drawing.frames, bytes):
         first = get_first_frame(drawing.frames)
         size, body = (first.shape[1], first.shape[0]), measure_bands(first, text)
-    studies = subject.studies.values() if isinstance(subject, Comparison) else [subject]
     return Record(
         title=text.title or figure.about,
         caption=text.caption,
@@ -79,9 +79,16 @@ def make_record(
         settings=_collect_settings(figure, recipe, subject),
         made=format_now(),
         command=command,
-        repeat=format_command(subject.settings, figure.flag, [study.run.name for study in studies]),
+        repeat=format_command(
+            subject.settings, figure.flag, [study.run.name for study in list_studies(subject)]
+        ),
         versions=read_versions(),
     )
+
+
+def list_studies(subject: Any) -> list[Study]:
+    """The study that a picture is of, or the two of a comparison."""
+    return [*subject.studies.values()] if isinstance(subject, Comparison) else [subject]
 
 
 def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict[str, Any]:

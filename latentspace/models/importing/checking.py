@@ -10,11 +10,10 @@ import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.models.importing.planning import Range
+from latentspace.datasets.values import BYTES, UNIT, Range
 from latentspace.models.runs import predict
 
-UNIT_RANGE = (0.0, 1.0)
-USUAL_RANGES = (UNIT_RANGE, (-1.0, 1.0), (0.0, 255.0), (-0.5, 0.5))
+USUAL_RANGES: tuple[Range, ...] = (UNIT, (-1.0, 1.0), BYTES, (-0.5, 0.5))
 TRIED_IMAGES = 256
 CLEARLY = 0.9  # of another's error, is clearly less
 SAME = 1e-3  # of another's error, is no difference
@@ -83,8 +82,8 @@ def list_ranges(images: np.ndarray) -> list[Range]:
     mean, deviation = float(images.mean()), float(images.std())
     if deviation == 0:
         return [*USUAL_RANGES]
-    black, white = (float(f"{value - mean:.3g}") for value in UNIT_RANGE)
-    low, high = (float(f"{(value - mean) / deviation:.3g}") for value in UNIT_RANGE)
+    black, white = (float(f"{value - mean:.3g}") for value in UNIT)
+    low, high = (float(f"{(value - mean) / deviation:.3g}") for value in UNIT)
     return [*USUAL_RANGES, (low, high), (black, white)]
 
 
@@ -93,7 +92,7 @@ def check(
     decoder: keras.Model,
     images: np.ndarray,
     *,
-    built_with: tuple[Range, Range] = (UNIT_RANGE, UNIT_RANGE),
+    built_with: tuple[Range, Range] = (UNIT, UNIT),
     ranges: Sequence[Range] = USUAL_RANGES,
 ) -> Finding:
     """Finds out whether an encoder and a decoder in the form of a run reconstruct images.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from latentspace.core.errors import InputError
+from latentspace.datasets.values import Range
 from latentspace.models.importing.inspecting import (
     ImageShape,
     Interface,
@@ -38,7 +39,6 @@ ELEMENTWISE = (
 )
 MAX_LISTED = 12
 
-Range = tuple[float, float]  # values of black and of white
 Dominator = tuple[Step, keras.KerasTensor]
 
 
