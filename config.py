@@ -557,11 +557,11 @@ class VisualizeConfig(DataConfig):
         metavar="IMAGE",
     )
     path: str = option(
-        "data",
-        "the way that animations take between codes: straight, on a sphere about the mean code, or "
-        "along the data",
+        "auto",
+        "the path that animations take between codes: straight, on a sphere about the mean code, "
+        "along the data, or whichever of the first and the last keeps nearer to real images",
         group="interpolation",
-        choices=("linear", "spherical", "data"),
+        choices=("auto", "linear", "spherical", "data"),
     )
     frames: int = option(
         33,

@@ -294,7 +294,16 @@ def make_filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
 class AngleClassifier:
     """Stands in for a trained judge: tells the bars apart by their moments."""
 
-    facts: dict = field(default_factory=lambda: {"sha256": "angle", "test_accuracy": 1.0})
+    facts: dict = field(
+        default_factory=lambda: {
+            "sha256": "angle",
+            "test_accuracy": 1.0,
+            "balanced_accuracy": 1.0,
+            "balanced_accuracy_interval": [0.9, 1.0],
+            "chance": 1 / 3,
+        }
+    )
+    unfit: str | None = None
 
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         ys, xs = (grid.ravel() for grid in np.mgrid[: images.shape[1], : images.shape[2]])
@@ -344,7 +353,7 @@ def make_study(
     chosen = dataclasses.replace(SETTINGS, **settings)
     subject = Study(run, data, chosen, thorough=thorough, cache_dir=cache)
     if with_classifier:
-        subject.classifier = AngleClassifier()
+        subject.trained_classifier = AngleClassifier()
         subject._models_dir = Path()  # where classifiers would be; this one was never there
     return subject
 

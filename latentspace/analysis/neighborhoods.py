@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latentspace.analysis.neighbors import find_nearest_others
+from latentspace.analysis.neighbors import NEIGHBORS, find_nearest_others
 
 CLASS_NEIGHBORS = 4
 SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
@@ -49,21 +49,37 @@ def has_several_classes(labels: np.ndarray) -> bool:
     return 2 <= len(np.unique(labels)) < len(labels)
 
 
+def count_voters(labels: np.ndarray) -> int:
+    """How many neighbours vote: as many as half of the classes can fill, at most `NEIGHBORS`.
+
+    0 where most classes of the labels (N,) are single images, of which no vote can be right.
+    """
+    _, members = np.unique(labels, return_counts=True)
+    return min(NEIGHBORS, int(np.median(members)) - 1)
+
+
+def name_votes(labels: np.ndarray) -> str:
+    """What votes by `count_voters` are called, such as "10-NN"."""
+    return f"{max(count_voters(labels), 1)}-NN"
+
+
 def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
 
     Args:
-        neighbors: int (R, k) from `find_nearest_others`.
+        neighbors: int (R, k) from `find_nearest_others`; the first `count_voters` of them vote.
         labels: int (N,), from 0.
         rows: int (R,).
 
     Returns:
         float64 (R,), 1 or 0; the mean is the leave-one-out accuracy of a k-nearest-neighbour
-        classifier. NaN without `has_several_classes`: of one class every vote is right.
+        classifier. NaN without `has_several_classes`: of one class every vote is right; and where
+        there are no `count_voters`.
     """
-    if not has_several_classes(labels):
+    voters = count_voters(labels)
+    if not has_several_classes(labels) or not voters:
         return np.full(len(rows), np.nan)
-    votes = count_votes(labels[neighbors], labels.max() + 1)
+    votes = count_votes(labels[neighbors[:, :voters]], labels.max() + 1)
     return (votes.argmax(axis=1) == labels[rows]).astype(np.float64)
 
 

@@ -16,6 +16,7 @@ SSIM_WINDOW = 11
 INK = 0.15  # what is brighter belongs to a stroke
 BRIGHT = 0.65  # what is darker, and ink, is grey
 PCA_IMAGES = 100_000
+MANIFOLD_NEIGHBORS = 3
 SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 
 
@@ -135,6 +136,32 @@ def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarr
     return bounds[:, -1], indices
 
 
+def precision_and_recall(real: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
+    """How many new points lie among real ones, and how many real ones among new ones.
+
+    Source: Kynkaanniemi, Karras, Laine, Lehtinen & Aila 2019, "Improved precision and recall metric
+    for assessing generative models": a point lies among others if it is no farther from one of them
+    than that one from its third nearest.
+
+    Args:
+        real: (N, D) codes or pixels; N is at least 2.
+        drawn: (M, D), M at least 2.
+
+    Returns:
+        Precision and recall, each in [0, 1].
+    """
+    return _share_among(drawn, real), _share_among(real, drawn)
+
+
+def _share_among(points: np.ndarray, others: np.ndarray) -> float:
+    from sklearn.metrics import pairwise_distances_chunked
+
+    count = min(MANIFOLD_NEIGHBORS, len(others) - 1)
+    reach = neighbors.find_nearest_others(others, np.arange(len(others)), count)[0][:, -1]
+    chunks = pairwise_distances_chunked(points, others)
+    return float(np.concatenate([(away <= reach).any(axis=1) for away in chunks]).mean())
+
+
 def grey_share(images: np.ndarray) -> float:
     """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
 
@@ -143,6 +170,18 @@ def grey_share(images: np.ndarray) -> float:
     """
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
+
+
+def sharpness(images: np.ndarray) -> np.ndarray:
+    """Mean length of the gradient of each image, per pixel: what blur takes away.
+
+    float32 (..., H, W, C) in [0, 1] -> float32 (...); 0 where a side is a single pixel.
+    """
+    if min(images.shape[-3:-1]) < 2:
+        return np.zeros(images.shape[:-3], np.float32)
+    down = np.diff(images, axis=-3)[..., :, :-1, :]
+    across = np.diff(images, axis=-2)[..., :-1, :, :]
+    return np.hypot(down, across).mean(axis=(-3, -2, -1))
 
 
 def step_lengths(paths: np.ndarray) -> np.ndarray:

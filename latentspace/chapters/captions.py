@@ -30,11 +30,18 @@ def count_hold_frames(fps: float) -> int:
 
 
 def describe_classifier(study: Study) -> str:
-    """The reference classifier, for captions; empty where there is none."""
-    if study.classifier is None:
+    """The reference classifier, for captions, or why there is none; empty without classes."""
+    found = study.trained_classifier
+    if found is None:
         return ""
-    accuracy = study.classifier.facts["test_accuracy"]
-    return f"Reference classifier: trained on the real images, {accuracy:.1%} right on unseen ones."
+    if found.unfit is not None:
+        return f"No reference classifier: {found.unfit}."
+    low, high = found.facts["balanced_accuracy_interval"]
+    return (
+        "Reference classifier: trained on the real images, "
+        f"{found.facts['balanced_accuracy']:.1%} right on unseen ones (balanced over classes; "
+        f"{low:.1%} to {high:.1%}, guessing {found.facts['chance']:.1%})."
+    )
 
 
 def strip_folders(expression: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from latentspace.analysis import classes, scores
+from latentspace.analysis.density import Density, fit_density
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.cache import find_cache_folder, load_or_compute
@@ -175,30 +177,44 @@ class Study:
         return None
 
     @property
-    def classifier_unavailable(self) -> str | None:
-        """Why there can be no reference classifier; None where there is one, or will be."""
-        if self._models_dir is None or len(np.unique(self.data.train_labels)) < 2:
-            return (
-                "without two classes or more there is nothing for a reference classifier to learn"
-            )
+    def classes_unavailable(self) -> str | None:
+        """Why nothing can be said of classes; None where there are several."""
+        if len(np.unique(self.data.train_labels)) < 2:
+            return "there are no two classes or more"
         return None
 
     @cached_property
-    def classifier(self) -> ReferenceClassifier | None:
-        """The classifier of this data set, trained where there is none yet; None if missing."""
-        if self._models_dir is None or self.classifier_unavailable is not None:
+    def trained_classifier(self) -> ReferenceClassifier | None:
+        """The classifier of this data set, trained where there is none yet, however good it is."""
+        if self._models_dir is None or self.classes_unavailable is not None:
             return None
-        epochs = classifier.count_epochs(len(self.references))
         labelled = (self.references, self.data.train_labels[self.reference_rows])
-        with self.make_bar("training the reference classifier", epochs) as bar:
+        with self.make_bar("training the reference classifier", classifier.MOST_ROUNDS) as bar:
             return classifier.find_classifier(
-                self._models_dir, self.data, labelled, on_epoch=bar.update
+                self._models_dir, self.data, labelled, on_round=bar.update
             )
+
+    @property
+    def classifier(self) -> ReferenceClassifier | None:
+        """The reference classifier; None where there is none that can tell what images show."""
+        found = self.trained_classifier
+        return found if found is not None and found.unfit is None else None
 
     @property
     def classifier_key(self) -> str:
         """What everything that the reference classifier says depends on."""
         return self.classifier.facts["sha256"] if self.classifier is not None else ""
+
+    @cached_property
+    def density(self) -> Density:
+        """The density of the training codes, by class."""
+
+        def compute() -> dict[str, np.ndarray]:
+            rng = np.random.default_rng(self.settings.seed)
+            return dataclasses.asdict(fit_density(self.train_codes, self.data.train_labels, rng))
+
+        key = (*self.model_key, self.settings.seed)
+        return Density(**self.load_or_compute("density", compute, *key))
 
     @property
     def model_key(self) -> tuple[str, str]:

@@ -12,6 +12,8 @@ SHEAR = 0.1
 SHIFT = 0.05  # of the side
 ELASTIC = 0.02  # of the side: standard deviation of the displacements on a coarse grid
 ELASTIC_GRID = 4  # points a side
+MIRROR_TRIED, MIRROR_REFERENCES = 300, 3_000  # images that tell whether a mirror matters
+MIRROR_TOLERANCE = 1.05
 PIXELS_AT_ONCE = 50_000  # what is in work then fits the cache: three times as fast as all at once
 
 
@@ -86,3 +88,32 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     basis = np.einsum("ay,bx->abyx", *sides).reshape(ELASTIC_GRID**2, height * width)
     ys, xs = np.indices((height, width), np.float32).reshape(2, -1)
     return ys - (height - 1) / 2, xs - (width - 1) / 2, basis
+
+
+def looks_alike_mirrored(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> bool:
+    """Whether images and their mirror images, left for right, can't be told apart.
+
+    So it is of faces and of most photographs, not of writing. Mirrored, some images are then as
+    near to the others of their class as they were, up to `MIRROR_TOLERANCE`.
+
+    Args:
+        images: float32 (N, H, W, C).
+        labels: int (N,); all equal where there are no classes.
+        rng: Chooses the images that are tried.
+    """
+    from sklearn.metrics import euclidean_distances
+
+    order = rng.permutation(len(images))[: MIRROR_TRIED + MIRROR_REFERENCES]
+    tried, others = np.split(order, [min(MIRROR_TRIED, len(order) // 4)])
+    if not len(tried):
+        return False
+    differs = labels[tried, np.newaxis] != labels[others]
+    flat = images[others].reshape(len(others), -1)
+    plain, mirrored = (
+        np.where(differs, np.inf, euclidean_distances(some.reshape(len(some), -1), flat)).min(
+            axis=1
+        )
+        for some in (images[tried], images[tried, :, ::-1])
+    )
+    known = np.isfinite(plain)
+    return bool(known.any() and mirrored[known].sum() <= MIRROR_TOLERANCE * plain[known].sum())

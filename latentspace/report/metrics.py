@@ -54,8 +54,9 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
         }
         for chapter in named
     }
-    if any(one.uses_classifier for one in named) and study.classifier is not None:
-        sections[CLASSIFIER] = study.classifier.facts
+    found = study.trained_classifier if any(one.uses_classifier for one in named) else None
+    if found is not None:
+        sections[CLASSIFIER] = {**found.facts, "unfit": found.unfit}
     numbers = {**earlier, **about, "seed": study.settings.seed, **replace_nan(sections)}
     write_document(path, numbers, version=METRICS_VERSION)
 

@@ -15,7 +15,7 @@ from latentspace.report.metrics import ROWS
 OWN = "this model"
 HEADLINES = {  # by section: words of the row, of several the first that is there; its baseline
     "reconstruction": (("Mean squared error of test images",), "PCA"),
-    "maps": (("10-NN label accuracy in the map",), "pixels"),
+    "maps": (("-NN label accuracy in the map",), "pixels"),
     "interpolation": (("Least confidence",), "straight"),
     "clusters": (("Accuracy of clusters",), "pixels"),
     "outliers": (("Detection of letters", "Detection of"), "PCA's error"),

@@ -147,3 +147,28 @@ def test_the_nearest_references_are_those_of_all_distances(rng: np.random.Genera
 def test_votes_are_counted_by_class() -> None:
     votes = neighborhoods.count_votes(np.array([[0, 2, 2], [1, 1, 1]]), 4)
     assert votes.tolist() == [[1, 0, 2, 0], [0, 3, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("members", "voters", "name"),
+    [(20, 10, "10-NN"), (11, 10, "10-NN"), (3, 2, "2-NN"), (1, 0, "1-NN")],
+)
+def test_as_many_neighbours_vote_as_a_class_can_fill(members: int, voters: int, name: str) -> None:
+    labels = np.arange(30).repeat(members)
+    assert neighborhoods.count_voters(labels) == voters
+    assert neighborhoods.name_votes(labels) == name
+
+
+def test_small_classes_that_stand_apart_are_told_apart() -> None:
+    """Thirty classes of three images each: of ten neighbours, eight would be of others."""
+    labels = np.arange(30).repeat(3)
+    points = labels[:, None] + np.random.default_rng(0).normal(0, 0.01, (90, 2))
+    neighbors = find_nearest_others(points, np.arange(90))[1]
+    assert neighborhoods.score_votes(neighbors, labels, np.arange(90)).mean() == 1
+
+
+def test_votes_on_classes_of_single_images_mean_nothing() -> None:
+    labels = np.concatenate([np.arange(30), [0]])  # two of a kind, the others alone
+    points = np.random.default_rng(0).normal(size=(31, 2))
+    neighbors = find_nearest_others(points, np.arange(31))[1]
+    assert np.isnan(neighborhoods.score_votes(neighbors, labels, np.arange(31))).all()

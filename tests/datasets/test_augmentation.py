@@ -49,3 +49,21 @@ def test_shift_moves_a_dot_by_its_share_of_the_side(monkeypatch: pytest.MonkeyPa
     rows = (deformed * np.arange(21)[:, None]).sum(axis=(1, 2)) / deformed.sum(axis=(1, 2))
     assert np.abs(rows - 10).max() == pytest.approx(augmentation.SHIFT * 21, rel=0.1)
     assert abs(rows.mean() - 10) < 0.15
+
+
+def test_a_mirror_matters_where_left_and_right_differ() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    sides = np.zeros((400, 8, 8, 1), np.float32)
+    sides[labels == 0, :, :4] = 1  # the class is the bright side
+    sides += rng.normal(0, 0.1, sides.shape).astype(np.float32)
+    assert not augmentation.looks_alike_mirrored(sides, labels, np.random.default_rng(1))
+    both = np.where(rng.random(400)[:, None, None, None] < 0.5, sides, sides[:, :, ::-1])
+    nothing = np.zeros(400, int)
+    assert augmentation.looks_alike_mirrored(both, nothing, np.random.default_rng(1))
+    halves = np.where((labels == 0)[:, None, None, None], sides, 0.5).astype(np.float32)
+    assert not augmentation.looks_alike_mirrored(halves, labels, np.random.default_rng(1))
+
+
+def test_single_images_of_classes_tell_nothing_of_a_mirror(images: np.ndarray) -> None:
+    assert not augmentation.looks_alike_mirrored(images, np.arange(6), np.random.default_rng(1))

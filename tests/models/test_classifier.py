@@ -9,23 +9,25 @@ import pytest
 
 from latentspace.datasets import ImageDataset
 from latentspace.models import classifier
+from latentspace.models.classifier import ReferenceClassifier
 
 
-def find(folder: Path, data: ImageDataset) -> classifier.ReferenceClassifier:
+def find(folder: Path, data: ImageDataset) -> ReferenceClassifier:
     return classifier.find_classifier(folder, data, (data.train_images, data.train_labels))
 
 
 def test_one_is_trained_once_and_kept_with_its_accuracy(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "EPOCHS", 30)
     first = find(tmp_path, tiny)
     believed = first.predict_probabilities(tiny.test_images)
     assert believed.shape == (60, 3)
     np.testing.assert_allclose(believed.sum(axis=1), 1, rtol=1e-5)
     accuracy = (believed.argmax(axis=1) == tiny.test_labels).mean()
     assert first.facts["test_accuracy"] == pytest.approx(accuracy)
-    assert accuracy > 0.8
+    assert first.facts["balanced_accuracy"] > 0.8
+    assert first.facts["chance"] == pytest.approx(1 / 3)
+    assert first.unfit is None
     assert sorted(path.name for path in (tmp_path / "classifiers").iterdir()) == [
         "bars.json",
         "bars.keras",
@@ -43,11 +45,11 @@ def test_one_that_does_not_fit_is_trained_anew(
 ) -> None:
     trained_on = []
 
-    def train(images: np.ndarray, labels: np.ndarray, on_epoch: object) -> keras.Model:
+    def train(images: np.ndarray, labels: np.ndarray, on_round: object) -> tuple[keras.Model, int]:
         trained_on.append(images)
         inputs = keras.Input(images.shape[1:])
         flat = keras.layers.Flatten()(inputs)
-        return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(flat))
+        return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(flat)), 1
 
     monkeypatch.setattr(classifier, "_train_classifier", train)
     find(tmp_path, tiny)
@@ -63,3 +65,60 @@ def test_one_that_does_not_fit_is_trained_anew(
     np.testing.assert_array_equal(trained_on[1], data.train_images)
     assert after.facts["dataset_hash"] == data.hash
     assert after.predict_probabilities(data.test_images).shape == (60, 3)
+
+
+def test_shuffled_labels_yield_no_referee(tmp_path: Path, tiny: ImageDataset) -> None:
+    rng = np.random.default_rng(0)
+    shuffled = dataclasses.replace(
+        tiny,
+        train_labels=rng.permutation(tiny.train_labels),
+        test_labels=rng.permutation(tiny.test_labels),
+    )
+    found = find(tmp_path, shuffled)
+    low, high = found.facts["balanced_accuracy_interval"]
+    assert low <= found.facts["balanced_accuracy"] <= high
+    assert "too near to guessing (33.3%)" in (found.unfit or "")
+
+
+def make_classifier(tmp_path: Path, called: np.ndarray, labels: np.ndarray) -> ReferenceClassifier:
+    return ReferenceClassifier(tmp_path, classifier._measure_accuracy(called, labels))
+
+
+def test_always_naming_a_class_of_99_of_100_yields_no_referee(tmp_path: Path) -> None:
+    labels = np.repeat([0, 1], [990, 10])
+    found = make_classifier(tmp_path, np.zeros(1000, int), labels)
+    assert found.facts["test_accuracy"] == found.facts["largest_class"] == 0.99
+    assert found.facts["balanced_accuracy"] == 0.5
+    assert "50.0% right" in (found.unfit or "")
+
+
+@pytest.mark.parametrize(
+    ("classes", "right", "serves"),
+    [(2, 0.74, False), (2, 0.76, True), (10, 0.54, False), (10, 0.56, True), (2, 1.0, True)],
+)
+def test_one_serves_from_half_of_the_way_between_guessing_and_being_right(
+    tmp_path: Path, classes: int, right: float, serves: bool
+) -> None:
+    labels = np.tile(np.arange(classes), 500)
+    wrong = np.repeat(np.arange(500) >= right * 500, classes)
+    found = make_classifier(tmp_path, np.where(wrong, (labels + 1) % classes, labels), labels)
+    assert found.facts["balanced_accuracy"] == pytest.approx(right)
+    assert (found.unfit is None) == serves
+
+
+def test_half_of_the_way_on_a_handful_of_images_may_be_guessing(tmp_path: Path) -> None:
+    labels = np.array([0, 0, 1, 1])
+    assert make_classifier(tmp_path, np.array([0, 0, 1, 0]), labels).unfit is not None
+
+
+def test_classes_of_unequal_size_weigh_the_same(tiny: ImageDataset) -> None:
+    rows = np.concatenate([np.arange(60), np.flatnonzero(tiny.train_labels == 0)])
+    labels = tiny.train_labels[rows]
+    members = np.bincount(labels)
+    weights = len(labels) / (3 * members)
+    images, called, weighed = next(
+        classifier._iterate_batches(tiny.train_images[rows], labels, weights, len(rows))
+    )
+    assert len(images) == len(called) == len(weighed) == len(rows)
+    sums = [weighed[called == label].sum() for label in range(3)]
+    np.testing.assert_allclose(sums, len(rows) / 3)

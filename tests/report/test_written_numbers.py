@@ -21,7 +21,7 @@ def study(model_hash: str) -> SimpleNamespace:
         run=SimpleNamespace(name="r", model_hash=model_hash),
         data=SimpleNamespace(name="bars", hash="d"),
         settings=SimpleNamespace(seed=3),
-        classifier=SimpleNamespace(facts={"test_accuracy": 0.9}),
+        trained_classifier=SimpleNamespace(facts={"balanced_accuracy": 0.9}, unfit=None),
         of=lambda chapter: chapter(None),
     )
 
@@ -98,7 +98,7 @@ def test_what_could_not_be_measured_is_null_and_has_no_row(tmp_path: Path) -> No
 def test_the_facts_of_the_classifier_stand_beside_what_it_has_judged(tmp_path: Path) -> None:
     path = tmp_path / METRICS
     write_metrics(path, study("m"), [chapter("interpolation", {}, judged=True)])
-    assert json.loads(path.read_text())["classifier"] == {"test_accuracy": 0.9}
+    assert json.loads(path.read_text())["classifier"] == {"balanced_accuracy": 0.9, "unfit": None}
     assert json.loads(path.read_text())["schema_version"] == METRICS_VERSION
 
 

@@ -39,7 +39,9 @@ CONTENTS = Contents(
         ),
         of_traversals("traversals.gif", "the same, moving", settings=AXES),
         of_traversals(
-            "samples.png", "new images drawn from a Gaussian per class and from one for all"
+            "samples.png",
+            "new images drawn from a density of the codes, beside one Gaussian",
+            settings=("seed",),
         ),
     ),
 )

@@ -59,7 +59,7 @@ class Arithmetic(Chapter):
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
         if self.study.settings.expression is not None:
             return [self._make_expression_section(self.study.settings.expression)]
-        if self.study.classifier_unavailable is not None:
+        if self.study.classes_unavailable is not None:
             return [self._make_sums_section()]
         by_means = "A − mean of its class + mean of the class above"
         by_transport = "A carried over from the Gaussian of its class to that of the class above"
@@ -100,13 +100,13 @@ class Arithmetic(Chapter):
     def metrics(self) -> dict[str, Any]:
         """How test images fare that are moved to another class, by class means and by transport.
 
-        target_accuracy (share that the reference classifier calls the target), nearest_distance (to
-        a training image), and for strokes the Spearman correlation of slant and thickness before
-        and after; and the reliability of the difference between any two of measured_classes, with
-        those that mean nothing. Empty without classes.
+        target_accuracy (share that the reference classifier calls the target; NaN without one),
+        nearest_distance (to a training image), and for strokes the Spearman correlation of slant
+        and thickness before and after; and the reliability of the difference between any two of
+        measured_classes, with those that mean nothing. Empty without classes.
         """
         study, measured = self.study, self.measured
-        if study.classifier_unavailable is not None:
+        if study.classes_unavailable is not None:
             return {}
 
         def compute() -> dict[str, dict[str, Any]]:
@@ -126,8 +126,9 @@ class Arithmetic(Chapter):
                     images = study.decode(move(study.codes[chosen], sources, targets))
                     after = self._measure_strokes(images)
                     near, _ = scores.find_nearest(images, study.references)
+                    called = self._sweeps.classify(images)
                     numbers[name] = {
-                        "target_accuracy": (self._sweeps.classify(images) == targets).mean(),
+                        "target_accuracy": np.nan if called is None else (called == targets).mean(),
                         "nearest_distance": near.mean(),
                         **{
                             f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
@@ -189,7 +190,7 @@ class Arithmetic(Chapter):
         codes = [self._find_code(term.name) for term in plain]
         weighted = np.stack([term.factor * code for term, code in zip(plain, codes, strict=True)])
         shown = total = weighted.sum(axis=0, dtype=np.float32, keepdims=True)  # (1, D)
-        label = sweeps.classify(study.decode(total)) if attributes else np.zeros(1, int)
+        label = study.density.classify(total) if attributes else np.zeros(1, int)
         move, steps = np.zeros_like(total), 0.0
         for term in attributes:
             step = sweeps.directions.steps[label, WORDS.index(term.name)]

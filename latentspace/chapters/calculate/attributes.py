@@ -40,7 +40,7 @@ class AttributeSweeps(Chapter):
         count = len(self.study.fit_indices)
         if count < LEAST_IMAGES:
             return f"{count} training images are too few: {LEAST_IMAGES} are needed"
-        return self.study.strokes_unavailable or self.study.classifier_unavailable
+        return self.study.strokes_unavailable or self.study.classes_unavailable
 
     @cached_property
     def predicted(self) -> Attributes:
@@ -128,10 +128,13 @@ class AttributeSweeps(Chapter):
                 images = sweep(vectors[chosen], labels, vector_steps[labels], STEPS)
                 values = self._measure_values(images, self.directions.deviations[labels])
                 called = self.classify(images)  # (A, S, N)
-                kept = called == called[0, STEPS.index(0)]
+                if called is None:
+                    kept = np.full(len(images), np.nan)
+                else:
+                    kept = (called == called[0, STEPS.index(0)]).mean(axis=(1, 2))
                 numbers[name] = {
                     **_score_sweep(values),
-                    "same_class": kept.mean(axis=(1, 2)),
+                    "same_class": kept,
                     "grey_share": np.array([scores.grey_share(part) for part in images]),
                 }
             return numbers
@@ -174,9 +177,10 @@ class AttributeSweeps(Chapter):
             for attribute in found[CODES][measure]
         ]
 
-    def classify(self, images: np.ndarray) -> np.ndarray:
-        """What the reference classifier calls images (..., H, W, C), int (...)."""
-        assert self.study.classifier is not None
+    def classify(self, images: np.ndarray) -> np.ndarray | None:
+        """What the reference classifier, if any, calls images (..., H, W, C), int (...)."""
+        if self.study.classifier is None:
+            return None
         flat = images.reshape(-1, *images.shape[-3:])
         called = self.study.classifier.predict_probabilities(flat).argmax(axis=1)
         return called.reshape(images.shape[:-3])

@@ -9,8 +9,15 @@ import numpy as np
 from latentspace.chapters.calculate import draw
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.calculate.samples import (
+    DENSITY,
+    GAUSSIAN,
+    REAL,
+    SHOWN_CLASSES,
+    Samples,
+)
 from latentspace.chapters.calculate.strokes import ATTRIBUTES
-from latentspace.chapters.calculate.traversals import SHOWN_CLASSES, Traversals
+from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import (
     count_hold_frames,
     describe_classifier,
@@ -24,6 +31,12 @@ from latentspace.drawing import grids
 from latentspace.drawing.grids import Grid
 from latentspace.drawing.text import Text
 
+SAMPLE_MEASURES = {  # in words, and how they are written
+    "confidence": ("the reference classifier's mean confidence", ".3f"),
+    "nearest_distance": ("distance to the nearest training image", ".2f"),
+    "precision_codes": ("precision of the codes", ".2f"),
+    "recall_codes": ("recall of the codes", ".2f"),
+}
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 
@@ -32,7 +45,7 @@ def draw_arithmetic(study: Study) -> Drawing:
     about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
     if study.settings.expression:
         about += f" = {strip_folders(study.settings.expression)}."
-    elif study.classifier_unavailable is None:
+    elif study.classes_unavailable is None:
         about += (
             " A sum of codes leaves the region where codes of images lie. Moving by the difference "
             "of class means keeps more; carrying a code over from the Gaussian of its class to "
@@ -46,15 +59,22 @@ def draw_arithmetic(study: Study) -> Drawing:
 
 def _format_transport(study: Study) -> str:
     numbers = study.of(Arithmetic).metrics
-    means, transport = (
-        f"{found['target_accuracy']:.3f} (nearest training image at "
-        f"{found['nearest_distance']:.1f})"
-        for found in (numbers["class_means"], numbers["transport"])
-    )
+    kinds = {"by class means": numbers["class_means"], "by transport": numbers["transport"]}
+    called = [
+        f"{words} {found['target_accuracy']:.3f}"
+        for words, found in kinds.items()
+        if np.isfinite(found.get("target_accuracy", np.nan))
+    ]
+    near = [f"{words} {found['nearest_distance']:.1f}" for words, found in kinds.items()]
     return (
-        "Share of test images moved to another class that the reference classifier calls that "
-        f"class: by class means {means}, by transport {transport}. {describe_classifier(study)}"
-        f"{study.of(Arithmetic).choice}"
+        (
+            "Share of test images moved to another class that the reference classifier calls that "
+            f"class: {', '.join(called)}. "
+            if called
+            else ""
+        )
+        + f"Distance of the moved ones to the nearest training image: {', '.join(near)}. "
+        + f"{describe_classifier(study)}{study.of(Arithmetic).choice}"
     )
 
 
@@ -168,40 +188,47 @@ def _describe_traversals(study: Study) -> Text:
 
 
 def draw_samples(study: Study) -> Drawing:
-    """New images, drawn from a Gaussian per class and from one for all."""
-    chapter = study.of(Traversals)
-    names, images = [], []
-    for name, (drawn, confidence) in chapter.samples.items():
-        names.append(name if confidence is None else f"{name} ({confidence:.2f})")
-        images.append(drawn)
-    real = chapter.real_confidence
-    measured = ""
-    if real is not None:
-        measured = (
-            " In brackets the reference classifier's mean confidence in 1,000 of them (of a class: "
-            f"in that class); in real test images {real:.2f}. {describe_classifier(study)}"
-        )
-    text = Text(
-        "New images, drawn from Gaussians of the codes",
-        f"{study.data.name}, {format_model(study)}. One Gaussian for all training codes, and one "
-        f"per class{_name_first_of(study)}; a plain autoencoder has no other prior.{measured}",
+    """New images, drawn from one Gaussian, from the mixture and from its classes."""
+    chapter = study.of(Samples)
+    numbers, count = chapter.metrics, len(study.data.class_names)
+    of_classes = numbers.get("class_confidence", {})
+    names = [
+        f"{name} ({of_classes[name]:.2f})" if name in of_classes else name for name in chapter.shown
+    ]
+    about = f"{study.data.name}, {format_model(study)}. Codes are drawn from a density of the "
+    about += f"training codes, a mixture of {numbers['components']} Gaussians"
+    if chapter.classes:
+        first = f" (shown are the first {SHOWN_CLASSES} of {count})"
+        about += f" fitted class by class{first if count > SHOWN_CLASSES else ''}"
+    kinds = [numbers[kind] for kind in (GAUSSIAN, DENSITY, REAL)]
+    measured = [
+        f"{words} {', '.join(f'{found[name]:{form}}' for found in kinds)}"
+        for name, (words, form) in SAMPLE_MEASURES.items()
+        if name in numbers[DENSITY]
+    ]
+    brackets = (
+        " In brackets the classifier's mean confidence in the class that was asked for; of real "
+        f"images {of_classes[REAL]:.2f}."
+        if of_classes
+        else ""
     )
-    return Drawing(grids.draw_grids(grids=[Grid([], names, np.stack(images))], text=text), text)
-
-
-def _name_first_of(study: Study) -> str:
-    count = len(study.data.class_names)
-    return f" (the first {SHOWN_CLASSES} of {count})" if count > SHOWN_CLASSES else ""
+    text = Text(
+        "New images, drawn from a density of the codes",
+        f"{about}, beside one Gaussian. One Gaussian, the mixture, and real unseen images: "
+        f"{'; '.join(measured)} (Kynkaanniemi et al. 2019).{brackets} {describe_classifier(study)}",
+    )
+    grid = Grid([], names, np.stack(list(chapter.shown.values())))
+    return Drawing(grids.draw_grids(grids=[grid], text=text), text)
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
     "arithmetic.png": Recipe(draw_arithmetic, (Arithmetic,)),
     "class_transfer.png": Recipe(
-        draw_class_transfer, (Arithmetic,), lambda study: study.classifier_unavailable
+        draw_class_transfer, (Arithmetic,), lambda study: study.classes_unavailable
     ),
     "attributes.png": Recipe(draw_attributes, (AttributeSweeps,)),
     "attributes.gif": Recipe(draw_moving_attributes, (AttributeSweeps,)),
     "traversals.png": Recipe(draw_traversals, (Traversals,)),
     "traversals.gif": Recipe(draw_moving_traversals, (Traversals,)),
-    "samples.png": Recipe(draw_samples, (Traversals,)),
+    "samples.png": Recipe(draw_samples, (Samples,)),
 }

@@ -1,4 +1,4 @@
-"""Moving along single axes of latent space, and drawing new images from it."""
+"""Moving along single axes of latent space."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import classes
-from latentspace.analysis.classes import Gaussians
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.chapter import Chapter, Row, value_in
+from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.study import Selected
 
@@ -21,9 +19,6 @@ SHOWN_STARTS, FEW_STARTS = 6, 2  # test images that are moved along a few axes, 
 MEAN = "mean code"
 RANGE = (0.01, 0.99)  # quantiles of the codes between which an axis is walked
 DEAD_SHARE = 0.05  # of the largest deviation: a unit that moves less is dead
-SAMPLES_SHOWN, SAMPLES_SCORED = 10, 1000
-SHOWN_CLASSES = 10
-EVERYTHING = "all classes"
 
 
 @dataclass(frozen=True)
@@ -44,10 +39,9 @@ class Axes:
 
 
 class Traversals(Chapter):
-    """What single axes of latent space stand for, and what lies between codes of images."""
+    """What single axes of latent space stand for."""
 
     section = "traversals"
-    uses_classifier = True
 
     @property
     def unavailable(self) -> str | None:
@@ -99,60 +93,12 @@ class Traversals(Chapter):
         return np.flatnonzero(self.deviations < DEAD_SHARE * self.deviations.max()).tolist()
 
     @cached_property
-    def samples(self) -> dict[str, tuple[np.ndarray, float | None]]:
-        """New images drawn from a Gaussian per class, and from one for all classes.
-
-        Name -> images, float32 (samples, H, W, C), and the reference classifier's mean confidence
-        in as many samples as `SAMPLES_SCORED`; of a class, in that class.
-        """
-        study = self.study
-        rng = np.random.default_rng(study.settings.seed)
-        labels, names = study.data.train_labels, study.data.class_names
-        everything = classes.fit_class_gaussians(study.train_codes, np.zeros_like(labels), 1)
-        drawn = {EVERYTHING: self._draw_samples(everything, 0, None, rng)}
-        if len(names) > 1:
-            shown = np.unique(labels)[:SHOWN_CLASSES]
-            each = classes.fit_gaussians_of(study.train_codes, labels, shown)
-            for row, label in enumerate(shown):
-                name = names[label] if names[label] != EVERYTHING else f"{EVERYTHING} (a class)"
-                drawn[name] = self._draw_samples(each, row, label, rng)
-        return drawn
-
-    @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Deviation of each unit, dead units, and confidence in new and in real images."""
-        metrics: dict[str, Any] = {
+        """Deviation of each unit, and dead units."""
+        return {
             "unit_deviations": self.deviations.round(4).tolist(),
             "dead_units": self.dead_units,
         }
-        if self.study.classifier is not None:
-            metrics["sample_confidence"] = {
-                name: confidence for name, (_, confidence) in self.samples.items()
-            }
-            metrics["real_confidence"] = self.real_confidence
-        return metrics
-
-    @property
-    def rows(self) -> list[Row]:
-        """The reference classifier's confidence in new images."""
-        found = self.metrics
-        if "sample_confidence" not in found:
-            return []
-        return [
-            Row(
-                "The reference classifier's confidence in new images",
-                value_in(found["sample_confidence"], EVERYTHING),
-                references={"real test images": value_in(found, "real_confidence")},
-            )
-        ]
-
-    @cached_property
-    def real_confidence(self) -> float | None:
-        """The reference classifier's mean confidence in real images; None without classifier."""
-        classifier = self.study.classifier
-        if classifier is None:
-            return None
-        return float(classifier.predict_probabilities(self.study.images).max(axis=1).mean())
 
     def _choose_starts(self, count: int) -> list[Selected]:
         """A typical test image of each of `count` classes at most; without classes test images."""
@@ -164,16 +110,3 @@ class Traversals(Chapter):
             return [study.select(f"{CLASS_PREFIX}{name}") for name in names]
         indices = rng.choice(len(study.images), min(count, len(study.images)), replace=False)
         return [study.select_index(int(index)) for index in np.sort(indices)]
-
-    def _draw_samples(
-        self, gaussians: Gaussians, row: int, label: int | None, rng: np.random.Generator
-    ) -> tuple[np.ndarray, float | None]:
-        """Samples of one of some Gaussians, and the confidence in them, or in their class."""
-        mean, covariance = gaussians.means[row], gaussians.covariances[row]
-        codes = rng.multivariate_normal(mean, covariance, SAMPLES_SCORED, method="eigh")
-        images = self.study.decode(codes.astype(np.float32))
-        if self.study.classifier is None:
-            return images[:SAMPLES_SHOWN], None
-        believed = self.study.classifier.predict_probabilities(images)
-        confidence = believed.max(axis=1) if label is None else believed[:, label]
-        return images[:SAMPLES_SHOWN], float(confidence.mean())

@@ -15,7 +15,7 @@ from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
 IN_HEADINGS = {  # measures of a map, with their words above it
-    "knn_accuracy": "10-NN",
+    "knn_accuracy": "{knn}",
     "silhouette": "silhouette",
     "knn_preservation": "k-NN preservation",
     "trustworthiness": "trustworthiness",
@@ -48,7 +48,8 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
 def draw_maps(comparison: Comparison) -> Drawing:
     """Maps of the codes of both models, with their scores."""
     measures = {measure.key: measure for measure in comparison.measures}
-    known = {key: words for key, words in IN_HEADINGS.items() if key in measures}
+    knn = comparison.knn
+    known = {key: words.format(knn=knn) for key, words in IN_HEADINGS.items() if key in measures}
     headings = [
         f"{name}\n"
         + ", ".join(f"{words} {measures[key].values[at]:.3f}" for key, words in known.items())
@@ -63,7 +64,7 @@ def draw_maps(comparison: Comparison) -> Drawing:
     if (codes := measures.get("source_knn_accuracy")) is not None:
         first, second = codes.values
         before = (
-            f" Before any map the 10-NN label accuracy is {first:.3f} (A), {second:.3f} (B), "
+            f" Before any map the {knn} label accuracy is {first:.3f} (A), {second:.3f} (B), "
             f"{codes.baselines['pixels']:.3f} (pixels)."
         )
     text = Text(

@@ -24,9 +24,9 @@ OF_IMAGES: dict[str, tuple[str, dict[str, Any]]] = {  # by name in `Reconstructi
     "ssim": ("SSIM of test images", {}),
 }
 OF_CLASSES = {
-    "source_knn_accuracy": "10-NN label accuracy of codes",
+    "source_knn_accuracy": "{knn} label accuracy of codes",
     "source_silhouette": "silhouette of codes",
-    "knn_accuracy": "10-NN label accuracy in the map",
+    "knn_accuracy": "{knn} label accuracy in the map",
     "silhouette": "silhouette in the map",
 }
 OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
@@ -165,8 +165,13 @@ class Comparison:
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
                 continue
             options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
-            found.append(measure_pairs(key, words, on_maps, rng, **options))
+            found.append(measure_pairs(key, words.format(knn=self.knn), on_maps, rng, **options))
         return [*found, *self._measure_facts(found[0])]
+
+    @property
+    def knn(self) -> str:
+        """What the votes of neighbours on labels are called."""
+        return self._maps[A].knn
 
     @property
     def baseline_names(self) -> list[str]:

@@ -45,7 +45,7 @@ def draw_explorer(study: Study) -> Drawing:
         maps={
             space: Map(
                 name_map(study.settings.method, space),
-                format_scores(maps, maps.flat, space, words="10-NN label accuracy"),
+                format_scores(maps, maps.flat, space, words=" label accuracy"),
                 maps.get_points(space),
                 f"nearest in {words}",
                 chapter.neighbors[space],

@@ -11,7 +11,7 @@ from latentspace.chapters.captions import count_hold_frames, describe_classifier
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.interpolate import draw
 from latentspace.chapters.interpolate.draw import PathOnMap
-from latentspace.chapters.interpolate.measure import PIXELS, REAL, Interpolation
+from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpolation
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
@@ -21,7 +21,7 @@ PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
 ROWS = {PIXELS: "pixels", "linear": "straight", "data": "along data"}
 MEASURES = {  # in words, and how they are written
     "confidence": ("the reference classifier's mean confidence", ".3f"),
-    "grey_share": ("share of intermediate grey", ".2f"),
+    "sharpness": ("sharpness", ".3f"),
     "nearest_distance": ("distance to the nearest training image", ".1f"),
 }
 ON_MAP = {"linear": "straight line", "data": "along the data"}
@@ -36,7 +36,7 @@ def draw_rows(study: Study) -> Drawing:
         "From one image to another",
         f"Test images of {study.data.name}, {format_model(study)}. The two images blended; the "
         "straight line between their codes, decoded; and the path between their codes that keeps "
-        "to where training codes are dense. "
+        "to where codes of images lie. "
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
     )
     frame = draw.draw_interpolation(
@@ -53,7 +53,7 @@ def _describe_numbers(study: Study) -> str:
     measures = {name: words for name, words in MEASURES.items() if name in numbers[REAL]}
     parts = [
         f"{words} " + ", ".join(f"{numbers[kind][name]:{MEASURES[name][1]}}" for name in measures)
-        for kind, words in {**ROWS, REAL: "real test images"}.items()
+        for kind, words in {**ROWS, REAL: "reconstructions of real test images"}.items()
     ]
     return (
         f"Over {chapter.scored_pairs} pairs {', '.join(words for words, _ in measures.values())}: "
@@ -63,12 +63,12 @@ def _describe_numbers(study: Study) -> str:
 
 def draw_loop(study: Study, title: str, spaces: Sequence[str]) -> Drawing:
     """Paths between "pixels", "codes", or both, as a loop."""
-    chapter, path = study.of(Interpolation), study.settings.path
-    kinds = {"pixels": PIXELS, "codes": path}
+    chapter = study.of(Interpolation)
+    kinds = {"pixels": PIXELS, "codes": chapter.path} if "codes" in spaces else {"pixels": PIXELS}
     text = Text(
         title,
         f"Pairs of test images of {study.data.name}, {format_model(study)}."
-        + (f" Path between the codes: {PATH_NAMES[path]}." if "codes" in spaces else ""),
+        + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
     frames = draw.draw_interpolation_loop(
         paths={space: chapter.get_images(kinds[space]) for space in spaces},
@@ -76,6 +76,13 @@ def draw_loop(study: Study, title: str, spaces: Sequence[str]) -> Drawing:
         text=text,
     )
     return Drawing(frames, text)
+
+
+def _describe_path(chapter: Interpolation) -> str:
+    words = f"Path between the codes: {PATH_NAMES[chapter.path]}"
+    if chapter.study.settings.path != AUTO or chapter.reason is None:
+        return f"{words}."
+    return f"{words}, since {chapter.reason}."
 
 
 def draw_square(study: Study, draw_grid: Callable[..., np.ndarray]) -> Drawing:
@@ -92,12 +99,13 @@ def draw_square(study: Study, draw_grid: Callable[..., np.ndarray]) -> Drawing:
 
 def draw_tour(study: Study) -> Drawing:
     """One image that turns into a typical image of each class."""
+    chapter = study.of(Interpolation)
     text = Text(
-        "Through all classes, along the data",
+        "Through all classes",
         f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
-        "of the next, and back to the first, where training codes are dense.",
+        f"of the next, and back to the first. {_describe_path(chapter)}",
     )
-    return Drawing(draw.draw_tour(frames=study.of(Interpolation).tour, text=text), text)
+    return Drawing(draw.draw_tour(frames=chapter.tour, text=text), text)
 
 
 def draw_on_map(study: Study) -> Drawing:

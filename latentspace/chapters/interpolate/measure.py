@@ -11,18 +11,30 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import projection, scores
-from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, Value, value_in
+from latentspace.analysis.neighborhoods import Estimate, mean_estimate
+from latentspace.analysis.projection import is_degenerate
+from latentspace.chapters.calculate import strokes
+from latentspace.chapters.calculate.strokes import ATTRIBUTES
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.paths import PATHS, linear_paths
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.errors import InputError
+from latentspace.core.pixels import to_unit_range
+from latentspace.datasets import choose_limited
 
-PIXELS, REAL = "pixels", "real_images"
+PIXELS, REAL, AUTO = "pixels", "real_images", "auto"
 KINDS = (PIXELS, *PATHS)
 SCORED_PAIRS, SCORED_FRAMES = 500, 33
+INK_IMAGES, LIGHT = 500, 200  # the median pixel of so many tells a light ground
 LEAST_PAIRS, SCORED_VALUES = 50, 2**26  # of large images fewer pairs are scored
+REAL_IMAGES = 2_000
+TERRAIN_CODES = 20_000
+CHOICE_PAIRS = 100  # by which it is seen whether the straight line leaves the data
+TOLERANCE = 0.2  # how far images on a path may be from real ones in sharpness and brightness
+THICK_PATHS, THICK_STRIDE = 100, 4  # on how many paths thickness is measured, in what steps
 GRID_SIDE = 9
 TOUR_CLASSES = 12  # at most; of more, the first
 BASELINES = {"pixels blended": PIXELS, "straight line": "linear", "sphere": "spherical"}
@@ -34,9 +46,13 @@ ROWS = {  # in words, which way is better, and the digits worth reading
     ),
     "least_confidence": ("Least confidence of the classifier on a path", HIGHER, 3),
     "midpoint_confidence": ("Confidence of the classifier half-way", HIGHER, 3),
-    "nearest_distance": ("Distance to the nearest training image", LOWER, 2),
+    "nearest_distance": ("Distance to the nearest training image", "", 2),
+    "least_brightness": ("Least brightness on a path, over what it should be there", HIGHER, 3),
+    "sharpness": ("Sharpness: mean gradient", "", 4),
+    "thickness_off": ("Thickness of strokes: pixels off what it should be", "", 2),
     "grey_share": ("Ghosting: share of intermediate grey", "", 3),
-    "step_ratio": ("Longest step over mean step", LOWER, 2),
+    "step_ratio": ("Longest step over mean step", "", 2),
+    "length": ("Length of a path", "", 1),
 }
 
 
@@ -67,9 +83,10 @@ class Interpolation(Chapter):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """As many pairs as were asked for by their ends."""
-        start = self.study.settings.start
-        return {"pairs": len(start)} if start else {}
+        """As many pairs as were asked for by their ends, and the path that was chosen."""
+        settings = self.study.settings
+        pairs = {"pairs": len(settings.start)} if settings.start else {}
+        return {**pairs, **({"path": self.path} if settings.path == AUTO else {})}
 
     def check(self) -> None:
         settings = self.study.settings
@@ -129,7 +146,7 @@ class Interpolation(Chapter):
 
     @cached_property
     def tour(self) -> np.ndarray:
-        """One path along the data through a typical image of each class and back to the first.
+        """One path through a typical image of each class and back to the first.
 
         float32 (frames, H, W, C); the first frame follows the last.
         """
@@ -137,7 +154,7 @@ class Interpolation(Chapter):
         names = [study.data.class_names[label] for label in self._toured]
         stops = np.stack([study.select(f"{CLASS_PREFIX}{name}").code for name in names])
         ends, frames = np.roll(stops, -1, axis=0), study.settings.frames
-        legs = paths.data_paths(self._graph, stops, ends, frames)
+        legs = self._find_codes(self.path, stops, ends, frames)
         return study.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
     def locate_on_map(self, kind: str) -> np.ndarray:
@@ -155,36 +172,111 @@ class Interpolation(Chapter):
         affordable = SCORED_VALUES // (SCORED_FRAMES * math.prod(self.study.data.image_shape))
         return min(SCORED_PAIRS, max(LEAST_PAIRS, affordable))
 
+    @property
+    def path(self) -> str:
+        """The kind of `PATHS` that animations take."""
+        path = self.study.settings.path
+        if path != AUTO:
+            return path
+        return "data" if self.reason is None else "linear"
+
     @cached_property
-    def metrics(self) -> dict[str, dict[str, float]]:
+    def reason(self) -> str | None:
+        """Why the straight line is taken and no path along the data; None where that is better.
+
+        It is where images half-way on the straight line are farther from all training images than
+        real unseen ones are (by an interval that excludes 0), and those on the path along the data
+        are not, and keep brightness and sharpness.
+        """
+        choice = self._choice
+        gap = Estimate(*choice["gap"])
+        if not gap.low > 0:
+            return (
+                "half-way on the straight line images are as near to training images as real "
+                "unseen ones"
+            )
+        if choice["data_gap"] >= gap.value:
+            return "along the data images are no nearer to training images than on a straight line"
+        for name in ("brightness", "sharpness"):
+            if abs(choice[name] - 1) > TOLERANCE:
+                return f"along the data images have {choice[name]:.0%} of the {name} of real ones"
+        return None
+
+    @cached_property
+    def _choice(self) -> dict[str, Any]:
+        """What `reason` goes by: distances beyond those of real images, and what images keep."""
+        study = self.study
+
+        def compute() -> dict[str, Any]:
+            rng = np.random.default_rng(study.settings.seed)
+            starts, ends = np.array(list(islice(self._draw_pairs(), CHOICE_PAIRS))).T
+            codes = study.codes[starts], study.codes[ends]
+            real = study.decode(np.concatenate(codes))
+            away = scores.find_nearest(real, study.references)[0].mean()
+            halves, along = (
+                study.decode(self._find_codes(kind, *codes, 3)[:, 1]) for kind in ("linear", "data")
+            )
+            gaps = [
+                scores.find_nearest(some, study.references)[0] - away for some in (halves, along)
+            ]
+            return {
+                "gap": np.array(mean_estimate(gaps[0], rng)),
+                "data_gap": gaps[1].mean(),
+                "brightness": self._measure_brightness(along).mean()
+                / max(self._measure_brightness(real).mean(), paths.TINY),
+                "sharpness": scores.sharpness(along).mean()
+                / max(scores.sharpness(real).mean(), paths.TINY),
+            }
+
+        key = (*study.model_key, study.settings.seed)
+        found = study.load_or_compute("path-choice", compute, *key)
+        return {name: value.tolist() for name, value in found.items()}
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
         """What paths between pairs of test images are like, by kind of `KINDS`, and real images.
 
-        confidence, least_confidence and midpoint_confidence of the reference classifier (means over
-        the paths; left out without one), nearest_distance (to a training image), grey_share (of
-        images that show strokes), step_ratio (longest step over mean step, of paths on which
-        anything changes) and length, both as seen in the images.
+        Real images are seen as their reconstructions. confidence, least_confidence and
+        midpoint_confidence of the reference classifier (means over the paths; left out without
+        one), nearest_distance (to a training image), sharpness (mean gradient), least_brightness
+        (at the darkest place of a path, over what lies evenly between its ends; of dark strokes on
+        light ground their ink), thickness_off (of strokes, pixels from what lies evenly between
+        the ends), grey_share (of images that show strokes), step_ratio (longest step over mean
+        step, of paths on which anything changes) and length, both as seen in the images. "gain" is
+        by how much the least confidence along the data is above that on the straight line.
         """
         study = self.study
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
             starts, ends = np.array(list(islice(self._draw_pairs(), self.scored_pairs))).T
-            blended = linear_paths(study.images[starts], study.images[ends], SCORED_FRAMES)
             codes = study.codes[starts], study.codes[ends]
+            numbers, least = {}, {}
             with study.make_bar("scoring paths", len(KINDS)) as bar:
-                numbers = {PIXELS: self._score_paths(blended)}
-                bar.update()
-                for kind in PATHS:
-                    images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
-                    numbers[kind] = self._score_paths(images)
+                for kind in KINDS:
+                    if kind == PIXELS:
+                        images = linear_paths(
+                            study.images[starts], study.images[ends], SCORED_FRAMES
+                        )
+                    else:
+                        images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
+                    numbers[kind], least[kind] = self._score_paths(images)
                     bar.update()
-            numbers[REAL] = self._score_frames(study.images[:, np.newaxis])
+            rows = choose_limited(len(study.codes), REAL_IMAGES)
+            numbers[REAL] = self._score_frames(study.decode(study.codes[rows])[:, np.newaxis])[0]
+            if least["data"] is not None:
+                rng = np.random.default_rng(study.settings.seed)
+                gain = mean_estimate(least["data"] - least["linear"], rng)
+                numbers["gain"] = {
+                    "least_confidence": np.array(gain.value),
+                    "least_confidence_interval": np.array(gain[1:]),
+                }
             return numbers
 
         groups = study.load_or_compute_groups(
             "paths", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
         return {
-            kind: {measure: float(value) for measure, value in numbers.items()}
+            kind: {measure: value.tolist() for measure, value in numbers.items()}
             for kind, numbers in groups.items()
         }
 
@@ -204,37 +296,63 @@ class Interpolation(Chapter):
             for name, (words, better, digits) in ROWS.items()
             if np.isfinite(value_in(numbers["data"], name).value)
         ]
-        if self.study.classifier is not None:
-            words = "Real test images that the reference classifier calls right"
-            rows.append(Row(words, Value(self.study.classifier.facts["test_accuracy"])))
+        if "gain" in numbers:
+            words = "Least confidence along the data minus that on the straight line"
+            rows.append(Row(words, value_in(numbers["gain"], "least_confidence"), better=HIGHER))
+        found = self.study.trained_classifier
+        if found is not None:
+            words = "Balanced accuracy of the reference classifier on real test images"
+            if found.unfit is not None:
+                words += ", which is too low to judge by"
+            chance = {"guessing": Value(found.facts["chance"])}
+            rows.append(Row(words, value_in(found.facts, "balanced_accuracy"), chance))
         return rows
 
-    def _score_paths(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """What paths (N, T, H, W, C) look like."""
+    def _score_paths(self, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """What paths (N, T, H, W, C) look like, and the least confidence on each, if any."""
         steps = scores.step_lengths(images)
         changing = steps[steps.any(axis=1)]
         ratios = changing.max(axis=1) / changing.mean(axis=1)
-        return {
-            **self._score_frames(images),
+        brightness = self._measure_brightness(images)
+        found, confidence = self._score_frames(images)
+        numbers = {
+            **found,
+            "least_brightness": (brightness / np.maximum(_span(brightness), paths.TINY))
+            .min(axis=1)
+            .mean(),
             "step_ratio": ratios.mean() if len(ratios) else np.array(np.nan),
             "length": steps.sum(axis=1).mean(),
         }
+        if self.study.strokes_unavailable is None:
+            some = images[:THICK_PATHS, ::THICK_STRIDE]
+            measured = strokes.measure(some.reshape(-1, *images.shape[2:]))
+            thickness = measured[:, ATTRIBUTES.index("thickness")].reshape(some.shape[:2])
+            numbers["thickness_off"] = np.nanmean(np.abs(thickness - _span(thickness)))
+        if confidence is None:
+            return numbers, None
+        numbers["least_confidence"] = confidence.min(axis=1).mean()
+        numbers["midpoint_confidence"] = confidence[:, images.shape[1] // 2].mean()
+        return numbers, confidence.min(axis=1)
 
-    def _score_frames(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """What each single frame of paths (N, T, H, W, C) looks like."""
-        study, (count, length) = self.study, images.shape[:2]
-        frames = images.reshape(-1, *images.shape[2:])
-        numbers = {"nearest_distance": scores.find_nearest(frames, study.references)[0].mean()}
+    def _score_frames(self, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """What the frames of paths (N, T, H, W, C) look like, and the confidence in each (N, T)."""
+        study, frames = self.study, images.reshape(-1, *images.shape[2:])
+        numbers = {
+            "nearest_distance": scores.find_nearest(frames, study.references)[0].mean(),
+            "sharpness": scores.sharpness(frames).mean(),
+        }
         if study.strokes_unavailable is None:
             numbers["grey_share"] = np.array(scores.grey_share(frames))
-        if study.classifier is not None:
-            believed = study.classifier.predict_probabilities(frames)
-            confidence = believed.max(axis=1).reshape(count, length)
-            numbers["confidence"] = confidence.mean()
-            if length > 1:
-                numbers["least_confidence"] = confidence.min(axis=1).mean()
-                numbers["midpoint_confidence"] = confidence[:, length // 2].mean()
-        return numbers
+        if study.classifier is None:
+            return numbers, None
+        confidence = study.classifier.predict_probabilities(frames).max(axis=1)
+        numbers["confidence"] = confidence.mean()
+        return numbers, confidence.reshape(images.shape[:2])
+
+    def _measure_brightness(self, images: np.ndarray) -> np.ndarray:
+        """Mean pixels of images (..., H, W, C), from black; from white on light ground."""
+        brightness = images.mean(axis=(-3, -2, -1))
+        return 1 - brightness if self._is_light else brightness
 
     # --- inside
 
@@ -254,26 +372,25 @@ class Interpolation(Chapter):
         return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
     @cached_property
-    def _graph(self) -> paths.NeighborGraph:
-        study = self.study
-        codes = study.train_codes[study.reference_rows]
+    def _is_light(self) -> bool:
+        """Whether the ground of the images is light, so that dark is what shows."""
+        return bool(np.median(self.study.data.test_pixels[:INK_IMAGES]) > LIGHT)
 
-        def compute() -> dict[str, np.ndarray]:
-            graph = paths.build_neighbor_graph(codes)
-            return {"distances": graph.distances, "indices": graph.indices}
-
-        key = (*study.model_key, paths.GRAPH_NEIGHBORS)
-        return paths.NeighborGraph(codes, **study.load_or_compute("neighbors", compute, *key))
+    @cached_property
+    def _terrain(self) -> paths.Terrain:
+        rows = choose_limited(len(self.study.train_codes), TERRAIN_CODES)
+        brightness = to_unit_range(self.study.data.train_pixels[rows]).mean(axis=(1, 2, 3))
+        return paths.learn_terrain(self.study.density, self.study.train_codes[rows], brightness)
 
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
     ) -> np.ndarray:
-        if kind == "linear":
+        if kind == "linear" or is_degenerate(self.study.train_codes):
             return linear_paths(starts, ends, frames)
         if kind == "spherical":
             centre = self.study.train_codes.mean(axis=0)
             return paths.spherical_paths(starts, ends, frames, centre)
-        return paths.data_paths(self._graph, starts, ends, frames)
+        return paths.data_paths(self._terrain, starts, ends, frames)
 
     def _draw_pairs(self) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""
@@ -289,3 +406,8 @@ class Interpolation(Chapter):
         """The first pairs of `_draw_pairs`."""
         select = self.study.select_index
         return [(select(one), select(two)) for one, two in islice(self._draw_pairs(), count)]
+
+
+def _span(values: np.ndarray) -> np.ndarray:
+    """What values (N, T) on paths would be if they went evenly from end to end."""
+    return linear_paths(values[:, 0], values[:, -1], values.shape[1])

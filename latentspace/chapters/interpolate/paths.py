@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
-from latentspace.analysis.neighbors import find_nearest, find_nearest_others
+from latentspace.analysis.density import Density
 
 PATHS = ("linear", "spherical", "data")
-GRAPH_NEIGHBORS = 12
-LENGTH_POWER = 12.0  # the higher, the more a path prefers many short steps to one long one
-LOCAL_SCALING = 0.7  # how far the spacing of its place scales an edge: 0 not at all, 1 fully
-SMOOTHING = 0.015  # of a path's length: standard deviation of the Gaussian that rounds its corners
-FINE_STEPS = 4  # points of a smoothed path for each step on it
-SHORTEST_EDGE = 1e-6
+CHAIN = 33  # points of a path along the data, until it is walked in other steps
+ROUNDS = 40
+STEP = 0.05
+LIKELY, SOFTNESS = 0.9, 2.0  # quantile of the log density that a path strives for, and how sharply
+DENSITY_PULL, BRIGHTNESS_PULL, RADIUS_PULL = 10.0, 30.0, 10.0
+LONGEST_MOVE = 0.3  # of a typical code's distance from the centre, a round
 NEARLY_PARALLEL = 1e-3  # sine of the angle under which a great circle is drawn as a straight line
+TINY = 1e-9
 
 
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
@@ -70,52 +72,104 @@ def spherical_paths(
 
 
 @dataclass(frozen=True)
-class NeighborGraph:
-    """Codes and their nearest neighbours: the roads that a path along the data may take."""
+class Terrain:
+    """Where data is, for paths along it; codes are counted from a centre in standard deviations."""
 
-    codes: np.ndarray  # float32 (M, D) of real images
-    distances: np.ndarray  # float32 (M, k) Euclidean distances to the nearest neighbours
-    indices: np.ndarray  # int64 (M, k), which codes they are
+    density: Density
+    centre: np.ndarray  # float64 (D,), the mean of training codes
+    scale: np.ndarray  # float64 (D,), their standard deviations
+    likely: float  # the log density that a path strives for
+    brightness: np.ndarray  # float64 (D,): what a step changes of an image's brightness, in sds
+    spread: float  # standard deviation of the distance from the centre
 
 
-def build_neighbor_graph(codes: np.ndarray, neighbors: int = GRAPH_NEIGHBORS) -> NeighborGraph:
-    """Finds the exact nearest neighbours of every code.
+def learn_terrain(density: Density, codes: np.ndarray, brightness: np.ndarray) -> Terrain:
+    """What paths along the data need to know.
 
     Args:
-        codes: float32 (M, D), M at least 2.
-        neighbors: How many; fewer where there are fewer codes.
+        density: Of the training codes.
+        codes: Some of these, float32 (N, D), not all equal.
+        brightness: The mean pixel of the image of each, (N,); regressed on the codes.
     """
-    count = min(neighbors, len(codes) - 1)
-    return NeighborGraph(codes, *find_nearest_others(codes, np.arange(len(codes)), count))
+    centre, scale = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
+    scale[scale == 0] = scale.max()
+    places = (codes - centre) / scale
+    slope = np.linalg.lstsq(places, brightness - brightness.mean(), rcond=None)[0]
+    return Terrain(
+        density,
+        centre,
+        scale,
+        float(np.quantile(density.log_density(codes), LIKELY)),
+        slope / max(float(brightness.std()), np.finfo(np.float32).tiny),
+        float(np.linalg.norm(places, axis=1).std()) or 1.0,
+    )
 
 
-def data_paths(
-    graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray, steps: int
-) -> np.ndarray:
-    """Paths that keep to where data is: shortest paths from neighbour to neighbour, smoothed.
+def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
+    """Paths that keep to where data is, and keep the image on the way.
 
-    The shortest path through the graph of nearest neighbours, whose edges cost a power of their
-    length, approximates a geodesic of a metric that favours dense regions (Hwang, Damelin & Hero
-    2016, "Shortest path through random points"). Lengths are taken relative to the spacing of the
-    codes around, as in self-tuning spectral clustering (Zelnik-Manor & Perona 2004), since the
-    densest class would draw all paths through itself. Corners are rounded by a Gaussian with the
-    ends held, and the path is walked at constant speed. Where the graph has none, it is straight.
+    A chain of codes, at first on the sphere, is drawn together as by springs (as in the active
+    contours of Kass, Witkin & Terzopoulos 1988), pushed to where the density of codes is that of
+    typical images, and held in a corridor between its ends: in brightness, since the densest codes
+    are often the emptiest images, and in distance from the centre, since codes near to the centre
+    are blurred. What is unlikely is crossed in a few wide steps.
 
     Args:
-        graph: From `build_neighbor_graph`.
+        terrain: From `learn_terrain`.
         starts: Codes, float32 (N, D); they, `ends`, `steps`, the paths and errors are as in
             `linear_paths`.
         ends: The same shape.
         steps: Points on each path.
     """
     _make_shares(starts, steps)
-    fine = FINE_STEPS * (steps - 1) + 1
-    routes = _find_shortest(graph, starts, ends)
-    paths = np.stack([resample_evenly(route, fine) for route in routes])
-    paths = _smooth(paths, SMOOTHING * (fine - 1))
-    result = np.stack([resample_evenly(path, steps) for path in paths])
-    result[:, 0], result[:, -1] = starts, ends
-    return result.astype(starts.dtype)
+    first, last = ((codes - terrain.centre) / terrain.scale for codes in (starts, ends))
+    origin = np.zeros(starts.shape[1])
+    chain = _relax(terrain, spherical_paths(first, last, CHAIN, origin))
+    places = np.linspace(0, CHAIN - 1, steps)
+    low = np.minimum(places.astype(int), CHAIN - 2)
+    share = (places - low)[:, np.newaxis]
+    path = (chain[:, low] * (1 - share) + chain[:, low + 1] * share) * terrain.scale
+    path = (path + terrain.centre).astype(starts.dtype)
+    path[:, 0], path[:, -1] = starts, ends
+    return path
+
+
+def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
+    """Chains (N, CHAIN, D) about the centre, moved until springs and forces balance; ends stay.
+
+    The springs are solved for implicitly, so that a step may be as long as the forces allow.
+    """
+    count, length, dim = chain.shape
+    springs = 2 * np.eye(length - 2) - np.eye(length - 2, k=1) - np.eye(length - 2, k=-1)
+    solve = np.linalg.inv(np.eye(length - 2) + STEP * length * springs)
+    held = np.zeros((count, length - 2, dim))
+    held[:, 0], held[:, -1] = (STEP * length * chain[:, end] for end in (0, -1))
+    share = np.linspace(0, 1, length)[1:-1]
+
+    def span(values: np.ndarray) -> np.ndarray:
+        """What (N, CHAIN) would be if it went evenly from end to end, without the ends."""
+        return values[:, :1] * (1 - share) + values[:, -1:] * share
+
+    brightness = span(chain @ terrain.brightness)
+    radius = span(np.linalg.norm(chain, axis=2))
+    inner = chain[:, 1:-1]
+    for _ in range(ROUNDS):
+        codes = (inner * terrain.scale + terrain.centre).reshape(-1, dim)
+        density, gradient = terrain.density.log_density_gradient(codes)
+        short = expit((terrain.likely - density) / SOFTNESS).reshape(count, -1, 1)
+        away = np.linalg.norm(inner, axis=2)
+        inward = np.maximum(radius - away, 0) / terrain.spread**2 / np.maximum(away, TINY)
+        off = inner @ terrain.brightness - brightness
+        force = (
+            DENSITY_PULL * short * gradient.reshape(inner.shape) * terrain.scale
+            - BRIGHTNESS_PULL * off[..., np.newaxis] * terrain.brightness
+            + RADIUS_PULL * inward[..., np.newaxis] * inner
+        )
+        lengths = np.linalg.norm(force, axis=2, keepdims=True)
+        longest = LONGEST_MOVE * np.sqrt(dim) / STEP
+        force *= np.minimum(1, longest / np.maximum(lengths, TINY))
+        inner = solve @ (inner + STEP * force + held)
+    return np.concatenate([chain[:, :1], inner, chain[:, -1:]], axis=1)
 
 
 def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
@@ -126,48 +180,9 @@ def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
     return share.reshape(steps, *(1,) * (starts.ndim - 1))
 
 
-def _find_shortest(graph: NeighborGraph, starts: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
-    """The codes that each shortest path passes, its own ends included."""
-    from scipy.sparse import coo_matrix, csgraph
-
-    count, neighbors = graph.indices.shape
-    added = np.concatenate([starts, ends])
-    places = np.concatenate([graph.codes, added])
-    found = find_nearest(added, graph.codes, neighbors)
-    distances, indices = (
-        np.concatenate(parts) for parts in zip((graph.distances, graph.indices), found, strict=True)
-    )
-    # An edge of length 0, to a copy, would be no edge at all.
-    distances = np.maximum(distances.astype(np.float64), SHORTEST_EDGE)
-    spacing = distances[:, -1] ** (LOCAL_SCALING / 2)
-    costs = (distances / (spacing[:, np.newaxis] * spacing[indices])) ** LENGTH_POWER
-    rows = np.repeat(np.arange(len(places)), neighbors)
-    edges = coo_matrix((costs.ravel(), (rows, indices.ravel())), (len(places),) * 2).tocsr()
-    edges = edges.maximum(edges.T)
-    routes = []
-    for source in range(count, count + len(starts)):
-        # One source at a time: the table of predecessors is as long as the graph.
-        _, before = csgraph.dijkstra(edges, indices=source, return_predecessors=True)
-        route = [source + len(starts)]
-        while route[-1] != source:
-            previous = before[route[-1]]
-            route.append(previous if previous >= 0 else source)
-        routes.append(places[route[::-1]])
-    return routes
-
-
 def resample_evenly(path: np.ndarray, steps: int) -> np.ndarray:
     """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
     lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
     passed = np.concatenate([[0.0], lengths.cumsum(dtype=np.float64)])
     places = np.linspace(0, passed[-1], steps)
     return np.stack([np.interp(places, passed, values) for values in path.T], axis=1)
-
-
-def _smooth(paths: np.ndarray, deviation: float) -> np.ndarray:
-    """Gaussian along axis 1 of (N, K, D); reflecting each end at itself holds it in its place."""
-    from scipy.ndimage import gaussian_filter1d
-
-    reach = paths.shape[1] - 1
-    padded = np.pad(paths, ((0, 0), (reach, reach), (0, 0)), "reflect", reflect_type="odd")
-    return gaussian_filter1d(padded, deviation, axis=1)[:, reach:-reach]

@@ -81,9 +81,9 @@ def draw_training_map(study: Study) -> Drawing:
     numbers = learning.metrics
     of_pixels, of_codes = "", _format_moments(study)
     if "knn_accuracy" in numbers:
-        of_pixels = f"10-NN {numbers['pixel_knn_accuracy']:.3f}"
+        of_pixels = f"{learning.knn} {numbers['pixel_knn_accuracy']:.3f}"
         of_codes = [
-            f"{moment}: 10-NN {accuracy:.3f}"
+            f"{moment}: {learning.knn} {accuracy:.3f}"
             for moment, accuracy in zip(of_codes, numbers["knn_accuracy"], strict=True)
         ]
     text = Text(
@@ -93,7 +93,7 @@ def draw_training_map(study: Study) -> Drawing:
         "from the one before, and points move straight from one to the next. The KL divergence of "
         "the last map is "
         f"{numbers['map_kl_divergence']:.2f}, that of a new map of the same codes "
-        f"{numbers['afresh_kl_divergence']:.2f}. 10-NN is the label accuracy in codes and "
+        f"{numbers['afresh_kl_divergence']:.2f}. {learning.knn} is the label accuracy in codes and "
         "pixels themselves, not in their maps.",
     )
     maps, pace = learning.maps, _count_frames(study)

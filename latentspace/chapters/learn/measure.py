@@ -63,7 +63,7 @@ class Learning(Chapter):
 
         images, probes; steps, images_seen and mse of each snapshot, and pca_mse of the same images,
         with as many components as the code has units; where there are two classes or more,
-        knn_accuracy of the codes of each snapshot (leave-one-out, 10 neighbours) beside
+        knn_accuracy of the codes of each snapshot (leave-one-out, by `knn`) beside
         pixel_knn_accuracy. Of the maps, where there are any, the kl_divergence of the last and of a
         new map of the same codes.
         """
@@ -99,7 +99,7 @@ class Learning(Chapter):
             )
         if "knn_accuracy" in numbers:
             line += (
-                f"; 10-NN label accuracy of the codes {numbers['knn_accuracy'][0]:.3f} at the "
+                f"; {self.knn} label accuracy of the codes {numbers['knn_accuracy'][0]:.3f} at the "
                 f"start, {numbers['knn_accuracy'][-1]:.3f} at the end, of the pixels "
                 f"{numbers['pixel_knn_accuracy']:.3f}"
             )
@@ -137,6 +137,11 @@ class Learning(Chapter):
         film = self.snapshots
         key = (self.study.data.hash, film.indices, film.codes, perplexity, seed)
         return self.study.load_or_compute("training_maps", compute, *key)
+
+    @property
+    def knn(self) -> str:
+        """What the votes of neighbours on labels are called."""
+        return neighborhoods.name_votes(self.labels)
 
     @cached_property
     def _pca_error(self) -> float:

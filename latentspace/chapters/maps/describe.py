@@ -36,13 +36,13 @@ def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL
     )
 
 
-def format_scores(maps: Maps, settings: Settings, space: str, *, words: str = "10-NN") -> str:
+def format_scores(maps: Maps, settings: Settings, space: str, *, words: str = "") -> str:
     """How well a map tells the classes apart; empty without classes."""
     if not maps.study.data.has_classes:
         return ""
     found = maps.score_maps(settings)[space]
     numbers = [
-        *format_metric(words, found["knn_accuracy"].value),
+        *format_metric(f"{maps.knn}{words}", found["knn_accuracy"].value),
         *format_metric("silhouette", found["silhouette"].value),
     ]
     return ", ".join(numbers)

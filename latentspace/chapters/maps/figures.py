@@ -43,7 +43,7 @@ def _draw_image_map(space: str, study: Study) -> Drawing:
     text = Text(
         name_map(study.settings.method, space),
         f"{describe_images(maps)}{model}. {describe_maps(maps, maps.flat, space)}. "
-        f"{_describe_scores(maps.score_maps(maps.flat)[space])}. {CAVEAT} "
+        f"{_describe_scores(maps, space)}. {CAVEAT} "
         f"{cells.shown.sum():,} of {len(cells.shown):,} images found a free cell near their "
         "place.",
     )
@@ -58,10 +58,11 @@ def _draw_image_map(space: str, study: Study) -> Drawing:
     return Drawing(frame, text)
 
 
-def _describe_scores(found: Mapping[str, Estimate]) -> str:
+def _describe_scores(maps: Maps, space: str) -> str:
+    found = maps.score_maps(maps.flat)[space]
     parts = [
         f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
-        for words in format_metric("10-NN label accuracy", found["knn_accuracy"].value)
+        for words in format_metric(f"{maps.knn} label accuracy", found["knn_accuracy"].value)
     ]
     parts += format_metric("trustworthiness", found["trustworthiness"].value)
     parts.append(f"k-NN preservation {found['knn_preservation'].value:.0%}")
@@ -147,7 +148,7 @@ def draw_projection_methods(study: Study) -> Drawing:
     """A table of maps: by every method, of pixels and of codes."""
     maps, chapter = study.of(Maps), study.of(ProjectionMethods)
     points = {
-        f"{METHODS[method]} of {words}\n{_format_scores(scores[space])}": maps.get_points(
+        f"{METHODS[method]} of {words}\n{_format_scores(maps.knn, scores[space])}": maps.get_points(
             space, chapter.settings[method]
         )
         for space, words in SPACES.items()
@@ -157,7 +158,7 @@ def draw_projection_methods(study: Study) -> Drawing:
         "The same images by four methods of projection",
         f"{describe_images(maps)}, {format_model(study)}. "
         f"{describe_maps(maps, chapter.settings['tsne'])}. "
-        "10-NN: label accuracy of the ten nearest on the map; k-NN preservation: share of the "
+        f"{maps.knn}: label accuracy of so many nearest on the map; k-NN preservation: share of the "
         f"ten nearest that are still among them. {CAVEAT}",
     )
     shown = LabelledMaps(points, maps.labels, study.data.class_names)
@@ -165,11 +166,11 @@ def draw_projection_methods(study: Study) -> Drawing:
     return Drawing(frame, text)
 
 
-def _format_scores(found: Mapping[str, Estimate]) -> str:
+def _format_scores(knn: str, found: Mapping[str, Estimate]) -> str:
     """How good a map is, without what could not be measured."""
     numbers = {name: one.value for name, one in found.items()}
     above = [
-        *format_metric("10-NN", numbers["knn_accuracy"]),
+        *format_metric(knn, numbers["knn_accuracy"]),
         *format_metric("k-NN preservation", numbers["knn_preservation"], ".0%"),
     ]
     below = [

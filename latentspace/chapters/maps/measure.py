@@ -21,11 +21,11 @@ from latentspace.core.errors import InputError
 
 COMPARED = {  # of the pixel map and the latent map
     "silhouette": "silhouette",
-    "knn_accuracy": "10-NN label accuracy",
+    "knn_accuracy": "{knn} label accuracy",
 }
 SCORES = {  # of the table, in words
-    "source_knn_accuracy": "10-NN label accuracy before any map",
-    "knn_accuracy": "10-NN label accuracy in the map",
+    "source_knn_accuracy": "{knn} label accuracy before any map",
+    "knn_accuracy": "{knn} label accuracy in the map",
     "source_silhouette": "Silhouette of the classes before any map",
     "silhouette": "Silhouette of the classes in the map",
     "knn_preservation": "k-NN preservation in the map",
@@ -163,7 +163,12 @@ class Maps(MapImages):
         """The scores of the codes and of their map, beside those of the pixels."""
         latent, pixel = self.metrics["latent"], self.metrics["pixel"]
         return [
-            Row(words, value_in(latent, name), {"pixels": value_in(pixel, name)}, better=HIGHER)
+            Row(
+                words.format(knn=self.knn),
+                value_in(latent, name),
+                {"pixels": value_in(pixel, name)},
+                better=HIGHER,
+            )
             for name, words in SCORES.items()
         ]
 
@@ -179,7 +184,7 @@ class Maps(MapImages):
             where = "latent" if silhouette.value > 0 else "pixel"
             verdict = f"classes are denser in the {where} map"
         parts = [
-            f"{COMPARED[name]} {found['latent'][name].value:.3f} against "
+            f"{COMPARED[name].format(knn=self.knn)} {found['latent'][name].value:.3f} against "
             f"{found['pixel'][name].value:.3f} ({more.value:+.3f}, 95% interval "
             f"{more.low:+.3f} to {more.high:+.3f})"
             for name, more in found["difference"].items()
@@ -265,6 +270,11 @@ class Maps(MapImages):
         latent, pixel = by_image["latent"], by_image["pixel"]
         found["difference"] = average({name: latent[name] - pixel[name] for name in COMPARED})
         return found
+
+    @property
+    def knn(self) -> str:
+        """What the votes of neighbours on labels are called: by how many there are."""
+        return neighborhoods.name_votes(self.labels)
 
     @cached_property
     def scored_rows(self) -> np.ndarray:

@@ -45,7 +45,7 @@ class ProjectionMethods(OnMaps):
         """The label accuracy in the latent map by each method."""
         return [
             Row(
-                f"10-NN label accuracy in the map by {METHOD_NAMES[method]}",
+                f"{self.maps.knn} label accuracy in the map by {METHOD_NAMES[method]}",
                 value_in(spaces["latent"], "knn_accuracy"),
                 {"pixels": value_in(spaces["pixel"], "knn_accuracy")},
                 better=HIGHER,

@@ -111,8 +111,9 @@ def test_of_many_classes_a_named_few_are_measured_and_shown(count: int) -> None:
     )
     subject = make_study(LinearRun((6, 6, 3)), data)
     believed = rng.random((1, count))
-    subject.classifier = SimpleNamespace(
-        facts={"sha256": "same", "test_accuracy": 0.5},
+    subject.trained_classifier = SimpleNamespace(
+        facts={"sha256": "same"},
+        unfit="it guesses",
         predict_probabilities=lambda images: believed.repeat(len(images), axis=0),
     )
     subject._models_dir = Path()

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from conftest import LinearRun, make_study
 
@@ -33,25 +31,3 @@ def test_units_are_walked_one_by_one_and_dead_ones_named(
     names = subject.of(Traversals).axes.names
     assert sorted(names) == sorted(f"unit {n}, dead" if n == 3 else f"unit {n}" for n in range(8))
     assert names[-1] == "unit 3, dead"
-
-
-def test_samples_are_drawn_per_class_and_for_all(linear_run: LinearRun, tiny: ImageDataset) -> None:
-    subject = make_study(linear_run, tiny, with_classifier=True)
-    samples = subject.of(Traversals).samples
-    assert list(samples) == ["all classes", "upright", "lying", "slanted"]
-    confidences = {name: confidence for name, (_, confidence) in samples.items()}
-    metrics = subject.of(Traversals).metrics
-    assert metrics["sample_confidence"] == confidences
-    assert all(0 < confidence <= 1 for confidence in confidences.values())
-    assert len(metrics["unit_deviations"]) == 8
-    drawn, confidence = make_study(linear_run, tiny).of(Traversals).samples["lying"]
-    assert drawn.shape == (traversals.SAMPLES_SHOWN, 14, 11, 1)
-    assert confidence is None
-
-
-def test_a_class_that_is_called_all_classes_keeps_its_samples(
-    linear_run: LinearRun, tiny: ImageDataset
-) -> None:
-    data = dataclasses.replace(tiny, class_names=("all classes", "lying", "slanted"))
-    samples = make_study(linear_run, data).of(Traversals).samples
-    assert list(samples) == ["all classes", "all classes (a class)", "lying", "slanted"]

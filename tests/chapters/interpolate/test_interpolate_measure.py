@@ -71,11 +71,18 @@ def test_metrics_compare_all_paths_with_real_images(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
     metrics = make_study(linear_run, tiny, tmp_path, with_classifier=True).of(Interpolation).metrics
-    assert set(metrics) == {*measure.KINDS, "real_images"}
+    assert set(metrics) == {*measure.KINDS, "real_images", "gain"}
     assert metrics["pixels"]["step_ratio"] == pytest.approx(1, abs=1e-3)
     assert metrics["linear"]["length"] < metrics["data"]["length"]
     assert metrics["real_images"]["nearest_distance"] == pytest.approx(
-        scores.find_nearest(tiny.test_images, tiny.train_images)[0].mean()
+        scores.find_nearest(
+            linear_run.decode(linear_run.encode(tiny.test_images)), tiny.train_images
+        )[0].mean()
+    )
+    gain, (low, high) = metrics["gain"].values()
+    assert low <= gain <= high
+    assert gain == pytest.approx(
+        metrics["data"]["least_confidence"] - metrics["linear"]["least_confidence"], abs=1e-6
     )
     for kind in measure.KINDS:
         assert metrics[kind]["least_confidence"] <= metrics[kind]["confidence"]
@@ -89,7 +96,16 @@ def test_without_a_classifier_its_numbers_are_left_out(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     metrics = make_study(linear_run, tiny).of(Interpolation).metrics
-    assert set(metrics["data"]) == {"nearest_distance", "grey_share", "step_ratio", "length"}
+    assert set(metrics["data"]) == {
+        "nearest_distance",
+        "sharpness",
+        "least_brightness",
+        "thickness_off",
+        "grey_share",
+        "step_ratio",
+        "length",
+    }
+    assert "gain" not in metrics
 
 
 def test_paths_are_placed_on_the_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
@@ -127,9 +143,61 @@ def test_corners_do_not_depend_on_how_many_pairs_are_shown(
 def test_pairs_asked_for_count_in_place_of_those_drawn(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    asked = make_study(linear_run, tiny, start=("4", "9"), end=("11", "5")).of(Interpolation)
+    ends = {"start": ("4", "9"), "end": ("11", "5")}
+    asked = make_study(linear_run, tiny, path="data", **ends).of(Interpolation)
     assert asked.settings_used == {"pairs": 2}
-    assert make_study(linear_run, tiny).of(Interpolation).settings_used == {}
+    drawn = make_study(linear_run, tiny, path="data").of(Interpolation)
+    assert drawn.settings_used == {}
+
+
+def test_the_path_that_was_chosen_is_on_record_with_its_reason(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = make_study(linear_run, tiny).of(Interpolation)
+    found = {"gap": [0.5, 0.4, 0.6], "data_gap": 0.1, "brightness": 0.9, "sharpness": 1.1}
+    chosen._choice = found
+    assert (chosen.reason, chosen.path) == (None, "data")
+    assert chosen.settings_used == {"path": "data"}
+    for damage, reason in (
+        ({"gap": [0.5, -0.1, 0.6]}, "as near to training images"),
+        ({"data_gap": 0.5}, "no nearer"),
+        ({"brightness": 0.7}, "70% of the brightness"),
+        ({"sharpness": 0.5}, "50% of the sharpness"),
+    ):
+        subject = make_study(linear_run, tiny)
+        other = subject.of(Interpolation)
+        other._choice = {**found, **damage}
+        assert reason in (other.reason or "")
+        assert other.settings_used == {"path": "linear"}
+        loop = figures.draw_loop(subject, "title", ["codes"])
+        assert reason in loop.text.caption
+    asked = make_study(linear_run, tiny, path="linear").of(Interpolation)
+    assert asked.path == "linear"
+
+
+def test_what_the_choice_goes_by_is_measured_and_kept(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
+) -> None:
+    choice = make_study(linear_run, tiny, tmp_path).of(Interpolation)._choice
+    value, low, high = choice["gap"]
+    assert low <= value <= high
+    assert choice["brightness"] > 0
+    assert choice["sharpness"] > 0
+    calls = len(linear_run.calls)
+    assert make_study(linear_run, tiny, tmp_path).of(Interpolation)._choice == choice
+    assert len(linear_run.calls) == calls
+
+
+def test_between_two_far_clusters_no_path_along_the_data_is_better(linear_run: LinearRun) -> None:
+    """Nothing lies between them, so whatever path there is has to leave the data."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100)
+    pixels = np.where(labels[:, None, None, None], 215, 40) + rng.integers(-9, 9, (200, 14, 11, 1))
+    pixels = pixels.astype(np.uint8)
+    data = ImageDataset("two", None, pixels, pixels[::3], labels, labels[::3], ("dark", "light"))
+    chapter = make_study(LinearRun((14, 11, 1)), data).of(Interpolation)
+    assert chapter.path == "linear"
+    assert chapter.reason is not None
 
 
 def test_a_single_class_or_image_has_no_tour_or_path(
@@ -169,7 +237,11 @@ def test_rows_are_the_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None
         row.references["real test images"].value
         == (chapter.metrics["real_images"]["nearest_distance"])
     )
-    assert rows["Real test images that the reference classifier calls right"].own.value == 1
+    judge = rows["Balanced accuracy of the reference classifier on real test images"]
+    assert (judge.own.value, judge.own.low, judge.own.high) == (1, 0.9, 1)
+    assert judge.baselines["guessing"].value == pytest.approx(1 / 3)
+    gain = rows["Least confidence along the data minus that on the straight line"].own
+    assert gain.low is not None
     without = make_study(linear_run, tiny).of(Interpolation).rows
     assert not any("classifier" in row.words for row in without)
     assert all(np.isfinite(row.own.value) for row in without)
@@ -186,7 +258,7 @@ def test_every_figure_is_made_and_its_caption_says_what_was_measured(
         assert drawing.frames.ndim == (4 if file.endswith(".gif") else 3)
     data = subject.of(Interpolation).metrics["data"]
     said = drawn["interpolation.png"].text.caption
-    assert f"along data {data['confidence']:.3f}, {data['grey_share']:.2f}" in said
+    assert f"along data {data['confidence']:.3f}, {data['sharpness']:.3f}" in said
     assert "sphere" in drawn["interpolation.gif"].text.caption
     assert "perplexity 8" in drawn["interpolation_on_map.png"].text.caption
 

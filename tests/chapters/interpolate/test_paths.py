@@ -3,12 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latentspace.analysis.density import fit_density
+from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.interpolate.paths import (
-    build_neighbor_graph,
+    Terrain,
     data_paths,
+    learn_terrain,
     linear_paths,
     spherical_paths,
 )
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
 def test_linear_path_has_exact_ends_and_constant_slope() -> None:
@@ -63,26 +71,60 @@ def make_ring(count: int = 400) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
-def test_path_along_data_stays_on_a_ring_at_constant_speed() -> None:
+def learn(codes: np.ndarray, brightness: np.ndarray | None = None) -> Terrain:
+    density = fit_density(codes, np.zeros(len(codes), int), np.random.default_rng(0))
+    return learn_terrain(density, codes, np.ones(len(codes)) if brightness is None else brightness)
+
+
+def test_path_along_data_stays_on_a_ring() -> None:
     codes = make_ring()
     starts, ends = codes[[0, 10]], codes[[150, 300]]
-    paths = data_paths(build_neighbor_graph(codes, 4), starts, ends, 25)
+    paths = data_paths(learn(codes), starts, ends, 25)
     np.testing.assert_array_equal(paths[:, 0], starts)
     np.testing.assert_array_equal(paths[:, -1], ends)
-    assert np.abs(np.linalg.norm(paths, axis=2) - 1).max() < 0.01
-    assert np.linalg.norm(linear_paths(starts, ends, 25), axis=2).min() < 0.75
-    steps = np.linalg.norm(np.diff(paths, axis=1), axis=2)
-    assert (steps.max(axis=1) / steps.mean(axis=1)).max() < 1.05
+    away, straight = (
+        np.abs(np.linalg.norm(path, axis=2) - 1) for path in (paths, linear_paths(starts, ends, 25))
+    )
+    assert away.mean() < 0.1 < 0.25 < straight.mean()
 
 
-def test_path_along_data_is_straight_where_the_graph_has_none() -> None:
-    codes = np.concatenate([make_ring(50), make_ring(50) + 100])
-    paths = data_paths(build_neighbor_graph(codes, 3), codes[[0]], codes[[60]], 9)
-    np.testing.assert_allclose(paths, linear_paths(codes[[0]], codes[[60]], 9), atol=1e-3)
+def test_path_along_data_goes_round_where_nothing_is(rng: np.random.Generator) -> None:
+    """Codes on two sides of a triangle; the straight line is the third."""
+    places = np.array([[-6.0, 0], [0, 3], [6, 0]])
+    bridge = np.concatenate([np.linspace(places[k], places[k + 1], 200) for k in (0, 1)])
+    codes = (bridge + rng.normal(0, 0.3, bridge.shape)).astype(np.float32)
+    starts, ends = codes[[0]], codes[[-1]]
+    terrain = learn(codes)
+    along, straight = data_paths(terrain, starts, ends, 33), linear_paths(starts, ends, 33)
+    least = [terrain.density.log_density(path[0]).min() for path in (along, straight)]
+    assert least[0] > least[1] + 3
+    away = [find_nearest(path[0], codes, 1)[0].mean() for path in (along, straight)]
+    assert away[0] < away[1] / 2
 
 
-def test_path_along_data_may_stand_still_and_pass_copies() -> None:
-    codes = np.concatenate([make_ring(20), make_ring(20)])
-    paths = data_paths(build_neighbor_graph(codes, 3), codes[[0, 0]], codes[[0, 10]], 5)
+def test_a_path_between_bright_images_of_a_set_with_empty_ones_stays_bright(
+    rng: np.random.Generator,
+) -> None:
+    """Empty images lie densely in the middle, as they do where many images are nearly empty."""
+    angles = rng.uniform(0, 2 * np.pi, 2000)
+    bright = np.column_stack([4 * np.cos(angles), 4 * np.sin(angles), np.full(2000, 2.0)])
+    codes = np.concatenate([bright + rng.normal(0, 0.4, (2000, 3)), rng.normal(0, 0.2, (4000, 3))])
+    codes = codes.astype(np.float32)
+    terrain = learn(codes, brightness=codes[:, 2])
+    starts = np.array([[4, 0, 2]], np.float32)
+    path = data_paths(terrain, starts, np.array([[-4, 0.5, 2]], np.float32), 33)
+    assert path[0, :, 2].min() > 0.85 * 2
+
+
+def test_paths_have_as_many_points_as_asked_for_and_go_the_same_way() -> None:
+    codes = make_ring()
+    terrain = learn(codes)
+    few, many = (data_paths(terrain, codes[[0]], codes[[90]], steps) for steps in (5, 65))
+    np.testing.assert_allclose(few[0], many[0, ::16], atol=1e-5)
+
+
+def test_path_along_data_may_stand_still(rng: np.random.Generator) -> None:
+    codes = np.column_stack([make_ring(60), np.zeros(60)]).astype(np.float32)  # with a dead unit
+    paths = data_paths(learn(codes), codes[[0, 0]], codes[[0, 10]], 5)
     assert np.isfinite(paths).all()
-    np.testing.assert_array_equal(paths[0], np.repeat(codes[[0]], 5, axis=0))
+    assert np.abs(paths[0] - codes[0]).max() < 0.3

@@ -1,0 +1,163 @@
+"""New images, drawn from a density of the codes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import scores
+from latentspace.analysis.density import Density, fit_gaussian
+from latentspace.analysis.projection import is_degenerate
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+
+SHOWN, SCORED = 10, 2_000
+SHOWN_CLASSES, SCORED_OF_CLASS = 10, 500
+GAUSSIAN, DENSITY, REAL = "gaussian", "density", "real_images"
+ONE_GAUSSIAN, EVERYTHING = "one Gaussian", "mixture"
+ROWS = {  # in words, which way is better, and the digits worth reading
+    "confidence": ("Confidence of the reference classifier in new images", "", 3),
+    "nearest_distance": ("Distance of new images to the nearest training image", "", 2),
+    "precision_codes": ("Precision of new images, among codes", HIGHER, 2),
+    "recall_codes": ("Recall of new images, among codes", HIGHER, 2),
+    "precision_pixels": ("Precision of new images, among pixels", HIGHER, 2),
+    "recall_pixels": ("Recall of new images, among pixels", HIGHER, 2),
+}
+
+
+class Samples(Chapter):
+    """Images decoded from codes that are drawn from a density, and how real they are."""
+
+    section = "samples"
+    uses_classifier = True
+
+    @property
+    def unavailable(self) -> str | None:
+        if is_degenerate(self.study.train_codes):
+            return "the codes of all training images are equal: nothing else can be drawn from them"
+        return None
+
+    @cached_property
+    def shown(self) -> dict[str, np.ndarray]:
+        """New images of one Gaussian, of the mixture, and of its classes, by name.
+
+        Each float32 (SHOWN, H, W, C) in [0, 1].
+        """
+        rng = np.random.default_rng(self.study.settings.seed)
+        codes = {
+            ONE_GAUSSIAN: fit_gaussian(self.study.train_codes).sample(SHOWN, rng),
+            EVERYTHING: self.study.density.sample(SHOWN, rng),
+        }
+        for label, name in self.classes.items():
+            taken = name in codes
+            codes[f"{name} (a class)" if taken else name] = self.study.density.sample(
+                SHOWN, rng, label
+            )
+        images = self.study.decode(np.stack(list(codes.values())))
+        return dict(zip(codes, images, strict=True))
+
+    @property
+    def classes(self) -> dict[int, str]:
+        """The names of the classes that are shown, by label; none where there is one only."""
+        data = self.study.data
+        if self.study.classes_unavailable is not None:
+            return {}
+        labels = np.unique(data.train_labels)[:SHOWN_CLASSES]
+        return {int(label): data.class_names[label] for label in labels}
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What new images of one Gaussian and of the mixture are like, and real unseen images.
+
+        Real images are seen as their reconstructions. confidence of the reference classifier (left
+        out without one), nearest_distance (to a training image), precision and recall among codes
+        and among pixels, against reconstructions of test images (those of real_images are of
+        training images); class_confidence, in the class that was asked for, by name and real
+        images' in theirs; components of the mixture.
+        """
+        study = self.study
+        if self.unavailable is not None:
+            return {}
+
+        def compute() -> dict[str, dict[str, Any]]:
+            rng = np.random.default_rng(study.settings.seed)
+            count = min(SCORED, len(study.codes))
+            real = study.codes[np.sort(rng.choice(len(study.codes), count, replace=False))]
+            rows = np.sort(rng.permutation(len(study.train_codes))[:count])
+            drawn = {
+                GAUSSIAN: fit_gaussian(study.train_codes).sample(count, rng),
+                DENSITY: study.density.sample(count, rng),
+                REAL: study.train_codes[rows],
+            }
+            unseen = study.decode(real)
+            with study.make_bar("scoring new images", len(drawn) + 1) as bar:
+                numbers: dict[str, dict[str, Any]] = {}
+                for name, codes in drawn.items():
+                    images = study.decode(codes)
+                    numbers[name] = {
+                        # Of training images the nearest would be they themselves.
+                        **self._score_images(unseen if name == REAL else images),
+                        **_score_coverage("codes", real, codes),
+                        **_score_coverage("pixels", unseen, images),
+                    }
+                    bar.update()
+                if study.classifier is not None:
+                    numbers["class_confidence"] = self._score_classes(study.density, rng)
+                bar.update()
+            return numbers
+
+        key = (*study.model_key, study.settings.seed, study.classifier_key)
+        groups = study.load_or_compute_groups("samples", compute, *key)
+        return {
+            "components": len(study.density.weights),
+            **{
+                kind: {measure: float(value) for measure, value in numbers.items()}
+                for kind, numbers in groups.items()
+            },
+        }
+
+    @property
+    def rows(self) -> list[Row]:
+        """How real new images are, beside those of one Gaussian and real ones."""
+        found = self.metrics
+        if not found:
+            return []
+        return [
+            Row(
+                words,
+                value_in(found[DENSITY], name),
+                {"one Gaussian": value_in(found[GAUSSIAN], name)},
+                {"real images": value_in(found[REAL], name)},
+                better,
+                digits,
+            )
+            for name, (words, better, digits) in ROWS.items()
+        ]
+
+    def _score_images(self, images: np.ndarray) -> dict[str, Any]:
+        study = self.study
+        numbers = {"nearest_distance": scores.find_nearest(images, study.references)[0].mean()}
+        if study.classifier is not None:
+            believed = study.classifier.predict_probabilities(images)
+            numbers["confidence"] = believed.max(axis=1).mean()
+        return numbers
+
+    def _score_classes(self, density: Density, rng: np.random.Generator) -> dict[str, Any]:
+        """Mean confidence in the class that was asked for, of new images and of real ones."""
+        study, judge = self.study, self.study.classifier
+        assert judge is not None
+        found = {}
+        for label, name in self.classes.items():
+            images = study.decode(density.sample(SCORED_OF_CLASS, rng, label))
+            found[name] = judge.predict_probabilities(images)[:, label].mean()
+        labels = study.data.test_labels
+        rows = np.flatnonzero(np.isin(labels, list(self.classes)))[:SCORED]
+        believed = judge.predict_probabilities(study.decode(study.codes[rows]))
+        return {**found, REAL: believed[np.arange(len(rows)), labels[rows]].mean()}
+
+
+def _score_coverage(space: str, real: np.ndarray, drawn: np.ndarray) -> dict[str, float]:
+    flat = (batch.reshape(len(batch), -1) for batch in (real, drawn))
+    precision, recall = scores.precision_and_recall(*flat)
+    return {f"precision_{space}": precision, f"recall_{space}": recall}
