@@ -16,6 +16,7 @@ CODES = "codes"
 FROM_CODES = "from_codes"
 CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
+LEAST_LEVEL = 0.02  # and the most from white: at the ends the sigmoid is flat
 NORM_MOMENTUM = 0.5  # the first steps move codes far, and a longer memory would lag behind them
 
 
@@ -102,6 +103,22 @@ def build_decoder(
         if any(excess):  # an odd side was rounded up on the way down
             x = layers.Cropping2D(((0, excess[0]), (0, excess[1])), name=f"crop_{len(sides)}")(x)
     return keras.Model(codes, x, name="decoder")
+
+
+def start_at_level(decoder: keras.Model, level: np.ndarray) -> None:
+    """Lets an untrained decoder draw plain images of a level, (C,) in [0, 1], at about any code.
+
+    From grey, images that are nearly white drive all pixels into the flat end of the sigmoid within
+    a few steps, from where no gradient leads back.
+
+    Args:
+        decoder: A model from `build_decoder`; changed in place.
+        level: Such as the mean of each channel over the training images.
+    """
+    layer = decoder.get_layer("up_0")
+    kernel, _ = layer.get_weights()
+    level = np.clip(level, LEAST_LEVEL, 1 - LEAST_LEVEL)
+    layer.set_weights([kernel, np.log(level / (1 - level))])
 
 
 def standardize_codes(

@@ -13,11 +13,13 @@ import keras
 from latentspace.analysis.scores import squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
+from latentspace.datasets import choose_limited
 from latentspace.models.network import (
     CODE_NOISE,
     build_decoder,
     build_encoder,
     standardize_codes,
+    start_at_level,
 )
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
@@ -27,6 +29,7 @@ from latentspace.training.fitting import fit
 if TYPE_CHECKING:
     from config import TrainConfig
 
+LEVEL_IMAGES = 2_000  # tell how bright images are
 REFINE_RATE_SHARE = 0.2  # of the learning rate
 
 
@@ -59,6 +62,8 @@ def train(
     kept: dict[str, Any] = {"checkpoint": checkpoint, "facts": facts, "callbacks": callbacks}
     progress = begun.rewind_to(2)
     if begun.stage < 2:
+        some = train_pixels[choose_limited(len(train_pixels), LEVEL_IMAGES)]
+        start_at_level(decoder, to_unit_range(some).mean(axis=(0, 1, 2)))
         autoencoder = join_autoencoder(encoder, decoder, code_noise=config.code_noise)
         progress = fit(autoencoder, train_pixels, validation_pixels, config, **kept)
         encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_pixels))

@@ -69,3 +69,12 @@ def test_a_unit_that_never_moves_keeps_its_scale() -> None:
     assert np.isfinite(standard).all()
     np.testing.assert_allclose(standard[:, 1], 0, atol=1e-6)
     np.testing.assert_allclose(shown.predict(standard, verbose=0), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [(0.93,), (0.1, 0.5, 0.8), (0.0,), (1.0,)])
+def test_an_untrained_decoder_starts_at_the_level_of_the_images(level: tuple[float, ...]) -> None:
+    decoder = network.build_decoder((12, 10, len(level)), 5, **SIZE)
+    network.start_at_level(decoder, np.array(level))
+    drawn = decoder.predict(np.zeros((3, 5), np.float32), verbose=0)
+    expected = np.clip(level, network.LEAST_LEVEL, 1 - network.LEAST_LEVEL)
+    np.testing.assert_allclose(drawn.mean(axis=(0, 1, 2)), expected, atol=0.02)

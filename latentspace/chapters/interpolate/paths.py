@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from latentspace.analysis.density import Density
 
@@ -139,6 +138,8 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
 
     The springs are solved for implicitly, so that a step may be as long as the forces allow.
     """
+    from scipy.special import expit
+
     count, length, dim = chain.shape
     springs = 2 * np.eye(length - 2) - np.eye(length - 2, k=1) - np.eye(length - 2, k=-1)
     solve = np.linalg.inv(np.eye(length - 2) + STEP * length * springs)

@@ -158,8 +158,8 @@ def draw_projection_methods(study: Study) -> Drawing:
         "The same images by four methods of projection",
         f"{describe_images(maps)}, {format_model(study)}. "
         f"{describe_maps(maps, chapter.settings['tsne'])}. "
-        f"{maps.knn}: label accuracy of so many nearest on the map; k-NN preservation: share of the "
-        f"ten nearest that are still among them. {CAVEAT}",
+        f"{maps.knn}: label accuracy of so many nearest on the map; k-NN preservation: share of "
+        f"the ten nearest that are still among them. {CAVEAT}",
     )
     shown = LabelledMaps(points, maps.labels, study.data.class_names)
     frame = draw.draw_projection_methods(shown, rows=len(SPACES), text=text)
