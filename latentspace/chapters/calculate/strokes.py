@@ -14,7 +14,7 @@ SMOOTHING = 2 * UPSCALE / 6  # standard deviation in enlarged pixels, as in a Ga
 LEAST_CONTRAST = 1 / 255
 INK_LEFT_OUT = 0.01  # on each side of the bounding parallelogram
 IMAGES_AT_ONCE = 250
-WORTH_PROCESSES = 2000  # images from which on it pays to start processes
+WORTH_PROCESSES = 5000  # images from which on it pays to start processes
 
 
 def measure(images: np.ndarray) -> np.ndarray:
@@ -83,11 +83,10 @@ def _measure_extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
 
 def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     """Twice the mean distance from the medial axis to the edge, float64 (N,)."""
-    from scipy.ndimage import gaussian_filter, zoom
     from skimage.morphology import medial_axis
 
-    large = zoom(grey, (1, UPSCALE, UPSCALE), order=3, mode="nearest", grid_mode=True)
-    large = gaussian_filter(large, (0, SMOOTHING, SMOOTHING), mode="nearest")
+    rows, columns = (_make_enlarging(side) for side in grey.shape[1:])
+    large = rows @ grey @ columns.T
     low, high = (bound(axis=(1, 2), keepdims=True) for bound in (large.min, large.max))
     cut = (large > (low + high) / 2) & (high - low > LEAST_CONTRAST)
     cut = np.pad(cut, ((0, 0), (1, 1), (1, 1)))
@@ -96,3 +95,14 @@ def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     axis, distance = axis.reshape(cut.shape), distance.reshape(cut.shape)
     with np.errstate(invalid="ignore"):
         return 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / UPSCALE
+
+
+def _make_enlarging(side: int) -> np.ndarray:
+    """Cubic interpolation and smoothing of a row of pixels, as a matrix (UPSCALE * side, side).
+
+    Both are linear, and the same for every row: a product takes a fraction of the time.
+    """
+    from scipy.ndimage import gaussian_filter1d, zoom
+
+    large = zoom(np.eye(side), (UPSCALE, 1), order=3, mode="nearest", grid_mode=True)
+    return gaussian_filter1d(large, SMOOTHING, axis=0, mode="nearest")
