@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from latentspace.core.cache import map_or_write
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
+from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
 from latentspace.datasets.pictures import crop_to, inspect_picture, open_frames, read_file
@@ -85,7 +85,7 @@ def decode_files(
         channels: 1 for grey, 3 for colour.
         fit: How, see `crop_to`.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
-        show_progress: Draw a progress bar on stderr.
+        show_progress: Show progress on stderr.
 
     Returns:
         uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk
@@ -163,11 +163,10 @@ def _map_parallel(
     what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
     """Applies a function to each file on all cores, some thousands of files at a time."""
-    hidden = None if show_progress else True  # None: hidden where stderr is no terminal
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(items), desc=text, leave=False, disable=hidden) as bar,
+        make_bar(text, len(items), quiet=not show_progress) as bar,
     ):
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
         for start in range(0, len(items), FILES_AT_ONCE):

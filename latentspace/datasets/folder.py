@@ -83,7 +83,7 @@ def read_image_folder(
         name: Of the data set.
         source: Where a person said it is, else None.
         cache_dir: Where decoded images are kept; None keeps them in memory.
-        show_progress: Draw progress bars on stderr.
+        show_progress: Show progress on stderr.
 
     Raises:
         InputError: There are fewer than two images that can be read.

@@ -56,7 +56,7 @@ def load_dataset(
         data_dir: A folder in which a named set is a subfolder or an .npz file.
         read_options: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
-        show_progress: Draw progress bars on stderr.
+        show_progress: Show progress on stderr.
         download: Name of a set -> its training and its test images and labels, asked where the set
             is not in `data_dir`; raises an OSError where it can't be had.
 

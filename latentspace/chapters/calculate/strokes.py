@@ -17,7 +17,9 @@ IMAGES_AT_ONCE = 250
 WORTH_PROCESSES = 5000  # images from which on it pays to start processes
 
 
-def measure(images: np.ndarray) -> np.ndarray:
+def measure(
+    images: np.ndarray, on_part: Callable[[int], object] = lambda count: None
+) -> np.ndarray:
     """Measures every image as Morpho-MNIST does.
 
     Source: Castro, Tan, Kainz, Konukoglu & Glocker 2019, "Morpho-MNIST: quantitative assessment and
@@ -27,6 +29,7 @@ def measure(images: np.ndarray) -> np.ndarray:
 
     Args:
         images: float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels averaged.
+        on_part: Called with the number of images in each part that has been measured.
 
     Returns:
         float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:
@@ -41,6 +44,7 @@ def measure(images: np.ndarray) -> np.ndarray:
         _measure_part,
         {str(number): (part,) for number, part in enumerate(parts)},
         processes=1 if len(grey) < WORTH_PROCESSES else count_cores(),
+        on_report=lambda part, count: on_part(count),
     )
     return np.concatenate(list(rows.values()))
 
@@ -48,7 +52,9 @@ def measure(images: np.ndarray) -> np.ndarray:
 def _measure_part(grey: np.ndarray, report: Callable[..., None]) -> np.ndarray:
     """float (N, H, W) -> float64 (N, 4)."""
     slant, width, height = _measure_parallelogram(grey)
-    return np.column_stack([slant, _measure_thickness(grey), width, height])
+    measured = np.column_stack([slant, _measure_thickness(grey), width, height])
+    report(len(grey))
+    return measured
 
 
 def _measure_parallelogram(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,82 @@
+"""How far something is that takes long: bars on a terminal, now and then a line in a log file."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import ClassVar
+
+from tqdm import tqdm
+
+DELAY_SECONDS = 1.0  # what is done before shows nothing
+TICK_SECONDS = 1.0
+LOG_SECONDS = 30.0  # at least, between two lines
+
+
+def make_bar(text: str, total: int | None, *, quiet: bool) -> tqdm:
+    """Opens a bar on stderr that a caller updates; where stderr is no terminal, see `_Lines`.
+
+    Args:
+        text: What is done.
+        total: Steps that it takes; None shows how long it has taken.
+        quiet: Show nothing.
+    """
+    kind = tqdm if sys.stderr.isatty() else _Lines
+    form = "{desc} {elapsed}" if total is None else None
+    return kind(
+        total=total, desc=text, leave=False, disable=quiet, delay=DELAY_SECONDS, bar_format=form
+    )
+
+
+@contextlib.contextmanager
+def show_running(text: str, *, quiet: bool) -> Iterator[None]:
+    """Shows for how long something has been running that does not say how far it is."""
+    ended = threading.Event()
+    with make_bar(text, None, quiet=quiet) as bar:
+
+        def tick() -> None:
+            while not ended.wait(TICK_SECONDS):
+                bar.update(0)
+
+        clock = threading.Thread(target=tick, daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            clock.join()
+
+
+class _Lines(tqdm):
+    """Prints what runs and how far it is, a line at most every `LOG_SECONDS` for all of them."""
+
+    running: ClassVar[list[_Lines]] = []
+    said: ClassVar[float | None] = None  # when the last line was printed
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        if not self.disable:
+            self.running.append(self)
+            if _Lines.said is None:
+                _Lines.said = time.monotonic()
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Prints the line where it is time; called by tqdm, with an empty message at the end."""
+        now = time.monotonic()
+        if msg is None and _Lines.said is not None and now >= _Lines.said + LOG_SECONDS:
+            _Lines.said = now
+            print(", ".join(map(str, self.running)), file=sys.stderr, flush=True)
+        return False
+
+    def close(self) -> None:
+        # By identity: two bars are equal to tqdm when they stand in the same line.
+        _Lines.running = [bar for bar in self.running if bar is not self]
+        super().close()
+
+    def __str__(self) -> str:
+        elapsed = self.format_interval(time.time() - self.start_t)
+        share = f" {self.n / self.total:.0%}" if self.total else ""
+        return f"{self.desc}{share} after {elapsed}"
