@@ -150,7 +150,9 @@ def _read(
 def _refuse_flags(read_options: ReadOptions, names: Sequence[str], why: str) -> None:
     if given := [name for name in names if getattr(read_options, name) is not None]:
         flags = " and ".join("--" + name.replace("_", "-") for name in given)
-        raise InputError(f"{why}: leave out {flags}")
+        is_none = "classes_from" in given and read_options.classes_from == "none"
+        instead = ", and pass --no-labels" if is_none else ""
+        raise InputError(f"{why}: leave out {flags}{instead}")
 
 
 def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
