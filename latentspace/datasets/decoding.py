@@ -41,8 +41,9 @@ class FileInfo:
     digest: str  # hash of the bytes; equal for copies
     size: tuple[int, int]  # height and width, as a person sees it
     grey: bool  # whether it has no colour
-    values: Values | None = None  # of an image of more than 8 bits, of its first frame
     frames: int = 1  # pages or frames
+    values: Values | None = None  # of an image of more than 8 bits
+    cut: bool = False  # whether the lower 8 bits of 16 are lost
 
 
 class Frame(NamedTuple):
@@ -54,16 +55,21 @@ class Frame(NamedTuple):
     value_range: Range | None  # black and white of the file; None takes those of its type
 
 
-def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
-    """Takes a first look at files, in parallel; for what can't be read its error."""
+def inspect_files(
+    paths: Sequence[Path], *, show_progress: bool, frames_too: bool = False
+) -> list[FileInfo | InputError]:
+    """Takes a first look at files, in parallel; for what can't be read its error.
+
+    With `frames_too` it looks at the values of further pages or frames as well.
+    """
 
     def inspect(path: Path) -> FileInfo | InputError:
         try:
             data = read_file(path)
-            height, width, grey, frames, values = inspect_picture(data)
+            look = inspect_picture(data, frames_too=frames_too)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, values, frames)
+        return FileInfo(hashlib.sha256(data).hexdigest(), (look.height, look.width), *look[2:])
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
