@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 DELAY_SECONDS = 1.0  # what is done before shows nothing
 TICK_SECONDS = 1.0
-LOG_SECONDS = 30.0  # at least, between two lines
+LOG_SECONDS = 30.0  # of running, before a line is printed, and between two
 
 
 def make_bar(text: str, total: int | None, *, quiet: bool) -> tqdm:
@@ -51,24 +51,22 @@ def show_running(text: str, *, quiet: bool) -> Iterator[None]:
 
 
 class _Lines(tqdm):
-    """Prints what runs and how far it is, a line at most every `LOG_SECONDS` for all of them."""
+    """Prints what runs, where it has run for `LOG_SECONDS` since the last line of any."""
 
     running: ClassVar[list[_Lines]] = []
-    said: ClassVar[float | None] = None  # when the last line was printed
+    said: ClassVar[float] = 0.0  # when the last line was printed
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)
         if not self.disable:
             self.running.append(self)
-            if _Lines.said is None:
-                _Lines.said = time.monotonic()
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Prints the line where it is time; called by tqdm, with an empty message at the end."""
-        now = time.monotonic()
-        if msg is None and _Lines.said is not None and now >= _Lines.said + LOG_SECONDS:
+        running, now = self.running, time.time()
+        if msg is None and running and now - max(_Lines.said, running[0].start_t) >= LOG_SECONDS:
             _Lines.said = now
-            print(", ".join(map(str, self.running)), file=sys.stderr, flush=True)
+            print(", ".join(map(str, running)), file=sys.stderr, flush=True)
         return False
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "DELAY_SECONDS", 0.0)
     monkeypatch.setattr(progress, "TICK_SECONDS", 0.01)
     monkeypatch.setattr(progress, "LOG_SECONDS", 0.25)
-    monkeypatch.setattr(progress._Lines, "said", None)
+    monkeypatch.setattr(progress._Lines, "said", 0.0)
 
 
 class Terminal(io.StringIO):
