@@ -294,7 +294,7 @@ class TrainConfig(DataConfig):
     )
     overwrite: bool = option(False, "replace a run of the same name", group="run")
     dry_run: bool = option(False, "print the settings and stop", group="run")
-    quiet: bool = option(False, "no progress bars", group="run")
+    quiet: bool = option(False, "no progress shown", group="run")
     preset: str = option(
         "default",
         "how long and how large; any flag given beside it wins",
@@ -612,7 +612,7 @@ class VisualizeConfig(DataConfig):
     dry_run: bool = option(
         False, "print the settings and the files to be made, and stop", group="run"
     )
-    quiet: bool = option(False, "no progress bars", group="run")
+    quiet: bool = option(False, "no progress shown", group="run")
 
     @property
     def ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -245,7 +245,7 @@ class LinearRun:
         images = to_unit_range(images) if images.dtype == np.uint8 else images
         return images.reshape(len(images), -1) @ self.basis
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
+    def decode(self, codes: np.ndarray, on_batch: Any = None) -> np.ndarray:
         self.calls.append(("decode", len(codes)))
         return np.clip(codes @ self.basis.T, 0, 1).reshape(len(codes), *self.image_shape)
 

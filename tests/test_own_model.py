@@ -84,6 +84,46 @@ def visualize(folder: Path, outputs: Path, *arguments: str, code: int = 0):
     )
 
 
+FORMS = """
+import keras
+from keras import layers
+
+def join(images, name="z"):
+    codes = layers.Dense(4, name=name)(layers.Flatten(input_shape=(14, 11, 1))(images))
+    return codes, layers.Reshape((14, 11, 1))(layers.Dense(154, activation="sigmoid")(codes))
+
+def lists():
+    images, codes = keras.Input((14, 11, 1)), keras.Input((4,))
+    inner = keras.Model([images], [join(images)[0]])
+    decoded = layers.Reshape((14, 11, 1))(layers.Dense(154, activation="sigmoid")(codes))
+    return inner, keras.Model([codes], [decoded])
+
+def dicts():
+    images = keras.Input((14, 11, 1), name="image")
+    codes, shown = join(images)
+    return keras.Model({"image": images}, {"shown": shown, "z": codes})
+
+def half():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    images = keras.Input((14, 11, 1))
+    return keras.Model(images, list(join(images))[::-1])
+"""
+
+
+@pytest.mark.parametrize("form", ["lists", "dicts", "half"])
+def test_no_warning_of_a_library_reaches_a_person(folder: Path, tmp_path: Path, form: str) -> None:
+    (tmp_path / "forms.py").write_text(FORMS)
+    printed = run_script(
+        "visualize.py",
+        *("--model-code", f"forms.py:{form}", "--dataset", folder / "data.npz", "--anyway"),
+        *("--models-dir", tmp_path, "--outputs-dir", tmp_path, *VISUALIZE, "--reconstructions"),
+        cwd=tmp_path,
+        process=True,
+    )
+    assert printed.stderr == ""
+    assert "reconstructions.png" in printed.stdout
+
+
 def test_one_flat_model_in_another_range_is_kept_as_a_run(folder: Path, tmp_path: Path) -> None:
     own = ("--autoencoder", "dense.keras", "--pixel-range", "-1", "1", "--save-run", "mine")
     printed = visualize(folder, tmp_path, *own, "--dataset", "data.npz").stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 NEIGHBORS = 10
+WORTH_THREADS = 250  # points; for fewer, starting threads takes longer than the search
 TREE_DIMS = 4  # up to which a tree is faster than all distances; with 15 it is 20 times slower
 
 
@@ -25,7 +26,8 @@ def find_nearest(
 
     count = min(neighbors, len(references))
     algorithm = "kd_tree" if references.shape[1] <= TREE_DIMS else "brute"
-    search = NearestNeighbors(n_neighbors=count, algorithm=algorithm, n_jobs=-1)
+    jobs = -1 if len(points) >= WORTH_THREADS else None
+    search = NearestNeighbors(n_neighbors=count, algorithm=algorithm, n_jobs=jobs)
     return search.fit(references).kneighbors(points)
 
 

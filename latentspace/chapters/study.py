@@ -19,6 +19,7 @@ from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.cache import find_cache_folder, load_or_compute
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import Subset, to_unit_range
+from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import (
     ImageDataset,
@@ -223,7 +224,9 @@ class Study:
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Codes (..., D) -> images (..., H, W, C), all in one batch."""
-        images = self.run.decode(codes.reshape(-1, codes.shape[-1]))
+        codes_in_rows = codes.reshape(-1, codes.shape[-1])
+        with self.make_bar("decoding images", len(codes_in_rows)) as bar:
+            images = self.run.decode(codes_in_rows, bar.update)
         return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
     def load_or_compute(
@@ -270,9 +273,8 @@ class Study:
         return self._cache_dir / f"{kind}-{hash_content(*key)}.npz"
 
     def make_bar(self, text: str, total: int) -> tqdm:
-        """A progress bar on stderr, where that is a terminal."""
-        is_off = True if self.settings.quiet else None
-        return tqdm(total=total, desc=text, leave=False, disable=is_off)
+        """How far something is, shown on stderr."""
+        return make_bar(text, total, quiet=self.settings.quiet)
 
     def select(self, name: str) -> Selected:
         """The image that a name stands for.

@@ -31,7 +31,7 @@ def run_all(
     inputs: Mapping[str, tuple[Any, ...]],
     *,
     processes: int,
-    on_report: Callable[..., None] = lambda *report: None,
+    on_report: Callable[..., object] = lambda *report: None,
 ) -> dict[str, Any]:
     """Calls a function once for each input.
 

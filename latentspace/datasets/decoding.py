@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from latentspace.core.cache import map_or_write
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
+from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
 from latentspace.datasets.pictures import crop_to, inspect_picture, open_frames, read_file
@@ -41,8 +41,9 @@ class FileInfo:
     digest: str  # hash of the bytes; equal for copies
     size: tuple[int, int]  # height and width, as a person sees it
     grey: bool  # whether it has no colour
-    values: Values | None = None  # of an image of more than 8 bits, of its first frame
     frames: int = 1  # pages or frames
+    values: Values | None = None  # of an image of more than 8 bits
+    cut: bool = False  # whether the lower 8 bits of 16 are lost
 
 
 class Frame(NamedTuple):
@@ -54,16 +55,21 @@ class Frame(NamedTuple):
     value_range: Range | None  # black and white of the file; None takes those of its type
 
 
-def inspect_files(paths: Sequence[Path], *, show_progress: bool) -> list[FileInfo | InputError]:
-    """Takes a first look at files, in parallel; for what can't be read its error."""
+def inspect_files(
+    paths: Sequence[Path], *, show_progress: bool, frames_too: bool = False
+) -> list[FileInfo | InputError]:
+    """Takes a first look at files, in parallel; for what can't be read its error.
+
+    With `frames_too` it looks at the values of further pages or frames as well.
+    """
 
     def inspect(path: Path) -> FileInfo | InputError:
         try:
             data = read_file(path)
-            height, width, grey, frames, values = inspect_picture(data)
+            look = inspect_picture(data, frames_too=frames_too)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        return FileInfo(hashlib.sha256(data).hexdigest(), (height, width), grey, values, frames)
+        return FileInfo(hashlib.sha256(data).hexdigest(), (look.height, look.width), *look[2:])
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
@@ -85,7 +91,7 @@ def decode_files(
         channels: 1 for grey, 3 for colour.
         fit: How, see `crop_to`.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
-        show_progress: Draw a progress bar on stderr.
+        show_progress: Show progress on stderr.
 
     Returns:
         uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk
@@ -163,11 +169,10 @@ def _map_parallel(
     what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
     """Applies a function to each file on all cores, some thousands of files at a time."""
-    hidden = None if show_progress else True  # None: hidden where stderr is no terminal
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(items), desc=text, leave=False, disable=hidden) as bar,
+        make_bar(text, len(items), quiet=not show_progress) as bar,
     ):
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
         for start in range(0, len(items), FILES_AT_ONCE):

@@ -83,7 +83,7 @@ def read_image_folder(
         name: Of the data set.
         source: Where a person said it is, else None.
         cache_dir: Where decoded images are kept; None keeps them in memory.
-        show_progress: Draw progress bars on stderr.
+        show_progress: Show progress on stderr.
 
     Raises:
         InputError: There are fewer than two images that can be read.
@@ -109,18 +109,27 @@ def _read_files(
     common: Mapping[str, Any],
     how: Mapping[str, Any],
 ) -> ImageDataset:
-    looks = inspect_files([file.path for file in files], show_progress=how["show_progress"])
+    takes_frames = read_options.frames_as == "images"
+    looks = inspect_files(
+        [file.path for file in files],
+        show_progress=how["show_progress"],
+        frames_too=takes_frames,
+    )
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
         if isinstance(look, FileInfo):
             seen.append((file, look))
         else:
             failures[_format_place(folder, file.path)] = str(look)
-    takes_frames = read_options.frames_as == "images"
     if (stacks := [look.frames for _, look in seen if look.frames > 1]) and not takes_frames:
         notes.append(
             f"{sum(stacks) - len(stacks):,} further pages or frames in {len(stacks):,} files are "
             "left out; --frames-as images takes each as an image"
+        )
+    if cut := sum(look.cut for _, look in seen):
+        notes.append(
+            f"{cut:,} files of colour or with transparency have 16 bits a channel, of which the "
+            "upper 8 are read; an .npz file of their arrays is read whole"
         )
     value_ranges = _choose_values(seen, read_options.value_range, notes)
     units = [

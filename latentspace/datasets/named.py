@@ -56,7 +56,7 @@ def load_dataset(
         data_dir: A folder in which a named set is a subfolder or an .npz file.
         read_options: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
-        show_progress: Draw progress bars on stderr.
+        show_progress: Show progress on stderr.
         download: Name of a set -> its training and its test images and labels, asked where the set
             is not in `data_dir`; raises an OSError where it can't be had.
 
@@ -150,7 +150,9 @@ def _read(
 def _refuse_flags(read_options: ReadOptions, names: Sequence[str], why: str) -> None:
     if given := [name for name in names if getattr(read_options, name) is not None]:
         flags = " and ".join("--" + name.replace("_", "-") for name in given)
-        raise InputError(f"{why}: leave out {flags}")
+        is_none = "classes_from" in given and read_options.classes_from == "none"
+        instead = ", and pass --no-labels" if is_none else ""
+        raise InputError(f"{why}: leave out {flags}{instead}")
 
 
 def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:

@@ -16,7 +16,15 @@ from PIL import Image, ImageOps
 from latentspace.core.errors import InputError, format_reason
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.pixels import to_pil
-from latentspace.datasets.values import SIXTEEN_BITS, UNIT, Range, Values, measure_values, to_bytes
+from latentspace.datasets.values import (
+    SIXTEEN_BITS,
+    UNIT,
+    Range,
+    Values,
+    join_values,
+    measure_values,
+    to_bytes,
+)
 
 # What Pillow hands to another program, or knows by name only.
 NOT_READ = {"EPS", "WMF", "GRIB", "HDF5", "BUFR", "MPEG", "FITS"}
@@ -30,10 +38,11 @@ NO_STACKS = {"MPO", "PSD"}  # a phone's further pictures are previews, Photoshop
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 MOST_BYTES = 1 << 29  # of an image file; Pillow's limit of pixels is less in any format
 MOST_FRAMES = 1 << 16  # that are looked for in a file, which may say that it has any number
+DECODED_FRAMES = 8  # of a file of more than 8 bits, before its range is chosen
 LARGE = 1 << 24  # pixels; larger images are decoded one at a time, in up to 16 bytes a pixel
 _one_at_a_time = threading.Lock()
 SWAPPED_SIDES = range(5, 9)  # orientations that a camera notes for a picture lying on its side
-ORIENTATION = 0x0112
+ORIENTATION, BITS = 0x0112, 0x0102
 
 
 @lru_cache(maxsize=1)
@@ -80,25 +89,35 @@ class Look(NamedTuple):
     grey: bool  # whether it has no colour
     frames: int  # pages or frames, each a picture of its own
     values: Values | None  # of a file of more than 8 bits; None of others, and of damaged ones
+    cut: bool  # whether the lower 8 bits of 16 are lost, as Pillow has no colour of 16 bits
 
 
-def inspect_picture(data: bytes) -> Look:
+def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
     """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
+
+    Args:
+        data: The bytes.
+        frames_too: Look at the values of `DECODED_FRAMES` pages or frames, not of the first alone.
 
     Raises:
         InputError: They are no image that Pillow reads, or one too large to be decoded.
     """
     with _open(data) as picture:
         width, height = picture.size
+        raw = _find_raw_mode(picture)  # forgotten when EXIF is looked for
         if picture.getexif().get(ORIENTATION) in SWAPPED_SIDES:
             width, height = height, width
-        grey = picture.mode in GREY_MODES or picture.mode.startswith("I;")
-        values = None
-        with contextlib.suppress(Exception):  # a decoder's, which is said when it is decoded
-            values = _find_depth(picture)
+        grey = picture.mode in GREY_MODES or picture.mode.startswith("I;") or raw == "LA;16B"
+        cut = ";16" in raw and not picture.mode.startswith("I")
         is_stack = picture.format not in NO_STACKS
         frames = min(getattr(picture, "n_frames", 1), MOST_FRAMES) if is_stack else 1
-        return Look(height, width, grey, frames, values)
+        found = []
+        with contextlib.suppress(Exception):  # a decoder's, which is said when it is decoded
+            for frame in np.linspace(0, frames - 1, min(frames, DECODED_FRAMES)).astype(int):
+                if frame == 0 or frames_too:
+                    picture.seek(int(frame))
+                    found += [values] if (values := _find_depth(picture)) is not None else []
+        return Look(height, width, grey, frames, join_values(found) if found else None, cut)
 
 
 def look_at_depth(data: bytes) -> Values | None:
@@ -200,6 +219,11 @@ def _open(data: bytes) -> Iterator[Image.Image]:
                     f"{count:,} pixels are more than {Image.MAX_IMAGE_PIXELS:,} and may be a "
                     "decompression bomb"
                 )
+            if _has_deep_planes(opened):
+                raise InputError(
+                    "channels of 16 bits in separate planes, which Pillow misreads: save it with "
+                    "the channels of each pixel together"
+                )
             if count <= LARGE:
                 yield opened
                 return
@@ -224,6 +248,22 @@ def _list_formats() -> tuple[str, ...]:
         register_heif_opener()
     Image.init()
     return tuple(name for name in Image.OPEN if name not in NOT_READ)
+
+
+def _find_raw_mode(picture: Image.Image) -> str:
+    """How Pillow unpacks a file's pixels, such as "RGB;16B"; empty where its decoder knows."""
+    tiles = getattr(picture, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _has_deep_planes(picture: Image.Image) -> bool:
+    """Whether the channels of a TIFF lie one after the other in more than 8 bits each."""
+    if picture.format != "TIFF" or len(picture.getbands()) < 2:
+        return False
+    bits = picture.tag_v2.get(BITS, 8)  # type: ignore[attr-defined]
+    deepest = max(bits) if isinstance(bits, tuple) else bits
+    return deepest > 8 and ";16" not in _find_raw_mode(picture)
 
 
 def _find_own(picture: Image.Image) -> Range:

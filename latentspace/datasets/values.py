@@ -75,7 +75,7 @@ def choose_ranges(
     by_own: dict[Range, list[Values]] = {}
     for values in found:
         by_own.setdefault(values.own, []).append(values)
-    joined = {own: _join(values) for own, values in by_own.items()}
+    joined = {own: join_values(values) for own, values in by_own.items()}
     ranges = {own: given or _choose_range(values) for own, values in joined.items()}
     notes = [describe_range(values, ranges[own]) for own, values in joined.items()]
     return ranges, [note for note in notes if note is not None]
@@ -144,8 +144,8 @@ def find_common(ranges: Iterable[Range]) -> Range | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _join(values: Sequence[Values]) -> Values:
-    """The values of several files of one type: a rare file does not tell what most values are."""
+def join_values(values: Sequence[Values]) -> Values:
+    """The values of several files or frames of one type: a rare one does not tell what most are."""
     table = np.array([(one.low, one.high, one.most_low, one.most_high) for one in values])
     low, high = float(table[:, 0].min()), float(table[:, 1].max())
     most_low, most_high = np.quantile(table[:, 2], 0.05), np.quantile(table[:, 3], 0.95)

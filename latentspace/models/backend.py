@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from pathlib import Path
@@ -28,6 +29,9 @@ def start_keras() -> None:
     try:
         with silence_stderr():
             import keras
+
+            with contextlib.suppress(Exception):  # Keras does so later, whatever its backend
+                import tensorflow  # noqa: F401
     except Exception as error:  # what is in the file makes Keras raise anything
         if isinstance(error, ModuleNotFoundError) and error.name in ("keras", "tensorflow"):
             raise

@@ -151,7 +151,7 @@ class Run:
         """
         return self._check_finite(predict(self._encoder, images, on_batch), "codes", "images")
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
+    def decode(self, codes: np.ndarray, on_batch: OnBatch | None = None) -> np.ndarray:
         """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
 
         A decoder that ends linearly may leave the range by a little; it is clipped, as in pictures.
@@ -159,7 +159,7 @@ class Run:
         Raises:
             InputError: An image is not finite.
         """
-        images = self._check_finite(predict(self._decoder, codes), "images", "codes")
+        images = self._check_finite(predict(self._decoder, codes, on_batch), "images", "codes")
         return np.clip(images, 0, 1, out=images)
 
     def _check_finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from latentspace import datasets
 from latentspace.core.cache import find_cache_folder
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import lock_folder
+from latentspace.core.progress import show_running
 from latentspace.datasets import ImageDataset
 from latentspace.models import runs, saving
 from latentspace.models.backend import start_keras
@@ -125,7 +126,8 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     if config.fit is None and data.can_be_padded:
         size = data.image_shape[:2]
         padded = _load(config, {**asked, "image_size": size, "fit": "pad"}, config.dataset)
-    run = import_model(interface, data, config, name=name, padded=padded)
+    with show_running("checking the model", quiet=config.quiet):
+        run = import_model(interface, data, config, name=name, padded=padded)
     if padded is not None and run.facts["dataset"]["hash"] == padded.hash:
         data = padded
     adopted = run.facts["adopted"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
+from latentspace.core.progress import show_running
 from latentspace.drawing.layout import add_banner
 from latentspace.drawing.media import GIF_MOST_FPS, DrawnFrames, encode_as
 from latentspace.report.records import keep_records, list_studies, make_record
@@ -80,11 +81,15 @@ def write_figures(
         if (reason := find_unavailable(recipe, subject)) is not None:
             print(f"{folder / figure.get_file(settings.method)} is left out: {reason}")
             continue
-        drawing = _warn(recipe.draw(subject), subject)
+        with show_running(figure.get_file(settings.method), quiet=settings.quiet):
+            drawing = _warn(recipe.draw(subject), subject)
+            about = make_record(figure, recipe, subject, drawing, command=command)
         drawn = drawing.frames
-        about = make_record(figure, recipe, subject, drawing, command=command)
         for path in list_files(folder, [figure], settings):
-            encoded = drawn if isinstance(drawn, bytes) else encode_as(path.suffix, drawn, fps=fps)
+            with show_running(f"writing {path.name}", quiet=settings.quiet):
+                encoded = (
+                    drawn if isinstance(drawn, bytes) else encode_as(path.suffix, drawn, fps=fps)
+                )
             write_bytes(path, encoded)
             digest = hashlib.sha256(encoded).hexdigest()
             keep_records(folder, {path.name: dataclasses.replace(about, sha256=digest)})

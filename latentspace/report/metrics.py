@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from latentspace.chapters.chapter import Chapter, Row, Value
 from latentspace.chapters.study import Study
 from latentspace.core.documents import read_if_sound, write_document
+from latentspace.core.progress import show_running
 
 METRICS = "metrics.json"
 METRICS_VERSION = 2  # 1 had no rows
@@ -47,13 +48,13 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}
     named = [chapter for chapter in chapters if chapter.section]
-    sections: dict[str, Any] = {
-        chapter.section: {
-            **study.of(chapter).metrics,
-            ROWS: [dataclasses.asdict(row) for row in _keep_measured(study.of(chapter).rows)],
-        }
-        for chapter in named
-    }
+    sections: dict[str, Any] = {}
+    for chapter in named:
+        with show_running(f"measuring {chapter.section}", quiet=study.settings.quiet):
+            sections[chapter.section] = {
+                **study.of(chapter).metrics,
+                ROWS: [dataclasses.asdict(row) for row in _keep_measured(study.of(chapter).rows)],
+            }
     found = study.trained_classifier if any(one.uses_classifier for one in named) else None
     if found is not None:
         sections[CLASSIFIER] = {**found.facts, "unfit": found.unfit}

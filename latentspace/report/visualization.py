@@ -13,6 +13,7 @@ from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.files import lock_folder
+from latentspace.core.progress import show_running
 from latentspace.report import embedding_projector
 from latentspace.report.comparison import TABLE, format_table, write_comparison
 from latentspace.report.gallery import find_unavailable, write_figures
@@ -76,7 +77,8 @@ def write_pair(folder: Path, comparison: Comparison, *, command: str) -> None:
     with lock_folder(folder, wait=True):
         recipes = COMPARED.load_recipes()
         write_figures(folder, COMPARED.figures, recipes, comparison, command=command)
-        write_comparison(folder, comparison)
+        with show_running("comparing", quiet=comparison.settings.quiet):
+            write_comparison(folder, comparison)
         print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
         print("\n".join([*format_table(comparison), *comparison.notes, comparison.answer]))
         page = write_comparison_page(folder, comparison)
@@ -87,6 +89,8 @@ def write_projector(folder: Path, study: Study) -> None:
     """Leaves the images on the maps where TensorBoard's Embedding Projector finds them."""
     maps = study.of(Maps)
     embedding_projector.check_count(len(maps.indices))
+    with show_running("encoding", quiet=study.settings.quiet):
+        contents = maps.codes, maps.pixels, maps.table
     with lock_folder(folder, wait=True):
-        embedding_projector.write_projector(folder, maps.codes, maps.pixels, maps.table)
+        embedding_projector.write_projector(folder, *contents)
     print(f"next: tensorboard --logdir {shlex.quote(str(folder))}")

@@ -14,6 +14,7 @@ from latentspace.core.documents import validate
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import check_folder
 from latentspace.core.pixels import Pixels, Subset
+from latentspace.core.progress import show_running
 from latentspace.core.provenance import silence_stderr
 from latentspace.datasets import ImageDataset
 from latentspace.models import saving
@@ -116,11 +117,12 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         raise
 
     autoencoder = stages.join_autoencoder(encoder, decoder)
-    errors = {
-        f"{split}_mse": stages.measure_mean_error(autoencoder, pixels)
-        for split, pixels in splits.items()
-    }
-    errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
+    with show_running("measuring errors", quiet=config.quiet):
+        errors = {
+            f"{split}_mse": stages.measure_mean_error(autoencoder, pixels)
+            for split, pixels in splits.items()
+        }
+        errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
     run = saving.save_run(
         folder,
         encoder,

@@ -11,7 +11,9 @@ from PIL import Image
 from latentspace.chapters import load_chapters
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.interpolate.measure import Interpolation
+from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
+from latentspace.core import progress
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
@@ -124,6 +126,8 @@ def test_an_odd_name_of_an_image_file_is_fit_to_be_drawn(
         ("encoding train images", lambda study: study.train_codes),
         ("scoring paths", lambda study: study.of(Interpolation).metrics),
         ("class transfer", lambda study: study.of(Arithmetic).metrics),
+        ("scoring maps", lambda study: study.of(Maps).metrics),
+        ("decoding images", lambda study: study.decode(study.codes)),
     ],
 )
 def test_what_may_take_long_shows_how_far_it_is_unless_quiet(
@@ -136,6 +140,7 @@ def test_what_may_take_long_shows_how_far_it_is_unless_quiet(
     measure: Callable[[Study], object],
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 0.0)
     measure(make_study(linear_run, tiny, with_classifier=True, quiet=True))
     assert capsys.readouterr().err == ""
     measure(make_study(linear_run, tiny, with_classifier=True))

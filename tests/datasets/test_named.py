@@ -112,6 +112,20 @@ def test_flags_that_a_data_set_has_no_use_for_are_refused(
         assert "--" + name.replace("_", "-") in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["x.npz", "x.npy", "idx", "digits"])
+def test_what_is_no_folder_of_images_is_read_without_classes_as_its_refusal_says(
+    tmp_path: Path, kind: str
+) -> None:
+    images, labels = np.zeros((8, 8, 8), np.uint8), np.arange(8) % 2
+    np.savez(tmp_path / "x.npz", images=images, labels=labels)
+    np.save(tmp_path / "x.npy", images)
+    write_idx_folder(tmp_path / "idx", compress=True)
+    place = kind if kind == "digits" else str(tmp_path / kind)
+    with pytest.raises(InputError, match=r"leave out --classes-from, and pass --no-labels$"):
+        load_dataset(place, read_options=ReadOptions(classes_from="none"))
+    assert load_dataset(place, read_options=ReadOptions(no_labels=True)).class_names == UNLABELLED
+
+
 def test_a_place_that_cannot_be_kept_on_record_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()

@@ -263,3 +263,45 @@ def test_padding_keeps_the_scale(found: tuple[int, int], size: tuple[int, int]) 
     padded = np.pad(image, list(zip(before, after, strict=True)))
     top, left = (max(0, (old - new + 1) // 2) for old, new in zip(found, size, strict=True))
     np.testing.assert_array_equal(result, padded[top : top + size[0], left : left + size[1]])
+
+
+def encode_sixteen_bits(values: np.ndarray) -> bytes:
+    """uint16 (H, W, 1 to 4) as the PNG file that other programs write; Pillow writes none."""
+    height, width, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        end = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + end
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    ends = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(ends)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_of_colour_are_known_to_be_cut(channels: int) -> None:
+    values = np.random.default_rng(0).integers(0, 1 << 16, (6, 5, channels)).astype(np.uint16)
+    values[..., 3:] = 65535
+    look = inspect_picture(encode_sixteen_bits(values))
+    assert (look.cut, look.grey) == (channels > 1, channels < 3)
+    if channels > 2:
+        read = crop_to(open_picture(encode_sixteen_bits(values), 3), (6, 5))
+        np.testing.assert_array_equal(read, values[..., :3] >> 8)
+        assert not inspect_picture(encode(Image.fromarray(read))).cut
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_planes_of_sixteen_bits_are_refused_since_pillow_misreads_them(dtype: type) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (3, 20, 24)).astype(dtype)
+    for planes, layout in ((values, "separate"), (np.moveaxis(values, 0, 2), "contig")):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, planes, photometric="rgb", planarconfig=layout)
+        for function in (inspect_picture, lambda data: open_picture(data, 3)):
+            if (dtype, layout) == (np.uint16, "separate"):
+                with pytest.raises(InputError, match="in separate planes"):
+                    function(buffer.getvalue())
+            else:
+                function(buffer.getvalue())

@@ -9,6 +9,7 @@ from conftest import call_or_none
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from test_pictures import encode_sixteen_bits
 
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset, ReadOptions, load_dataset, read_image
@@ -233,3 +234,31 @@ def test_any_values_get_a_range(numbers: list[float], own: tuple[float, float]) 
     low, high = found[0][own]
     assert low < high
     assert to_bytes(images, (low, high)).shape == images.shape
+
+
+@pytest.mark.parametrize(
+    ("factor", "dtype", "read_as"),
+    [(16, "u2", (0, 4095)), (4, "i4", (0, 1023)), (1, "f4", (0, 255)), (1 / 255, "f4", None)],
+)
+def test_the_range_of_stacks_is_that_of_all_that_is_taken_from_them(
+    tmp_path: Path, factor: float, dtype: str, read_as: tuple[float, float] | None
+) -> None:
+    dark_first = (np.concatenate([BYTES[:1] * 0.0, BYTES]) * factor).astype(dtype)
+    for name, part in (("a", dark_first[:20]), ("b", dark_first[20:])):
+        first, *others = [Image.fromarray(image) for image in part]
+        first.save(tmp_path / f"{name}.tif", save_all=True, append_images=others)
+    data = load_dataset(str(tmp_path), read_options=ReadOptions(frames_as="images"))
+    assert data.read_options.value_range == (read_as or (0, 1))
+    assert len(data.notes) == (read_as is not None)
+    pixels = np.concatenate([data.train_pixels, data.test_pixels]).reshape(41, -1).mean(axis=1)
+    expected = np.sort(np.concatenate([BYTES[:1] * 0, BYTES]).reshape(41, -1).mean(axis=1))
+    assert np.abs(np.sort(pixels) - expected).max() <= 1
+
+
+def test_files_of_colour_with_sixteen_bits_are_counted(tmp_path: Path) -> None:
+    colour = np.repeat(BYTES[..., np.newaxis], 3, axis=3).astype(np.uint16) * 257
+    for number, image in enumerate(colour[:6]):
+        (tmp_path / f"{number}.png").write_bytes(encode_sixteen_bits(image))
+    Image.fromarray(colour[6].astype(np.uint8)).save(tmp_path / "6.png")
+    [note] = load_dataset(str(tmp_path)).notes
+    assert note.startswith("6 files of colour or with transparency have 16 bits a channel")

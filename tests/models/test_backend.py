@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import keras
 import pytest
 from conftest import PROJECT, run_script
 
+from latentspace.chapters import choose_figures
 from latentspace.models.backend import start_keras
 from latentspace.models.snapshots import Snapshots
 
@@ -109,10 +111,10 @@ def test_a_run_is_the_same_with_any_settings(tmp_path: Path, tiny_npz: Path) -> 
 
 
 @pytest.mark.slow
-def test_jax_trains_and_draws(tmp_path: Path, tiny_npz: Path) -> None:
-    pytest.importorskip("jax")
-    environment = {"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)}
-    run_script(
+def test_jax_trains_and_tells_the_whole_story(tmp_path: Path, tiny_npz: Path) -> None:
+    pytest.importorskip("jax")  # which sets another log level in this process
+    environment = {"KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    printed = run_script(
         "train_cae.py",
         *("--dataset", tiny_npz, "--run", "jax", "--models-dir", tmp_path, "--batch-size", "8"),
         *("--epochs", "3", "--refine-epochs", "1", "--latent-dim", "4", "--quiet"),
@@ -120,13 +122,20 @@ def test_jax_trains_and_draws(tmp_path: Path, tiny_npz: Path) -> None:
         process=True,
         **environment,
     )
+    assert printed.stderr == ""
     errors = Snapshots.read(tmp_path / "jax" / "snapshots.npz").errors
     assert errors[-1] < 0.9 * errors[0]  # the weights of the moment, not those of the start
-    run_script(
+    printed = run_script(
         "visualize.py",
-        *("--run", tmp_path / "jax", "--outputs-dir", tmp_path, "--reconstructions", "--quiet"),
+        *("--run", tmp_path / "jax", "--models-dir", tmp_path, "--outputs-dir", tmp_path),
+        *("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4"),
         cwd=tmp_path,
         process=True,
         **environment,
     )
-    assert (tmp_path / "jax" / "reconstructions.png").is_file()
+    assert printed.stderr == ""
+    left_out = re.findall(r"(\S+) is left out", printed.stdout)
+    assert [Path(path).name for path in left_out] == ["training_map.gif"]  # of six images
+    story = {figure.file for figure in choose_figures(set(), every=False, dims=2)}
+    assert story - {"training_map.gif"} <= {path.name for path in (tmp_path / "jax").iterdir()}
+    assert "maps" in json.loads((tmp_path / "jax" / "metrics.json").read_text())

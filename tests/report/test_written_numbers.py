@@ -20,7 +20,7 @@ def study(model_hash: str) -> SimpleNamespace:
     return SimpleNamespace(
         run=SimpleNamespace(name="r", model_hash=model_hash),
         data=SimpleNamespace(name="bars", hash="d"),
-        settings=SimpleNamespace(seed=3),
+        settings=SimpleNamespace(seed=3, quiet=True),
         trained_classifier=SimpleNamespace(facts={"balanced_accuracy": 0.9}, unfit=None),
         of=lambda chapter: chapter(None),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from latentspace.analysis import classes, scores
 from latentspace.analysis.classes import Gaussians
-from latentspace.chapters.calculate import directions, strokes
+from latentspace.chapters.calculate import directions
 from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
 from latentspace.chapters.calculate.expressions import WORDS, parse_expression
@@ -256,7 +256,8 @@ class Arithmetic(Chapter):
         """What is to be preserved, each (N,); nothing where there are no strokes."""
         if self._sweeps.unavailable is not None:
             return {}
-        return dict(zip(PRESERVED, strokes.measure(images)[:, PRESERVED_COLUMNS].T, strict=True))
+        measured = self._sweeps.measure_strokes(images)[:, PRESERVED_COLUMNS]
+        return dict(zip(PRESERVED, measured.T, strict=True))
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
         """Reliability of the difference between any two measured classes, a matrix of them."""

@@ -185,6 +185,11 @@ class AttributeSweeps(Chapter):
         called = self.study.classifier.predict_probabilities(flat).argmax(axis=1)
         return called.reshape(images.shape[:-3])
 
+    def measure_strokes(self, images: np.ndarray) -> np.ndarray:
+        """What `strokes.measure` says of images (N, H, W, C)."""
+        with self.study.make_bar("measuring strokes", len(images)) as bar:
+            return strokes.measure(images, bar.update)
+
     # --- inside
 
     def _calibrate(self, found: Attributes, train: np.ndarray, sweep: Sweep) -> Attributes:
@@ -223,7 +228,7 @@ class AttributeSweeps(Chapter):
     def _measured(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the images that teach directions, and their attributes (N, A)."""
         _, chosen = self._rows
-        return chosen, strokes.measure(to_unit_range(self.study.data.train_pixels[chosen]))
+        return chosen, self.measure_strokes(to_unit_range(self.study.data.train_pixels[chosen]))
 
     def _sweep_codes(
         self, codes: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
@@ -248,7 +253,7 @@ class AttributeSweeps(Chapter):
 
     def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
-        values = strokes.measure(images.reshape(-1, *images.shape[3:]))
+        values = self.measure_strokes(images.reshape(-1, *images.shape[3:]))
         return values.reshape(*images.shape[:3], -1) / deviations
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:

@@ -14,10 +14,12 @@ SMOOTHING = 2 * UPSCALE / 6  # standard deviation in enlarged pixels, as in a Ga
 LEAST_CONTRAST = 1 / 255
 INK_LEFT_OUT = 0.01  # on each side of the bounding parallelogram
 IMAGES_AT_ONCE = 250
-WORTH_PROCESSES = 2000  # images from which on it pays to start processes
+WORTH_PROCESSES = 5000  # images from which on it pays to start processes
 
 
-def measure(images: np.ndarray) -> np.ndarray:
+def measure(
+    images: np.ndarray, on_part: Callable[[int], object] = lambda count: None
+) -> np.ndarray:
     """Measures every image as Morpho-MNIST does.
 
     Source: Castro, Tan, Kainz, Konukoglu & Glocker 2019, "Morpho-MNIST: quantitative assessment and
@@ -27,6 +29,7 @@ def measure(images: np.ndarray) -> np.ndarray:
 
     Args:
         images: float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels averaged.
+        on_part: Called with the number of images in each part that has been measured.
 
     Returns:
         float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:
@@ -41,6 +44,7 @@ def measure(images: np.ndarray) -> np.ndarray:
         _measure_part,
         {str(number): (part,) for number, part in enumerate(parts)},
         processes=1 if len(grey) < WORTH_PROCESSES else count_cores(),
+        on_report=lambda part, count: on_part(count),
     )
     return np.concatenate(list(rows.values()))
 
@@ -48,7 +52,9 @@ def measure(images: np.ndarray) -> np.ndarray:
 def _measure_part(grey: np.ndarray, report: Callable[..., None]) -> np.ndarray:
     """float (N, H, W) -> float64 (N, 4)."""
     slant, width, height = _measure_parallelogram(grey)
-    return np.column_stack([slant, _measure_thickness(grey), width, height])
+    measured = np.column_stack([slant, _measure_thickness(grey), width, height])
+    report(len(grey))
+    return measured
 
 
 def _measure_parallelogram(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -83,11 +89,10 @@ def _measure_extent(positions: np.ndarray, ink: np.ndarray) -> np.ndarray:
 
 def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     """Twice the mean distance from the medial axis to the edge, float64 (N,)."""
-    from scipy.ndimage import gaussian_filter, zoom
     from skimage.morphology import medial_axis
 
-    large = zoom(grey, (1, UPSCALE, UPSCALE), order=3, mode="nearest", grid_mode=True)
-    large = gaussian_filter(large, (0, SMOOTHING, SMOOTHING), mode="nearest")
+    rows, columns = (_make_enlarging(side) for side in grey.shape[1:])
+    large = rows @ grey @ columns.T
     low, high = (bound(axis=(1, 2), keepdims=True) for bound in (large.min, large.max))
     cut = (large > (low + high) / 2) & (high - low > LEAST_CONTRAST)
     cut = np.pad(cut, ((0, 0), (1, 1), (1, 1)))
@@ -96,3 +101,14 @@ def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     axis, distance = axis.reshape(cut.shape), distance.reshape(cut.shape)
     with np.errstate(invalid="ignore"):
         return 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / UPSCALE
+
+
+def _make_enlarging(side: int) -> np.ndarray:
+    """Cubic interpolation and smoothing of a row of pixels, as a matrix (UPSCALE * side, side).
+
+    Both are linear, and the same for every row: a product takes a fraction of the time.
+    """
+    from scipy.ndimage import gaussian_filter1d, zoom
+
+    large = zoom(np.eye(side), (UPSCALE, 1), order=3, mode="nearest", grid_mode=True)
+    return gaussian_filter1d(large, SMOOTHING, axis=0, mode="nearest")

@@ -139,7 +139,7 @@ class Comparison:
             "where A is better by most": last[worse[last] < 0],
         }
         every = np.concatenate(list(chosen.values()))
-        back = [study.run.decode(study.codes[every]) for study in self.studies.values()]
+        back = [study.decode(study.codes[every]) for study in self.studies.values()]
         images = np.stack([self.data.test_images[every], *back])
         ends = np.cumsum([len(rows) for rows in chosen.values()])
         parts = np.split(images, ends[:-1], axis=1)

@@ -253,7 +253,11 @@ class Maps(MapImages):
         rng = np.random.default_rng(self.study.settings.seed)
         made, rows = self.project(settings), self.scored_rows
         labels = self.labels[rows]
-        by_image = {space: self.score_images(space, settings) for space in SPACES}
+        by_image = {}
+        with self.study.make_bar("scoring maps", len(SPACES)) as bar:
+            for space in SPACES:
+                by_image[space] = self.score_images(space, settings)
+                bar.update()
 
         def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
             return {

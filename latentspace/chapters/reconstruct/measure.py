@@ -24,7 +24,7 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            back = study.run.decode(study.codes)
+            back = study.decode(study.codes)
             return {
                 "mse": scores.squared_errors(study.images, back),
                 "ssim": scores.structural_similarity(study.images, back),

@@ -161,8 +161,13 @@ def _refuse_unsafe(path: Path, kind: str, layer: str) -> InputError:
     reach = {**REFUSED_HERE, **REFUSED_BY_KERAS}[kind]
     return InputError(
         f"{path} has {what} layer {layer!r}, which {reach}: pass --model-code "
-        f"FILE.py:FUNCTION that builds the model, with --weights {path}"
+        f"FILE.py:FUNCTION that builds the model, with {name_weights(path)}"
     )
+
+
+def name_weights(path: Path) -> str:
+    """The flag that takes the weights in a file of a model, or those beside an architecture."""
+    return "its --weights" if path.suffix.lower() == ".json" else f"--weights {path}"
 
 
 def _refuse_unknown(path: Path, name: str, entry: dict[str, Any]) -> InputError:

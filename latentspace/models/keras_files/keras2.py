@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError, to_printable
-from latentspace.models.keras_files.checks import walk
+from latentspace.models.keras_files.checks import name_weights, walk
 
 if TYPE_CHECKING:
     import h5py
@@ -323,7 +323,7 @@ def _refuse(path: Path, what: str, layer: str) -> InputError:
     return InputError(
         f"{path} is a model of Keras 2 with {what} in its layer {to_printable(layer)!r}, for which "
         "Keras 3 has no equal: pass --model-code FILE.py:FUNCTION that builds the model in Keras "
-        f"3, with --weights {path}"
+        f"3, with {name_weights(path)}"
     )
 
 

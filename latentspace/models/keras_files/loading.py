@@ -13,7 +13,6 @@ import copy
 import functools
 import importlib.util
 import io
-import json
 import math
 import re
 import shutil
@@ -101,7 +100,7 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def load_architecture(path: str | Path) -> keras.Model:
-    """Makes the model that a .json file describes, as `to_json` of Keras 3 does, without weights.
+    """Makes the model that a .json file describes, as `to_json` of Keras does, without weights.
 
     Raises:
         InputError: As for `load_model`.
@@ -110,20 +109,17 @@ def load_architecture(path: str | Path) -> keras.Model:
     if not path.is_file():
         raise InputError(f"there is no file {path}: name what model.to_json() gave")
     config = parse_config(path.read_bytes()[: MAX_CONFIG_BYTES + 1], path, path.name)
-    if not str(config.get("keras_version", "3")).startswith("3"):
-        raise InputError(
-            f"{path} was written by Keras {to_printable(str(config['keras_version']), 20)}: pass "
-            "--model-code FILE.py:FUNCTION that builds the model, with its --weights"
-        )
     config.pop("compile_config", None)
     start_keras()
-    check_config(path, config)
     with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import keras
 
+        if is_keras2(config) or not str(config.get("keras_version", "3")).startswith("3"):
+            config = translate(path, config)
+        check_config(path, config)
         try:
-            return _load_measured(path, lambda: keras.models.model_from_json(json.dumps(config)))
+            return _load_measured(path, lambda: _build(config))
         except InputError:
             raise
         except Exception as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import tiny_arrays
+from conftest import PROJECT, tiny_arrays
 from keras import layers, ops
 
 from config import VisualizeConfig
@@ -719,3 +719,26 @@ def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
 )
 def test_names_of_means(name: str, expected: bool) -> None:
     assert says_mean(name) == expected
+
+
+@pytest.mark.parametrize("form", ["functional", "sequential", "h5"])
+def test_a_model_standardised_by_channel_is_wrapped_as_the_docs_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs/own-model.md").read_text(), re.S)
+    layered = [layers.Flatten(), layers.Dense(5), layers.Dense(192), layers.Reshape((8, 8, 3))]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layered])
+    if form == "functional":
+        model = keras.Model(model.inputs, model.outputs)
+    model.save(tmp_path / "mine.keras")
+    if form == "h5":
+        model.save(tmp_path / "mine.h5")
+        code = code.replace("mine.keras", "mine.h5")
+    (tmp_path / "mine.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    images = pictures(shape=(8, 8, 3))
+    expected = given(model, (images - mean) / deviation) * deviation + mean
+    found = load(model_code="mine.py:build")
+    encoder, decoder = build(plan(found, (8, 8, 3), VisualizeConfig()))
+    np.testing.assert_allclose(given(decoder, given(encoder, images)), expected, atol=1e-4)

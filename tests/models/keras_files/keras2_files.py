@@ -118,6 +118,8 @@ def main(folder: Path) -> None:
         model.save(folder / f"{name}.keras")
         model.save(folder / f"{name}.h5")
         model.save_weights(folder / f"{name}.weights.h5")
+        model.save_weights(folder / f"{name}_only.h5")
+        (folder / f"{name}.json").write_text(model.to_json())
         if build in READ:
             made[name] = model(batch).numpy()
     np.savez(folder / "made.npz", **made)

@@ -35,6 +35,29 @@ def test_files_of_keras_2_compute_what_they_did(old: Path, name: str, ending: st
     check(loading.load_model(old / f"{name}{ending}"), old, name)
 
 
+@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("ending", [".weights.h5", "_only.h5", ".keras", ".h5"])
+def test_architectures_in_json_take_the_weights_beside_them(
+    old: Path, name: str, ending: str
+) -> None:
+    model = loading.load_architecture(old / f"{name}.json")
+    loading.load_weights(model, old / f"{name}{ending}")
+    check(model, old, name)
+
+
+def test_an_architecture_in_json_without_an_equal_is_refused_with_advice(old: Path) -> None:
+    for name, what in {
+        "with_lambda": "Lambda",
+        "with_noise": r"the function tf\.shape",
+        "with_own_layer": "Halving",
+        "with_hard_sigmoid": "hard_sigmoid",
+    }.items():
+        with pytest.raises(InputError, match=what) as caught:
+            loading.load_architecture(old / f"{name}.json")
+        assert "--model-code" in str(caught.value)
+        assert "with its --weights" in str(caught.value) or name == "with_own_layer"
+
+
 def test_a_file_is_known_by_its_content(old: Path, tmp_path: Path) -> None:
     shutil.copy(old / "conv.h5", tmp_path / "conv.keras")
     check(loading.load_model(tmp_path / "conv.keras"), old, "conv")

@@ -318,7 +318,10 @@ def test_code_sees_no_arguments_of_ours(
     [
         ("{", "has a damaged model.json"),
         ("[]", "describes no model"),
-        ('{"class_name": "Functional", "config": {}, "keras_version": "2.9.0"}', "by Keras 2.9.0"),
+        (
+            '{"class_name": "Functional", "config": {}, "keras_version": "2.9.0"}',
+            "a damaged description of a model of Keras 2",
+        ),
         ('{"class_name": "system", "module": "os", "config": {}}', "needs os.system"),
         ('{"class_name": "Lambda", "module": "keras.layers", "config": {}}', "a Lambda layer"),
     ],
