@@ -11,7 +11,10 @@ import numpy as np
 COMPONENTS = (4, 8, 16, 32, 64)  # tried one after the other while held-back codes gain
 CODES_A_COMPONENT = 3  # times their dimensions: fewer don't tell a covariance
 MOST_CODES, MOST_OF_CLASS = 60_000, 10_000  # that teach it: of all, shared out among the classes
-HELD_BACK = 0.1
+HELD_BACK, LEAST_GAIN = (
+    0.1,
+    0.05,
+)  # share of the codes; of their mean log density, by more components
 ITERATIONS, TOLERANCE = 40, 1e-2
 FLOOR = 1e-4  # of the mean variance, added to every variance
 ROWS_AT_ONCE = 4096
@@ -26,15 +29,27 @@ class Density:
     covariances: np.ndarray  # float64 (K, D, D)
     classes: np.ndarray  # int64 (K,), labels; all 0 where there are no classes
 
-    def sample(self, count: int, rng: np.random.Generator, label: int | None = None) -> np.ndarray:
+    def sample(
+        self,
+        count: int,
+        rng: np.random.Generator,
+        label: int | None = None,
+        *,
+        temperature: float = 1.0,
+    ) -> np.ndarray:
         """New codes, float32 (count, D): of one class, or of all as often as they occur.
 
-        A label without codes has none either: the sample is of all classes.
+        Args:
+            count: How many.
+            rng: Source of the randomness.
+            label: A class; of one without codes the sample is that of all classes.
+            temperature: Factor of the deviations from the means: below 1 samples are more typical
+                and less varied (Kingma & Dhariwal 2018, "Glow").
         """
         own = self.classes == label
         weights = self.weights * own if label is not None and own.any() else self.weights
         chosen = rng.choice(len(weights), count, p=weights / weights.sum())
-        noise = rng.normal(size=(count, self.means.shape[1]))
+        noise = temperature * rng.normal(size=(count, self.means.shape[1]))
         codes = self.means[chosen] + np.einsum("nij,nj->ni", self._roots[chosen], noise)
         return codes.astype(np.float32)
 
@@ -173,7 +188,7 @@ def _fit_mixture(
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(fitted)
         likelihood = mixture.score(held_back)
-        if likelihood <= reached:
+        if likelihood < reached + LEAST_GAIN:
             break
         reached = likelihood
         best = mixture.weights_, mixture.means_, mixture.covariances_

@@ -14,6 +14,7 @@ from latentspace.chapters.calculate.samples import (
     GAUSSIAN,
     REAL,
     SHOWN_CLASSES,
+    TEMPERATURE,
     Samples,
 )
 from latentspace.chapters.calculate.strokes import ATTRIBUTES
@@ -196,10 +197,11 @@ def draw_samples(study: Study) -> Drawing:
         f"{name} ({of_classes[name]:.2f})" if name in of_classes else name for name in chapter.shown
     ]
     about = f"{study.data.name}, {format_model(study)}. Codes are drawn from a density of the "
-    about += f"training codes, a mixture of {numbers['components']} Gaussians"
+    about += f"training codes, a mixture of {numbers['components']} Gaussians, at temperature "
+    about += f"{TEMPERATURE:g},"
     if chapter.classes:
         first = f" (shown are the first {SHOWN_CLASSES} of {count})"
-        about += f" fitted class by class{first if count > SHOWN_CLASSES else ''}"
+        about += f" fitted class by class{first if count > SHOWN_CLASSES else ''},"
     kinds = [numbers[kind] for kind in (GAUSSIAN, DENSITY, REAL)]
     measured = [
         f"{words} {', '.join(f'{found[name]:{form}}' for found in kinds)}"
@@ -214,7 +216,7 @@ def draw_samples(study: Study) -> Drawing:
     )
     text = Text(
         "New images, drawn from a density of the codes",
-        f"{about}, beside one Gaussian. One Gaussian, the mixture, and real unseen images: "
+        f"{about} beside one Gaussian. One Gaussian, the mixture, and real unseen images: "
         f"{'; '.join(measured)} (Kynkaanniemi et al. 2019).{brackets} {describe_classifier(study)}",
     )
     grid = Grid([], names, np.stack(list(chapter.shown.values())))
