@@ -291,19 +291,22 @@ def make_filmed(data: ImageDataset, watched: np.ndarray = WATCHED) -> Filmed:
 
 
 @dataclass
-class AngleClassifier:
-    """Stands in for a trained judge: tells the bars apart by their moments."""
+class StandInClassifier:
+    """What is known of a classifier that was not trained."""
 
     facts: dict = field(
         default_factory=lambda: {
-            "sha256": "angle",
-            "test_accuracy": 1.0,
+            "sha256": "stand-in",
             "balanced_accuracy": 1.0,
             "balanced_accuracy_interval": [0.9, 1.0],
             "chance": 1 / 3,
         }
     )
     unfit: str | None = None
+
+
+class AngleClassifier(StandInClassifier):
+    """Tells the bars apart by their moments."""
 
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         ys, xs = (grid.ravel() for grid in np.mgrid[: images.shape[1], : images.shape[2]])

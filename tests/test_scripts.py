@@ -46,7 +46,7 @@ SMALL_VISUALIZE = (
 
 BESIDE = ("index.html", "metrics.json", "pictures.json")  # pictures
 # Of class_transfer.png, attributes.png and attributes.gif; of overlapping_classes.png.
-MISSING = ("nothing for a reference classifier to learn", "fewer than three classes")
+MISSING = ("two classes or more there is nothing to tell apart", "fewer than three classes")
 
 TOO_FEW = "training_map.gif"  # six images are held back
 
@@ -226,7 +226,7 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     text = (tmp_path / "bars" / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=pytest.fail)
     classifier = json.loads((trained.models / "classifiers" / "bars.json").read_text())
-    assert {"schema_version": 1, **metrics["classifier"]} == classifier
+    assert {"schema_version": 2, **metrics["classifier"]} == {**classifier, "unfit": None}
     assert set(metrics["placing"]) == {"own.png", "2 (#5)", "rows"}
     assert set(metrics["methods"]) >= {"pca", "ica", "tsne"}
     assert metrics["overlap"]["images"] == 50

@@ -144,11 +144,11 @@ def precision_and_recall(real: np.ndarray, drawn: np.ndarray) -> tuple[float, fl
     than that one from its third nearest.
 
     Args:
-        real: (N, D) codes or pixels; N is at least 2.
-        drawn: (M, D), M at least 2.
+        real: (N, D) codes or pixels.
+        drawn: (M, D).
 
     Returns:
-        Precision and recall, each in [0, 1].
+        Precision and recall, each in [0, 1]; NaN among a single point.
     """
     return _share_among(drawn, real), _share_among(real, drawn)
 
@@ -157,6 +157,8 @@ def _share_among(points: np.ndarray, others: np.ndarray) -> float:
     from sklearn.metrics import pairwise_distances_chunked
 
     count = min(MANIFOLD_NEIGHBORS, len(others) - 1)
+    if not count:
+        return float("nan")
     reach = neighbors.find_nearest_others(others, np.arange(len(others)), count)[0][:, -1]
     chunks = pairwise_distances_chunked(points, others)
     return float(np.concatenate([(away <= reach).any(axis=1) for away in chunks]).mean())

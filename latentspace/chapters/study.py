@@ -181,7 +181,7 @@ class Study:
     def classes_unavailable(self) -> str | None:
         """Why nothing can be said of classes; None where there are several."""
         if len(np.unique(self.data.train_labels)) < 2:
-            return "there are no two classes or more"
+            return "without two classes or more there is nothing to tell apart"
         return None
 
     @cached_property

@@ -120,3 +120,23 @@ def test_rank_correlations() -> None:
     rows = np.array([[1.0, 5, 9], [3, 2, 1], [1, 1, 1], [1, np.nan, 2]])
     assert scores.mean_rank_correlation(np.array([-1.0, 0, 1]), rows) == pytest.approx(0)
     assert scores.mean_rank_correlation(np.array([-1.0, 0, 1]), rows[:1]) == pytest.approx(1)
+
+
+def test_precision_and_recall_count_who_lies_among_whom() -> None:
+    grid = np.stack(np.meshgrid(np.arange(10.0), np.arange(10.0)), axis=-1).reshape(-1, 2)
+    half = grid[grid[:, 0] < 5] + 0.3
+    assert scores.precision_and_recall(grid, half)[0] == 1
+    assert 0.5 <= scores.precision_and_recall(grid, half)[1] <= 0.7
+    assert scores.precision_and_recall(grid, grid + 100) == (0, 0)
+    assert np.isnan(scores.precision_and_recall(grid[:1], half)[0])
+
+
+def test_blur_takes_sharpness_away() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.random((4, 12, 10, 3)).astype(np.float32)
+    blurred = (images + np.roll(images, 1, axis=1) + np.roll(images, 1, axis=2)) / 3
+    assert (scores.sharpness(blurred) < scores.sharpness(images)).all()
+    step = np.zeros((1, 4, 4, 1), np.float32)
+    step[:, :, 2:] = 1
+    assert scores.sharpness(step)[0] == pytest.approx(1 / 3)
+    assert scores.sharpness(images[:, :1]).tolist() == [0, 0, 0, 0]

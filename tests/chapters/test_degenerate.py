@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import LinearRun, make_study, tiny_arrays
+from conftest import LinearRun, StandInClassifier, make_study, tiny_arrays
 from threadpoolctl import threadpool_limits
 
 from latentspace.analysis.projection import Settings, is_degenerate, project
 from latentspace.chapters import COMPARED, FIGURES, load_recipes
-from latentspace.chapters.calculate import traversals
+from latentspace.chapters.calculate import samples
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import METHODS
@@ -140,12 +139,12 @@ class OneAlive(LinearRun):
         return super().encode(images) * (np.arange(self.latent_dim) == 0)
 
 
-@dataclass
-class BrightnessClassifier:
+class BrightnessClassifier(StandInClassifier):
     """Knows any number of classes, by how bright an image is."""
 
-    classes: int
-    facts: dict = field(default_factory=lambda: {"sha256": "bright", "test_accuracy": 0.5})
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
 
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         bright = images.reshape(len(images), -1).mean(axis=1, keepdims=True)
@@ -158,7 +157,8 @@ def short(quick: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fewer of what is measured by the hundred, by one thread: of a few images more only wait."""
     monkeypatch.setattr(interpolation, "SCORED_PAIRS", 4)
     monkeypatch.setattr(interpolation, "SCORED_FRAMES", 5)
-    monkeypatch.setattr(traversals, "SAMPLES_SCORED", 10)
+    monkeypatch.setattr(samples, "SCORED", 10)
+    monkeypatch.setattr(samples, "SCORED_OF_CLASS", 10)
     with threadpool_limits(1):
         yield
 
@@ -173,7 +173,7 @@ def visualize(
     """Asks for every picture; what is left out and why, the numbers, the answers."""
     cache = folder / "cache"
     study = make_study(run, data, cache, with_classifier=True, perplexity=None, frames=3)
-    study.classifier = BrightnessClassifier(len(data.class_names))
+    study.trained_classifier = BrightnessClassifier(len(data.class_names))
     reasons, recipes = {}, load_recipes()
     chapters: dict[type[Chapter], None] = {}
     for figure in DRAWN:

@@ -206,14 +206,14 @@ def draw_samples(study: Study) -> Drawing:
     measured = [
         f"{words} {', '.join(f'{found[name]:{form}}' for found in kinds)}"
         for name, (words, form) in SAMPLE_MEASURES.items()
-        if name in numbers[DENSITY]
+        if np.isfinite([found.get(name, np.nan) for found in kinds]).all()
     ]
-    brackets = (
-        " In brackets the classifier's mean confidence in the class that was asked for; of real "
-        f"images {of_classes[REAL]:.2f}."
-        if of_classes
-        else ""
-    )
+    brackets = ""
+    if REAL in of_classes:
+        brackets = (
+            " In brackets the classifier's mean confidence in the class that was asked for; of "
+            f"real images {of_classes[REAL]:.2f}."
+        )
     text = Text(
         "New images, drawn from a density of the codes",
         f"{about} beside one Gaussian. One Gaussian, the mixture, and real unseen images: "

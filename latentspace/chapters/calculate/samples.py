@@ -153,6 +153,8 @@ class Samples(Chapter):
             found[name] = judge.predict_probabilities(images)[:, label].mean()
         labels = study.data.test_labels
         rows = np.flatnonzero(np.isin(labels, list(self.classes)))[:SCORED]
+        if not len(rows):
+            return found
         believed = judge.predict_probabilities(study.decode(study.codes[rows]))
         return {**found, REAL: believed[np.arange(len(rows)), labels[rows]].mean()}
 

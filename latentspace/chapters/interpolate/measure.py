@@ -34,7 +34,8 @@ REAL_IMAGES = 2_000
 TERRAIN_CODES = 20_000
 CHOICE_PAIRS = 100  # by which it is seen whether the straight line leaves the data
 TOLERANCE = 0.2  # how far images on a path may be from real ones in sharpness and brightness
-THICK_PATHS, THICK_STRIDE = 100, 4  # on how many paths thickness is measured, in what steps
+STRIDE = 4  # of the frames whose nearest training image is sought and whose strokes are measured
+THICK_PATHS = 100  # whose strokes are measured
 GRID_SIDE = 9
 TOUR_CLASSES = 12  # at most; of more, the first
 BASELINES = {"pixels blended": PIXELS, "straight line": "linear", "sphere": "spherical"}
@@ -324,7 +325,7 @@ class Interpolation(Chapter):
             "length": steps.sum(axis=1).mean(),
         }
         if self.study.strokes_unavailable is None:
-            some = images[:THICK_PATHS, ::THICK_STRIDE]
+            some = images[:THICK_PATHS, ::STRIDE]
             measured = strokes.measure(some.reshape(-1, *images.shape[2:]))
             thickness = measured[:, ATTRIBUTES.index("thickness")].reshape(some.shape[:2])
             numbers["thickness_off"] = np.nanmean(np.abs(thickness - _span(thickness)))
@@ -337,8 +338,9 @@ class Interpolation(Chapter):
     def _score_frames(self, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """What the frames of paths (N, T, H, W, C) look like, and the confidence in each (N, T)."""
         study, frames = self.study, images.reshape(-1, *images.shape[2:])
+        some = images[:, ::STRIDE].reshape(-1, *images.shape[2:])
         numbers = {
-            "nearest_distance": scores.find_nearest(frames, study.references)[0].mean(),
+            "nearest_distance": scores.find_nearest(some, study.references)[0].mean(),
             "sharpness": scores.sharpness(frames).mean(),
         }
         if study.strokes_unavailable is None:

@@ -53,6 +53,7 @@ class Maps(MapImages):
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         super().__init__(study, most=most)
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
+        self._scores: dict[tuple[str | int | float, ...], dict[str, dict[str, Estimate]]] = {}
 
     def check(self) -> None:
         """Refuses more samples than there are images, and a perplexity too large for them."""
@@ -239,15 +240,17 @@ class Maps(MapImages):
         }
 
     def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
-        """The scores of both maps that some settings give, and their differences."""
-        keys = [part for space in SPACES for part in self.make_key(space)]
-        groups = self.study.load_or_compute_groups(
-            "map_scores", lambda: self._score(settings), *keys, *settings.key
-        )
-        return {
-            group: {name: Estimate(*map(float, found)) for name, found in estimates.items()}
-            for group, estimates in groups.items()
-        }
+        """The scores of both maps that some settings give, and their differences, found once."""
+        if settings.key not in self._scores:
+            keys = [part for space in SPACES for part in self.make_key(space)]
+            groups = self.study.load_or_compute_groups(
+                "map_scores", lambda: self._score(settings), *keys, *settings.key
+            )
+            self._scores[settings.key] = {
+                group: {name: Estimate(*map(float, found)) for name, found in estimates.items()}
+                for group, estimates in groups.items()
+            }
+        return self._scores[settings.key]
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         rng = np.random.default_rng(self.study.settings.seed)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,13 +42,25 @@ def test_every_class_is_moved_to_every_other(linear_run: LinearRun, tiny: ImageD
     assert not np.allclose(first, last, atol=1e-3)
 
 
-def test_without_classifier_only_the_sums_are_shown(
-    linear_run: LinearRun, tiny: ImageDataset
-) -> None:
-    subject = make_study(linear_run, tiny)
+def test_without_classes_only_the_sums_are_shown(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    alike = dataclasses.replace(tiny, train_labels=np.zeros(120, int), class_names=("image",))
+    subject = make_study(linear_run, alike)
     assert len(subject.of(Arithmetic).make_sections()) == 1
     assert subject.of(Arithmetic).metrics == {}
-    assert subject.classifier_unavailable is not None
+
+
+@pytest.mark.parametrize("unfit", [None, "it guesses"])
+def test_only_the_numbers_of_a_classifier_are_missing_without_one_that_serves(
+    linear_run: LinearRun, tiny: ImageDataset, unfit: str | None
+) -> None:
+    subject = make_study(linear_run, tiny, with_classifier=True)
+    subject.trained_classifier.unfit = unfit
+    numbers = subject.of(Arithmetic).metrics["transport"]
+    assert np.isfinite(numbers["nearest_distance"])
+    assert np.isfinite(numbers["target_accuracy"]) == (unfit is None)
+    said = figures.draw_class_transfer(subject).text.caption
+    assert ("No reference classifier: it guesses." in said) == (unfit is not None)
+    assert ("calls that class" in said) == (unfit is None)
 
 
 def test_expression_is_calculated_and_shown_term_by_term(

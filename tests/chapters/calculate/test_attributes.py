@@ -55,11 +55,12 @@ def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: Imag
     assert slopes["codes"] > abs(slopes["random_codes"])
 
 
-def test_colour_images_and_missing_classifiers_have_none(
+def test_colour_images_and_those_of_one_class_have_none(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
-    assert "classifier" in str(make_study(linear_run, tiny).of(AttributeSweeps).unavailable)
-    assert make_study(linear_run, tiny).of(AttributeSweeps).metrics == {}
+    alike = dataclasses.replace(tiny, train_labels=np.zeros(120, int), class_names=("image",))
+    assert "two classes" in str(make_study(linear_run, alike).of(AttributeSweeps).unavailable)
+    assert make_study(linear_run, alike).of(AttributeSweeps).metrics == {}
     colour = dataclasses.replace(
         tiny,
         train_pixels=tiny.train_pixels.repeat(3, axis=-1),
