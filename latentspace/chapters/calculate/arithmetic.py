@@ -11,11 +11,11 @@ import numpy as np
 
 from latentspace.analysis import classes, scores
 from latentspace.analysis.classes import Gaussians
+from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.calculate import directions
 from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
 from latentspace.chapters.calculate.expressions import WORDS, parse_expression
-from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores
-from latentspace.chapters.calculate import directions, strokes
+from latentspace.analysis import scores, strokes
+from latentspace.analysis.strokes import ATTRIBUTES
+from latentspace.chapters.calculate import directions
 from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS, Attributes
-from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
 from latentspace.core.pixels import to_unit_range
 

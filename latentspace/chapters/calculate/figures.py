@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.calculate import draw
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.attributes import AttributeSweeps
@@ -17,7 +18,6 @@ from latentspace.chapters.calculate.samples import (
     TEMPERATURE,
     Samples,
 )
-from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import (
     count_hold_frames,

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import projection, scores
+from latentspace.analysis import projection, scores, strokes
 from latentspace.analysis.neighborhoods import Estimate, mean_estimate
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.calculate import strokes
-from latentspace.chapters.calculate.strokes import ATTRIBUTES
+from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.interpolate import paths
@@ -32,8 +31,9 @@ INK_IMAGES, LIGHT = 500, 200  # the median pixel of so many tells a light ground
 LEAST_PAIRS, SCORED_VALUES = 50, 2**26  # of large images fewer pairs are scored
 REAL_IMAGES = 2_000
 TERRAIN_CODES = 20_000
-CHOICE_PAIRS = 100  # by which it is seen whether the straight line leaves the data
-TOLERANCE = 0.2  # how far images on a path may be from real ones in sharpness and brightness
+CHOICE_PAIRS = 100  # by which it is seen which path is better
+LARGEST_LEAP = 0.5  # of the straight line: a path along the data that takes longer steps is none
+LEAST_FEATURE = 1e-3
 STRIDE = 4  # of the frames whose nearest training image is sought and whose strokes are measured
 THICK_PATHS = 100  # whose strokes are measured
 GRID_SIDE = 9
@@ -185,53 +185,57 @@ class Interpolation(Chapter):
     def reason(self) -> str | None:
         """Why the straight line is taken and no path along the data; None where that is better.
 
-        It is where images half-way on the straight line are farther from all training images than
-        real unseen ones are (by an interval that excludes 0), and those on the path along the data
-        are not, and keep brightness and sharpness.
+        It is where images half-way on it are nearer to what real ones at its ends are, in
+        brightness, sharpness and distance to the nearest training image (by an interval that
+        excludes 0), and it does not leap from one end to the other.
         """
         choice = self._choice
-        gap = Estimate(*choice["gap"])
-        if not gap.low > 0:
+        if choice["leap"] > LARGEST_LEAP:
+            return f"along the data a path would leap over {choice['leap']:.0%} of the way at once"
+        if not Estimate(*choice["gain"]).low > 0:
             return (
-                "half-way on the straight line images are as near to training images as real "
-                "unseen ones"
+                "along the data images half-way are no more like real ones in brightness, "
+                "sharpness and distance to the nearest training image"
             )
-        if choice["data_gap"] >= gap.value:
-            return "along the data images are no nearer to training images than on a straight line"
-        for name in ("brightness", "sharpness"):
-            if abs(choice[name] - 1) > TOLERANCE:
-                return f"along the data images have {choice[name]:.0%} of the {name} of real ones"
         return None
 
     @cached_property
     def _choice(self) -> dict[str, Any]:
-        """What `reason` goes by: distances beyond those of real images, and what images keep."""
+        """What `reason` goes by.
+
+        By how much images half-way depart less from the ends along the data than on the straight
+        line ("gain", as an estimate), and the "leap": the longest step along the data, in shares of
+        the straight line, at the median.
+        """
         study = self.study
 
         def compute() -> dict[str, Any]:
-            rng = np.random.default_rng(study.settings.seed)
             starts, ends = np.array(list(islice(self._draw_pairs(), CHOICE_PAIRS))).T
             codes = study.codes[starts], study.codes[ends]
-            real = study.decode(np.concatenate(codes))
-            away = scores.find_nearest(real, study.references)[0].mean()
-            halves, along = (
-                study.decode(self._find_codes(kind, *codes, 3)[:, 1]) for kind in ("linear", "data")
+            along = self._find_codes("data", *codes, SCORED_FRAMES)
+            steps = np.linalg.norm(np.diff(along, axis=1), axis=2).max(axis=1)
+            whole = np.linalg.norm(codes[1] - codes[0], axis=1)
+            halves = (codes[0] + codes[1]) / 2, along[:, SCORED_FRAMES // 2]
+            of_starts, of_ends, *of_halves = map(self._describe, (*codes, *halves))
+            straight, bent = (
+                np.abs(half - (of_starts + of_ends) / 2).mean(axis=0) for half in of_halves
             )
-            gaps = [
-                scores.find_nearest(some, study.references)[0] - away for some in (halves, along)
-            ]
+            rng = np.random.default_rng(study.settings.seed)
             return {
-                "gap": np.array(mean_estimate(gaps[0], rng)),
-                "data_gap": gaps[1].mean(),
-                "brightness": self._measure_brightness(along).mean()
-                / max(self._measure_brightness(real).mean(), paths.TINY),
-                "sharpness": scores.sharpness(along).mean()
-                / max(scores.sharpness(real).mean(), paths.TINY),
+                "gain": np.array(mean_estimate(straight - bent, rng)),
+                "leap": np.array(np.median(steps / np.maximum(whole, paths.TINY))),
             }
 
         key = (*study.model_key, study.settings.seed)
         found = study.load_or_compute("path-choice", compute, *key)
         return {name: value.tolist() for name, value in found.items()}
+
+    def _describe(self, codes: np.ndarray) -> np.ndarray:
+        """Logarithms of what images of codes (N, D) are like, (3, N)."""
+        images = self.study.decode(codes)
+        away = scores.find_nearest(images, self.study.references)[0]
+        features = self._measure_brightness(images), scores.sharpness(images), away
+        return np.log(np.maximum(features, LEAST_FEATURE))
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ PATHS = ("linear", "spherical", "data")
 CHAIN = 33  # points of a path along the data, until it is walked in other steps
 ROUNDS = 40
 STEP = 0.05
-LIKELY, SOFTNESS = 0.9, 2.0  # quantile of the log density that a path strives for, and how sharply
-DENSITY_PULL, BRIGHTNESS_PULL, RADIUS_PULL = 10.0, 30.0, 10.0
+LIKELY, SOFTNESS = 0.5, 2.0  # quantile of the log density that a path strives for, and how sharply
+DENSITY_PULL, BRIGHTNESS_PULL, RADIUS_PULL = 30.0, 30.0, 30.0
 LONGEST_MOVE = 0.3  # of a typical code's distance from the centre, a round
 NEARLY_PARALLEL = 1e-3  # sine of the angle under which a great circle is drawn as a straight line
 TINY = 1e-9
@@ -77,6 +77,7 @@ class Terrain:
     density: Density
     centre: np.ndarray  # float64 (D,), the mean of training codes
     scale: np.ndarray  # float64 (D,), their standard deviations
+    within: np.ndarray  # float64 (D, D), mean covariance of the components of the density
     likely: float  # the log density that a path strives for
     brightness: np.ndarray  # float64 (D,): what a step changes of an image's brightness, in sds
     spread: float  # standard deviation of the distance from the centre
@@ -94,10 +95,12 @@ def learn_terrain(density: Density, codes: np.ndarray, brightness: np.ndarray) -
     scale[scale == 0] = scale.max()
     places = (codes - centre) / scale
     slope = np.linalg.lstsq(places, brightness - brightness.mean(), rcond=None)[0]
+    within = np.einsum("k,kij->ij", density.weights, density.covariances)
     return Terrain(
         density,
         centre,
         scale,
+        within / scale[:, np.newaxis] / scale,
         float(np.quantile(density.log_density(codes), LIKELY)),
         slope / max(float(brightness.std()), np.finfo(np.float32).tiny),
         float(np.linalg.norm(places, axis=1).std()) or 1.0,
@@ -136,7 +139,9 @@ def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: in
 def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     """Chains (N, CHAIN, D) about the centre, moved until springs and forces balance; ends stay.
 
-    The springs are solved for implicitly, so that a step may be as long as the forces allow.
+    The springs are solved for implicitly, so that a step may be as long as the forces allow; the
+    gradient of the density is counted in the covariance of its components, or where these are flat
+    every step would lead too far.
     """
     from scipy.special import expit
 
@@ -154,6 +159,8 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     brightness = span(chain @ terrain.brightness)
     radius = span(np.linalg.norm(chain, axis=2))
     inner = chain[:, 1:-1]
+    # Between near ends there is little to go round: an image to itself stays where it is.
+    reach = np.linalg.norm(chain[:, -1:] - chain[:, :1], axis=2, keepdims=True) / np.sqrt(2 * dim)
     for _ in range(ROUNDS):
         codes = (inner * terrain.scale + terrain.centre).reshape(-1, dim)
         density, gradient = terrain.density.log_density_gradient(codes)
@@ -162,10 +169,11 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
         inward = np.maximum(radius - away, 0) / terrain.spread**2 / np.maximum(away, TINY)
         off = inner @ terrain.brightness - brightness
         force = (
-            DENSITY_PULL * short * gradient.reshape(inner.shape) * terrain.scale
+            DENSITY_PULL * short * (gradient.reshape(inner.shape) * terrain.scale) @ terrain.within
             - BRIGHTNESS_PULL * off[..., np.newaxis] * terrain.brightness
             + RADIUS_PULL * inward[..., np.newaxis] * inner
         )
+        force *= np.minimum(reach, 1)
         lengths = np.linalg.norm(force, axis=2, keepdims=True)
         longest = LONGEST_MOVE * np.sqrt(dim) / STEP
         force *= np.minimum(1, longest / np.maximum(lengths, TINY))

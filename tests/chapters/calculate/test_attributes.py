@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
+from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.calculate import attributes
 from latentspace.chapters.calculate.attributes import AttributeSweeps
-from latentspace.chapters.calculate.strokes import ATTRIBUTES
 from latentspace.datasets import ImageDataset
 
 

@@ -154,15 +154,14 @@ def test_the_path_that_was_chosen_is_on_record_with_its_reason(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = make_study(linear_run, tiny).of(Interpolation)
-    found = {"gap": [0.5, 0.4, 0.6], "data_gap": 0.1, "brightness": 0.9, "sharpness": 1.1}
+    found = {"gain": [0.5, 0.4, 0.6], "leap": 0.2}
     chosen._choice = found
     assert (chosen.reason, chosen.path) == (None, "data")
     assert chosen.settings_used == {"path": "data"}
     for damage, reason in (
-        ({"gap": [0.5, -0.1, 0.6]}, "as near to training images"),
-        ({"data_gap": 0.5}, "no nearer"),
-        ({"brightness": 0.7}, "70% of the brightness"),
-        ({"sharpness": 0.5}, "50% of the sharpness"),
+        ({"gain": [0.5, -0.1, 0.6]}, "no more like real ones"),
+        ({"gain": [-0.5, -0.6, -0.4]}, "no more like real ones"),
+        ({"leap": 0.7}, "leap over 70% of the way"),
     ):
         subject = make_study(linear_run, tiny)
         other = subject.of(Interpolation)
@@ -179,10 +178,9 @@ def test_what_the_choice_goes_by_is_measured_and_kept(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
     choice = make_study(linear_run, tiny, tmp_path).of(Interpolation)._choice
-    value, low, high = choice["gap"]
+    value, low, high = choice["gain"]
     assert low <= value <= high
-    assert choice["brightness"] > 0
-    assert choice["sharpness"] > 0
+    assert choice["leap"] > 0
     calls = len(linear_run.calls)
     assert make_study(linear_run, tiny, tmp_path).of(Interpolation)._choice == choice
     assert len(linear_run.calls) == calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentspace.chapters.calculate import strokes
+from latentspace.analysis import strokes
 
 
 def make_bar(thickness: float, length: float, degrees: float = 0.0) -> np.ndarray:
