@@ -11,10 +11,8 @@ import numpy as np
 COMPONENTS = (4, 8, 16, 32, 64)  # tried one after the other while held-back codes gain
 CODES_A_COMPONENT = 3  # times their dimensions: fewer don't tell a covariance
 MOST_CODES, MOST_OF_CLASS = 60_000, 10_000  # that teach it: of all, shared out among the classes
-HELD_BACK, LEAST_GAIN = (
-    0.1,
-    0.05,
-)  # share of the codes; of their mean log density, by more components
+HELD_BACK = 0.1
+LEAST_GAIN = 0.05  # of the mean log density of held-back codes, to take more components
 ITERATIONS, TOLERANCE = 40, 1e-2
 FLOOR = 1e-4  # of the mean variance, added to every variance
 ROWS_AT_ONCE = 4096
@@ -124,13 +122,13 @@ def fit_density(codes: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
     analysis").
 
     Args:
-        codes: float32 (N, D), not all equal.
+        codes: float32 (N, D).
         labels: int (N,); all equal where there are no classes.
         rng: Chooses the codes that are held back, and where the components begin.
     """
     from threadpoolctl import threadpool_limits
 
-    scale = float(np.sqrt(codes.var(axis=0, dtype=np.float64).mean()))
+    scale = float(np.sqrt(codes.var(axis=0, dtype=np.float64).mean())) or 1.0
     scaled = codes.astype(np.float64) / scale
     present, members = np.unique(labels, return_counts=True)
     floor = FLOOR * np.eye(codes.shape[1])

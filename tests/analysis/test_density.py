@@ -101,6 +101,12 @@ def test_scale_of_codes_makes_no_difference(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(small.means * 1000, large.means, rtol=1e-3)
 
 
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_equal_codes_have_a_narrow_density(rng: np.random.Generator, count: int) -> None:
+    density = fit_density(np.full((count, 3), 7, np.float32), np.zeros(count, int), rng)
+    assert np.abs(density.sample(20, rng) - 7).max() < 0.5
+
+
 def test_units_that_never_move_are_no_obstacle(rng: np.random.Generator) -> None:
     codes = np.column_stack([make_clusters(rng), np.zeros(400)]).astype(np.float32)
     density = fit_density(codes, np.zeros(400, int), rng)
