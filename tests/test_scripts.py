@@ -23,6 +23,7 @@ from latentspace.chapters import COMPARED, FIGURES
 from latentspace.core.provenance import hash_file
 from latentspace.models.run_schema import (
     DECODER,
+    DENSITY,
     ENCODER,
     FACTS,
     HISTORY,
@@ -68,7 +69,11 @@ def story(trained: Trained) -> subprocess.CompletedProcess[str]:
 
 def test_training_leaves_a_whole_run(trained: Trained) -> None:
     folder = trained.models / "bars"
-    assert sorted(os.listdir(folder)) == sorted([ENCODER, DECODER, FACTS, HISTORY, SNAPSHOTS])
+    files = [ENCODER, DECODER, FACTS, HISTORY, SNAPSHOTS, DENSITY]
+    assert sorted(os.listdir(folder)) == sorted(files)
+    with np.load(folder / DENSITY) as density:
+        assert density["weights"].sum() == pytest.approx(1)
+        assert density["means"].shape[1] == density["covariances"].shape[2]
     facts = json.loads((folder / FACTS).read_text())
     assert facts["status"] == "complete"
     assert (facts["dataset"]["name"], facts["image_shape"], facts["latent_dim"]) == (

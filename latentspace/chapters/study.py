@@ -208,7 +208,10 @@ class Study:
 
     @cached_property
     def density(self) -> Density:
-        """The density of the training codes, by class."""
+        """The density of the training codes, by class: that of the run, or one fitted to them."""
+        kept = self.run.read_density() if self.is_trained_on_data else None
+        if kept is not None:
+            return Density(**kept)
 
         def compute() -> dict[str, np.ndarray]:
             rng = np.random.default_rng(self.settings.seed)

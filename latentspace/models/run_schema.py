@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
 FACTS, HISTORY, SNAPSHOTS = "run.json", "history.csv", "snapshots.npz"
+DENSITY = "density.npz"
 # Of a training that is not finished.
 CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
 CLASSIFIERS = "classifiers"  # a folder among those of the runs

@@ -16,12 +16,14 @@ import numpy as np
 
 from latentspace.core.documents import read_document
 from latentspace.core.errors import InputError, to_printable
+from latentspace.core.npz import read_arrays
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 from latentspace.core.provenance import hash_file
 from latentspace.models.keras_files.loading import load_model
 from latentspace.models.run_schema import (
     CHECKPOINT,
     DECODER,
+    DENSITY,
     ENCODER,
     FACTS,
     HISTORY,
@@ -134,6 +136,18 @@ class Run:
         """
         self._check(SNAPSHOTS)
         return Snapshots.read(self.path / SNAPSHOTS)
+
+    def read_density(self) -> dict[str, np.ndarray] | None:
+        """The arrays of the density of its training codes, by name; None where it has none whole.
+
+        Runs that are older, were imported or not trained to the end have none.
+        """
+        path = self.path / DENSITY
+        try:
+            self._check(DENSITY)
+            return read_arrays(path) if path.is_file() else None
+        except (InputError, OSError):  # it is fitted again
+            return None
 
     @cached_property
     def _encoder(self) -> keras.Model:

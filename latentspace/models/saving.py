@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from latentspace.core.documents import encode_document
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import replace_files
@@ -17,6 +19,7 @@ from latentspace.models.run_schema import (
     CHECKPOINT,
     CLASSIFIERS,
     DECODER,
+    DENSITY,
     ENCODER,
     FACTS,
     HISTORY,
@@ -92,8 +95,9 @@ def save_run(
     *,
     facts: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
+    density: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Writes a run: two models, history, snapshots, and run.json with the hashes of all.
+    """Writes a run: two models, history, snapshots, density, and run.json with the hashes of all.
 
     All files are written before the first of them is replaced, and run.json is replaced last. So an
     interruption leaves the old run or the new one; in the moment between, a run that `find_run`
@@ -106,6 +110,7 @@ def save_run(
         decoder: A whole Keras model of codes -> images.
         facts: What run.json is to say; time, versions and hashes are added.
         history: One row per epoch, each with the same keys; none of a model trained elsewhere.
+        density: That of the codes of the training images, if known: its arrays by name.
     """
     begun = path / PARTIAL_SNAPSHOTS
     names = [ENCODER, DECODER]
@@ -113,6 +118,8 @@ def save_run(
         names.append(HISTORY)
     if begun.is_file():
         names.append(SNAPSHOTS)
+    if density is not None:
+        names.append(DENSITY)
     with replace_files(path, (*names, FACTS)) as places:
         save_model(encoder, places[ENCODER])
         save_model(decoder, places[DECODER])
@@ -123,6 +130,9 @@ def save_run(
                 writer.writerows(history)
         if begun.is_file():
             shutil.copyfile(begun, places[SNAPSHOTS])
+        if density is not None:
+            with places[DENSITY].open("wb") as file:
+                np.savez(file, **density)
         complete = {
             **facts,
             "finished": format_now(),

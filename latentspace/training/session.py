@@ -9,6 +9,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from latentspace import datasets
 from latentspace.core.documents import validate
 from latentspace.core.errors import InputError, to_printable
@@ -20,7 +22,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.models import saving
 from latentspace.models.backend import start_keras
 from latentspace.models.run_schema import CHECKPOINT, PARTIAL_SNAPSHOTS
-from latentspace.models.runs import Run
+from latentspace.models.runs import Run, predict
 
 if TYPE_CHECKING:
     import keras
@@ -84,6 +86,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
     start_keras()
     with silence_stderr():
         from latentspace.analysis import scores
+        from latentspace.analysis.density import fit_density
         from latentspace.training import fitting, recording, stages
 
         devices = stages.list_devices()
@@ -123,6 +126,12 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
             for split, pixels in splits.items()
         }
         errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
+    density = None
+    if progress.status == "complete":
+        with show_running("fitting a density to the codes", quiet=config.quiet):
+            codes = predict(encoder, data.train_pixels)
+            rng = np.random.default_rng(config.seed)
+            density = dataclasses.asdict(fit_density(codes, data.train_labels, rng))
     run = saving.save_run(
         folder,
         encoder,
@@ -141,6 +150,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
             "scores": errors,
         },
         history=progress.rows,
+        density=density,
     )
     if progress.status == "complete":
         saving.delete_checkpoint(folder)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from conftest import LinearRun, make_study
 from PIL import Image
 
-from latentspace.chapters import load_chapters
+from latentspace.chapters import load_chapters, study
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.maps.measure import Maps
@@ -145,3 +146,18 @@ def test_what_may_take_long_shows_how_far_it_is_unless_quiet(
     assert capsys.readouterr().err == ""
     measure(make_study(linear_run, tiny, with_classifier=True))
     assert expected in capsys.readouterr().err
+
+
+def test_the_density_is_that_of_the_run_or_fitted_once(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = make_study(linear_run, tiny, tmp_path).density
+    assert set(fitted.classes) == {0, 1, 2}
+    monkeypatch.setattr(study, "fit_density", None)  # a second fit would fail
+    again = make_study(linear_run, tiny, tmp_path).density
+    np.testing.assert_array_equal(again.means, fitted.means)
+    kept = dataclasses.asdict(fitted) | {"means": fitted.means + 1}
+    monkeypatch.setattr(linear_run, "read_density", lambda: kept, raising=False)
+    monkeypatch.setattr(Study, "is_trained_on_data", True)
+    of_run = make_study(linear_run, tiny).density
+    np.testing.assert_array_equal(of_run.means, fitted.means + 1)

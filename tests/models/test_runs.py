@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from latentspace.core.errors import InputError
+from latentspace.core.provenance import hash_file
 from latentspace.models import runs, saving
-from latentspace.models.run_schema import CHECKPOINT, DECODER, ENCODER, FACTS, HISTORY, SNAPSHOTS
+from latentspace.models.run_schema import (
+    CHECKPOINT,
+    DECODER,
+    DENSITY,
+    ENCODER,
+    FACTS,
+    HISTORY,
+    SNAPSHOTS,
+)
 
 ABOUT = {
     "dataset": {"name": "bars", "source": None, "hash": "0"},
@@ -124,6 +133,25 @@ def forget_hash(run: Path, name: str) -> None:
     facts = json.loads((run / FACTS).read_text())
     del facts["sha256"][name]
     (run / FACTS).write_text(json.dumps(facts))
+
+
+def test_a_density_is_taken_only_whole(copy: Path) -> None:
+    path = copy / "first" / DENSITY
+    assert runs.find_run("first", copy).read_density() is None  # as in older runs
+    np.savez(path, weights=np.ones(3))
+    facts = json.loads((copy / "first" / FACTS).read_text())
+    facts["sha256"][DENSITY] = hash_file(path)
+    (copy / "first" / FACTS).write_text(json.dumps(facts))
+    found = runs.find_run("first", copy).read_density()
+    assert found is not None
+    np.testing.assert_array_equal(found["weights"], [1, 1, 1])
+    whole = path.read_bytes()
+    for damage in (whole[: len(whole) // 2], b"", whole + b"more"):
+        path.write_bytes(damage)
+        assert runs.find_run("first", copy).read_density() is None
+    forget_hash(copy / "first", DENSITY)
+    path.write_bytes(b"no archive")
+    assert runs.find_run("first", copy).read_density() is None
 
 
 def test_snapshots_of_another_training_are_refused(copy: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from conftest import Killed, kill_at
 from test_runs import ABOUT, ROWS
@@ -15,6 +16,7 @@ from latentspace.models import runs, saving
 from latentspace.models.run_schema import (
     CHECKPOINT,
     DECODER,
+    DENSITY,
     ENCODER,
     FACTS,
     HISTORY,
@@ -22,7 +24,7 @@ from latentspace.models.run_schema import (
     SNAPSHOTS,
 )
 
-FILES = (ENCODER, DECODER, HISTORY, SNAPSHOTS, FACTS)
+FILES = (ENCODER, DECODER, HISTORY, SNAPSHOTS, DENSITY, FACTS)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,8 @@ def save(path: Path, networks: tuple[keras.Model, keras.Model], rows: list[dict]
     (path / PARTIAL_SNAPSHOTS).write_text(f"snapshots of {len(rows)} epochs")
     (path / CHECKPOINT).write_text("all that is needed to save the run again")
     facts = {**ABOUT, "image_shape": (2, 2, 1), "epochs": len(rows)}
-    return saving.save_run(path, *networks, facts=facts, history=rows)
+    density = {"weights": np.full(3, len(rows))}
+    return saving.save_run(path, *networks, facts=facts, history=rows, density=density)
 
 
 def read_contents(path: Path) -> dict[str, bytes]:
