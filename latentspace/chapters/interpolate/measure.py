@@ -185,13 +185,18 @@ class Interpolation(Chapter):
     def reason(self) -> str | None:
         """Why the straight line is taken and no path along the data; None where that is better.
 
-        It is where images half-way on it are nearer to what real ones at its ends are, in
-        brightness, sharpness and distance to the nearest training image (by an interval that
-        excludes 0), and it does not leap from one end to the other.
+        It is where it does not leap from one end to the other, and the reference classifier is
+        surer at its worst place, by an interval that excludes 0. Without one, or where it would
+        have to be trained for that alone, images half-way have to be nearer to what real ones at
+        the ends are, in brightness, sharpness and distance to the nearest training image.
         """
         choice = self._choice
         if choice["leap"] > LARGEST_LEAP:
             return f"along the data a path would leap over {choice['leap']:.0%} of the way at once"
+        if self.study.thorough and (judged := self.metrics.get("gain")) is not None:
+            if judged["least_confidence_interval"][0] > 0:
+                return None
+            return "along the data the reference classifier is no surer at the worst place"
         if not Estimate(*choice["gain"]).low > 0:
             return (
                 "along the data images half-way are no more like real ones in brightness, "

@@ -174,6 +174,18 @@ def test_the_path_that_was_chosen_is_on_record_with_its_reason(
     assert asked.path == "linear"
 
 
+@pytest.mark.parametrize(("low", "path"), [(0.01, "data"), (-0.01, "linear")])
+def test_a_referee_chooses_the_path_where_it_is_asked_anyway(
+    linear_run: LinearRun, tiny: ImageDataset, low: float, path: str
+) -> None:
+    looks = {"gain": [-0.5, -0.6, -0.4], "leap": 0.2}
+    judged = {"gain": {"least_confidence": 0.1, "least_confidence_interval": [low, 0.3]}}
+    for thorough, expected in ((True, path), (False, "linear")):
+        chapter = make_study(linear_run, tiny, thorough=thorough).of(Interpolation)
+        chapter._choice, chapter.metrics = looks, judged
+        assert chapter.path == expected
+
+
 def test_what_the_choice_goes_by_is_measured_and_kept(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
