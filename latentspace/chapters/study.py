@@ -214,11 +214,10 @@ class Study:
             return Density(**kept)
 
         def compute() -> dict[str, np.ndarray]:
-            rng = np.random.default_rng(self.settings.seed)
+            rng = np.random.default_rng(0)  # so is that of a run the same with every seed
             return dataclasses.asdict(fit_density(self.train_codes, self.data.train_labels, rng))
 
-        key = (*self.model_key, self.settings.seed)
-        return Density(**self.load_or_compute("density", compute, *key))
+        return Density(**self.load_or_compute("density", compute, *self.model_key))
 
     @property
     def model_key(self) -> tuple[str, str]:

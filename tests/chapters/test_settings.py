@@ -27,7 +27,7 @@ OTHERS: dict[str, dict[str, Any]] = {  # other values than those of the first st
     "perplexity": {"perplexity": 5.0},
     "exaggeration": {"exaggeration": 3.0},
     "place": {"place": ("7",)},
-    "pairs": {"pairs": 3},
+    "pairs": {"pairs": 2},
     "start": {"start": ("3",), "end": ("4",)},
     "end": {"start": ("3",), "end": ("5",)},
     "path": {"path": "linear"},

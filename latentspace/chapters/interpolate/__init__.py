@@ -30,7 +30,7 @@ CONTENTS = Contents(
         ),
         aside("interpolation_grid.png", "four images blended by their codes in a square", ENDS),
         aside("interpolation_grid.gif", "a walk through that square", ENDS),
-        aside("tour.gif", "one loop through all classes along the data", ("frames",)),
+        aside("tour.gif", "one loop through all classes", ("path", "frames")),
         aside(
             "interpolation_on_map.png",
             "straight paths and paths along the data, on the map of the codes",

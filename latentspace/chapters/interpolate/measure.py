@@ -215,7 +215,7 @@ class Interpolation(Chapter):
         study = self.study
 
         def compute() -> dict[str, Any]:
-            starts, ends = np.array(list(islice(self._draw_pairs(), CHOICE_PAIRS))).T
+            starts, ends = np.array(list(islice(self._draw_pairs(seed=0), CHOICE_PAIRS))).T
             codes = study.codes[starts], study.codes[ends]
             along = self._find_codes("data", *codes, SCORED_FRAMES)
             steps = np.linalg.norm(np.diff(along, axis=1), axis=2).max(axis=1)
@@ -225,14 +225,13 @@ class Interpolation(Chapter):
             straight, bent = (
                 np.abs(half - (of_starts + of_ends) / 2).mean(axis=0) for half in of_halves
             )
-            rng = np.random.default_rng(study.settings.seed)
+            rng = np.random.default_rng(0)  # the choice is the same with every seed
             return {
                 "gain": np.array(mean_estimate(straight - bent, rng)),
                 "leap": np.array(np.median(steps / np.maximum(whole, paths.TINY))),
             }
 
-        key = (*study.model_key, study.settings.seed)
-        found = study.load_or_compute("path-choice", compute, *key)
+        found = study.load_or_compute("path-choice", compute, *study.model_key)
         return {name: value.tolist() for name, value in found.items()}
 
     def _describe(self, codes: np.ndarray) -> np.ndarray:
@@ -255,10 +254,10 @@ class Interpolation(Chapter):
         step, of paths on which anything changes) and length, both as seen in the images. "gain" is
         by how much the least confidence along the data is above that on the straight line.
         """
-        study = self.study
+        study, seed = self.study, self.study.settings.seed
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
-            starts, ends = np.array(list(islice(self._draw_pairs(), self.scored_pairs))).T
+            starts, ends = np.array(list(islice(self._draw_pairs(seed), self.scored_pairs))).T
             codes = study.codes[starts], study.codes[ends]
             numbers, least = {}, {}
             with study.make_bar("scoring paths", len(KINDS)) as bar:
@@ -274,7 +273,7 @@ class Interpolation(Chapter):
             rows = choose_limited(len(study.codes), REAL_IMAGES)
             numbers[REAL] = self._score_frames(study.decode(study.codes[rows])[:, np.newaxis])[0]
             if least["data"] is not None:
-                rng = np.random.default_rng(study.settings.seed)
+                rng = np.random.default_rng(seed)
                 gain = mean_estimate(least["data"] - least["linear"], rng)
                 numbers["gain"] = {
                     "least_confidence": np.array(gain.value),
@@ -283,7 +282,7 @@ class Interpolation(Chapter):
             return numbers
 
         groups = study.load_or_compute_groups(
-            "paths", compute, *study.model_key, study.settings.seed, study.classifier_key
+            "paths", compute, *study.model_key, seed, study.classifier_key
         )
         return {
             kind: {measure: value.tolist() for measure, value in numbers.items()}
@@ -403,9 +402,9 @@ class Interpolation(Chapter):
             return paths.spherical_paths(starts, ends, frames, centre)
         return paths.data_paths(self._terrain, starts, ends, frames)
 
-    def _draw_pairs(self) -> Iterator[tuple[int, int]]:
+    def _draw_pairs(self, seed: int) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""
-        rng = np.random.default_rng(self.study.settings.seed)
+        rng = np.random.default_rng(seed)
         labels = self.study.data.test_labels
         several = len(np.unique(labels)) > 1
         while True:
@@ -416,7 +415,10 @@ class Interpolation(Chapter):
     def _select_pairs(self, count: int) -> list[tuple[Selected, Selected]]:
         """The first pairs of `_draw_pairs`."""
         select = self.study.select_index
-        return [(select(one), select(two)) for one, two in islice(self._draw_pairs(), count)]
+        return [
+            (select(one), select(two))
+            for one, two in islice(self._draw_pairs(self.study.settings.seed), count)
+        ]
 
 
 def _span(values: np.ndarray) -> np.ndarray:
