@@ -28,23 +28,18 @@ class Gaussians:
     covariances: np.ndarray  # float64 (classes, D, D)
 
 
-def fit_class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: int) -> Gaussians:
-    """Fits a Gaussian to the codes of each class, given as for `compute_class_means`.
+def fit_class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: Iterable[int]) -> Gaussians:
+    """Fits a Gaussian to the codes (N, D) of each of some classes, in their order.
 
     Source of the covariances: Ledoit & Wolf 2004, "A well-conditioned estimator for
     large-dimensional covariance matrices"; they are invertible also where a class is small.
     A class without members has the mean and covariance of all, one of a single member the
     covariance.
     """
-    return fit_gaussians_of(codes, labels, range(classes))
-
-
-def fit_gaussians_of(codes: np.ndarray, labels: np.ndarray, chosen: Iterable[int]) -> Gaussians:
-    """As `fit_class_gaussians`, of some classes only, in their order."""
     from sklearn.covariance import ledoit_wolf
 
     means, covariances = [], []
-    for label in chosen:
+    for label in classes:
         members = codes[labels == label] if (labels == label).any() else codes
         spread = members if len(members) > 1 else codes
         means.append(members.mean(axis=0, dtype=np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,14 +54,12 @@ class Density:
 
     def log_density(self, codes: np.ndarray) -> np.ndarray:
         """Natural logarithm of the density at codes (N, D), float32 (N,)."""
-        parts = range(0, len(codes), ROWS_AT_ONCE)
-        return np.concatenate([self._explain(codes[at : at + ROWS_AT_ONCE])[0] for at in parts])
+        return np.concatenate([density for density, _, _ in self._explain(codes)])
 
     def log_density_gradient(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same, and its gradient, float32 (N, D)."""
         found = []
-        for at in range(0, len(codes), ROWS_AT_ONCE):
-            density, shares, whitened = self._explain(codes[at : at + ROWS_AT_ONCE])
+        for density, shares, whitened in self._explain(codes):
             whitened *= shares[:, :, np.newaxis]
             found.append((density, -whitened.reshape(len(density), -1) @ self._whitening.T))
         densities, gradients = zip(*found, strict=True)
@@ -68,22 +67,23 @@ class Density:
 
     def classify(self, codes: np.ndarray) -> np.ndarray:
         """The likeliest class of each of some codes (N, D), int64 (N,)."""
-        parts = range(0, len(codes), ROWS_AT_ONCE)
-        shares = np.concatenate([self._explain(codes[at : at + ROWS_AT_ONCE])[1] for at in parts])
+        shares = np.concatenate([shares for _, shares, _ in self._explain(codes)])
         present, owners = np.unique(self.classes, return_inverse=True)
         return present[(shares @ np.eye(len(present))[owners]).argmax(axis=1)]
 
-    def _explain(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log density (N,), shares of the components (N, K), whitened distances (N, K, D)."""
+    def _explain(self, codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For a part of the codes (N, D) after the other what the mixture says of it.
+
+        Log density (n,), shares of the components (n, K), whitened distances (n, K, D).
+        """
         from scipy.special import logsumexp
 
-        count, dim = self.means.shape
-        whitened = (codes.astype(np.float32) @ self._whitening - self._offset).reshape(
-            len(codes), count, dim
-        )
-        logs = self._heights - np.einsum("nkd,nkd->nk", whitened, whitened) / 2
-        density = logsumexp(logs, axis=1)
-        return density, np.exp(logs - density[:, np.newaxis]), whitened
+        for at in range(0, len(codes), ROWS_AT_ONCE):
+            part = codes[at : at + ROWS_AT_ONCE].astype(np.float32)
+            whitened = (part @ self._whitening - self._offset).reshape(-1, *self.means.shape)
+            logs = self._heights - np.einsum("nkd,nkd->nk", whitened, whitened) / 2
+            density = logsumexp(logs, axis=1)
+            yield density, np.exp(logs - density[:, np.newaxis]), whitened
 
     @cached_property
     def _roots(self) -> np.ndarray:
@@ -117,7 +117,7 @@ def fit_density(codes: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
     Source: ex-post density estimation, Ghosh et al. 2020, "From variational to deterministic
     autoencoders". Of each class, as many components are taken as make held-back codes of it most
-    likely. A class with too few codes for two of them is one Gaussian, whose covariance leans on
+    likely. A class with too few codes for several is one Gaussian, whose covariance leans on
     that within all classes, the more the fewer its codes (Friedman 1989, "Regularized discriminant
     analysis").
 

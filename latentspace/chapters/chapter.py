@@ -45,6 +45,39 @@ class Row:
     digits: int = 3  # digits after the point that are worth reading
 
 
+def list_rows(
+    table: Mapping[str, tuple[str, str, int]],
+    numbers: Mapping[str, Mapping[str, Any]],
+    own: str,
+    baselines: Mapping[str, str],
+    references: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """Lines of the table out of numbers in groups.
+
+    Args:
+        table: By the name of a number: words, `better` and digits of its line.
+        numbers: The numbers by group and name.
+        own: The group of what this model reaches.
+        baselines: What others are called, and their groups.
+        references: The same of what does not compete.
+    """
+
+    def list_values(groups: Mapping[str, str], name: str) -> dict[str, Value]:
+        return {who: value_in(numbers[group], name) for who, group in groups.items()}
+
+    return [
+        Row(
+            words,
+            value_in(numbers[own], name),
+            list_values(baselines, name),
+            list_values(references or {}, name),
+            better,
+            digits,
+        )
+        for name, (words, better, digits) in table.items()
+    ]
+
+
 class Chapter:
     """One subject of a study. `Study.of` hands out each, made once.
 

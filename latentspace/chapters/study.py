@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from latentspace.analysis import classes, scores
+from latentspace.analysis import classes, scores, strokes
 from latentspace.analysis.density import Density, fit_density
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
@@ -263,6 +263,24 @@ class Study:
             group, _, name = path.partition("/")
             groups.setdefault(group, {})[name] = value
         return groups
+
+    def load_or_compute_numbers(
+        self,
+        kind: str,
+        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
+        *key: np.ndarray | str | int | float,
+    ) -> dict[str, dict[str, Any]]:
+        """As `load_or_compute_groups`, as the numbers and lists that metrics.json has."""
+        groups = self.load_or_compute_groups(kind, compute, *key)
+        return {
+            group: {name: value.tolist() for name, value in numbers.items()}
+            for group, numbers in groups.items()
+        }
+
+    def measure_strokes(self, images: np.ndarray) -> np.ndarray:
+        """What `strokes.measure` says of images (N, H, W, C), saying how far it is."""
+        with self.make_bar("measuring strokes", len(images)) as bar:
+            return strokes.measure(images, bar.update)
 
     def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
         """Whether the cache holds a file for what `load_or_compute` would be asked for."""

@@ -16,7 +16,7 @@ from latentspace.chapters.calculate import directions
 from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
 from latentspace.chapters.calculate.expressions import WORDS, parse_expression
-from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
 from latentspace.datasets import choose_limited
@@ -29,6 +29,12 @@ TOWARD_DATA = 0.25  # share of the path to its nearest neighbours that a transpo
 PRESERVED = ("slant", "thickness")
 PRESERVED_COLUMNS = [ATTRIBUTES.index(name) for name in PRESERVED]
 MEANS, TRANSPORT = "class_means", "transport"
+ROWS = {  # in words, which way is better, and the digits worth reading
+    "target_accuracy": ("Class transfer: called the target class", HIGHER, 3),
+    "nearest_distance": ("Class transfer: distance to the nearest training image", LOWER, 3),
+    "slant_kept": ("Class transfer: rank correlation of slant", HIGHER, 3),
+    "thickness_kept": ("Class transfer: rank correlation of thickness", HIGHER, 3),
+}
 
 Move = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # codes, sources, targets
 
@@ -138,7 +144,7 @@ class Arithmetic(Chapter):
                     bar.update()
             return numbers
 
-        groups = study.load_or_compute_groups(
+        numbers = study.load_or_compute_numbers(
             "class-moves",
             compute,
             *study.model_key,
@@ -146,17 +152,14 @@ class Arithmetic(Chapter):
             study.classifier_key,
             measured,
         )
-        table = groups.pop("classes")["reliability"]
+        table = numbers.pop("classes")["reliability"]
         names = [study.data.class_names[label] for label in measured]
-        weak = zip(*np.nonzero(np.triu(table < directions.MEANINGLESS)), strict=True)
+        weak = zip(*np.nonzero(np.triu(np.array(table) < directions.MEANINGLESS)), strict=True)
         return {
             "measured_classes": names,
-            "class_reliability": table.tolist(),
+            "class_reliability": table,
             "meaningless": [[names[first], names[second]] for first, second in weak],
-            **{
-                name: {measure: float(value) for measure, value in numbers.items()}
-                for name, numbers in groups.items()
-            },
+            **numbers,
         }
 
     @property
@@ -165,20 +168,7 @@ class Arithmetic(Chapter):
         found = self.metrics
         if not found:
             return []
-        return [
-            Row(
-                f"Class transfer: {words}",
-                value_in(found[TRANSPORT], name),
-                {"class means": value_in(found[MEANS], name)},
-                better=better,
-            )
-            for name, words, better in (
-                ("target_accuracy", "called the target class", HIGHER),
-                ("nearest_distance", "distance to the nearest training image", LOWER),
-                ("slant_kept", "rank correlation of slant", HIGHER),
-                ("thickness_kept", "rank correlation of thickness", HIGHER),
-            )
-        ]
+        return list_rows(ROWS, found, TRANSPORT, {"class means": MEANS})
 
     # --- inside
 
@@ -248,7 +238,7 @@ class Arithmetic(Chapter):
     @cached_property
     def _gaussians(self) -> Gaussians:
         """Those of the measured classes."""
-        return classes.fit_gaussians_of(
+        return classes.fit_class_gaussians(
             self.study.train_codes, self.study.data.train_labels, self.measured
         )
 
@@ -256,7 +246,7 @@ class Arithmetic(Chapter):
         """What is to be preserved, each (N,); nothing where there are no strokes."""
         if self._sweeps.unavailable is not None:
             return {}
-        measured = self._sweeps.measure_strokes(images)[:, PRESERVED_COLUMNS]
+        measured = self.study.measure_strokes(images)[:, PRESERVED_COLUMNS]
         return dict(zip(PRESERVED, measured.T, strict=True))
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:

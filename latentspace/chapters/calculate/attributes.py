@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores, strokes
+from latentspace.analysis import scores
 from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.calculate import directions
 from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS, Attributes
@@ -139,12 +139,12 @@ class AttributeSweeps(Chapter):
                 }
             return numbers
 
-        groups = study.load_or_compute_groups(
+        groups = study.load_or_compute_numbers(
             "attribute-sweeps", compute, *study.model_key, study.settings.seed, study.classifier_key
         )
         named = {
             group: {
-                measure: dict(zip(ATTRIBUTES, values.tolist(), strict=True))
+                measure: dict(zip(ATTRIBUTES, values, strict=True))
                 for measure, values in numbers.items()
             }
             for group, numbers in groups.items()
@@ -185,11 +185,6 @@ class AttributeSweeps(Chapter):
         called = self.study.classifier.predict_probabilities(flat).argmax(axis=1)
         return called.reshape(images.shape[:-3])
 
-    def measure_strokes(self, images: np.ndarray) -> np.ndarray:
-        """What `strokes.measure` says of images (N, H, W, C)."""
-        with self.study.make_bar("measuring strokes", len(images)) as bar:
-            return strokes.measure(images, bar.update)
-
     # --- inside
 
     def _calibrate(self, found: Attributes, train: np.ndarray, sweep: Sweep) -> Attributes:
@@ -228,7 +223,9 @@ class AttributeSweeps(Chapter):
     def _measured(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the images that teach directions, and their attributes (N, A)."""
         _, chosen = self._rows
-        return chosen, self.measure_strokes(to_unit_range(self.study.data.train_pixels[chosen]))
+        return chosen, self.study.measure_strokes(
+            to_unit_range(self.study.data.train_pixels[chosen])
+        )
 
     def _sweep_codes(
         self, codes: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
@@ -253,7 +250,7 @@ class AttributeSweeps(Chapter):
 
     def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
-        values = self.measure_strokes(images.reshape(-1, *images.shape[3:]))
+        values = self.study.measure_strokes(images.reshape(-1, *images.shape[3:]))
         return values.reshape(*images.shape[:3], -1) / deviations
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:

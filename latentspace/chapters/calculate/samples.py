@@ -10,13 +10,14 @@ import numpy as np
 from latentspace.analysis import scores
 from latentspace.analysis.density import Density, fit_gaussian
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, list_rows
 
 SHOWN, SCORED = 10, 2_000
 TEMPERATURE = 0.95  # more precision for less recall, and still no nearer than real images
 SHOWN_CLASSES, SCORED_OF_CLASS = 10, 500
 GAUSSIAN, DENSITY, REAL = "gaussian", "density", "real_images"
 ONE_GAUSSIAN, EVERYTHING = "one Gaussian", "mixture"
+NOT_CLASSES = (ONE_GAUSSIAN, EVERYTHING, REAL)
 ROWS = {  # in words, which way is better, and the digits worth reading
     "confidence": ("Confidence of the reference classifier in new images", "", 3),
     "nearest_distance": ("Distance of new images to the nearest training image", "", 2),
@@ -40,6 +41,11 @@ class Samples(Chapter):
         return None
 
     @cached_property
+    def gaussian(self) -> Density:
+        """One Gaussian of all training codes."""
+        return fit_gaussian(self.study.train_codes)
+
+    @cached_property
     def shown(self) -> dict[str, np.ndarray]:
         """New images of one Gaussian, of the mixture, and of its classes, by name.
 
@@ -47,24 +53,26 @@ class Samples(Chapter):
         """
         rng = np.random.default_rng(self.study.settings.seed)
         codes = {
-            ONE_GAUSSIAN: _draw(fit_gaussian(self.study.train_codes), SHOWN, rng),
+            ONE_GAUSSIAN: _draw(self.gaussian, SHOWN, rng),
             EVERYTHING: _draw(self.study.density, SHOWN, rng),
         }
         for label, name in self.classes.items():
-            taken = name in codes
-            named = f"{name} (a class)" if taken else name
-            codes[named] = _draw(self.study.density, SHOWN, rng, label)
+            codes[name] = _draw(self.study.density, SHOWN, rng, label)
         images = self.study.decode(np.stack(list(codes.values())))
         return dict(zip(codes, images, strict=True))
 
     @property
     def classes(self) -> dict[int, str]:
-        """The names of the classes that are shown, by label; none where there is one only."""
+        """What the classes that are shown are called, by label; none where there is one only."""
         data = self.study.data
         if self.study.classes_unavailable is not None:
             return {}
         labels = np.unique(data.train_labels)[:SHOWN_CLASSES]
-        return {int(label): data.class_names[label] for label in labels}
+        names = {int(label): data.class_names[label] for label in labels}
+        return {
+            label: f"{name} (a class)" if name in NOT_CLASSES else name
+            for label, name in names.items()
+        }
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -86,7 +94,7 @@ class Samples(Chapter):
             real = study.codes[np.sort(rng.choice(len(study.codes), count, replace=False))]
             rows = np.sort(rng.permutation(len(study.train_codes))[:count])
             drawn = {
-                GAUSSIAN: _draw(fit_gaussian(study.train_codes), count, rng),
+                GAUSSIAN: _draw(self.gaussian, count, rng),
                 DENSITY: _draw(study.density, count, rng),
                 REAL: study.train_codes[rows],
             }
@@ -108,14 +116,8 @@ class Samples(Chapter):
             return numbers
 
         key = (*study.model_key, study.settings.seed, study.classifier_key)
-        groups = study.load_or_compute_groups("samples", compute, *key)
-        return {
-            "components": len(study.density.weights),
-            **{
-                kind: {measure: float(value) for measure, value in numbers.items()}
-                for kind, numbers in groups.items()
-            },
-        }
+        numbers = study.load_or_compute_numbers("samples", compute, *key)
+        return {"components": len(study.density.weights), **numbers}
 
     @property
     def rows(self) -> list[Row]:
@@ -123,17 +125,7 @@ class Samples(Chapter):
         found = self.metrics
         if not found:
             return []
-        return [
-            Row(
-                words,
-                value_in(found[DENSITY], name),
-                {"one Gaussian": value_in(found[GAUSSIAN], name)},
-                {"real images": value_in(found[REAL], name)},
-                better,
-                digits,
-            )
-            for name, (words, better, digits) in ROWS.items()
-        ]
+        return list_rows(ROWS, found, DENSITY, {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL})
 
     def _score_images(self, images: np.ndarray) -> dict[str, Any]:
         study = self.study

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import projection, scores, strokes
+from latentspace.analysis import projection, scores
 from latentspace.analysis.neighborhoods import Estimate, mean_estimate
 from latentspace.analysis.projection import is_degenerate
 from latentspace.analysis.strokes import ATTRIBUTES
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, value_in
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, list_rows, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.paths import PATHS, linear_paths
@@ -281,29 +281,17 @@ class Interpolation(Chapter):
                 }
             return numbers
 
-        groups = study.load_or_compute_groups(
-            "paths", compute, *study.model_key, seed, study.classifier_key
-        )
-        return {
-            kind: {measure: value.tolist() for measure, value in numbers.items()}
-            for kind, numbers in groups.items()
-        }
+        key = (*study.model_key, seed, study.classifier_key)
+        return study.load_or_compute_numbers("paths", compute, *key)
 
     @property
     def rows(self) -> list[Row]:
         """What the path along the data is like beside the others, and the reference classifier."""
         numbers = self.metrics
         rows = [
-            Row(
-                words,
-                value_in(numbers["data"], name),
-                {who: value_in(numbers[kind], name) for who, kind in BASELINES.items()},
-                {"real test images": value_in(numbers[REAL], name)},
-                better,
-                digits,
-            )
-            for name, (words, better, digits) in ROWS.items()
-            if np.isfinite(value_in(numbers["data"], name).value)
+            row
+            for row in list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
+            if np.isfinite(row.own.value)
         ]
         if "gain" in numbers:
             words = "Least confidence along the data minus that on the straight line"
@@ -334,7 +322,7 @@ class Interpolation(Chapter):
         }
         if self.study.strokes_unavailable is None:
             some = images[:THICK_PATHS, ::STRIDE]
-            measured = strokes.measure(some.reshape(-1, *images.shape[2:]))
+            measured = self.study.measure_strokes(some.reshape(-1, *images.shape[2:]))
             thickness = measured[:, ATTRIBUTES.index("thickness")].reshape(some.shape[:2])
             numbers["thickness_off"] = np.nanmean(np.abs(thickness - _span(thickness)))
         if confidence is None:

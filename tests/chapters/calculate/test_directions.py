@@ -29,7 +29,7 @@ def make_two_classes(count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 def test_transport_gives_codes_the_mean_and_covariance_of_the_other_class() -> None:
     codes, labels, _ = make_two_classes()
-    gaussians = classes.fit_class_gaussians(codes, labels, 2)
+    gaussians = classes.fit_class_gaussians(codes, labels, range(2))
     own, source = codes[labels == 0], labels[labels == 0]
     moved = directions.transport(own, source, 1 - source, gaussians)
     np.testing.assert_allclose(moved.mean(axis=0), gaussians.means[1], atol=1e-6)
@@ -43,7 +43,7 @@ def test_transport_keeps_attributes_where_asked() -> None:
     codes, labels, hidden = make_two_classes()
     lean = (3 * hidden + labels)[:, np.newaxis]
     found = directions.fit_attribute_directions(codes, labels, lean, 2)
-    gaussians = classes.fit_class_gaussians(codes, labels, 2)
+    gaussians = classes.fit_class_gaussians(codes, labels, range(2))
     source = labels[labels == 0]
     moved = directions.transport(codes[labels == 0], source, 1 - source, gaussians, found)
 
