@@ -302,7 +302,11 @@ class TrainConfig(DataConfig):
         choices=tuple(PRESETS),
     )
     latent_dim: int = option(
-        32, "units of the bottleneck", group="training", type=positive_int, metavar="N"
+        32,
+        "units of the bottleneck (default: 32, more of images with more values than MNIST's)",
+        group="training",
+        type=positive_int,
+        metavar="N",
     )
     epochs: int = option(
         16,
@@ -329,7 +333,8 @@ class TrainConfig(DataConfig):
     )
     learning_rate: float = option(
         2e-2,
-        "peak of the warm-up and cosine decay",
+        "peak of the warm-up and cosine decay (default: 0.02 for batches of 512, less for smaller "
+        "ones)",
         group="training",
         type=positive_float,
         metavar="RATE",
@@ -353,6 +358,9 @@ class TrainConfig(DataConfig):
     code_noise: float = setting(0.05)  # in standard deviations of a code's unit
     channels: tuple[int, ...] = setting((16, 32))
     hidden_units: int = setting(256)
+    blocks: int = setting(2)  # that correct the details of photographs
+    aligned: bool = setting(True)  # each place in an image has its meaning; told by the data
+    mirrored: bool = setting(False)  # images and mirror images look alike; told by the data
     least_steps: int = setting(1000)  # of a few images, so many steps are made in more epochs
     refine_steps: int = setting(2)  # corrections of a code
 

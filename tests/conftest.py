@@ -135,7 +135,7 @@ def small_training(**options: Any) -> TrainConfig:
     """A small network, trained for a few epochs in batches of eight."""
     network = {"latent_dim": 4, "channels": (4, 6), "hidden_units": 16, "augment": 0.5, "seed": 3}
     epochs = {"epochs": 4, "refine_epochs": 3, "refine_steps": 2, "batch_size": 8, "quiet": True}
-    return TrainConfig(**{**network, **epochs, **options})
+    return TrainConfig(**{**network, **epochs, "learning_rate": 5e-3, **options})
 
 
 def start_facts(data: ImageDataset) -> dict[str, Any]:

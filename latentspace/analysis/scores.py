@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
 from latentspace.core.pixels import Pixels, to_unit_range
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 ROWS_AT_ONCE = 512
 SSIM_WINDOW = 11
@@ -54,13 +57,20 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
     return np.array([ssim(image, back, **options) for image, back in pairs], np.float64)
 
 
-def pca_error(train_pixels: Pixels, test_images: np.ndarray, components: int) -> float:
-    """Mean of the `squared_errors` of a `linear_autoencoder`.
+def fit_components(train_pixels: Pixels, components: int) -> PCA:
+    """Principal components of images, uint8 (N, H, W, C), as float32 in [0, 1].
 
-    The test images are float32 (M, H, W, C) in [0, 1].
+    Of more than `PCA_IMAGES` so many, evenly spaced, serve. Fewer components than asked for are
+    found where images or pixels are fewer.
     """
-    encode, decode = linear_autoencoder(train_pixels, components)
-    return float(squared_errors(test_images, decode(encode(test_images))).mean())
+    rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
+    return fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
+
+
+def pca_error(pca: PCA, images: np.ndarray) -> float:
+    """Mean of the `squared_errors` of images, float32 (M, H, W, C) in [0, 1], under `pca`."""
+    flat = images.reshape(len(images), -1)
+    return float(squared_errors(flat, pca.inverse_transform(pca.transform(flat))).mean())
 
 
 def linear_autoencoder(
@@ -69,16 +79,14 @@ def linear_autoencoder(
     """The best linear autoencoder: principal components of the training images.
 
     Args:
-        train_pixels: uint8 (N, H, W, C); of more than `PCA_IMAGES` so many, evenly spaced, serve.
-        components: Number of components; fewer are used where images or pixels are fewer.
+        train_pixels, components: As for `fit_components`.
 
     Returns:
         What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what
         decodes them; decoded pixels may lie outside [0, 1].
     """
-    rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
     shape = train_pixels.shape[1:]
-    pca = fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
+    pca = fit_components(train_pixels, components)
     return (
         lambda images: pca.transform(images.reshape(len(images), -1)),
         lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),

@@ -14,6 +14,7 @@ ELASTIC = 0.02  # of the side: standard deviation of the displacements on a coar
 ELASTIC_GRID = 4  # points a side
 MIRROR_TRIED, MIRROR_REFERENCES = 300, 3_000  # images that tell whether a mirror matters
 MIRROR_TOLERANCE = 1.05
+ALIGNED_SHARE = 0.05  # of the variance, by place
 PIXELS_AT_ONCE = 50_000  # what is in work then fits the cache: three times as fast as all at once
 
 
@@ -88,6 +89,19 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     basis = np.einsum("ay,bx->abyx", *sides).reshape(ELASTIC_GRID**2, height * width)
     ys, xs = np.indices((height, width), np.float32).reshape(2, -1)
     return ys - (height - 1) / 2, xs - (width - 1) / 2, basis
+
+
+def are_aligned(images: np.ndarray) -> bool:
+    """Whether a place means the same in each image, as in faces and digits, not in photographs.
+
+    Then part of what pixels vary by is told by their place alone, the mean image.
+
+    Args:
+        images: float32 (N, H, W, C).
+    """
+    whole = float(images.var())
+    by_place = float(images.mean(axis=0).var(axis=(0, 1)).mean())
+    return by_place > (ALIGNED_SHARE + 1 / len(images)) * whole
 
 
 def looks_alike_mirrored(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> bool:

@@ -1,124 +1,120 @@
-"""The convolutional autoencoder: an encoder and a decoder for any image shape and latent size."""
+"""The autoencoder: principal components, and what convolutions add to them on both sides.
+
+Encoder and decoder each begin as PCA, which stays as it is, with corrections beside it that begin
+at nothing. So an autoencoder is never behind PCA to start with, and what it learns comes on top.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from keras import layers
 
+if TYPE_CHECKING:
+    from config import TrainConfig
+
 ACTIVATION = "silu"
 KERNEL_SIZE = 4  # a multiple of the stride, so that transposed convolutions leave no checkerboard
 STRIDE = 2
-CODES = "codes"
-FROM_CODES = "from_codes"
+COARSE_SIDE = 7  # about so many places a side are left for the dense layers
+DETAIL_SIDE = 32  # at most so many places a side, where details are corrected
+BLOCK_SIZE = 3  # of its kernels
+PROJECTED, CODES = "projected", "codes"  # the layers whose sum is the code
+CORRECTED = "corrected_codes"  # that sum
+COMPONENTS, FROM_CODES = "components", "from_codes"  # those that read it
+IMAGE, CLIP = "image", "clip"  # the last of a decoder; only the last is bounded
 CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
-LEAST_LEVEL = 0.02  # and the most from white: at the ends the sigmoid is flat
-NORM_MOMENTUM = 0.5  # the first steps move codes far, and a longer memory would lag behind them
+SMALLEST_SHARE = 1e-6  # of the largest standard deviation: below it a component is rounding
 
 
-def build_encoder(
-    image_shape: tuple[int, int, int],
-    latent_dim: int,
-    *,
-    channels: Sequence[int],
-    hidden_units: int,
-    normalize: bool = False,
-) -> keras.Model:
-    """Strided convolutions, a hidden layer, and `latent_dim` linear units.
+def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
+    """Principal components of an image, and corrections of them.
+
+    Where details count (`TrainConfig.blocks`), convolutions correct the image before it is
+    projected. Where each place in an image has its meaning (`TrainConfig.aligned`), strided
+    convolutions and a hidden layer correct the code.
 
     Args:
         image_shape: (height, width, channels); sides need not be divisible by anything.
-        latent_dim: Number of units in the bottleneck.
-        channels: Channels after each halving of the image; for large images the last is repeated,
-            for small ones what is not needed is left out.
-        hidden_units: Units of the dense layer before the bottleneck.
-        normalize: End in a batch normalisation without parameters, which makes training faster;
-            `standardize_codes` takes it out again.
+        config: Size of the network.
 
     Returns:
         A model of float32 images (N, H, W, C) in [0, 1] -> float32 codes (N, latent_dim).
     """
     images = keras.Input(image_shape, name="images")
     x = images
-    for stage, width in enumerate(_plan_stages(image_shape, channels)):
-        x = layers.Conv2D(
-            width,
-            KERNEL_SIZE,
-            STRIDE,
-            padding="same",
-            activation=ACTIVATION,
-            name=f"down_{stage}",
-        )(x)  # (N, ceil(H / 2), ceil(W / 2), width)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(hidden_units, activation=ACTIVATION, name="hidden")(x)
-    codes = layers.Dense(latent_dim, name=CODES)(x)
-    if normalize:
-        codes = layers.BatchNormalization(
-            momentum=NORM_MOMENTUM,
-            center=False,
-            scale=False,
-            synchronized=keras.backend.backend() == "tensorflow",  # over all devices of a step
-            name=NORM,
-        )(codes)
+    if blocks := _count_blocks(config) // 2:
+        correction = _correct_details(images, config, blocks, name="encoder_detail")
+        x = layers.Add(name="corrected_images")([images, correction])
+    x = layers.Flatten(name="flatten_images")(x)
+    codes = layers.Dense(config.latent_dim, trainable=False, name=PROJECTED)(x)
+    if config.aligned:
+        x = images
+        for stage in range(_count_halvings(max(image_shape[:2]), min(image_shape[:2]))):
+            x = layers.Conv2D(
+                config.channels[min(stage, len(config.channels) - 1)],
+                KERNEL_SIZE,
+                STRIDE,
+                padding="same",
+                activation=ACTIVATION,
+                name=f"down_{stage}",
+            )(x)  # (N, ceil(H / 2), ceil(W / 2), channels)
+        x = layers.Flatten(name="flatten")(x)
+        x = layers.Dense(config.hidden_units, activation=ACTIVATION, name="hidden")(x)
+        correction = layers.Dense(config.latent_dim, kernel_initializer="zeros", name=CODES)(x)
+        codes = layers.Add(name=CORRECTED)([codes, correction])
     return keras.Model(images, codes, name="encoder")
 
 
-def build_decoder(
-    image_shape: tuple[int, int, int],
-    latent_dim: int,
-    *,
-    channels: Sequence[int],
-    hidden_units: int,
-) -> keras.Model:
-    """The mirror image of what `build_encoder` makes of the same, with a sigmoid at its end.
+def build_decoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
+    """The image that principal components give, a correction of its details, and a clip.
 
-    It is a chain of layers, with each activation a layer of its own, so that a gradient can be led
-    back through it layer by layer (`refinement.refine`).
+    What corrects sees that image and, where images are aligned, what dense layers and transposed
+    convolutions make of the code. Each activation is a layer of its own, so that a gradient can be
+    led back layer by layer (`refinement.refine`).
 
     Returns:
         A model of float32 codes (N, latent_dim) -> float32 images (N, H, W, C) in [0, 1].
     """
-    stages = _plan_stages(image_shape, channels)
-    sides = [image_shape[:2]]
-    for _ in stages:
-        sides.append((math.ceil(sides[-1][0] / STRIDE), math.ceil(sides[-1][1] / STRIDE)))
-    codes = keras.Input((latent_dim,), name="codes")
-    height, width = sides.pop()
-    x = layers.Dense(hidden_units, name=FROM_CODES)(codes)
-    x = layers.Activation(ACTIVATION, name=f"activate_{FROM_CODES}")(x)
-    x = layers.Dense(height * width * stages[-1], name="unflatten")(x)
-    x = layers.Activation(ACTIVATION, name="activate_unflatten")(x)
-    x = layers.Reshape((height, width, stages[-1]), name="reshape")(x)
-    outputs = [image_shape[2], *stages[:-1]]
-    while sides:
-        name = f"up_{len(sides) - 1}"
-        x = layers.Conv2DTranspose(outputs.pop(), KERNEL_SIZE, STRIDE, padding="same", name=name)(x)
-        x = layers.Activation(ACTIVATION if outputs else "sigmoid", name=f"activate_{name}")(x)
-        excess = (STRIDE * height - sides[-1][0], STRIDE * width - sides[-1][1])
-        height, width = sides.pop()
-        if any(excess):  # an odd side was rounded up on the way down
-            x = layers.Cropping2D(((0, excess[0]), (0, excess[1])), name=f"crop_{len(sides)}")(x)
-    return keras.Model(codes, x, name="decoder")
+    codes = keras.Input((config.latent_dim,), name="latent")
+    x = layers.Dense(math.prod(image_shape), trainable=False, name=COMPONENTS)(codes)
+    linear = layers.Reshape(image_shape, name="linear_images")(x)
+    drawn = _draw_coarsely(codes, image_shape, config) if config.aligned else None
+    blocks = _count_blocks(config)
+    correction = _correct_details(linear, config, blocks, name="decoder_detail", drawn=drawn)
+    x = layers.Add(name=IMAGE)([linear, correction])
+    return keras.Model(codes, layers.ReLU(max_value=1.0, name=CLIP)(x), name="decoder")
 
 
-def start_at_level(decoder: keras.Model, level: np.ndarray) -> None:
-    """Lets an untrained decoder draw plain images of a level, (C,) in [0, 1], at about any code.
-
-    From grey, images that are nearly white drive all pixels into the flat end of the sigmoid within
-    a few steps, from where no gradient leads back.
+def start_as_pca(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    *,
+    mean: np.ndarray,
+    components: np.ndarray,
+    std: np.ndarray,
+) -> None:
+    """Lets an untrained autoencoder encode and decode by principal components, and nothing else.
 
     Args:
+        encoder: A model from `build_encoder`; changed in place.
         decoder: A model from `build_decoder`; changed in place.
-        level: Such as the mean of each channel over the training images.
+        mean: Of the training images, float32 (H * W * C,).
+        components: float32 (K, H * W * C) of length 1; K is at most the number of latent units.
+            Units beyond K stay at 0.
+        std: Standard deviation of the training images along each component, float32 (K,).
     """
-    layer = decoder.get_layer("up_0")
-    kernel, _ = layer.get_weights()
-    level = np.clip(level, LEAST_LEVEL, 1 - LEAST_LEVEL)
-    layer.set_weights([kernel, np.log(level / (1 - level))])
+    known = std > SMALLEST_SHARE * std.max(initial=np.finfo(np.float32).tiny)
+    rows = np.zeros((encoder.output_shape[-1], len(mean)), np.float32)
+    columns = rows.T.copy()
+    rows[: len(std)] = components * (std * known)[:, np.newaxis]
+    columns[:, : len(std)] = components.T * (known / np.where(known, std, 1))
+    encoder.get_layer(PROJECTED).set_weights([columns, -mean @ columns])
+    decoder.get_layer(COMPONENTS).set_weights([rows, mean])
 
 
 def standardize_codes(
@@ -126,48 +122,147 @@ def standardize_codes(
 ) -> tuple[keras.Model, keras.Model]:
     """Gives each latent unit mean 0 and standard deviation 1 without changing a reconstruction.
 
-    A step of 1 then means the same in every direction. The map z -> (z - mean) / std, and a batch
-    normalisation that the encoder ends in, are folded into its last dense layer where it ends in
-    one, and the inverse into the decoder's first. A unit that never moves keeps its scale.
+    A step of 1 then means the same in every direction. The map z -> (z - mean) / std is folded into
+    the dense layers that make the code, where nothing follows them, and its inverse into those that
+    read it. A unit that never moves keeps its scale.
 
     Args:
         encoder: A model from `build_encoder`, refined or not; not changed.
         decoder: A model from `build_decoder`; not changed.
         codes: float32 (N, D) codes of the training images under `encoder`.
+
+    Returns:
+        Both, with all weights trainable.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     std = codes.std(axis=0, dtype=np.float64)
     std[std <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
-    shown = keras.models.clone_model(decoder)
-    shown.set_weights(decoder.get_weights())
-    kernel, bias = shown.get_layer(FROM_CODES).get_weights()
-    shown.get_layer(FROM_CODES).set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
-    if encoder.layers[-1].name in (CODES, NORM):
-        return _fold_encoder(encoder, mean, std), shown
+    shown = _copy_model(decoder)
+    for name, shift in ((COMPONENTS, mean), (FROM_CODES, mean)):
+        if layer := _find_layer(shown, name):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel * std[:, np.newaxis], bias + shift @ kernel])
+    if encoder.layers[-1].name in (PROJECTED, CORRECTED):
+        plain = _copy_model(encoder)
+        for name, shift in ((PROJECTED, mean), (CODES, np.zeros_like(mean))):
+            if layer := _find_layer(plain, name):
+                kernel, bias = layer.get_weights()
+                layer.set_weights([kernel / std, (bias - shift) / std])
+        return plain, shown
     scaled = layers.Normalization(mean=mean, variance=std**2, name=NORM)(encoder.output)
-    return keras.Model(encoder.input, scaled, name=encoder.name), shown
+    encoder = keras.Model(encoder.input, scaled, name=encoder.name)
+    encoder.trainable = True
+    return encoder, shown
 
 
-def _fold_encoder(encoder: keras.Model, mean: np.ndarray, std: np.ndarray) -> keras.Model:
-    """A copy whose last dense layer does what normalisation and scaling would do."""
-    plain = keras.models.clone_model(keras.Model(encoder.input, encoder.get_layer(CODES).output))
-    plain.name = encoder.name
-    for layer in plain.layers:
-        layer.set_weights(encoder.get_layer(layer.name).get_weights())
-    kernel, bias = plain.get_layer(CODES).get_weights()
-    if NORM in {layer.name for layer in encoder.layers}:
-        norm = encoder.get_layer(NORM)
-        moving_mean, moving_variance = norm.get_weights()
-        scale = 1 / np.sqrt(moving_variance + norm.epsilon)
-        kernel, bias = kernel * scale, (bias - moving_mean) * scale
-    plain.get_layer(CODES).set_weights([kernel / std, (bias - mean) / std])
-    return plain
+def _copy_model(model: keras.Model) -> keras.Model:
+    """A model of its own with the same layers and weights, all of them trainable."""
+    copied = keras.models.clone_model(model)
+    copied.set_weights(model.get_weights())
+    copied.trainable = True
+    return copied
 
 
-def _plan_stages(image_shape: tuple[int, int, int], channels: Sequence[int]) -> list[int]:
-    """Channels after each halving: as many halvings as bring the longer side to about 7."""
-    short, long = sorted(image_shape[:2])
-    wanted = round(math.log2(long / 7))
-    possible = int(math.log2(short))
-    count = max(1, min(wanted, possible))
-    return [channels[min(stage, len(channels) - 1)] for stage in range(count)]
+def _find_layer(model: keras.Model, name: str) -> layers.Layer | None:
+    return next((layer for layer in model.layers if layer.name == name), None)
+
+
+def _correct_details(
+    images: keras.KerasTensor,
+    config: TrainConfig,
+    blocks: int,
+    *,
+    name: str,
+    drawn: keras.KerasTensor | None = None,
+) -> keras.KerasTensor:
+    """What to add to images: nothing to begin with.
+
+    Strided convolutions read them on a coarser grid, residual blocks work there (He et al. 2016,
+    "Identity mappings in deep residual networks"), each nothing to begin with (Zhang, Dauphin & Ma
+    2019, "Fixup initialization"), and a transposed convolution leads back.
+    `drawn` are features on that grid, (N, h, w, F), which are seen as well.
+    """
+    height, width, channels = images.shape[1:]
+    stride = _choose_stride(height, width)
+    missing = (-height % stride, -width % stride)
+    x = images
+    if any(missing):
+        x = layers.ZeroPadding2D(((0, missing[0]), (0, missing[1])), name=f"{name}_pad")(x)
+    features = _count_features((height, width), config)
+    x = layers.Conv2D(features, 2 * stride, stride, padding="same", name=f"{name}_read")(x)
+    if drawn is not None:
+        x = layers.Add(name=f"{name}_join")([x, drawn])
+    x = layers.Activation(ACTIVATION, name=f"activate_{name}_read")(x)
+    for block in range(blocks):
+        whole = f"{name}_{block}"
+        y = layers.Conv2D(features, BLOCK_SIZE, padding="same", name=f"{whole}_first")(x)
+        y = layers.Activation(ACTIVATION, name=f"activate_{whole}_first")(y)
+        y = layers.Conv2D(
+            features, BLOCK_SIZE, padding="same", kernel_initializer="zeros", name=f"{whole}_second"
+        )(y)
+        x = layers.Add(name=whole)([x, y])
+    x = layers.Conv2DTranspose(
+        channels,
+        2 * stride,
+        stride,
+        padding="same",
+        kernel_initializer="zeros",
+        name=f"{name}_write",
+    )(x)
+    if any(missing):
+        x = layers.Cropping2D(((0, missing[0]), (0, missing[1])), name=f"{name}_crop")(x)
+    return x
+
+
+def _draw_coarsely(
+    codes: keras.KerasTensor, image_shape: tuple[int, int, int], config: TrainConfig
+) -> keras.KerasTensor:
+    """Features that dense layers and transposed convolutions make of codes: (N, h, w, F).
+
+    They lie on the grid of `_correct_details`.
+    """
+    stride = _choose_stride(*image_shape[:2])
+    sides = [(math.ceil(image_shape[0] / stride), math.ceil(image_shape[1] / stride))]
+    for _ in range(_count_halvings(max(sides[0]), min(sides[0]), least=0)):
+        sides.append((math.ceil(sides[-1][0] / STRIDE), math.ceil(sides[-1][1] / STRIDE)))
+    outputs = [_count_features(image_shape[:2], config), *config.channels[1:]]
+    outputs += [config.channels[-1]] * len(sides)
+    height, width = sides.pop()
+    x = layers.Dense(config.hidden_units, name=FROM_CODES)(codes)
+    x = layers.Activation(ACTIVATION, name=f"activate_{FROM_CODES}")(x)
+    x = layers.Dense(height * width * outputs[len(sides)], name="unflatten")(x)
+    x = layers.Reshape((height, width, outputs[len(sides)]), name="reshape")(x)
+    while sides:
+        name = f"up_{len(sides)}"
+        x = layers.Activation(ACTIVATION, name=f"activate_{name}")(x)
+        x = layers.Conv2DTranspose(
+            outputs[len(sides) - 1], KERNEL_SIZE, STRIDE, padding="same", name=name
+        )(x)
+        excess = (STRIDE * height - sides[-1][0], STRIDE * width - sides[-1][1])
+        height, width = sides.pop()
+        if any(excess):  # an odd side was rounded up on the way down
+            x = layers.Cropping2D(((0, excess[0]), (0, excess[1])), name=f"crop_{name}")(x)
+    return x
+
+
+def _count_blocks(config: TrainConfig) -> int:
+    """Residual blocks of a decoder: those of photographs, which have most of their error there."""
+    return config.blocks if config.mirrored or not config.aligned else 0
+
+
+def _choose_stride(height: int, width: int) -> int:
+    """What leaves at most `DETAIL_SIDE` places on the longer side; 2 or more."""
+    return max(STRIDE, 2 ** math.ceil(math.log2(max(height, width) / DETAIL_SIDE)))
+
+
+def _count_features(size: tuple[int, int], config: TrainConfig) -> int:
+    """Channels on the grid of details: with blocks, more where it is coarse and so costs less."""
+    if not _count_blocks(config):
+        return config.channels[0]
+    places = max(size) / _choose_stride(*size)
+    return min(config.channels[0] * max(1, int(DETAIL_SIDE / places)), max(config.channels))
+
+
+def _count_halvings(long: int, short: int, *, least: int = 1) -> int:
+    """As many halvings as bring the longer side to about `COARSE_SIDE`."""
+    return max(least, min(round(math.log2(long / COARSE_SIDE)), int(math.log2(short))))

@@ -20,8 +20,8 @@ def refine(
 
     Args:
         encoder: Model of images -> codes; shared with the result, and frozen.
-        decoder: A chain of layers from `build_decoder`; shared with the result, and frozen: its
-            kernels are copied for the way back, so they must not change any more.
+        decoder: Layers from `build_decoder`; shared with the result, and frozen: its kernels are
+            copied for the way back, so they must not change any more.
         steps: Number of corrections.
         hidden_units: Units of each network that corrects.
 
@@ -30,25 +30,32 @@ def refine(
     """
     encoder.trainable = decoder.trainable = False
     images, codes = encoder.input, encoder.output
-    chain = decoder.layers[1:]
-    transposed = {
-        index: _transpose_layer(layer)
-        for index, layer in enumerate(chain)
-        if not isinstance(layer, layers.Activation)
-    }
+    *graph, clip = decoder.layers[1:]  # from the code to the image: a layer after what it reads
+    transposed = {layer.name: _transpose_layer(layer) for layer in graph if layer.weights}
     for step in range(steps):
-        values = [codes]  # what enters each layer, and what leaves the last
-        for layer in chain:
-            values.append(layer(values[-1]))
-        # Minus half the gradient of the squared error, led back from layer to layer.
-        gradient = layers.subtract([images, values[-1]])
-        for index in reversed(range(len(chain))):
-            if isinstance(chain[index], layers.Activation):
-                slope = _activation_slope(chain[index], *values[index : index + 2])
+        values = {id(decoder.input): codes}
+        for layer in graph:
+            entered = [values[id(tensor)] for tensor in _list_inputs(layer)]
+            values[id(layer.output)] = layer(entered if len(entered) > 1 else entered[0])
+        # Minus half the gradient of the squared error, led back from layer to layer. The clip at
+        # the end lets it through: else pixels beyond it could never come back.
+        drawn = id(graph[-1].output)
+        gradients = {drawn: layers.subtract([images, clip(values[drawn])])}
+        for layer in reversed(graph):
+            gradient = gradients.pop(id(layer.output))
+            if isinstance(layer, layers.Activation):
+                slope = _activation_slope(layer, values[id(layer.input)], values[id(layer.output)])
                 gradient = layers.multiply([gradient, slope])
-            else:
-                gradient = transposed[index](gradient)
-        x = layers.concatenate([codes, gradient])
+            elif layer.weights:
+                gradient = transposed[layer.name](gradient)
+            elif not isinstance(layer, layers.Add):
+                gradient = _transpose_shape(layer, f"back_{layer.name}_{step}")(gradient)
+            for tensor in _list_inputs(layer):
+                earlier = gradients.get(id(tensor))
+                gradients[id(tensor)] = (
+                    gradient if earlier is None else layers.add([earlier, gradient])
+                )
+        x = layers.concatenate([codes, gradients[id(decoder.input)]])
         x = layers.Dense(hidden_units, activation="silu", name=f"evidence_{step}")(x)
         correction = layers.Dense(
             codes.shape[-1], kernel_initializer="zeros", name=f"correction_{step}"
@@ -57,42 +64,42 @@ def refine(
     return keras.Model(images, codes, name=encoder.name)
 
 
+def _list_inputs(layer: layers.Layer) -> list[keras.KerasTensor]:
+    return layer.input if isinstance(layer.input, list) else [layer.input]
+
+
 def _transpose_layer(layer: layers.Layer) -> layers.Layer:
-    """The layer that leads a gradient from the outputs of a layer to its inputs."""
-    name = f"back_{layer.name}"
-    entered = layer.input.shape
-    kernels = []
+    """The layer that leads a gradient from the outputs of a layer with weights to its inputs."""
+    options = {"use_bias": False, "name": f"back_{layer.name}", "trainable": False}
+    kernel = layer.kernel
     if isinstance(layer, layers.Dense):
-        kernels = [keras.ops.transpose(layer.kernel)]
-        back = layers.Dense(entered[-1], use_bias=False, name=name)
-    elif isinstance(layer, layers.Conv2DTranspose):
-        # Both lay their kernels out so that the same array serves both directions.
-        kernels = [layer.kernel]
-        back = layers.Conv2D(
-            entered[-1],
-            layer.kernel_size,
-            layer.strides,
-            padding=layer.padding,
-            use_bias=False,
-            name=name,
-        )
-    elif isinstance(layer, layers.Cropping2D):
-        back = layers.ZeroPadding2D(layer.cropping, name=name)
+        kernel = keras.ops.transpose(kernel)
+        back = layers.Dense(layer.input.shape[-1], **options)
     else:
-        back = layers.Reshape(entered[1:], name=name)
+        # Both lay their kernels out so that the same array serves both directions.
+        is_up = isinstance(layer, layers.Conv2DTranspose)
+        kind = layers.Conv2D if is_up else layers.Conv2DTranspose
+        size = (layer.kernel_size, layer.strides)
+        back = kind(layer.input.shape[-1], *size, padding=layer.padding, **options)
     back.build(layer.output.shape)
-    back.set_weights([keras.ops.convert_to_numpy(kernel) for kernel in kernels])
-    back.trainable = False
+    back.set_weights([keras.ops.convert_to_numpy(kernel)])
     return back
+
+
+def _transpose_shape(layer: layers.Layer, name: str) -> layers.Layer:
+    """The layer that undoes what a layer without weights does to the shape."""
+    if isinstance(layer, layers.Cropping2D):
+        return layers.ZeroPadding2D(layer.cropping, name=name)
+    if isinstance(layer, layers.ZeroPadding2D):
+        return layers.Cropping2D(layer.padding, name=name)
+    return layers.Reshape(layer.input.shape[1:], name=name)
 
 
 def _activation_slope(
     layer: layers.Activation, before: keras.KerasTensor, after: keras.KerasTensor
 ) -> keras.KerasTensor:
     """The derivative of an activation, of what entered it and what left it."""
-    if layer.activation is keras.activations.sigmoid:
-        return layers.subtract([after, layers.multiply([after, after])])
     if layer.activation is not keras.activations.silu:
-        raise ValueError(f"{layer.name}: expected silu or sigmoid. Received: {layer.activation}")
+        raise ValueError(f"{layer.name}: expected silu. Received: {layer.activation}")
     gate = layers.Activation("sigmoid")(before)  # silu(x) = x * gate
     return layers.add([gate, layers.subtract([after, layers.multiply([gate, after])])])

@@ -51,8 +51,9 @@ class Progress:
     """
 
     rows: list[EpochRow] = field(default_factory=list)
-    best_epoch: int = 0  # from 1, with the lowest validation loss; 0 before the first
+    best_epoch: int = 0  # from 1, with the lowest validation loss; 0 is the start
     status: str = "running"
+    start_loss: float | None = None  # on the validation images, before the first epoch
 
     @property
     def stage(self) -> int:
@@ -61,9 +62,20 @@ class Progress:
 
     def rewind_to(self, stage: int) -> Progress:
         """What had been reached when a stage began."""
-        rows = [row for row in self.rows if row["stage"] < stage]
-        best = min(rows, key=lambda row: row["val_loss"], default={"epoch": 0})
-        return Progress(rows, int(best["epoch"]))
+        reached = Progress(
+            [row for row in self.rows if row["stage"] < stage], start_loss=self.start_loss
+        )
+        reached.best_epoch = min(
+            (row["epoch"] for row in reached.rows if row["val_loss"] <= reached.best_loss),
+            default=0,
+        )
+        return reached
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest validation loss of all epochs and of the start."""
+        start = math.inf if self.start_loss is None else self.start_loss
+        return min([start, *(row["val_loss"] for row in self.rows)])
 
 
 class StateFacts(TypedDict):
@@ -95,7 +107,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         checkpoint, facts, earlier: As for `fit`.
         last_epoch: The last one that is planned.
         worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
-            getting better has exploded: behind a sigmoid a loss can't grow without bounds.
+            getting better has exploded: of clipped images a loss can't grow without bounds.
     """
 
     def __init__(
@@ -110,7 +122,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.set_model(model)
-        self.progress = Progress(list(earlier.rows), earlier.best_epoch)
+        self.progress = dataclasses.replace(earlier, rows=list(earlier.rows), status="running")
         self._stage = earlier.stage + 1
         self._checkpoint = checkpoint
         self._facts = facts
@@ -147,7 +159,7 @@ class CheckpointCallback(keras.callbacks.Callback):
                 "seconds": round(seconds, 3),
             }
         )
-        if rows[-1]["val_loss"] <= min(row["val_loss"] for row in rows):
+        if rows[-1]["val_loss"] <= self.progress.best_loss:
             self.progress.best_epoch = epoch + 1
             self._best = self._copy_weights()
         recent = [row["val_loss"] for row in rows[-PATIENCE:] if row["stage"] == self._stage]

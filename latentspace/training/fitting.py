@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
-ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
+ADAM_RATE_SHARE = 0.25  # of Muon's rate, for convolutions and biases
 MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 5  # between which callbacks are called
 STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
+MIRRORED_SHARE = 0.5  # of a batch, where mirrored images look alike
 LEAST_WORST = 0.01  # mean squared error that plain images are not expected to exceed
 
 
@@ -49,6 +50,27 @@ def choose_epochs(config: TrainConfig, count: int) -> int:
     """Passes over `count` images: as many as wanted, or more of a few, to make enough steps."""
     steps = count // choose_batch_size(config, count)
     return max(config.epochs, -(-config.least_steps // steps))
+
+
+def choose_learning_rate(config: TrainConfig, count: int) -> float:
+    """The rate for `count` images: that of the largest batch, lowered by the square root of theirs.
+
+    So the noise of a step stays the same (Malladi et al. 2022, "On the SDEs and scaling rules for
+    adaptive gradient algorithms").
+    """
+    share = choose_batch_size(config, count) / LARGEST_BATCH
+    return config.learning_rate * math.sqrt(min(share, 1))
+
+
+def clipped_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean squared error of images as they are drawn, clipped to [0, 1], in each row.
+
+    Its gradient is that of what is drawn before the clip, as if this were not there: what lies
+    beyond white is drawn back by an image that is darker, and only by that.
+    """
+    clipped = keras.ops.clip(drawn, 0, 1)
+    drawn = drawn + keras.ops.stop_gradient(clipped - drawn)
+    return keras.ops.mean(keras.ops.square(images - drawn), axis=-1)
 
 
 class Batches(keras.utils.PyDataset):
@@ -97,6 +119,9 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng((self._config.seed, self._epoch, part))
         count = self._at_once * self._batch_size
         self._images = to_unit_range(self._pixels[self._order[part * count : (part + 1) * count]])
+        if self._config.mirrored:
+            mirrored = rng.random(len(self._images)) < MIRRORED_SHARE
+            self._images[mirrored] = self._images[mirrored, :, ::-1]
         deformed = round(self._config.augment * self._batch_size)
         for start in range(0, len(self._images) if deformed else 0, self._batch_size):
             batch = self._images[start : start + deformed]
@@ -145,7 +170,7 @@ def fit(
     steps = len(train_pixels) // choose_batch_size(config, len(train_pixels))
     autoencoder.compile(
         optimizer=_make_optimizer(config, total_steps=steps * config.epochs),
-        loss="mean_squared_error",
+        loss=clipped_error,
         steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1,
     )
     autoencoder.optimizer.build(autoencoder.trainable_variables)
@@ -157,13 +182,18 @@ def fit(
     if config.resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
+    at_once = min(LARGEST_BATCH, len(validation_images))
     try:
         with allow_interrupts() as watcher:
+            if keeper.progress.start_loss is None:
+                keeper.progress.start_loss = autoencoder.evaluate(
+                    validation_images, validation_images, at_once, verbose=0
+                )
             autoencoder.fit(
                 Batches(train_pixels, config, epoch=finished),
                 shuffle=False,  # the batches have their own order, which resuming can repeat
                 validation_data=(validation_images, validation_images),
-                validation_batch_size=min(LARGEST_BATCH, len(validation_images)),
+                validation_batch_size=at_once,
                 epochs=last,
                 initial_epoch=finished,
                 callbacks=[*callbacks, keeper, watcher],  # an epoch that is kept has been watched

@@ -99,6 +99,7 @@ class Recorder(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()  # while it trains, the weights are elsewhere
         codes, images = self._view.predict_on_batch(self._images)
+        images = np.clip(images, 0, 1)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):
             return  # whoever watches the loss ends this training
         self.snapshots = self.snapshots.append_frame(

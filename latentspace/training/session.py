@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,10 @@ from latentspace import datasets
 from latentspace.core.documents import validate
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import check_folder
-from latentspace.core.pixels import Pixels, Subset
+from latentspace.core.pixels import Pixels, Subset, count_images_at_once, to_unit_range
 from latentspace.core.progress import show_running
 from latentspace.core.provenance import silence_stderr
-from latentspace.datasets import ImageDataset
+from latentspace.datasets import ImageDataset, augmentation, choose_limited
 from latentspace.models import saving
 from latentspace.models.backend import start_keras
 from latentspace.models.run_schema import CHECKPOINT, PARTIAL_SNAPSHOTS
@@ -30,6 +31,20 @@ if TYPE_CHECKING:
     from config import TrainConfig
 
 LEAST_SIDE = 4  # pixels
+LEAST_UNITS, MOST_UNITS = 32, 256  # of the bottleneck, where nobody asked for others
+USUAL_VALUES = 28 * 28  # in an image, for the fewest
+IMAGES_PER_UNIT = 32
+LOOKED_AT = 4_000  # images that tell what they are like
+
+
+def choose_latent_dim(values: int, count: int) -> int:
+    """Units for `count` images of so many values: a power of two, by the square root of values.
+
+    A few images can't tell the directions of many units apart.
+    """
+    wanted = LEAST_UNITS * math.sqrt(values / USUAL_VALUES)
+    nearest = 2 ** round(math.log2(max(min(wanted, count / IMAGES_PER_UNIT), 1)))
+    return min(max(nearest, LEAST_UNITS), MOST_UNITS)
 
 
 def resume_settings(
@@ -90,15 +105,17 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         from latentspace.training import fitting, recording, stages
 
         devices = stages.list_devices()
-    if not config.resume and "epochs" not in given:
-        config = _lengthen(config, len(fitted), given)
-    print(f"training on {', '.join(devices)}")
-    stages.make_repeatable(config.seed, bitwise=config.deterministic)
     splits: dict[str, Pixels] = {
         "train": Subset(data.train_pixels, fitted),
         "validation": Subset(data.train_pixels, held_back),
         "test": data.test_pixels,
     }
+    if not config.resume:
+        config = choose_settings(config, given, data, fitted)
+    print(f"training on {', '.join(devices)}")
+    stages.make_repeatable(config.seed, bitwise=config.deterministic)
+    with show_running("fitting principal components", quiet=config.quiet):
+        pca = scores.fit_components(splits["train"], config.latent_dim)
     watchers: list[keras.callbacks.Callback] = [
         recording.Recorder(folder / PARTIAL_SNAPSHOTS, data, held_back, config)
     ]
@@ -113,19 +130,19 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
                 config,
                 checkpoint=folder / CHECKPOINT,
                 facts={"settings": config.of_model, "dataset": data.facts},
+                pca=pca,
                 callbacks=watchers,
             )
     except fitting.DivergedError:  # there is nothing to go on with
         saving.delete_checkpoint(folder)
         raise
 
-    autoencoder = stages.join_autoencoder(encoder, decoder)
     with show_running("measuring errors", quiet=config.quiet):
         errors = {
-            f"{split}_mse": stages.measure_mean_error(autoencoder, pixels)
+            f"{split}_mse": stages.measure_mean_error(encoder, decoder, pixels)
             for split, pixels in splits.items()
         }
-        errors["pca_mse"] = scores.pca_error(splits["train"], data.test_images, config.latent_dim)
+        errors["pca_mse"] = scores.pca_error(pca, data.test_images)
     density = None
     if progress.status == "complete":
         with show_running("fitting a density to the codes", quiet=config.quiet):
@@ -142,7 +159,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
             "image_shape": data.image_shape,
             "latent_dim": config.latent_dim,
             "settings": config.of_model,
-            "parameters": autoencoder.count_params(),
+            "parameters": encoder.count_params() + decoder.count_params(),
             "device": ", ".join(devices),
             "epochs": len(progress.rows),
             "best_epoch": progress.best_epoch,
@@ -216,18 +233,46 @@ def _check_log(log: Path, config: TrainConfig) -> None:
         file.unlink()
 
 
-def _lengthen(config: TrainConfig, count: int, given: frozenset[str]) -> TrainConfig:
-    """The settings with epochs enough to learn from `count` images, where these are a few."""
-    from latentspace.training.fitting import choose_epochs
+def choose_settings(
+    config: TrainConfig, given: frozenset[str], data: ImageDataset, fitted: np.ndarray
+) -> TrainConfig:
+    """The settings with what the data decides where nobody else has: it is said on the way.
 
-    epochs = choose_epochs(config, count)
-    if epochs == config.epochs:
-        return config
-    refine_epochs = config.refine_epochs
-    if "refine_epochs" not in given:
-        refine_epochs = round(refine_epochs * epochs / config.epochs)
-    print(
-        f"{count:,} images are few: {epochs} + {refine_epochs} epochs, to make as many steps as "
-        "learning takes; --epochs N chooses another number"
+    Args:
+        config: The settings.
+        given: Names of those that were given.
+        data: The images.
+        fitted: Those of its training images to learn from, as indices, int64 (N,).
+    """
+    from latentspace.training.fitting import choose_epochs, choose_learning_rate
+
+    count, chosen = len(fitted), dict[str, Any]()
+    if "latent_dim" not in given:
+        values = math.prod(data.image_shape)
+        chosen["latent_dim"] = choose_latent_dim(values, count)
+        if chosen["latent_dim"] != LEAST_UNITS:
+            print(
+                f"{chosen['latent_dim']} units, for images of {values:,} values; --latent-dim N "
+                "chooses another number"
+            )
+    at_once = count_images_at_once(data.train_pixels)
+    rows = fitted[choose_limited(count, min(LOOKED_AT, at_once))]
+    images = to_unit_range(data.train_pixels[rows])
+    chosen["aligned"] = augmentation.are_aligned(images)
+    chosen["mirrored"] = augmentation.looks_alike_mirrored(
+        images, data.train_labels[rows], np.random.default_rng(config.seed)
     )
-    return dataclasses.replace(config, epochs=epochs, refine_epochs=refine_epochs)
+    if "epochs" not in given:
+        epochs = choose_epochs(config, count)
+        if epochs != config.epochs:
+            chosen["epochs"] = epochs
+            if "refine_epochs" not in given:
+                chosen["refine_epochs"] = round(config.refine_epochs * epochs / config.epochs)
+            print(
+                f"{count:,} images are few: {epochs} + "
+                f"{chosen.get('refine_epochs', config.refine_epochs)} epochs, to make as many "
+                "steps as learning takes; --epochs N chooses another number"
+            )
+    if "learning_rate" not in given:
+        chosen["learning_rate"] = choose_learning_rate(config, count)
+    return dataclasses.replace(config, **chosen)

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
-from latentspace.analysis.scores import squared_errors
+from latentspace.analysis.scores import fit_components, squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
-from latentspace.datasets import choose_limited
 from latentspace.models.network import (
     CODE_NOISE,
+    IMAGE,
     build_decoder,
     build_encoder,
     standardize_codes,
-    start_at_level,
+    start_as_pca,
 )
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
@@ -27,9 +28,10 @@ from latentspace.training.checkpoint import Progress, read_checkpoint
 from latentspace.training.fitting import fit
 
 if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
     from config import TrainConfig
 
-LEVEL_IMAGES = 2_000  # tell how bright images are
 REFINE_RATE_SHARE = 0.2  # of the learning rate
 
 
@@ -40,12 +42,15 @@ def train(
     *,
     checkpoint: Path,
     facts: dict[str, Any],
+    pca: PCA | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, keras.Model, Progress]:
     """Makes and trains an autoencoder, in one stage or two; the arguments are those of `fit`.
 
-    In the first, encoder and decoder learn together. In the second the encoder learns to correct
-    its codes by the gradient of the finished decoder, see `refine`.
+    In the first, encoder and decoder learn together what to correct of PCA. In the second the
+    encoder learns to correct its codes by the gradient of the finished decoder, see `refine`.
+    `pca` is that of the training images, with as many components as there are latent units, where
+    it is at hand.
 
     Returns:
         The encoder, the decoder (their codes have mean 0 and standard deviation 1 over the training
@@ -55,15 +60,19 @@ def train(
         InputError: There was no epoch to keep, or nothing to resume.
     """
     begun = read_checkpoint(checkpoint)[0]["progress"] if config.resume else Progress()
-    size: dict[str, Any] = {"channels": config.channels, "hidden_units": config.hidden_units}
     shape = train_pixels.shape[1:]
-    encoder = build_encoder(shape, config.latent_dim, **size, normalize=begun.stage < 2)
-    decoder = build_decoder(shape, config.latent_dim, **size)
+    encoder, decoder = build_encoder(shape, config), build_decoder(shape, config)
     kept: dict[str, Any] = {"checkpoint": checkpoint, "facts": facts, "callbacks": callbacks}
     progress = begun.rewind_to(2)
     if begun.stage < 2:
-        some = train_pixels[choose_limited(len(train_pixels), LEVEL_IMAGES)]
-        start_at_level(decoder, to_unit_range(some).mean(axis=(0, 1, 2)))
+        pca = pca or fit_components(train_pixels, config.latent_dim)
+        start_as_pca(
+            encoder,
+            decoder,
+            mean=pca.mean_,
+            components=pca.components_,
+            std=np.sqrt(pca.explained_variance_),
+        )
         autoencoder = join_autoencoder(encoder, decoder, code_noise=config.code_noise)
         progress = fit(autoencoder, train_pixels, validation_pixels, config, **kept)
         encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_pixels))
@@ -80,29 +89,30 @@ def train(
     )
     autoencoder = join_autoencoder(encoder, decoder)
     progress = fit(autoencoder, train_pixels, validation_pixels, second, earlier=progress, **kept)
-    encoder.trainable = decoder.trainable = True  # for whoever trains them on
     return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress
 
 
 def join_autoencoder(
     encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0
 ) -> keras.Model:
-    """The model of images -> images made of an encoder and a decoder, sharing their weights.
+    """The model to train, of images -> images, made of an encoder and a decoder.
 
-    While training, its layer `CODE_NOISE` adds Gaussian noise of a standard deviation to the codes.
-    It makes near codes decode to near images, so that distances in latent space mean something
-    (Poole, Sohl-Dickstein & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
+    It shares their weights. What it draws is not clipped yet. While training, its layer
+    `CODE_NOISE` adds Gaussian noise of a standard deviation to the codes. It makes near codes
+    decode to near images, so that distances in latent space mean something (Poole, Sohl-Dickstein
+    & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
     """
     codes = keras.layers.GaussianNoise(code_noise, name=CODE_NOISE)(encoder.output)
-    return keras.Model(encoder.input, decoder(codes), name="autoencoder")
+    unclipped = keras.Model(decoder.input, decoder.get_layer(IMAGE).output, name=decoder.name)
+    return keras.Model(encoder.input, unclipped(codes), name="autoencoder")
 
 
-def measure_mean_error(autoencoder: keras.Model, pixels: Pixels) -> float:
-    """Mean squared error per pixel of a model of images -> images, over uint8 (N, H, W, C)."""
+def measure_mean_error(encoder: keras.Model, decoder: keras.Model, pixels: Pixels) -> float:
+    """Mean squared error per pixel of what is encoded and decoded, over uint8 (N, H, W, C)."""
     total = 0.0
     for part in iterate_parts(pixels):
         images = to_unit_range(pixels[part])
-        total += squared_errors(images, predict(autoencoder, images)).sum()
+        total += squared_errors(images, predict(decoder, predict(encoder, images))).sum()
     return float(total / len(pixels))
 
 

@@ -26,11 +26,11 @@ RESUMING = dataclasses.replace(CONFIG, resume=True)
 
 def build(seed: int = 0) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    size = {"channels": (4, 6), "hidden_units": 16}
-    return join_autoencoder(
-        network.build_encoder((14, 11, 1), 4, **size, normalize=True),
-        network.build_decoder((14, 11, 1), 4, **size),
+    encoder, decoder = (
+        build_part((14, 11, 1), CONFIG)
+        for build_part in (network.build_encoder, network.build_decoder)
     )
+    return join_autoencoder(encoder, decoder)
 
 
 def fit(
@@ -91,7 +91,7 @@ def test_fit_learns_and_keeps_the_best_epoch(tiny: ImageDataset, tmp_path: Path)
     assert [row["epoch"] for row in progress.rows] == [1, 2, 3, 4]
     assert min(losses) < 0.7 * losses[0]
     assert progress.best_epoch == 1 + int(np.argmin(losses))
-    back = model.predict(tiny.test_images, verbose=0)
+    back = model.predict(tiny.test_images, verbose=0).clip(0, 1)
     assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(min(losses), rel=1e-4)
     rates = [row["learning_rate"] for row in progress.rows]
     assert rates == sorted(rates, reverse=True)
@@ -132,9 +132,8 @@ def test_ctrl_c_keeps_the_best_epoch_so_far(
     progress = fit(model, tiny, tmp_path / "checkpoint.npz")
     assert progress.status == "interrupted"
     assert len(progress.rows) == 2
-    back = model.predict(tiny.test_images, verbose=0)
-    best = progress.rows[progress.best_epoch - 1]["val_loss"]
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(best, rel=1e-4)
+    back = model.predict(tiny.test_images, verbose=0).clip(0, 1)
+    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(progress.best_loss, rel=1e-4)
     assert (tmp_path / "checkpoint.npz").exists()
 
 
@@ -184,9 +183,8 @@ def test_what_explodes_later_ends_with_the_best_epoch(
     assert len(progress.rows) == epochs
     assert progress.best_epoch <= 2
     assert spoil.steps_after <= 1
-    back = model.predict(tiny.test_images, verbose=0)
-    best = progress.rows[progress.best_epoch - 1]["val_loss"]
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(best, rel=1e-4)
+    back = model.predict(tiny.test_images, verbose=0).clip(0, 1)
+    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(progress.best_loss, rel=1e-4)
 
 
 def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,8 @@ class Learning(Chapter):
 
         def compute() -> dict[str, np.ndarray]:
             watched = to_unit_range(study.data.train_pixels[film.indices])
-            error = scores.pca_error(study.fit_pixels, watched, study.run.latent_dim)
+            pca = scores.fit_components(study.fit_pixels, study.run.latent_dim)
+            error = scores.pca_error(pca, watched)
             return {"mse": np.array(error)}
 
         key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)

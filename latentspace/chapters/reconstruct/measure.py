@@ -50,7 +50,9 @@ class Reconstruction(Chapter):
             return {
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
-                "pca_mse": scores.pca_error(study.fit_pixels, study.images, study.run.latent_dim),
+                "pca_mse": scores.pca_error(
+                    scores.fit_components(study.fit_pixels, study.run.latent_dim), study.images
+                ),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 

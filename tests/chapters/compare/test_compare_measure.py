@@ -100,7 +100,9 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     assert codes.baselines["PCA 16"] == pytest.approx(accuracy(encode(tiny.test_images)))
     linear = measures["test_mse"].baselines
     assert set(linear) == {"PCA 8", "PCA 16"}
-    assert linear["PCA 8"] == pytest.approx(scores.pca_error(fitted, tiny.test_images, 8))
+    assert linear["PCA 8"] == pytest.approx(
+        scores.pca_error(scores.fit_components(fitted, 8), tiny.test_images)
+    )
     for key, at in (("knn_accuracy", 0), ("silhouette", 1)):
         study = list(comparison.studies.values())[at]
         values = study.of(Maps).score_images("latent", study.of(Maps).flat)[key]

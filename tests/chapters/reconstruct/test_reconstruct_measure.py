@@ -15,7 +15,7 @@ def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> No
     back = linear_run.decode(linear_run.encode(tiny.test_images))
     assert metrics["test_mse"] == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
     assert metrics["pca_mse"] == pytest.approx(
-        scores.pca_error(tiny.train_pixels, tiny.test_images, 8)
+        scores.pca_error(scores.fit_components(tiny.train_pixels, 8), tiny.test_images)
     )
     by_image = make_study(linear_run, tiny).of(Reconstruction).by_image
     errors = scores.squared_errors(tiny.test_images, back)
