@@ -6,7 +6,7 @@ Only the standard library is imported, so that `--help` and `--list` need nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -132,10 +132,37 @@ class Drawing:
         frames: uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation, held whole or drawn
             frame by frame; a page as the bytes of its file.
         text: What is written on it.
+        redraw: Draws it with another text; None where that is never needed.
     """
 
     frames: Frames | bytes
     text: Text
+    redraw: Callable[[Text], Frames] | None = None
+
+    @classmethod
+    def of_images(
+        cls, draw: Callable[..., Frames], text: Text, *, moving: bool = False, **shown: Any
+    ) -> Drawing:
+        """Draws images, scaled down where the file would be too large; the caption says so.
+
+        Args:
+            draw: Takes all of `shown`, and `text`.
+            text: What is to be written on it.
+            moving: It is an animation.
+            shown: What is drawn, see `drawing.tiles.fit_tiles`.
+        """
+        from latentspace.drawing.tiles import fit_tiles
+
+        fitting, note = fit_tiles(shown, moving=moving)
+        text = text.add(note)
+        return cls(draw(**fitting, text=text), text, lambda said: draw(**fitting, text=said))
+
+    def add(self, note: str) -> Drawing:
+        """The same with a sentence more in its caption; as it is where there is none to add."""
+        if not note or self.redraw is None:
+            return self
+        text = self.text.add(note)
+        return replace(self, frames=self.redraw(text), text=text)
 
 
 @dataclass(frozen=True)

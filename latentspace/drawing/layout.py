@@ -57,8 +57,11 @@ class Label:
 
 
 def choose_zoom(side: int, least: int = LEAST_THUMBNAIL) -> int:
-    """The whole number by which an image of `side` pixels is enlarged to be easily seen."""
-    return max(1, -(-least // side))
+    """The whole number by which an image of `side` pixels is enlarged to be easily seen.
+
+    One that falls short of `least` by less than a fifth is left as it is.
+    """
+    return 1 if 5 * side > 4 * least else -(-least // side)
 
 
 def make_mosaic(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
+import math
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,8 @@ GIF_TICK = 10  # milliseconds; the format knows no finer time
 GIF_LEAST_DELAY = 30  # milliseconds; browsers or viewers show what is shorter for up to 100
 GIF_MOST_FPS = 1000 / GIF_LEAST_DELAY
 GIF_COLORS = 255
+SEEN_GREYS = 127  # more are hardly told apart, and 128 with the one for what stays take 7 bits
+MOST_BYTES = {".png": 4_000_000, ".gif": 5_000_000}  # of a file; an MP4 is small as it is
 NEARLY_WHITE = 240  # what the choice of colours makes of white and the greys next to it
 OPTIMIZED_PIXELS = 4_000_000  # what is larger is compressed in a third of the time, 5% larger
 
@@ -57,14 +62,77 @@ def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def encode_png(frame: np.ndarray) -> bytes:
-    """Encodes one frame, uint8 (H, W, 3), without loss; grey pictures are stored as such."""
+@dataclass(frozen=True)
+class Economy:
+    """What is given up so that a file stays small. By itself it gives up nothing.
+
+    Attributes:
+        colors: How many colours, or greys, are kept at most; None keeps what the format can.
+        tolerance: A pixel of a GIF stays as it is while it is off by so many levels of 255 at most.
+        stride: Of so many frames of a GIF one is shown, for as long as all of them.
+        reduction: So many pixels in each direction become one, their mean.
+        gain: At most about so many times smaller a file becomes.
+        is_seen: Whether anybody would see what is given up.
+    """
+
+    colors: int | None = None
+    tolerance: int = 0
+    stride: int = 1
+    reduction: int = 1
+    gain: float = math.inf
+    is_seen: bool = True
+
+    @property
+    def note(self) -> str:
+        """A sentence for the caption; empty where nobody would see what is given up."""
+        if not self.is_seen:
+            return ""
+        given_up = [f"has {self.colors} colours"]
+        given_up += [f"shows one frame of {self.stride}"] if self.stride > 1 else []
+        given_up += [f"is {self.reduction} times smaller"] if self.reduction > 1 else []
+        return f"To keep the file small, the picture {' and '.join(given_up)}."
+
+
+EVERYTHING = Economy(gain=1.0, is_seen=False)
+STILL_ECONOMIES = (EVERYTHING, Economy(256), Economy(64), Economy(16))
+MOVING_ECONOMIES = (
+    EVERYTHING,
+    Economy(GIF_COLORS, tolerance=4, gain=8.0, is_seen=False),
+    Economy(GIF_COLORS, tolerance=8, gain=15.0, is_seen=False),
+    Economy(127, tolerance=8, gain=20.0),
+    Economy(63, tolerance=16),
+)
+
+
+def list_economies(suffix: str, frames: Frames) -> Iterator[Economy]:
+    """What to try one after the other until a file of frames is no larger than `MOST_BYTES`.
+
+    The list has no end, and what comes late makes any file small enough.
+    """
+    economies = {".png": STILL_ECONOMIES, ".gif": MOVING_ECONOMIES}.get(suffix, (EVERYTHING,))
+    yield from economies
+    least = economies[-1]
+    if suffix == ".gif":
+        for power in range(1, math.ceil(math.log2(len(frames))) + 1):
+            yield (least := replace(least, stride=2**power))
+    for power in itertools.count(1):
+        yield replace(least, reduction=2**power)
+
+
+def encode_png(frame: np.ndarray, economy: Economy = EVERYTHING) -> bytes:
+    """Encodes one frame, uint8 (H, W, 3); grey pictures are stored as such.
+
+    Without an economy nothing is lost.
+    """
+    frame = _reduce(frame, economy)
     is_large = frame.shape[0] * frame.shape[1] > OPTIMIZED_PIXELS
     image = to_pil(frame[..., :1] if _is_grey(frame) else frame)
+    if economy.colors is not None and (image.mode == "RGB" or economy.colors < 256):
+        image = image.quantize(economy.colors)
     return encode_image(image, "PNG", optimize=not is_large)
 
 
-def encode_gif(frames: Frames, *, fps: float) -> bytes:
+def encode_gif(frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
     """Encodes frames as a GIF that loops for ever.
 
     Grey frames keep all 256 greys exactly; coloured ones get a palette of 255 colours, made from
@@ -77,16 +145,27 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
         fps: Frames per second. Each frame begins at the multiple of 10 ms nearest to its time, so
             that the length is right also where the format can't show a frame for 1 / fps. Above
             `GIF_MOST_FPS` frames are left out, and the length stays right.
+        economy: What else is given up.
     """
-    kept, delays = _plan_gif(len(frames), fps)
-    samples = [frames[index] for index in (0, len(frames) // 2, -1)]
-    palette = _make_palette(np.concatenate(samples))
+    kept, delays = _plan_gif(len(frames), fps, economy.stride)
+    samples = [_reduce(frames[index], economy) for index in (0, len(frames) // 2, -1)]
     is_grey = all(map(_is_grey, samples))
+    keeps_greys = is_grey and economy.colors is None
+    palette = None
+    if not is_grey:
+        palette = _make_palette(np.concatenate(samples), economy.colors or GIF_COLORS)
+    shown: np.ndarray | None = None
 
     def encode_frame(frame: np.ndarray) -> Image.Image:
-        if is_grey:
-            return to_pil(frame[..., :1])
-        return to_pil(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        nonlocal shown
+        frame = _reduce(frame, economy)[..., : 1 if is_grey else 3]
+        if shown is not None and economy.tolerance:
+            off = np.maximum(frame, shown) - np.minimum(frame, shown)
+            frame = np.where((off > economy.tolerance).any(axis=-1, keepdims=True), frame, shown)
+        shown = frame
+        if palette is not None:
+            return to_pil(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        return to_pil(frame) if keeps_greys else _quantize_greys(frame, economy)
 
     images = (encode_frame(frames[index]) for index in kept)
     return encode_image(
@@ -96,15 +175,15 @@ def encode_gif(frames: Frames, *, fps: float) -> bytes:
         append_images=images,
         duration=delays,
         loop=0,
-        optimize=not is_grey,
+        optimize=not keeps_greys,
     )
 
 
-def _plan_gif(count: int, fps: float) -> tuple[list[int], list[int]]:
+def _plan_gif(count: int, fps: float, stride: int = 1) -> tuple[list[int], list[int]]:
     """Which of so many frames a GIF shows, and each for how many milliseconds."""
     times = np.rint(np.arange(count + 1) * 1000 / fps / GIF_TICK).astype(int) * GIF_TICK
     kept = [0]
-    for index in range(1, count):
+    for index in range(stride, count, stride):
         if min(times[index] - times[kept[-1]], times[-1] - times[index]) >= GIF_LEAST_DELAY:
             kept.append(index)
     delays = np.diff([*times[kept], max(times[-1], GIF_LEAST_DELAY)])
@@ -154,22 +233,41 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
         return path.read_bytes()
 
 
-def encode_as(suffix: str, frames: Frames, *, fps: float) -> bytes:
+def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
     """Encodes frames as the kind of file that a suffix names.
 
     Args:
         suffix: ".png", ".gif" or ".mp4".
         frames: uint8 (H, W, 3) for .png, else (T, H, W, 3).
         fps: Frames per second of an animation.
+        economy: What is given up of a PNG or a GIF.
     """
     if suffix == ".png":
-        return encode_png(np.asarray(frames))
-    return {".gif": encode_gif, ".mp4": encode_mp4}[suffix](frames, fps=fps)
+        return encode_png(np.asarray(frames), economy)
+    if suffix == ".gif":
+        return encode_gif(frames, fps=fps, economy=economy)
+    return encode_mp4(frames, fps=fps)
 
 
-def _make_palette(sample: np.ndarray) -> Image.Image:
-    """A carrier of the 255 colours that suit a picture best; paper stays white."""
-    palette = Image.fromarray(sample).quantize(GIF_COLORS)
+def _reduce(frame: np.ndarray, economy: Economy) -> np.ndarray:
+    """A frame, uint8 (H, W, 3), with fewer pixels."""
+    if economy.reduction == 1:
+        return frame
+    return np.asarray(to_pil(frame).reduce(economy.reduction))
+
+
+def _quantize_greys(frame: np.ndarray, economy: Economy) -> Image.Image:
+    """A grey frame, uint8 (H, W, 1), in fewer greys, evenly spaced from black to white."""
+    count = min(economy.colors or SEEN_GREYS, SEEN_GREYS)
+    nearest = np.rint(np.arange(256) / 255 * (count - 1)).astype(np.uint8)
+    image = to_pil(nearest[frame])
+    image.putpalette(np.linspace(0, 255, count).round().astype(int).repeat(3).tolist())
+    return image
+
+
+def _make_palette(sample: np.ndarray, count: int) -> Image.Image:
+    """A carrier of the colours that suit a picture best; paper stays white."""
+    palette = Image.fromarray(sample).quantize(count)
     colors = np.array(palette.getpalette()).reshape(-1, 3)
     colors[(colors >= NEARLY_WHITE).all(axis=1)] = 255
     palette.putpalette(colors.ravel().tolist())

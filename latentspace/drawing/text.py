@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -11,3 +11,7 @@ class Text:
 
     title: str  # one line above
     caption: str  # any number of sentences below, wrapped to the width of the picture
+
+    def add(self, sentence: str) -> Text:
+        """The same with a sentence more below, if it is not empty."""
+        return replace(self, caption=f"{self.caption} {sentence}".strip()) if sentence else self

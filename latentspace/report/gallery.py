@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import html
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,13 @@ from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
 from latentspace.core.progress import show_running
 from latentspace.drawing.layout import add_banner
-from latentspace.drawing.media import GIF_MOST_FPS, DrawnFrames, encode_as
+from latentspace.drawing.media import (
+    GIF_MOST_FPS,
+    MOST_BYTES,
+    DrawnFrames,
+    encode_as,
+    list_economies,
+)
 from latentspace.report.records import keep_records, list_studies, make_record
 
 
@@ -45,6 +52,27 @@ def _warn(drawing: Drawing, subject: Any) -> Drawing:
     if isinstance(frames, np.ndarray):
         return Drawing(add_banner(frames, said), text)
     return Drawing(DrawnFrames(len(frames), lambda i: add_banner(frames[i], said)), text)
+
+
+def _encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes]:
+    """A picture as it is written, and its file, which is no larger than `MOST_BYTES`.
+
+    What is given up for that, and seen, is said in the caption.
+    """
+    warned, fps = _warn(drawing, subject), subject.settings.fps
+    if isinstance(warned.frames, bytes):
+        return warned, warned.frames
+    most, excess = MOST_BYTES.get(suffix, math.inf), 0.0
+    for economy in list_economies(suffix, warned.frames):
+        if excess > economy.gain:
+            continue
+        written = _warn(drawing.add(economy.note), subject) if economy.note else warned
+        assert not isinstance(written.frames, bytes)
+        encoded = encode_as(suffix, written.frames, fps=fps, economy=economy)
+        if len(encoded) <= most:
+            break
+        excess = max(excess, len(encoded) / most)
+    return written, encoded
 
 
 def write_figures(
@@ -82,14 +110,11 @@ def write_figures(
             print(f"{folder / figure.get_file(settings.method)} is left out: {reason}")
             continue
         with show_running(figure.get_file(settings.method), quiet=settings.quiet):
-            drawing = _warn(recipe.draw(subject), subject)
-            about = make_record(figure, recipe, subject, drawing, command=command)
-        drawn = drawing.frames
+            drawing = recipe.draw(subject)
         for path in list_files(folder, [figure], settings):
             with show_running(f"writing {path.name}", quiet=settings.quiet):
-                encoded = (
-                    drawn if isinstance(drawn, bytes) else encode_as(path.suffix, drawn, fps=fps)
-                )
+                written, encoded = _encode(path.suffix, drawing, subject)
+            about = make_record(figure, recipe, subject, written, command=command)
             write_bytes(path, encoded)
             digest = hashlib.sha256(encoded).hexdigest()
             keep_records(folder, {path.name: dataclasses.replace(about, sha256=digest)})

@@ -109,6 +109,8 @@ def test_beside_and_zoom() -> None:
     assert (joined[:, 3:8] == 255).all()
     assert (joined[:, 8:] == 1).all()
     assert [choose_zoom(side) for side in (28, 80, 200, 8)] == [3, 1, 1, 10]
+    assert [choose_zoom(side, 112) for side in (28, 32, 64, 92, 105)] == [4, 4, 2, 1, 1]
+    assert [choose_zoom(side) for side in (64, 65)] == [2, 1]
 
 
 def test_bodies_are_stacked_with_white_beside_narrower_ones() -> None:

@@ -88,6 +88,46 @@ def test_coloured_gif_keeps_few_colours_exactly() -> None:
     np.testing.assert_array_equal(np.stack(read), frames)
 
 
+def test_small_grey_frames_are_written_as_pillow_writes_them() -> None:
+    frames = to_rgb(np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1), np.uint8))
+    first, *others = (Image.fromarray(frame[..., 0]) for frame in frames)
+    buffer = io.BytesIO()
+    first.save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=others,
+        duration=[50] * 6,
+        loop=0,
+        optimize=False,
+    )
+    assert next(iter(media.list_economies(".gif", frames))) == media.EVERYTHING
+    assert media.encode_as(".gif", frames, fps=20) == buffer.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pixel_stays_while_it_is_off_by_little(channels: int) -> None:
+    noise = np.random.default_rng(0).normal(0, 3, (12, 30, 30, channels)).cumsum(axis=0)
+    frames = to_rgb(np.rint(128 + noise).clip(0, 255).astype(np.uint8)).copy()
+    frames[:, :5] = 255
+    whole = encode_gif(frames, fps=20)
+    small = encode_gif(frames, fps=20, economy=media.Economy(127, tolerance=8))
+    assert len(small) < len(whole) / 2
+    read = np.stack(read_gif(small)[0]).astype(int)
+    assert (read[:, :5] == 255).all()
+    if channels == 1:
+        assert np.abs(read - frames).max() <= 8 + 1
+    exact = np.stack(read_gif(whole)[0]).astype(int)
+    assert np.abs(read - frames).mean() < np.abs(exact - frames).mean() + 6
+
+
+def test_every_frame_is_shown_as_long_as_the_frames_that_are_left_out() -> None:
+    frames = to_rgb(np.arange(10, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2))
+    read, durations, _ = read_gif(encode_gif(frames, fps=20, economy=media.Economy(stride=4)))
+    assert [frame[0, 0, 0] for frame in read] == [0, 4, 8]
+    assert durations == [200, 200, 100]
+
+
 def test_mp4_has_all_frames_padded_to_even_sides_at_the_right_speed() -> None:
     frames = np.zeros((8, 31, 45, 3), np.uint8)
     frames[4:] = 200

@@ -17,8 +17,11 @@ from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.files import PARTIAL
+from latentspace.core.pixels import to_rgb
 from latentspace.datasets import ImageDataset
 from latentspace.drawing import layout
+from latentspace.drawing.grids import Grid, draw_grids
+from latentspace.drawing.media import MOST_BYTES, encode_gif, get_first_frame
 from latentspace.drawing.text import Text
 from latentspace.report import gallery
 from latentspace.report.records import RECORDS, read_records
@@ -148,6 +151,51 @@ def test_frames_that_a_gif_leaves_out_are_said_once(
     study = make_study(linear_run, tiny, fps=float(fps), format=written_as)
     assert gallery.write_figures(tmp_path, films, recipes, study, command="x") == films
     assert capsys.readouterr().out.count("--format mp4 keeps all") == noted
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("most", [200_000, 20_000, 2_000])
+def test_no_file_of_noise_is_larger_than_it_may_be(
+    linear_run: LinearRun,
+    tiny: ImageDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    suffix: str,
+    channels: int,
+    most: int,
+) -> None:
+    monkeypatch.setitem(MOST_BYTES, suffix, most)
+    shape = (1, 1, 300, 300) if suffix == ".png" else (9, 1, 1, 120, 120)
+    images = np.random.default_rng(0).random((*shape, channels)).astype(np.float32)
+    text = Text("title", "Caption.")
+    drawing = Drawing.of_images(draw_grids, text, grids=[Grid([], [], images)])
+    study = make_study(linear_run, tiny)
+    written, encoded = gallery._encode(suffix, drawing, study)
+    assert len(encoded) <= most
+    assert written.text.caption.startswith("Caption.")
+    assert ("To keep the file small" in written.text.caption) == (written is not drawing)
+    if most == 2_000:
+        assert "times smaller" in written.text.caption
+    first = get_first_frame(written.frames)
+    assert layout.measure_bands(first, written.text) is not None  # what is said stands on it
+    assert gallery._encode(suffix, drawing, study)[1] == encoded
+
+
+def test_a_gif_of_noise_is_no_larger_than_five_megabytes(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 900, 900, 1), np.uint8)
+    drawing = Drawing(to_rgb(noise), Text("a", "b"))
+    _, encoded = gallery._encode(".gif", drawing, make_study(linear_run, tiny))
+    assert 1_000_000 < len(encoded) <= 5_000_000
+
+
+def test_what_is_small_is_written_as_it_is(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    frames = to_rgb(np.random.default_rng(0).integers(0, 256, (9, 56, 56, 1), np.uint8))
+    drawing = Drawing(frames, Text("a", "b"))
+    written, encoded = gallery._encode(".gif", drawing, make_study(linear_run, tiny, fps=20.0))
+    assert written is drawing
+    assert encoded == encode_gif(frames, fps=20)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def draw_arithmetic(study: Study) -> Drawing:
         )
     text = Text("Calculating with codes", about)
     sections = study.of(Arithmetic).make_sections()
-    return Drawing(grids.draw_grids(grids=sections, text=text), text)
+    return Drawing.of_images(grids.draw_grids, text, grids=sections)
 
 
 def _format_transport(study: Study) -> str:
@@ -94,7 +94,7 @@ def draw_class_transfer(study: Study) -> Drawing:
         f"the Gaussians of the classes ({format_model(study)}). {_format_transport(study)}"
         + (f" Rank correlation before and after: {kept}." if kept else ""),
     )
-    return Drawing(grids.draw_grids(grids=[chapter.class_transfer], text=text), text)
+    return Drawing.of_images(grids.draw_grids, text, grids=[chapter.class_transfer])
 
 
 def draw_attributes(study: Study) -> Drawing:
@@ -106,7 +106,7 @@ def draw_attributes(study: Study) -> Drawing:
         Grid([] if number else headings, [], images[:, ::STILL_STRIDE], title)
         for number, (title, images) in enumerate(sections.items())
     ]
-    return Drawing(grids.draw_grids(grids=found, text=text), text)
+    return Drawing.of_images(grids.draw_grids, text, grids=found)
 
 
 def draw_moving_attributes(study: Study) -> Drawing:
@@ -117,7 +117,9 @@ def draw_moving_attributes(study: Study) -> Drawing:
         for title, images in _label_attributes(study).items()
     ]
     hold_frames = count_hold_frames(study.settings.fps)
-    return Drawing(grids.draw_grid_loop(grids=found, hold_frames=hold_frames, text=text), text)
+    return Drawing.of_images(
+        grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=hold_frames
+    )
 
 
 def _label_attributes(study: Study) -> dict[str, np.ndarray]:
@@ -150,15 +152,15 @@ def _describe_attributes(study: Study) -> Text:
 def draw_traversals(study: Study) -> Drawing:
     """A panel an axis: the mean code and real images, moved along it."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
-    frame = draw.draw_traversals(
+    return Drawing.of_images(
+        draw.draw_traversals,
+        text,
         panels={
             f"{name}: {change:.1f}": images[:, ::STILL_STRIDE]
             for name, change, images in zip(axes.names, axes.changes, axes.images, strict=True)
         },
         starts=axes.starts,
-        text=text,
     )
-    return Drawing(frame, text)
 
 
 def draw_moving_traversals(study: Study) -> Drawing:
@@ -172,7 +174,7 @@ def draw_moving_traversals(study: Study) -> Drawing:
         )
         for start in range(0, len(axes.names), draw.MOVING_COLUMNS)
     ]
-    return Drawing(grids.draw_grid_loop(grids=found, hold_frames=1, text=text), text)
+    return Drawing.of_images(grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=1)
 
 
 def _describe_traversals(study: Study) -> Text:
@@ -220,7 +222,7 @@ def draw_samples(study: Study) -> Drawing:
         f"{'; '.join(measured)} (Kynkaanniemi et al. 2019).{brackets} {describe_classifier(study)}",
     )
     grid = Grid([], names, np.stack(list(chapter.shown.values())))
-    return Drawing(grids.draw_grids(grids=[grid], text=text), text)
+    return Drawing.of_images(grids.draw_grids, text, grids=[grid])
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {

@@ -50,7 +50,9 @@ def draw_clusters(study: Study) -> Drawing:
         "Accuracy is that of the best matching of clusters and classes. Stability says how far "
         "clusterings of different seeds agree (ARI).",
     )
-    frames = draw.draw_clusters(
+    return Drawing.of_images(
+        draw.draw_clusters,
+        text,
         centres=np.stack([summary.centre for summary in summaries]),
         members={
             "most typical": [show(summary, summary.typical) for summary in summaries],
@@ -76,9 +78,7 @@ def draw_clusters(study: Study) -> Drawing:
                 for name, scores in numbers["methods"].items()
             ],
         ),
-        text=text,
     )
-    return Drawing(frames, text)
 
 
 def _format_cell(value: dict[str, float] | float, name: str) -> str:

@@ -39,10 +39,12 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
         f"{test.format_interval(test.more)}; PCA with {linear}. B's error is the smaller one on "
         f"{(second < first).sum():,} images, A's on {(first < second).sum():,}.",
     )
-    frame = draw.draw_reconstructions(
-        blocks=comparison.examples, rows=["original", *comparison.names.values()], text=text
+    return Drawing.of_images(
+        draw.draw_reconstructions,
+        text,
+        blocks=comparison.examples,
+        rows=["original", *comparison.names.values()],
     )
-    return Drawing(frame, text)
 
 
 def draw_maps(comparison: Comparison) -> Drawing:

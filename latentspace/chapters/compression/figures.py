@@ -76,8 +76,9 @@ def draw_budgets(study: Study) -> Drawing:
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
         f"headers. {_describe_costs(study)}",
     )
-    frames = draw.draw_budgets(originals=chapter.originals, blocks=chapter.blocks, text=text)
-    return Drawing(frames, text)
+    return Drawing.of_images(
+        draw.draw_budgets, text, originals=chapter.originals, blocks=chapter.blocks
+    )
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {

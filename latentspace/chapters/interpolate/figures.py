@@ -39,12 +39,12 @@ def draw_rows(study: Study) -> Drawing:
         "to where codes of images lie. "
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
     )
-    frame = draw.draw_interpolation(
+    return Drawing.of_images(
+        draw.draw_interpolation,
+        text,
         paths={name: chapter.get_images(kind) for kind, name in ROWS.items()},
         pair_names=chapter.pair_names,
-        text=text,
     )
-    return Drawing(frame, text)
 
 
 def _describe_numbers(study: Study) -> str:
@@ -70,12 +70,13 @@ def draw_loop(study: Study, title: str, spaces: Sequence[str]) -> Drawing:
         f"Pairs of test images of {study.data.name}, {format_model(study)}."
         + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
-    frames = draw.draw_interpolation_loop(
+    return Drawing.of_images(
+        draw.draw_interpolation_loop,
+        text,
+        moving=True,
         paths={space: chapter.get_images(kinds[space]) for space in spaces},
         hold_frames=count_hold_frames(study.settings.fps),
-        text=text,
     )
-    return Drawing(frames, text)
 
 
 def _describe_path(chapter: Interpolation) -> str:
@@ -85,7 +86,7 @@ def _describe_path(chapter: Interpolation) -> str:
     return f"{words}, since {chapter.reason}."
 
 
-def draw_square(study: Study, draw_grid: Callable[..., np.ndarray]) -> Drawing:
+def draw_square(study: Study, draw_grid: Callable[..., np.ndarray], *, moving: bool) -> Drawing:
     """Four images blended by their codes: the whole square, or a walk through it."""
     chapter = study.of(Interpolation)
     text = Text(
@@ -94,7 +95,7 @@ def draw_square(study: Study, draw_grid: Callable[..., np.ndarray]) -> Drawing:
         "corners and decoded.",
     )
     names = [corner.name for corner in chapter.corners]
-    return Drawing(draw_grid(grid=chapter.grid, corner_names=names, text=text), text)
+    return Drawing.of_images(draw_grid, text, moving=moving, grid=chapter.grid, corner_names=names)
 
 
 def draw_tour(study: Study) -> Drawing:
@@ -105,7 +106,7 @@ def draw_tour(study: Study) -> Drawing:
         f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
         f"of the next, and back to the first. {_describe_path(chapter)}",
     )
-    return Drawing(draw.draw_tour(frames=chapter.tour, text=text), text)
+    return Drawing.of_images(draw.draw_tour, text, moving=True, frames=chapter.tour)
 
 
 def draw_on_map(study: Study) -> Drawing:
@@ -168,8 +169,12 @@ RECIPES: Mapping[str, Recipe[Study]] = {
         partial(draw_loop, title="Walking between codes", spaces=["codes"]), OF
     ),
     "interpolation.gif": Recipe(partial(draw_loop, title=BOTH, spaces=["pixels", "codes"]), OF),
-    "interpolation_grid.png": Recipe(partial(draw_square, draw_grid=draw.draw_corner_grid), OF),
-    "interpolation_grid.gif": Recipe(partial(draw_square, draw_grid=draw.draw_grid_walk), OF),
+    "interpolation_grid.png": Recipe(
+        partial(draw_square, draw_grid=draw.draw_corner_grid, moving=False), OF
+    ),
+    "interpolation_grid.gif": Recipe(
+        partial(draw_square, draw_grid=draw.draw_grid_walk, moving=True), OF
+    ),
     "tour.gif": Recipe(draw_tour, OF, lambda study: study.of(Interpolation).tour_unavailable),
     "interpolation_on_map.png": Recipe(draw_on_map, (*OF, Maps)),
 }

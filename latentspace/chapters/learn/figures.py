@@ -53,7 +53,10 @@ def draw_training(study: Study) -> Drawing:
         f"that of {watched}, these among them; so is PCA's. The best epoch reaches an error of "
         f"{facts['scores']['test_mse']:.5f} on the test images.",
     )
-    frames = draw.draw_training(
+    return Drawing.of_images(
+        draw.draw_training,
+        text,
+        moving=True,
         originals=film.originals,
         reconstructions=film.reconstructions,
         names=[names[label] for label in learning.labels[: len(film.originals)]],
@@ -70,9 +73,7 @@ def draw_training(study: Study) -> Drawing:
             *np.repeat(range(len(film.steps)), _count_frames(study)),
             *[len(film.steps) - 1] * 2 * count_hold_frames(study.settings.fps),
         ],
-        text=text,
     )
-    return Drawing(frames, text)
 
 
 def draw_training_map(study: Study) -> Drawing:
@@ -101,13 +102,14 @@ def draw_training_map(study: Study) -> Drawing:
         "t-SNE of the pixels, which do not change": _interpolate_points(maps["pixel"], pace),
         "t-SNE of the codes, while the model learns": _interpolate_points(maps["latent"], pace),
     }
-    frames = clouds.draw_forming(
-        LabelledMaps(points, learning.labels, study.data.class_names),
+    return Drawing.of_images(
+        clouds.draw_forming,
+        text,
+        moving=True,
+        maps=LabelledMaps(points, learning.labels, study.data.class_names),
         notes=[[of_pixels] * pace * len(of_codes), np.repeat(of_codes, pace).tolist()],
         hold_frames=2 * count_hold_frames(study.settings.fps),
-        text=text,
     )
-    return Drawing(frames, text)
 
 
 def _interpolate_points(points: np.ndarray, pace: int) -> np.ndarray:

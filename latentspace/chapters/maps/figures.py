@@ -47,15 +47,15 @@ def _draw_image_map(space: str, study: Study) -> Drawing:
         f"{cells.shown.sum():,} of {len(cells.shown):,} images found a free cell near their "
         "place.",
     )
-    frame = draw.draw_image_map(
-        images=maps.images,
-        cells=cells,
+    # The map scales its thumbnails itself: `cells` is made for them.
+    draw_map = partial(draw.draw_image_map, images=maps.images, cells=cells)
+    return Drawing.of_images(
+        draw_map,
+        text,
         labels=maps.labels,
         class_names=study.data.class_names,
         as_ink=study.strokes_unavailable is None,
-        text=text,
     )
-    return Drawing(frame, text)
 
 
 def _describe_scores(maps: Maps, space: str) -> str:
@@ -104,7 +104,9 @@ def draw_solid(study: Study, *, turning: bool) -> Drawing:
     text = Text("The same images, mapped into three dimensions", _describe_both(study, maps.solid))
     shown = _list_maps(maps, maps.solid)
     if turning:
-        return Drawing(clouds.draw_orbit(shown, fps=study.settings.fps, text=text), text)
+        return Drawing.of_images(
+            clouds.draw_orbit, text, moving=True, maps=shown, fps=study.settings.fps
+        )
     return Drawing(clouds.draw_solid(shown, text=text), text)
 
 
@@ -129,13 +131,14 @@ def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
         f"has its own scale. {CAVEAT}",
     )
     points = {name_map("tsne", space): films[space].points for space in spaces}
-    frames = clouds.draw_forming(
-        LabelledMaps(points, maps.labels, study.data.class_names),
+    return Drawing.of_images(
+        clouds.draw_forming,
+        text,
+        moving=True,
+        maps=LabelledMaps(points, maps.labels, study.data.class_names),
         notes=notes,
         hold_frames=2 * count_hold_frames(study.settings.fps),
-        text=text,
     )
-    return Drawing(frames, text)
 
 
 def _explain_no_film(study: Study) -> str | None:
@@ -214,7 +217,7 @@ def draw_decoded_grid(study: Study) -> Drawing:
         f"({describe_maps(maps, maps.flat, 'latent')}), weighted by the inverse square "
         f"of their distance; cells without an image near them are empty. {CAVEAT}",
     )
-    return Drawing(draw.draw_decoded_grid(grid=study.of(Placing).grid, text=text), text)
+    return Drawing.of_images(draw.draw_decoded_grid, text, grid=study.of(Placing).grid)
 
 
 def draw_placed(study: Study) -> Drawing:
@@ -229,8 +232,10 @@ def draw_placed(study: Study) -> Drawing:
         f"the nearest images of the map in either space with their classes. {CAVEAT}",
     )
     points = {name_map(study.settings.method, space): maps.get_points(space) for space in SPACES}
-    frame = draw.draw_placed(
-        LabelledMaps(points, maps.labels, study.data.class_names),
+    return Drawing.of_images(
+        draw.draw_placed,
+        text,
+        maps=LabelledMaps(points, maps.labels, study.data.class_names),
         places=[places for places, _ in chapter.placed.values()],
         images=np.stack([item.image for item in chapter.selected]),
         names=[item.name for item in chapter.selected],
@@ -238,9 +243,7 @@ def draw_placed(study: Study) -> Drawing:
             SPACES[space]: (maps.images[neighbors], names[neighbors])
             for space, (_, neighbors) in chapter.placed.items()
         },
-        text=text,
     )
-    return Drawing(frame, text)
 
 
 def _explain_none_placed(study: Study) -> str | None:

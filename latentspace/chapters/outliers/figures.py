@@ -26,7 +26,9 @@ def draw_outliers(study: Study) -> Drawing:
     ends = np.cumsum([len(listing.indices) for listing in listings])
     reconstructions = np.split(study.decode(study.codes[listed]), ends[:-1])
     text = Text("Images that stand out", _describe(study))
-    frame = draw.draw_outliers(
+    return Drawing.of_images(
+        draw.draw_outliers,
+        text,
         blocks=[
             Block(listing.heading, study.images[listing.indices], back, listing.reasons)
             for listing, back in zip(listings, reconstructions, strict=True)
@@ -43,9 +45,7 @@ def draw_outliers(study: Study) -> Drawing:
             "How often a score is higher for an out-of-distribution image than for a test image "
             "(AUROC: 0.5 says nothing, 1 detects them all)"
         ),
-        text=text,
     )
-    return Drawing(frame, text)
 
 
 def _describe(study: Study) -> str:

@@ -39,7 +39,7 @@ def draw_reconstructions(study: Study) -> Drawing:
         trained_name: chapter.draw_examples("train", count),
         unseen_name: chapter.draw_examples("test", count),
     }
-    return Drawing(draw.draw_reconstructions(blocks=blocks, columns=columns, text=text), text)
+    return Drawing.of_images(draw.draw_reconstructions, text, blocks=blocks, columns=columns)
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
