@@ -195,7 +195,9 @@ def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> li
             "finite. The best epoch is kept; train again with --overwrite and a lower "
             "--learning-rate"
         )
+    kept = [] if run.facts["best_epoch"] else ["no epoch was better than PCA, which is kept"]
     return [
+        *kept,
         f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
         f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
         f"{errors['pca_mse']:.5f} test",
@@ -262,6 +264,10 @@ def choose_settings(
     chosen["mirrored"] = augmentation.looks_alike_mirrored(
         images, data.train_labels[rows], np.random.default_rng(config.seed)
     )
+    if chosen["mirrored"]:
+        print("mirrored images look alike: half of them are mirrored while it trains")
+    if not chosen["aligned"]:
+        print("a place in one image means nothing in another: no dense layers correct the codes")
     if "epochs" not in given:
         epochs = choose_epochs(config, count)
         if epochs != config.epochs:

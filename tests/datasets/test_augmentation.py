@@ -67,3 +67,16 @@ def test_a_mirror_matters_where_left_and_right_differ() -> None:
 
 def test_single_images_of_classes_tell_nothing_of_a_mirror(images: np.ndarray) -> None:
     assert not augmentation.looks_alike_mirrored(images, np.arange(6), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("count", [3, 30, 3000])
+def test_images_are_aligned_where_a_place_has_a_meaning(count: int) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.random((count, 10, 9, 3), np.float32)
+    assert not augmentation.are_aligned(noise)
+    levels = rng.random((count, 1, 1, 3), np.float32) + noise / 10
+    assert not augmentation.are_aligned(levels)  # each of its own brightness, all over
+    framed = noise.copy()
+    framed[:, 2:8, 2:7] += 0.5
+    assert augmentation.are_aligned(framed)
+    assert not augmentation.are_aligned(np.ones((count, 4, 4, 1), np.float32))

@@ -42,3 +42,13 @@ def test_a_checkpoint_of_an_older_version_is_refused(tmp_path: Path) -> None:
     np.savez(path, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
     with pytest.raises(InputError, match=r"stage is wrong \(field required\).*--overwrite"):
         read_checkpoint(path)
+
+
+def test_the_start_counts_as_an_epoch() -> None:
+    progress = Progress(ROWS, start_loss=0.22)
+    assert progress.best_loss == 0.1
+    before = progress.rewind_to(2)
+    assert (before.best_epoch, before.best_loss, before.start_loss) == (2, 0.2, 0.22)
+    unbeaten = Progress(ROWS, start_loss=0.15).rewind_to(2)
+    assert (unbeaten.best_epoch, unbeaten.best_loss) == (0, 0.15)
+    assert Progress().best_loss == float("inf")

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import small_training, start_facts, stop_fit_after
 
 from config import PRESETS, TrainConfig
@@ -219,3 +220,58 @@ def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_training_that_makes_nothing_better_keeps_its_start(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build()
+    start = [weights.copy() for weights in model.get_weights()]
+    config = dataclasses.replace(CONFIG, learning_rate=1.0)
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, 2, RuntimeError)
+        with pytest.raises(RuntimeError):
+            fit(model, tiny, tmp_path / "checkpoint.npz", config)
+    resuming = dataclasses.replace(config, resume=True)
+    resumed = build(seed=99)
+    progress = fit(resumed, tiny, tmp_path / "checkpoint.npz", resuming)
+    assert progress.best_epoch == 0
+    assert progress.best_loss == progress.start_loss < min(row["val_loss"] for row in progress.rows)
+    for mine, theirs in zip(resumed.get_weights(), start, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_error_is_that_of_clipped_images_and_leads_back_from_beyond() -> None:
+    images = np.array([[0.0, 0.5, 1.0, 0.5]], np.float32)
+    drawn = tf.Variable([[-0.3, -0.3, 1.2, 0.75]])
+    with tf.GradientTape() as tape:
+        error = fitting.clipped_error(images, drawn)
+    np.testing.assert_allclose(error, [(0 + 0.25 + 0 + 0.0625) / 4], rtol=1e-6)
+    # Only where black is too dark does it lead back; what should be black may lie beyond.
+    np.testing.assert_allclose(tape.gradient(error, drawn), [[0, -0.25, 0, 0.125]], atol=1e-7)
+
+
+def test_half_of_the_images_are_mirrored_where_they_look_alike(tiny: ImageDataset) -> None:
+    config = dataclasses.replace(CONFIG, augment=0.0)
+    plain, mirrored = (
+        Batches(tiny.train_pixels, dataclasses.replace(config, mirrored=mirror))
+        for mirror in (False, True)
+    )
+    turned = [
+        np.array_equal(image, other[:, ::-1]) and not np.array_equal(image, other)
+        for number in range(plain.num_batches)
+        for image, other in zip(mirrored[number][0], plain[number][0], strict=True)
+    ]
+    same = [
+        np.array_equal(image, other)
+        for number in range(plain.num_batches)
+        for image, other in zip(mirrored[number][0], plain[number][0], strict=True)
+    ]
+    assert sum(turned) + sum(same) == len(turned)
+    assert 0.3 < np.mean(turned) < 0.7
+
+
+@pytest.mark.parametrize(("count", "share"), [(57_000, 1), (20_000, 0.5), (1_365, 0.25)])
+def test_small_batches_learn_more_slowly(count: int, share: float) -> None:
+    config = TrainConfig()
+    assert fitting.choose_learning_rate(config, count) == share * config.learning_rate
