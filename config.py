@@ -617,6 +617,9 @@ class VisualizeConfig(DataConfig):
     no_cache: bool = option(
         False, "compute everything again and keep nothing for the next look", group="run"
     )
+    redraw: bool = option(
+        False, "draw also pictures again that would come out as they lie there", group="run"
+    )
     dry_run: bool = option(
         False, "print the settings and the files to be made, and stop", group="run"
     )

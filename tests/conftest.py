@@ -41,6 +41,7 @@ from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError, warn_once
 from latentspace.core.pixels import to_uint8, to_unit_range
+from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset
 from latentspace.models.snapshots import Snapshots
 
@@ -239,6 +240,10 @@ class LinearRun:
         size = int(np.prod(self.image_shape))
         random = np.random.default_rng(0).normal(size=(size, self.latent_dim))
         self.basis = np.linalg.qr(random)[0].astype(np.float32)
+
+    @property
+    def hash(self) -> str:
+        return hash_content(self.name, self.model_hash, json.dumps(self.facts))
 
     def read_density(self) -> None:
         """It has none, as runs that were imported."""

@@ -21,7 +21,6 @@ from latentspace.models.snapshots import Snapshots
 from latentspace.report import (
     PAGE,
     gallery,
-    records,
     write_comparison_page,
     write_metrics,
     write_page,
@@ -91,7 +90,7 @@ def make_pictures(
     """All pictures and both pages, made in a year that has a pace of its own."""
     clock = itertools.count(year, year % 100 / 100)  # seconds; under 1, or matplotlib complains
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
-    monkeypatch.setattr(records, "format_now", lambda: f"{year}-05-06T07:08:09+00:00")
+    monkeypatch.setattr(gallery, "format_now", lambda: f"{year}-05-06T07:08:09+00:00")
     first = make_study(
         make_recorded_run(data, folder, year),
         data,

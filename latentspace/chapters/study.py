@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,7 @@ LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else the
 MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_DIGITS = 18  # Python makes no number of thousands of them
+MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
 CACHE_VERSION = 4  # raised when the same settings would give other numbers
 
 
@@ -94,6 +96,8 @@ class Study:
         self.run, self.data, self.settings, self.thorough = run, data, settings, thorough
         self._cache_dir, self._models_dir = cache_dir, models_dir
         self._chapters: dict[type[Chapter], Any] = {}
+        self._own_images: dict[str, np.ndarray] = {}
+        self._is_computing = False  # something that is kept as a whole
 
     def of(self, chapter: type[AnyChapter]) -> AnyChapter:
         """A chapter of this study, made when it is first asked for."""
@@ -189,10 +193,13 @@ class Study:
         """The classifier of this data set, trained where there is none yet, however good it is."""
         if self._models_dir is None or self.classes_unavailable is not None:
             return None
-        labelled = (self.references, self.data.train_labels[self.reference_rows])
+
+        def read_labelled() -> tuple[np.ndarray, np.ndarray]:
+            return self.references, self.data.train_labels[self.reference_rows]
+
         with self.make_bar("training the reference classifier", classifier.MOST_ROUNDS) as bar:
             return classifier.find_classifier(
-                self._models_dir, self.data, labelled, on_round=bar.update
+                self._models_dir, self.data, read_labelled, on_round=bar.update
             )
 
     @property
@@ -225,10 +232,22 @@ class Study:
         return self.run.model_hash, self.data.hash
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (..., D) -> images (..., H, W, C), all in one batch."""
+        """Codes (..., D) -> images (..., H, W, C), all in one batch.
+
+        They are kept for the next look, unless they are very many or go into what is kept itself.
+        """
         codes_in_rows = codes.reshape(-1, codes.shape[-1])
-        with self.make_bar("decoding images", len(codes_in_rows)) as bar:
-            images = self.run.decode(codes_in_rows, bar.update)
+        size = len(codes_in_rows) * math.prod(self.run.image_shape) * np.float32().itemsize
+
+        def compute() -> dict[str, np.ndarray]:
+            with self.make_bar("decoding images", len(codes_in_rows)) as bar:
+                return {"images": self.run.decode(codes_in_rows, bar.update)}
+
+        if self._is_computing or size > MOST_KEPT_BYTES:
+            images = compute()["images"]
+        else:
+            key = self.run.model_hash, codes_in_rows
+            images = self.load_or_compute("decoded", compute, *key)["images"]
         return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
     def load_or_compute(
@@ -241,7 +260,16 @@ class Study:
 
         The file's name begins with `kind`; the key is all that the result depends on.
         """
-        return load_or_compute(self._find_cache_file(kind, *key), compute, version=CACHE_VERSION)
+
+        def compute_whole() -> dict[str, Any]:
+            outer, self._is_computing = self._is_computing, True
+            try:
+                return compute()
+            finally:
+                self._is_computing = outer
+
+        path = self._find_cache_file(kind, *key)
+        return load_or_compute(path, compute_whole, version=CACHE_VERSION)
 
     def load_or_compute_groups(
         self,
@@ -311,15 +339,33 @@ class Study:
             return self.select_index(int(name))
         if name.startswith(CLASS_PREFIX):
             return self.select_index(self._find_typical(name.removeprefix(CLASS_PREFIX)))
-        ink_side = find_ink_side(self.data.test_pixels[:INK_IMAGES])
-        image = read_image(
-            Path(name),
-            self.run.image_shape,
-            ink_side=ink_side,
-            value_range=self.data.read_options.value_range,
-        )
-        code = self.run.encode(image[np.newaxis])[0]
+        image = self.read_own_image(name)
+
+        def compute() -> dict[str, np.ndarray]:
+            return {"code": self.run.encode(image[np.newaxis])[0]}
+
+        code = self.load_or_compute("own_code", compute, self.run.model_hash, image)["code"]
         return Selected(image, code, to_printable(Path(name).name))
+
+    @staticmethod
+    def is_file(name: str) -> bool:
+        """Whether a name that `select` takes is the path of an image file."""
+        return not name.isdecimal() and not name.startswith(CLASS_PREFIX)
+
+    def read_own_image(self, name: str) -> np.ndarray:
+        """An image file as the model takes it, read once, float32 (H, W, C) in [0, 1].
+
+        Raises:
+            InputError: It can't be read as an image.
+        """
+        if name not in self._own_images:
+            self._own_images[name] = read_image(
+                Path(name),
+                self.run.image_shape,
+                ink_side=find_ink_side(self.data.test_pixels[:INK_IMAGES]),
+                value_range=self.data.read_options.value_range,
+            )
+        return self._own_images[name]
 
     def select_index(self, index: int) -> Selected:
         """A test image by its index."""

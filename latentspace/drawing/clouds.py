@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,18 +52,25 @@ def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: in
         uint8 (side, side, 3), white where no dot is.
     """
     fine = SUPERSAMPLING
-    canvas = np.full((side * fine, side * fine, 3), 255, np.uint8)
-    centres = np.rint(places * fine).astype(np.int32)
-    reach = int(np.ceil(radii.max(initial=0) * fine))
+    reach = int(np.ceil(radii.max(initial=0) * fine))  # around the canvas, for dots across its edge
+    width = side * fine + 2 * reach
+    centres = np.rint(places * fine) + reach
+    chosen = ((centres >= 0) & (centres < width)).all(axis=1)
+    x, y = centres[chosen].astype(np.int32).T
     ys, xs = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
-    x, y = centres[:, :1] + xs, centres[:, 1:] + ys  # (N, offsets)
-    inside = (xs**2 + ys**2) <= np.square(radii * fine)[:, np.newaxis]
-    inside &= (x >= 0) & (x < side * fine) & (y >= 0) & (y < side * fine)
+    inside = (xs**2 + ys**2) <= np.square(radii[chosen] * fine)[:, np.newaxis]  # (N, offsets)
+    pixels = (y * width + x)[:, np.newaxis] + (ys * width + xs).astype(np.int32)
+    inks = np.zeros((len(x), 4), np.uint8)  # the fourth makes a number of them
+    inks[:, :3] = to_uint8(colors[chosen])
+    canvas = np.full((width + 2 * reach) * width, 2**32 - 1, np.uint32)
     # Assignment runs through the points in their order, so that the last one stays on top.
-    dots, _ = np.nonzero(inside)
-    canvas[y[inside], x[inside]] = to_uint8(colors)[dots]
-    blocks = canvas.reshape(side, fine, side, fine, 3)
-    return blocks.mean(axis=(1, 3), dtype=np.float32).round().astype(np.uint8)
+    canvas[pixels[inside] + reach * width] = np.repeat(inks.view(np.uint32), inside.sum(axis=1))
+    whole = canvas.reshape(-1, width, 1).view(np.uint8)[..., :3]
+    shown = whole[2 * reach : 2 * reach + side * fine, reach : reach + side * fine]
+    sums = np.zeros((side, side, 3), np.uint16)
+    for row, column in np.ndindex(fine, fine):
+        sums += shown[row::fine, column::fine]
+    return np.rint(sums * np.float32(1 / fine**2)).astype(np.uint8)
 
 
 def draw_forming(
@@ -81,12 +89,16 @@ def draw_forming(
     count = len(films[0])
     sheet = _prepare_sheet(maps, FILM_SIDE, strip=STRIP, text=text)
 
+    @lru_cache(maxsize=len(films))  # what stays as it is, as pixels do, is drawn once
+    def draw_cloud(points: bytes, kind: np.dtype) -> np.ndarray:
+        places = _to_panel(np.frombuffer(points, kind).reshape(-1, 2), FILM_SIDE)
+        return splat(places[order], colors[order], radii, side=FILM_SIDE)
+
     def draw(number: int) -> np.ndarray:
         step = min(number, count - 1)
         panels = []
         for points, lines in zip(films, notes, strict=True):
-            places = _to_panel(points[step], FILM_SIDE)
-            cloud = splat(places[order], colors[order], radii, side=FILM_SIDE)
+            cloud = draw_cloud(points[step].tobytes(), points.dtype)
             panels.append(np.concatenate([render_text(lines[step], (STRIP, FILM_SIDE)), cloud]))
         return sheet.place(join_horizontally(panels, GAP))
 

@@ -103,7 +103,7 @@ class ReferenceClassifier:
 def find_classifier(
     models_dir: Path,
     data: ImageDataset,
-    train: tuple[np.ndarray, np.ndarray],
+    read_labelled: Callable[[], tuple[np.ndarray, np.ndarray]],
     *,
     on_round: Callable[[], object] = lambda: None,
 ) -> ReferenceClassifier:
@@ -112,7 +112,8 @@ def find_classifier(
     Args:
         models_dir: The folder of all runs; they lie in its subfolder `classifiers`.
         data: The data set; its test images tell the accuracy. A classifier of others is replaced.
-        train: Images of it to train on, float32 (N, H, W, C) in [0, 1], and labels, int (N,).
+        read_labelled: Gives images of it to train on, float32 (N, H, W, C) in [0, 1], and labels,
+            int (N,), where one is trained.
         on_round: Called after each of up to `MOST_ROUNDS` rounds of a training.
 
     Raises:
@@ -125,7 +126,7 @@ def find_classifier(
         if facts["dataset_hash"] == data.hash and facts["sha256"] == hash_file(path):
             return ReferenceClassifier(path, facts)
     started = time.perf_counter()
-    model, rounds = _train_classifier(*train, on_round)
+    model, rounds = _train_classifier(*read_labelled(), on_round)
     seconds = time.perf_counter() - started
     with replace_file(path) as temporary:
         save_model(model, temporary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import shlex
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from latentspace.core.documents import read_document
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.npz import read_arrays
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
-from latentspace.core.provenance import hash_file
+from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models.keras_files.loading import load_model
 from latentspace.models.run_schema import (
     CHECKPOINT,
@@ -40,6 +41,7 @@ PREDICT_BATCH = 1024
 OnBatch = Callable[[int], object]
 WEIGHT_BYTES = 4  # of a float32
 LONGEST_SHOWN = 120  # letters of a name
+ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and run.json
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,13 @@ class Run:
     def model_hash(self) -> str:
         """SHA-256 of both model files, as one string."""
         return self.facts["sha256"][ENCODER] + self.facts["sha256"][DECODER]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of all that is known of it: its models, run.json, the files of its training."""
+        files = [] if self.folder is None else [self.folder / name for name in ASIDE]
+        hashes = [hash_file(path) if path.is_file() else None for path in files]
+        return hash_content(self.name, json.dumps(self.facts), self.decoder_bytes, *hashes)
 
     @property
     def decoder_bytes(self) -> int:

@@ -12,7 +12,7 @@ from latentspace.chapters.captions import strip_folders
 from latentspace.chapters.figure import CLASS_PREFIX
 
 PLACES = ("run", "models_dir", "outputs_dir", "data_dir", "projector")  # where things lie
-QUIETLY = ("open", "list", "dry_run", "quiet", "no_cache")  # what changes nothing in a picture
+QUIETLY = ("open", "list", "dry_run", "quiet", "no_cache", "redraw")  # change nothing in a picture
 OWN_MODEL = ("autoencoder", "encoder", "weights", "model_code")
 NO_FILES = ("bottleneck", "latent_output")  # names of layers, which may look like paths
 FLAGS = {"start": "--from", "end": "--to"}  # those that are spelled otherwise than their settings

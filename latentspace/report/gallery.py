@@ -15,6 +15,7 @@ import numpy as np
 from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
 from latentspace.core.progress import show_running
+from latentspace.core.provenance import format_now
 from latentspace.drawing.layout import add_banner
 from latentspace.drawing.media import (
     GIF_MOST_FPS,
@@ -23,7 +24,15 @@ from latentspace.drawing.media import (
     encode_as,
     list_economies,
 )
-from latentspace.report.records import keep_records, list_studies, make_record
+from latentspace.report.making import hash_making, list_studies
+from latentspace.report.records import (
+    Record,
+    is_unchanged,
+    keep_records,
+    make_record,
+    read_records,
+    renew_record,
+)
 
 
 def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
@@ -85,6 +94,9 @@ def write_figures(
 ) -> list[Figure]:
     """Draws pictures and writes each as soon as it is drawn, with its record and a line to stdout.
 
+    A picture that would come out as it lies there is left as it is, unless `--redraw` or
+    `--no-cache` was given.
+
     Args:
         folder: Where to write; made where it is missing.
         figures: The pictures.
@@ -104,20 +116,39 @@ def write_figures(
             "second, so frames are left out of it and it lasts as long as all of them; --format "
             "mp4 keeps all"
         )
+    known = {} if settings.redraw or settings.no_cache else read_records(folder)
+    now = format_now()  # of all, so that the page tells of them in the order of the story
+    renewed: dict[str, Record] = {}  # records that are still to be kept
     for figure in figures:
-        recipe = recipes[figure.file]
-        if (reason := find_unavailable(recipe, subject)) is not None:
-            print(f"{folder / figure.get_file(settings.method)} is left out: {reason}")
-            continue
-        with show_running(figure.get_file(settings.method), quiet=settings.quiet):
-            drawing = recipe.draw(subject)
-        for path in list_files(folder, [figure], settings):
+        recipe, name = recipes[figure.file], figure.get_file(settings.method)
+        paths = list(list_files(folder, [figure], settings))
+        is_known = any(path.name in known for path in paths)
+        making = hash_making(subject, recipe.of, name) if is_known else ""
+        lie_there = [path for path in paths if path.is_file()]
+        unchanged = {path for path in lie_there if is_unchanged(known.get(path.name), making)}
+        if len(unchanged) < len(paths):
+            if (reason := find_unavailable(recipe, subject)) is not None:
+                print(f"{folder / name} is left out: {reason}")
+                continue
+            making = making or hash_making(subject, recipe.of, name)
+            with show_running(name, quiet=settings.quiet):
+                drawing = recipe.draw(subject)
+        for path in paths:
+            if path in unchanged:
+                one = known[path.name]
+                renewed[path.name] = renew_record(one, figure, subject, command=command, made=now)
+                print(f"{path}  {path.stat().st_size / 1e6:.2f} MB, unchanged")
+                continue
             with show_running(f"writing {path.name}", quiet=settings.quiet):
                 written, encoded = _encode(path.suffix, drawing, subject)
             about = make_record(figure, recipe, subject, written, command=command)
+            about = dataclasses.replace(about, made=now).seal(making)
             write_bytes(path, encoded)
             digest = hashlib.sha256(encoded).hexdigest()
-            keep_records(folder, {path.name: dataclasses.replace(about, sha256=digest)})
+            keep_records(folder, {**renewed, path.name: dataclasses.replace(about, sha256=digest)})
+            renewed.clear()
             print(f"{path}  {len(encoded) / 1e6:.2f} MB")
         made.append(figure)
+    if renewed:
+        keep_records(folder, renewed)
     return made

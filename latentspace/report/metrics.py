@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired
 
+import numpy as np
 from typing_extensions import TypedDict
 
 from latentspace.chapters.chapter import Chapter, Row, Value
 from latentspace.chapters.study import Study
 from latentspace.core.documents import read_if_sound, write_document
 from latentspace.core.progress import show_running
+from latentspace.report.making import hash_making
 
 METRICS = "metrics.json"
 METRICS_VERSION = 2  # 1 had no rows
@@ -30,6 +33,14 @@ class MetricsFacts(TypedDict):
     dataset: NotRequired[str]
     dataset_hash: NotRequired[str]
     seed: NotRequired[int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a chapter has measured."""
+
+    numbers: dict[str, Any]  # its section of metrics.json
+    answer: str | None  # what it has found, in a line
 
 
 def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -> None:
@@ -51,15 +62,26 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
     sections: dict[str, Any] = {}
     for chapter in named:
         with show_running(f"measuring {chapter.section}", quiet=study.settings.quiet):
-            sections[chapter.section] = {
-                **study.of(chapter).metrics,
-                ROWS: [dataclasses.asdict(row) for row in _keep_measured(study.of(chapter).rows)],
-            }
+            sections[chapter.section] = measure(study, chapter).numbers
     found = study.trained_classifier if any(one.uses_classifier for one in named) else None
     if found is not None:
-        sections[CLASSIFIER] = {**found.facts, "unfit": found.unfit}
-    numbers = {**earlier, **about, "seed": study.settings.seed, **replace_nan(sections)}
+        sections[CLASSIFIER] = replace_nan({**found.facts, "unfit": found.unfit})
+    numbers = {**earlier, **about, "seed": study.settings.seed, **sections}
     write_document(path, numbers, version=METRICS_VERSION)
+
+
+def measure(study: Study, chapter: type[Chapter]) -> Measured:
+    """What a chapter has measured, kept as a whole for the next look."""
+
+    def compute() -> dict[str, np.ndarray]:
+        made = study.of(chapter)
+        rows = [dataclasses.asdict(row) for row in _keep_measured(made.rows)]
+        numbers = replace_nan({**made.metrics, ROWS: rows})
+        text = json.dumps([numbers, made.answer]).encode()
+        return {"text": np.frombuffer(text, np.uint8)}
+
+    key = hash_making(study, [chapter], chapter.section)
+    return Measured(*json.loads(study.load_or_compute("measured", compute, key)["text"].tobytes()))
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ It lies beside them as pictures.json. By it a later run knows which of them are 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,17 @@ from typing_extensions import TypedDict
 from latentspace.chapters import find_part
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Figure, Recipe
-from latentspace.chapters.study import Study
 from latentspace.core.documents import read_if_sound, read_value, write_document
-from latentspace.core.provenance import format_now, hash_file, read_versions
+from latentspace.core.provenance import format_now, hash_content, hash_file, read_versions
 from latentspace.drawing.layout import measure_bands
 from latentspace.drawing.media import get_first_frame
 from latentspace.report.commands import format_command, format_flag, strip_place
+from latentspace.report.making import list_studies
 
 RECORDS = "pictures.json"
 RECORDS_VERSION = 2  # 1 named settings by their flags
 RENEW = "make the pictures again"
+OF_ONE_RUN = ("made", "command", "repeat", "sha256", "making")  # of a record, beside its words
 
 
 class RecordsFacts(TypedDict):
@@ -54,6 +56,13 @@ class Record:
     repeat: str  # the command that makes it again, without folders
     versions: Mapping[str, str]  # of Python and of packages, at that time
     sha256: str | None = None  # of the file; None before it is written
+    making: str | None = None  # hash of all that it was made of; None of older records
+
+    def seal(self, making: str) -> Record:
+        """The record with the hash of what the picture was made of, which covers its own words."""
+        told = dataclasses.asdict(self)
+        words = json.dumps({name: told[name] for name in told if name not in OF_ONE_RUN})
+        return dataclasses.replace(self, making=hash_content(making, words))
 
 
 def make_record(
@@ -79,16 +88,30 @@ def make_record(
         settings=_collect_settings(figure, recipe, subject),
         made=format_now(),
         command=command,
-        repeat=format_command(
-            subject.settings, figure.flag, [study.run.name for study in list_studies(subject)]
-        ),
+        repeat=_format_repeat(figure, subject),
         versions=read_versions(),
     )
 
 
-def list_studies(subject: Any) -> list[Study]:
-    """The study that a picture is of, or the two of a comparison."""
-    return [*subject.studies.values()] if isinstance(subject, Comparison) else [subject]
+def renew_record(one: Record, figure: Figure, subject: Any, *, command: str, made: str) -> Record:
+    """The record of a picture that a later visualization run leaves as it is."""
+    repeat = _format_repeat(figure, subject)
+    return dataclasses.replace(one, made=made, command=command, repeat=repeat)
+
+
+def is_unchanged(one: Record | None, making: str) -> bool:
+    """Whether a picture would come out as it lies there.
+
+    Args:
+        one: Its record out of `read_records`, so that it has the bytes that were written.
+        making: From `hash_making`.
+    """
+    return one is not None and one.sha256 is not None and one == one.seal(making)
+
+
+def _format_repeat(figure: Figure, subject: Any) -> str:
+    names = [study.run.name for study in list_studies(subject)]
+    return format_command(subject.settings, figure.flag, names)
 
 
 def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict[str, Any]:
@@ -115,8 +138,9 @@ def read_records(folder: Path) -> dict[str, Record]:
 
 
 def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
-    """Adds records of pictures to those of their folder; those of files that are gone go."""
-    kept = {**_read_kept_records(folder), **records}
+    """Adds records of pictures after those of their folder; those of files that are gone go."""
+    kept = {name: one for name, one in _read_kept_records(folder).items() if name not in records}
+    kept |= records
     facts = {name: dataclasses.asdict(one) for name, one in kept.items()}
     write_document(folder / RECORDS, {"pictures": facts}, version=RECORDS_VERSION)
 

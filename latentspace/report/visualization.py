@@ -17,7 +17,7 @@ from latentspace.core.progress import show_running
 from latentspace.report import embedding_projector
 from latentspace.report.comparison import TABLE, format_table, write_comparison
 from latentspace.report.gallery import find_unavailable, write_figures
-from latentspace.report.metrics import METRICS, write_metrics
+from latentspace.report.metrics import METRICS, measure, write_metrics
 from latentspace.report.page import announce_page, write_comparison_page, write_page
 
 
@@ -53,7 +53,7 @@ def write_story(
         write_metrics(folder / METRICS, study, measured)
         print(folder / METRICS)
         for chapter in measured:
-            if (answer := study.of(chapter).answer) is not None:
+            if chapter.section and (answer := measure(study, chapter).answer) is not None:
                 print(f"{chapter.section}: {answer}")
         announce_page(write_page(folder, study), in_browser=study.settings.open)
     if unmade := set(asked) - {figure.flag for figure in made}:

@@ -13,7 +13,7 @@ from latentspace.models.classifier import ReferenceClassifier
 
 
 def find(folder: Path, data: ImageDataset) -> ReferenceClassifier:
-    return classifier.find_classifier(folder, data, (data.train_images, data.train_labels))
+    return classifier.find_classifier(folder, data, lambda: (data.train_images, data.train_labels))
 
 
 def test_one_is_trained_once_and_kept_with_its_accuracy(

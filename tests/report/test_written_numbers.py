@@ -10,6 +10,7 @@ import pytest
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.chapters.chapter import Chapter, Row, Value
 from latentspace.chapters.compare.paired import Measure
+from latentspace.report import metrics as report_metrics
 from latentspace.report.comparison import TABLE, format_table, write_comparison
 from latentspace.report.metrics import METRICS, METRICS_VERSION, read_metrics, write_metrics
 
@@ -23,7 +24,13 @@ def study(model_hash: str) -> SimpleNamespace:
         settings=SimpleNamespace(seed=3, quiet=True),
         trained_classifier=SimpleNamespace(facts={"balanced_accuracy": 0.9}, unfit=None),
         of=lambda chapter: chapter(None),
+        load_or_compute=lambda kind, compute, *key: compute(),
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_metrics, "hash_making", lambda *of: "")
 
 
 def chapter(name: str, numbers: dict, *found: Row, judged: bool = False) -> type[Chapter]:

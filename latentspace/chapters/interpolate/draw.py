@@ -313,7 +313,8 @@ def _sample_lines(start: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 def _is_inside(points: np.ndarray, centres: np.ndarray, half: np.ndarray) -> np.ndarray:
     """Whether points, (..., 2), lie in boxes around centres, which broadcast with them."""
-    return (np.abs(points - centres) <= half).all(axis=-1)
+    near = np.abs(points - centres) <= half
+    return near[..., 0] & near[..., 1]
 
 
 def _do_cross(

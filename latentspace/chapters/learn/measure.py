@@ -77,8 +77,8 @@ class Learning(Chapter):
             "pca_mse": self._pca_error,
         }
         if self.map_unavailable is None and len(np.unique(self.labels)) > 1:
-            numbers["knn_accuracy"] = [self._score_knn_accuracy(codes) for codes in self._codes]
-            numbers["pixel_knn_accuracy"] = self._score_knn_accuracy(self._flat_pixels)
+            numbers["knn_accuracy"] = self._knn_accuracies["codes"].tolist()
+            numbers["pixel_knn_accuracy"] = float(self._knn_accuracies["pixels"])
         if self.map_unavailable is None:
             last, afresh = self._maps["divergences"]
             numbers["map_kl_divergence"] = float(last)
@@ -155,6 +155,18 @@ class Learning(Chapter):
 
         key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)
         return float(study.load_or_compute("learning_pca", compute, *key)["mse"])
+
+    @cached_property
+    def _knn_accuracies(self) -> dict[str, np.ndarray]:
+        def compute() -> dict[str, np.ndarray]:
+            return {
+                "codes": np.array([self._score_knn_accuracy(codes) for codes in self._codes]),
+                "pixels": np.array(self._score_knn_accuracy(self._flat_pixels)),
+            }
+
+        film = self.snapshots
+        key = (self.study.data.hash, film.indices, film.codes)
+        return self.study.load_or_compute("learning_knn", compute, *key)
 
     @cached_property
     def _codes(self) -> np.ndarray:

@@ -90,15 +90,21 @@ class Overlap(OnMaps):
 
         For each of "pixel", "pixel_map", "latent" and "latent_map", float64 (classes,).
         """
-        rows, labels = np.arange(len(self.map_rows)), self.labels
-        found: dict[str, np.ndarray] = {}
-        for space in SPACES:
-            source = self.maps.get_vectors(space)[self.map_rows]
-            for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
-                neighbors = find_nearest_others(points, rows)[1]
-                others = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
-                found[name] = np.array([others[labels == label].mean() for label in self.classes])
-        return found
+
+        def compute() -> dict[str, np.ndarray]:
+            rows, labels = np.arange(len(self.map_rows)), self.labels
+            found: dict[str, np.ndarray] = {}
+            for space in SPACES:
+                source = self.maps.get_vectors(space)[self.map_rows]
+                for name, points in ((space, source), (f"{space}_map", self.map_points(space))):
+                    neighbors = find_nearest_others(points, rows)[1]
+                    others = (labels[neighbors] != labels[:, np.newaxis]).mean(axis=1)
+                    found[name] = np.array([others[labels == one].mean() for one in self.classes])
+            return found
+
+        keys = [part for space in SPACES for part in self.maps.make_key(space, self.map_rows)]
+        key = (*keys, *self.settings.key, *self.classes)
+        return self.study.load_or_compute("overlap", compute, *key)
 
     @property
     def metrics(self) -> dict[str, Any]:

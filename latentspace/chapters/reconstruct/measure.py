@@ -91,5 +91,5 @@ class Reconstruction(Chapter):
         codes = study.codes if split == "test" else study.train_codes
         pool = np.arange(len(pixels)) if split == "test" else study.fit_indices
         chosen = rng.choice(pool, count, replace=len(pool) < count)
-        images, back = to_unit_range(pixels[chosen]), study.run.decode(codes[chosen])
+        images, back = to_unit_range(pixels[chosen]), study.decode(codes[chosen])
         return images, back, scores.squared_errors(images, back)
