@@ -339,6 +339,13 @@ class TrainConfig(DataConfig):
         type=positive_float,
         metavar="RATE",
     )
+    loss: str = option(
+        "mse",
+        "what is made small: the mean squared error, or that and structural similarity, for images "
+        "with more detail and a slightly larger error",
+        group="training",
+        choices=("mse", "sharp"),
+    )
     seed: int = option(
         0, "seed of weights and shuffling", group="training", type=whole_number, metavar="N"
     )

@@ -6,14 +6,22 @@ default preset of `train_cae.py`, snapshots for its film included; what these ta
 The clock starts before compilation and stops while the test error is measured.
 
     python benchmarks/training.py --data-dir DIR --markdown
+
+With `--sets` it trains on each of several data sets with several sizes of the bottleneck instead,
+by `train_cae.py` as a person runs it, and prints the test errors beside those of PCA. Runs that
+lie in `--models-dir` are not trained again.
+
+    python benchmarks/training.py --sets digits DIR/smiles --units 16 32 --seeds 2 --models-dir RUNS
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import multiprocessing
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,11 +33,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from results import rewrite_table
+from results import PROJECT, rewrite_table
 
 from config import PRESETS, TrainConfig
 from latentspace import datasets
 from latentspace.core.provenance import silence_stderr
+from latentspace.models.runs import find_run
 
 TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
 ARTICLE_EPOCHS = 20
@@ -45,7 +54,18 @@ def main() -> None:
     parser.add_argument("--our-epochs", type=int, default=OUR_EPOCHS, metavar="N")
     parser.add_argument("--dataset", default="mnist", metavar="NAME|PATH")
     parser.add_argument("--markdown", action="store_true", help="rewrite docs/results.md")
+    parser.add_argument("--sets", nargs="+", default=(), metavar="NAME|PATH")
+    parser.add_argument("--units", type=int, nargs="+", default=(16, 32, 64, 128), metavar="N")
+    parser.add_argument("--presets", nargs="+", default=("quick", "default"), choices=PRESETS)
+    parser.add_argument("--seeds", type=int, default=1, metavar="N")
+    parser.add_argument("--models-dir", type=Path, metavar="DIR", help="of the runs of --sets")
     arguments = parser.parse_args()
+    if arguments.sets:
+        lines = list(list_sets(arguments))
+        print("\n".join(lines))
+        if arguments.markdown:
+            rewrite_table("data-sets", lines)
+        return
     data = datasets.load_dataset(arguments.dataset, arguments.data_dir)
     results = []
     for train, epochs in (
@@ -59,6 +79,44 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.markdown:
         rewrite_table("training-speed", lines)
+
+
+def list_sets(arguments: argparse.Namespace) -> Iterator[str]:
+    """A line of Markdown for each data set, size and preset, over all seeds."""
+    with tempfile.TemporaryDirectory() as folder:
+        models_dir = arguments.models_dir or Path(folder)
+        yield "| data set | units | preset | test error | PCA | error over PCA's | training, s |"
+        yield "|---|---|---|---|---|---|---|"
+        for place, units, preset in itertools.product(
+            arguments.sets, arguments.units, arguments.presets
+        ):
+            found = [
+                train_run(place, units, preset, seed, models_dir, arguments.data_dir)
+                for seed in range(arguments.seeds)
+            ]
+            errors = [facts["scores"]["test_mse"] for facts in found]
+            linear = found[0]["scores"]["pca_mse"]
+            ratios = " to ".join(f"{e / linear:.3f}" for e in sorted({min(errors), max(errors)}))
+            yield (
+                f"| {found[0]['dataset']['name']} | {units} | {preset} | "
+                f"{', '.join(f'{error:.5f}' for error in errors)} | {linear:.5f} | {ratios} | "
+                f"{max(facts['seconds'] for facts in found):.0f} |"
+            )
+
+
+def train_run(
+    place: str, units: int, preset: str, seed: int, models_dir: Path, data_dir: str | None
+) -> dict[str, Any]:
+    """What is on record of a run, which is trained where it is not there yet."""
+    name = f"{Path(place).stem}-{units}-{preset}-{seed}"
+    if not (models_dir / name / "run.json").exists():
+        flags = {"dataset": place, "latent-dim": units, "preset": preset, "seed": seed}
+        flags |= {"run": name, "models-dir": models_dir}
+        flags |= {"data-dir": data_dir} if data_dir else {}
+        pairs = [text for flag, value in flags.items() for text in (f"--{flag}", str(value))]
+        command = [sys.executable, str(PROJECT / "train_cae.py"), *pairs, "--quiet"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return dict(find_run(name, models_dir).facts)
 
 
 def measure_training(

@@ -28,7 +28,6 @@ COMPONENTS, FROM_CODES = "components", "from_codes"  # those that read it
 IMAGE, CLIP = "image", "clip"  # the last of a decoder; only the last is bounded
 CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
-SMALLEST_SHARE = 1e-6  # of the largest standard deviation: below it a component is rounding
 
 
 def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
@@ -100,21 +99,22 @@ def start_as_pca(
 ) -> None:
     """Lets an untrained autoencoder encode and decode by principal components, and nothing else.
 
+    The components are turned at random, so that all units of the code vary about alike and codes
+    are as far apart as images are.
+
     Args:
         encoder: A model from `build_encoder`; changed in place.
         decoder: A model from `build_decoder`; changed in place.
         mean: Of the training images, float32 (H * W * C,).
         components: float32 (K, H * W * C) of length 1; K is at most the number of latent units.
-            Units beyond K stay at 0.
         std: Standard deviation of the training images along each component, float32 (K,).
     """
-    known = std > SMALLEST_SHARE * std.max(initial=np.finfo(np.float32).tiny)
-    rows = np.zeros((encoder.output_shape[-1], len(mean)), np.float32)
-    columns = rows.T.copy()
-    rows[: len(std)] = components * (std * known)[:, np.newaxis]
-    columns[:, : len(std)] = components.T * (known / np.where(known, std, 1))
-    encoder.get_layer(PROJECTED).set_weights([columns, -mean @ columns])
-    decoder.get_layer(COMPONENTS).set_weights([rows, mean])
+    units = encoder.output_shape[-1]
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(units, units)))
+    basis = (turn[:, : len(std)] @ components).astype(np.float32)
+    scale = np.sqrt(np.square(std).sum() / units) or 1
+    encoder.get_layer(PROJECTED).set_weights([basis.T / scale, -basis @ mean / scale])
+    decoder.get_layer(COMPONENTS).set_weights([basis * scale, mean])
 
 
 def standardize_codes(
@@ -150,17 +150,20 @@ def standardize_codes(
                 layer.set_weights([kernel / std, (bias - shift) / std])
         return plain, shown
     scaled = layers.Normalization(mean=mean, variance=std**2, name=NORM)(encoder.output)
-    encoder = keras.Model(encoder.input, scaled, name=encoder.name)
-    encoder.trainable = True
-    return encoder, shown
+    return _thaw(keras.Model(encoder.input, scaled, name=encoder.name)), shown
 
 
 def _copy_model(model: keras.Model) -> keras.Model:
     """A model of its own with the same layers and weights, all of them trainable."""
     copied = keras.models.clone_model(model)
     copied.set_weights(model.get_weights())
-    copied.trainable = True
-    return copied
+    return _thaw(copied)
+
+
+def _thaw(model: keras.Model) -> keras.Model:
+    for layer in model.layers:
+        layer.trainable = True
+    return model
 
 
 def _find_layer(model: keras.Model, name: str) -> layers.Layer | None:

@@ -138,17 +138,22 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         raise
 
     with show_running("measuring errors", quiet=config.quiet):
+        learned = predict(encoder, data.train_pixels)
+        codes = {
+            "train": learned[fitted],
+            "validation": learned[held_back],
+            "test": predict(encoder, data.test_pixels),
+        }
         errors = {
-            f"{split}_mse": stages.measure_mean_error(encoder, decoder, pixels)
+            f"{split}_mse": stages.measure_mean_error(decoder, codes[split], pixels)
             for split, pixels in splits.items()
         }
         errors["pca_mse"] = scores.pca_error(pca, data.test_images)
     density = None
     if progress.status == "complete":
         with show_running("fitting a density to the codes", quiet=config.quiet):
-            codes = predict(encoder, data.train_pixels)
             rng = np.random.default_rng(config.seed)
-            density = dataclasses.asdict(fit_density(codes, data.train_labels, rng))
+            density = dataclasses.asdict(fit_density(learned, data.train_labels, rng))
     run = saving.save_run(
         folder,
         encoder,

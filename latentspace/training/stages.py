@@ -92,27 +92,39 @@ def train(
     return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress
 
 
+class RelativeNoise(keras.layers.GaussianNoise):
+    """Gaussian noise of a share of what each unit varies by in a batch, while training.
+
+    It makes near codes decode to near images, so that distances in latent space mean something
+    (Poole, Sohl-Dickstein & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
+    Larger codes do not escape it.
+    """
+
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        ops = keras.ops
+        spread = ops.stop_gradient(ops.std(inputs, axis=0, keepdims=True))
+        return inputs + spread * super().call(ops.zeros_like(inputs), training=training)
+
+
 def join_autoencoder(
     encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0
 ) -> keras.Model:
     """The model to train, of images -> images, made of an encoder and a decoder.
 
     It shares their weights. What it draws is not clipped yet. While training, its layer
-    `CODE_NOISE` adds Gaussian noise of a standard deviation to the codes. It makes near codes
-    decode to near images, so that distances in latent space mean something (Poole, Sohl-Dickstein
-    & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
+    `CODE_NOISE` adds `RelativeNoise` to the codes.
     """
-    codes = keras.layers.GaussianNoise(code_noise, name=CODE_NOISE)(encoder.output)
+    codes = RelativeNoise(code_noise, name=CODE_NOISE)(encoder.output)
     unclipped = keras.Model(decoder.input, decoder.get_layer(IMAGE).output, name=decoder.name)
     return keras.Model(encoder.input, unclipped(codes), name="autoencoder")
 
 
-def measure_mean_error(encoder: keras.Model, decoder: keras.Model, pixels: Pixels) -> float:
-    """Mean squared error per pixel of what is encoded and decoded, over uint8 (N, H, W, C)."""
+def measure_mean_error(decoder: keras.Model, codes: np.ndarray, pixels: Pixels) -> float:
+    """Mean squared error per pixel of decoded codes (N, D) of images, uint8 (N, H, W, C)."""
     total = 0.0
     for part in iterate_parts(pixels):
         images = to_unit_range(pixels[part])
-        total += squared_errors(images, predict(decoder, predict(encoder, images))).sum()
+        total += squared_errors(images, predict(decoder, codes[part])).sum()
     return float(total / len(pixels))
 
 

@@ -92,7 +92,9 @@ class Learning(Chapter):
         linear = numbers["pca_mse"]
         better = np.flatnonzero(film.errors < linear)
         line = f"never below the error of PCA ({linear:.5f})"
-        if len(better):
+        if len(better) and not better[0]:  # training begins as PCA
+            line = f"from the error of PCA ({linear:.5f}) to {film.errors[-1] / linear:.0%} of it"
+        elif len(better):
             line = (
                 f"below the error of PCA ({linear:.5f}) after "
                 f"{film.images_seen[better[0]]:,} images, {film.epochs[better[0]]:.2f} epochs"

@@ -54,6 +54,10 @@ def test_the_answer_names_the_moment_at_which_pca_was_beaten(
     answer = str(make_study(run, tiny).of(Learning).answer)
     assert "after 16 images, 0.20 epochs" in answer
     assert f"{study.of(Learning).metrics['knn_accuracy'][-1]:.3f} at the end" in answer
+    linear = study.of(Learning).metrics["pca_mse"]
+    run.film = dataclasses.replace(run.film, errors=linear * np.array([0.9, 0.8, 0.6, 0.4, 0.2]))
+    answer = str(make_study(run, tiny).of(Learning).answer)
+    assert f"from the error of PCA ({linear:.5f}) to 20% of it" in answer
 
 
 def test_maps_travel_and_the_pixels_stay(study: Study) -> None:
