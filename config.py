@@ -361,7 +361,7 @@ class TrainConfig(DataConfig):
         group="tensorboard",
         metavar="DIR",
     )
-    augment: float = setting(0.25)  # share of the images that are deformed a little
+    augment: float = setting(0.4)  # share of the images that are deformed a little
     code_noise: float = setting(0.05)  # in standard deviations of a code's unit
     channels: tuple[int, ...] = setting((16, 32))
     hidden_units: int = setting(256)

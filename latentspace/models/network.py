@@ -46,7 +46,7 @@ def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> ker
     """
     images = keras.Input(image_shape, name="images")
     x = images
-    if blocks := _count_blocks(config) // 2:
+    if blocks := count_blocks(config) // 2:
         correction = _correct_details(images, config, blocks, name="encoder_detail")
         x = layers.Add(name="corrected_images")([images, correction])
     x = layers.Flatten(name="flatten_images")(x)
@@ -83,7 +83,7 @@ def build_decoder(image_shape: tuple[int, int, int], config: TrainConfig) -> ker
     x = layers.Dense(math.prod(image_shape), trainable=False, name=COMPONENTS)(codes)
     linear = layers.Reshape(image_shape, name="linear_images")(x)
     drawn = _draw_coarsely(codes, image_shape, config) if config.aligned else None
-    blocks = _count_blocks(config)
+    blocks = count_blocks(config)
     correction = _correct_details(linear, config, blocks, name="decoder_detail", drawn=drawn)
     x = layers.Add(name=IMAGE)([linear, correction])
     return keras.Model(codes, layers.ReLU(max_value=1.0, name=CLIP)(x), name="decoder")
@@ -248,7 +248,7 @@ def _draw_coarsely(
     return x
 
 
-def _count_blocks(config: TrainConfig) -> int:
+def count_blocks(config: TrainConfig) -> int:
     """Residual blocks of a decoder: those of photographs, which have most of their error there."""
     return config.blocks if config.mirrored or not config.aligned else 0
 
@@ -260,7 +260,7 @@ def _choose_stride(height: int, width: int) -> int:
 
 def _count_features(size: tuple[int, int], config: TrainConfig) -> int:
     """Channels on the grid of details: with blocks, more where it is coarse and so costs less."""
-    if not _count_blocks(config):
+    if not count_blocks(config):
         return config.channels[0]
     places = max(size) / _choose_stride(*size)
     return min(config.channels[0] * max(1, int(DETAIL_SIDE / places)), max(config.channels))

@@ -17,6 +17,7 @@ import numpy as np
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, count_images_at_once, to_unit_range
 from latentspace.datasets.augmentation import deform
+from latentspace.models.network import count_blocks
 from latentspace.training.checkpoint import CheckpointCallback, Progress
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 WARMUP_SHARE = 0.004  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
-ADAM_RATE_SHARE = 0.25  # of Muon's rate, for convolutions and biases
+ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
+ADAM_RATE_SHARE_OF_BLOCKS = 0.25  # the same where blocks lie one upon another, which explode sooner
 MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 5  # between which callbacks are called
 STEPS_WANTED = 100  # an epoch
@@ -294,8 +296,9 @@ def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizer
         warmup_target=config.learning_rate,
         warmup_steps=warmup,
     )
+    share = ADAM_RATE_SHARE_OF_BLOCKS if count_blocks(config) else ADAM_RATE_SHARE
     return keras.optimizers.Muon(
-        rate, adam_lr_ratio=ADAM_RATE_SHARE, rms_rate=MUON_UPDATE_SIZE, weight_decay=None
+        rate, adam_lr_ratio=share, rms_rate=MUON_UPDATE_SIZE, weight_decay=None
     )
 
 

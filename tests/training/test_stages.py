@@ -37,11 +37,8 @@ def whole(tiny: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> Outco
 
 
 def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> float:
-    return float(
-        np.mean(
-            (stages.join_autoencoder(encoder, decoder).predict(images, verbose=0) - images) ** 2
-        )
-    )
+    codes = encoder.predict(images, verbose=0)
+    return stages.measure_mean_error(decoder, codes, np.rint(images * 255).astype(np.uint8))
 
 
 def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
