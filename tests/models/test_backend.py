@@ -124,7 +124,7 @@ def test_jax_trains_and_tells_the_whole_story(tmp_path: Path, tiny_npz: Path) ->
     )
     assert printed.stderr == ""
     errors = Snapshots.read(tmp_path / "jax" / "snapshots.npz").errors
-    assert errors[-1] < 0.9 * errors[0]  # the weights of the moment, not those of the start
+    assert errors[-1] < 0.95 * errors[0]  # the weights of the moment, not those of the start
     printed = run_script(
         "visualize.py",
         *("--run", tmp_path / "jax", "--models-dir", tmp_path, "--outputs-dir", tmp_path),
