@@ -257,6 +257,30 @@ def test_the_error_is_that_of_clipped_images_and_leads_back_from_beyond() -> Non
     np.testing.assert_allclose(tape.gradient(error, drawn), [[0, -0.25, 0, 0.125]], atol=1e-7)
 
 
+@pytest.mark.parametrize("shape", [(16, 12, 3), (5, 4, 1)])
+def test_a_blurred_image_costs_more_than_a_darker_one_under_the_sharp_loss(
+    shape: tuple[int, int, int],
+) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0.3, 0.7, (6, *shape)).astype(np.float32)
+    blurred = np.broadcast_to(images.mean(axis=(1, 2), keepdims=True), images.shape)
+    off = np.sqrt(np.square(images - blurred).mean(axis=(1, 2, 3), keepdims=True))
+    same, blur, dark = (
+        np.asarray(fitting.sharp_error(images, drawn)) for drawn in (images, blurred, images - off)
+    )
+    np.testing.assert_allclose(same, 0, atol=1e-6)
+    squares = np.square(off).ravel()
+    assert (blur - squares > 0.9 * fitting.SHARPNESS).all()  # as nothing of the pattern is left
+    assert (dark - squares < 0.3 * fitting.SHARPNESS).all()
+
+
+def test_a_training_may_be_for_sharp_images(tiny: ImageDataset, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, loss="sharp")
+    progress = fit(build(), tiny, tmp_path / "checkpoint.npz", config)
+    assert progress.best_epoch > 0
+    assert progress.best_loss < 0.9 * progress.start_loss
+
+
 def test_half_of_the_images_are_mirrored_where_they_look_alike(tiny: ImageDataset) -> None:
     config = dataclasses.replace(CONFIG, augment=0.0)
     plain, mirrored = (
