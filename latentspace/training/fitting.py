@@ -210,6 +210,7 @@ def fit(
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     validation_images = to_unit_range(validation_pixels[:])
     worst = max(float(validation_images.var()), LEAST_WORST)
+    worst += SHARPNESS if config.loss == "sharp" else 0
     keeper = CheckpointCallback(
         autoencoder, checkpoint, facts, last_epoch=last, earlier=earlier, worst=worst
     )

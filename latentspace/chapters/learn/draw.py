@@ -111,7 +111,7 @@ def draw_learning_curve(
     Args:
         history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
             begins, a line says so.
-        baselines: Named errors, drawn as horizontal lines.
+        baselines: Named errors, drawn as horizontal lines; none where the loss is another thing.
     """
     figure = make_figure(9, 5)
     from matplotlib.ticker import MaxNLocator
@@ -128,7 +128,8 @@ def draw_learning_curve(
     if len(later):
         words = "the encoder learns to correct its codes"
         axes.axvline(later[0] - 0.5, linestyle=":", color="0.4", label=words)
-    _style_error_axis(axes, "mean squared error per pixel", marks=(1.0, 2.0, 3.0, 5.0))
+    words = "mean squared error per pixel" if baselines else "loss"
+    _style_error_axis(axes, words, marks=(1.0, 2.0, 3.0, 5.0))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.legend()

@@ -44,8 +44,12 @@ def draw_training(study: Study) -> Drawing:
     """Held-back images and their reconstructions at each moment, with the error up to it."""
     learning, facts = study.of(Learning), study.run.facts
     film, history = learning.snapshots, study.run.read_history()
+    learned_from = {}
     names = study.data.class_names
-    an_epoch = film.images_seen[-1] / film.epochs[-1] if film.epochs[-1] else 0
+    if _was_for_errors(study):
+        an_epoch = film.images_seen[-1] / film.epochs[-1] if film.epochs[-1] else 0
+        seen = history["epoch"] * an_epoch
+        learned_from = {"training images, mean of an epoch": (seen, history["loss"])}
     watched = f"{len(film.indices):,} held-back images"
     text = Text(
         "How it learned to reconstruct what it is not trained on",
@@ -60,10 +64,7 @@ def draw_training(study: Study) -> Drawing:
         originals=film.originals,
         reconstructions=film.reconstructions,
         names=[names[label] for label in learning.labels[: len(film.originals)]],
-        curves={
-            watched: (film.images_seen, film.errors),
-            "training images, mean of an epoch": (history["epoch"] * an_epoch, history["loss"]),
-        },
+        curves={watched: (film.images_seen, film.errors), **learned_from},
         baselines={f"PCA, {study.run.latent_dim} components": learning.metrics["pca_mse"]},
         notes=[
             f"{moment}: mean squared error {error:.4f}"
@@ -120,6 +121,11 @@ def _interpolate_points(points: np.ndarray, pace: int) -> np.ndarray:
     return moving.reshape(-1, *points.shape[1:])
 
 
+def _was_for_errors(study: Study) -> bool:
+    """Whether the loss of the training was the mean squared error alone."""
+    return bool(study.run.facts["settings"].get("loss", "mse") == "mse")
+
+
 def draw_learning_curve(study: Study) -> Drawing:
     """The losses per epoch."""
     facts = study.run.facts
@@ -130,14 +136,17 @@ def draw_learning_curve(study: Study) -> Drawing:
         f"trained for {facts['epochs']} epochs ({facts['device']}). Validation images come "
         "from the training split. The test images were used once, at the end. Some training "
         "images are deformed, and in the first stage their codes carry noise: their loss is "
-        "measured with both.",
+        "measured with both."
+        + ("" if _was_for_errors(study) else " The loss is the error and structural similarity."),
     )
     frames = draw.draw_learning_curve(
         history=study.run.read_history(),
         baselines={
             f"PCA, {study.run.latent_dim} components, test images": numbers["pca_mse"],
             "this model, test images": numbers["test_mse"],
-        },
+        }
+        if _was_for_errors(study)
+        else {},
         text=text,
     )
     return Drawing(frames, text)
