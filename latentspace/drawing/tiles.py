@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,7 +31,7 @@ def fit_tiles(shown: Shown, *, moving: bool = False) -> tuple[Shown, str]:
         The same with images of at least `LEAST_SIDE` pixels, and a sentence on it for the caption;
         what was given and no sentence where the images are small enough.
     """
-    arrays = list(_list_images(shown))
+    arrays = _list_images(shown)
     if not arrays:
         return shown, ""
     height, width, _ = arrays[0].shape[-3:]
@@ -47,7 +47,7 @@ def fit_tiles(shown: Shown, *, moving: bool = False) -> tuple[Shown, str]:
     )
 
 
-def _list_images(shown: Any) -> Iterator[np.ndarray]:
+def _list_images(shown: Any) -> list[np.ndarray]:
     """All arrays of images in something."""
     found: list[np.ndarray] = []
 
@@ -56,7 +56,7 @@ def _list_images(shown: Any) -> Iterator[np.ndarray]:
         return images
 
     _replace_images(shown, keep)
-    yield from found
+    return found
 
 
 def _replace_images(shown: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:

@@ -138,13 +138,13 @@ def standardize_codes(
     std = codes.std(axis=0, dtype=np.float64)
     std[std <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
     shown = _copy_model(decoder)
-    for name, shift in ((COMPONENTS, mean), (FROM_CODES, mean)):
+    for name in (COMPONENTS, FROM_CODES):
         if layer := _find_layer(shown, name):
             kernel, bias = layer.get_weights()
-            layer.set_weights([kernel * std[:, np.newaxis], bias + shift @ kernel])
+            layer.set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
     if encoder.layers[-1].name in (PROJECTED, CORRECTED):
         plain = _copy_model(encoder)
-        for name, shift in ((PROJECTED, mean), (CODES, np.zeros_like(mean))):
+        for name, shift in ((PROJECTED, mean), (CODES, 0.0)):  # the code is their sum
             if layer := _find_layer(plain, name):
                 kernel, bias = layer.get_weights()
                 layer.set_weights([kernel / std, (bias - shift) / std])

@@ -71,12 +71,17 @@ def choose_learning_rate(config: TrainConfig, count: int) -> float:
 def clipped_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
     """Mean squared error of images as they are drawn, clipped to [0, 1], in each row.
 
-    Its gradient is that of what is drawn before the clip, as if this were not there: what lies
-    beyond white is drawn back by an image that is darker, and only by that.
+    Its gradient is that of what is drawn before the clip, see `_clip`.
     """
-    clipped = keras.ops.clip(drawn, 0, 1)
-    drawn = drawn + keras.ops.stop_gradient(clipped - drawn)
-    return keras.ops.mean(keras.ops.square(images - drawn), axis=-1)
+    return keras.ops.mean(keras.ops.square(images - _clip(drawn)), axis=-1)
+
+
+def _clip(drawn: keras.KerasTensor) -> keras.KerasTensor:
+    """Clips to [0, 1] and lets gradients through as if it did not.
+
+    So what lies beyond white is drawn back by an image that is darker, and only by that.
+    """
+    return drawn + keras.ops.stop_gradient(keras.ops.clip(drawn, 0, 1) - drawn)
 
 
 def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
@@ -88,7 +93,8 @@ def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.Ke
     networks").
     """
     ops, side = keras.ops, min(SSIM_WINDOW, *images.shape[1:3])
-    drawn = drawn + ops.stop_gradient(ops.clip(drawn, 0, 1) - drawn)
+    squares = ops.mean(clipped_error(images, drawn), axis=(1, 2))
+    drawn = _clip(drawn)
 
     def average(values: keras.KerasTensor) -> keras.KerasTensor:
         half = max(1, side // 2)  # windows that overlap by a half cost a tenth of all
@@ -100,7 +106,6 @@ def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.Ke
     light, contrast = SSIM_CONSTANTS
     similarity = (2 * means[0] * means[1] + light) / (means[0] ** 2 + means[1] ** 2 + light)
     similarity *= (2 * shared + contrast) / (variances[0] + variances[1] + contrast)
-    squares = ops.mean(ops.square(images - drawn), axis=(1, 2, 3))
     return squares + SHARPNESS * (1 - ops.mean(similarity, axis=(1, 2, 3)))
 
 

@@ -31,20 +31,21 @@ if TYPE_CHECKING:
     from config import TrainConfig
 
 LEAST_SIDE = 4  # pixels
-LEAST_UNITS, MOST_UNITS = 32, 256  # of the bottleneck, where nobody asked for others
-USUAL_VALUES = 28 * 28  # in an image, for the fewest
+USUAL_VALUES = 28 * 28  # in an image, for the usual number of units
+MOST_UNITS = 256  # where nobody asked for others
 IMAGES_PER_UNIT = 32
 LOOKED_AT = 4_000  # images that tell what they are like
 
 
-def choose_latent_dim(values: int, count: int) -> int:
-    """Units for `count` images of so many values: a power of two, by the square root of values.
+def choose_latent_dim(config: TrainConfig, values: int, count: int) -> int:
+    """Units for `count` images of so many values: the usual number, or a larger power of two.
 
-    A few images can't tell the directions of many units apart.
+    It grows with the square root of values. A few images can't tell the directions of many units
+    apart.
     """
-    wanted = LEAST_UNITS * math.sqrt(values / USUAL_VALUES)
+    wanted = config.latent_dim * math.sqrt(values / USUAL_VALUES)
     nearest = 2 ** round(math.log2(max(min(wanted, count / IMAGES_PER_UNIT), 1)))
-    return min(max(nearest, LEAST_UNITS), MOST_UNITS)
+    return max(min(nearest, MOST_UNITS), config.latent_dim)
 
 
 def resume_settings(
@@ -256,8 +257,8 @@ def choose_settings(
     count, chosen = len(fitted), dict[str, Any]()
     if "latent_dim" not in given:
         values = math.prod(data.image_shape)
-        chosen["latent_dim"] = choose_latent_dim(values, count)
-        if chosen["latent_dim"] != LEAST_UNITS:
+        chosen["latent_dim"] = choose_latent_dim(config, values, count)
+        if chosen["latent_dim"] != config.latent_dim:
             print(
                 f"{chosen['latent_dim']} units, for images of {values:,} values; --latent-dim N "
                 "chooses another number"

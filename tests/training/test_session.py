@@ -24,7 +24,7 @@ from latentspace.training import session
     ],
 )
 def test_units_grow_with_the_images(shape: tuple[int, ...], count: int, units: int) -> None:
-    assert session.choose_latent_dim(int(np.prod(shape)), count) == units
+    assert session.choose_latent_dim(TrainConfig(), int(np.prod(shape)), count) == units
 
 
 def test_the_data_decides_what_nobody_asked_for(
