@@ -123,6 +123,7 @@ def setting(default: Any) -> Any:
 READ_OPTIONS = {  # settings that are arguments of `datasets.ReadOptions`
     *("labels", "label_column", "classes_from", "no_labels", "images_key", "labels_key"),
     *("frames_as", "image_size", "fit", "test_fraction", "limit", "value_range"),
+    "attributes_file",
 }
 # Where labels may come from: a table or arrays, folders, nowhere.
 LABEL_SOURCES = ({"labels", "label_column", "labels_key"}, {"classes_from"}, {"no_labels"})
@@ -171,6 +172,14 @@ class DataConfig:
         group="data",
         type=level_or_none,
         metavar="LEVEL|none",
+    )
+    attributes_file: str | None = option(
+        None,
+        "table of what is known of each image: a column of yes or no, of numbers or of names for "
+        "each attribute, and for a folder of images one of the files; else a line an image, in "
+        "their order (default: attributes.csv in the folder)",
+        group="data",
+        metavar="FILE",
     )
     frames_as: str | None = option(
         None,

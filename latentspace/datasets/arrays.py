@@ -9,15 +9,19 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_uint8
+from latentspace.datasets.attributes import read_attribute_table, read_columns
 from latentspace.datasets.dataset import (
     AS_IT_IS,
+    NO_ATTRIBUTES,
     UNLABELLED,
+    Attributes,
     ImageDataset,
     ReadOptions,
     choose_limited,
@@ -67,6 +71,7 @@ class Arrays:
     images: Sequence[np.ndarray]
     labels: Sequence[np.ndarray] | None = None
     notes: Sequence[str] = ()
+    attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
 
 
 def find_arrays(
@@ -138,12 +143,22 @@ def find_arrays(
         images["val"] = validation
         labels[1:1] = [own] if own else []
         notes.append(f"{len(arrays[validation]):,} images of {_join_names([validation])} validate")
+    columns = _find_attributes(
+        {name: array for name, array in rest.items() if name not in labels},
+        {split: len(arrays[images[split]]) for split in splits},
+    )
+    attributes, _ = read_columns(
+        {name: np.concatenate(parts).tolist() for name, (_, parts) in columns.items()},
+        lambda row, name: f"{where}, value {row} of {to_printable(name)}",
+    )
     taken = [*(images[split] for split in splits), *labels]
-    others = {name: array for name, array in arrays.items() if name not in taken}
-    if others or unread or not all(map(_is_called_labels, labels)):
+    told = [name for column in dict.fromkeys(attributes.columns) for name in columns[column][0]]
+    others = {name: array for name, array in arrays.items() if name not in (*taken, *told)}
+    if others or unread or told or not all(map(_is_called_labels, labels)):
         notes.append(
             f"images are taken from {_join_names(taken[: len(splits)])}, labels from "
             f"{_join_names(labels) or 'nowhere'}"
+            + (f", attributes from {_join_names(told)}" if told else "")
             + (f", left out: {_list_arrays(others, unread)}" if others or unread else "")
             + f"; {CHOOSE}"
         )
@@ -151,6 +166,7 @@ def find_arrays(
         [arrays[images[split]] for split in splits],
         [arrays[name] for name in labels] or None,
         notes,
+        attributes,
     )
 
 
@@ -178,17 +194,21 @@ def assemble(
     if read_options.no_labels:
         arrays = replace(arrays, labels=None)
     labels, names = _to_indices(arrays, class_names, where)
+    attributes, said = arrays.attributes, list[str]()
+    if read_options.attributes_file is not None:
+        path = Path(read_options.attributes_file)
+        attributes, said = read_attribute_table(path, len(labels))
     rows = choose_limited(len(labels), read_options.limit)
     values = [look_at_values(images, where) for images in arrays.images]
     ranges, found = choose_ranges(values, read_options.value_range)
-    notes = [*arrays.notes, *found]
+    notes = [*arrays.notes, *said, *found]
     parts, start = [], 0
     for images, about in zip(arrays.images, values, strict=True):
         own = rows[(rows >= start) & (rows < start + len(images))] - start
         start += len(images)
         chosen = images if len(own) == len(images) else images[own]
         parts.append(to_pixels(chosen, ranges[about.own], where))
-    labels = labels[rows]
+    labels, attributes = labels[rows], attributes.select(rows)
     if len({part.shape[1:] for part in parts}) > 1:
         raise InputError(
             f"{where}: training and test images should have one shape. Received: "
@@ -232,6 +252,8 @@ def assemble(
             channels=channels,
             value_range=find_common(ranges.values()),
         ),
+        train_attributes=attributes.select(train),
+        test_attributes=attributes.select(test),
         num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
         found_size=shape[:2],
@@ -407,6 +429,37 @@ def _find_labels(
             "of them, or --no-labels"
         )
     return chosen[0] if chosen else None
+
+
+def _find_attributes(
+    arrays: Mapping[str, np.ndarray], counts: Mapping[str, int]
+) -> dict[str, tuple[list[str], list[np.ndarray]]]:
+    """Arrays that hold a value for every image, by what is left of their names without splits.
+
+    Args:
+        arrays: What is neither images nor labels.
+        counts: The number of images of each split.
+
+    Returns:
+        Their names, and they themselves in the order of splits, each (N,).
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, array in arrays.items():
+        split = _find_split(name)
+        if array.size == counts.get(split) and array.dtype.kind in "buifUS":
+            plain = re.sub(split, "", name, flags=re.IGNORECASE).strip("_-./ ") if split else name
+            found.setdefault(plain or name, {})[split] = name
+    return {
+        plain: ([own[split] for split in counts], [_to_text(arrays[own[s]]) for s in counts])
+        for plain, own in found.items()
+        if set(own) == set(counts)
+    }
+
+
+def _to_text(values: np.ndarray) -> np.ndarray:
+    """(N,) or (N, 1) of numbers, bytes or str -> str (N,)."""
+    flat = values.reshape(-1)
+    return np.char.decode(flat, "utf-8", "replace") if flat.dtype.kind == "S" else flat.astype(str)
 
 
 def _refuse_unread(name: str, what: str, where: str) -> InputError:

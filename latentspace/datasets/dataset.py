@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,9 +41,51 @@ class ReadOptions:
     images_key: tuple[str, ...] | None = None  # names of the arrays of images, one for each split
     labels_key: tuple[str, ...] | None = None
     fit: str = "scale"  # or "pad"
+    attributes_file: str | None = None  # a table; None takes the one in a folder of images
 
 
 AS_IT_IS = ReadOptions()
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What is known of images, one row each.
+
+    Attributes:
+        names: A column of yes and no, or of numbers, has one; of a column of names, such as "pose",
+            each has its own, "pose=left".
+        values: float32 (N, A): 1 and 0 for yes and no, and NaN where nothing is known.
+    """
+
+    OF_VALUE: ClassVar[str] = "="  # between a column and one of its names
+
+    names: tuple[str, ...] = ()
+    values: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    def select(self, rows: np.ndarray) -> Attributes:
+        """Those of some of the images; of row -1 nothing is known."""
+        if not self.names:
+            return self
+        return Attributes(self.names, np.where(rows[:, np.newaxis] < 0, np.nan, self.values[rows]))
+
+    @property
+    def columns(self) -> list[str]:
+        """The column that each attribute comes from."""
+        return [name.partition(self.OF_VALUE)[0] for name in self.names]
+
+    @property
+    def is_binary(self) -> np.ndarray:
+        """Which of them are yes or no, bool (A,)."""
+        plain = (self.values == 0) | (self.values == 1) | np.isnan(self.values)
+        return plain.all(axis=0)
+
+    @property
+    def hash(self) -> str:
+        """What all that is found out with them depends on."""
+        return hash_content(self.values, *self.names) if self.names else ""
+
+
+NO_ATTRIBUTES = Attributes()
 
 
 @dataclass(frozen=True)
@@ -61,6 +103,8 @@ class ImageDataset:
     num_validation: int = 0  # training images, the last ones, that are there to validate with
     notes: tuple[str, ...] = ()  # what a person should know of how it was read, a line each
     found_size: tuple[int, int] | None = None  # before they were fitted; None: of several sizes
+    train_attributes: Attributes = NO_ATTRIBUTES  # of each image, in its order; the same names
+    test_attributes: Attributes = NO_ATTRIBUTES
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -103,9 +147,11 @@ class ImageDataset:
 
     def __str__(self) -> str:
         classes = f"{len(self.class_names):,} classes" if self.has_classes else "no classes"
+        named = len(self.train_attributes.names)
+        attributes = f", {named:,} attribute{'s' * (named > 1)}" if named else ""
         return (
             f"{self.name}, {len(self.train_pixels):,} to train and {len(self.test_pixels):,} to "
-            f"test, {format_shape(self.image_shape)}, {classes}"
+            f"test, {format_shape(self.image_shape)}, {classes}{attributes}"
         )
 
     @property

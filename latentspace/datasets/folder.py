@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
+from latentspace.datasets.attributes import read_named_attributes
 from latentspace.datasets.dataset import (
     AS_IT_IS,
+    NO_ATTRIBUTES,
     UNLABELLED,
+    Attributes,
     ImageDataset,
     ReadOptions,
     choose_limited,
@@ -30,6 +33,7 @@ from latentspace.datasets.label_tables import read_labels
 from latentspace.datasets.layout import arrange
 from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import is_image_file
+from latentspace.datasets.tables import NamedRows, name_files, read_table
 from latentspace.datasets.values import (
     BYTES,
     Range,
@@ -39,7 +43,7 @@ from latentspace.datasets.values import (
     measure_values,
 )
 
-LABELS_FILE = "labels.csv"
+LABELS_FILE, ATTRIBUTES_FILE = "labels.csv", "attributes.csv"
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
 LONGEST_SIDE = 256  # pixels that images are brought to where nobody says otherwise
 NAMED_FILES = 3
@@ -53,6 +57,15 @@ class ImageFile:
     path: Path
     label: str | None  # name of its class; None without classes
     split: str | None  # one of `layout.SPLITS`; None where the folder tells none apart
+    row: int | None = None  # in the attributes; None where nothing is known of it
+
+
+class Listing(NamedTuple):
+    """The image files of a folder, with what is known of them."""
+
+    files: list[ImageFile]
+    notes: list[str]
+    attributes: Attributes  # a row for each that is known, see `ImageFile.row`
 
 
 class _Unit(NamedTuple):
@@ -88,13 +101,14 @@ def read_image_folder(
     Raises:
         InputError: There are fewer than two images that can be read.
     """
-    files, notes = find_images(folder, read_options)
+    files, notes, attributes = find_images(folder, read_options)
     with _keep_notes(notes):
         return _read_files(
             folder,
             [files[index] for index in choose_limited(len(files), read_options.limit)],
             read_options,
             notes,
+            attributes,
             common={"name": name, "source": source},
             how={"cache_dir": cache_dir, "show_progress": show_progress},
         )
@@ -105,6 +119,7 @@ def _read_files(
     files: Sequence[ImageFile],
     read_options: ReadOptions,
     notes: list[str],
+    attributes: Attributes,
     *,
     common: Mapping[str, Any],
     how: Mapping[str, Any],
@@ -175,6 +190,8 @@ def _read_files(
         )
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
     labels, class_names = _index_labels(named)
+    rows = [unit.file.row for unit, keep in zip(ordered, kept, strict=True) if keep]
+    attributes = attributes.select(np.array([-1 if row is None else row for row in rows]))
     num_validation = int(kept[len(train) - num_validation : len(train)].sum())
     return ImageDataset(
         **common,
@@ -189,23 +206,24 @@ def _read_files(
             channels=channels,
             value_range=find_common(value_ranges.values()),
         ),
+        train_attributes=attributes.select(np.arange(first_test)),
+        test_attributes=attributes.select(np.arange(first_test, len(rows))),
         num_validation=min(num_validation, first_test - 1),
         notes=tuple(notes),
         found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
     )
 
 
-def find_images(
-    folder: Path, read_options: ReadOptions = AS_IT_IS
-) -> tuple[list[ImageFile], list[str]]:
-    """Lists the image files of a folder, with their classes.
+def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
+    """Lists the image files of a folder, with their classes and attributes.
 
     Args:
         folder: Its subfolders are the splits and the classes, see `layout.arrange`, unless a
-            labels.csv names the classes, see `label_tables.read_labels`.
+            labels.csv names the classes, see `label_tables.read_labels`. An attributes.csv, or
+            what else stands in labels.csv, tells more of each.
         read_options: Of which `labels` is the path of the labels.csv; None takes the one in the
-            folder, where there is one. With `classes_from` the folders name the classes, or none,
-            as with `no_labels`.
+            folder, where there is one, as with `attributes_file`. With `classes_from` the folders
+            name the classes, or none, as with `no_labels`.
 
     Returns:
         The files, in natural order within their splits, and notes on what was understood and what
@@ -213,7 +231,7 @@ def find_images(
         that lead out of the folder are left out.
 
     Raises:
-        InputError: There is no image, or labels.csv can't be read.
+        InputError: There is no image, or one of the tables can't be read.
     """
     notes: list[str] = []
     table = Path(read_options.labels or folder / LABELS_FILE)
@@ -223,9 +241,12 @@ def find_images(
         raise InputError(
             f"--label-column needs a table of labels, and {folder} has none: pass --labels FILE"
         )
-    if has_table and not read_options.labels:
-        refuse_outside(table, folder)
-    paths = _walk(folder, notes, known=table)
+    about = Path(read_options.attributes_file or folder / ATTRIBUTES_FILE)
+    has_attributes = read_options.attributes_file is not None or about.is_file()
+    for found, given in ((table, read_options.labels), (about, read_options.attributes_file)):
+        if given is None and found.is_file():
+            refuse_outside(found, folder)
+    paths = _walk(folder, notes, known=(table, about))
     if not paths:
         raise InputError(
             f"{folder} holds no images: expected files such as PNG or JPEG, in subfolders named by "
@@ -233,13 +254,22 @@ def find_images(
             + (f". Received: {'; '.join(notes)}" if notes else "")
         )
     places = [path.relative_to(folder) for path in paths]
+    names = {place.as_posix(): row for row, place in enumerate(places)}
+    tables: dict[str, tuple[NamedRows, list[int]]] = {}  # that tell attributes, and what else
 
     def label(rows: list[int]) -> dict[int, str]:
-        names = {places[row].as_posix(): row for row in rows}
-        known, said = read_labels(table, [*names], read_options.label_column)
-        if len(known) < len(names):
-            said.append(f"{len(names) - len(known)} images without a label in {table} are left out")
-        notes.extend(said)
+        named = name_files(read_table(table), [places[row].as_posix() for row in rows])
+        known, told = read_labels(named, read_options.label_column)
+        tables["labels"] = named, told
+        if known is None:
+            known = dict.fromkeys(filter(None, named.files), UNLABELLED[0])
+            notes.append(
+                f"which column of {table} is the class is not clear: all are attributes; "
+                "--label-column names it"
+            )
+        notes.extend(named.table.notes)
+        if len(known) < len(rows):
+            notes.append(f"{len(rows) - len(known)} images without a label in {table} are left out")
         return {names[name]: found for name, found in known.items()}
 
     with _keep_notes(notes):
@@ -248,9 +278,21 @@ def find_images(
             classes_from,
             label if has_table else None,
         )
-    return [
-        ImageFile(paths[place.row], place.label, place.split) for place in arranged
-    ], notes + said
+        if has_attributes:
+            named = name_files(read_table(about, "file,value"), list(names))
+            tables = {"attributes": (named, [])}
+        rows: dict[str, int] = {}
+        attributes = NO_ATTRIBUTES
+        for named, told in tables.values():
+            rows, attributes, more = read_named_attributes(named, told)
+            said += [*(named.table.notes if has_attributes else ()), *more]
+    files = [
+        ImageFile(
+            paths[place.row], place.label, place.split, rows.get(places[place.row].as_posix())
+        )
+        for place in arranged
+    ]
+    return Listing(files, notes + said, attributes)
 
 
 @contextlib.contextmanager
@@ -264,8 +306,8 @@ def _keep_notes(notes: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _walk(folder: Path, notes: list[str], *, known: Path) -> list[Path]:
-    """The image files of a data set, with notes on all else but a known file."""
+def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path]:
+    """The image files of a data set, with notes on all else but known files."""
     images: list[Path] = []
     outside, dead, repeated, others = [], [], [], []
     entered: set[str] = set()  # folders that were reached over links
@@ -290,7 +332,7 @@ def _walk(folder: Path, notes: list[str], *, known: Path) -> list[Path]:
         folders[:] = inner
         for name in sorted(names, key=natural_sort_key):
             path = Path(parent, name)
-            if name[0] == "." or name in SYSTEM_FILES or path == known:
+            if name[0] == "." or name in SYSTEM_FILES or path in known:
                 continue
             if path.is_symlink() and leads_outside(path, folder):
                 outside.append(path)

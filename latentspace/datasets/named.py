@@ -70,8 +70,10 @@ def load_dataset(
         >>> load_dataset("digits").image_shape
         (28, 28, 1)
     """
-    if read_options.labels is not None:  # so that it is found again from another folder
-        read_options = replace(read_options, labels=_to_recorded(Path(read_options.labels)))
+    for name in ("labels", "attributes_file"):  # so that they are found again from another folder
+        if (path := getattr(read_options, name)) is not None:
+            recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
+            read_options = replace(read_options, **recorded)
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
     if dataset is None:
         try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from latentspace.core.errors import to_printable
 from latentspace.core.npz import ONE_ARRAY
-from latentspace.datasets.label_tables import DELIMITERS
 from latentspace.datasets.pictures import list_suffixes
+from latentspace.datasets.tables import DELIMITERS
 
 LONGEST_NAME = 255
 HEAD = 4096  # bytes that are looked at

@@ -42,6 +42,7 @@ class ReadOptionsFacts(TypedDict):
     labels_key: NotRequired[tuple[str, ...] | None]
     no_labels: NotRequired[bool]
     fit: NotRequired[Literal["scale", "pad"]]
+    attributes_file: NotRequired[str | None]
 
 
 class DatasetFacts(TypedDict):

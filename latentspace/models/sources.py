@@ -49,12 +49,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
         print("the run's images have moved: they are read as they were read then")
         kept = recorded
     options = {**shape, **kept, **config.read_options(given)}
-    labels = None if config.labels else options.get("labels")
-    if labels is not None and not Path(labels).exists():
-        raise InputError(
-            f"the labels of the run's images are no longer at {to_printable(labels, LONGEST_PATH)}:"
-            " pass --labels with their new place, or --no-labels"
-        )
+    for name, flags in (("labels", "--labels"), ("attributes_file", "--attributes-file")):
+        path = None if getattr(config, name) else options.get(name)
+        if path is not None and not Path(path).exists():
+            raise InputError(
+                f"the {name.partition('_')[0]} of the run's images are no longer at "
+                f"{to_printable(path, LONGEST_PATH)}: pass {flags} with their new place"
+                + (", or --no-labels" if name == "labels" else "")
+            )
     return read_images(config, options, place)
 
 

@@ -180,7 +180,7 @@ def test_links_out_of_the_folder_are_left_out(tmp_path: Path) -> None:
     make_picture(200).save(tmp_path / "secret.png")
     (folder / "s8" / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "s8" / "inner.png").symlink_to(folder / "s9" / "0.png")
-    files, notes = find_images(folder)
+    files, notes, _ = find_images(folder)
     assert len(files) == 16
     assert notes[0] == f"1 links that lead out of {folder} are left out: s8/link.png"
 
@@ -206,7 +206,7 @@ def test_links_to_folders_are_followed_once_and_within_the_folder(tmp_path: Path
     (folder / "s8" / "next.png").symlink_to(outside / "s8" / "0.png")
     (folder / "s8" / "round.png").symlink_to(folder / "s8" / "round.png")
     (folder / "s8" / "gone.png").symlink_to(folder / "s8" / "nothing.png")
-    files, notes = find_images(folder)
+    files, notes, _ = find_images(folder)
     assert len(files) == 10
     assert {file.label for file in files} == {"s8", "s9"}
     assert notes[:3] == [
@@ -221,7 +221,7 @@ def test_train_and_test_may_not_be_links_out_of_the_folder(tmp_path: Path) -> No
     folder = tmp_path / "set"
     write_classes(folder / "train")
     (folder / "test").symlink_to(tmp_path / "outside")
-    files, notes = find_images(folder)
+    files, notes, _ = find_images(folder)
     assert {file.split for file in files} == {None}
     assert notes[0] == f"1 links that lead out of {folder} are left out: test"
 
@@ -482,7 +482,7 @@ def test_the_first_bytes_decide_where_an_ending_tells_nothing(
     (tmp_path / "readme.txt").write_text("BMW and P5 are no images, or are they?")
     (tmp_path / "empty").write_bytes(b"")
     make_picture(1).save(tmp_path / "camera.NEF", "TIFF")  # as if it were its thumbnail
-    files, notes = find_images(tmp_path)
+    files, notes, _ = find_images(tmp_path)
     assert sorted(file.path.name for file in files if file.path.suffix != ".txt") == sorted(names)
     assert "without an ending" in notes[0]
 
@@ -495,7 +495,7 @@ def test_class_folders_may_be_links_within_the_data_set(tmp_path: Path) -> None:
             (tmp_path / folder / split).mkdir()
             for name in classes:
                 (tmp_path / folder / split / name).symlink_to(f"{target}/{name}")
-        files, _ = find_images(tmp_path / folder)
+        files, *_ = find_images(tmp_path / folder)
         assert {(file.split, file.label) for file in files} == {
             ("train", "s8"), ("train", "s9"), ("test", "s10"), ("test", "s11")
         }  # fmt: skip

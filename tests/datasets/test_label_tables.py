@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from latentspace.core.errors import InputError
-from latentspace.datasets.label_tables import match_files, read_labels
+from latentspace.datasets.label_tables import read_labels
+from latentspace.datasets.tables import match_files, name_files, read_table
 
 FILES = ["0.png", "1.png", "2.png"]
 EXPECTED = {"0.png": "a", "1.png": "b", "2.png": "a"}
@@ -15,7 +16,9 @@ def read(
     folder: Path, text: str | bytes, files: list[str] = FILES, column: str | None = None
 ) -> tuple[dict[str, str], list[str]]:
     (folder / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_labels(folder / "t.csv", files, column)
+    named = name_files(read_table(folder / "t.csv"), files)
+    known, _ = read_labels(named, column)
+    return known or {}, named.table.notes
 
 
 @pytest.mark.parametrize(
@@ -44,16 +47,23 @@ def test_headings_or_the_files_decide_which_column_is_which(tmp_path: Path, text
     ("text", "column"),
     [
         ("file,person,pose\n0.png,a,x\n1.png,b,x\n2.png,a,y\n", "person"),
-        ("file,class,type\n0.png,x,a\n1.png,x,b\n2.png,y,a\n", "Type"),
         ("0.png,a,x\n1.png,b,x\n2.png,a,y\n", "2"),
     ],
 )
-def test_a_column_is_asked_for_where_none_is_clear(tmp_path: Path, text: str, column: str) -> None:
-    with pytest.raises(InputError, match="is not clear; pass --label-column with one of these"):
-        read(tmp_path, text)
+def test_columns_none_of_which_is_the_label_name_no_classes(
+    tmp_path: Path, text: str, column: str
+) -> None:
+    assert read(tmp_path, text)[0] == {}
     assert read(tmp_path, text, column=column)[0] == EXPECTED
     with pytest.raises(InputError, match=r"has no column 'colour': pass --label-column with one"):
         read(tmp_path, text, column="colour")
+
+
+def test_of_two_columns_that_may_be_the_label_one_is_asked_for(tmp_path: Path) -> None:
+    text = "file,class,type\n0.png,x,a\n1.png,x,b\n2.png,y,a\n"
+    with pytest.raises(InputError, match="is not clear; pass --label-column with one of these"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, column="Type")[0] == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -83,7 +93,7 @@ def test_names_in_doubt_fit_no_file(tmp_path: Path) -> None:
     assert labels == {"1.png": "b"}
     assert notes == [
         f"1 files that {tmp_path / 't.csv'} names are not there, or are not clear: gone.png",
-        f"1 files that have several labels in {tmp_path / 't.csv'} are left out: 0.png",
+        f"1 files of which {tmp_path / 't.csv'} says several things are left out: 0.png",
     ]
 
 

@@ -1,0 +1,287 @@
+"""Tables of text: rows and columns, and which column names the files of a data set."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from latentspace.core.errors import InputError, to_printable
+from latentspace.core.memory import refuse_too_large
+from latentspace.datasets.pictures import list_suffixes
+
+# Headings, as `fold_heading` leaves them; what comes first is taken where several fit.
+_FILE_HEADINGS = (
+    "file filename filepath path image imagefile imagename imagepath img imgname imgpath picture "
+    "photo datei fichier archivo imageid imgid fileid id name"
+)
+_LABEL_HEADINGS = (
+    "label labels class classes classname classid classlabel category categoryname categoryid "
+    "categories labelname labelid target breed species diagnosis dx y type tag klasse classe clase "
+    "etiqueta etikett kategorie categoria"
+)
+FILE_HEADINGS, LABEL_HEADINGS = _FILE_HEADINGS.split(), frozenset(_LABEL_HEADINGS.split())
+DELIMITERS = ",;\t|"
+TABLE_EXPANSION = 10  # bytes of memory a byte of a table
+LONGEST_CELL = 80  # letters, in messages
+SAMPLED_ROWS = 1000  # that tell which column names files
+SHOWN = 3  # names and columns, in messages
+
+Parts = tuple[str, ...]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text, all of whose rows have as many cells as most of them.
+
+    Attributes:
+        path: Its file.
+        rows: Those with something in them, a heading among them where there is one.
+        lines: The line of the file in which each ends, from 1.
+        notes: What a person should know of how it was read.
+    """
+
+    path: Path
+    rows: list[list[str]]
+    lines: list[int]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def headings(self) -> list[str]:
+        """The cells of the first row, as `fold_heading` leaves them."""
+        return [fold_heading(cell) for cell in self.rows[0]]
+
+
+@dataclass(frozen=True)
+class NamedRows:
+    """The rows of a table below its heading, each with the file that it is of.
+
+    Attributes:
+        table: Where they come from.
+        columns: What the columns are called, by number from 1 where there is no heading.
+        place: The column of the files.
+        rows: Their cells.
+        lines: Their lines in the file, from 1.
+        files: The file that each means; None where there is none, or doubt.
+    """
+
+    table: Table
+    columns: list[str]
+    place: int
+    rows: list[list[str]]
+    lines: list[int]
+    files: list[str | None]
+
+    @property
+    def others(self) -> list[int]:
+        """The columns beside that of the files."""
+        return [place for place in range(len(self.columns)) if place != self.place]
+
+    def list_doubts(self) -> Iterator[str]:
+        """Notes on names that are not those of files, or not quite."""
+        names = [(row[self.place], file) for row, file in zip(self.rows, self.files, strict=True)]
+        absent = [show(name) for name, file in names if file is None]
+        loose = [(name, file) for name, file in names if file and "/".join(_split(name)) != file]
+        if loose:
+            yield (
+                f"{len(loose)} names in {self.table.path} fit files but for their folder, case or "
+                f"ending: {show(loose[0][0])} is {show(loose[0][1])}"
+            )
+        if absent:
+            yield (
+                f"{len(absent)} files that {self.table.path} names are not there, or are not "
+                f"clear: {', '.join(absent[:SHOWN])}"
+            )
+
+    def assign(self, values: Sequence[Item]) -> dict[str, Item]:
+        """The value of each file, of one for each row; files with several are left out."""
+        known: dict[str, Item] = {}
+        torn = set()
+        for file, value in zip(self.files, values, strict=True):
+            if file is not None and known.setdefault(file, value) != value:
+                torn.add(file)
+        if torn:
+            self.table.notes.append(
+                f"{len(torn)} files of which {self.table.path} says several things are left out: "
+                f"{', '.join(map(show, sorted(torn)[:SHOWN]))}"
+            )
+        return {file: value for file, value in known.items() if file not in torn}
+
+
+def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table:
+    """Reads a table: comma, semicolon, tab or | between its columns.
+
+    Args:
+        path: The table, in UTF-8, UTF-16 or Latin-1.
+        what: What each line should hold, for messages.
+        least: Columns that it must have.
+
+    Raises:
+        InputError: It can't be read, or a line has fewer columns than `least`.
+    """
+    text, notes = _read_text(path, what)
+    first = next(filter(str.strip, text.splitlines()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    rows, ends = [], []
+    try:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        for row in lines:
+            if row and len(row) < least:
+                raise InputError(
+                    f"{path} should have {what} in each line. Received: "
+                    f"{show(row[0])!r} in line {lines.line_num}"
+                )
+            if any(map(str.strip, row)):
+                rows.append(row)
+                ends.append(lines.line_num)
+    except csv.Error as error:
+        raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
+    if not rows:
+        raise InputError(f"{path} should have {what} in each line. Received: an empty file")
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    return Table(path, [(row + [""] * width)[:width] for row in rows], ends, notes)
+
+
+def name_files(table: Table, files: Sequence[str]) -> NamedRows:
+    """Finds the column of a table that names files.
+
+    Args:
+        table: With or without a heading.
+        files: The images, as paths in the data set with "/" between their parts.
+
+    Raises:
+        InputError: No name in it is that of a file.
+    """
+    rows, headings, match = table.rows, table.headings, match_files(files)
+    width = len(headings)
+    named = [place for place in range(width) if headings[place] in FILE_HEADINGS]
+
+    def count_hits(some: Sequence[Sequence[str]], place: int) -> int:
+        # Beside a column that is said to name files a number is no name.
+        cells = (row[place] for row in some)
+        plain = not named or place in named
+        return sum(match(cell) is not None for cell in cells if plain or not cell.isdigit())
+
+    for some in (rows[:: 1 + len(rows) // SAMPLED_ROWS], rows):
+        hits = [count_hits(some, place) for place in range(width)]
+        if any(hits):
+            break
+    place = min(
+        (place for place in range(width) if 2 * hits[place] >= max(hits)),
+        key=lambda place: (_rank(headings[place]), -hits[place]),
+    )
+    has_heading = headings[place] in FILE_HEADINGS or (
+        match(rows[0][place]) is None
+        and (not LABEL_HEADINGS.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
+    )
+    start = int(has_heading and len(rows) > 1)
+    if not hits[place]:
+        raise InputError(
+            f"no name in {table.path} is that of an image. Received: "
+            f"{show(rows[start][place])!r} in the table, {show(files[0])!r} in the "
+            "folder; mend the names, or pass --classes-from none (or a level of folders) to go on "
+            "without the table"
+        )
+    columns = rows[0] if has_heading else [str(number + 1) for number in range(width)]
+    matched = [match(row[place]) for row in rows[start:]]
+    found = NamedRows(table, columns, place, rows[start:], table.lines[start:], matched)
+    table.notes.extend(found.list_doubts())
+    return found
+
+
+def match_files(files: Sequence[str]) -> Callable[[str], str | None]:
+    """A function from a name in a table to the file that is meant; None where there is doubt.
+
+    Names may have other folders in front, \\ for /, another case, or lack endings.
+    """
+    styles: tuple[Callable[[str], Parts], ...] = (_split, _fold, _fold_without_suffix)
+    # By style: files by all parts of their paths, and by the last few; None for several files.
+    indices: list[tuple[dict[Parts, str | None], dict[Parts, str | None]]] = []
+    for style in styles:
+        whole: dict[Parts, str | None] = {}
+        tails: dict[Parts, str | None] = {}
+        for file in files:
+            parts = style(file)
+            whole[parts] = None if parts in whole else file
+            for start in range(1, len(parts)):
+                tails[parts[start:]] = None if parts[start:] in tails else file
+        indices.append((whole, tails))
+
+    def match(name: str) -> str | None:
+        for style, (whole, tails) in zip(styles, indices, strict=True):
+            parts = style(name)
+            for start in range(len(parts)):
+                if parts[start:] in whole:
+                    return whole[parts[start:]]
+            if parts in tails:
+                return tails[parts]
+        return None
+
+    return match
+
+
+def _read_text(path: Path, what: str) -> tuple[str, list[str]]:
+    """The text of a table, and a note where its encoding is a guess."""
+    if not path.is_file():  # a pipe or a device could keep one waiting for ever
+        raise InputError(f"there is no file {path}: expected a table of {what}")
+    refuse_too_large(TABLE_EXPANSION * path.stat().st_size, str(path), "pass a smaller table")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
+    encodings = {"utf-8-sig": "UTF-8", "cp1252": "Latin-1", "latin-1": "Latin-1"}
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = {"utf-16": "UTF-16"}
+    elif b"\0" in data[:2]:  # as in any letter of a heading
+        encodings = {"utf-16-be" if data[:1] == b"\0" else "utf-16-le": "UTF-16"}
+    for encoding, shown in encodings.items():
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            reason = error
+            continue
+        said = [f"{path} is read as {shown}, since it is no UTF-8"]
+        return text, said if shown != "UTF-8" else []
+    raise InputError(
+        f"{path} can't be read as a table of {what}: {reason}; save it as UTF-8"
+    ) from reason
+
+
+def _split(name: str) -> Parts:
+    parts = name.strip().replace("\\", "/").split("/")
+    return tuple(part for part in parts if part not in ("", "."))
+
+
+def _fold(name: str) -> Parts:
+    return tuple(unicodedata.normalize("NFC", part).casefold() for part in _split(name))
+
+
+def _fold_without_suffix(name: str) -> Parts:
+    parts = _fold(name)
+    if parts and _has_image_suffix(parts[-1]):
+        return (*parts[:-1], parts[-1].rpartition(".")[0])
+    return parts
+
+
+def _has_image_suffix(name: str) -> bool:
+    return "." + name.strip().lower().rpartition(".")[2] in list_suffixes()
+
+
+def fold_heading(cell: str) -> str:
+    return re.sub(r"[\W_]", "", cell.casefold())
+
+
+def _rank(heading: str) -> int:
+    return FILE_HEADINGS.index(heading) if heading in FILE_HEADINGS else len(FILE_HEADINGS)
+
+
+def show(text: str) -> str:
+    return to_printable(text.strip(), LONGEST_CELL)
