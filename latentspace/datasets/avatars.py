@@ -67,7 +67,7 @@ BEHIND = (  # hair behind the head, by family and style
         "0,-1.16 .75,-1.05 1.18,-.5 1.24,.2 1.36,1.15 .95,1.3 .5,1 0,.9",
         "0,-1.18 .8,-1.06 1.24,-.5 1.34,.2 1.3,.62 .95,.72 .6,.5 0,.5",
         "0,-1.56 .36,-1.5 .52,-1.28 .34,-1.05 0,-1",
-        "0,-1 .8,-.7 1.1,-.45 1.5,-.5 1.66,-.1 1.6,.5 1.36,.85 1.24,.4 1.1,-.1 .9,0 0,0",
+        "0,-1 .8,-.7 1.1,-.45 1.46,-.5 1.6,-.1 1.54,.5 1.34,.85 1.24,.4 1.1,-.1 .9,0 0,0",
     ),
 )
 FRONT = (  # hair before the head
@@ -98,7 +98,7 @@ HATS: tuple[tuple[tuple[str, Colour], ...], ...] = (  # from the back to the fro
         ("0,-1.25 .14,-1.2 0,-1.13", WHITE),
     ),
     (
-        ("0,-1.6 .86,-1.6 .86,-1.6 .8,-.5 0,-.5", INK),
+        ("0,-1.58 .5,-1.6 .84,-1.6 .86,-1.5 .82,-1 .8,-.6 0,-.5", INK),
         ("0,-.86 .83,-.86 .83,-.86 .82,-.6 .82,-.6 0,-.6", RED),
         ("0,-.62 1.2,-.62 1.42,-.54 1.2,-.46 0,-.46", INK),
     ),
@@ -172,7 +172,7 @@ class _Face:
         lighter = min(int(tone), len(SKINS) - 2)
         self.skin = _mix(SKINS[lighter], SKINS[lighter + 1], tone - lighter)
         self.shade = _mix(self.skin, MAROON, 0.18)
-        self.width, self.height = 7 + 2.4 * values["face"], 10.6 - 1.3 * values["face"]
+        self.width, self.height = 6.7 + 3 * values["face"], 10.8 - 1.7 * values["face"]
         self.middle = 17.2  # of the head, from the top
         self.eye_x, self.eye_y = 0.43 * self.width, self.middle - 0.03 * self.height
 
@@ -209,7 +209,7 @@ class _Face:
             self.oval(x, self.middle + 0.05 * self.height, 1.3, 1.8, self.skin)
 
     def draw_mouth(self, smile: float) -> None:
-        x = ACROSS * (3.1 + 0.7 * smile)
+        x = ACROSS * (0.39 + 0.085 * smile) * self.width
         y = self.middle + 0.58 * self.height + smile * 2 * (ARCH - 0.55) - 0.45
         opening = 3 * max(0.0, smile - 0.1) * ARCH
         full = 0.1 + 0.2 * self.woman
