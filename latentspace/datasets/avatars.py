@@ -46,7 +46,7 @@ SHIRTS, LIPS = ((52, 84, 140), (150, 60, 110)), ((160, 56, 56), (214, 40, 76))
 WHITE, INK, RED, GOLD = (255, 255, 255), (34, 30, 40), (214, 40, 50), (214, 160, 40)
 MAROON, PINK, VIOLET, YELLOW = (120, 22, 36), (232, 60, 150), (96, 84, 190), (250, 214, 80)
 SMOKE, SKY, CLEAR = (58, 62, 80), (120, 190, 250), None
-FRAMES = ((INK, CLEAR), (INK, CLEAR), (INK, SMOKE), (RED, CLEAR), (GOLD, SKY))  # glasses
+FRAMES = ((INK, CLEAR), (INK, CLEAR), (INK, SMOKE), (RED, CLEAR), (GOLD, SKY))  # with glass
 
 # Outlines, as the points of an SVG polygon, in the frame of the head: x = 1 at its right side,
 # y = -1 at its top, 1 at the chin. One that begins at x = 0 is the right half of its shape.
@@ -229,14 +229,14 @@ class _Face:
             self.ribbon(x + 1.9 * ACROSS, brow, brow + 0.8 - 0.2 * self.woman, self.dark_hair)
 
     def draw_glasses(self, kind: int) -> None:
-        frame, glass = FRAMES[kind - 1]
+        (frame, glass), name = FRAMES[kind - 1], KINDS["glasses"][kind]
         y = self.eye_y + 0.1
         self.box(-self.width - 0.6, y - 1.1, self.width + 0.6, y - 0.3, frame)
         for x in (-self.eye_x, self.eye_x):
             for size, colour in ((3.1, frame), (2.45, glass or _mix(self.skin, WHITE, 0.2))):
-                if kind == 2:
+                if name == "square":
                     self.box(x - size, y - size + 0.4, x + size, y + size - 0.4, colour)
-                elif kind in (3, 4):
+                elif name in ("sunglasses", "red"):
                     self.polygon(LENS * (size if x > 0 else -size, size) + (x, y), colour)
                 else:
                     self.oval(x, y, size, size, colour)
