@@ -29,7 +29,7 @@ from latentspace.datasets import (
     read_image,
 )
 from latentspace.models import classifier
-from latentspace.models.classifier import ReferenceClassifier
+from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -207,6 +207,19 @@ class Study:
         """The reference classifier; None where there is none that can tell what images show."""
         found = self.trained_classifier
         return found if found is not None and found.unfit is None else None
+
+    @cached_property
+    def reader(self) -> AttributeReader | None:
+        """What reads the attributes of this data set off images, trained where there is none."""
+        if self._models_dir is None or not self.data.train_attributes.names:
+            return None
+        with self.make_bar("training the reader of attributes", classifier.MOST_ROUNDS) as bar:
+            return classifier.find_reader(
+                self._models_dir,
+                self.data,
+                lambda: (self.references, self.reference_rows),
+                on_round=bar.update,
+            )
 
     @property
     def classifier_key(self) -> str:

@@ -1,12 +1,19 @@
 """Images to train on and to look at: named sets, files and folders -> `ImageDataset`."""
 
 from latentspace.datasets.class_names import DIGITS
-from latentspace.datasets.dataset import ImageDataset, ReadOptions, choose_limited, split_validation
+from latentspace.datasets.dataset import (
+    Attributes,
+    ImageDataset,
+    ReadOptions,
+    choose_limited,
+    split_validation,
+)
 from latentspace.datasets.named import find_recorded_place, load_dataset
 from latentspace.datasets.own_image import find_ink_side, fit_picture, read_image
 
 __all__ = [
     "DIGITS",
+    "Attributes",
     "ImageDataset",
     "ReadOptions",
     "choose_limited",

@@ -7,11 +7,14 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from latentspace.datasets.dataset import Attributes
 
 Colour = tuple[int, int, int]
 
@@ -158,6 +161,35 @@ def draw(factors: Mapping[str, np.ndarray], side: int = 32) -> np.ndarray:
         _Face(pen, dict(zip(FACTORS, face, strict=True))).draw()
         image[:] = np.asarray(canvas.reduce(DRAWN_SIDE // side))
     return images
+
+
+def describe(factors: Mapping[str, np.ndarray]) -> Attributes:
+    """What is said of each face beside its class: yes or no of what is worn, numbers, colours."""
+    columns: dict[str, np.ndarray] = {name: factors[name] > 0 for name in WORN}
+    columns |= {name: factors[name] for name in RANGES}
+    for name in ("hair_colour", "background"):
+        for value, kind in enumerate(KINDS[name]):
+            columns[f"{name}{Attributes.OF_VALUE}{kind}"] = factors[name] == value
+    return Attributes(tuple(columns), np.stack(list(columns.values()), axis=1).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Draws test images again, see `dataset.Truth`."""
+
+    factors: Mapping[str, np.ndarray]  # of all faces
+    rows: np.ndarray  # int (N,), which of them are the test images
+
+    def change(
+        self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
+    ) -> np.ndarray | None:
+        """See `dataset.Truth.change`."""
+        if attribute not in WORN:
+            return None
+        values = {name: factor[self.rows[rows]] for name, factor in self.factors.items()}
+        kinds = self.factors[attribute]
+        values[attribute] = np.zeros(len(rows), int) if likes is None else kinds[self.rows[likes]]
+        return draw(values)
 
 
 class _Face:

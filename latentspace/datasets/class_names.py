@@ -27,4 +27,5 @@ CLASS_NAMES = {
         *("tulip", "turtle", "wardrobe", "whale", "willow tree", "wolf", "woman", "worm"),
     ),
     "digits": DIGITS,
+    "avatars": ("man", "woman"),
 }

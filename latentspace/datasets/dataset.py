@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -74,18 +74,40 @@ class Attributes:
         return [name.partition(self.OF_VALUE)[0] for name in self.names]
 
     @property
+    def groups(self) -> dict[str, list[int]]:
+        """The places of the attributes of each column."""
+        found: dict[str, list[int]] = {}
+        for place, column in enumerate(self.columns):
+            found.setdefault(column, []).append(place)
+        return found
+
+    @property
     def is_binary(self) -> np.ndarray:
         """Which of them are yes or no, bool (A,)."""
         plain = (self.values == 0) | (self.values == 1) | np.isnan(self.values)
         return plain.all(axis=0)
 
-    @property
-    def hash(self) -> str:
-        """What all that is found out with them depends on."""
-        return hash_content(self.values, *self.names) if self.names else ""
-
 
 NO_ATTRIBUTES = Attributes()
+
+
+class Truth(Protocol):
+    """Makes test images again, with something changed."""
+
+    def change(
+        self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
+    ) -> np.ndarray | None:
+        """Test images with yes and no of an attribute, or of a class, turned into the other.
+
+        Args:
+            rows: int (N,), places of test images.
+            attribute: Its name.
+            likes: int (N,), places of images, of which each gets what it is to have; None leaves
+                out what they have.
+
+        Returns:
+            uint8 (N, H, W, C); None of what can't be changed.
+        """
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,7 @@ class ImageDataset:
     found_size: tuple[int, int] | None = None  # before they were fitted; None: of several sizes
     train_attributes: Attributes = NO_ATTRIBUTES  # of each image, in its order; the same names
     test_attributes: Attributes = NO_ATTRIBUTES
+    truth: Truth | None = None  # of the test images, where they can be made again
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -122,6 +145,14 @@ class ImageDataset:
         return hash_content(
             self.train_pixels, self.train_labels, self.test_pixels, self.test_labels
         )
+
+    @cached_property
+    def attributes_hash(self) -> str:
+        """SHA-256 of all attributes; empty where there are none."""
+        if not self.train_attributes.names:
+            return ""
+        both = (self.train_attributes.values, self.test_attributes.values)
+        return hash_content(*both, *self.train_attributes.names)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import PIL
 
+from latentspace.core.cache import load_or_compute
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
+from latentspace.core.provenance import hash_content
+from latentspace.datasets import avatars
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
 from latentspace.datasets.class_names import CLASS_NAMES
-from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions
+from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, choose_limited
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
 from latentspace.datasets.links import refuse_outside
@@ -23,6 +27,8 @@ from latentspace.datasets.other_files import explain_file
 from latentspace.datasets.pictures import list_suffixes
 
 DIGITS_TEST_SHARE = 0.2
+MADE_HERE = ("digits", "avatars")  # sets that need no file
+AVATARS, TEST_AVATARS, AVATARS_VERSION = 12_000, 2_000, 1
 LONGEST_PATH = 1000  # letters, in messages
 LONGEST_NAME = 255  # bytes or letters: as long as names of files can be
 ARRAY_SUFFIXES = (".npz", ".npy")
@@ -213,7 +219,7 @@ def _find_array_files(folder: Path) -> list[Path]:
 def _load_named(
     name: str, data_dir: str | None, read_options: ReadOptions, download: Download, **how: Any
 ) -> ImageDataset:
-    if data_dir is not None and name != "digits":
+    if data_dir is not None and name not in MADE_HERE:
         if not Path(data_dir).is_dir():
             raise InputError(f"no data folder {data_dir!r}: check --data-dir or LATENTSPACE_DATA")
         folder = Path(data_dir) / name
@@ -221,6 +227,8 @@ def _load_named(
             if path.exists():
                 return _read(path, read_options, name=name, source=None, **how)
     _refuse_flags(read_options, (*ARRAY_FLAGS, *FOLDER_FLAGS), f"{name} is read as it is")
+    if name == "avatars":
+        return _load_avatars(read_options, how["cache_dir"])
     arrays = _load_digits() if name == "digits" else _download(name, download)
     return assemble(arrays, read_options, name=name, source=None, class_names=CLASS_NAMES[name])
 
@@ -259,3 +267,30 @@ def _load_digits() -> Arrays:
         stratify=digits.target,
     )
     return Arrays([pixels[train], pixels[test]], [digits.target[train], digits.target[test]])
+
+
+def _load_avatars(read_options: ReadOptions, cache_dir: Path | None) -> ImageDataset:
+    """Faces that are drawn here, each of which can be drawn again with something changed."""
+    factors = avatars.choose_factors(AVATARS)
+    path = None
+    if cache_dir is not None:
+        path = cache_dir / f"avatars-{hash_content(AVATARS_VERSION, PIL.__version__)}.npz"
+    drawn = load_or_compute(
+        path, lambda: {"images": avatars.draw(factors)}, version=AVATARS_VERSION
+    )["images"]
+    count = AVATARS - TEST_AVATARS
+    data = assemble(
+        Arrays(
+            [drawn[:count], drawn[count:]],
+            [factors["woman"][:count], factors["woman"][count:]],
+            attributes=avatars.describe(factors),
+        ),
+        read_options,
+        name="avatars",
+        source=None,
+        class_names=CLASS_NAMES["avatars"],
+    )
+    if data.image_shape != drawn.shape[1:]:
+        return data
+    rows = choose_limited(AVATARS, read_options.limit)
+    return replace(data, truth=avatars.Truth(factors, rows[rows >= count]))

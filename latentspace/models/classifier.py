@@ -1,11 +1,11 @@
-"""A small classifier that says what a decoded image shows, so that pictures can be measured."""
+"""Small networks that say what a decoded image shows, so that pictures can be measured."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.provenance import hash_file
-from latentspace.datasets import ImageDataset, split_validation
+from latentspace.datasets import Attributes, ImageDataset, split_validation
 from latentspace.datasets.augmentation import deform, looks_alike_mirrored
 from latentspace.models.backend import start_keras
 from latentspace.models.keras_files.loading import load_model, save_model
@@ -33,7 +33,7 @@ VERSION = 2  # 1 was trained for a fixed number of epochs, and had no balanced a
 VALIDATION_SHARE = 0.1
 LEAST_STEPS, MOST_STEPS = 30, 150  # batches between two validations, which are a round
 MOST_ROUNDS = 40
-PATIENCE, SLOWING_PATIENCE = 2, 1  # rounds without a gain until it stops, until it learns slower
+PATIENCE, SLOWING_PATIENCE = 240, 120  # batches without a gain until it stops, until it slows
 LEAST_GAIN = 0.01  # of the validation loss
 LEAST_BATCH, MOST_BATCH, BATCHES = 16, 128, 16  # of fewer images than 16 batches, smaller ones
 LEARNING_RATE, SLOWER = 2e-3, 0.2
@@ -42,7 +42,8 @@ FIRST_SIDE, LAST_SIDE = 16, 4  # of what the first convolution and the last one 
 KERNEL_SIZE = 3
 NORM_MOMENTUM = 0.9  # a round has few batches
 DROPOUT = 0.3
-RESAMPLES, CONFIDENCE = 1_000, 0.95
+RESAMPLES, CONFIDENCE, NORMAL_QUANTILE = 1_000, 0.95, 1.96
+OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
 
 class ClassifierFacts(TypedDict):
@@ -63,6 +64,67 @@ class ClassifierFacts(TypedDict):
     sha256: str
 
 
+class ReadingFacts(TypedDict):
+    """How well a column of attributes is read off the test images.
+
+    Of columns of names, and of yes and no, the quality is balanced accuracy; of numbers Spearman's
+    rank correlation.
+    """
+
+    column: str
+    quality: float
+    quality_interval: tuple[float, float]
+    chance: float
+    outputs: int  # of the network
+    scale: tuple[float, float]  # mean and deviation of a column of numbers
+
+
+class ReaderFacts(TypedDict):
+    """What is kept of a reader beside its model: of which data, how good, which file."""
+
+    dataset: str
+    dataset_hash: str
+    attributes_hash: str
+    readings: list[ReadingFacts]
+    rounds: Annotated[int, Ge(1)]
+    seconds: Annotated[float, Ge(0)]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a network learns to say of images: a class, or a number.
+
+    Attributes:
+        values: int (N,) in 0..classes-1, or float (N,); what is not finite, or below 0 as a class,
+            is not known.
+        classes: Their number; 0 of a number.
+    """
+
+    values: np.ndarray
+    classes: int
+
+    @property
+    def known(self) -> np.ndarray:
+        """Where there is a value, bool (N,)."""
+        return self.values >= 0 if self.classes else np.isfinite(self.values)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Values as a network takes them."""
+        return np.where(self.known, self.values, 0).astype(np.int64 if self.classes else np.float32)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """float32 (N,), 0 where there is no value; of unequal classes each weighs the same."""
+        known = self.known
+        if not self.classes:
+            return known.astype(np.float32)
+        members = np.bincount(self.labels[known], minlength=self.classes)
+        shares = known.sum() / (np.count_nonzero(members) * np.maximum(members, 1))
+        return (known * shares[self.labels]).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class ReferenceClassifier:
     """A classifier of one data set, trained on its real training images and on nothing else."""
@@ -72,14 +134,10 @@ class ReferenceClassifier:
 
     @property
     def unfit(self) -> str | None:
-        """Why it can say nothing of decoded images; None where it can.
-
-        It can where it knows unseen images by more than half of the way from guessing to always
-        being right, in balanced accuracy, and the interval of that excludes guessing.
-        """
+        """Why it can say nothing of decoded images; None where it can, see `can_tell`."""
         reached, chance = self.facts["balanced_accuracy"], self.facts["chance"]
         low, high = self.facts["balanced_accuracy_interval"]
-        if reached >= (1 + chance) / 2 and low > chance:
+        if can_tell(reached, low, chance):
             return None
         return (
             f"a classifier trained on the real images is {reached:.1%} right on unseen ones "
@@ -98,6 +156,137 @@ class ReferenceClassifier:
             float32 (N, classes), each row of sum 1; its largest value is the confidence.
         """
         return predict(self._model, images)
+
+
+@dataclass(frozen=True)
+class AttributeReader:
+    """Reads attributes off images; trained on the real training images of a data set alone."""
+
+    path: Path
+    facts: dict[str, Any]  # see `ReaderFacts`
+
+    @cached_property
+    def _model(self) -> keras.Model:
+        return load_model(self.path)
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """What it believes images, float32 (N, H, W, C) in [0, 1], to have.
+
+        Returns:
+            float32 (N, A), in the order of the attributes of the data set: of yes and no the
+            probability of yes, of one of several names that of it, of numbers the number.
+        """
+        outputs = predict(self._model, images)
+        found, start = [], 0
+        for reading in self.facts["readings"]:
+            own = outputs[:, start : start + reading["outputs"]]
+            start += reading["outputs"]
+            mean, deviation = reading["scale"]
+            found.append(own[:, 1:] if own.shape[1] == 2 else own * deviation + mean)
+        return np.concatenate(found, axis=1)
+
+
+def can_tell(quality: float, low: float, chance: float) -> bool:
+    """Whether what is that good on unseen images can say what decoded ones show.
+
+    It can where it comes more than half of the way from guessing to always being right, and the
+    interval of that, from `low`, excludes guessing.
+    """
+    return quality >= (1 + chance) / 2 and low > chance
+
+
+def find_reader(
+    models_dir: Path,
+    data: ImageDataset,
+    read_images: Callable[[], tuple[np.ndarray, np.ndarray]],
+    *,
+    on_round: Callable[[], object] = lambda: None,
+) -> AttributeReader:
+    """Takes the reader of the attributes of a data set from disk, or trains it and keeps it.
+
+    Args:
+        models_dir: As for `find_classifier`.
+        data: The data set.
+        read_images: Gives images to train on, float32 (N, H, W, C) in [0, 1], and their places
+            among the training images, int (N,), where one is trained.
+        on_round: As for `find_classifier`.
+
+    Raises:
+        OSError: The folder can't be written to.
+    """
+    path = models_dir / CLASSIFIERS / f"{data.name}{OF_ATTRIBUTES}.keras"
+    key = {"dataset_hash": data.hash, "attributes_hash": data.attributes_hash}
+    facts = _read_kept(path, ReaderFacts, key)
+    if facts is not None:
+        return AttributeReader(path, facts)
+    started = time.perf_counter()
+    images, rows = read_images()
+    train, test = (
+        _list_targets(each) for each in (data.train_attributes.select(rows), data.test_attributes)
+    )
+    targets, scales = [], []
+    for target in train.values():
+        known = target.values[target.known]
+        scale = (float(known.mean()), float(known.std()) or 1.0) if not target.classes else (0, 1)
+        scales.append(scale)
+        targets.append(Target((target.values - scale[0]) / scale[1], target.classes))
+    model, rounds = _train_network(images, targets, on_round)
+    seconds = time.perf_counter() - started
+    facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": round(seconds, 1)}
+    outputs, start = predict(model, data.test_images), 0
+    facts["readings"] = []
+    for (column, target), scale in zip(test.items(), scales, strict=True):
+        own = outputs[:, start : start + (target.classes or 1)]
+        start += own.shape[1]
+        facts["readings"].append(
+            {
+                "column": column,
+                **_measure_reading(own, target),
+                "outputs": own.shape[1],
+                "scale": scale,
+            }
+        )
+    return AttributeReader(path, _keep(path, model, facts))
+
+
+def _list_targets(attributes: Attributes) -> dict[str, Target]:
+    """What is to be read, by column: of names the place of the name among the column's."""
+    found: dict[str, Target] = {}
+    for column, places in attributes.groups.items():
+        values = attributes.values[:, places]
+        if len(places) > 1:
+            known = np.isfinite(values).all(axis=1)
+            found[column] = Target(np.where(known, values.argmax(axis=1), -1), len(places))
+        elif attributes.is_binary[places[0]]:
+            found[column] = Target(np.nan_to_num(values[:, 0], nan=-1).astype(np.int64), 2)
+        else:
+            found[column] = Target(values[:, 0], 0)
+    return found
+
+
+def _measure_reading(outputs: np.ndarray, target: Target) -> dict[str, Any]:
+    """The quality of outputs (N, classes or 1), see `ReadingFacts`."""
+    known = target.known
+    if target.classes:
+        if not known.any():
+            return {"quality": 0.0, "quality_interval": [0.0, 0.0], "chance": 1 / target.classes}
+        found = _measure_accuracy(outputs[known].argmax(axis=1), target.labels[known])
+        return {
+            "quality": found["balanced_accuracy"],
+            "quality_interval": found["balanced_accuracy_interval"],
+            "chance": 1 / target.classes,
+        }
+    from scipy.stats import rankdata
+
+    count = int(known.sum())
+    ranks = [rankdata(values[known]) for values in (outputs[:, 0], target.values)]
+    varies = count > 3 and all(np.ptp(each) for each in ranks)
+    quality = float(np.corrcoef(*ranks)[0, 1]) if varies else 0.0
+    # Fisher's transformation makes the correlation about normal.
+    spread = NORMAL_QUANTILE / np.sqrt(max(count - 3, 1))
+    middle = np.arctanh(np.clip(quality, -0.9999, 0.9999))
+    ends = [float(np.tanh(middle + away)) for away in (-spread, spread)]
+    return {"quality": quality, "quality_interval": ends, "chance": 0.0}
 
 
 def find_classifier(
@@ -120,16 +309,14 @@ def find_classifier(
         OSError: The folder can't be written to.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}.keras"
-    about = path.with_suffix(".json")
-    with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
-        facts = read_document(about, ClassifierFacts, version=VERSION, renew="it is trained again")
-        if facts["dataset_hash"] == data.hash and facts["sha256"] == hash_file(path):
-            return ReferenceClassifier(path, facts)
+    facts = _read_kept(path, ClassifierFacts, {"dataset_hash": data.hash})
+    if facts is not None:
+        return ReferenceClassifier(path, facts)
     started = time.perf_counter()
-    model, rounds = _train_classifier(*read_labelled(), on_round)
+    images, labels = read_labelled()
+    target = Target(labels, int(labels.max()) + 1)
+    model, rounds = _train_network(images, [target], on_round)
     seconds = time.perf_counter() - started
-    with replace_file(path) as temporary:
-        save_model(model, temporary)
     called = predict(model, data.test_images).argmax(axis=1)
     facts = {
         "dataset": data.name,
@@ -137,10 +324,27 @@ def find_classifier(
         **_measure_accuracy(called, data.test_labels),
         "rounds": rounds,
         "seconds": round(seconds, 1),
-        "sha256": hash_file(path),
     }
-    write_document(about, facts, version=VERSION)
-    return ReferenceClassifier(path, facts)
+    return ReferenceClassifier(path, _keep(path, model, facts))
+
+
+def _read_kept(path: Path, kind: Any, key: dict[str, str]) -> dict[str, Any] | None:
+    """The facts beside a model that is whole and has some of them; None where there is none."""
+    about = path.with_suffix(".json")
+    with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained
+        facts = read_document(about, kind, version=VERSION, renew="it is trained again")
+        if key.items() <= facts.items() and facts["sha256"] == hash_file(path):
+            return dict(facts)
+    return None
+
+
+def _keep(path: Path, model: keras.Model, facts: dict[str, Any]) -> dict[str, Any]:
+    """Writes a model and its facts, which are given back with the hash of its file."""
+    with replace_file(path) as temporary:
+        save_model(model, temporary)
+    facts = {**facts, "sha256": hash_file(path)}
+    write_document(path.with_suffix(".json"), facts, version=VERSION)
+    return facts
 
 
 def _measure_accuracy(called: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -163,67 +367,89 @@ def _measure_accuracy(called: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _train_classifier(
-    images: np.ndarray, labels: np.ndarray, on_round: Callable[[], object]
+def _train_network(
+    images: np.ndarray, targets: Sequence[Target], on_round: Callable[[], object]
 ) -> tuple[keras.Model, int]:
-    """A model of images -> probabilities, and how many rounds it took.
+    """A model of images -> probabilities or a number for each target, and its rounds.
 
-    Images are deformed anew each time, and mirrored where that makes no difference; of unequal
-    classes each weighs the same. It stops when held-back images are known no better.
+    Images are deformed anew each time, and mirrored where that makes no difference. It stops when
+    held-back images are known no better.
+
+    Returns:
+        The model, whose outputs (N, classes or 1) of all targets stand beside each other.
     """
     start_keras()
     import keras
 
     keras.utils.set_random_seed(0)
     fitted, held_back = split_validation(len(images), VALIDATION_SHARE, seed=0)
-    model = _build_classifier(images.shape[1:], int(labels.max()) + 1)
+    model = _build_network(images.shape[1:], [target.classes for target in targets])
     batch_size = min(max(LEAST_BATCH, len(fitted) // BATCHES), MOST_BATCH)
-    members = np.bincount(labels)
-    weights = len(labels) / (np.count_nonzero(members) * np.maximum(members, 1))
-    model.compile(
-        keras.optimizers.Adam(LEARNING_RATE),
-        "sparse_categorical_crossentropy",
-        weighted_metrics=[],
-    )
+    steps = min(max(LEAST_STEPS, -(-len(fitted) // batch_size)), MOST_STEPS)
+    losses = ["sparse_categorical_crossentropy" if each.classes else "mse" for each in targets]
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), losses, weighted_metrics=[])
+    labels, weights = ([getattr(each, name) for each in targets] for name in ("labels", "weights"))
     history = model.fit(
-        _iterate_batches(images[fitted], labels[fitted], weights, batch_size),
-        steps_per_epoch=min(max(LEAST_STEPS, -(-len(fitted) // batch_size)), MOST_STEPS),
+        _iterate_batches(images, fitted, targets, batch_size),
+        steps_per_epoch=steps,
         epochs=MOST_ROUNDS,
         shuffle=False,  # the batches have their own order
-        validation_data=(images[held_back], labels[held_back], weights[labels[held_back]]),
+        validation_data=(
+            images[held_back],
+            *(tuple(values[held_back] for values in each) for each in (labels, weights)),
+        ),
         callbacks=[
             keras.callbacks.ReduceLROnPlateau(
-                factor=SLOWER, patience=SLOWING_PATIENCE, min_delta=LEAST_GAIN
+                factor=SLOWER, patience=-(-SLOWING_PATIENCE // steps), min_delta=LEAST_GAIN
             ),
             keras.callbacks.EarlyStopping(
-                patience=PATIENCE, min_delta=LEAST_GAIN, restore_best_weights=True
+                patience=-(-PATIENCE // steps), min_delta=LEAST_GAIN, restore_best_weights=True
             ),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_round()),
         ],
         verbose=0,
     )
+    if len(targets) > 1:
+        outputs = keras.layers.Concatenate()(model.outputs)
+        model = keras.Model(model.inputs, outputs, name=model.name)
     return model, len(history.epoch)
 
 
 def _iterate_batches(
-    images: np.ndarray, labels: np.ndarray, weights: np.ndarray, batch_size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Shuffled batches without end: changed images, labels, and the weights of their classes."""
+    images: np.ndarray, rows: np.ndarray, targets: Sequence[Target], batch_size: int
+) -> Iterator[tuple[Any, ...]]:
+    """Shuffled batches of some of the images without end: changed ones, labels and weights."""
     rng = np.random.default_rng(0)
-    mirrors = looks_alike_mirrored(images, labels, rng)
+    labels, weights = ([getattr(each, name) for each in targets] for name in ("labels", "weights"))
+    mirrors = all(_can_be_mirrored(images[rows], each, rows, rng) for each in targets)
     while True:
-        order = rng.permutation(len(images))
+        order = rng.permutation(rows)
         for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch = deform(images[rows], rng)
+            chosen = order[start : start + batch_size]
+            batch = deform(images[chosen], rng)
             if mirrors:
                 turned = rng.random(len(batch)) < 0.5
                 batch[turned] = batch[turned, :, ::-1]
-            yield batch, labels[rows], weights[labels[rows]]
+            yield batch, *(tuple(part[chosen] for part in each) for each in (labels, weights))
 
 
-def _build_classifier(image_shape: tuple[int, ...], classes: int) -> keras.Model:
-    """Convolutions of `FILTERS`, of which the first takes long strides over large images."""
+def _can_be_mirrored(
+    images: np.ndarray, target: Target, rows: np.ndarray, rng: np.random.Generator
+) -> bool:
+    """Whether images left for right mean the same of a target; of numbers by low and high."""
+    known, labels = target.known[rows], target.labels[rows]
+    if not target.classes:
+        labels = (labels > np.median(labels[known])).astype(np.int64)
+    return looks_alike_mirrored(images[known], labels[known], rng)
+
+
+def _build_network(image_shape: tuple[int, ...], classes: Sequence[int]) -> keras.Model:
+    """Convolutions of `FILTERS`, of which the first takes long strides over large images.
+
+    Args:
+        image_shape: Height, width and channels.
+        classes: Of each output how many; 0 gives a number.
+    """
     import keras
     from keras import layers
 
@@ -237,5 +463,5 @@ def _build_classifier(image_shape: tuple[int, ...], classes: int) -> keras.Model
         if place and min(x.shape[1:3]) > LAST_SIDE:
             x = layers.MaxPooling2D(2, padding="same")(x)
     x = layers.Dropout(DROPOUT)(layers.Flatten()(x))
-    x = layers.Dense(classes, activation="softmax")(x)
-    return keras.Model(inputs, x, name="classifier")
+    outputs = [layers.Dense(n or 1, activation="softmax" if n else None)(x) for n in classes]
+    return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name="classifier")

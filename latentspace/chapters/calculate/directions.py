@@ -17,6 +17,7 @@ HELD_WITHIN = 2.5  # standard deviations of the target class
 EIGENVALUE_FLOOR = 1e-9  # of the largest; what is smaller counts as no variance at all
 MEANINGLESS = 0.2  # Cohen's d of a small effect
 RELIABILITY_PAIRS = 200
+PROPENSITIES = (0.05, 0.95)  # the least and the largest that count
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,51 @@ def transport(
         held = held - free @ preserved.weights[target].T
         moved[chosen] = gaussians.means[target] + free + held @ explained_target.T
     return moved
+
+
+def balance(has: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Weights under which images with an attribute and without it are alike in all else.
+
+    Source: inverse propensity weighting (Rosenbaum & Rubin 1983, "The central role of the
+    propensity score in observational studies for causal effects"): the probability of the attribute
+    given all else is that of a logistic regression, kept within `PROPENSITIES`.
+
+    Args:
+        has: bool (N,), with both values.
+        others: float (N, K), what else is known of each.
+
+    Returns:
+        float64 (N,), of mean 1 among those with the attribute, and among those without it.
+    """
+    weights = np.ones(len(has))
+    varies = others[:, others.std(axis=0) > 0]
+    if varies.shape[1]:
+        from sklearn.linear_model import LogisticRegression
+
+        scaled = (varies - varies.mean(axis=0)) / varies.std(axis=0)
+        fitted = LogisticRegression(max_iter=1000).fit(scaled, has)
+        likely = np.clip(fitted.predict_proba(scaled)[:, 1], *PROPENSITIES)
+        weights = np.where(has, 1 / likely, 1 / (1 - likely))
+    for value in (False, True):
+        weights[has == value] /= weights[has == value].mean()
+    return weights
+
+
+def fit_balanced_gaussians(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> Gaussians:
+    """The Gaussians of codes (N, D) without and with an attribute, all else equal, see `balance`.
+
+    Their covariances are shrunk as those of `fit_class_gaussians`.
+    """
+    from sklearn.covariance import ledoit_wolf
+
+    weights = balance(has, others)[:, np.newaxis]
+    means, covariances = [], []
+    for value in (False, True):
+        members, own = codes[has == value].astype(np.float64), weights[has == value]
+        means.append((own * members).mean(axis=0))
+        centred = np.sqrt(own) * (members - means[-1])
+        covariances.append(ledoit_wolf(centred, assume_centered=True)[0])
+    return Gaussians(np.stack(means), np.stack(covariances))
 
 
 def move_toward_class(

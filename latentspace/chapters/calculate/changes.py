@@ -1,0 +1,359 @@
+"""Attributes that an image has or has not: put on, taken off, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import scores
+from latentspace.analysis.classes import Gaussians
+from latentspace.chapters.calculate import directions
+from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
+from latentspace.chapters.calculate.values import LEAST_MEMBERS, MOST_MEASURED, AttributeValues
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+
+FULL = 1.5  # of the way between the Gaussians: decoded images are smoother, and so show less
+SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
+SCORED_IMAGES = 400
+FIT_IMAGES = 20_000
+READ_FROM, READ_OF = 3_000, 2_000  # training images that teach to read, and images that are read
+PENALTY = 10.0  # of a support vector machine, larger is more exact
+SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less stays
+CODES, PCA, PIXELS = "codes", "pca", "pixels"
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where images are moved, and how they come back.
+
+    Attributes:
+        train, test: Vectors of all training images, and of all images, float (M, D) and (N, D).
+        decode: Vectors (N, D) -> images, float32 (N, H, W, C) in [0, 1].
+        is_flat: The difference of means is added in place of the transport, since vectors are long.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    decode: Callable[[np.ndarray], np.ndarray]
+    is_flat: bool = False
+
+
+class AttributeChanges(Chapter):
+    """What becomes of images whose codes are moved from having an attribute to not having it."""
+
+    @property
+    def values(self) -> AttributeValues:
+        """All attributes."""
+        return self.study.of(AttributeValues)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Those that enough training images have, and enough have not, the most reliable first.
+
+        Of a column of two names one is taken. Values of columns of names come last.
+        """
+        values, rows = self.values, self._rows
+        found: dict[str, float] = {}
+        seen: set[str] = set()
+        for place, name in enumerate(values.known):
+            column = values.columns[place]
+            several = values.columns.count(column)
+            known = values.train[rows, place]
+            enough = min((known == 0).sum(), (known == 1).sum()) >= LEAST_MEMBERS
+            if values.is_number[place] or not enough or (several == 2 and column in seen):
+                continue
+            seen.add(column)
+            found[name] = self.reliability[name] - 1_000 * (several > 1)
+        return tuple(sorted(found, key=lambda name: -found[name])[:MOST_MEASURED])
+
+    @cached_property
+    def reliability(self) -> dict[str, float]:
+        """By attribute how alike differences of images with it and without it are, see there."""
+        values, rows = self.values, self._rows
+        rng = np.random.default_rng(self.study.settings.seed)
+        codes = self.study.train_codes[rows]
+        random = directions.draw_differences(codes, rng)
+        found = {}
+        for place, name in enumerate(values.known):
+            known = values.train[rows, place]
+            groups = [np.flatnonzero(known == value) for value in (1, 0)]
+            if values.is_number[place] or not all(map(len, groups)):
+                found[name] = np.nan
+                continue
+            having, lacking = (codes[rng.choice(own, RELIABILITY_PAIRS)] for own in groups)
+            found[name] = directions.reliability(having - lacking, random)
+        return found
+
+    def change(
+        self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
+    ) -> np.ndarray:
+        """Moves codes from where images lie that have an attribute to those without it, or back.
+
+        It is the transport between the Gaussians of both, all else equal, over `FULL` of the way.
+
+        Args:
+            codes: float (N, D).
+            name: One of `names`.
+            has: bool (N,), whether each has it.
+            shares: float (N,), how much of the change each goes.
+
+        Returns:
+            float32 (N, D).
+        """
+        return _change(codes, self._fit(name), has, shares)
+
+    @cached_property
+    def shown(self) -> dict[str, np.ndarray]:
+        """Images from without an attribute to with it, by name float32 (images, steps, H, W, C)."""
+        study = self.study
+        rng = np.random.default_rng(study.settings.seed)
+        found = {}
+        for name in self.names:
+            known = self.values.test[:, self.values.find(name)]
+            half = [rng.permutation(np.flatnonzero(known == value)) for value in (0, 1)]
+            rows = np.concatenate([own[: SHOWN_IMAGES // 2] for own in half])
+            if not len(rows):
+                continue
+            has = known[rows] == 1
+            steps = np.linspace(0, 1, SHOWN_STEPS)
+            shares = np.abs(has[:, np.newaxis] - steps)  # (images, steps)
+            codes = np.repeat(study.codes[rows], SHOWN_STEPS, axis=0)
+            moved = self.change(codes, name, np.repeat(has, SHOWN_STEPS), shares.ravel())
+            found[name] = moved.reshape(len(rows), SHOWN_STEPS, -1)
+        decoded = study.decode(np.concatenate(list(found.values()))) if found else np.empty(0)
+        ends = np.cumsum([len(codes) for codes in found.values()])[:-1]
+        return dict(zip(found, np.split(decoded, ends), strict=True))
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What becomes of unseen images in which an attribute is changed; empty without any.
+
+        For codes, for as many principal components, and for pixels, each by attribute: read, the
+        area under the ROC curve of reading it off unseen images by a support vector machine; put_on
+        and taken_off, the shares that the reader of the data set, which knows real images only,
+        calls changed; kept, the mean share in which other columns are read as before, and
+        least_kept of the column that changes most; and same_class. Also the reliability of each,
+        and how well the reader reads real images.
+        """
+        study, values = self.study, self.values
+        if not self.names:
+            return {}
+        columns = self._columns
+
+        def compute() -> dict[str, dict[str, np.ndarray]]:
+            read = self._measure_reading()
+            found: dict[str, dict[str, np.ndarray]] = {}
+            with study.make_bar("changing attributes", 3 * len(self.names)) as bar:
+                for kind, space in self._make_spaces().items():
+                    rows = []
+                    for name in self.names:
+                        rows.append(self._score_change(name, space))
+                        bar.update()
+                    table = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+                    found[kind] = {"read": read[kind], **table}
+            return found
+
+        groups = study.load_or_compute_groups(
+            "attribute-changes", compute, *study.model_key, study.settings.seed, values.readings_key
+        )
+        named: dict[str, Any] = {
+            kind: {
+                measure: dict(zip(self.names, table.tolist(), strict=True))
+                for measure, table in numbers.items()
+                if table.ndim == 1
+            }
+            for kind, numbers in groups.items()
+        }
+        for kind, numbers in groups.items():
+            named[kind]["kept_of"] = {
+                name: dict(zip(columns, row.tolist(), strict=True))
+                for name, row in zip(self.names, numbers["kept_of"], strict=True)
+            }
+        found = {name: self.reliability[name] for name in self.names}
+        readings = {name: values.readings[name].quality for name in self.names}
+        weak = [name for name in self.names if not found[name] >= directions.MEANINGLESS]
+        return {"reliability": found, "reader": readings, **named, "meaningless": weak}
+
+    @property
+    def rows(self) -> list[Row]:
+        """What a change of each attribute does, beside principal components and pixels."""
+        found = self.metrics
+        if not found:
+            return []
+        others = {"PCA": PCA, "pixels": PIXELS}
+        return [
+            Row(
+                words.format(name),
+                value_in(found[CODES][measure], name),
+                {who: value_in(found[kind][measure], name) for who, kind in others.items()},
+                better=HIGHER,
+            )
+            for measure, words in (
+                ("read", "{}: read off unseen images, area under the ROC curve"),
+                ("put_on", "{} put on: called so"),
+                ("taken_off", "{} taken off: called so"),
+                ("kept", "{} changed: all else read as before"),
+            )
+            for name in self.names
+        ]
+
+    # --- inside
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """Training images that teach: those that the model was fitted to, or many of them."""
+        rows = self.study.fit_indices
+        rng = np.random.default_rng(self.study.settings.seed)
+        return rows if len(rows) <= FIT_IMAGES else np.sort(rng.choice(rows, FIT_IMAGES, False))
+
+    @property
+    def _columns(self) -> list[str]:
+        """Columns that a reader can tell, and the class."""
+        values = self.values
+        fit = [
+            column
+            for name, column in zip(values.names, values.columns, strict=True)
+            if values.readings[name].is_fit
+        ]
+        return [*dict.fromkeys(fit), *(["class"] if self.study.classifier is not None else [])]
+
+    def _fit(self, name: str, vectors: np.ndarray | None = None) -> Gaussians:
+        """The Gaussians of vectors, of codes where None, without and with an attribute."""
+        rows = self._rows
+        known = self.values.train[rows, self.values.find(name)]
+        rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
+        others = self.values.list_others(name, "train")[rows]
+        if vectors is not None:
+            return directions.fit_balanced_gaussians(vectors[rows], known == 1, others)
+        if name not in self._fitted:
+            codes = self.study.train_codes[rows]
+            self._fitted[name] = directions.fit_balanced_gaussians(codes, known == 1, others)
+        return self._fitted[name]
+
+    @cached_property
+    def _fitted(self) -> dict[str, Gaussians]:
+        return {}
+
+    def _make_spaces(self) -> Mapping[str, Space]:
+        study, shape = self.study, self.study.data.image_shape
+        pca = scores.fit_components(study.data.train_pixels, study.run.latent_dim)
+        train, test = (
+            images.reshape(len(images), -1) for images in (study.data.train_images, study.images)
+        )
+
+        def to_images(flat: np.ndarray) -> np.ndarray:
+            return np.clip(flat, 0, 1).astype(np.float32).reshape(-1, *shape)
+
+        return {
+            CODES: Space(study.train_codes, study.codes, study.decode),
+            PCA: Space(
+                pca.transform(train),
+                pca.transform(test),
+                lambda codes: to_images(pca.inverse_transform(codes)),
+            ),
+            PIXELS: Space(train, test, to_images, is_flat=True),
+        }
+
+    def _score_change(self, name: str, space: Space) -> dict[str, Any]:
+        study, values = self.study, self.values
+        place = values.find(name)
+        known = values.test[:, place]
+        rng = np.random.default_rng(study.settings.seed)
+        half = [rng.permutation(np.flatnonzero(known == value)) for value in (0, 1)]
+        rows = np.concatenate([own[: SCORED_IMAGES // 2] for own in half])
+        has, shares = known[rows] == 1, np.ones(len(rows))
+        vectors = space.test[rows]
+        if space.is_flat:
+            fit = self._rows
+            taught = values.train[fit, place]
+            fit, taught = fit[np.isfinite(taught)], taught[np.isfinite(taught)] == 1
+            weights = directions.balance(taught, values.list_others(name, "train")[fit])
+            signed = weights * np.where(taught, 1 / taught.sum(), -1 / (~taught).sum())
+            away = signed.astype(np.float32) @ space.train[fit]
+            moved = vectors + FULL * np.where(has, -1, 1)[:, np.newaxis] * away
+        else:
+            gaussians = self._fit(name, None if space.train is study.train_codes else space.train)
+            moved = _change(vectors, gaussians, has, shares)
+        images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
+        before, after = (values.read(each) for each in images)
+        called = after[:, place] > 0.5
+        unread = np.isnan(after[:, place]).all()
+        kept = self._compare(images, before, after, skip=values.columns[place])
+        others = kept[np.isfinite(kept)]
+        return {
+            "put_on": np.nan if unread or has.all() else called[~has].mean(),
+            "taken_off": np.nan if unread or not has.any() else (~called[has]).mean(),
+            "kept": others.mean() if len(others) else np.nan,
+            "least_kept": others.min() if len(others) else np.nan,
+            "kept_of": kept,
+        }
+
+    def _compare(
+        self, images: list[np.ndarray], before: np.ndarray, after: np.ndarray, *, skip: str
+    ) -> np.ndarray:
+        """The share of images in which each of `_columns` is read as before; NaN of `skip`."""
+        values, found = self.values, []
+        for column in self._columns:
+            places = [k for k, own in enumerate(values.columns) if own == column]
+            if column == skip:
+                same = np.array([np.nan])
+            elif not places:  # the class
+                assert self.study.classifier is not None
+                calls = [self.study.classifier.predict_probabilities(each) for each in images]
+                same = calls[0].argmax(axis=1) == calls[1].argmax(axis=1)
+            elif values.is_number[places[0]]:
+                spread = np.nanstd(before[:, places[0]])
+                same = np.abs(after - before)[:, places[0]] <= SMALL_CHANGE * spread
+            elif len(places) == 1:
+                same = (before[:, places[0]] > 0.5) == (after[:, places[0]] > 0.5)
+            else:
+                same = before[:, places].argmax(axis=1) == after[:, places].argmax(axis=1)
+            found.append(float(np.mean(same)))
+        return np.array(found)
+
+    def _measure_reading(self) -> dict[str, np.ndarray]:
+        """By space the area under the ROC curve of each attribute, float (names,)."""
+        from sklearn.metrics import roc_auc_score
+        from sklearn.metrics.pairwise import rbf_kernel
+        from sklearn.svm import SVC
+
+        study, values = self.study, self.values
+        rng = np.random.default_rng(study.settings.seed)
+        fit, scored = (
+            rng.permutation(rows)[:most]
+            for rows, most in ((self._rows, READ_FROM), (np.arange(len(study.images)), READ_OF))
+        )
+        found = {}
+        for kind, space in self._make_spaces().items():
+            train, test = (
+                each.astype(np.float64) for each in (space.train[fit], space.test[scored])
+            )
+            width = 1 / (train.shape[1] * train.var() or 1.0)
+            kernels = [rbf_kernel(each, train, gamma=width) for each in (train, test)]
+            areas = []
+            for name in self.names:
+                taught, truth = (
+                    each[:, values.find(name)] for each in (values.train[fit], values.test[scored])
+                )
+                own, told = np.isfinite(taught), np.isfinite(truth)
+                if len(set(taught[own])) < 2 or len(set(truth[told])) < 2:
+                    areas.append(np.nan)
+                    continue
+                machine = SVC(C=PENALTY, kernel="precomputed", class_weight="balanced")
+                machine.fit(kernels[0][np.ix_(own, own)], taught[own])
+                said = machine.decision_function(kernels[1][np.ix_(told, own)])
+                areas.append(roc_auc_score(truth[told], said))
+            found[kind] = np.array(areas)
+        return found
+
+
+def _change(
+    vectors: np.ndarray, gaussians: Gaussians, has: np.ndarray, shares: np.ndarray
+) -> np.ndarray:
+    states = has.astype(int)
+    moved = directions.transport(vectors, states, 1 - states, gaussians)
+    return (vectors + FULL * shares[:, np.newaxis] * (moved - vectors)).astype(np.float32)

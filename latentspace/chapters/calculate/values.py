@@ -1,0 +1,215 @@
+"""The attributes of images: known of real ones, and read or measured off decoded ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from latentspace.analysis import strokes
+from latentspace.chapters.chapter import Chapter
+from latentspace.core.errors import InputError, to_printable
+from latentspace.datasets import Attributes
+from latentspace.models.classifier import can_tell
+
+LEAST_MEMBERS = 10  # images with an attribute, and without it
+MOST_MEASURED = 12  # attributes
+SHOWN_NAMES, LONGEST_NAME = 20, 80  # in messages
+MEASURED = "measured"  # what reads strokes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How well an attribute is read off unseen real images.
+
+    Attributes:
+        quality: Balanced accuracy of yes and no and of names, Spearman's correlation of numbers.
+        low: The lower end of its interval.
+        chance: What guessing reaches.
+    """
+
+    quality: float
+    low: float
+    chance: float
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it can say what decoded images show."""
+        return can_tell(self.quality, self.low, self.chance)
+
+
+class AttributeValues(Chapter):
+    """All attributes, in one order: those of the data set, of two classes the second, strokes."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Those that are known of each image, and not measured."""
+        return self._of_train.names
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        measured = strokes.ATTRIBUTES if self.study.strokes_unavailable is None else ()
+        return (*self.known, *(name for name in measured if name not in self.known))
+
+    @property
+    def unavailable(self) -> str | None:
+        if self.names:
+            return None
+        return (
+            "no attribute of the images is known: name a table with --attributes-file; "
+            f"{self.study.strokes_unavailable}"
+        )
+
+    @property
+    def key(self) -> str:
+        """What all that is found out with attributes depends on, beside model and images."""
+        return self.study.data.attributes_hash
+
+    @property
+    def readings_key(self) -> str:
+        """What all that is read off images depends on."""
+        reader = self.study.reader
+        return self.key + (reader.facts["sha256"] if reader else "") + self.study.classifier_key
+
+    def find(self, name: str) -> int:
+        """The place of an attribute among all.
+
+        Raises:
+            InputError: There is none of that name.
+        """
+        if name not in self.names:
+            shown = ", ".join(self.names[:SHOWN_NAMES]) or "none"
+            more = f" and {len(self.names) - SHOWN_NAMES} more" * (len(self.names) > SHOWN_NAMES)
+            raise InputError(
+                f"{self.study.data.name} has the attributes {shown}{more}. Received: "
+                f"{to_printable(name, LONGEST_NAME)!r}"
+            )
+        return self.names.index(name)
+
+    @cached_property
+    def is_number(self) -> np.ndarray:
+        """Which of `names` are numbers, and not yes or no."""
+        measured = len(self.names) - len(self.known)
+        return np.concatenate([~self._of_train.is_binary, np.ones(measured, bool)])
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The column that each of `names` is of."""
+        return [*self._of_train.columns, *self.names[len(self.known) :]]
+
+    @property
+    def train(self) -> np.ndarray:
+        """Of all training images what is `known`, float32 (M, A)."""
+        return self._of_train.values
+
+    @property
+    def test(self) -> np.ndarray:
+        """Of all images what is `known`, float32 (N, A)."""
+        return self._of_test.values
+
+    def list_others(self, name: str, split: str) -> np.ndarray:
+        """What else is known of each image, to be held when an attribute changes, (N, K).
+
+        Values of the attribute's own column are left out, and one of each other column of names
+        and of the classes, which the others tell; what is unknown has the mean.
+        """
+        table = self._of_train if split == "train" else self._of_test
+        column = self.columns[self.find(name)]
+        places = [
+            place
+            for own, group in table.groups.items()
+            if own != column
+            for place in (group[1:] if len(group) > 1 else group)
+        ]
+        found = table.values[:, places].astype(np.float64)
+        means = np.nan_to_num(
+            [v[np.isfinite(v)].mean() if np.isfinite(v).any() else 0 for v in found.T]
+        )
+        found = np.where(np.isfinite(found), found, means)
+        data = self.study.data
+        if self._class_name is None and data.has_classes:
+            labels = getattr(data, f"{split}_labels")
+            found = np.column_stack([found, np.eye(len(data.class_names))[labels][:, 1:]])
+        return found
+
+    @cached_property
+    def readings(self) -> dict[str, Reading]:
+        """By attribute how well it is read; those of strokes are measured, and so exact."""
+        found = dict.fromkeys(self.names, Reading(0.0, 0.0, 0.5))
+        reader, referee = self.study.reader, self.study.trained_classifier
+        if reader is not None:
+            by_column = {each["column"]: each for each in reader.facts["readings"]}
+            for name, column in zip(self.known, self.columns, strict=False):
+                if (each := by_column.get(column)) is not None:
+                    low = each["quality_interval"][0]
+                    found[name] = Reading(each["quality"], low, each["chance"])
+        if self._class_name is not None and referee is not None:
+            about = referee.facts
+            found[self._class_name] = Reading(
+                about["balanced_accuracy"], about["balanced_accuracy_interval"][0], about["chance"]
+            )
+        return found | dict.fromkeys(self.names[len(self.known) :], Reading(1.0, 1.0, 0.0))
+
+    def read(self, images: np.ndarray, *, measured_only: bool = False) -> np.ndarray:
+        """Reads attributes off images.
+
+        Args:
+            images: float32 (N, H, W, C) in [0, 1].
+            measured_only: Only what needs no reader.
+
+        Returns:
+            float64 (N, A): of yes and no the probability of yes. NaN of what can't be read off
+            unseen real images, or where an image has no stroke to measure.
+        """
+        found = np.full((len(images), len(self.names)), np.nan)
+        if not measured_only:
+            if self.study.reader is not None:
+                own = self.study.reader.read(images)
+                found[:, : own.shape[1]] = own
+            if self._class_name is not None and self.study.classifier is not None:
+                believed = self.study.classifier.predict_probabilities(images)
+                found[:, self.find(self._class_name)] = believed[:, 1]
+            unfit = [not self.readings[name].is_fit for name in self.names]
+            found[:, unfit] = np.nan
+        if len(self.names) > len(self.known):
+            measured = self.study.measure_strokes(images)
+            for name in self.names[len(self.known) :]:
+                found[:, self.find(name)] = measured[:, strokes.ATTRIBUTES.index(name)]
+        return found
+
+    def measure_numbers(self, rows: np.ndarray) -> np.ndarray:
+        """What training images have of the numbers, float64 (N, numbers), in their order."""
+        from latentspace.core.pixels import to_unit_range
+
+        images = to_unit_range(self.study.data.train_pixels[rows])
+        found = self.read(images, measured_only=True)
+        found[:, : len(self.known)] = self.train[rows]
+        return found[:, self.is_number]
+
+    # --- inside
+
+    @cached_property
+    def _class_name(self) -> str | None:
+        """What the second of two classes is called, which is an attribute as well."""
+        data = self.study.data
+        if len(data.class_names) != 2 or self.study.classes_unavailable is not None:
+            return None
+        name = data.class_names[1]
+        return None if name in data.train_attributes.names else name
+
+    @cached_property
+    def _of_train(self) -> Attributes:
+        return self._add_class(self.study.data.train_attributes, self.study.data.train_labels)
+
+    @cached_property
+    def _of_test(self) -> Attributes:
+        return self._add_class(self.study.data.test_attributes, self.study.data.test_labels)
+
+    def _add_class(self, table: Attributes, labels: np.ndarray) -> Attributes:
+        if self._class_name is None:
+            return table
+        own = labels[:, np.newaxis].astype(np.float32)
+        values = np.hstack([table.values, own]) if table.names else own
+        return Attributes((*table.names, self._class_name), values)
