@@ -611,10 +611,18 @@ class VisualizeConfig(DataConfig):
     expression: str | None = option(
         None,
         "what arithmetic.png calculates; a term is the index of a test image, class:7 (the mean "
-        "code of a class), an image file, or an attribute (slant, thick, wide, tall), and may "
-        "carry a factor: '12 - class:1 + class:7', '12 + 1.5*slant'",
+        "code of a class), an image file, or an attribute (of images; of strokes slant, thick, "
+        "wide, tall), and may carry a factor: '12 - class:1 + class:7', '12 + 1.5*slant', "
+        "'12 + sunglasses'",
         group="arithmetic",
         metavar="EXPR",
+    )
+    attribute: tuple[str, ...] = option(
+        (),
+        "attributes to show (default: at most eight, the most reliable first)",
+        group="arithmetic",
+        nargs="+",
+        metavar="NAME",
     )
     num_clusters: int | None = option(
         None,

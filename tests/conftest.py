@@ -34,7 +34,8 @@ import pytest
 import config
 from config import TrainConfig, VisualizeConfig
 from latentspace.analysis import clustering, neighborhoods, projection, scores, tsne
-from latentspace.chapters.calculate import arithmetic, attributes
+from latentspace.chapters.attributes import sweeps
+from latentspace.chapters.calculate import arithmetic
 from latentspace.chapters.clusters import measure as clusters
 from latentspace.chapters.clusters import partitions
 from latentspace.chapters.interpolate import measure as interpolation
@@ -372,7 +373,7 @@ def make_study(
 FEW = {  # of what is measured by the hundred
     interpolation: {"SCORED_PAIRS": 20},
     arithmetic: {"SCORED_IMAGES": 20},
-    attributes: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
+    sweeps: {"SCORED_IMAGES": 20, "CALIBRATION_IMAGES": 20, "MEASURED_IMAGES": 200},
     clusters: {"SEEDS": 2},
     partitions: {"COPIES": 1},
     clustering: {"MANIFOLD_EPOCHS": 10},

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from latentspace.chapters import (
+    attributes,
     calculate,
     clusters,
     compare,
@@ -42,6 +43,7 @@ STORY = (
     explorer.CONTENTS,
     interpolate.CONTENTS,
     calculate.CONTENTS,
+    attributes.CONTENTS,
     clusters.CONTENTS,
     compression.CONTENTS,
     outliers.CONTENTS,

@@ -6,6 +6,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    group_columns,
     split_validation,
 )
 from latentspace.datasets.named import find_recorded_place, load_dataset
@@ -20,6 +21,7 @@ __all__ = [
     "find_ink_side",
     "find_recorded_place",
     "fit_picture",
+    "group_columns",
     "load_dataset",
     "read_image",
     "split_validation",

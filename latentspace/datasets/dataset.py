@@ -47,6 +47,14 @@ class ReadOptions:
 AS_IT_IS = ReadOptions()
 
 
+def group_columns(columns: Sequence[str]) -> dict[str, list[int]]:
+    """The places of attributes by the columns that they are of."""
+    found: dict[str, list[int]] = {}
+    for place, column in enumerate(columns):
+        found.setdefault(column, []).append(place)
+    return found
+
+
 @dataclass(frozen=True)
 class Attributes:
     """What is known of images, one row each.
@@ -76,10 +84,7 @@ class Attributes:
     @property
     def groups(self) -> dict[str, list[int]]:
         """The places of the attributes of each column."""
-        found: dict[str, list[int]] = {}
-        for place, column in enumerate(self.columns):
-            found.setdefault(column, []).append(place)
-        return found
+        return group_columns(self.columns)
 
     @property
     def is_binary(self) -> np.ndarray:

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from latentspace.chapters.calculate.expressions import WORDS, parse_expression
+from latentspace.chapters.attributes.values import AttributeValues
+from latentspace.chapters.calculate.expressions import parse_expression
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.study import Study
@@ -66,14 +67,16 @@ def hash_code() -> str:
 def _describe_study(study: Study) -> str:
     data, settings = study.data, dataclasses.asdict(study.settings)
     kept = {name: settings[name] for name in settings if name not in (*PLACES, *QUIETLY, *CHOICES)}
-    about = [data.facts, data.class_names, data.num_validation, study.run.hash, study.thorough]
+    about = [data.facts, data.class_names, data.attributes_hash, data.num_validation]
+    about += [study.run.hash, study.thorough]
     return json.dumps([*about, kept])
 
 
 def _list_own_images(study: Study) -> list[Any]:
     """The images that settings name as files, in their order."""
     settings = study.settings
-    terms = parse_expression(settings.expression) if settings.expression else ()
+    known = study.of(AttributeValues).known
+    terms = parse_expression(settings.expression, known) if settings.expression else ()
     names = [*settings.start, *settings.end, *settings.place]
-    names += [term.name for term in terms if term.name not in WORDS]
+    names += [term.name for term in terms if term.attribute is None]
     return [study.read_own_image(name) for name in names if study.is_file(name)]

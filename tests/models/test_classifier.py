@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from latentspace.datasets import ImageDataset
+from latentspace.datasets import Attributes, ImageDataset
 from latentspace.models import classifier
-from latentspace.models.classifier import ReferenceClassifier
+from latentspace.models.classifier import AttributeReader, ReferenceClassifier, Target
 
 
 def find(folder: Path, data: ImageDataset) -> ReferenceClassifier:
@@ -33,7 +33,7 @@ def test_one_is_trained_once_and_kept_with_its_accuracy(
         "bars.keras",
     ]
 
-    monkeypatch.setattr(classifier, "_train_classifier", None)  # a second training would fail
+    monkeypatch.setattr(classifier, "_train_network", None)  # a second training would fail
     np.testing.assert_array_equal(
         find(tmp_path, tiny).predict_probabilities(tiny.test_images), believed
     )
@@ -45,13 +45,13 @@ def test_one_that_does_not_fit_is_trained_anew(
 ) -> None:
     trained_on = []
 
-    def train(images: np.ndarray, labels: np.ndarray, on_round: object) -> tuple[keras.Model, int]:
+    def train(images: np.ndarray, targets: object, on_round: object) -> tuple[keras.Model, int]:
         trained_on.append(images)
         inputs = keras.Input(images.shape[1:])
         flat = keras.layers.Flatten()(inputs)
         return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(flat)), 1
 
-    monkeypatch.setattr(classifier, "_train_classifier", train)
+    monkeypatch.setattr(classifier, "_train_network", train)
     find(tmp_path, tiny)
     data = tiny
     if damage == "other images":
@@ -114,11 +114,93 @@ def test_half_of_the_way_on_a_handful_of_images_may_be_guessing(tmp_path: Path) 
 def test_classes_of_unequal_size_weigh_the_same(tiny: ImageDataset) -> None:
     rows = np.concatenate([np.arange(60), np.flatnonzero(tiny.train_labels == 0)])
     labels = tiny.train_labels[rows]
-    members = np.bincount(labels)
-    weights = len(labels) / (3 * members)
-    images, called, weighed = next(
-        classifier._iterate_batches(tiny.train_images[rows], labels, weights, len(rows))
+    images, (called,), (weighed,) = next(
+        classifier._iterate_batches(
+            tiny.train_images[rows], np.arange(len(rows)), [Target(labels, 3)], len(rows)
+        )
     )
     assert len(images) == len(called) == len(weighed) == len(rows)
     sums = [weighed[called == label].sum() for label in range(3)]
     np.testing.assert_allclose(sums, len(rows) / 3)
+
+
+def test_what_is_unknown_weighs_nothing() -> None:
+    classes = Target(np.array([0, 1, -1, 1]), 2)
+    np.testing.assert_allclose(classes.weights, [1.5, 0.75, 0, 0.75])
+    numbers = Target(np.array([0.5, np.nan, -2.0]), 0)
+    np.testing.assert_array_equal(numbers.weights, [1, 0, 1])
+    np.testing.assert_array_equal(numbers.labels, np.float32([0.5, 0, -2]))
+
+
+@pytest.fixture(scope="module")
+def described(tiny: ImageDataset) -> ImageDataset:
+    """Bars with yes and no, names, a number, and what nothing in the image tells."""
+    rng = np.random.default_rng(0)
+
+    def describe(labels: np.ndarray, images: np.ndarray) -> Attributes:
+        bright = images.mean(axis=(1, 2, 3))
+        guess = rng.integers(0, 2, len(labels))
+        guess = np.where(rng.random(len(labels)) < 0.1, np.nan, guess)
+        turns = [labels == 0, labels == 1, labels == 2]
+        values = np.column_stack([labels == 1, *turns, bright, guess])
+        names = ("lies", "turn=up", "turn=flat", "turn=slope", "bright", "guess")
+        return Attributes(names, values.astype(np.float32))
+
+    return dataclasses.replace(
+        tiny,
+        train_attributes=describe(tiny.train_labels, tiny.train_images),
+        test_attributes=describe(tiny.test_labels, tiny.test_images),
+    )
+
+
+def test_a_reader_reads_each_attribute_and_knows_how_well(
+    tmp_path: Path, described: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find() -> AttributeReader:
+        rows = np.arange(len(described.train_pixels))
+        return classifier.find_reader(tmp_path, described, lambda: (described.train_images, rows))
+
+    reader = find()
+    read = reader.read(described.test_images)
+    truth = described.test_attributes.values
+    assert read.shape == truth.shape
+    assert ((read[:, 0] > 0.5) == truth[:, 0]).mean() > 0.8
+    np.testing.assert_allclose(read[:, 1:4].sum(axis=1), 1, rtol=1e-5)
+    assert (read[:, 1:4].argmax(axis=1) == truth[:, 1:4].argmax(axis=1)).mean() > 0.8
+    found = {each["column"]: each for each in reader.facts["readings"]}
+    assert list(found) == ["lies", "turn", "bright", "guess"]
+    rank = np.corrcoef(*(np.argsort(np.argsort(v[:, 4])) for v in (read, truth)))[0, 1]
+    assert found["bright"]["quality"] == pytest.approx(rank, abs=1e-6)
+    fit = {
+        name: classifier.can_tell(each["quality"], each["quality_interval"][0], each["chance"])
+        for name, each in found.items()
+    }
+    assert fit == {"lies": True, "turn": True, "bright": True, "guess": False}
+
+    monkeypatch.setattr(classifier, "_train_network", None)  # a second training would fail
+    np.testing.assert_array_equal(find().read(described.test_images), read)
+
+
+def test_a_reader_of_other_attributes_is_trained_anew(
+    tmp_path: Path, described: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = []
+
+    def train(images: np.ndarray, targets: list, on_round: object) -> tuple[keras.Model, int]:
+        trained.append([each.classes for each in targets])
+        inputs = keras.Input(images.shape[1:])
+        flat = keras.layers.Flatten()(inputs)
+        outputs = sum(each.classes or 1 for each in targets)
+        return keras.Model(inputs, keras.layers.Dense(outputs)(flat)), 1
+
+    monkeypatch.setattr(classifier, "_train_network", train)
+    rows = np.arange(len(described.train_pixels))
+    fewer = dataclasses.replace(
+        described,
+        train_attributes=Attributes(("lies",), described.train_attributes.values[:, :1]),
+        test_attributes=Attributes(("lies",), described.test_attributes.values[:, :1]),
+    )
+    for data in (described, fewer, fewer):
+        images = data.train_images
+        classifier.find_reader(tmp_path, data, lambda images=images: (images, rows))
+    assert trained == [[2, 3, 0, 2], [2]]

@@ -1,4 +1,4 @@
-"""Sums of codes, class transfer, stroke attributes, axes of latent space, and new images."""
+"""Sums of codes, class transfer, axes of latent space, and new images."""
 
 from functools import partial
 
@@ -7,15 +7,12 @@ from latentspace.chapters.figure import CALCULATE, Contents, Figure
 AXES = ("axes", "seed")
 
 of_arithmetic = partial(Figure, "--arithmetic")
-of_attributes = partial(Figure, "--attributes", in_story=False)
 of_traversals = partial(Figure, "--traversals", in_story=False)
 CONTENTS = Contents(
     __name__,
     part=CALCULATE,
     flags={
         "--arithmetic": "sums and differences of codes, and images moved to another class",
-        "--attributes": "slant, thickness, width and height of strokes, changed along directions "
-        "of latent space",
         "--traversals": "what each axis of latent space changes in real images, and new images "
         "drawn from it",
     },
@@ -30,8 +27,6 @@ CONTENTS = Contents(
             "test images moved to every other class, slant and thickness preserved",
             in_story=False,
         ),
-        of_attributes("attributes.png", "slant, thickness, width and height changed step by step"),
-        of_attributes("attributes.gif", "the same, moving"),
         of_traversals(
             "traversals.png",
             "real images and the mean code moved along principal axes or single units",

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import classes, scores
+from latentspace.analysis import classes, directions, scores, strokes
 from latentspace.analysis.classes import Gaussians
-from latentspace.analysis.strokes import ATTRIBUTES
-from latentspace.chapters.calculate import directions
-from latentspace.chapters.calculate.attributes import AttributeSweeps
-from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
-from latentspace.chapters.calculate.expressions import WORDS, parse_expression
+from latentspace.analysis.directions import RELIABILITY_PAIRS
+from latentspace.chapters.attributes.changes import AttributeChanges
+from latentspace.chapters.attributes.sweeps import AttributeSweeps
+from latentspace.chapters.attributes.values import AttributeValues
+from latentspace.chapters.calculate.expressions import Term, parse_expression
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
@@ -27,7 +27,6 @@ SHOWN_CLASSES, MEASURED_CLASSES = 10, 20  # at most: what is done grows with pai
 SCORED_IMAGES = 2000
 TOWARD_DATA = 0.25  # share of the path to its nearest neighbours that a transported code is moved
 PRESERVED = ("slant", "thickness")
-PRESERVED_COLUMNS = [ATTRIBUTES.index(name) for name in PRESERVED]
 MEANS, TRANSPORT = "class_means", "transport"
 ROWS = {  # in words, which way is better, and the digits worth reading
     "target_accuracy": ("Class transfer: called the target class", HIGHER, 3),
@@ -51,20 +50,24 @@ class Arithmetic(Chapter):
         return self.study.of(AttributeSweeps)
 
     def check(self) -> None:
-        study, text = self.study, self.study.settings.expression
-        for term in parse_expression(text) if text else ():
+        study = self.study
+        for term in self._terms:
             where = f"{term.name!r} at character {term.position + 1} of --expression"
-            if term.name not in WORDS:
+            if term.attribute is None:
                 study.check_selection(term.name, where)
-            elif (reason := study.strokes_unavailable) is not None:
-                raise InputError(f"{reason}. Received: {where}")
-            elif not study.data.has_classes:
-                raise InputError(f"attributes need images of two classes. Received: {where}")
+            elif term.attribute in strokes.ATTRIBUTES and study.strokes_unavailable is not None:
+                raise InputError(f"{study.strokes_unavailable}. Received: {where}")
+
+    @cached_property
+    def _terms(self) -> tuple[Term, ...]:
+        """What is to be calculated; nothing where nobody asked for anything."""
+        text = self.study.settings.expression
+        return parse_expression(text, self.study.of(AttributeValues).known) if text else ()
 
     def make_sections(self) -> list[Grid]:
         """What arithmetic.png shows: the expression asked for, or the article's sums and better."""
         if self.study.settings.expression is not None:
-            return [self._make_expression_section(self.study.settings.expression)]
+            return [self._make_expression_section()]
         if self.study.classes_unavailable is not None:
             return [self._make_sums_section()]
         by_means = "A − mean of its class + mean of the class above"
@@ -172,20 +175,16 @@ class Arithmetic(Chapter):
 
     # --- inside
 
-    def _make_expression_section(self, expression: str) -> Grid:
-        study, sweeps, terms = self.study, self._sweeps, parse_expression(expression)
+    def _make_expression_section(self) -> Grid:
+        study = self.study
         # The sum is shown as it grows by each attribute, for a direction alone is no image.
-        plain = [term for term in terms if term.name not in WORDS]
-        attributes = [term for term in terms if term.name in WORDS]
+        plain = [term for term in self._terms if term.attribute is None]
+        attributes = [term for term in self._terms if term.attribute is not None]
         codes = [self._find_code(term.name) for term in plain]
         weighted = np.stack([term.factor * code for term, code in zip(plain, codes, strict=True)])
-        shown = total = weighted.sum(axis=0, dtype=np.float32, keepdims=True)  # (1, D)
-        label = study.density.classify(total) if attributes else np.zeros(1, int)
-        move, steps = np.zeros_like(total), 0.0
+        shown = weighted.sum(axis=0, dtype=np.float32, keepdims=True)  # (1, D)
         for term in attributes:
-            step = sweeps.directions.steps[label, WORDS.index(term.name)]
-            move, steps = move + term.factor * step, max(steps, abs(term.factor))
-            shown = sweeps.move(total, label, move, np.array([steps]))
+            shown = self._add_attribute(shown, str(term.attribute), term.factor)
             codes.append(shown[0])
         images = study.decode(np.stack([*codes, shown[0]]))
         _, nearest = scores.find_nearest(images, study.references)
@@ -194,6 +193,15 @@ class Arithmetic(Chapter):
             ["decoded", "nearest training image"],
             np.stack([images, study.references[nearest]]),
         )
+
+    def _add_attribute(self, code: np.ndarray, name: str, factor: float) -> np.ndarray:
+        """A code (1, D) with so much more of an attribute."""
+        if name in self._sweeps.names:
+            label = self.study.density.classify(code)
+            step = self._sweeps.directions.steps[label, self._sweeps.names.index(name)]
+            return self._sweeps.move(code, label, factor * step, np.array([factor]))
+        changes = self.study.of(AttributeChanges)
+        return changes.change(code, name, np.array([factor < 0]), np.array([abs(factor)]))
 
     def _make_sums_section(self) -> Grid:
         study, count = self.study, len(self.study.codes)
@@ -226,8 +234,8 @@ class Arithmetic(Chapter):
         """Codes transported between two classes, and a little towards the data there."""
         study = self.study
         kept = None
-        if self._sweeps.unavailable is None:
-            kept = self._sweeps.predicted.select(self.measured, PRESERVED_COLUMNS)
+        if self._preserved_places:
+            kept = self._sweeps.predicted.select(self.measured, self._preserved_places)
         first, last = (np.searchsorted(self.measured, labels) for labels in (sources, targets))
         moved = directions.transport(codes, first, last, self._gaussians, kept)
         shares = np.where(sources == targets, 0.0, TOWARD_DATA)
@@ -242,11 +250,20 @@ class Arithmetic(Chapter):
             self.study.train_codes, self.study.data.train_labels, self.measured
         )
 
+    @cached_property
+    def _preserved_places(self) -> list[int]:
+        """Where `PRESERVED` stand among the swept attributes; empty without strokes."""
+        if self.study.strokes_unavailable or self._sweeps.nothing_to_sweep:
+            return []
+        return [self._sweeps.names.index(name) for name in PRESERVED]
+
     def _measure_strokes(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """What is to be preserved, each (N,); nothing where there are no strokes."""
-        if self._sweeps.unavailable is not None:
+        if not self._preserved_places:
             return {}
-        measured = self.study.measure_strokes(images)[:, PRESERVED_COLUMNS]
+        values = self.study.of(AttributeValues)
+        read = values.read(images, measured_only=True)
+        measured = read[:, [values.find(name) for name in PRESERVED]]
         return dict(zip(PRESERVED, measured.T, strict=True))
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from latentspace.analysis.strokes import ATTRIBUTES as STROKES
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError, to_printable
 
-WORDS = ("slant", "thick", "wide", "tall")  # of `strokes.ATTRIBUTES`, in their order
+SHORT = {"thick": "thickness", "wide": "width", "tall": "height"}  # for attributes of strokes
 MOST_DIGITS = 18  # of an index; there are no data sets with more images
-_TERM = re.compile(
-    r"(?P<sign>[+-]?)\s*(?:(?P<factor>[0-9]+(?:\.[0-9]+)?)\s*\*\s*)?"
-    r"(?P<name>[0-9]+(?=[\s+-]|$)|[^\s+*%-]\S*)\s*"
-)
+_FACTOR = re.compile(r"(?P<sign>[+-]?)\s*(?:(?P<factor>[0-9]+(?:\.[0-9]+)?)\s*\*\s*)?")
+_INDEX = re.compile(r"[0-9]+(?=[\s+-]|$)")
+_QUOTED = re.compile(r'"(?P<name>[^"]+)"')
+_NAME = re.compile(r"[^\s+*%-]\S*")
+_ENDS = ("", " ", "\t", "\n", "+", "-")  # what comes after the name of an attribute
 LONGEST_NAME = 255
+SHOWN_NAMES = 12  # attributes, in messages
 
 
 @dataclass(frozen=True)
@@ -23,60 +27,83 @@ class Term:
     """One term of an expression."""
 
     factor: float  # what it is multiplied with, the sign included
-    name: str  # "1234", the index of an image, "class:7", of `WORDS`, or the path of an image file
+    name: (
+        str  # "1234", the index of an image, "class:7", an attribute, or the path of an image file
+    )
     position: int  # where it begins in the expression, from 0
+    attribute: str | None = None  # that it is; None of an image
 
     @property
     def label(self) -> str:
         """The term as a person would write it, with its sign."""
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} × "
-        name = self.name if self.name.startswith(CLASS_PREFIX) else self.name.split("/")[-1]
+        is_file = self.attribute is None and not self.name.startswith(CLASS_PREFIX)
+        name = self.name.split("/")[-1] if is_file else self.name.strip('"')
         return f"{'−' if self.factor < 0 else '+'} {size}{to_printable(name, LONGEST_NAME)}"
 
 
-def parse_expression(text: str) -> tuple[Term, ...]:
+def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term, ...]:
     """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
 
     Args:
-        text: The expression. A term is the index of an image, class:NAME, one of `WORDS`, or the
-            path of an image file, with an optional factor before a `*`; terms that begin with a
-            letter end at a space.
+        text: The expression. A term is the index of an image, class:NAME, an attribute, or the path
+            of an image file, with an optional factor before a `*`; terms that begin with a letter
+            end at a space, those of attributes with their names. A name in double quotes is an
+            attribute, whatever else it could be.
+        attributes: Those there are, beside those of strokes.
 
     Returns:
-        The terms in their order, at least one of which is no word.
+        The terms in their order, at least one of which is an image.
 
     Raises:
         InputError: Something is no term; the message points at the place.
     """
     terms: list[Term] = []
+    named = {*attributes, *STROKES, *SHORT}
+    longest_first = sorted(named, key=len, reverse=True)
     position = len(text) - len(text.lstrip())
     while position < len(text) or not terms:
-        match = _TERM.match(text, position)
-        if match is None or not _is_term(match["name"]) or (terms and not match["sign"]):
+        start = _FACTOR.match(text, position)
+        assert start is not None  # for it may be empty
+        term = _parse_name(text, start.end(), longest_first)
+        if term is None or (terms and not start["sign"]):
             expected = "a term" if not terms or text[position] in "+-" else "+ or -"
-            known = ", ".join(["an index", "class:NAME", *WORDS, "an image file"])
+            own = [to_printable(name) for name in [*attributes, *STROKES][:SHOWN_NAMES]]
+            known = ", ".join(["an index", "class:NAME", *own, "an image file"])
             raise InputError(
                 f"can't read {text!r} at character {position + 1}, {text[position:]!r}: expected "
                 f"{expected}; a term is one of {known}, as in '12 - class:1 + 0.5*class:7'"
             )
-        factor = float(match["factor"] or 1) * (-1 if match["sign"] == "-" else 1)
+        name, attribute = term
+        factor = float(start["factor"] or 1) * (-1 if start["sign"] == "-" else 1)
         if not math.isfinite(factor):
-            shown = to_printable(match["factor"])
+            shown = to_printable(start["factor"])
             raise InputError(f"can't multiply with {shown}: expected a factor that is finite")
-        terms.append(Term(factor, match["name"], match.start("name")))
-        position = match.end()
-    if all(term.name in WORDS for term in terms):
+        terms.append(Term(factor, name, start.end(), attribute))
+        end = start.end() + len(name)
+        position = len(text) - len(text[end:].lstrip())
+    if all(term.attribute for term in terms):
         raise InputError(
             f"{text!r} changes no image: begin with an index, as in {'12 + ' + text.strip()!r}"
         )
     return tuple(terms)
 
 
-def _is_term(name: str) -> bool:
-    return (
-        (name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS)
-        or name in WORDS
-        or "." in name
-        or "/" in name
-        or name[: len(CLASS_PREFIX)] == CLASS_PREFIX != name
-    )
+def _parse_name(
+    text: str, position: int, attributes: Collection[str]
+) -> tuple[str, str | None] | None:
+    """A name at a place, as written, and the attribute that it is; None where there is none."""
+    if (quoted := _QUOTED.match(text, position)) is not None:
+        name = quoted["name"]
+        return (quoted[0], SHORT.get(name, name)) if name in attributes else None
+    if (index := _INDEX.match(text, position)) is not None:
+        return (index[0], None) if len(index[0]) <= MOST_DIGITS else None
+    for name in attributes:
+        if text.startswith(name, position) and text[position + len(name) :][:1] in _ENDS:
+            return name, SHORT.get(name, name)
+    found = _NAME.match(text, position)
+    if found is None:
+        return None
+    name = found[0]
+    is_image = "." in name or "/" in name or name[: len(CLASS_PREFIX)] == CLASS_PREFIX != name
+    return (name, None) if is_image else None

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.calculate import draw
 from latentspace.chapters.calculate.arithmetic import Arithmetic
-from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.chapters.calculate.samples import (
     DENSITY,
     GAUSSIAN,
@@ -20,9 +18,7 @@ from latentspace.chapters.calculate.samples import (
 )
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import (
-    count_hold_frames,
     describe_classifier,
-    format_metric,
     format_model,
     strip_folders,
 )
@@ -95,58 +91,6 @@ def draw_class_transfer(study: Study) -> Drawing:
         + (f" Rank correlation before and after: {kept}." if kept else ""),
     )
     return Drawing.of_images(grids.draw_grids, text, grids=[chapter.class_transfer])
-
-
-def draw_attributes(study: Study) -> Drawing:
-    """Every attribute swept, step by step."""
-    text, sections = _describe_attributes(study), _label_attributes(study)
-    columns = len(next(iter(sections.values()))[0, ::STILL_STRIDE])
-    headings = [f"{step:+g}" for step in np.linspace(-2, 2, columns)]
-    found = [
-        Grid([] if number else headings, [], images[:, ::STILL_STRIDE], title)
-        for number, (title, images) in enumerate(sections.items())
-    ]
-    return Drawing.of_images(grids.draw_grids, text, grids=found)
-
-
-def draw_moving_attributes(study: Study) -> Drawing:
-    """The same, each cell sweeping."""
-    text = _describe_attributes(study)
-    found = [
-        Grid([], [], images[np.newaxis], title)  # (1, images, steps, H, W, C)
-        for title, images in _label_attributes(study).items()
-    ]
-    hold_frames = count_hold_frames(study.settings.fps)
-    return Drawing.of_images(
-        grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=hold_frames
-    )
-
-
-def _label_attributes(study: Study) -> dict[str, np.ndarray]:
-    """Images (images, steps, H, W, C) by attribute, with what was measured of each."""
-    chapter = study.of(AttributeSweeps)
-    numbers, found = chapter.metrics, {}
-    for name, images in zip(ATTRIBUTES, chapter.shown, strict=True):
-        measured = {measure: values[name] for measure, values in numbers["codes"].items()}
-        parts = [
-            *format_metric("slope", measured["slope"], ".2f"),
-            *format_metric("rank correlation", measured["spearman"], ".2f"),
-            *format_metric("same class", measured["same_class"], ".1%"),
-            *format_metric("leakage", measured["leakage"], ".2f"),
-            *format_metric("reliability", numbers["reliability"][name], ".1f"),
-        ]
-        nothing = " (means nothing)" if name in numbers["meaningless"] else ""
-        found[f"{name}: {', '.join(parts)}{nothing}"] = images
-    return found
-
-
-def _describe_attributes(study: Study) -> Text:
-    return Text(
-        "Stroke attributes, from −2 to +2 standard deviations within the class",
-        f"Test images of {study.data.name}, {format_model(study)}. Slope: measured change for a "
-        "step of one standard deviation. Leakage: largest change of another attribute shown "
-        f"here. Reliability: Cohen's d (Liu et al. 2019). {describe_classifier(study)}",
-    )
 
 
 def draw_traversals(study: Study) -> Drawing:
@@ -230,8 +174,6 @@ RECIPES: Mapping[str, Recipe[Study]] = {
     "class_transfer.png": Recipe(
         draw_class_transfer, (Arithmetic,), lambda study: study.classes_unavailable
     ),
-    "attributes.png": Recipe(draw_attributes, (AttributeSweeps,)),
-    "attributes.gif": Recipe(draw_moving_attributes, (AttributeSweeps,)),
     "traversals.png": Recipe(draw_traversals, (Traversals,)),
     "traversals.gif": Recipe(draw_moving_traversals, (Traversals,)),
     "samples.png": Recipe(draw_samples, (Samples,)),

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
-from latentspace.chapters.calculate import arithmetic, attributes, figures
+from latentspace.chapters.attributes import sweeps
+from latentspace.chapters.attributes.sweeps import AttributeSweeps
+from latentspace.chapters.calculate import arithmetic, figures
 from latentspace.chapters.calculate.arithmetic import Arithmetic
-from latentspace.chapters.calculate.attributes import AttributeSweeps
 from latentspace.datasets import ImageDataset
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attributes, "CALIBRATION_IMAGES", 12)
-    monkeypatch.setattr(attributes, "SCORED_IMAGES", 12)
+    monkeypatch.setattr(sweeps, "CALIBRATION_IMAGES", 12)
+    monkeypatch.setattr(sweeps, "SCORED_IMAGES", 12)
     monkeypatch.setattr(arithmetic, "SCORED_IMAGES", 30)
 
 

@@ -19,7 +19,7 @@ from latentspace.core.errors import InputError
                                         Term(0.5, "class:7", 19)]),
         (" -3+4 ", [Term(-1, "3", 2), Term(1, "4", 4)]),
         ("2 * 3 - 1.5 * class:T-shirt", [Term(2, "3", 4), Term(-1.5, "class:T-shirt", 14)]),
-        ("12 + 2*wide", [Term(1, "12", 0), Term(2, "wide", 7)]),
+        ("12 + 2*wide", [Term(1, "12", 0), Term(2, "wide", 7, "width")]),
         ("my/7.png - class:7", [Term(1, "my/7.png", 0), Term(-1, "class:7", 11)]),
     ],
 )  # fmt: skip

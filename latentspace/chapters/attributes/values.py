@@ -10,7 +10,8 @@ import numpy as np
 from latentspace.analysis import strokes
 from latentspace.chapters.chapter import Chapter
 from latentspace.core.errors import InputError, to_printable
-from latentspace.datasets import Attributes
+from latentspace.core.pixels import to_unit_range
+from latentspace.datasets import Attributes, group_columns
 from latentspace.models.classifier import can_tell
 
 LEAST_MEMBERS = 10  # images with an attribute, and without it
@@ -99,6 +100,11 @@ class AttributeValues(Chapter):
         """The column that each of `names` is of."""
         return [*self._of_train.columns, *self.names[len(self.known) :]]
 
+    @cached_property
+    def groups(self) -> dict[str, list[int]]:
+        """The places of the attributes of each column."""
+        return group_columns(self.columns)
+
     @property
     def train(self) -> np.ndarray:
         """Of all training images what is `known`, float32 (M, A)."""
@@ -124,10 +130,9 @@ class AttributeValues(Chapter):
             for place in (group[1:] if len(group) > 1 else group)
         ]
         found = table.values[:, places].astype(np.float64)
-        means = np.nan_to_num(
-            [v[np.isfinite(v)].mean() if np.isfinite(v).any() else 0 for v in found.T]
-        )
-        found = np.where(np.isfinite(found), found, means)
+        known = np.isfinite(found)
+        means = np.where(known, found, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        found = np.where(known, found, means)
         data = self.study.data
         if self._class_name is None and data.has_classes:
             labels = getattr(data, f"{split}_labels")
@@ -179,14 +184,13 @@ class AttributeValues(Chapter):
                 found[:, self.find(name)] = measured[:, strokes.ATTRIBUTES.index(name)]
         return found
 
-    def measure_numbers(self, rows: np.ndarray) -> np.ndarray:
-        """What training images have of the numbers, float64 (N, numbers), in their order."""
-        from latentspace.core.pixels import to_unit_range
-
+    def measure_training(self, rows: np.ndarray) -> np.ndarray:
+        """All that training images have, known or measured, float64 (N, A)."""
         images = to_unit_range(self.study.data.train_pixels[rows])
         found = self.read(images, measured_only=True)
-        found[:, : len(self.known)] = self.train[rows]
-        return found[:, self.is_number]
+        if self.known:
+            found[:, : len(self.known)] = self.train[rows]
+        return found
 
     # --- inside
 

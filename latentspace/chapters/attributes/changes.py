@@ -9,20 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores
+from latentspace.analysis import directions, scores
 from latentspace.analysis.classes import Gaussians
-from latentspace.chapters.calculate import directions
-from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS
-from latentspace.chapters.calculate.values import LEAST_MEMBERS, MOST_MEASURED, AttributeValues
+from latentspace.analysis.directions import RELIABILITY_PAIRS
+from latentspace.analysis.neighbors import find_nearest
+from latentspace.chapters.attributes.values import LEAST_MEMBERS, MOST_MEASURED, AttributeValues
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
 
 FULL = 1.5  # of the way between the Gaussians: decoded images are smoother, and so show less
-SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
+SHOWN_STEPS, SHOWN_IMAGES = 33, 4  # a still picture shows every fourth step
 SCORED_IMAGES = 400
 FIT_IMAGES = 20_000
 READ_FROM, READ_OF = 3_000, 2_000  # training images that teach to read, and images that are read
 PENALTY = 10.0  # of a support vector machine, larger is more exact
 SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less stays
+LAST = 1_000  # more than any reliability
+MOST_OF_COLUMN = 2  # values of a column of names, where nobody asks for others
 CODES, PCA, PIXELS = "codes", "pca", "pixels"
 
 
@@ -45,34 +47,47 @@ class Space:
 class AttributeChanges(Chapter):
     """What becomes of images whose codes are moved from having an attribute to not having it."""
 
+    section = "attribute_changes"
+    uses_classifier = True
+
     @property
     def values(self) -> AttributeValues:
         """All attributes."""
         return self.study.of(AttributeValues)
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Those that enough training images have, and enough have not, the most reliable first.
+    def rank(self) -> dict[str, float]:
+        """By attribute that enough training images have, and enough have not: larger comes first.
 
-        Of a column of two names one is taken. Values of columns of names come last.
+        They come by reliability, values of columns of names last. Of these the most reliable ones
+        are taken, one of two.
         """
         values, rows = self.values, self._rows
         found: dict[str, float] = {}
-        seen: set[str] = set()
-        for place, name in enumerate(values.known):
-            column = values.columns[place]
-            several = values.columns.count(column)
-            known = values.train[rows, place]
-            enough = min((known == 0).sum(), (known == 1).sum()) >= LEAST_MEMBERS
-            if values.is_number[place] or not enough or (several == 2 and column in seen):
-                continue
-            seen.add(column)
-            found[name] = self.reliability[name] - 1_000 * (several > 1)
-        return tuple(sorted(found, key=lambda name: -found[name])[:MOST_MEASURED])
+        for places in values.groups.values():
+            own = {}
+            for place in places:
+                known = values.train[rows, place] if place < len(values.known) else np.empty(0)
+                if min((known == 0).sum(), (known == 1).sum()) >= LEAST_MEMBERS:
+                    own[values.names[place]] = self.reliability[values.names[place]]
+            if len(places) > 1:
+                best = sorted(own, key=lambda name: -own[name])
+                most = 1 if len(places) == 2 else MOST_OF_COLUMN
+                asked = self.study.settings.attribute
+                own = {k: own[k] - LAST for k in best if k in asked or k in best[:most]}
+            found |= {} if values.is_number[places[0]] else own
+        return found
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Those that are measured: those asked for, or the first ones."""
+        if asked := self.study.settings.attribute:
+            return tuple(name for name in asked if name in self.rank)
+        return tuple(sorted(self.rank, key=lambda name: -self.rank[name])[:MOST_MEASURED])
 
     @cached_property
     def reliability(self) -> dict[str, float]:
-        """By attribute how alike differences of images with it and without it are, see there."""
+        """By attribute how alike the ways are from images with it to the nearest without it."""
         values, rows = self.values, self._rows
         rng = np.random.default_rng(self.study.settings.seed)
         codes = self.study.train_codes[rows]
@@ -84,8 +99,10 @@ class AttributeChanges(Chapter):
             if values.is_number[place] or not all(map(len, groups)):
                 found[name] = np.nan
                 continue
-            having, lacking = (codes[rng.choice(own, RELIABILITY_PAIRS)] for own in groups)
-            found[name] = directions.reliability(having - lacking, random)
+            having, lacking = (codes[own] for own in groups)
+            having = having[rng.permutation(len(having))[:RELIABILITY_PAIRS]]
+            nearest = lacking[find_nearest(having, lacking, 1)[1][:, 0]]
+            found[name] = directions.reliability(having - nearest, random)
         return found
 
     def change(
@@ -158,7 +175,12 @@ class AttributeChanges(Chapter):
             return found
 
         groups = study.load_or_compute_groups(
-            "attribute-changes", compute, *study.model_key, study.settings.seed, values.readings_key
+            "attribute-changes",
+            compute,
+            *study.model_key,
+            study.settings.seed,
+            values.readings_key,
+            *self.names,
         )
         named: dict[str, Any] = {
             kind: {

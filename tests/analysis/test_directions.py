@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentspace.analysis import classes
-from latentspace.chapters.calculate import directions
+from latentspace.analysis import classes, directions
 
 
 def test_class_means() -> None:

@@ -7,16 +7,16 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis.strokes import ATTRIBUTES
-from latentspace.chapters.calculate import attributes
-from latentspace.chapters.calculate.attributes import AttributeSweeps
+from latentspace.chapters.attributes import sweeps
+from latentspace.chapters.attributes.sweeps import AttributeSweeps
 from latentspace.datasets import ImageDataset
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attributes, "CALIBRATION_IMAGES", 12)
-    monkeypatch.setattr(attributes, "SCORED_IMAGES", 12)
-    monkeypatch.setattr(attributes, "TOWARD_DATA", 0.0)  # of 40 images a class, ten are far away
+    monkeypatch.setattr(sweeps, "CALIBRATION_IMAGES", 12)
+    monkeypatch.setattr(sweeps, "SCORED_IMAGES", 12)
+    monkeypatch.setattr(sweeps, "TOWARD_DATA", 0.0)  # of 40 images a class, ten are far away
 
 
 def test_directions_are_learnt_from_training_images_only(
@@ -35,9 +35,9 @@ def test_a_sweep_passes_the_reconstruction_in_its_middle(
 ) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True)
     shown = subject.of(AttributeSweeps).shown
-    assert shown.shape == (4, 3, attributes.SHOWN_STEPS, 14, 11, 1)
+    assert shown.shape == (4, 3, sweeps.SHOWN_STEPS, 14, 11, 1)
     backs = linear_run.decode(subject.codes)
-    for middle in shown[:, :, attributes.SHOWN_STEPS // 2].reshape(-1, 14, 11, 1):
+    for middle in shown[:, :, sweeps.SHOWN_STEPS // 2].reshape(-1, 14, 11, 1):
         assert np.abs(backs - middle).max(axis=(1, 2, 3)).min() < 1e-5
     for attribute in shown:
         assert not np.allclose(attribute[:, 0], attribute[:, -1], atol=0.05)
@@ -55,25 +55,21 @@ def test_metrics_have_controls_and_reliability(linear_run: LinearRun, tiny: Imag
     assert slopes["codes"] > abs(slopes["random_codes"])
 
 
-def test_colour_images_and_those_of_one_class_have_none(
-    linear_run: LinearRun, tiny: ImageDataset
-) -> None:
-    alike = dataclasses.replace(tiny, train_labels=np.zeros(120, int), class_names=("image",))
-    assert "two classes" in str(make_study(linear_run, alike).of(AttributeSweeps).unavailable)
-    assert make_study(linear_run, alike).of(AttributeSweeps).metrics == {}
+def test_colour_images_have_no_strokes(linear_run: LinearRun, tiny: ImageDataset) -> None:
     colour = dataclasses.replace(
         tiny,
         train_pixels=tiny.train_pixels.repeat(3, axis=-1),
         test_pixels=tiny.test_pixels.repeat(3, axis=-1),
     )
     subject = make_study(LinearRun(colour.image_shape), colour, with_classifier=True)
-    assert "grey" in str(subject.of(AttributeSweeps).unavailable)
+    assert "grey" in str(subject.of(AttributeSweeps).nothing_to_sweep)
+    assert subject.of(AttributeSweeps).metrics == {}
 
 
 def test_the_further_a_code_moves_the_more_it_is_led_back_to_its_class(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attributes, "TOWARD_DATA", 0.5)
+    monkeypatch.setattr(sweeps, "TOWARD_DATA", 0.5)
     subject = make_study(linear_run, tiny, with_classifier=True)
     codes, labels = subject.codes[[0, 0, 0, 1]], tiny.test_labels[[0, 0, 0, 1]]
     moves = np.zeros_like(codes)

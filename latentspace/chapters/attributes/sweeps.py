@@ -1,4 +1,4 @@
-"""Sweeps along directions of measured stroke attributes."""
+"""Sweeps along directions of attributes that are numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores
-from latentspace.analysis.strokes import ATTRIBUTES
-from latentspace.chapters.calculate import directions
-from latentspace.chapters.calculate.directions import RELIABILITY_PAIRS, Attributes
+from latentspace.analysis import directions, scores
+from latentspace.analysis.directions import RELIABILITY_PAIRS, Attributes
+from latentspace.chapters.attributes.values import MOST_MEASURED, AttributeValues
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
-from latentspace.core.pixels import to_unit_range
 
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
 SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
@@ -32,15 +30,27 @@ Sweep = Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarr
 class AttributeSweeps(Chapter):
     """What happens to an image when its code moves along the direction of an attribute."""
 
-    section = "attributes"
-    uses_classifier = True
+    @property
+    def values(self) -> AttributeValues:
+        """All attributes."""
+        return self.study.of(AttributeValues)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Those that are numbers."""
+        return tuple(self.values.names[place] for place in self._places)
 
     @property
-    def unavailable(self) -> str | None:
+    def nothing_to_sweep(self) -> str | None:
+        """Why there are no directions; None where there are."""
         count = len(self.study.fit_indices)
         if count < LEAST_IMAGES:
             return f"{count} training images are too few: {LEAST_IMAGES} are needed"
-        return self.study.strokes_unavailable or self.study.classes_unavailable
+        return None if self.names else self.study.strokes_unavailable or "no attribute is a number"
+
+    def check(self) -> None:
+        for name in self.study.settings.attribute:
+            self.values.find(name)
 
     @cached_property
     def predicted(self) -> Attributes:
@@ -84,6 +94,7 @@ class AttributeSweeps(Chapter):
         study, labels = self.study, self.study.data.test_labels
         rng = np.random.default_rng(study.settings.seed)
         picked = np.sort(rng.permutation(np.unique(labels))[:SHOWN_IMAGES])
+        picked = np.resize(picked, min(SHOWN_IMAGES, len(labels)))  # of few classes several images
         indices = [rng.choice(np.flatnonzero(labels == label)) for label in picked]
         steps = np.linspace(STEPS[0], STEPS[-1], SHOWN_STEPS).tolist()
         vectors = self.directions.steps[picked]
@@ -102,7 +113,7 @@ class AttributeSweeps(Chapter):
         space are straight.
         """
         study = self.study
-        if self.unavailable is not None:
+        if self.nothing_to_sweep is not None:
             return {}
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
@@ -126,7 +137,7 @@ class AttributeSweeps(Chapter):
             numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
             for name, (sweep, vectors, vector_steps) in spaces.items():
                 images = sweep(vectors[chosen], labels, vector_steps[labels], STEPS)
-                values = self._measure_values(images, self.directions.deviations[labels])
+                values = self._read(images, self.directions.deviations[labels])
                 called = self.classify(images)  # (A, S, N)
                 if called is None:
                     kept = np.full(len(images), np.nan)
@@ -140,11 +151,16 @@ class AttributeSweeps(Chapter):
             return numbers
 
         groups = study.load_or_compute_numbers(
-            "attribute-sweeps", compute, *study.model_key, study.settings.seed, study.classifier_key
+            "attribute-sweeps",
+            compute,
+            *study.model_key,
+            study.settings.seed,
+            study.classifier_key,
+            self.values.readings_key,
         )
         named = {
             group: {
-                measure: dict(zip(ATTRIBUTES, values, strict=True))
+                measure: dict(zip(self.names, values, strict=True))
                 for measure, values in numbers.items()
             }
             for group, numbers in groups.items()
@@ -187,16 +203,21 @@ class AttributeSweeps(Chapter):
 
     # --- inside
 
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """Where they stand among all attributes."""
+        return np.flatnonzero(self.values.is_number)[:MOST_MEASURED]
+
     def _calibrate(self, found: Attributes, train: np.ndarray, sweep: Sweep) -> Attributes:
         """Mends the steps by what they do to training images that they were not learnt from."""
         apart, _ = self._rows
         labels = self.study.data.train_labels[apart]
         for _ in range(CALIBRATION_ROUNDS):
             images = sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS)
-            values = self._measure_values(images, found.deviations[labels])
+            values = self._read(images, found.deviations[labels], measured_only=True)
             responses = _average_per_class(_fit_slopes(values, CALIBRATION_STEPS), labels, found)
-            # What leaves no stroke to measure is taken to do what it says.
-            responses = np.where(np.isfinite(responses), responses, np.eye(len(ATTRIBUTES)))
+            # What leaves nothing to measure is taken to do what it says.
+            responses = np.where(np.isfinite(responses), responses, np.eye(len(self.names)))
             found = directions.calibrate(found, responses)
         return found
 
@@ -209,7 +230,7 @@ class AttributeSweeps(Chapter):
         )
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
-        key = (*self.study.model_key, self.study.settings.seed)
+        key = (*self.study.model_key, self.study.settings.seed, self.values.key)
         return Attributes(**self.study.load_or_compute(kind, lambda: vars(compute()), *key))
 
     @cached_property
@@ -223,9 +244,7 @@ class AttributeSweeps(Chapter):
     def _measured(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the images that teach directions, and their attributes (N, A)."""
         _, chosen = self._rows
-        return chosen, self.study.measure_strokes(
-            to_unit_range(self.study.data.train_pixels[chosen])
-        )
+        return chosen, self.values.measure_training(chosen)[:, self._places]
 
     def _sweep_codes(
         self, codes: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
@@ -248,9 +267,12 @@ class AttributeSweeps(Chapter):
         moved = (pixels + _spread(directions, steps)).astype(np.float32)
         return np.clip(moved, 0, 1).reshape(*moved.shape[:3], *self.study.run.image_shape)
 
-    def _measure_values(self, images: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-        """Attributes of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
-        values = self.study.measure_strokes(images.reshape(-1, *images.shape[3:]))
+    def _read(
+        self, images: np.ndarray, deviations: np.ndarray, *, measured_only: bool = False
+    ) -> np.ndarray:
+        """Numbers of images (A, S, N, H, W, C) in standard deviations (N, A): (A, S, N, A)."""
+        flat = images.reshape(-1, *images.shape[3:])
+        values = self.values.read(flat, measured_only=measured_only)[:, self._places]
         return values.reshape(*images.shape[:3], -1) / deviations
 
     def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
@@ -261,8 +283,9 @@ class AttributeSweeps(Chapter):
         found = []
         for values in measured.T:
             differences = []
-            for label in rng.choice(np.unique(labels), RELIABILITY_PAIRS):
-                members = np.flatnonzero(labels == label)
+            known = np.isfinite(values)
+            for label in rng.choice(np.unique(labels[known]), RELIABILITY_PAIRS):
+                members = np.flatnonzero((labels == label) & known)
                 ordered = codes[members[np.argsort(values[members])]]
                 ends = max(1, round(EXTREME_SHARE * len(ordered)))
                 differences.append(rng.choice(ordered[-ends:]) - rng.choice(ordered[:ends]))

@@ -182,11 +182,11 @@ def fit_attribute_directions(
     Args:
         codes: float (N, D).
         labels: int (N,) in 0..classes-1.
-        values: float (N, A), the attributes, NaN where one could not be measured.
+        values: float (N, A), the attributes, NaN where one is not known, which then has the mean.
         classes: Number of classes.
     """
-    known = np.isfinite(values).all(axis=1)
-    codes, values, labels = codes[known].astype(np.float64), values[known], labels[known]
+    codes, known = codes.astype(np.float64), np.isfinite(values)
+    values = np.where(known, values, np.where(known, values, 0).sum(axis=0) / known.sum(axis=0))
     means = compute_class_means(values, labels, classes)
     values = values - means[labels]
     codes = codes - compute_class_means(codes, labels, classes)[labels]

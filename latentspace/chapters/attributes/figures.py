@@ -1,0 +1,145 @@
+"""Attributes put on, taken off and swept, and analogies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from latentspace.chapters.attributes.changes import AttributeChanges
+from latentspace.chapters.attributes.sweeps import SHOWN_STEPS, AttributeSweeps
+from latentspace.chapters.attributes.values import LEAST_MEMBERS, AttributeValues
+from latentspace.chapters.captions import (
+    count_hold_frames,
+    describe_classifier,
+    format_metric,
+    format_model,
+)
+from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.study import Study
+from latentspace.drawing import grids
+from latentspace.drawing.grids import Grid
+from latentspace.drawing.text import Text
+
+CHANGE_MEASURES = (  # in words, and how they are written
+    ("read", "AUROC", ".2f"),
+    ("put_on", "put on", ".0%"),
+    ("taken_off", "taken off", ".0%"),
+    ("kept", "all else kept", ".0%"),
+)
+OF_ATTRIBUTES = (AttributeSweeps, AttributeChanges)
+SHOWN_ATTRIBUTES = 8
+STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
+
+
+def draw_attributes(study: Study) -> Drawing:
+    """Every attribute, step by step."""
+    found = [
+        Grid(section.headings, [], section.images[:, ::STILL_STRIDE], section.title)
+        for section in _list_sections(study)
+    ]
+    return Drawing.of_images(grids.draw_grids, _describe_attributes(study), grids=found)
+
+
+def draw_moving_attributes(study: Study) -> Drawing:
+    """The same, each cell moving."""
+    found = [
+        Grid([], [], section.images[np.newaxis], section.title)  # (1, images, steps, H, W, C)
+        for section in _list_sections(study)
+    ]
+    hold_frames = count_hold_frames(study.settings.fps)
+    text = _describe_attributes(study)
+    return Drawing.of_images(
+        grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=hold_frames
+    )
+
+
+def choose_attributes(study: Study) -> list[str]:
+    """The attributes to show: those asked for, or those known most reliably."""
+    sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
+    numbers = sweeps.metrics.get("reliability", {})
+    shown = {name: -value for name, value in numbers.items()}
+    shown |= {name: -changes.rank[name] for name in changes.names}
+    if asked := study.settings.attribute:
+        return [name for name in asked if name in shown]
+    return sorted(shown, key=lambda name: shown[name])[:SHOWN_ATTRIBUTES]
+
+
+def _explain_no_attributes(study: Study) -> str | None:
+    if choose_attributes(study):
+        return None
+    return (
+        study.of(AttributeValues).unavailable
+        or study.of(AttributeSweeps).nothing_to_sweep
+        or f"attributes need {LEAST_MEMBERS} training images that have each, and as many without"
+    )
+
+
+def _list_sections(study: Study) -> Iterator[Grid]:
+    """By attribute its images (images, steps, H, W, C), with what was measured of it."""
+    sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
+    for name in choose_attributes(study):
+        if name in sweeps.names:
+            steps = np.linspace(-2, 2, len(range(0, SHOWN_STEPS, STILL_STRIDE)))
+            headings = [f"{step:+g}" for step in steps]
+            images = sweeps.shown[sweeps.names.index(name)]
+            yield Grid(headings, [], images, f"{name}: {_format_sweep(sweeps.metrics, name)}")
+        else:
+            images = changes.shown[name]
+            between = [""] * (len(range(0, SHOWN_STEPS, STILL_STRIDE)) - 2)
+            title = f"{name}: {_format_change(changes.metrics, name)}"
+            yield Grid(["without", *between, "with"], [], images, title)
+
+
+def _format_sweep(numbers: Mapping[str, Any], name: str) -> str:
+    measured = {measure: values[name] for measure, values in numbers["codes"].items()}
+    parts = [
+        *format_metric("slope", measured["slope"], ".2f"),
+        *format_metric("rank correlation", measured["spearman"], ".2f"),
+        *format_metric("same class", measured["same_class"], ".1%"),
+        *format_metric("leakage", measured["leakage"], ".2f"),
+        *format_metric("reliability", numbers["reliability"][name], ".1f"),
+    ]
+    return ", ".join(parts) + (" (means nothing)" if name in numbers["meaningless"] else "")
+
+
+def _format_change(numbers: Mapping[str, Any], name: str) -> str:
+    """What becomes of images, in brackets by principal components and in pixels."""
+    parts = []
+    for measure, words, form in CHANGE_MEASURES:
+        own, *others = (numbers[kind][measure][name] for kind in ("codes", "pca", "pixels"))
+        if np.isfinite(own):
+            beside = " · ".join(f"{each:{form}}" for each in others)
+            parts.append(f"{words} {own:{form}} ({beside})")
+    parts += format_metric("reliability", numbers["reliability"][name], ".1f")
+    return ", ".join(parts) + (" (means nothing)" if name in numbers["meaningless"] else "")
+
+
+def _describe_attributes(study: Study) -> Text:
+    shown, sweeps = choose_attributes(study), study.of(AttributeSweeps)
+    about = f"Test images of {study.data.name}, {format_model(study)}. "
+    if set(shown) & set(sweeps.names):
+        about += (
+            "Numbers go from −2 to +2 standard deviations within the class; slope: measured change "
+            "for a step of one; leakage: largest change of another number. "
+        )
+    if set(shown) - set(sweeps.names):
+        readers = study.of(AttributeChanges).metrics["reader"]
+        named = [name for name in shown if name in readers]
+        about += (
+            "What an image has or has not is put on and taken off by transport between the "
+            "Gaussians of both, all else equal. In brackets by PCA of as many components · by "
+            "adding means of pixels. AUROC: of reading it off unseen images. What is called so, "
+            "and what is kept, is read by a network of real images alone, "
+            f"{', '.join(f'{name} {readers[name]:.2f}' for name in named)} right on unseen ones "
+            "(balanced). "
+        )
+    about += f"Reliability: Cohen's d (Liu et al. 2019). {describe_classifier(study)}"
+    return Text("Attributes, changed along directions of latent space", about.strip())
+
+
+RECIPES: Mapping[str, Recipe[Study]] = {
+    "attributes.png": Recipe(draw_attributes, OF_ATTRIBUTES, _explain_no_attributes),
+    "attributes.gif": Recipe(draw_moving_attributes, OF_ATTRIBUTES, _explain_no_attributes),
+}
