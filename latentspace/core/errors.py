@@ -25,9 +25,7 @@ def warn_once(line: str) -> None:
 def to_printable(text: str, longest: int = 32) -> str:
     """A name out of a file or folder, fit to be printed: on one line, of bounded length."""
     shown = text.encode("utf-8", "replace").decode("utf-8")
-    shown = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
-    )
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in shown)
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 

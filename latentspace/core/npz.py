@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,8 @@ MEMBER_SUFFIX = ".npy"
 ONE_ARRAY = b"\x93NUMPY"  # how a single array, an .npy file, begins
 LONGEST_NAME = 80
 MOST_EMPTY_ROWS = 1 << 20
+
+Opener = Callable[[], IO[bytes]]
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,8 @@ def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[st
         InputError: The file can't be read, is damaged, holds something else than arrays of
             numbers or text, or two arrays of one name.
     """
-    if path.suffix.lower() == MEMBER_SUFFIX:
-        with _open_file(path, "an NPY") as file:
-            try:
-                return {path.stem: _read_header(file, path.stat().st_size, path.name, path)}
-            except UnreadKindError as error:
-                if unread is None:
-                    raise
-                unread[path.stem] = error.what
-                return {}
-    with _open(path) as archive:
-        found = _read_members(archive, path, unread)
-        return {name: header for name, (_, header) in found.items()}
+    with _open(path, unread) as found:
+        return {name: header for name, (header, _) in found.items()}
 
 
 def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, np.ndarray]:
@@ -79,66 +72,68 @@ def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str
     Raises:
         InputError: As `read_headers`, or there is not the memory for them.
     """
-    if path.suffix.lower() == MEMBER_SUFFIX:
-        headers = read_headers(path, unread=unread)
-        needed = sum(header.nbytes for header in headers.values())
-        refuse_too_large(needed, str(path), "store fewer or smaller values in it")
-        with _open_file(path, "an NPY") as file:
-            return {name: np.lib.format.read_array(file, allow_pickle=False) for name in headers}
-    with _open(path) as archive:
-        found = _read_members(archive, path, unread)
-        needed = sum(header.nbytes for _, header in found.values())
+    with _open(path, unread) as found:
+        needed = sum(header.nbytes for header, _ in found.values())
         refuse_too_large(needed, str(path), "store fewer or smaller arrays in it")
         arrays = {}
-        for name, (member, _) in found.items():
-            with archive.open(member) as file:
+        for name, (_, open_member) in found.items():
+            with open_member() as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
         return arrays
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[zipfile.ZipFile]:
-    with _open_file(path, "an NPZ") as file, zipfile.ZipFile(file) as archive:
-        yield archive
+def _open(path: Path, unread: dict[str, str] | None) -> Iterator[dict[str, tuple[Header, Opener]]]:
+    """Yields header and opener of each array in a file, by its name.
 
-
-@contextlib.contextmanager
-def _open_file(path: Path, kind: str) -> Iterator[IO[bytes]]:
-    """Opens a file, and turns what goes wrong while it is read into an `InputError`."""
+    What goes wrong while it is read becomes an `InputError`.
+    """
+    is_npy = path.suffix.lower() == MEMBER_SUFFIX
+    kind = "NPY" if is_npy else "NPZ"
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
-        raise InputError(f"there is no {kind.split()[1]} file {path}")
+        raise InputError(f"there is no {kind} file {path}")
     try:
-        with path.open("rb") as file:
-            yield file
+        if is_npy:
+            member = f"{path.stem}{MEMBER_SUFFIX}", path.stat().st_size, lambda: path.open("rb")
+            yield _read_members([member], path, unread)
+        else:
+            with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+                members = [
+                    (member.filename, member.file_size, partial(archive.open, member))
+                    for member in archive.infolist()
+                ]
+                yield _read_members(members, path, unread)
     except InputError:
         raise
     # What damage makes of a file is unpacked and parsed by zipfile, zlib, lzma, NumPy and Python's
     # own parser, and each raises what it likes.
     except Exception as error:
         with contextlib.suppress(OSError), path.open("rb") as file:
-            if path.suffix.lower() != MEMBER_SUFFIX and file.read(len(ONE_ARRAY)) == ONE_ARRAY:
+            if not is_npy and file.read(len(ONE_ARRAY)) == ONE_ARRAY:
                 raise InputError(
                     f"{path} is no NPZ file: it holds a single array, whose name should end in .npy"
                 ) from error
-        raise InputError(f"{path} can't be read as {kind} file: {format_reason(error)}") from error
+        raise InputError(
+            f"{path} can't be read as an {kind} file: {format_reason(error)}"
+        ) from error
 
 
 def _read_members(
-    archive: zipfile.ZipFile, path: Path, unread: dict[str, str] | None = None
-) -> dict[str, tuple[zipfile.ZipInfo, Header]]:
-    """The members of an archive and their headers, by the names of the arrays."""
-    found: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
-    for member in archive.infolist():
-        shown = to_printable(member.filename, LONGEST_NAME)
-        name = member.filename.removesuffix(MEMBER_SUFFIX)
+    members: Iterable[tuple[str, int, Opener]], path: Path, unread: dict[str, str] | None
+) -> dict[str, tuple[Header, Opener]]:
+    """What `_open` yields, of the names of members, their bytes and openers."""
+    found: dict[str, tuple[Header, Opener]] = {}
+    for member, size, opener in members:
+        shown = to_printable(member, LONGEST_NAME)
+        name = member.removesuffix(MEMBER_SUFFIX)
         try:
-            if name == member.filename:
+            if name == member:
                 text = f"{path} should hold arrays only, as np.savez does. Received: {shown}"
                 raise UnreadKindError(text, "no array")
             if name in found:
                 raise InputError(f"{path} should hold each array once. Received: {shown} twice")
-            with archive.open(member) as file:
-                found[name] = member, _read_header(file, member.file_size, shown, path)
+            with opener() as file:
+                found[name] = _read_header(file, size, shown, path), opener
         except UnreadKindError as error:
             if unread is None:
                 raise
@@ -152,11 +147,7 @@ def _read_header(file: IO[bytes], size: int, shown: str, path: Path) -> Header:
     if version not in ((1, 0), (2, 0)):  # the third is for records with foreign names
         text = f"{path}: {shown} is of a version that is not read, {version}"
         raise UnreadKindError(text, f"version {version}")
-    read = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
+    read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
     shape, _, dtype = read(file)
     start = file.tell()
     header = Header(shape, dtype)

@@ -49,10 +49,7 @@ def run_all(
         InputError: A process was ended from outside.
     """
     if processes < 2:
-        return {
-            name: function(*arguments, partial(on_report, name))
-            for name, arguments in inputs.items()
-        }
+        return {name: function(*of, partial(on_report, name)) for name, of in inputs.items()}
     context = get_context("spawn")  # what has loaded TensorFlow must not be forked
     try:
         reports = context.Queue()

@@ -52,9 +52,8 @@ def refine(
                 gradient = _transpose_shape(layer, f"back_{layer.name}_{step}")(gradient)
             for tensor in _list_inputs(layer):
                 earlier = gradients.get(id(tensor))
-                gradients[id(tensor)] = (
-                    gradient if earlier is None else layers.add([earlier, gradient])
-                )
+                summed = gradient if earlier is None else layers.add([earlier, gradient])
+                gradients[id(tensor)] = summed
         x = layers.concatenate([codes, gradients[id(decoder.input)]])
         x = layers.Dense(hidden_units, activation="silu", name=f"evidence_{step}")(x)
         correction = layers.Dense(

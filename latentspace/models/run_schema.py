@@ -8,8 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from typing_extensions import TypedDict
 
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
-FACTS, HISTORY, SNAPSHOTS = "run.json", "history.csv", "snapshots.npz"
-DENSITY = "density.npz"
+FACTS, HISTORY, SNAPSHOTS, DENSITY = "run.json", "history.csv", "snapshots.npz", "density.npz"
 # Of a training that is not finished.
 CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
 CLASSIFIERS = "classifiers"  # a folder among those of the runs

@@ -222,10 +222,9 @@ class Run:
 
 
 def predict(model: keras.Model, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
-    """Runs a model over any number of inputs in batches, silently.
+    """Runs a model over any number of inputs in batches, silently; it gives float32 (N, ...).
 
     Args:
-        model: Gives float32 (N, ...).
         inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
         on_batch: Called after each batch with the number of inputs in it.
     """
@@ -246,9 +245,8 @@ def predict(model: keras.Model, inputs: Pixels, on_batch: OnBatch | None = None)
 def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     """Finds a run and checks that it is whole.
 
-    Args:
-        name: A folder in `models_dir`, or the path of a folder; None takes the run finished last.
-        models_dir: The folder of all runs.
+    The name is that of a folder in `models_dir`, where all runs lie, or the path of one; None takes
+    the run finished last.
 
     Raises:
         InputError: There is none, or it is unfinished, damaged or half written.

@@ -14,19 +14,8 @@ from latentspace.core.documents import encode_document
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import replace_files
 from latentspace.core.provenance import format_now, hash_file, read_versions
+from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import save_model
-from latentspace.models.run_schema import (
-    CHECKPOINT,
-    CLASSIFIERS,
-    DECODER,
-    DENSITY,
-    ENCODER,
-    FACTS,
-    HISTORY,
-    PARTIAL_SNAPSHOTS,
-    RUN_VERSION,
-    SNAPSHOTS,
-)
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -54,7 +43,7 @@ def check_name(name: str) -> str:
             f"{LONGEST_NAME} bytes of them, without / in it, with no . or - before it and no space "
             f"around it. Received: {to_printable(repr(name), LONGEST_NAME)}; pass another one"
         )
-    if name.casefold() == CLASSIFIERS:
+    if name.casefold() == schema.CLASSIFIERS:
         raise InputError(
             f"{name!r} is the folder in which classifiers lie beside the runs: pass another name"
         )
@@ -67,7 +56,7 @@ def check_available(path: Path, *, overwrite: bool) -> None:
     Raises:
         InputError: There is a run, whole or begun, and `overwrite` does not let it be replaced.
     """
-    if not overwrite and ((path / FACTS).exists() or (path / CHECKPOINT).exists()):
+    if not overwrite and ((path / schema.FACTS).exists() or (path / schema.CHECKPOINT).exists()):
         raise InputError(
             f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
             "it, or --run NAME for another run"
@@ -80,11 +69,10 @@ def check_resumable(path: Path) -> None:
     Raises:
         InputError: There is nothing to resume.
     """
-    if not (path / CHECKPOINT).exists():
-        state = "is finished" if (path / FACTS).exists() else "does not exist"
+    if not (path / schema.CHECKPOINT).exists():
+        state = "is finished" if (path / schema.FACTS).exists() else "does not exist"
         raise InputError(
-            f"{path} {state}: there is nothing to resume; train without --resume, or name another "
-            "run with --run"
+            f"{path} {state}: there is nothing to resume; drop --resume, or name another run"
         )
 
 
@@ -101,37 +89,35 @@ def save_run(
 
     All files are written before the first of them is replaced, and run.json is replaced last. So an
     interruption leaves the old run or the new one; in the moment between, a run that `find_run`
-    refuses, and that can be resumed from its checkpoint.
+    refuses, and that can be resumed from its checkpoint. The folder is made where it is missing.
+    Snapshots of the training, where there are any, lie there as `PARTIAL_SNAPSHOTS`.
 
     Args:
-        path: The folder; made where it is missing. Snapshots of the training, where there are any,
-            lie there as `PARTIAL_SNAPSHOTS`.
-        encoder: A whole Keras model of images -> codes.
-        decoder: A whole Keras model of codes -> images.
+            encoder, decoder: Whole Keras models of images -> codes, and of codes -> images.
         facts: What run.json is to say; time, versions and hashes are added.
         history: One row per epoch, each with the same keys; none of a model trained elsewhere.
         density: That of the codes of the training images, if known: its arrays by name.
     """
-    begun = path / PARTIAL_SNAPSHOTS
-    names = [ENCODER, DECODER]
+    begun = path / schema.PARTIAL_SNAPSHOTS
+    names = [schema.ENCODER, schema.DECODER]
     if history:
-        names.append(HISTORY)
+        names.append(schema.HISTORY)
     if begun.is_file():
-        names.append(SNAPSHOTS)
+        names.append(schema.SNAPSHOTS)
     if density is not None:
-        names.append(DENSITY)
-    with replace_files(path, (*names, FACTS)) as places:
-        save_model(encoder, places[ENCODER])
-        save_model(decoder, places[DECODER])
+        names.append(schema.DENSITY)
+    with replace_files(path, (*names, schema.FACTS)) as places:
+        save_model(encoder, places[schema.ENCODER])
+        save_model(decoder, places[schema.DECODER])
         if history:
-            with places[HISTORY].open("w", newline="") as file:
+            with places[schema.HISTORY].open("w", newline="") as file:
                 writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(history)
         if begun.is_file():
-            shutil.copyfile(begun, places[SNAPSHOTS])
+            shutil.copyfile(begun, places[schema.SNAPSHOTS])
         if density is not None:
-            with places[DENSITY].open("wb") as file:
+            with places[schema.DENSITY].open("wb") as file:
                 np.savez(file, **density)
         complete = {
             **facts,
@@ -139,11 +125,11 @@ def save_run(
             "versions": read_versions(),
             "sha256": {name: hash_file(places[name]) for name in names},
         }
-        places[FACTS].write_bytes(encode_document(complete, version=RUN_VERSION))
+        places[schema.FACTS].write_bytes(encode_document(complete, version=schema.RUN_VERSION))
     return Run(path, complete)
 
 
 def delete_checkpoint(path: Path) -> None:
     """Removes what only a training that goes on needs."""
-    (path / PARTIAL_SNAPSHOTS).unlink(missing_ok=True)
-    (path / CHECKPOINT).unlink(missing_ok=True)
+    (path / schema.PARTIAL_SNAPSHOTS).unlink(missing_ok=True)
+    (path / schema.CHECKPOINT).unlink(missing_ok=True)

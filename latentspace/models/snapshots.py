@@ -42,13 +42,12 @@ class Snapshots:
     def begin(
         cls, indices: np.ndarray, pixels: np.ndarray, *, num_probes: int, latent_dim: int
     ) -> Snapshots:
-        """Snapshots without a frame.
+        """Snapshots without a frame, of codes of so many values.
 
         Args:
             indices: What is watched, as indices in the training split, int64 (M,).
             pixels: The same images, uint8 (M, H, W, C).
             num_probes: Of how many, the first, reconstructions are kept.
-            latent_dim: Number of values in a code.
         """
         originals = shrink(to_unit_range(pixels[:num_probes]))
         return cls(
@@ -131,8 +130,7 @@ def choose_watched(
 def choose_steps(steps: int) -> np.ndarray:
     """When to look in a training of so many steps: ever more rarely, from the start to the end.
 
-    Returns:
-        Sorted steps, int64, `MOST_FRAMES` + 1 at most.
+    They are sorted, int64, `MOST_FRAMES` + 1 at most.
     """
     later = np.geomspace(min(FIRST_STEP, steps), steps, MOST_FRAMES)
     return np.unique(np.rint([0, *later]).astype(np.int64))
@@ -141,8 +139,7 @@ def choose_steps(steps: int) -> np.ndarray:
 def shrink(images: np.ndarray) -> np.ndarray:
     """Images, float32 (P, H, W, C) in [0, 1], reduced where a film of them would be too large.
 
-    Returns:
-        uint8 (P, H // s, W // s, C), each pixel the mean of s x s, with the least s that will do.
+    uint8 (P, H // s, W // s, C), each pixel the mean of s x s, with the least s that will do.
     """
     count, height, width, channels = images.shape
     most = IMAGE_BYTES / (MOST_FRAMES + 1)

@@ -45,7 +45,11 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
     kept = {"fit": recorded.get("fit", "scale")}
     if place is None:
         kept, place = recorded, datasets.find_recorded_place(trained_on)
-    elif _is_new_place(trained_on["source"], place):
+    elif (
+        (source := trained_on["source"]) is not None
+        and not Path(source).exists()
+        and Path(place).resolve().name == Path(source).name
+    ):
         print("the run's images have moved: they are read as they were read then")
         kept = recorded
     options = {**shape, **kept, **config.read_options(given)}
@@ -58,15 +62,6 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
                 + (", or --no-labels" if name == "labels" else "")
             )
     return read_images(config, options, place)
-
-
-def _is_new_place(recorded: str | None, given: str) -> bool:
-    """Whether what lay at a recorded place lies at a given one now."""
-    return (
-        recorded is not None
-        and not Path(recorded).exists()
-        and Path(given).resolve().name == Path(recorded).name
-    )
 
 
 def read_images(

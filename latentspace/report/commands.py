@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -40,7 +40,8 @@ def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
     if len(runs) == 1 and "all" not in chosen and flag.removeprefix("--") not in chosen:
         words.append(flag)
     for name, value in chosen.items():
-        words += [format_flag(name), *_list_words(name, value)]
+        plain = [] if value is True else strip_place(name, value)
+        words += [format_flag(name), *map(str, plain if isinstance(plain, list) else [plain])]
     return shlex.join(["python", "visualize.py", *words])
 
 
@@ -51,9 +52,3 @@ def strip_place(name: str, value: Any) -> Any:
     if not isinstance(value, str) or name in NO_FILES or value.startswith(CLASS_PREFIX):
         return value
     return strip_folders(value) if name == "expression" else PurePath(value).name or value
-
-
-def _list_words(name: str, value: Any) -> Iterator[str]:
-    if value is not True:
-        plain = strip_place(name, value)
-        yield from map(str, plain) if isinstance(plain, list) else [str(plain)]

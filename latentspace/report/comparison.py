@@ -19,6 +19,7 @@ TABLE = "comparison.csv"
 def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Writes the measures of two runs, whole: metrics.json, and the same as a table."""
     data, settings = comparison.data, comparison.settings
+    made = {"method": settings.method, "dims": 2, "exaggeration": settings.exaggeration}
     about = {
         "runs": {
             letter: {"run": study.run.name, "model_hash": study.run.model_hash}
@@ -27,12 +28,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         "dataset": data.name,
         "dataset_hash": data.hash,
         "images": comparison.images,
-        "maps": {
-            "method": settings.method,
-            "dims": 2,
-            "exaggeration": settings.exaggeration,
-            **comparison.settings_used,
-        },
+        "maps": made | comparison.settings_used,
         "seed": settings.seed,
         "notes": comparison.notes,
     }
@@ -51,17 +47,15 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     document = replace_nan({**about, "measures": measured})
     write_document(folder / METRICS, document, version=METRICS_VERSION)
 
-    columns = comparison.baseline_names
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(
-        ["measure", *comparison.names.values(), "B - A", "low", "high", "better", *columns]
-    )
+    names, columns = comparison.names.values(), comparison.baseline_names
+    rows = [["measure", *names, "B - A", "low", "high", "better", *columns]]
     for numbers in measured.values():
         interval = numbers["interval"] or [None, None]
         baselines = [numbers["baselines"].get(name) for name in columns]
         both = (numbers["words"], numbers[A], numbers[B], numbers["difference"])
-        writer.writerow([*both, *interval, numbers["better"], *baselines])
+        rows.append([*both, *interval, numbers["better"], *baselines])
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
     write_bytes(folder / TABLE, table.getvalue().encode())
 
 

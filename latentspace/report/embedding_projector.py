@@ -49,18 +49,13 @@ def write_projector(
 ) -> None:
     """Writes all files, each with a line to stdout; whatever else is in the folder stays.
 
-    Args:
-        folder: What TensorBoard is to be given as --logdir.
-        codes: float (N, D).
-        pixels: The same images, uint8 (N, H, W, 1 or 3).
-        columns: By name what is known of each of them, each (N,); two columns or more.
+    The folder is what TensorBoard is to be given as --logdir. Codes are float (N, D), pixels of the
+    same images uint8 (N, H, W, 1 or 3); columns say by name what is known of each, (N,), two or
+    more of them.
     """
     side = choose_cell_side(pixels.shape)
     if side < max(pixels.shape[1:3]):
-        print(
-            f"{SPRITE} may have {LONGEST_SIDE:,} pixels a side: the images on it are scaled down "
-            f"to {side}"
-        )
+        print(f"{SPRITE} may have {LONGEST_SIDE:,} pixels a side: images are scaled down to {side}")
     contents = _encode_files(codes, pixels, columns, side)
     for path, content in zip(list_files(folder), contents, strict=True):
         write_bytes(path, content)
@@ -92,11 +87,8 @@ def encode_metadata(columns: Mapping[str, Sequence[object]]) -> bytes:
     becomes a space, so that it can end neither a value nor a line.
     """
     rows = [columns.keys(), *zip(*columns.values(), strict=True)]
-    return "".join("\t".join(map(_to_one_line, row)) + "\n" for row in rows).encode()
-
-
-def _to_one_line(value: object) -> str:
-    return " ".join(str(value).split())
+    words = ([" ".join(str(value).split()) for value in row] for row in rows)
+    return "".join("\t".join(row) + "\n" for row in words).encode()
 
 
 def choose_cell_side(shape: tuple[int, ...]) -> int:

@@ -16,18 +16,11 @@ from latentspace.chapters.figure import Drawing, Figure, Recipe, list_files
 from latentspace.core.files import write_bytes
 from latentspace.core.progress import show_running
 from latentspace.core.provenance import format_now
+from latentspace.drawing import media
 from latentspace.drawing.layout import add_banner
-from latentspace.drawing.media import (
-    GIF_MOST_FPS,
-    MOST_BYTES,
-    DrawnFrames,
-    encode_as,
-    list_economies,
-)
 from latentspace.report.making import hash_making, list_studies
 from latentspace.report.records import (
     Record,
-    is_unchanged,
     keep_records,
     make_record,
     read_records,
@@ -45,11 +38,8 @@ def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
 
 def _warn(drawing: Drawing, subject: Any) -> Drawing:
     """A picture with what is known against a model that it shows, above everything else."""
-    warnings = [
-        f"{study.run.name}: {study.run.warning}"
-        for study in list_studies(subject)
-        if study.run.warning
-    ]
+    runs = [study.run for study in list_studies(subject)]
+    warnings = [f"{run.name}: {run.warning}" for run in runs if run.warning]
     if not warnings:
         return drawing
     said = "Not to be trusted: " + "; ".join(warnings)
@@ -60,7 +50,7 @@ def _warn(drawing: Drawing, subject: Any) -> Drawing:
         return Drawing(frames.replace(b"<body>", note.encode(), 1), text)
     if isinstance(frames, np.ndarray):
         return Drawing(add_banner(frames, said), text)
-    return Drawing(DrawnFrames(len(frames), lambda i: add_banner(frames[i], said)), text)
+    return Drawing(media.DrawnFrames(len(frames), lambda i: add_banner(frames[i], said)), text)
 
 
 def _encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes]:
@@ -71,13 +61,13 @@ def _encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes
     warned, fps = _warn(drawing, subject), subject.settings.fps
     if isinstance(warned.frames, bytes):
         return warned, warned.frames
-    most, excess = MOST_BYTES.get(suffix, math.inf), 0.0
-    for economy in list_economies(suffix, warned.frames):
+    most, excess = media.MOST_BYTES.get(suffix, math.inf), 0.0
+    for economy in media.list_economies(suffix, warned.frames):
         if excess > economy.gain:
             continue
         written = _warn(drawing.add(economy.note), subject) if economy.note else warned
         assert not isinstance(written.frames, bytes)
-        encoded = encode_as(suffix, written.frames, fps=fps, economy=economy)
+        encoded = media.encode_as(suffix, written.frames, fps=fps, economy=economy)
         if len(encoded) <= most:
             break
         excess = max(excess, len(encoded) / most)
@@ -95,11 +85,9 @@ def write_figures(
     """Draws pictures and writes each as soon as it is drawn, with its record and a line to stdout.
 
     A picture that would come out as it lies there is left as it is, unless `--redraw` or
-    `--no-cache` was given.
+    `--no-cache` was given. The folder is made where it is missing.
 
     Args:
-        folder: Where to write; made where it is missing.
-        figures: The pictures.
         recipes: How each is made, by file.
         subject: What they are of: a `Study`, or a `Comparison` for its own.
         command: The command line, for the records.
@@ -110,11 +98,10 @@ def write_figures(
     folder.mkdir(parents=True, exist_ok=True)
     made, settings, fps = [], subject.settings, subject.settings.fps
     suffixes = {suffix for one in figures for suffix in one.list_suffixes(settings.format)}
-    if ".gif" in suffixes and fps > GIF_MOST_FPS:
+    if ".gif" in suffixes and fps > media.GIF_MOST_FPS:
         print(
-            f"--fps {fps:g}: browsers slow down a GIF of more than {GIF_MOST_FPS:.0f} frames a "
-            "second, so frames are left out of it and it lasts as long as all of them; --format "
-            "mp4 keeps all"
+            f"--fps {fps:g}: browsers slow down a GIF of more than {media.GIF_MOST_FPS:.0f} frames "
+            "a second, so it lasts as long as all frames with some left out; --format mp4 keeps all"
         )
     known = {} if settings.redraw or settings.no_cache else read_records(folder)
     now = format_now()  # of all, so that the page tells of them in the order of the story
@@ -122,10 +109,9 @@ def write_figures(
     for figure in figures:
         recipe, name = recipes[figure.file], figure.get_file(settings.method)
         paths = list(list_files(folder, [figure], settings))
-        is_known = any(path.name in known for path in paths)
-        making = hash_making(subject, recipe.of, name) if is_known else ""
-        lie_there = [path for path in paths if path.is_file()]
-        unchanged = {path for path in lie_there if is_unchanged(known.get(path.name), making)}
+        recorded = [path for path in paths if path.name in known]
+        making = hash_making(subject, recipe.of, name) if recorded else ""
+        unchanged = {path for path in recorded if known[path.name].is_made_of(making)}
         if len(unchanged) < len(paths):
             if (reason := find_unavailable(recipe, subject)) is not None:
                 print(f"{folder / name} is left out: {reason}")

@@ -29,15 +29,11 @@ def list_studies(subject: Any) -> list[Study]:
 
 
 def hash_making(subject: Any, of: Iterable[type[Chapter]], name: str) -> str:
-    """What a picture, or the numbers of a chapter, of a `Study` or a `Comparison` are made of.
+    """What a picture, or the numbers of some chapters, of a `Study` or a `Comparison` are made of.
 
     That is the code, the models, the images, a person's own images, all settings but those that
-    change nothing, and the reference classifier where it has a part.
-
-    Args:
-        subject: What it is of.
-        of: The chapters that measure its numbers.
-        name: What tells it from all others of the subject.
+    change nothing, and the reference classifier where it has a part. `name` tells it from all
+    others of the subject.
     """
     studies = list_studies(subject)
     parts = [hash_code(), name, *map(_describe_study, studies)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -98,16 +98,14 @@ def write_page(folder: Path, study: Study) -> Path:
 def write_comparison_page(folder: Path, comparison: Comparison) -> Path:
     """Writes the page of two runs beside each other, as `write_page`."""
     runs = {letter: study.run for letter, study in comparison.studies.items()}
+    rows = make_table_rows(comparison, timed=False)
     return _write(
         folder,
         comparison,
         (COMPARED,),
         title=" against ".join(run.name for run in runs.values()),
         lead=" ".join([f"{comparison.images}.", *comparison.notes]),
-        table=[
-            ["" if cell == UNKNOWN else cell for cell in row]
-            for row in make_table_rows(comparison, timed=False)
-        ],
+        table=[["" if cell == UNKNOWN else cell for cell in row] for row in rows],
         answer=comparison.answer,
         facts={f"{letter}: {run.name}": collect_facts(run.facts) for letter, run in runs.items()},
     )
@@ -157,24 +155,16 @@ def _make_section(
     subject: Any,
 ) -> Section:
     here = [contents for contents in story if contents.part == part]
-    key = subject.model_key
     found = {
-        figure: [
-            shown
-            for file in figure.files
-            if (shown := _make_figure(figure, file, folder, records, key)) is not None
-        ]
+        figure: list(_list_pictures(figure, folder, records, subject.model_key))
         for contents in here
         for figure in contents.figures
     }
     absent = [figure for figure, pictures in found.items() if not pictures]
     recipes = load_recipes(here)
     # Other reasons than those of the story may take long to find out.
-    reasons = {
-        figure.file: find_unavailable(recipes[figure.file], subject)
-        for figure in absent
-        if figure.in_story
-    }
+    files = [figure.file for figure in absent if figure.in_story]
+    reasons = {file: find_unavailable(recipes[file], subject) for file in files}
     notes = [f"{file} is left out: {reason}." for file, reason in reasons.items() if reason]
     made = {figure.flag for figure, pictures in found.items() if pictures}
     flags = [figure.flag for figure in absent if not reasons.get(figure.file)]
@@ -182,36 +172,33 @@ def _make_section(
     return Section(part, pictures, notes, [f for f in dict.fromkeys(flags) if f not in made])
 
 
-def _make_figure(
-    figure: Figure,
-    file: str,
-    folder: Path,
-    records: Mapping[str, Record],
-    key: tuple[str, str],
-) -> PageFigure | None:
-    """A picture as it lies in the folder, out of date or not; None where it does not."""
-    names = [file, *([str(PurePath(file).with_suffix(".mp4"))] if figure.is_animation else [])]
-    reasons = {
-        name: find_staleness(records[name], records, key) if name in records else NO_RECORD
-        for name in names
-        if (folder / name).is_file()
-    }
-    if not reasons:
-        return None
-    # Of several formats the one that is not out of date.
-    file = min(reasons, key=lambda name: reasons[name] is not None)
-    one = records.get(file)
-    return PageFigure(
-        file=file,
-        others=[other for other in reasons if other != file],
-        kind=KINDS[PurePath(file).suffix],
-        title=one.title if one is not None else file,
-        caption=one.caption if one is not None else figure.about,
-        alt=figure.about,
-        size=one.size if one is not None else _read_size(folder / file),
-        body=one.body if one is not None else None,
-        stale=reasons[file],
-    )
+def _list_pictures(
+    figure: Figure, folder: Path, records: Mapping[str, Record], key: tuple[str, str]
+) -> Iterator[PageFigure]:
+    """Pictures of a figure that lie in the folder, out of date or not."""
+    for plain in map(PurePath, figure.files):
+        names = [str(plain), *([str(plain.with_suffix(".mp4"))] if figure.is_animation else [])]
+        reasons = {
+            name: find_staleness(records[name], records, key) if name in records else NO_RECORD
+            for name in names
+            if (folder / name).is_file()
+        }
+        if not reasons:
+            continue
+        # Of several formats the one that is not out of date.
+        file = min(reasons, key=lambda name: reasons[name] is not None)
+        one = records.get(file)
+        yield PageFigure(
+            file=file,
+            others=[other for other in reasons if other != file],
+            kind=KINDS[PurePath(file).suffix],
+            title=one.title if one is not None else file,
+            caption=one.caption if one is not None else figure.about,
+            alt=figure.about,
+            size=one.size if one is not None else _read_size(folder / file),
+            body=one.body if one is not None else None,
+            stale=reasons[file],
+        )
 
 
 def _read_size(path: Path) -> tuple[int, int] | None:

@@ -64,6 +64,10 @@ class Record:
         words = json.dumps({name: told[name] for name in told if name not in OF_ONE_RUN})
         return dataclasses.replace(self, making=hash_content(making, words))
 
+    def is_made_of(self, making: str) -> bool:
+        """Whether a picture of these bytes, made of `hash_making`, would come out as it was."""
+        return self.sha256 is not None and self == self.seal(making)
+
 
 def make_record(
     figure: Figure, recipe: Recipe[Any], subject: Any, drawing: Drawing, *, command: str
@@ -99,16 +103,6 @@ def renew_record(one: Record, figure: Figure, subject: Any, *, command: str, mad
     return dataclasses.replace(one, made=made, command=command, repeat=repeat)
 
 
-def is_unchanged(one: Record | None, making: str) -> bool:
-    """Whether a picture would come out as it lies there.
-
-    Args:
-        one: Its record out of `read_records`, so that it has the bytes that were written.
-        making: From `hash_making`.
-    """
-    return one is not None and one.sha256 is not None and one == one.seal(making)
-
-
 def _format_repeat(figure: Figure, subject: Any) -> str:
     names = [study.run.name for study in list_studies(subject)]
     return format_command(subject.settings, figure.flag, names)
@@ -118,10 +112,8 @@ def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict
     """What each setting that a picture depends on was in the end, as JSON has it."""
     measured = [subject] if isinstance(subject, Comparison) else map(subject.of, recipe.of)
     used = {name: value for one in measured for name, value in one.settings_used.items()}
-    return {
-        name: strip_place(name, used.get(name, getattr(subject.settings, name)))
-        for name in figure.depends_on
-    }
+    found = vars(subject.settings) | used
+    return {name: strip_place(name, found[name]) for name in figure.depends_on}
 
 
 def read_records(folder: Path) -> dict[str, Record]:
@@ -130,11 +122,8 @@ def read_records(folder: Path) -> dict[str, Record]:
     What is damaged counts as absent, and is said so: a picture without a record is still a picture.
     So does the record of a file that has been replaced since.
     """
-    return {
-        name: one
-        for name, one in _read_kept_records(folder).items()
-        if one.sha256 is None or hash_file(folder / name) == one.sha256
-    }
+    kept = _read_kept_records(folder).items()
+    return {name: one for name, one in kept if one.sha256 in (None, hash_file(folder / name))}
 
 
 def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
@@ -157,12 +146,9 @@ def _read_kept_records(folder: Path) -> dict[str, Record]:
 
 
 def find_staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:
-    """Why a picture is not of what is looked at now; None where it is.
+    """Why a picture is not of the model and images of `key`, by their hashes; None where it is.
 
-    Args:
-        one: Its record.
-        records: Those of all pictures of the folder.
-        key: Hashes of the model and of the images that are looked at now.
+    `records` are those of all pictures of the folder.
     """
     if one.model_hash != key[0]:
         return "made from another model"

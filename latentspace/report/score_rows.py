@@ -45,10 +45,13 @@ class ScoreRow:
 def collect_rows(metrics: Mapping[str, Any]) -> dict[str, list[ScoreRow]]:
     """The lines of the table that were measured, by part of the story, out of metrics.json."""
     found: dict[str, list[ScoreRow]] = {}
-    for section, part in _list_sections().items():
-        rows = [_make_row(row) for row in _read_rows(metrics, section)]
-        if rows:
-            found.setdefault(part, []).extend(rows)
+    for contents in STORY:
+        shown = [chapter for recipe in contents.load_recipes().values() for chapter in recipe.of]
+        for chapter in dict.fromkeys(shown):
+            # A picture may show numbers of another chapter, whose own folder lists them.
+            is_own = chapter.__module__.startswith(f"{contents.package}.")
+            if rows := _read_rows(metrics, chapter.section) if is_own else []:
+                found.setdefault(contents.part.name, []).extend(map(_make_row, rows))
     return found
 
 
@@ -64,20 +67,6 @@ def collect_headlines(metrics: Mapping[str, Any]) -> list[ScoreRow]:
         beside = [cell for cell in line.beside if cell.name.startswith(baseline)]
         found.append(ScoreRow(line.words, line.better, line.own, beside))
     return found
-
-
-def _list_sections() -> dict[str, str]:
-    """The part of the story to which each section of metrics.json belongs, in its order.
-
-    A picture may show numbers of another chapter; a section belongs to the folder that measures it.
-    """
-    return {
-        chapter.section: contents.part.name
-        for contents in STORY
-        for recipe in contents.load_recipes().values()
-        for chapter in recipe.of
-        if chapter.section and chapter.__module__.startswith(f"{contents.package}.")
-    }
 
 
 def _read_rows(metrics: Mapping[str, Any], section: str) -> list[Row]:
@@ -99,16 +88,15 @@ def _make_row(row: Row) -> ScoreRow:
         is_best = is_best and all(_is_clearly_better(one, other, row.better) for other in others)
         return Cell(name, value, " to ".join(interval), is_best)
 
-    beside = {**row.baselines, **row.references}
-    return ScoreRow(
-        row.words, row.better, make_cell(OWN, row.own), [make_cell(*one) for one in beside.items()]
+    own, *beside = (
+        make_cell(*one) for one in [(OWN, row.own), *row.baselines.items(), *row.references.items()]
     )
+    return ScoreRow(row.words, row.better, own, beside)
 
 
 def _is_clearly_better(one: Value, other: Value, better: str) -> bool:
-    """Whether a value is the better one, beyond both intervals."""
+    """Whether a value is the better one, beyond both intervals where both have one."""
+    more, less = (one, other) if better == HIGHER else (other, one)
     if None in (one.low, one.high, other.low, other.high):
-        overlaps = one.value == other.value
-    else:
-        overlaps = bool(one.low <= other.high and other.low <= one.high)  # type: ignore[operator]
-    return not overlaps and (one.value > other.value) == (better == HIGHER)
+        return more.value > less.value
+    return more.low > less.high  # type: ignore[operator]

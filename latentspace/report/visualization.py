@@ -31,14 +31,7 @@ def write_story(
 ) -> None:
     """Draws figures of a study, and leaves their numbers and the page beside them.
 
-    One writer at a time.
-
-    Args:
-        folder: Where to write.
-        figures: What to draw.
-        study: What they are of.
-        asked: The flags that asked for some of them.
-        command: The command line, for the records.
+    One writer at a time. Flags in `asked` asked for some of them; the records tell the `command`.
 
     Raises:
         InputError: No figure of an asked flag could be made; all else has been written.

@@ -62,14 +62,10 @@ class Progress:
 
     def rewind_to(self, stage: int) -> Progress:
         """What had been reached when a stage began."""
-        reached = Progress(
-            [row for row in self.rows if row["stage"] < stage], start_loss=self.start_loss
-        )
-        reached.best_epoch = min(
-            (row["epoch"] for row in reached.rows if row["val_loss"] <= reached.best_loss),
-            default=0,
-        )
-        return reached
+        rows = [row for row in self.rows if row["stage"] < stage]
+        reached = Progress(rows, start_loss=self.start_loss)
+        best = (row["epoch"] for row in rows if row["val_loss"] <= reached.best_loss)
+        return dataclasses.replace(reached, best_epoch=min(best, default=0))
 
     @property
     def best_loss(self) -> float:
@@ -148,18 +144,16 @@ class CheckpointCallback(keras.callbacks.Callback):
             self._raise_diverged()
             return
         rows = self.progress.rows
-        seconds = time.monotonic() - self._started
-        rows.append(
-            {
-                "epoch": epoch + 1,
-                "stage": self._stage,
-                "loss": float(logs["loss"]),
-                "val_loss": float(logs["val_loss"]),
-                "learning_rate": float(_copy_value(self.model.optimizer.learning_rate)),
-                "seconds": round(seconds, 3),
-            }
-        )
-        if rows[-1]["val_loss"] <= self.progress.best_loss:
+        row: EpochRow = {
+            "epoch": epoch + 1,
+            "stage": self._stage,
+            "loss": float(logs["loss"]),
+            "val_loss": float(logs["val_loss"]),
+            "learning_rate": float(_copy_value(self.model.optimizer.learning_rate)),
+            "seconds": round(time.monotonic() - self._started, 3),
+        }
+        rows.append(row)
+        if row["val_loss"] <= self.progress.best_loss:
             self.progress.best_epoch = epoch + 1
             self._best = self._copy_weights()
         recent = [row["val_loss"] for row in rows[-PATIENCE:] if row["stage"] == self._stage]
@@ -185,16 +179,15 @@ class CheckpointCallback(keras.callbacks.Callback):
         state, arrays = read_checkpoint(self._checkpoint)
         self.progress = state["progress"]
         variables = self._name_variables()
-        other = InputError(
-            f"{self._checkpoint} is of another model than its settings describe: {START_OVER}"
-        )
-        if arrays.keys() != variables.keys() | self._best.keys():
-            raise other
         try:
+            if arrays.keys() != variables.keys() | self._best.keys():
+                raise ValueError("other arrays")
             for name, variable in variables.items():
                 variable.assign(arrays[name])
         except ValueError as error:
-            raise other from error
+            raise InputError(
+                f"{self._checkpoint} is of another model than its settings describe: {START_OVER}"
+            ) from error
         self._best = {name: arrays[name] for name in self._best}
 
     def _name_variables(self) -> dict[str, keras.Variable]:

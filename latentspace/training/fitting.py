@@ -276,22 +276,15 @@ def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
         if asked.is_set():
             raise KeyboardInterrupt
 
-    watcher = keras.callbacks.LambdaCallback(
-        on_epoch_end=stop_training,
-        on_train_batch_end=stop_training,
-        on_test_batch_end=stop_training,
-    )
+    ends = ("on_epoch_end", "on_train_batch_end", "on_test_batch_end")
+    watcher = keras.callbacks.LambdaCallback(**dict.fromkeys(ends, stop_training))
     if threading.current_thread() is not threading.main_thread():  # where no signal arrives
         yield watcher
         return
-    earlier = {
-        number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
+    with contextlib.ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, number, signal.signal(number, request_stop))
         yield watcher
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
 
 
 def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizers.Optimizer:

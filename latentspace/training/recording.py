@@ -45,26 +45,21 @@ class Recorder(keras.callbacks.Callback):
         self, path: Path, data: ImageDataset, held_back: np.ndarray, config: TrainConfig
     ) -> None:
         super().__init__()
+        labels, units = data.train_labels[held_back], config.latent_dim
         rows, num_probes = snapshots.choose_watched(
-            data.train_labels[held_back],
-            data.image_shape,
-            latent_dim=config.latent_dim,
-            seed=config.seed,
+            labels, data.image_shape, latent_dim=units, seed=config.seed
         )
         indices = held_back[rows]
         pixels = data.train_pixels[indices]
-        self.snapshots = Snapshots.begin(
-            indices, pixels, num_probes=num_probes, latent_dim=config.latent_dim
-        )
-        if config.resume:
-            with contextlib.suppress(InputError):  # a film that begins late is better than none
-                self.snapshots = Snapshots.read(path)
-        else:
+        self.snapshots = Snapshots.begin(indices, pixels, num_probes=num_probes, latent_dim=units)
+        if not config.resume:
             path.unlink(missing_ok=True)
+        with contextlib.suppress(InputError):  # a film that begins late is better than none
+            self.snapshots = Snapshots.read(path)
         self._path, self._images = path, to_unit_range(pixels)
         self._epochs = config.epochs + config.refine_epochs
         self._batch_size = choose_batch_size(config, len(data.train_pixels) - len(held_back))
-        self._epoch = 0
+        self._before = 0  # steps before the epoch that runs
 
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
@@ -75,21 +70,17 @@ class Recorder(keras.callbacks.Callback):
         self._due = snapshots.choose_steps(self._epochs * self.params["steps"])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._epoch = epoch
+        self._before = epoch * self.params["steps"]
         # What was seen of an epoch that did not end is seen again.
-        self.snapshots = self.snapshots.up_to(self._count_steps(0))
-        self._take_snapshot(self._count_steps(0))
+        self.snapshots = self.snapshots.up_to(self._before)
+        self._take_snapshot(self._before)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         # `batch` jumps where Keras joins several in one call, at times beyond the epoch's last.
-        self._take_snapshot(self._count_steps(min(batch + 1, self.params["steps"])))
+        self._take_snapshot(self._before + min(batch + 1, self.params["steps"]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.snapshots.write(self._path)
-
-    def _count_steps(self, more: int) -> int:
-        """Steps from the start of the training to so many of this epoch."""
-        return self._epoch * self.params["steps"] + more
 
     def _take_snapshot(self, step: int) -> None:
         """Takes a snapshot where one has been due since the last."""
@@ -116,11 +107,9 @@ class TrainingLog(keras.callbacks.TensorBoard):
     """Logs losses, learning rate, graph, and reconstructions of validation images.
 
     One log may follow several fits, the stages of a training, and a training that was stopped and
-    goes on: epochs are counted through, from 1 as in history.csv.
-
-    Args:
-        folder: Where to write; its subfolders train and validation are the runs of TensorBoard.
-        validation_pixels: uint8 (M, H, W, C), of which a few are drawn, evenly spread.
+    goes on: epochs are counted through, from 1 as in history.csv. The subfolders train and
+    validation of its folder are the runs of TensorBoard. Of the validation images, uint8
+    (M, H, W, C), a few are drawn, evenly spread.
     """
 
     def __init__(self, folder: Path, validation_pixels: Pixels) -> None:

@@ -84,8 +84,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
     """Trains a model on images and saves it as a run, saying on the way what is done.
 
     Args:
-        config: The settings.
-        given: Names of those that were given, and so are not to be chosen by the data.
+        config, given: The settings, and which were given, and so are not to be chosen by the data.
         data: The images; part of those to train on is held back to watch the error.
         folder: Of the run; nobody else may write there.
 
@@ -140,11 +139,8 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
 
     with show_running("measuring errors", quiet=config.quiet):
         learned = predict(encoder, data.train_pixels)
-        codes = {
-            "train": learned[fitted],
-            "validation": learned[held_back],
-            "test": predict(encoder, data.test_pixels),
-        }
+        of_tests = predict(encoder, data.test_pixels)
+        codes = {"train": learned[fitted], "validation": learned[held_back], "test": of_tests}
         errors = {
             f"{split}_mse": stages.measure_mean_error(decoder, codes[split], pixels)
             for split, pixels in splits.items()
@@ -188,6 +184,10 @@ def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> li
         where += f" --models-dir {shlex.quote(config.models_dir)}"
     planned = settings["epochs"] + settings["refine_epochs"]
     when = f"after epoch {run.facts['epochs']} of {planned}"
+    end = (
+        f"stopped {when}: the loss has exploded, beyond that of plain grey, or is no longer finite."
+        " The best epoch is kept; train again with --overwrite and a lower --learning-rate"
+    )
     if run.facts["status"] == "complete":
         end = f"next: python visualize.py {where}"
     elif run.facts["status"] == "interrupted":
@@ -195,12 +195,6 @@ def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> li
         if config.tensorboard is not None:
             where += f" --tensorboard {shlex.quote(str(Path(config.tensorboard)))}"
         end = f"interrupted {when}, the best one kept; go on with python train_cae.py {where}"
-    else:
-        end = (
-            f"stopped {when}: the loss has exploded, beyond that of plain grey, or is no longer "
-            "finite. The best epoch is kept; train again with --overwrite and a lower "
-            "--learning-rate"
-        )
     kept = [] if run.facts["best_epoch"] else ["no epoch was better than PCA, which is kept"]
     return [
         *kept,
@@ -246,23 +240,17 @@ def choose_settings(
 ) -> TrainConfig:
     """The settings with what the data decides where nobody else has: it is said on the way.
 
-    Args:
-        config: The settings.
-        given: Names of those that were given.
-        data: The images.
-        fitted: Those of its training images to learn from, as indices, int64 (N,).
+    `given` names those that were given; `fitted` are the training images to learn from, as
+    indices, int64 (N,).
     """
     from latentspace.training.fitting import choose_epochs, choose_learning_rate
 
     count, chosen = len(fitted), dict[str, Any]()
-    if "latent_dim" not in given:
-        values = math.prod(data.image_shape)
-        chosen["latent_dim"] = choose_latent_dim(config, values, count)
-        if chosen["latent_dim"] != config.latent_dim:
-            print(
-                f"{chosen['latent_dim']} units, for images of {values:,} values; --latent-dim N "
-                "chooses another number"
-            )
+    values = math.prod(data.image_shape)
+    units = choose_latent_dim(config, values, count)
+    if "latent_dim" not in given and units != config.latent_dim:
+        chosen["latent_dim"] = units
+        print(f"{units} units, for images of {values:,} values; --latent-dim N chooses another")
     at_once = count_images_at_once(data.train_pixels)
     rows = fitted[choose_limited(count, min(LOOKED_AT, at_once))]
     images = to_unit_range(data.train_pixels[rows])
@@ -274,17 +262,15 @@ def choose_settings(
         print("mirrored images look alike: half of them are mirrored while it trains")
     if not chosen["aligned"]:
         print("a place in one image means nothing in another: no dense layers correct the codes")
-    if "epochs" not in given:
-        epochs = choose_epochs(config, count)
-        if epochs != config.epochs:
-            chosen["epochs"] = epochs
-            if "refine_epochs" not in given:
-                chosen["refine_epochs"] = round(config.refine_epochs * epochs / config.epochs)
-            print(
-                f"{count:,} images are few: {epochs} + "
-                f"{chosen.get('refine_epochs', config.refine_epochs)} epochs, to make as many "
-                "steps as learning takes; --epochs N chooses another number"
-            )
+    epochs, refined = choose_epochs(config, count), config.refine_epochs
+    if "epochs" not in given and epochs != config.epochs:
+        if "refine_epochs" not in given:
+            refined = round(refined * epochs / config.epochs)
+        chosen |= {"epochs": epochs, "refine_epochs": refined}
+        print(
+            f"{count:,} images are few: {epochs} + {refined} epochs, to make as many steps as "
+            "learning takes; --epochs N chooses another number"
+        )
     if "learning_rate" not in given:
         chosen["learning_rate"] = choose_learning_rate(config, count)
     return dataclasses.replace(config, **chosen)

@@ -66,13 +66,8 @@ def train(
     progress = begun.rewind_to(2)
     if begun.stage < 2:
         pca = pca or fit_components(train_pixels, config.latent_dim)
-        start_as_pca(
-            encoder,
-            decoder,
-            mean=pca.mean_,
-            components=pca.components_,
-            std=np.sqrt(pca.explained_variance_),
-        )
+        std = np.sqrt(pca.explained_variance_)
+        start_as_pca(encoder, decoder, mean=pca.mean_, components=pca.components_, std=std)
         autoencoder = join_autoencoder(encoder, decoder, code_noise=config.code_noise)
         progress = fit(autoencoder, train_pixels, validation_pixels, config, **kept)
         encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_pixels))
@@ -139,10 +134,9 @@ def make_repeatable(seed: int, *, bitwise: bool) -> None:
     """
     keras.utils.set_random_seed(seed)
     if bitwise:
-        if keras.backend.backend() != "tensorflow":
+        if (name := keras.backend.backend()) != "tensorflow":
             raise InputError(
-                f"--deterministic needs KERAS_BACKEND=tensorflow. Received: "
-                f"{keras.backend.backend()}; drop the flag"
+                f"--deterministic needs KERAS_BACKEND=tensorflow. Received: {name}; drop the flag"
             )
         import tensorflow as tf
 

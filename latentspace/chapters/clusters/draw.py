@@ -6,19 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    FAINT_INK,
-    INK,
-    Label,
-    choose_zoom,
-    draw_frame,
-    join_horizontally,
-    join_vertically,
-    make_blank,
-    make_mosaic,
-    make_page,
-    measure_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import FAINT_INK, INK, Label
 from latentspace.drawing.text import Text
 
 GAP = 6
@@ -52,17 +41,17 @@ def draw_clusters(
         class_names: Names of these classes; none leaves the counts out.
         table: Headings of the columns, and rows of words.
     """
-    zoom = choose_zoom(min(centres.shape[1:3]))
+    zoom = layout.choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom
     middles = [row * (height + GAP) + height / 2 for row in range(len(centres))]
-    blocks = [make_mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
+    blocks = [layout.make_mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
     labels, x = [Label(width / 2, -HEADING_ROOM / 2, "centre")], blocks[0].shape[1] + PART_GAP
     for heading, rows in members.items():
         blocks.append(_draw_framed(rows, centres.shape[1:], zoom))
         labels.append(Label(x, -HEADING_ROOM / 2, heading, "lm"))
         x += blocks[-1].shape[1] + PART_GAP
     if class_names:
-        cell = max(CELL_WIDTH, *(measure_text(name) + 12 for name in class_names))
+        cell = max(CELL_WIDTH, *(layout.measure_text(name) + 12 for name in class_names))
         blocks.append(_draw_heat(counts, height, cell))
         for column, name in enumerate(class_names):
             centre = x + (column + 0.5) * cell
@@ -70,15 +59,15 @@ def draw_clusters(
             for y, count in zip(middles, counts[:, column], strict=True):
                 color = INK if count else NONE_INK
                 labels.append(Label(centre, y, f"{count:,}", color=color))
-    body = join_horizontally(blocks, PART_GAP)
+    body = layout.join_horizontally(blocks, PART_GAP)
     for y, (name, about) in zip(middles, names, strict=True):
         labels += [Label(-12, y - 11, name, "rm"), Label(-12, y + 11, about, "rm", FAINT_INK)]
     written, (room, table_width) = _layout_table(*table, top=body.shape[0] + TABLE_GAP)
-    return make_page(
-        join_vertically([body, make_blank(room - len(body), table_width)]),
+    return layout.make_page(
+        layout.join_vertically([body, layout.make_blank(room - len(body), table_width)]),
         text=text,
         labels=[*labels, *written],
-        left=max(measure_text(line) for lines in names for line in lines) + 12,
+        left=max(layout.measure_text(line) for lines in names for line in lines) + 12,
         top=HEADING_ROOM,
     )
 
@@ -89,13 +78,13 @@ def _draw_framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray
     cells = np.full((len(rows), columns, *shape), np.nan, np.float32)
     for row, (images, _) in enumerate(rows):
         cells[row, : len(images)] = images
-    sheet = make_mosaic(cells, zoom=zoom, gap=GAP)
+    sheet = layout.make_mosaic(cells, zoom=zoom, gap=GAP)
     height, width = shape[0] * zoom, shape[1] * zoom
     for row, (_, marked) in enumerate(rows):
         for column in np.flatnonzero(marked):
             top, left = row * (height + GAP), column * (width + GAP)
             cell = sheet[top : top + height, left : left + width]
-            draw_frame(cell, FRAME, FRAME_COLOR)
+            layout.draw_frame(cell, FRAME, FRAME_COLOR)
     return sheet
 
 
@@ -118,5 +107,5 @@ def _layout_table(
         for line, word in enumerate(words):
             color = INK if line else FAINT_INK
             labels.append(Label(x, top + (line + 0.5) * TABLE_LINE, word, "lm", color=color))
-        x += max(map(measure_text, words)) + COLUMN_GAP
+        x += max(map(layout.measure_text, words)) + COLUMN_GAP
     return labels, (top + (len(rows) + 1) * TABLE_LINE, x - COLUMN_GAP)

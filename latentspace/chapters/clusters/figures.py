@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from latentspace.chapters.captions import format_model
@@ -90,10 +88,7 @@ def _format_cell(value: dict[str, float] | float, name: str) -> str:
 
 
 def _format_range(counts: list[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low}" if low == high else f"{low} to {high}"
+    return " to ".join(map(str, sorted({min(counts), max(counts)})))
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
-    "clusters.png": Recipe(draw_clusters, of=(Clusters,)),
-}
+RECIPES = {"clusters.png": Recipe(draw_clusters, of=(Clusters,))}

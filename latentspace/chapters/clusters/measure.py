@@ -10,15 +10,8 @@ import numpy as np
 
 from latentspace.analysis import clustering
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
-from latentspace.chapters.clusters.partitions import (
-    CODES,
-    DEFORMED,
-    K_MEANS,
-    MIXTURE,
-    PIXELS,
-    find_partitions,
-)
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, list_rows
+from latentspace.chapters.clusters import partitions
 from latentspace.chapters.maps.images import MapImages
 from latentspace.chapters.study import Study
 
@@ -32,10 +25,11 @@ SCORES = {  # by name in `metrics`
     "ari": "ARI of clusters and classes",
     "stability": "Agreement of clusters between seeds",
 }
+MANIFOLD = f"UMAP, {partitions.MIXTURE}"
 COMPARED = {  # methods on codes, by what they are called in the table of scores
-    K_MEANS: f"{CODES}: {K_MEANS}",
-    "a mixture after UMAP": f"{CODES}: UMAP, {MIXTURE}",
-    "the same with deformed copies": f"{CODES}{DEFORMED}: UMAP, {MIXTURE}",
+    partitions.K_MEANS: f"{partitions.CODES}: {partitions.K_MEANS}",
+    "a mixture after UMAP": f"{partitions.CODES}: {MANIFOLD}",
+    "the same with deformed copies": f"{partitions.CODES}{partitions.DEFORMED}: {MANIFOLD}",
 }
 
 
@@ -105,7 +99,7 @@ class Clusters(Chapter):
     @cached_property
     def found(self) -> dict[str, dict[str, np.ndarray]]:
         """What each method found, by its name, see `find_partitions`."""
-        return find_partitions(self.images, self.count, self.seeds)
+        return partitions.find_partitions(self.images, self.count, self.seeds)
 
     @cached_property
     def agreements(self) -> dict[str, dict[str, np.ndarray]]:
@@ -188,17 +182,11 @@ class Clusters(Chapter):
             for kind, name in COMPARED.items():
                 if score not in methods[name]:  # without classes
                     continue
-                baselines = {"pixels": name.replace(CODES, PIXELS, 1)}
-                if kind == K_MEANS:
-                    baselines[f"PCA, {units} components"] = f"PCA {units}: {K_MEANS}"
-                rows.append(
-                    Row(
-                        f"{words}, {kind}",
-                        value_in(methods[name], score),
-                        {who: value_in(methods[other], score) for who, other in baselines.items()},
-                        better=HIGHER,
-                    )
-                )
+                baselines = {"pixels": name.replace(partitions.CODES, partitions.PIXELS, 1)}
+                if kind == partitions.K_MEANS:
+                    baselines[f"PCA, {units} components"] = f"PCA {units}: {partitions.K_MEANS}"
+                table = {score: (f"{words}, {kind}", HIGHER, 3)}
+                rows += list_rows(table, methods, name, baselines)
         return rows
 
     @property
@@ -210,12 +198,12 @@ class Clusters(Chapter):
             return f"{self.count} clusters of {count}; {SEEDS} seeds agree by {agreed:.2f} (ARI)"
         ours, theirs = (
             self.metrics["methods"][name]["accuracy"]
-            for name in (self.shown, f"{PIXELS}: {K_MEANS}")
+            for name in (self.shown, f"{partitions.PIXELS}: {partitions.K_MEANS}")
         )
         return (
             f"{self.count} clusters, found without labels, are the classes of "
             f"{ours['median']:.1%} of {count} (median of {SEEDS} seeds, {ours['low']:.1%} to "
-            f"{ours['high']:.1%}); {K_MEANS} of the pixels {theirs['median']:.1%}"
+            f"{ours['high']:.1%}); {partitions.K_MEANS} of the pixels {theirs['median']:.1%}"
         )
 
 

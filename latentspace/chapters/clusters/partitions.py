@@ -74,8 +74,11 @@ def _cluster_manifolds(
     copies: dict[str, list[np.ndarray]] = {source: [] for source in vectors}
     copying = dict.fromkeys(vectors, 0.0)
     rng = np.random.default_rng(images.study.settings.seed)
+    parts = list(iterate_parts(images.images))
     for _ in range(COPIES):
-        batch, deforming = _time(partial(_deform_all, images.images, rng))
+        batch, deforming = _time(
+            lambda: np.concatenate([deform(images.images[part], rng) for part in parts])
+        )
         for source in vectors:
             copy, encoding = _time(partial(represent[source], batch))
             copies[source].append(copy)
@@ -89,22 +92,13 @@ def _cluster_manifolds(
             for seed in seeds:
                 dense = name == CODES + DEFORMED
                 inputs[f"{name}/{seed}"] = (found, graph, count, seed, dense, spent)
-    many = len(images.indices) > projection.SEQUENTIAL_LIMIT
-    done = run_all(
-        _cluster_manifold,
-        inputs,
-        processes=count_cores() if many else 1,
-        on_report=lambda name: advance(),
-    )
+    cores = count_cores() if len(images.indices) > projection.SEQUENTIAL_LIMIT else 1
+    done = run_all(_cluster_manifold, inputs, processes=cores, on_report=lambda name: advance())
     runs: dict[str, list[dict[str, Any]]] = {}
     for name, of_seed in done.items():
         for finder, run in of_seed.items():
             runs.setdefault(f"{name.partition('/')[0]}: UMAP, {finder}", []).append(run)
     return {name: _stack_runs(of_method) for name, of_method in runs.items()}
-
-
-def _deform_all(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.concatenate([deform(images[part], rng) for part in iterate_parts(images)])
 
 
 def _cluster_manifold(

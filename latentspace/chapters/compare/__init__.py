@@ -1,25 +1,22 @@
 """Two models beside each other: the same images through both, and which is better by what."""
 
+from functools import partial
+
 from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure
 
-FLAG = "--run A --run B"
-
+compared = partial(Figure, "--run A --run B", settings=MAP_SETTINGS)
 CONTENTS = Contents(
     __name__,
     part=COMPARE,
     flags={},
     figures=(
-        Figure(
-            FLAG,
+        compared(
             "comparison.png",
             "two models: the same images through both, and where they differ most",
-            MAP_SETTINGS,
         ),
-        Figure(
-            FLAG,
+        compared(
             "comparison_maps.png",
             "two models: maps of both models' codes side by side, with their scores",
-            MAP_SETTINGS,
         ),
     ),
 )

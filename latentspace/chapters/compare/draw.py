@@ -7,16 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    FAINT_INK,
-    INK,
-    WHITE,
-    Label,
-    choose_zoom,
-    make_mosaic,
-    make_page,
-    measure_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import FAINT_INK, INK, WHITE, Label
 from latentspace.drawing.text import Text
 
 LABEL_ROOM = 24  # pixels under each image for its label
@@ -39,18 +31,17 @@ def draw_reconstructions(
 ) -> np.ndarray:
     """Originals over the reconstructions of both models, with errors, uint8 (height, width, 3).
 
-    Args:
-        blocks: What to draw, one below the other. The smaller error of two is printed darker.
-        rows: What the three rows of a block are called.
+    The blocks lie one below the other, each in three named rows; the smaller error of two is
+    printed darker.
     """
-    zoom = choose_zoom(min(blocks[0].images.shape[2:4]))
+    zoom = layout.choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom
-    widest = max(measure_text(name) for block in blocks for name in block.names)
+    widest = max(layout.measure_text(name) for block in blocks for name in block.names)
     pitch = width + max(LEAST_GAP, widest + 2 * LEAST_GAP - width)
     bodies, labels, offset = [], [], 0
     full = max(len(block.names) for block in blocks) * pitch
     for block in blocks:
-        body = make_mosaic(block.images, zoom=zoom, gap=pitch - width, row_gap=LABEL_ROOM)
+        body = layout.make_mosaic(block.images, zoom=zoom, gap=pitch - width, row_gap=LABEL_ROOM)
         right = full - body.shape[1]
         body = np.pad(body, ((TITLE_ROOM, LABEL_ROOM), (0, right), (0, 0)), constant_values=WHITE)
         labels.append(Label(0, offset + TITLE_ROOM - 14, block.title, "lm"))
@@ -66,5 +57,5 @@ def draw_reconstructions(
                 labels.append(Label(x, y, word, color=INK if dark else FAINT_INK))
         bodies.append(body)
         offset += len(body)
-    left = max(map(measure_text, rows)) + 12
-    return make_page(np.concatenate(bodies), text=text, labels=labels, left=left)
+    left = max(map(layout.measure_text, rows)) + 12
+    return layout.make_page(np.concatenate(bodies), text=text, labels=labels, left=left)

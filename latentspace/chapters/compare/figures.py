@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from latentspace.chapters.captions import CAVEAT
 from latentspace.chapters.compare import draw
 from latentspace.chapters.compare.measure import Comparison
@@ -26,10 +24,8 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
     """The same test images through both models."""
     test = comparison.measures[0]
     first, second = comparison.errors
-    linear = ", ".join(
-        f"{name.removeprefix('PCA ')} components {value:.5f}"
-        for name, value in test.baselines.items()
-    )
+    counts = {name.removeprefix("PCA "): value for name, value in test.baselines.items()}
+    linear = ", ".join(f"{count} components {value:.5f}" for count, value in counts.items())
     text = Text(
         "The same test images through both models",
         f"{_describe_models(comparison)} Under each image its mean squared error per pixel, the "
@@ -39,12 +35,8 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
         f"{test.format_interval(test.more)}; PCA with {linear}. B's error is the smaller one on "
         f"{(second < first).sum():,} images, A's on {(first < second).sum():,}.",
     )
-    return Drawing.of_images(
-        draw.draw_reconstructions,
-        text,
-        blocks=comparison.examples,
-        rows=["original", *comparison.names.values()],
-    )
+    blocks, rows = comparison.examples, ["original", *comparison.names.values()]
+    return Drawing.of_images(draw.draw_reconstructions, text, blocks=blocks, rows=rows)
 
 
 def draw_maps(comparison: Comparison) -> Drawing:
@@ -75,11 +67,9 @@ def draw_maps(comparison: Comparison) -> Drawing:
         "map is turned and mirrored onto A's; each has its own scale. B - A, with its 95% "
         f"interval: {differences}.{before} {CAVEAT}",
     )
-    shown = LabelledMaps(
-        dict(zip(headings, comparison.points.values(), strict=True)),
-        comparison.studies["A"].of(Maps).labels,
-        comparison.data.class_names,
-    )
+    points = dict(zip(headings, comparison.points.values(), strict=True))
+    labels = comparison.studies["A"].of(Maps).labels
+    shown = LabelledMaps(points, labels, comparison.data.class_names)
     return Drawing(draw_comparison(shown, text=text), text)
 
 
@@ -100,7 +90,4 @@ def _describe_maps(comparison: Comparison) -> str:
     return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
 
 
-RECIPES: Mapping[str, Recipe[Comparison]] = {
-    "comparison.png": Recipe(draw_reconstructions),
-    "comparison_maps.png": Recipe(draw_maps),
-}
+RECIPES = {"comparison.png": Recipe(draw_reconstructions), "comparison_maps.png": Recipe(draw_maps)}

@@ -38,10 +38,7 @@ OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
 class Comparison:
     """What two studies of the same images say of their models, A and B.
 
-    Attributes:
-        studies: Both, by letter.
-        data: The images.
-        settings: What a person chose to look at.
+    `studies` are both, by letter; they share `data`, the images, and `settings`.
     """
 
     def __init__(self, first: Study, second: Study) -> None:
@@ -249,14 +246,11 @@ class Comparison:
             study.run.facts["scores"].get("train_mse") if study.is_trained_on_data else None
             for study in self.studies.values()
         ]
-        ratios = [
-            None if error is None else value / error
-            for value, error in zip(test.values, train, strict=True)
-        ]
+        pairs = zip(test.values, train, strict=True)
+        ratios = [None if error is None else value / error for value, error in pairs]
         runs = [study.run for study in self.studies.values()]
-        sizes = [
-            sum((run.path / name).stat().st_size for name in (ENCODER, DECODER)) for run in runs
-        ]
+        files = (ENCODER, DECODER)
+        sizes = [sum((run.path / name).stat().st_size for name in files) for run in runs]
         trained_on = [_describe_training_data(study) for study in self.studies.values()]
         rows: list[tuple[str, str, list[Any], int]] = [
             ("train_mse", "mean squared training error", train, 5),

@@ -16,27 +16,16 @@ A, B, NEITHER, UNKNOWN = "A", "B", "neither", "-"
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of both models.
+    """One measure of both models."""
 
-    Attributes:
-        key: Its name in metrics.json.
-        words: Its name for a person.
-        values: Of A and of B; None where it is not known.
-        more: What B has more than A over the same images; None where no interval can be had.
-        less_is_better: Whether the smaller value is the better one.
-        is_learned: Whether it says how much a model has learned.
-        baselines: The same measure of what has learned nothing, by name.
-        decimals: Digits after the point that are worth reading.
-    """
-
-    key: str
-    words: str
-    values: tuple[float | str | None, float | str | None]
-    more: Estimate | None = None
-    less_is_better: bool = False
-    is_learned: bool = True
-    baselines: Mapping[str, float] = field(default_factory=dict)
-    decimals: int = 4
+    key: str  # its name in metrics.json
+    words: str  # its name for a person
+    values: tuple[float | str | None, float | str | None]  # of A and of B; None: not known
+    more: Estimate | None = None  # of B than of A over the same images; None: no interval
+    less_is_better: bool = False  # whether the smaller value is the better one
+    is_learned: bool = True  # whether it says how much a model has learned
+    baselines: Mapping[str, float] = field(default_factory=dict)  # of what has learned nothing
+    decimals: int = 4  # digits after the point that are worth reading
 
     @property
     def difference(self) -> float | None:
@@ -85,10 +74,8 @@ def measure_pairs(
 ) -> Measure:
     """A measure that each image has, of both models, with the interval of its mean difference.
 
-    Args:
-        key, words, **options: As `Measure` takes them.
-        by_image: Of A and of B, each float (N,), the same images.
-        rng: Source of the resamples.
+    `by_image` are those of A and of B, float (N,), of the same images; key, words and options are
+    those of `Measure`, and `rng` is the source of the resamples.
     """
     first, second = by_image
     more = neighborhoods.mean_estimate(second - first, rng)

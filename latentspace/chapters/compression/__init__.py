@@ -1,27 +1,18 @@
 """Codes as a way to store images."""
 
+from functools import partial
+
 from latentspace.chapters.figure import USE, Contents, Figure
 
+aside = partial(Figure, "--compression", settings=(), in_story=False)
 CONTENTS = Contents(
     __name__,
     part=USE,
-    flags={
-        "--compression": "bytes and errors of codes, against PCA and image files",
-    },
+    flags={"--compression": "bytes and errors of codes, against PCA and image files"},
     figures=(
-        Figure(
-            "--compression",
-            "rate_distortion.png",
-            "bytes an image against error: codes, PCA, JPEG, WebP, AVIF, PNG",
-            settings=(),
-            in_story=False,
+        aside(
+            "rate_distortion.png", "bytes an image against error: codes, PCA, JPEG, WebP, AVIF, PNG"
         ),
-        Figure(
-            "--compression",
-            "compression.png",
-            "the same test images within the same few bytes by each method",
-            settings=(),
-            in_story=False,
-        ),
+        aside("compression.png", "the same test images within the same few bytes by each method"),
     ),
 )

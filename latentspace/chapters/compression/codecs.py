@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from latentspace.chapters.compression.curves import mean_ratio
+from latentspace.chapters.compression.methods import mean_ratio
 from latentspace.core.pixels import resize, tile, to_pil, to_unit_range
 from latentspace.drawing import media
 
@@ -22,28 +22,17 @@ CLEAR_SAVING = 0.02  # what a padding must save there, since so few images tell 
 
 @dataclass(frozen=True)
 class Codec:
-    """A kind of image file.
+    """A kind of image file."""
 
-    Attributes:
-        name: What it is called.
-        format: Pillow's name of it.
-        qualities: Settings to try, from the smallest file up; (None,) where nothing is lost.
-        half_qualities: Those to try at half size: coarse ones, for what halving loses no finer
-            quality brings back.
-        options: What Pillow's `save` takes: those that make files smallest in acceptable time; of
-            several each file takes those that make it smallest.
-        grey_options: More of them for images of one channel.
-        is_small: Whether files of single images are worth a look: AVIF's hold some 300 bytes
-            before the first pixel.
-    """
-
-    name: str
-    format: str
-    qualities: tuple[int | None, ...]
-    half_qualities: tuple[int, ...]
+    name: str  # what it is called
+    format: str  # Pillow's name of it
+    qualities: tuple[int | None, ...]  # from the smallest file up; (None,) where nothing is lost
+    half_qualities: tuple[int, ...]  # at half size: coarse, no finer one brings back what that lost
+    # What Pillow's `save` takes: those that make files smallest in acceptable time; of several each
+    # file takes those that make it smallest.
     options: tuple[Mapping[str, Any], ...]
-    grey_options: Mapping[str, Any] = field(default_factory=dict)
-    is_small: bool = True
+    grey_options: Mapping[str, Any] = field(default_factory=dict)  # more, for one channel
+    is_small: bool = True  # alone; AVIF's files hold some 300 bytes before the first pixel
 
     @property
     def is_lossless(self) -> bool:
@@ -107,8 +96,7 @@ def _write_and_read(
 def store_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[int, np.ndarray]:
     """Stores images, uint8 (N, H, W, C), as a file each, in one of the codec's qualities.
 
-    Returns:
-        Bytes of all files, and what comes back, uint8 (N, H, W, C).
+    Gives the bytes of all files, and what comes back, uint8 (N, H, W, C).
     """
     size, back = _write_and_read(pixels, codec, quality)
     return size, np.stack(back)
@@ -119,10 +107,8 @@ def store_in_sheets(
 ) -> tuple[int, np.ndarray]:
     """As `store_alone`, but side by side in one file, or a few.
 
-    Args:
-        pixels, codec, quality: As there.
-        block: Images are padded to multiples of it, by their own edge.
-        halved: Store them at half their height and width, and enlarge what comes back.
+    Images are padded to multiples of `block`, by their own edge. If `halved`, they are stored at
+    half their height and width, and what comes back is enlarged.
     """
     height, width = pixels.shape[1:3]
     small = pixels
@@ -165,8 +151,7 @@ def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -
 def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
     """Images (N, H, W, C) side by side, as near to a square as they come.
 
-    Returns:
-        uint8 (height, width, C) each, sides up to `SHEET_SIDE`; cells left over are black.
+    uint8 (height, width, C) each, sides up to `SHEET_SIDE`; cells left over are black.
     """
     count, height, width, _ = pixels.shape
     high, wide = _pad_sides(height, width, block)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,22 +13,15 @@ ENTRY_BYTES = 8  # a symbol's probability and value, float32 each
 
 @dataclass(frozen=True)
 class Quantiser:
-    """Uniform cells for each unit of a code, learnt from training codes.
+    """Uniform cells for each unit of a code, learnt from training codes."""
 
-    Attributes:
-        low: float64 (D,), where a unit's first cell begins.
-        step: float64 (D,), width of a unit's cells.
-        levels: int64 (D,), cells of each unit, 1 or more; the outer ones have no outer end.
-        values: float32 (D, K), what stands for a cell: the mean of the training codes in it, the
-            best choice for the squared error; the middle of an empty cell.
-        counts: int64 (D, K), training codes in each cell.
-    """
-
-    low: np.ndarray
-    step: np.ndarray
-    levels: np.ndarray
+    low: np.ndarray  # float64 (D,), where a unit's first cell begins
+    step: np.ndarray  # float64 (D,), width of a unit's cells
+    levels: np.ndarray  # int64 (D,), cells of each unit, 1 or more; the outer ones are open
+    # float32 (D, K), what stands for a cell: the mean of the training codes in it, the best choice
+    # for the squared error; the middle of an empty cell.
     values: np.ndarray
-    counts: np.ndarray
+    counts: np.ndarray  # int64 (D, K), training codes in each cell
 
     def quantise(self, codes: np.ndarray) -> np.ndarray:
         """Codes (N, D) -> the number of the cell of each value, int32 (N, D) from 0."""
@@ -54,27 +45,11 @@ class Quantiser:
         from constriction import stream
 
         encoder = stream.queue.RangeEncoder()
-        for unit, model in self._entropy_models():
+        for unit in np.flatnonzero(self.levels > 1).tolist():  # the others need no bytes
+            weights = self.counts[unit, : self.levels[unit]] + SMOOTHING
+            model = stream.model.Categorical(weights / weights.sum(), perfect=False)
             encoder.encode(np.ascontiguousarray(symbols[:, unit]), model)
         return encoder.get_compressed().astype("<u4").tobytes()
-
-    def decode(self, data: bytes, count: int) -> np.ndarray:
-        """What `encode` wrote, int32 (count, D)."""
-        from constriction import stream
-
-        decoder = stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
-        symbols = np.zeros((count, len(self.low)), np.int32)
-        for unit, model in self._entropy_models():
-            symbols[:, unit] = decoder.decode(model, count)
-        return symbols
-
-    def _entropy_models(self) -> Iterator[tuple[int, Any]]:
-        """Each unit of more than one cell with its frequencies; the others need no bytes."""
-        from constriction import stream
-
-        for unit in np.flatnonzero(self.levels > 1).tolist():
-            weights = self.counts[unit, : self.levels[unit]] + SMOOTHING
-            yield unit, stream.model.Categorical(weights / weights.sum(), perfect=False)
 
 
 def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:

@@ -7,25 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    FAINT_INK,
-    INK,
-    Label,
-    choose_zoom,
-    join_vertically,
-    make_blank,
-    make_figure,
-    make_mosaic,
-    make_page,
-    measure_text,
-    render_figure,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import FAINT_INK, INK, Label
 from latentspace.drawing.text import Text
 
 COLORS = (  # of families in the order in which they come; the sixth and later ones are files
     *("#3f90da", "#a96b59", "#e88b00", "#717581", "#bd1f01"),
     *("#832db6", "#111111", "#2a9d5c"),
 )
+PANELS = {"mse": "mean squared error per pixel", "ssim": "structural similarity (SSIM)"}
 MARKERS = {"solid": "o", "dashed": "s", "dotted": "^"}
 GAP = 4  # pixels between images
 TITLE_GAP = 10
@@ -37,22 +27,13 @@ OVER = (190, 40, 20)  # what is more than the budget is written in this colour
 
 @dataclass(frozen=True)
 class RateLine:
-    """A curve of rate-distortion.
+    """A curve of rate-distortion: the points that no other one beats."""
 
-    Attributes:
-        name: What it shows.
-        family: Lines of one family are forms of the same thing, and share a colour.
-        style: "solid", "dashed" or "dotted".
-        mse: Bytes an image and mean squared errors, float64 (S,) each, the points that no other
-            one beats.
-        ssim: The same of structural similarities.
-    """
-
-    name: str
-    family: str
-    style: str
-    mse: tuple[np.ndarray, np.ndarray]
-    ssim: tuple[np.ndarray, np.ndarray]
+    name: str  # what it shows
+    family: str  # lines of one family are forms of the same thing, and share a colour
+    style: str  # "solid", "dashed" or "dotted"
+    mse: tuple[np.ndarray, np.ndarray]  # bytes an image, mean squared errors, float64 (S,) each
+    ssim: tuple[np.ndarray, np.ndarray]  # the same of structural similarities
 
 
 @dataclass(frozen=True)
@@ -80,17 +61,12 @@ def draw_rate_distortion(
         chosen: Bytes and mean squared error that an arrow starts from.
         nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
     """
-    figure = make_figure(12.5, 7.6, dpi=100)
+    figure = layout.make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     panels = figure.subplots(1, 2)
     families = list(dict.fromkeys(line.family for line in lines))
-    for panel, measure, words in zip(
-        panels,
-        ("mse", "ssim"),
-        ("mean squared error per pixel", "structural similarity (SSIM)"),
-        strict=True,
-    ):
+    for panel, (measure, words) in zip(panels, PANELS.items(), strict=True):
         for line in lines:
             sizes, values = getattr(line, measure)
             family = families.index(line.family)
@@ -130,13 +106,9 @@ def draw_rate_distortion(
     panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if nearest_size is not None:
         size, error = chosen
-        panels[0].annotate(
-            "",
-            xy=(nearest_size, error),
-            xytext=(size, error),
-            arrowprops={"arrowstyle": "<->", "color": "0.2", "shrinkA": 0, "shrinkB": 0},
-            zorder=5,
-        )
+        arrow = {"arrowstyle": "<->", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
+        start, end = (size, error), (nearest_size, error)
+        panels[0].annotate("", xy=end, xytext=start, arrowprops=arrow, zorder=5)
         panels[0].annotate(
             f"{size:.1f} and {nearest_size:.1f} bytes\nat error {error:.5f}",
             xy=(size, error),
@@ -148,7 +120,7 @@ def draw_rate_distortion(
         )
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    return make_page(render_figure(figure), text=text)
+    return layout.make_page(layout.render_figure(figure), text=text)
 
 
 def draw_budgets(
@@ -156,12 +128,10 @@ def draw_budgets(
 ) -> np.ndarray:
     """The same images, stored within several budgets, uint8 (height, width, 3).
 
-    Args:
-        originals: float32 (K, H, W, C) in [0, 1], shown once.
-        blocks: Rows by their budget in bytes. A row says its bytes and its error; more bytes than
-            the budget has are written in `OVER`.
+    The originals, float32 (K, H, W, C) in [0, 1], are shown once. Each row lies below its budget in
+    bytes and says its bytes and its error; more bytes than the budget has are written in `OVER`.
     """
-    zoom = choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
+    zoom = layout.choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
@@ -169,8 +139,8 @@ def draw_budgets(
 
     def put(images: np.ndarray, words: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
         nonlocal y
-        body = make_mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
-        bodies.extend([body, make_blank(row_height - len(body), 1)])
+        body = layout.make_mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
+        bodies.extend([body, layout.make_blank(row_height - len(body), 1)])
         for number, (line, color) in enumerate(words):
             shift = (2 * number - len(words) + 1) * LINE_OFFSET
             labels.append(Label(-12, y + len(body) / 2 + shift, line, "rm", color))
@@ -179,18 +149,21 @@ def draw_budgets(
     put(originals, [("original", INK)])
     headings = {budget: f"at most {budget:g} bytes an image" for budget in blocks}
     for budget, heading in headings.items():
-        bodies.append(make_blank(BLOCK_GAP + HEADING_HEIGHT, 1))
+        bodies.append(layout.make_blank(BLOCK_GAP + HEADING_HEIGHT, 1))
         y += BLOCK_GAP + HEADING_HEIGHT
         labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
         for row in blocks[budget]:
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
-            put(row.images, [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)])
-    body = join_vertically(bodies)
-    return make_page(
+            put(
+                row.images,
+                [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)],
+            )
+    body = layout.join_vertically(bodies)
+    return layout.make_page(
         body,
         text=text,
         labels=labels,
-        left=max(measure_text(label.text) for label in labels if label.x < 0) + 12,
-        right=max(0, max(map(measure_text, headings.values()), default=0) - body.shape[1]),
+        left=max(layout.measure_text(label.text) for label in labels if label.x < 0) + 12,
+        right=max(0, max(map(layout.measure_text, headings.values()), default=0) - body.shape[1]),
         top=TITLE_GAP,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.compression import draw
 from latentspace.chapters.compression.measure import Compression
@@ -81,7 +79,7 @@ def draw_budgets(study: Study) -> Drawing:
     )
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
+RECIPES = {
     "rate_distortion.png": Recipe(draw_rate_distortion, of=(Compression,)),
     "compression.png": Recipe(draw_budgets, of=(Compression,)),
 }

@@ -13,13 +13,14 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.chapters.compression import codecs, curves
+from latentspace.chapters.compression import codecs
 from latentspace.chapters.compression.draw import RateLine, StoredImages
 from latentspace.chapters.compression.methods import (
     Method,
     Verdict,
     compare_codes,
     find_best_within,
+    pareto_front,
 )
 from latentspace.chapters.compression.storing import (
     ALONE,
@@ -115,11 +116,8 @@ class Compression(Chapter):
 
         def compute() -> dict[str, Method]:
             with ThreadPoolExecutor(count_cores()) as pool:  # codecs run beside each other
-                tasks = {
-                    names: task
-                    for of_codec in pool.map(self.storing.make_file_tasks, known)
-                    for names, task in of_codec.items()
-                }
+                by_codec = pool.map(self.storing.make_file_tasks, known)
+                tasks = {names: task for made in by_codec for names, task in made.items()}
                 found: dict[str, dict[str, Numbers]] = {}
                 with self.study.make_bar("image files", len(tasks)) as bar:
                     results = pool.map(lambda task: task(), tasks.values())
@@ -152,9 +150,9 @@ class Compression(Chapter):
         for name, method in self.methods.items():
             family = re.split(", | in ", name)[0]
             style = next((style for end, style in STYLES.items() if name.endswith(end)), "solid")
-            sizes, lost = curves.pareto_front((method.sizes, 1 - method.ssim))
+            sizes, lost = pareto_front((method.sizes, 1 - method.ssim))
             found.append(
-                RateLine(name, family, style, curves.pareto_front(method.curve), (sizes, 1 - lost))
+                RateLine(name, family, style, pareto_front(method.curve), (sizes, 1 - lost))
             )
         return found
 
@@ -165,11 +163,8 @@ class Compression(Chapter):
         The budgets are what codes take, packed plainly, at each of `BUDGET_BITS`.
         """
         losing = [codec.name for codec in codecs.list_available() if not codec.is_lossless]
-        kinds: list[dict[str, Method]] = [
-            self._forms,
-            self.components,
-            *({f"{name} {SHEET}": self.files[f"{name} {SHEET}"]} for name in losing),
-        ]
+        sheets = [f"{name} {SHEET}" for name in losing]
+        kinds = [self._forms, self.components, *({name: self.files[name]} for name in sheets)]
         units = self.study.run.latent_dim
         return {
             budget: [_make_row(methods, budget) for methods in kinds]
@@ -186,12 +181,9 @@ class Compression(Chapter):
     @cached_property
     def verdict(self) -> Verdict:
         """What follows from all curves."""
-        return compare_codes(
-            self._forms,
-            {**self.components, **self.files},
-            error=float(self.codes[FLOATS].mse[0]),
-            decoder_bytes=self.study.run.decoder_bytes,
-        )
+        error, size = float(self.codes[FLOATS].mse[0]), self.study.run.decoder_bytes
+        others = {**self.components, **self.files}
+        return compare_codes(self._forms, others, error=error, decoder_bytes=size)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -201,7 +193,19 @@ class Compression(Chapter):
             "images_in_a_file_each": len(self.storing.alone_rows),
             "images_of_ssim": len(self.storing.similar),
             "pixel_bytes": self.storing.pixels[0].size,
-            "methods": {name: _list_settings(method) for name, method in self.methods.items()},
+            "methods": {
+                name: [
+                    {
+                        "setting": str(setting),
+                        "bytes": float(method.sizes[at]),
+                        "mse": float(method.mse[at]),
+                        "ssim": float(method.ssim[at]),
+                        "table_bytes": int(method.tables[at]),
+                    }
+                    for at, setting in enumerate(method.settings)
+                ]
+                for name, method in self.methods.items()
+            },
             "lossless_bytes": self.lossless,
             "decoder_bytes": self.study.run.decoder_bytes,
             **asdict(self.verdict),
@@ -233,29 +237,24 @@ class Compression(Chapter):
     def answer(self) -> str:
         """What codes cost and what the nearest alternative does, and where codes lose."""
         found = self.verdict
-        parts = [
+        line = (
             f"at {found.chosen_bytes:.1f} bytes an image the codes give a mean squared error of "
-            f"{found.chosen_mse:.5f}"
-        ]
-        if found.nearest is None:
-            parts.append("no alternative reaches that error")
-        else:
-            parts.append(
-                f"the nearest alternative at that error, {found.nearest}, needs "
-                f"{found.nearest_bytes:.1f}"
-            )
+            f"{found.chosen_mse:.5f}; "
+        )
+        line += (
+            "no alternative reaches that error"
+            if found.nearest is None
+            else f"the nearest alternative at that error, {found.nearest}, needs "
+            f"{found.nearest_bytes:.1f}"
+        )
         if found.break_even_images is not None:
-            parts.append(
-                f"the decoder ({self.study.run.decoder_bytes / 1e6:.1f} MB) pays from "
-                f"{found.break_even_images:,} images on"
-            )
+            pays = f"pays from {found.break_even_images:,} images on"
+            line += f"; the decoder ({self.study.run.decoder_bytes / 1e6:.1f} MB) {pays}"
         if found.overtaken_by is None:
-            parts.append("nothing that was measured beats them with more bytes")
-        else:
-            parts.append(
-                f"from {found.overtaken_at_bytes:.1f} bytes on {found.overtaken_by} is better"
-            )
-        return "; ".join(parts)
+            return f"{line}; nothing that was measured beats them with more bytes"
+        return (
+            f"{line}; from {found.overtaken_at_bytes:.1f} bytes on {found.overtaken_by} is better"
+        )
 
     # --- inside
 
@@ -275,23 +274,5 @@ class Compression(Chapter):
 def _make_row(methods: Mapping[str, Method], budget: float) -> StoredImages:
     name, at = find_best_within(methods, budget)
     method = methods[name]
-    return StoredImages(
-        f"{name}, {method.settings[at]}",
-        float(method.sizes[at]),
-        float(method.mse[at]),
-        to_unit_range(method.shown[at]),
-    )
-
-
-def _list_settings(method: Method) -> list[dict[str, Any]]:
-    """A method for metrics.json, a setting each."""
-    return [
-        {
-            "setting": str(setting),
-            "bytes": float(method.sizes[at]),
-            "mse": float(method.mse[at]),
-            "ssim": float(method.ssim[at]),
-            "table_bytes": int(method.tables[at]),
-        }
-        for at, setting in enumerate(method.settings)
-    ]
+    words, images = f"{name}, {method.settings[at]}", to_unit_range(method.shown[at])
+    return StoredImages(words, float(method.sizes[at]), float(method.mse[at]), images)

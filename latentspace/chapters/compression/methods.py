@@ -1,4 +1,7 @@
-"""Ways of storing images, measured at several settings, and what follows from them."""
+"""Ways of storing images, measured at several settings, and what follows from them.
+
+Their curves of error over bytes are read between points along straight lines in both logarithms.
+"""
 
 from __future__ import annotations
 
@@ -8,63 +11,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentspace.chapters.compression import curves
-
 NEAR = 1.05  # an error so many times that of unquantised codes is as good
+LEAST_ERROR = 1e-12  # stands for none at all, which has no logarithm
+SIZES = 2000  # at which curves are compared, evenly spaced in their logarithm
+
+Curve = tuple[np.ndarray, np.ndarray]  # sizes and errors, float (S,) each, in any order
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way of storing images, measured at several settings.
+    """A way of storing images, measured at several settings."""
 
-    Attributes:
-        settings: What each setting is called, (S,).
-        sizes: Bytes of an image, float64 (S,), tables and model not counted.
-        mse: Mean squared error per pixel, float64 (S,), over all measured images.
-        ssim: Mean structural similarity, float64 (S,), over some of them.
-        tables: Bytes of what a reader needs besides and does not grow with the images (tables,
-            matrices, but not the decoder), float64 (S,).
-        shown: What comes back of the images that a picture shows, uint8 (S, K, H, W, C); K is 0
-            where no picture shows the method.
-    """
-
-    settings: np.ndarray
-    sizes: np.ndarray
-    mse: np.ndarray
-    ssim: np.ndarray
+    settings: np.ndarray  # what each setting is called, (S,)
+    sizes: np.ndarray  # bytes of an image, float64 (S,), tables and model not counted
+    mse: np.ndarray  # mean squared error per pixel, float64 (S,), over all measured images
+    ssim: np.ndarray  # mean structural similarity, float64 (S,), over some of them
+    # Bytes of what a reader needs besides and does not grow with the images (tables, matrices, but
+    # not the decoder), float64 (S,).
     tables: np.ndarray
+    # What comes back of the images that a picture shows, uint8 (S, K, H, W, C); K is 0 where no
+    # picture shows the method.
     shown: np.ndarray
 
     @property
-    def curve(self) -> curves.Curve:
+    def curve(self) -> Curve:
         """Sizes and mean squared errors."""
         return self.sizes, self.mse
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What curves say in the end, as metrics.json has it.
+    """What curves say in the end, as metrics.json has it."""
 
-    Attributes:
-        chosen: The form of the codes that is spoken of, and its setting: the smallest whose error
-            is at most `NEAR` times that of unquantised codes.
-        chosen_bytes: Its bytes an image.
-        chosen_mse: Its error.
-        nearest: The alternative that needs fewest bytes for that error; None if none reaches it.
-        nearest_bytes: How many; None if none.
-        break_even_images: Images from which on decoder and tables are paid for; None if never.
-        overtaken_by: The best alternative there; None if none.
-        overtaken_at_bytes: Bytes from which on an alternative has a smaller error than the codes
-            ever have with so many; None if never.
-    """
-
+    # The form of the codes that is spoken of, and its setting: the smallest whose error is at most
+    # `NEAR` times that of unquantised codes.
     chosen: str
-    chosen_bytes: float
-    chosen_mse: float
-    nearest: str | None
-    nearest_bytes: float | None
-    break_even_images: int | None
-    overtaken_by: str | None
+    chosen_bytes: float  # its bytes an image
+    chosen_mse: float  # its error
+    nearest: str | None  # what else needs fewest bytes for that error; None if nothing reaches it
+    nearest_bytes: float | None  # how many
+    break_even_images: int | None  # from which on decoder and tables are paid for; None if never
+    overtaken_by: str | None  # the best alternative from those bytes on; None if none
+    # From which on an alternative has less error than codes ever have with so many; None if never.
     overtaken_at_bytes: float | None
 
 
@@ -79,19 +67,15 @@ def compare_codes(
         error: Mean squared error of unquantised codes.
         decoder_bytes: What a reader of codes needs besides their tables.
     """
-    sizes = np.concatenate([method.sizes for method in codes.values()])
-    errors = np.concatenate([method.mse for method in codes.values()])
+    places = _list_places(codes)
+    sizes, errors = (np.array([place[axis] for place in places]) for axis in (0, 1))
     allowed = max(NEAR * error, errors.min())
-    name, at = min(
-        (place for place in _list_places(codes) if codes[place[0]].mse[place[1]] <= allowed),
-        key=lambda place: codes[place[0]].sizes[place[1]],
-    )
-    size, mse = float(codes[name].sizes[at]), float(codes[name].mse[at])
-    needed = {other: curves.size_at(method.curve, mse) for other, method in others.items()}
+    size, mse, name, at = min((one for one in places if one[1] <= allowed), key=lambda one: one[0])
+    needed = {other: size_at(method.curve, mse) for other, method in others.items()}
     nearest = min(needed, key=lambda other: needed[other])
     reached = math.isfinite(needed[nearest])
     fixed = decoder_bytes + float(codes[name].tables[at])
-    overtaken = curves.find_overtaking((sizes, errors), [other.curve for other in others.values()])
+    overtaken = find_overtaking((sizes, errors), [other.curve for other in others.values()])
     return Verdict(
         chosen=f"{name}, {codes[name].settings[at]}",
         chosen_bytes=size,
@@ -101,7 +85,7 @@ def compare_codes(
         break_even_images=_find_break_even(fixed, size, others[nearest], mse, needed[nearest]),
         overtaken_by=None
         if overtaken is None
-        else min(others, key=lambda other: curves.error_at(others[other].curve, overtaken)),
+        else min(others, key=lambda other: error_at(others[other].curve, overtaken)),
         overtaken_at_bytes=overtaken,
     )
 
@@ -111,17 +95,16 @@ def find_best_within(methods: Mapping[str, Method], budget: float) -> tuple[str,
 
     Where all need more, those that need fewest.
     """
-
-    def rank(place: tuple[str, int]) -> tuple[float, float]:
-        method, at = methods[place[0]], place[1]
-        return max(budget, method.sizes[at]), method.mse[at]
-
-    return min(_list_places(methods), key=rank)
+    return min(_list_places(methods), key=lambda place: (max(budget, place[0]), place[1]))[2:]
 
 
-def _list_places(methods: Mapping[str, Method]) -> list[tuple[str, int]]:
-    """All settings: the names of their methods, and their places there."""
-    return [(name, at) for name, method in methods.items() for at in range(len(method.mse))]
+def _list_places(methods: Mapping[str, Method]) -> list[tuple[float, float, str, int]]:
+    """All settings: bytes, errors, the names of their methods, and their places there."""
+    return [
+        (float(size), float(error), name, at)
+        for name, method in methods.items()
+        for at, (size, error) in enumerate(zip(*method.curve, strict=True))
+    ]
 
 
 def _find_break_even(
@@ -135,3 +118,62 @@ def _find_break_even(
     reaching = np.flatnonzero(other.mse <= mse)
     tables = float(other.tables[reaching[other.sizes[reaching].argmin()]])
     return max(1, math.ceil((fixed - tables) / (other_size - size)))
+
+
+def pareto_front(curve: Curve) -> Curve:
+    """The points that no other one beats: sizes rise, errors fall."""
+    sizes, errors = curve
+    order = np.lexsort((errors, sizes))
+    before = np.minimum.accumulate(np.concatenate([[np.inf], errors[order]]))[:-1]
+    kept = order[errors[order] < before]
+    return sizes[kept], errors[kept]
+
+
+def size_at(curve: Curve, error: float) -> float:
+    """The bytes that a curve needs for an error; infinite where it never comes so low."""
+    sizes, errors = pareto_front(curve)
+    if errors[-1] > error:
+        return np.inf
+    return float(np.exp(np.interp(-_log(error), -_log(errors), np.log(sizes))))
+
+
+def error_at(curve: Curve, size: float) -> float:
+    """The error that a curve reaches with so many bytes; infinite where it needs more."""
+    sizes, errors = pareto_front(curve)
+    if size < sizes[0]:
+        return np.inf
+    return float(np.exp(np.interp(np.log(size), np.log(sizes), _log(errors))))
+
+
+def find_overtaking(curve: Curve, others: list[Curve]) -> float | None:
+    """The bytes from which on one of the others, not mixed, always has less error than a curve.
+
+    None where it is never overtaken; the least size of the others where it is at every size.
+    """
+    ends = [size for sizes, _ in (curve, *others) for size in (sizes.min(), sizes.max())]
+    sizes = np.geomspace(min(ends), max(ends), SIZES)
+    least = np.array([min(error_at(other, size) for other in others) for size in sizes])
+    ahead = least < np.array([error_at(curve, size) for size in sizes])
+    if not ahead[-1]:
+        return None
+    behind = np.flatnonzero(~ahead)
+    return float(sizes[0 if not len(behind) else behind[-1] + 1])
+
+
+def mean_ratio(curve: Curve, other: Curve) -> float:
+    """How many times the bytes of another curve a curve needs at equal errors.
+
+    The geometric mean over those errors of the other that both reach; where they share none, over
+    the sizes as they come.
+    """
+    sizes, errors = pareto_front(other)
+    least, most = curve[1].min(), curve[1].max()
+    shared = (errors >= least) & (errors <= most)
+    if not shared.any():
+        return float(np.exp(np.mean(np.log(curve[0])) - np.mean(np.log(other[0]))))
+    wanted = np.array([size_at(curve, error) for error in errors[shared]])
+    return float(np.exp(np.mean(np.log(wanted / sizes[shared]))))
+
+
+def _log(errors: np.ndarray | float) -> np.ndarray:
+    return np.log(np.maximum(errors, LEAST_ERROR))

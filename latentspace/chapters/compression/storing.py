@@ -29,20 +29,12 @@ Numbers = dict[str, Any]  # what is measured of one setting, see `Method`
 
 @dataclasses.dataclass(frozen=True)
 class Coded:
-    """Images as codes that cells are to make small.
+    """Images as codes that cells are to make small."""
 
-    Attributes:
-        table: Training codes, float (M, D), that cells and frequencies are learnt from.
-        codes: Of the measured images, float (N, D).
-        decode: Codes (N, D) -> float32 (N, H, W, C) in [0, 1].
-        vector_bytes: What a reader needs besides for each unit of more than one cell, and once
-            more for the mean.
-    """
-
-    table: np.ndarray
-    codes: np.ndarray
-    decode: Callable[[np.ndarray], np.ndarray]
-    vector_bytes: int = 0
+    table: np.ndarray  # training codes, float (M, D), that cells and frequencies are learnt from
+    codes: np.ndarray  # of the measured images, float (N, D)
+    decode: Callable[[np.ndarray], np.ndarray]  # codes (N, D) -> float32 (N, H, W, C) in [0, 1]
+    vector_bytes: int = 0  # needed besides for each unit of several cells, and once for the mean
 
 
 class Storing:
@@ -148,11 +140,10 @@ class Storing:
         """Numbers of one setting.
 
         Args:
-            back: What comes back, float32 (N, H, W, C) in [0, 1], of all `rows`, or of those
-                `among` them.
+            back: What comes back, float32 (N, H, W, C) in [0, 1], of all `rows`, or of those at the
+                places `among` them.
             size: Bytes of all these together; a stream of nothing counts as one.
             tables: Bytes of what does not grow with them.
-            among: Places among `rows`.
         """
         images = self.images if among is None else self.images[among]
         similar = self.alone_rows[self.similar] if among is None else self.similar

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentspace.core.pixels import to_unit_range
-from latentspace.drawing.layout import (
-    Label,
-    choose_zoom,
-    make_blank,
-    make_figure,
-    make_mosaic,
-    make_page,
-    prepare_page,
-    render_figure,
-    render_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.text import Text
 
@@ -67,7 +58,7 @@ def draw_training(
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows
     height, width = originals.shape[1:3]
-    zoom = choose_zoom(min(height, width), LEAST_SIDE)
+    zoom = layout.choose_zoom(min(height, width), LEAST_SIDE)
     cell_height, cell_width = (2 * height + 1) * zoom + ROW_GAP, width * zoom + GAP
 
     def draw_pairs(drawn: np.ndarray) -> np.ndarray:
@@ -75,7 +66,7 @@ def draw_training(
         upper, lower = (to_unit_range(pixels[: rows * columns]) for pixels in (originals, drawn))
         both = np.concatenate([upper, np.ones_like(upper[:, :1]), lower], axis=1)
         grid = both.reshape(columns, rows, *both.shape[1:]).swapaxes(0, 1)
-        return make_mosaic(grid, zoom=zoom, gap=GAP, row_gap=ROW_GAP)
+        return layout.make_mosaic(grid, zoom=zoom, gap=GAP, row_gap=ROW_GAP)
 
     total_width = max(columns * cell_width - GAP, LEAST_WIDTH)
     labels = [
@@ -90,13 +81,15 @@ def draw_training(
     chart = _make_chart(curves, baselines, total_width)
     body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
     size = (body_height, total_width)
-    sheet = prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
+    sheet = layout.prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
 
     def draw(number: int) -> np.ndarray:
-        moment, body = order[number], make_blank(*size)
+        moment, body = order[number], layout.make_blank(*size)
         grid = draw_pairs(reconstructions[moment])
         body[: len(grid), : grid.shape[1]] = grid
-        body[len(grid) : len(grid) + STRIP] = render_text(notes[moment], (STRIP, total_width))
+        body[len(grid) : len(grid) + STRIP] = layout.render_text(
+            notes[moment], (STRIP, total_width)
+        )
         body[len(grid) + STRIP :] = chart.draw_until(moment)
         return sheet.place(body)
 
@@ -108,12 +101,11 @@ def draw_learning_curve(
 ) -> np.ndarray:
     """Training and validation loss per epoch on a logarithmic axis, uint8 (height, width, 3).
 
-    Args:
-        history: "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
-            begins, a line says so.
-        baselines: Named errors, drawn as horizontal lines; none where the loss is another thing.
+    The history has "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
+    begins, a line says so. Baselines are named errors, horizontal lines; none where the loss is
+    another thing.
     """
-    figure = make_figure(9, 5)
+    figure = layout.make_figure(9, 5)
     from matplotlib.ticker import MaxNLocator
 
     axes = figure.subplots()
@@ -133,7 +125,7 @@ def draw_learning_curve(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.legend()
-    return make_page(render_figure(figure), text=text)
+    return layout.make_page(layout.render_figure(figure), text=text)
 
 
 def _style_error_axis(axes: Axes, words: str, *, marks: Sequence[float]) -> None:
@@ -169,7 +161,7 @@ class _Chart:
 def _make_chart(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]], baselines: Mapping[str, float], width: int
 ) -> _Chart:
-    figure = make_figure(width / CHART_DPI, CHART_HEIGHT / CHART_DPI, dpi=CHART_DPI)
+    figure = layout.make_figure(width / CHART_DPI, CHART_HEIGHT / CHART_DPI, dpi=CHART_DPI)
     axes = figure.subplots()
     times = next(iter(curves.values()))[0]
     drawn = [
@@ -187,13 +179,13 @@ def _make_chart(
     axes.set_xlabel("images seen")
     _style_error_axis(axes, "mean squared error", marks=(1.0, 2.0, 5.0))
     axes.legend(loc="upper right", fontsize="small")
-    whole = render_figure(figure)
+    whole = layout.render_figure(figure)
     places = axes.transData.transform(np.column_stack([times, np.ones_like(times)]))[:, 0]
     area = axes.get_window_extent()
     for line in drawn:
         line.set_data([], [])
     return _Chart(
-        empty=render_figure(figure),
+        empty=layout.render_figure(figure),
         whole=whole,
         places=np.clip(np.rint(places).astype(int), 1, width - 1),
         rows=(round(len(whole) - area.y1), round(len(whole) - area.y0)),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from latentspace.chapters.captions import count_hold_frames, format_model
@@ -152,7 +150,7 @@ def draw_learning_curve(study: Study) -> Drawing:
     return Drawing(frames, text)
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
+RECIPES = {
     "training.gif": Recipe(draw_training, (Learning,)),
     "training_map.gif": Recipe(
         draw_training_map, (Learning,), lambda study: study.of(Learning).map_unavailable

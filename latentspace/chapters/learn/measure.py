@@ -130,11 +130,8 @@ class Learning(Chapter):
                 points, divergences = follow(self._codes)
                 afresh = follow(self._codes[-1:])[1]
                 pixels = follow(reduce_dimensions(self._flat_pixels)[0][np.newaxis])[0]
-            return {
-                "codes": points,
-                "pixels": pixels,
-                "divergences": np.array([divergences[-1], afresh[0]]),
-            }
+            ends = np.array([divergences[-1], afresh[0]])
+            return {"codes": points, "pixels": pixels, "divergences": ends}
 
         film = self.snapshots
         key = (self.study.data.hash, film.indices, film.codes, perplexity, seed)
@@ -149,22 +146,25 @@ class Learning(Chapter):
     def _pca_error(self) -> float:
         study, film = self.study, self.snapshots
 
-        def compute() -> dict[str, np.ndarray]:
+        def compute() -> dict[str, Any]:
             watched = to_unit_range(study.data.train_pixels[film.indices])
             pca = scores.fit_components(study.fit_pixels, study.run.latent_dim)
-            error = scores.pca_error(pca, watched)
-            return {"mse": np.array(error)}
+            return {"mse": scores.pca_error(pca, watched)}
 
         key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)
         return float(study.load_or_compute("learning_pca", compute, *key)["mse"])
 
     @cached_property
     def _knn_accuracies(self) -> dict[str, np.ndarray]:
-        def compute() -> dict[str, np.ndarray]:
-            return {
-                "codes": np.array([self._score_knn_accuracy(codes) for codes in self._codes]),
-                "pixels": np.array(self._score_knn_accuracy(self._flat_pixels)),
-            }
+        rows = np.arange(len(self.labels))
+
+        def score(vectors: np.ndarray) -> float:
+            neighbors = find_nearest_others(vectors, rows)[1]
+            return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())
+
+        def compute() -> dict[str, Any]:
+            codes = np.array([score(codes) for codes in self._codes])
+            return {"codes": codes, "pixels": score(self._flat_pixels)}
 
         film = self.snapshots
         key = (self.study.data.hash, film.indices, film.codes)
@@ -180,8 +180,3 @@ class Learning(Chapter):
         """float32 (M, H * W * C)."""
         pixels = self.study.data.train_pixels[self.snapshots.indices]
         return to_unit_range(pixels).reshape(len(pixels), -1)
-
-    def _score_knn_accuracy(self, vectors: np.ndarray) -> float:
-        rows = np.arange(len(vectors))
-        neighbors = find_nearest_others(vectors, rows)[1]
-        return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())

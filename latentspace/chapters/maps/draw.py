@@ -9,17 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
-from latentspace.drawing.layout import (
-    Label,
-    choose_text_scale,
-    choose_zoom,
-    draw_frame,
-    join_vertically,
-    make_figure,
-    make_mosaic,
-    make_page,
-    render_figure,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.points import (
     LabelledMaps,
     choose_class_colors,
@@ -63,11 +54,8 @@ class Cells:
 def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
     """Moves each image of a map to the nearest free cell of a fine grid.
 
-    One that finds none nearby is left out.
-
-    Args:
-        shape: Of the images, (N, H, W, C).
-        points: float (N, 2).
+    One that finds none nearby is left out. The images are of a shape (N, H, W, C), at points,
+    float (N, 2).
     """
     zoom, block = _choose_scale(shape)
     height, width = (size * zoom // block for size in shape[1:3])
@@ -126,14 +114,15 @@ def draw_image_map(
             cells.wanted, labels, range(len(class_names))
         ).items()
     ]
-    return make_page(body, text=text, labels=names, text_scale=choose_text_scale(body.shape[1]))
+    text_scale = layout.choose_text_scale(body.shape[1])
+    return layout.make_page(body, text=text, labels=names, text_scale=text_scale)
 
 
 def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
     """Maps, float (N, 2) each, as points side by side with one legend: uint8 (height, width, 3)."""
-    figure = make_figure(7 * len(maps.points) + 1.2, 7.4)
+    figure = layout.make_figure(7 * len(maps.points) + 1.2, 7.4)
     draw_scatters(figure, maps)
-    return make_page(render_figure(figure), text=text)
+    return layout.make_page(layout.render_figure(figure), text=text)
 
 
 def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.ndarray:
@@ -141,11 +130,11 @@ def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.
 
     Methods are columns, what they were made of are rows; `maps` holds the maps row by row.
     """
-    figure = make_figure(4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
+    figure = layout.make_figure(4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
     for axes in draw_scatters(figure, maps, rows=rows, named=False):
         axes.title.set_fontsize(10)
         axes.set_box_aspect(1)
-    return make_page(render_figure(figure), text=text)
+    return layout.make_page(layout.render_figure(figure), text=text)
 
 
 def draw_overlap(
@@ -161,7 +150,7 @@ def draw_overlap(
     Returns:
         uint8 (height, width, 3).
     """
-    figure = make_figure(14.2, 9.4, dpi=110)
+    figure = layout.make_figure(14.2, 9.4, dpi=110)
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
     draw_scatters(above, maps, classes=classes)
     axes = below.subplots()
@@ -177,7 +166,7 @@ def draw_overlap(
     written.auto_set_font_size(False)
     written.set_fontsize(12)
     written.scale(1, 1.7)
-    return make_page(render_figure(figure), text=text)
+    return layout.make_page(layout.render_figure(figure), text=text)
 
 
 def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
@@ -185,8 +174,8 @@ def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
 
     `grid` is float32 (rows, columns, H, W, C) in [0, 1], NaN where nothing is to be drawn.
     """
-    zoom = choose_zoom(min(grid.shape[2:4]), CELL)
-    return make_page(make_mosaic(grid, zoom=zoom, gap=0), text=text)
+    zoom = layout.choose_zoom(min(grid.shape[2:4]), CELL)
+    return layout.make_page(layout.make_mosaic(grid, zoom=zoom, gap=0), text=text)
 
 
 def draw_placed(
@@ -211,7 +200,7 @@ def draw_placed(
     Returns:
         uint8 (height, width, 3).
     """
-    figure = make_figure(15.2, 7.4, dpi=110)
+    figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     framed, mark = [_draw_framed(image) for image in images], np.array(MARK) / 255
@@ -239,24 +228,22 @@ def draw_placed(
                 weight="bold",
                 bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
             )
-    body = render_figure(figure)
+    body = layout.render_figure(figure)
 
-    zoom = choose_zoom(min(images.shape[1:3]), NEIGHBOR_THUMBNAIL)
+    zoom = layout.choose_zoom(min(images.shape[1:3]), NEIGHBOR_THUMBNAIL)
     # A free column between what was placed, its neighbours in one space, and those in the next.
     blank = np.full((len(images), 1, *images.shape[1:]), np.nan, np.float32)
     columns = [images[:, np.newaxis]]
     for found, _ in neighbors.values():
         columns += [blank, found]
-    sheet = make_mosaic(np.concatenate(columns, axis=1), zoom=zoom, gap=GAP, row_gap=ROW_GAP)
+    sheet = layout.make_mosaic(np.concatenate(columns, axis=1), zoom=zoom, gap=GAP, row_gap=ROW_GAP)
     above, left = 64, 60  # pixels beside the sheet
     sheet = np.pad(sheet, ((above, ROW_GAP), (left, 0), (0, 0)), constant_values=255)
     top, height, cell = len(body) + above, images.shape[1] * zoom, images.shape[2] * zoom + GAP
     stride = (1 + columns[-1].shape[1]) * cell
     starts = [left + 2 * cell + number * stride for number in range(len(neighbors))]
-    labels = [
-        Label(start, top - 18, f"nearest in {space}", "lm")
-        for start, space in zip(starts, neighbors, strict=True)
-    ]
+    spaces = zip(starts, neighbors, strict=True)
+    labels = [Label(start, top - 18, f"nearest in {space}", "lm") for start, space in spaces]
     for row, name in enumerate(names):
         y = top + row * (height + ROW_GAP)
         labels.append(Label(left - 14, y + height / 2, f"{row + 1}", "rm"))
@@ -266,7 +253,7 @@ def draw_placed(
                 Label(start + (k + 0.5) * cell - 3, y + height + 12, word, "mm", size=12)
                 for k, word in enumerate(words[row])
             ]
-    return make_page(join_vertically([body, sheet]), text=text, labels=labels)
+    return layout.make_page(layout.join_vertically([body, sheet]), text=text, labels=labels)
 
 
 def _ink_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
@@ -278,16 +265,16 @@ def _frame_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """The images as they are, each in a frame of its colour: uint8 (N, H, W, 3)."""
     framed = to_rgb(to_uint8(images)).copy()
     edge = max(1, round(FRAME_SHARE * min(images.shape[1:3])))
-    draw_frame(framed, edge, to_uint8(colors)[:, np.newaxis, np.newaxis, :])
+    layout.draw_frame(framed, edge, to_uint8(colors)[:, np.newaxis, np.newaxis, :])
     return framed
 
 
 def _draw_framed(image: np.ndarray) -> np.ndarray:
     """An image enlarged and in a red frame, uint8 (height, width, 3)."""
-    zoom = choose_zoom(min(image.shape[:2]), PLACED_THUMBNAIL)
-    pixels = make_mosaic(image[np.newaxis, np.newaxis], zoom=zoom)
+    zoom = layout.choose_zoom(min(image.shape[:2]), PLACED_THUMBNAIL)
+    pixels = layout.make_mosaic(image[np.newaxis, np.newaxis], zoom=zoom)
     framed = np.pad(pixels, ((FRAME, FRAME), (FRAME, FRAME), (0, 0)))
-    draw_frame(framed, FRAME, MARK)
+    layout.draw_frame(framed, FRAME, MARK)
     return framed
 
 

@@ -195,9 +195,8 @@ def draw_overlap(study: Study) -> Drawing:
         "The table: share of the ten nearest neighbours of an image that belong to another of "
         f"these classes. {CAVEAT}",
     )
-    points = {
-        name_map(chapter.settings.method, space): chapter.map_points(space) for space in SPACES
-    }
+    method = chapter.settings.method
+    points = {name_map(method, space): chapter.map_points(space) for space in SPACES}
     frame = draw.draw_overlap(
         LabelledMaps(points, chapter.labels, study.data.class_names),
         classes=chapter.classes,
@@ -250,7 +249,7 @@ def _explain_none_placed(study: Study) -> str | None:
     return None if study.settings.place else "no image is to be placed: pass --place IMAGE"
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
+RECIPES = {
     "tsne_pixel.png": Recipe(partial(_draw_image_map, "pixel"), of=(Maps,)),
     "tsne_latent.png": Recipe(partial(_draw_image_map, "latent"), of=(Maps,)),
     "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),

@@ -158,10 +158,7 @@ class MapImages(Chapter):
     ) -> dict[str, Projection]:
         """Projections of the images by space, from memory or the cache where possible.
 
-        Args:
-            settings: How they are made.
-            rows: Make them of some of the images only, int (R,).
-            spaces: Make only these of `SPACES`.
+        They may be of some of the images only, int (R,), and of some of `SPACES`.
         """
         keys = {space: (*self.make_key(space, rows), *settings.key) for space in spaces}
         fresh: dict[str, Projection] = {}
@@ -186,10 +183,8 @@ class MapImages(Chapter):
     def _project_afresh(
         self, settings: Settings, rows: Rows, spaces: Iterable[str]
     ) -> dict[str, Projection]:
-        sources = {
-            space: projection.reduce_dimensions(self.get_vectors(space)[rows])[0]
-            for space in spaces
-        }
+        vectors = {space: self.get_vectors(space)[rows] for space in spaces}
+        sources = {space: projection.reduce_dimensions(of)[0] for space, of in vectors.items()}
         total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
         with ExitStack() as stack:
             bars = {
@@ -213,9 +208,6 @@ def _pack(made: Projection) -> dict[str, np.ndarray]:
 
 
 def _unpack(arrays: dict[str, np.ndarray]) -> Projection:
-    facts = {
-        name.removeprefix(FACT): arrays.pop(name).item()
-        for name in list(arrays)
-        if name.startswith(FACT)
-    }
+    names = [name for name in arrays if name.startswith(FACT)]
+    facts = {name.removeprefix(FACT): arrays.pop(name).item() for name in names}
     return Projection(arrays.pop("points"), facts.pop("seconds"), facts, arrays)

@@ -14,7 +14,7 @@ from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import Projection, Settings
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+from latentspace.chapters.chapter import HIGHER, Chapter, Row, list_rows
 from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, SPACES, MapImages, Rows
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
@@ -114,10 +114,8 @@ class Maps(MapImages):
     ) -> np.ndarray:
         """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
 
-        Args:
-            space: One of `SPACES`.
-            settings: How it is made; None takes `flat`.
-            rows: Make it of some of the images only, int (R,).
+        It is made as `settings` say, or `flat`; of some of the images only where `rows`, int (R,),
+        are given.
         """
         made = self.project(settings or self.flat, rows)
         return _turn(made[space].points, space, made)
@@ -162,16 +160,8 @@ class Maps(MapImages):
     @property
     def rows(self) -> list[Row]:
         """The scores of the codes and of their map, beside those of the pixels."""
-        latent, pixel = self.metrics["latent"], self.metrics["pixel"]
-        return [
-            Row(
-                words.format(knn=self.knn),
-                value_in(latent, name),
-                {"pixels": value_in(pixel, name)},
-                better=HIGHER,
-            )
-            for name, words in SCORES.items()
-        ]
+        table = {name: (words.format(knn=self.knn), HIGHER, 3) for name, words in SCORES.items()}
+        return list_rows(table, self.metrics, "latent", {"pixels": "pixel"})
 
     @property
     def answer(self) -> str | None:
@@ -193,11 +183,7 @@ class Maps(MapImages):
         return f"{verdict}: {'; '.join(parts)}"
 
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
-        """Scores of each scored image, before the projection and in the map.
-
-        Args:
-            space: One of `SPACES`.
-            settings: How the map is made.
+        """Scores of each scored image in one of `SPACES`, before the projection and in the map.
 
         Returns:
             source_knn_accuracy, source_silhouette, knn_accuracy, knn_preservation, trustworthiness
@@ -222,10 +208,7 @@ class Maps(MapImages):
         return self.study.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
 
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What is known of vectors of the images without any projection.
-
-        Args:
-            vectors: float (samples, D).
+        """What is known of vectors of the images, float (samples, D), without any projection.
 
         Returns:
             The neighbours of the scored images, int64 (R, neighbors), and by image
@@ -263,9 +246,7 @@ class Maps(MapImages):
                 bar.update()
 
         def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
-            return {
-                name: neighborhoods.mean_estimate(values, rng) for name, values in scores.items()
-            }
+            return {name: neighborhoods.mean_estimate(of, rng) for name, of in scores.items()}
 
         found = {}
         for space in SPACES:

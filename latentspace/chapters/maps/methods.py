@@ -7,7 +7,7 @@ from typing import Any
 
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import HIGHER, Row, value_in
+from latentspace.chapters.chapter import HIGHER, Row, list_rows
 from latentspace.chapters.figure import METHODS as METHOD_NAMES
 from latentspace.chapters.maps.measure import OnMaps, to_numbers
 
@@ -43,12 +43,9 @@ class ProjectionMethods(OnMaps):
     @property
     def rows(self) -> list[Row]:
         """The label accuracy in the latent map by each method."""
-        return [
-            Row(
-                f"{self.maps.knn} label accuracy in the map by {METHOD_NAMES[method]}",
-                value_in(spaces["latent"], "knn_accuracy"),
-                {"pixels": value_in(spaces["pixel"], "knn_accuracy")},
-                better=HIGHER,
-            )
-            for method, spaces in self.metrics.items()
-        ]
+        found = []
+        for method, spaces in self.metrics.items():
+            words = f"{self.maps.knn} label accuracy in the map by {METHOD_NAMES[method]}"
+            table = {"knn_accuracy": (words, HIGHER, 3)}
+            found += list_rows(table, spaces, "latent", {"pixels": "pixel"})
+        return found

@@ -2,20 +2,13 @@
 
 from latentspace.chapters.figure import USE, Contents, Figure
 
+ABOUT = (
+    "images that stand out, labels that look wrong, and how well out-of-distribution images are "
+    "detected"
+)
 CONTENTS = Contents(
     __name__,
     part=USE,
-    flags={
-        "--outliers": "images that stand out, labels that look wrong, and how well "
-        "out-of-distribution images are detected",
-    },
-    figures=(
-        Figure(
-            "--outliers",
-            "outliers.png",
-            "images that stand out, labels that look wrong, and how well out-of-distribution "
-            "images are detected",
-            in_story=False,
-        ),
-    ),
+    flags={"--outliers": ABOUT},
+    figures=(Figure("--outliers", "outliers.png", ABOUT, in_story=False),),
 )

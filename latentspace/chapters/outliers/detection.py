@@ -69,10 +69,7 @@ def draw_wrong_labels(labels: np.ndarray, num_classes: int, rng: np.random.Gener
 def precision(found: float, false_alarms: float, share: float) -> float:
     """Share of errors among what is flagged, where errors are `share` of all; NaN if nothing is.
 
-    Args:
-        found: Share of the errors that is flagged.
-        false_alarms: Share of the rest that is flagged.
-        share: In [0, 1].
+    The shares `found` of the errors and `false_alarms` of the rest are flagged.
     """
     right, wrong = found * share, false_alarms * (1 - share)
     return right / (right + wrong) if right + wrong > 0 else math.nan

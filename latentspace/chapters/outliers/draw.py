@@ -7,17 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    FAINT_INK,
-    INK,
-    Label,
-    choose_zoom,
-    join_vertically,
-    make_blank,
-    make_mosaic,
-    make_page,
-    measure_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import FAINT_INK, INK, Label
 from latentspace.drawing.text import Text
 
 HEADING_ROOM = 34
@@ -52,12 +43,11 @@ def draw_outliers(
     Args:
         blocks: The rows, one below the other.
         ood: The lines of the table by name: examples, float32 (K, H, W, C) in [0, 1] with K the
-            same in all, and how well each score tells them, the highest written darker.
-        score_names: Names of the columns of the table.
-        table_heading: Text above the table.
+            same in all, and how well each of `score_names` tells them, the highest darker.
+        score_names, table_heading: Names of its columns, and the text above it.
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
-    widest = max((measure_text(line, REASON_SIZE) for line in words), default=0)
+    widest = max((layout.measure_text(line, REASON_SIZE) for line in words), default=0)
     parts = [_layout_row(block, widest) for block in blocks]
     parts.append(_layout_table(ood, score_names, table_heading))
     labels: list[Label] = []
@@ -65,15 +55,11 @@ def draw_outliers(
     for body, own in parts:
         labels += [replace(label, y=label.y + y) for label in own]
         y += len(body)
-    sides = [block.images.shape[2] * choose_zoom(min(block.images.shape[1:3])) for block in blocks]
+    shapes = [block.images.shape for block in blocks]
+    sides = [shape[2] * layout.choose_zoom(min(shape[1:3])) for shape in shapes]
     overhang = max(0, -(-(widest - min(sides)) // 2))  # of text under the outermost images
-    return make_page(
-        join_vertically([body for body, _ in parts]),
-        text=text,
-        labels=labels,
-        left=overhang,
-        right=overhang,
-    )
+    page = layout.join_vertically([body for body, _ in parts])
+    return layout.make_page(page, text=text, labels=labels, left=overhang, right=overhang)
 
 
 def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
@@ -81,13 +67,13 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
     labels = [Label(0, HEADING_ROOM / 2, block.heading, "lm")]
     if not len(block.images):
         labels.append(Label(0, HEADING_ROOM * 1.3, NOTHING, "lm", FAINT_INK))
-        return make_blank(2 * HEADING_ROOM, 1), labels
-    zoom = choose_zoom(min(block.images.shape[1:3]))
+        return layout.make_blank(2 * HEADING_ROOM, 1), labels
+    zoom = layout.choose_zoom(min(block.images.shape[1:3]))
     line = np.ones_like(block.images[:, :1])  # white, between the two
     pairs = np.concatenate([block.images, line, block.reconstructions], axis=1)
     image_width = pairs.shape[2] * zoom
     gap = max(EXAMPLE_GAP, widest + TEXT_GAP - image_width)
-    body = make_mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)
+    body = layout.make_mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)
     for column, lines in enumerate(block.reasons):
         x = column * (image_width + gap) + image_width / 2
         for number, text in enumerate(lines):
@@ -95,7 +81,9 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
             color = FAINT_INK if number else INK
             labels.append(Label(x, y, text, color=color, size=REASON_SIZE))
     under = max(map(len, block.reasons)) * REASON_LINE + BLOCK_GAP
-    return join_vertically([make_blank(HEADING_ROOM, 1), body, make_blank(under, 1)]), labels
+    return layout.join_vertically(
+        [layout.make_blank(HEADING_ROOM, 1), body, layout.make_blank(under, 1)]
+    ), labels
 
 
 def _layout_table(
@@ -103,15 +91,15 @@ def _layout_table(
 ) -> tuple[np.ndarray, list[Label]]:
     """Examples of out-of-distribution images with room for names and scores, and these as text."""
     examples = np.stack([shown for shown, _ in ood.values()])
-    zoom = choose_zoom(min(examples.shape[2:4]), EXAMPLE_SIDE)
-    body = make_mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
+    zoom = layout.choose_zoom(min(examples.shape[2:4]), EXAMPLE_SIDE)
+    body = layout.make_mosaic(examples, zoom=zoom, gap=EXAMPLE_GAP, row_gap=EXAMPLE_ROW_GAP)
     row_height = examples.shape[2] * zoom + EXAMPLE_ROW_GAP
     x = body.shape[1] + COLUMN_GAP / 2
-    names_x, x = x, x + max(map(measure_text, ood)) + COLUMN_GAP
+    names_x, x = x, x + max(map(layout.measure_text, ood)) + COLUMN_GAP
     labels = [Label(0, HEADING_ROOM / 2, heading, "lm")]
     middles = []
     for name in score_names:
-        width = measure_text(name)
+        width = layout.measure_text(name)
         middles.append(x + width / 2)
         labels.append(Label(middles[-1], HEADING_ROOM * 1.3, name, color=FAINT_INK))
         x += width + COLUMN_GAP
@@ -124,5 +112,5 @@ def _layout_table(
             Label(middle, y, text, "mm", INK if text == max(texts) else FAINT_INK)
             for middle, text in zip(middles, texts, strict=True)
         ]
-    width = max(round(x), measure_text(heading))
-    return join_vertically([make_blank(top, width), body]), labels
+    width = max(round(x), layout.measure_text(heading))
+    return layout.join_vertically([layout.make_blank(top, width), body]), labels

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from latentspace.chapters.captions import format_model
@@ -77,6 +75,4 @@ def _describe(study: Study) -> str:
     )
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
-    "outliers.png": Recipe(draw_outliers, of=(Outliers,)),
-}
+RECIPES = {"outliers.png": Recipe(draw_outliers, of=(Outliers,))}

@@ -106,9 +106,7 @@ class ImageScores:
     def measure_distances(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Mean distance in codes to the nearest training images of a class, infinite without any.
 
-        Args:
-            classes: int (K,), one for each image.
-            places: int (K,), which of `rows` the images are.
+        One class for each image, int (K,); `places`, int (K,), say which of `rows` the images are.
         """
         study = self.study
         found = np.full(len(places), np.inf)
@@ -136,10 +134,8 @@ class ImageScores:
         def measure(
             images: np.ndarray, codes: np.ndarray, errors: np.ndarray
         ) -> dict[str, np.ndarray]:
-            found = {
-                "error": errors,
-                "pca_error": scores.squared_errors(images, decode(encode(images))),
-            }
+            linear = decode(encode(images))
+            found = {"error": errors, "pca_error": scores.squared_errors(images, linear)}
             for space, points, others in (
                 ("codes", codes, train_codes),
                 ("pixels", images.reshape(len(images), -1), references),
@@ -149,14 +145,8 @@ class ImageScores:
                 found[f"{space}_neighbors"] = neighbors
             return found
 
-        rows = self.rows
-        groups = {
-            OWN: measure(
-                study.images[rows],
-                study.codes[rows],
-                study.of(Reconstruction).by_image["mse"][rows],
-            )
-        }
+        rows, errors = self.rows, study.of(Reconstruction).by_image["mse"]
+        groups = {OWN: measure(study.images[rows], study.codes[rows], errors[rows])}
         with study.make_bar("scoring out-of-distribution images", len(self.kinds)) as bar:
             for kind in self.kinds:
                 images = self._make_images(kind)

@@ -10,16 +10,22 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods
-from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows, value_in
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
-from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, ImageScores
+from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, SCORES, ImageScores
 from latentspace.chapters.study import Study
 
 LISTED = 10
 AGREEMENT = 0.9  # share of the neighbours that have to agree on another class than the label
 PLANTED = 0.01  # share of wrong labels for which it is said how many of the flagged are wrong
 SPACES = ("codes", "pixels")
+RIVALS = {"model's error": "error", "PCA's error": "pca_error", "distance in pixels": "pixels"}
+ON_PLANTED = {
+    "found": ("Planted wrong labels that are flagged", HIGHER, 3),
+    "false_alarms": ("Own labels that are flagged", LOWER, 4),
+    "precision": ("Wrong ones among the flagged, one label in a hundred wrong", HIGHER, 3),
+}
 
 
 @dataclass(frozen=True)
@@ -66,13 +72,11 @@ class Outliers(Chapter):
     @cached_property
     def listings(self) -> dict[str, Listing]:
         """What stands out, by name; without classes, what neighbours vote is left out."""
+        largest = "Largest reconstruction error"
+        farthest = "Farthest from the training images in codes"
         found = {
-            "largest_error": self._list_largest(
-                "error", "Largest reconstruction error", "error", "{:.4f}"
-            ),
-            "farthest_code": self._list_largest(
-                "codes", "Farthest from the training images in codes", "distance", "{:.2f}"
-            ),
+            "largest_error": self._list_largest("error", largest, "error", 4),
+            "farthest_code": self._list_largest("codes", farthest, "distance", 2),
         }
         if self.labels_unavailable is None:
             found["most_ambiguous"] = self._list_ambiguous()
@@ -104,11 +108,10 @@ class Outliers(Chapter):
             }
             means = {name: mean(values) for name, values in by_image[space].items()}
             for_wrong, for_own = (votes[np.arange(len(votes)), labels] for labels in given.values())
+            found_share, alarms = (means[name].value for name in given)
             found[space] = {
                 **to_numbers(means),
-                "precision": detection.precision(
-                    means["found"].value, means["false_alarms"].value, PLANTED
-                ),
+                "precision": detection.precision(found_share, alarms, PLANTED),
                 "auroc": detection.auroc(-for_own, -for_wrong).value,
             }
         codes, pixels = by_image.values()
@@ -155,32 +158,17 @@ class Outliers(Chapter):
     def rows(self) -> list[Row]:
         """AUROC of each kind of out-of-distribution images, and what planted labels showed."""
         found = self.metrics
-        others = {
-            "model's error": "error",
-            "PCA's error": "pca_error",
-            "distance in pixels": "pixels",
-        }
         rows = [
             Row(
                 f"Detection of {kind} among test images (AUROC of the distance in codes)",
                 value_in(numbers, "codes"),
-                {words: value_in(numbers, name) for words, name in others.items()},
+                {words: value_in(numbers, name) for words, name in RIVALS.items()},
                 better=HIGHER,
             )
             for kind, numbers in found["auroc"].items()
         ]
-        planted = found.get("planted")
-        if planted is None:
-            return rows
-        for name, words, better, digits in (
-            ("found", "Planted wrong labels that are flagged", HIGHER, 3),
-            ("false_alarms", "Own labels that are flagged", LOWER, 4),
-            ("precision", "Wrong ones among the flagged, one label in a hundred wrong", HIGHER, 3),
-        ):
-            own, pixels = (value_in(planted[space], name) for space in SPACES)
-            rows.append(
-                Row(words, own, {"neighbours in pixels": pixels}, better=better, digits=digits)
-            )
+        if (planted := found.get("planted")) is not None:
+            rows += list_rows(ON_PLANTED, planted, "codes", {"neighbours in pixels": "pixels"})
         return rows
 
     @property
@@ -189,9 +177,7 @@ class Outliers(Chapter):
         found = self.scores.auroc
         hardest = min(found, key=lambda kind: found[kind]["error"].value)
         kind = LETTERS if LETTERS in found else hardest
-        error, pca_error, codes, pixels = (
-            f"{found[kind][name].value:.3f}" for name in ("error", "pca_error", "codes", "pixels")
-        )
+        error, codes, pca_error, pixels = (f"{found[kind][name].value:.3f}" for name in SCORES)
         line = (
             f"out-of-distribution images ({kind}) are detected among test images with AUROC "
             f"{error} by the reconstruction error (PCA's {pca_error}), {codes} by the distance in "
@@ -221,23 +207,18 @@ class Outliers(Chapter):
         """A listing of images at places of `ImageScores.rows`, named."""
         indices = self.scores.rows[order]
         names = [self.study.format_name(index) for index in indices]
-        return Listing(
-            heading, indices, [[name, *why] for name, why in zip(names, whys, strict=True)]
-        )
+        reasons = [[name, *why] for name, why in zip(names, whys, strict=True)]
+        return Listing(heading, indices, reasons)
 
-    def _list_largest(self, score: str, heading: str, word: str, number: str) -> Listing:
+    def _list_largest(self, score: str, heading: str, word: str, digits: int) -> Listing:
         values = self.scores.own[score]
         order = np.argsort(-values, kind="stable")[:LISTED]
         median = np.median(values)
-        heading = f"{heading}; median {number.format(median)}"
-        whys = [
-            [
-                f"{word} {number.format(value)}",
-                *([f"{value / median:.1f}x the median"] if median > 0 else []),
-            ]
-            for value in values[order]
-        ]
-        return self._make_listing(heading, order, whys)
+        whys = [[f"{word} {value:.{digits}f}"] for value in values[order]]
+        if median > 0:
+            for why, value in zip(whys, values[order], strict=True):
+                why.append(f"{value / median:.1f}x the median")
+        return self._make_listing(f"{heading}; median {median:.{digits}f}", order, whys)
 
     def _list_ambiguous(self) -> Listing:
         votes = self.scores.count_votes("codes")

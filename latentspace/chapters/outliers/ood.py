@@ -56,13 +56,8 @@ def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray
     """
     folder = f"{load_matplotlib().get_data_path()}/fonts/ttf"
     fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]
-    return np.stack(
-        [
-            fit_picture(_draw_letter(letter, font), image_shape, ink_side=ink_side)
-            for font in fonts
-            for letter in LETTERS
-        ]
-    )
+    drawn = [_draw_letter(letter, font) for font in fonts for letter in LETTERS]
+    return np.stack([fit_picture(one, image_shape, ink_side=ink_side) for one in drawn])
 
 
 def are_letters(names: Sequence[str]) -> bool:

@@ -6,14 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    FAINT_INK,
-    Label,
-    choose_zoom,
-    join_horizontally,
-    make_mosaic,
-    make_page,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import FAINT_INK, Label
 from latentspace.drawing.text import Text
 
 ERROR_HEIGHT = 26  # pixels under each pair for its error
@@ -32,11 +26,11 @@ def draw_reconstructions(
     """
     bodies, labels, offset = [], [], 0
     for name, (images, reconstructions, errors) in blocks.items():
-        zoom = choose_zoom(min(images.shape[1:3]))
+        zoom = layout.choose_zoom(min(images.shape[1:3]))
         line = np.ones_like(images[:, :1])  # white, between the two
         pairs = np.concatenate([images, line, reconstructions], axis=1)  # (N, 2 H + 1, W, C)
         pairs = pairs.reshape(-1, columns, *pairs.shape[1:])
-        body = make_mosaic(pairs, zoom=zoom, gap=4, row_gap=ERROR_HEIGHT)
+        body = layout.make_mosaic(pairs, zoom=zoom, gap=4, row_gap=ERROR_HEIGHT)
         # White below the last row too, for its errors.
         body = np.pad(body, ((0, ERROR_HEIGHT), (0, 0), (0, 0)), constant_values=255)
         cell_height, cell_width = pairs.shape[2] * zoom + ERROR_HEIGHT, pairs.shape[3] * zoom + 4
@@ -48,4 +42,5 @@ def draw_reconstructions(
             labels.append(Label(x, y, f"{error:.4f}", color=FAINT_INK))
         bodies.append(body)
         offset += body.shape[1] + BLOCK_GAP
-    return make_page(join_horizontally(bodies, BLOCK_GAP), text=text, labels=labels, top=26)
+    body = layout.join_horizontally(bodies, BLOCK_GAP)
+    return layout.make_page(body, text=text, labels=labels, top=26)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.reconstruct import draw
@@ -35,13 +33,9 @@ def draw_reconstructions(study: Study) -> Drawing:
         f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
         f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}.",
     )
-    blocks = {
-        trained_name: chapter.draw_examples("train", count),
-        unseen_name: chapter.draw_examples("test", count),
-    }
+    trained, unseen = (chapter.draw_examples(split, count) for split in ("train", "test"))
+    blocks = {trained_name: trained, unseen_name: unseen}
     return Drawing.of_images(draw.draw_reconstructions, text, blocks=blocks, columns=columns)
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
-    "reconstructions.png": Recipe(draw_reconstructions, of=(Reconstruction,)),
-}
+RECIPES = {"reconstructions.png": Recipe(draw_reconstructions, of=(Reconstruction,))}

@@ -78,12 +78,8 @@ class Reconstruction(Chapter):
     def draw_examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images drawn by seed, their reconstructions, and their errors.
 
-        Args:
-            split: "train" (only images that the model was fitted to) or "test".
-            count: How many; images repeat where there are fewer.
-
-        Returns:
-            Images and reconstructions, each float32 (count, H, W, C), and errors, float64 (count,).
+        They are of "train" (only images that the model was fitted to) or "test", and repeat where
+        there are fewer. Images and reconstructions are float32 (count, H, W, C), errors float64.
         """
         study = self.study
         rng = np.random.default_rng(study.settings.seed)

@@ -76,8 +76,7 @@ class Finding:
 def list_ranges(images: np.ndarray) -> list[Range]:
     """Ranges of pixels that models are trained with: usual ones, standardised, less the mean.
 
-    Args:
-        images: float32 (N, H, W, C) in [0, 1] of the data set.
+    The last two are those of the images of a data set, float32 (N, H, W, C) in [0, 1].
     """
     mean, deviation = float(images.mean()), float(images.std())
     if deviation == 0:
@@ -98,8 +97,7 @@ def check(
     """Finds out whether an encoder and a decoder in the form of a run reconstruct images.
 
     Args:
-        encoder: As from `build`.
-        decoder: As from `build`.
+        encoder, decoder: As from `build`.
         images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
         built_with: The ranges of the input and of the output that the two were built with.
         ranges: Others that are tried.
@@ -129,8 +127,11 @@ def check(
     trials = try_ranges(encoder, decoder, some, built_with=built_with, ranges=ranges)
     collapse = _find_collapse(codes, reconstructed, images)
     if score.passes and collapse is None:
-        same = measure(some, reconstructed[:TRIED_IMAGES])
-        return Finding(score, score, note=_note_better(trials, same))
+        now = measure(some, reconstructed[:TRIED_IMAGES]).error
+        note = None
+        if trials and trials[0].score.error < CLEARLY * now:
+            note = f"other ranges are clearly better, the error is {now:.4f}: {_advise(trials)}"
+        return Finding(score, score, note=note)
     best = trials[0].score if trials else score
     if collapse is not None and (not trials or best.error > DOUBTFUL * best.bar):
         return Finding(score, score, problem=collapse)
@@ -178,9 +179,8 @@ def try_ranges(
         fed = (takes[0] + (takes[1] - takes[0]) * images - black) / (white - black)
         raw = low + (high - low) * predict(decoder, predict(encoder, fed.astype(np.float32)))
         for gives in (*ranges, None):
-            if (takes, gives) != built_with and (
-                score := measure(images, _show(raw, gives))
-            ).passes:
+            score = measure(images, _show(raw, gives))
+            if (takes, gives) != built_with and score.passes:
                 found.append(Trial(score, takes, gives, apart))
     found.sort(key=lambda one: (round(one.score.error, 6), one.takes != one.gives))
     return [
@@ -199,13 +199,6 @@ def _show(raw: np.ndarray, gives: Range | None) -> np.ndarray:
 
 def _format_range(what: str, pixels: Range) -> str:
     return f"--{what}-range {pixels[0]:g} {pixels[1]:g}"
-
-
-def _note_better(trials: Sequence[Trial], now: Score) -> str | None:
-    """A line on ranges that are clearly better than those of a model that passes."""
-    if not trials or trials[0].score.error >= CLEARLY * now.error:
-        return None
-    return f"other ranges are clearly better, the error is {now.error:.4f}: {_advise(trials)}"
 
 
 def _advise(trials: Sequence[Trial]) -> str:

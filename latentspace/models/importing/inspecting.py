@@ -41,11 +41,9 @@ class Interface:
 
 
 def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
-    """Finds out what a model, or two, take. A subclassed one is taken for its two parts.
+    """Finds out what an autoencoder, or an encoder and a decoder, take; names are for messages.
 
-    Args:
-        models: An autoencoder, or an encoder and a decoder.
-        names: What to call them in messages.
+    A subclassed autoencoder is taken for its two parts.
 
     Raises:
         InputError: One takes several inputs, or is a subclass without such parts.

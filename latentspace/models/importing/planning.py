@@ -40,6 +40,7 @@ ELEMENTWISE = (
 MAX_LISTED = 12
 
 Dominator = tuple[Step, keras.KerasTensor]
+Named = tuple[str, keras.KerasTensor]  # a tensor by its name
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,8 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     there (Kingma & Welling 2014, "Auto-encoding variational Bayes"), the code is the mean it is
     drawn around, if a name tells which layer that is, and the decoder starts from the sample.
 
-    Args:
-        interface: What `inspect` found.
-        image_shape: Of the images to be shown to the model.
-        config: What a person said of it: the layer to cut after, which output is the code, and
-            what it takes for black and for white.
+    A person says in `config` after which layer to cut, which output is the code, and what the model
+    takes for black and for white.
 
     Raises:
         InputError: Images, codes or outputs do not fit, or there is no place to cut.
@@ -150,8 +148,7 @@ def _pair(
         raise refuse_cutting(interface.whole)
     if config.bottleneck is not None:
         raise InputError(
-            "--bottleneck says where to cut one model, and these are an encoder and a decoder: "
-            "leave it out"
+            "--bottleneck says where to cut one model, not an encoder and a decoder: leave it out"
         )
     name, code = _choose_code(graph, config.latent_output)
     encoder, model = _lead_to(graph, code), interface.models[1]
@@ -169,7 +166,7 @@ def _pair(
     return encoder, Section(decoder, decoder.source, image), place
 
 
-def _choose_code(encoder: Trace, wanted: str | None) -> tuple[str, keras.KerasTensor]:
+def _choose_code(encoder: Trace, wanted: str | None) -> Named:
     """The code among what an encoder gives, with its name, "" where it has none.
 
     It is what a person wants, or the only output (where that is a sample, the mean behind it), or
@@ -204,9 +201,7 @@ def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
     """The shape in which a decoder takes one code, its open sides taken from the encoder."""
     takes = takes or code
     if len(takes) == len(code):
-        takes = tuple(
-            there if side is None else side for side, there in zip(takes, code, strict=True)
-        )
+        takes = tuple(own if side is None else side for side, own in zip(takes, code, strict=True))
     if None in takes or math.prod(takes) != math.prod(code):  # type: ignore[arg-type]
         raise InputError(
             f"the encoder gives codes of {format_shape(code)} values, but the decoder "
@@ -228,23 +223,17 @@ def _find_narrowest(graph: Trace, dominators: list[Dominator], image_shape: Imag
     widths = [count_values(tensor) or float("inf") for _, tensor in dominators]
     least, whole = min(widths, default=float("inf")), count_values(graph.source) or 0
     if least >= whole:
-        narrow = _list_narrow(
-            found for found in dominators if fit_layout(found[1].shape[1:], image_shape) is None
-        )
-        skipped = any(
-            0 < (count_values(tensor) or 0) < whole
-            for step in graph.steps
-            for tensor in step.outputs
-        )
+        others = [one for one in dominators if fit_layout(one[1].shape[1:], image_shape) is None]
+        mend = "pass a model without them, or an encoder and a decoder"
+        if others:
+            narrow = _list_narrow(others)
+            mend = f"--bottleneck LAYER cuts it all the same, and the narrowest are {narrow}"
+        inner = (count_values(tensor) or 0 for step in graph.steps for tensor in step.outputs)
+        is_skipped = any(0 < count < whole for count in inner)
+        why = ", as where skip connections lead past the middle" if is_skipped else ""
         raise InputError(
             f"the model {graph.model.name!r} has no bottleneck: nothing that all of the image "
-            f"passes through is narrower than its {whole} values"
-            + (", as where skip connections lead past the middle" if skipped else "")
-            + (
-                f"; --bottleneck LAYER cuts it all the same, and the narrowest are {narrow}"
-                if narrow
-                else "; pass a model without them, or an encoder and a decoder"
-            )
+            f"passes through is narrower than its {whole} values{why}; {mend}"
         )
     return widths.index(least)
 
@@ -274,9 +263,7 @@ def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
     listed = _list_narrow(dominators) or "none"
     problem = f"there is no layer {name!r}"
     if any(_is_called(step.name, name) for step in graph.steps):
-        problem = (
-            f"the layer {name!r} is bypassed: part of the image reaches the output on another path"
-        )
+        problem = f"the layer {name!r} is bypassed: part of the image takes another path"
     raise InputError(
         f"{problem}; --bottleneck takes one that all of the image passes through, the narrowest "
         f"first: {listed}"
@@ -289,7 +276,7 @@ def _list_narrow(dominators: Iterable[Dominator]) -> str:
     return ", ".join(f"{layer} ({width})" for width, layer in narrow[:MAX_LISTED])
 
 
-def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
+def _find_tensor(graph: Trace, name: str) -> Named:
     """An output by its index or name, or else the result of a layer."""
     if name.isdigit() and int(name) < len(graph.outputs):
         label, tensor = graph.outputs[int(name)]
@@ -304,9 +291,7 @@ def _find_tensor(graph: Trace, name: str) -> tuple[str, keras.KerasTensor]:
     )
 
 
-def _find_mean(
-    graph: Trace, dominators: list[Dominator], at: int
-) -> tuple[str, keras.KerasTensor] | None:
+def _find_mean(graph: Trace, dominators: list[Dominator], at: int) -> Named | None:
     """The mean out of which, and more, a dominator is made; None where no name tells it."""
     end = dominators[at][1]
     start = dominators[at - 1][1] if at else graph.source

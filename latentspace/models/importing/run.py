@@ -19,15 +19,7 @@ from latentspace.models.importing.building import build
 from latentspace.models.importing.checking import CLEARLY, Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import plan
-from latentspace.models.keras_files.loading import (
-    ARCHITECTURE,
-    load_architecture,
-    load_code,
-    load_model,
-    load_weights,
-    named_as_script,
-    shorten,
-)
+from latentspace.models.keras_files import loading
 from latentspace.models.run_schema import DECODER, ENCODER
 from latentspace.models.runs import Run
 
@@ -49,23 +41,22 @@ def load_interface(config: VisualizeConfig) -> Interface:
         InputError: A file is wrong in itself, or the files do not go together.
     """
     autoencoder, encoder, decoder = config.autoencoder, config.encoder, config.decoder
-    for what in ("pixel_range", "input_range", "output_range"):
-        low, high = getattr(config, what) or config.pixel_range
+    for what in ("pixel", "input", "output"):
+        low, high = getattr(config, f"{what}_range") or config.pixel_range
         if not -math.inf < low < high < math.inf:
             raise InputError(
-                f"--{what.replace('_', '-')} takes black before white, as in -1 1. Received: "
-                f"{low:g} {high:g}"
+                f"--{what}-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
             )
     if (encoder is None) != (decoder is None):
         raise InputError("--encoder and --decoder go together: pass both, or one --autoencoder")
-    build = load_code(config.model_code) if config.model_code is not None else None
+    build = loading.load_code(config.model_code) if config.model_code is not None else None
     if sum(source is not None for source in (autoencoder, encoder, build)) != 1:
         raise InputError(
             "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, or "
             "--model-code FILE.py:FUNCTION: pass one of them"
         )
     paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
-    plain = [path.name for path in paths if path.suffix.lower() == ARCHITECTURE]
+    plain = [path.name for path in paths if path.suffix.lower() == loading.ARCHITECTURE]
     if config.weights and build is None and len(plain) < len(paths):
         raise InputError(
             "--weights go into a model that code builds, or into an architecture in .json: pass "
@@ -90,7 +81,7 @@ def load_interface(config: VisualizeConfig) -> Interface:
             f"{len(models)}{mend}. Received: {len(config.weights)}"
         )
     for model, weights in zip(models, config.weights, strict=False):
-        load_weights(model, weights)
+        loading.load_weights(model, weights)
     return inspect(models, names)
 
 
@@ -104,15 +95,9 @@ def import_model(
 ) -> Run:
     """Makes a run in memory out of a person's model; `saving.save_run` can keep it.
 
-    The images check it. What a person said of it is kept on record.
-
-    Args:
-        interface: What `inspect` found.
-        data: The images.
-        config: What a person said.
-        name: Of the run.
-        padded: The same images padded where `data` holds them scaled, to be taken where the model
-            reconstructs them clearly better. The facts of the run say which were.
+    The images check it. What a person said of it is kept on record. `padded` are the same images
+    padded where `data` holds them scaled, to be taken where the model reconstructs them clearly
+    better. The facts of the run say which were.
 
     Raises:
         InputError: It can't be cut, or is no model that reconstructs the images.
@@ -123,13 +108,9 @@ def import_model(
 
     def look(images: ImageDataset) -> Finding:
         rows = choose_limited(len(images.train_pixels), CHECKED_IMAGES)
-        return check(
-            encoder,
-            decoder,
-            images.test_images[:CHECKED_IMAGES],
-            built_with=planned.ranges,
-            ranges=list_ranges(to_unit_range(images.train_pixels[rows])),
-        )
+        ranges = list_ranges(to_unit_range(images.train_pixels[rows]))
+        tried = images.test_images[:CHECKED_IMAGES]
+        return check(encoder, decoder, tried, built_with=planned.ranges, ranges=ranges)
 
     finding, notes = look(data), []
     if padded is not None:
@@ -179,7 +160,8 @@ def is_random(encoder: keras.Model) -> bool:
 def _load(path: Path, count: int) -> keras.Model:
     """One of some models out of a file; advice on a single one is completed for a pair."""
     try:
-        return (load_architecture if path.suffix.lower() == ARCHITECTURE else load_model)(path)
+        is_plain = path.suffix.lower() == loading.ARCHITECTURE
+        return loading.load_architecture(path) if is_plain else loading.load_model(path)
     except InputError as error:
         if count == 1 or "--weights" not in str(error):
             raise
@@ -192,12 +174,12 @@ def _load(path: Path, count: int) -> keras.Model:
 def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:
     """The model, or the two, that a person's function returns."""
     try:
-        with named_as_script(spec.rpartition(":")[0]):
+        with loading.named_as_script(spec.rpartition(":")[0]):
             result = build()
     except (Exception, SystemExit) as error:  # anything may be in that function
         raise InputError(
-            f"{spec} failed: {type(error).__name__}: {shorten(error)}; the function is called "
-            "without arguments"
+            f"{spec} failed: {type(error).__name__}: {loading.shorten(error)}; the function is "
+            "called without arguments"
         ) from error
     models = list(result) if isinstance(result, list | tuple) else [result]
     if len(models) not in (1, 2) or not all(isinstance(model, keras.Model) for model in models):

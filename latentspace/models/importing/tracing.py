@@ -95,9 +95,8 @@ class Trace:
                 # Layers of two models inside may share a name, which within one model none may.
                 operation.name = step.name.replace("/", "_")
                 names[operation.name] = operation
-            args, kwargs = keras.tree.map_structure(
-                lambda x: known.get(id(x), x), (step.args, step.kwargs)
-            )
+            asked = (step.args, step.kwargs)
+            args, kwargs = keras.tree.map_structure(lambda x: known.get(id(x), x), asked)
             results = find_tensors(operation(*args, **kwargs))
             known.update(zip(map(id, step.outputs), results, strict=True))
         return keras.Model(source, known[id(end)], name=name)

@@ -12,10 +12,11 @@ import itertools
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-METADATA, CONFIG, WEIGHTS = MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
+from latentspace.models.keras_files.checks import CONFIG, METADATA, WEIGHTS, walk
+
 VARIABLES = "vars"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
 READABLE = 0o600 << 16  # what Keras' own archives say of the permissions of a file
@@ -50,7 +51,10 @@ def canonicalize(archive: bytes) -> bytes:
 
 def _choose_names(config: Any) -> dict[str, str]:
     """New names of unnamed layers, after their class and place, by the old ones."""
-    named = [entry for entry in _walk(config) if isinstance(entry["config"].get("name"), str)]
+    settings = ((entry, entry.get("config")) for entry, _ in walk(config))
+    named = [
+        entry for entry, of in settings if isinstance(of, dict) and isinstance(of.get("name"), str)
+    ]
     counted = [entry["config"]["name"] for entry in named if _is_counted(entry)]
     given = {entry["config"]["name"] for entry in named if not _is_counted(entry)}
     names: dict[str, str] = {}
@@ -60,16 +64,6 @@ def _choose_names(config: Any) -> dict[str, str]:
             more = (f"{stem}_{number}" for number in itertools.count(1))
             names[name] = next(free for free in itertools.chain([stem], more) if free not in taken)
     return names
-
-
-def _walk(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects of Keras in a config, in the order in which they stand."""
-    if isinstance(value, dict):
-        if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
-            yield value
-        value = list(value.values())
-    for inner in value if isinstance(value, list) else []:
-        yield from _walk(inner)
 
 
 def _rewrite(config: Any, names: Mapping[str, str]) -> Any:
@@ -102,7 +96,7 @@ def _rewrite(config: Any, names: Mapping[str, str]) -> Any:
 def _is_counted(entry: Mapping[str, Any]) -> bool:
     """Whether the name of an object is the one that Keras makes of its class."""
     stem = NUMBER.sub("", entry["config"]["name"])
-    return stem.replace("_", "") == entry["class_name"].lower().replace("_", "")
+    return stem.replace("_", "") == str(entry["class_name"]).lower().replace("_", "")
 
 
 def _copy_weights(weights: bytes, model: str | None) -> bytes:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
-from latentspace.models.keras_files.archive import CONFIG, MEMBERS, WEIGHTS
 
 if TYPE_CHECKING:
     import h5py
 
+METADATA, CONFIG, WEIGHTS = MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 AGAIN = "save the model again with model.save('NAME.keras')"
 LONGEST_TEXT = 160  # characters, out of the file
 MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
@@ -200,7 +200,10 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Everything in a config that Keras would make an object of, with the layer it belongs to."""
+    """Everything in a config that Keras would make an object of, with the layer it belongs to.
+
+    It comes in the order in which it stands.
+    """
     waiting: list[tuple[Any, str]] = [(config, "")]
     while waiting:
         value, layer = waiting.pop()
@@ -210,9 +213,9 @@ def walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
                 named = settings.get("name") if isinstance(settings, dict) else None
                 layer = to_printable(str(value.get("name") or named or layer))
                 yield value, layer
-            waiting.extend((inner, layer) for inner in value.values())
-        elif isinstance(value, list):
-            waiting.extend((inner, layer) for inner in value)
+            value = list(value.values())
+        if isinstance(value, list):
+            waiting.extend((inner, layer) for inner in reversed(value))
 
 
 def _calls_on_constants(entry: dict[str, Any]) -> bool:

@@ -61,12 +61,12 @@ FUNCTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     },
     "math.abs": ("numpy.Absolute", {}),
     "nn.tanh": ("numpy.Tanh", {}),
-    **dict.fromkeys(("math.sigmoid", "nn.sigmoid"), ("nn.Sigmoid", {})),
-    **dict.fromkeys(("math.softplus", "nn.softplus"), ("nn.Softplus", {})),
-    **dict.fromkeys(("nn.silu", "nn.swish"), ("nn.Silu", {})),
-    "nn.relu": ("nn.Relu", {}),
-    "nn.relu6": ("nn.Relu6", {}),
-    "nn.elu": ("nn.Elu", {}),
+    **{
+        f"{home}.{name.lower()}": (f"nn.{name}", {})
+        for home in ("math", "nn")
+        for name in ("Sigmoid", "Softplus", "Silu", "Relu", "Relu6", "Elu")
+    },
+    "nn.swish": ("nn.Silu", {}),
     "nn.leaky_relu": ("nn.LeakyRelu", {"alpha": "negative_slope"}),
     "nn.softmax": ("nn.Softmax", {"axis": "axis"}),
     **{
@@ -75,10 +75,10 @@ FUNCTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     },
     "reshape": ("numpy.Reshape", {"shape": "newshape"}),
     "transpose": ("numpy.Transpose", {"perm": "axes"}),
-    "expand_dims": ("numpy.ExpandDims", {"axis": "axis"}),
-    "squeeze": ("numpy.Squeeze", {"axis": "axis"}),
-    "concat": ("numpy.Concatenate", {"axis": "axis"}),
-    "stack": ("numpy.Stack", {"axis": "axis"}),
+    "expand_dims": ("numpy.ExpandDims", _AXIS),
+    "squeeze": ("numpy.Squeeze", _AXIS),
+    "concat": ("numpy.Concatenate", _AXIS),
+    "stack": ("numpy.Stack", _AXIS),
     "clip_by_value": ("numpy.Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
     "cast": ("core.Cast", {"dtype": "dtype"}),
     "stop_gradient": ("core.StopGradient", {}),
@@ -103,11 +103,8 @@ def is_keras2(config: Config) -> bool:
 def translate(path: Path, config: Config) -> Config:
     """The description of a model of Keras 2, or of any in HDF5, as .keras files of Keras 3 have it.
 
-    How weights are initialised and constrained is left out: they are read, and not trained.
-
-    Args:
-        path: Of the file, for messages.
-        config: The description, out of a .keras file of Keras 2 or an HDF5 file.
+    How weights are initialised and constrained is left out: they are read, and not trained. The
+    path is that of the file, for messages.
 
     Raises:
         InputError: It has something that Keras 3 has no equal for, or describes no model.
@@ -139,8 +136,9 @@ def _translate(path: Path, entry: Config) -> Config:
         module, kind = GRAPHS[kind]
         translated = _translate_graph(path, kind, settings)
     elif not is_own and hasattr(keras.layers, EQUALS.get(kind, kind)):
-        module, settings = "keras.layers", _rename(settings, RENAMED.get(kind, {}))
-        kind = EQUALS.get(kind, kind)
+        names = RENAMED.get(kind, {})
+        settings = {names.get(key, key): value for key, value in settings.items()}
+        module, kind = "keras.layers", EQUALS.get(kind, kind)
         translated = settings if kind == "Lambda" else _translate_settings(path, kind, settings)
     else:  # for Keras to find among what a person has registered, or to refuse
         named = entry.get("registered_name") or full
@@ -216,10 +214,6 @@ def _translate_settings(path: Path, kind: str, settings: Config) -> Config:
 def _fit_name(name: str) -> str:
     """A name of a layer without what Keras 3 does not allow in it."""
     return name.replace("/", "_")
-
-
-def _rename(settings: Config, names: Mapping[str, str]) -> Config:
-    return {names.get(key, key): value for key, value in settings.items()}
 
 
 def _translate_operation(

@@ -12,6 +12,7 @@ import contextlib
 import copy
 import functools
 import importlib.util
+import inspect
 import io
 import math
 import re
@@ -29,18 +30,8 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.backend import start_keras
-from latentspace.models.keras_files.archive import WEIGHTS as MEMBER
+from latentspace.models.keras_files import checks
 from latentspace.models.keras_files.archive import canonicalize
-from latentspace.models.keras_files.checks import (
-    AGAIN,
-    MAX_CONFIG_BYTES,
-    check_config,
-    check_weights,
-    explain,
-    is_hdf5,
-    parse_config,
-    read_config,
-)
 from latentspace.models.keras_files.keras2 import arrange_weights, is_keras2, translate
 
 if TYPE_CHECKING:
@@ -63,40 +54,27 @@ SHOWN_ERROR = 240  # characters; Keras likes to print whole models
 def load_model(path: str | Path) -> keras.Model:
     """Loads a whole model, not compiled, without running code out of the file.
 
-    Args:
-        path: A .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name. Its
-            custom classes have to be registered with Keras.
+    It may be a .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name. Its
+    custom classes have to be registered with Keras.
 
     Raises:
         InputError: The file is missing, damaged, of another format, of a Keras that this one can't
             read, or asks for code that is neither part of Keras nor registered.
     """
     path = Path(path)
-    _refuse_other_formats(path)
-    config = read_config(path)
-    # Weights and layers are wanted, not the training, whose loss is often a function of its own.
-    config.pop("compile_config", None)
-    start_keras()
-    with silence_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on how the file was made, long ago
-        import keras
-
-        if is_other := is_hdf5(path) or is_keras2(config):
-            config = translate(path, config)
-        check_config(path, config)
-        try:
-            check_weights(path)
-            if not is_other:
-                return _load_measured(path, lambda: _load_whole(path))
-            model = _load_measured(path, lambda: _build(config))
-            _read_weights(model, path)
-            return model
-        except InputError:
-            raise
-        except Exception as error:  # a damaged model makes Keras raise anything
-            raise explain(path, config, error) or InputError(
-                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; {AGAIN}"
-            ) from error
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder, such as TensorFlow's SavedModel, which Keras 3 can't open: save "
+            "the model with model.save('NAME.keras')"
+        )
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise InputError(
+            f"a model is a .keras or a .h5 file. Received: {path}; save it with "
+            "model.save('NAME.keras')"
+        )
+    return _make(path, checks.read_config(path), has_weights=True)
 
 
 def load_architecture(path: str | Path) -> keras.Model:
@@ -108,23 +86,46 @@ def load_architecture(path: str | Path) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: name what model.to_json() gave")
-    config = parse_config(path.read_bytes()[: MAX_CONFIG_BYTES + 1], path, path.name)
+    text = path.read_bytes()[: checks.MAX_CONFIG_BYTES + 1]
+    return _make(path, checks.parse_config(text, path, path.name), has_weights=False)
+
+
+def _make(path: Path, config: dict[str, Any], *, has_weights: bool) -> keras.Model:
+    """Makes the model that a config describes, with the weights in its file where it has them."""
+    # Weights and layers are wanted, not the training, whose loss is often a function of its own.
     config.pop("compile_config", None)
     start_keras()
-    with silence_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    # Warnings are on how the file was made, long ago.
+    with silence_stderr(), warnings.catch_warnings(action="ignore"):
         import keras
 
-        if is_keras2(config) or not str(config.get("keras_version", "3")).startswith("3"):
+        version = str(config.get("keras_version", "3"))
+        is_old = checks.is_hdf5(path) or is_keras2(config) or not version.startswith("3")
+        if is_old:
             config = translate(path, config)
-        check_config(path, config)
+        checks.check_config(path, config)
+        is_whole = has_weights and not is_old
+        if is_whole and path.suffix != ".keras":
+            raise InputError(f"{path} is a .keras file: rename it to {path.with_suffix('.keras')}")
+
+        def load() -> Any:
+            if is_whole:
+                return keras.models.load_model(path, compile=False, safe_mode=True)
+            return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+
         try:
-            return _load_measured(path, lambda: _build(config))
+            if has_weights:
+                checks.check_weights(path)
+            model = _load_measured(path, load)
+            if has_weights and is_old:
+                _read_weights(model, path)
+            return model
         except InputError:
             raise
-        except Exception as error:
-            raise explain(path, config, error) or InputError(
-                f"{path} can't be made a model by Keras {keras.__version__}: {shorten(error)}"
+        except Exception as error:  # a damaged model makes Keras raise anything
+            raise checks.explain(path, config, error) or InputError(
+                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; "
+                f"{checks.AGAIN}"
             ) from error
 
 
@@ -133,10 +134,7 @@ def load_code(spec: str) -> Callable[[], Any] | None:
 
     Layers, functions and whatever else Keras makes out of a config are registered under their own
     name, as `custom_objects` would, where the file or one beside it defines them and does not
-    register them.
-
-    Args:
-        spec: FILE.py, or FILE.py:FUNCTION; without a function None is returned.
+    register them. Of FILE.py, without :FUNCTION, None is returned.
 
     Raises:
         InputError: There is no such file or function, or the file can't be imported.
@@ -150,27 +148,21 @@ def load_code(spec: str) -> Callable[[], Any] | None:
     module = _import_file(path.resolve())
     if name is None:
         return None
-    function = getattr(module, name, None)
-    if not callable(function):
-        known = [
-            key
-            for key, value in vars(module).items()
-            if isinstance(value, types.FunctionType) and value.__module__ == module.__name__
-        ]
-        raise InputError(
-            f"{path} has no function {name!r}; its functions: {', '.join(known) or 'none'}"
-        )
-    return function
+    if callable(function := getattr(module, name, None)):
+        return function
+    functions = inspect.getmembers(module, inspect.isfunction)
+    known = [key for key, value in functions if value.__module__ == module.__name__]
+    raise InputError(
+        f"{path} has no function {name!r}; its functions: {', '.join(known) or 'none'}"
+    )
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
-    """Reads weights into a model; the first lines of the file, not its name, tell its format.
+    """Reads weights into a model that is built, of the architecture that they were saved from.
 
-    Args:
-        model: Built already, and of the architecture that the weights were saved from.
-        path: A .weights.h5 file, a legacy .h5 file of weights or of a whole model, or a .keras
-            file, of which only the weights are read. Legacy weights are matched by the order of
-            the layers, others by their place in the model.
+    The first lines of the file, not its name, tell its format: a .weights.h5 file, a legacy .h5
+    file of weights or of a whole model, or a .keras file, of which only the weights are read.
+    Legacy weights are matched by the order of the layers, others by their place in the model.
 
     Raises:
         InputError: The file is missing, damaged or of another format, or the weights do not fit.
@@ -178,12 +170,11 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: --weights takes a .weights.h5 or .h5 file")
-    with silence_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silence_stderr(), warnings.catch_warnings(action="ignore"):
         try:
             if zipfile.is_zipfile(path):
-                read_config(path)  # which knows what such a file may hold
-            check_weights(path)
+                checks.read_config(path)  # which knows what such a file may hold
+            checks.check_weights(path)
             _read_weights(model, path)
         except InputError:
             raise
@@ -196,15 +187,19 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
 
 def _read_weights(model: keras.Model, path: Path) -> None:
     """Reads weights that were checked into a model, of any format that Keras has written."""
-    suffix, named = _find_suffix(path), path
-    with tempfile.TemporaryDirectory() as folder:
-        if suffix == ".keras" and is_keras2(read_config(path)):
-            import h5py
+    import h5py
 
+    suffix, named = ".keras", path  # by which Keras knows the format that a file really has
+    if not zipfile.is_zipfile(path):
+        with h5py.File(path) as file:
+            is_legacy = "layer_names" in file.attrs or "model_weights" in file
+            suffix = ".h5" if is_legacy else ".weights.h5"
+    with tempfile.TemporaryDirectory() as folder:
+        if suffix == ".keras" and is_keras2(checks.read_config(path)):
             named = Path(folder) / "model.weights.h5"
             with (
                 zipfile.ZipFile(path) as archive,
-                archive.open(MEMBER) as member,
+                archive.open(checks.WEIGHTS) as member,
                 h5py.File(member, "r") as source,
                 h5py.File(named, "w") as target,
             ):
@@ -222,20 +217,6 @@ def shorten(error: BaseException) -> str:
     text = re.sub("|".join(WORDY), "", text, flags=re.DOTALL)
     text = " ".join(text.split()) or type(error).__name__
     return to_printable(text, SHOWN_ERROR).rstrip(" .;,")
-
-
-def _load_whole(path: Path) -> Any:
-    import keras
-
-    if path.suffix != ".keras":
-        raise InputError(f"{path} is a .keras file: rename it to {path.with_suffix('.keras')}")
-    return keras.models.load_model(path, compile=False, safe_mode=True)
-
-
-def _build(config: dict[str, Any]) -> Any:
-    import keras
-
-    return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
 
 def _load_measured(path: Path, load: Callable[[], Any]) -> keras.Model:
@@ -286,22 +267,6 @@ def _list_shapes(model: keras.Model) -> Iterator[list[int]]:
         yield from ([side for side in tensor.shape if side is not None] for tensor in flowing)
         if isinstance(operation, keras.Model):
             yield from _list_shapes(operation)
-
-
-def _refuse_other_formats(path: Path) -> None:
-    """Raises an InputError where a path is no .keras file, with the way to make one."""
-    if path.is_dir():
-        raise InputError(
-            f"{path} is a folder, such as TensorFlow's SavedModel, which Keras 3 can't open: save "
-            "the model with model.save('NAME.keras')"
-        )
-    if not path.is_file():
-        raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
-    if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise InputError(
-            f"a model is a .keras or a .h5 file. Received: {path}; save it with "
-            "model.save('NAME.keras')"
-        )
 
 
 @functools.cache
@@ -355,17 +320,6 @@ def named_as_script(path: str) -> Iterator[None]:
         raise SystemExit(reason or error.code) from error
     finally:
         sys.argv = kept
-
-
-def _find_suffix(path: Path) -> str:
-    """The ending by which Keras knows the format that a file of weights really has."""
-    if zipfile.is_zipfile(path):
-        return ".keras"
-    import h5py
-
-    with h5py.File(path) as file:
-        legacy = "layer_names" in file.attrs or "model_weights" in file
-    return ".h5" if legacy else ".weights.h5"
 
 
 def save_model(model: keras.Model, path: Path) -> None:

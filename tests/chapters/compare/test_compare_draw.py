@@ -16,12 +16,13 @@ from latentspace.drawing.text import Text
 def labels(monkeypatch: pytest.MonkeyPatch) -> list[Label]:
     """All labels that are set from now on."""
     found: list[Label] = []
+    make = layout.make_page
 
     def kept(body: np.ndarray, *, labels: list[Label], **options) -> np.ndarray:
         found.extend(labels)
-        return layout.make_page(body, labels=labels, **options)
+        return make(body, labels=labels, **options)
 
-    monkeypatch.setattr(comparison, "make_page", kept)
+    monkeypatch.setattr(layout, "make_page", kept)
     return found
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from latentspace.chapters.compression import draw
 from latentspace.chapters.compression.draw import RateLine, StoredImages
 from latentspace.drawing import layout
+from latentspace.drawing.layout import make_page, render_figure
 from latentspace.drawing.text import Text
 
 
@@ -27,7 +28,7 @@ def test_every_line_stands_in_both_panels_and_in_the_legend(
 ) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(
-        draw, "render_figure", lambda figure: drawn.append(figure) or layout.render_figure(figure)
+        layout, "render_figure", lambda figure: drawn.append(figure) or render_figure(figure)
     )
     lines = [
         make_line("codes, plain", "codes", "dashed", [8, 16], [0.01, 0.002]),
@@ -61,9 +62,9 @@ def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.M
 
     def kept(body: np.ndarray, **options) -> np.ndarray:
         labels.extend(options["labels"])
-        return layout.make_page(body, **options)
+        return make_page(body, **options)
 
-    monkeypatch.setattr(draw, "make_page", kept)
+    monkeypatch.setattr(layout, "make_page", kept)
     rng = np.random.default_rng(0)
     images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
     rows = [

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from latentspace.chapters.learn import draw
+from latentspace.drawing import layout
 from latentspace.drawing.layout import choose_zoom, prepare_page, render_figure
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.text import Text
@@ -81,7 +82,7 @@ def test_a_column_of_one_class_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         texts[:] = [label.text for label in labels]
         return prepare_page(*arguments, labels=labels, **options)
 
-    monkeypatch.setattr(draw, "prepare_page", prepare)
+    monkeypatch.setattr(layout, "prepare_page", prepare)
     draw_film()
     assert texts == ["a", "b", "c", "d", *["original", "drawn"] * 3]
     draw_film(names="abbbbbcccddd")
@@ -108,7 +109,7 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
 ) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(
-        draw, "render_figure", lambda figure: drawn.append(figure) or render_figure(figure)
+        layout, "render_figure", lambda figure: drawn.append(figure) or render_figure(figure)
     )
     history = {
         "epoch": np.array([1.0, 2, 3]),

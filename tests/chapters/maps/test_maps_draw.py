@@ -17,10 +17,9 @@ CLASSES = ("a", "b", "c")
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Every matplotlib figure that is turned into pixels from now on."""
     figures: list[Figure] = []
+    render = layout.render_figure
     monkeypatch.setattr(
-        draw,
-        "render_figure",
-        lambda figure: figures.append(figure) or layout.render_figure(figure),
+        layout, "render_figure", lambda figure: figures.append(figure) or render(figure)
     )
     return figures
 
@@ -79,7 +78,7 @@ def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
     zoom = layout.choose_zoom(8, draw.CELL)
     for row, column in ((0, 0), (2, 1)):
         assert is_shown(frame, grid[row, column], zoom)
-    body = draw.make_mosaic(grid, zoom=zoom, gap=0)
+    body = layout.make_mosaic(grid, zoom=zoom, gap=0)
     assert (body[10 * zoom : 20 * zoom, 8 * zoom : 16 * zoom] == 255).all()
 
 

@@ -40,12 +40,11 @@ def draw_frame(blocks: list[Block], kinds: Kinds, caption: str = "c") -> np.ndar
 def labels(monkeypatch: pytest.MonkeyPatch) -> list[layout.Label]:
     """All labels that are set from now on."""
     found: list[layout.Label] = []
+    make = layout.make_page
     monkeypatch.setattr(
-        draw,
+        layout,
         "make_page",
-        lambda body, **options: (
-            found.extend(options["labels"]) or layout.make_page(body, **options)
-        ),
+        lambda body, **options: found.extend(options["labels"]) or make(body, **options),
     )
     return found
 
