@@ -177,17 +177,20 @@ class Truth:
 
     factors: Mapping[str, np.ndarray]  # of all faces
     rows: np.ndarray  # int (N,), which of them are the test images
+    side: int = 32  # of an image, in pixels
 
     def change(
         self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
     ) -> np.ndarray | None:
         """See `dataset.Truth.change`."""
-        if attribute not in WORN:
+        if attribute not in (*WORN, "woman"):
             return None
         values = {name: factor[self.rows[rows]] for name, factor in self.factors.items()}
-        kinds = self.factors[attribute]
-        values[attribute] = np.zeros(len(rows), int) if likes is None else kinds[self.rows[likes]]
-        return draw(values)
+        if likes is not None:
+            values[attribute] = self.factors[attribute][self.rows[likes]]
+        else:
+            values[attribute] = 1 - values["woman"] if attribute == "woman" else 0 * self.rows[rows]
+        return draw(values, self.side)
 
 
 class _Face:

@@ -106,3 +106,33 @@ def test_each_code_goes_toward_its_own_class() -> None:
     shares = np.array([0.5, 0.5, 0.5])
     moved = directions.move_toward_class(codes, np.array([0, 1, 2]), references, labels, shares)
     np.testing.assert_allclose(moved, [[0.5, 0], [5, 4.5], [1, 0]])
+
+
+def make_confounded(count: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes whose first axis an attribute moves, and the second what mostly goes with it."""
+    rng = np.random.default_rng(0)
+    other = rng.random(count) < 0.5
+    has = np.where(other, rng.random(count) < 0.85, rng.random(count) < 0.15)
+    codes = np.column_stack([has, 2.0 * other]) + rng.normal(0, 0.3, (count, 2))
+    return codes, has, other[:, np.newaxis].astype(float)
+
+
+def test_what_goes_with_an_attribute_is_taken_out_of_its_gaussians() -> None:
+    codes, has, other = make_confounded()
+    plain = codes[has].mean(axis=0) - codes[~has].mean(axis=0)
+    assert plain[1] > 1.2  # follows what goes with it
+    found = directions.fit_balanced_gaussians(codes, has, other)
+    np.testing.assert_allclose(found.means[1] - found.means[0], [1, 0], atol=0.08)
+    zeros = np.zeros(sum(~has), int)
+    moved = directions.transport(codes[~has], zeros, zeros + 1, found)
+    np.testing.assert_allclose((moved - codes[~has]).mean(axis=0), [1, 0], atol=0.15)
+
+
+def test_weights_leave_the_rest_alike_and_nothing_where_there_is_no_rest() -> None:
+    _, has, other = make_confounded()
+    weights = directions.balance(has, other)
+    shares = [np.average(other[has == value, 0], weights=weights[has == value]) for value in (0, 1)]
+    np.testing.assert_allclose(shares, 0.5, atol=0.02)
+    np.testing.assert_allclose([weights[has == value].mean() for value in (0, 1)], 1)
+    alone = directions.balance(has, np.ones((len(has), 1)))  # that says the same of all
+    np.testing.assert_array_equal(alone, 1)

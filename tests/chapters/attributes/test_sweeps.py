@@ -25,7 +25,7 @@ def test_directions_are_learnt_from_training_images_only(
     subject = make_study(linear_run, tiny, with_classifier=True)
     found = subject.of(AttributeSweeps).directions
     assert found.steps.shape == (3, 4, 8)
-    changed = dataclasses.replace(tiny, test_pixels=255 - tiny.test_pixels)
+    changed = dataclasses.replace(tiny, test_pixels=tiny.test_pixels[:, ::-1])
     other = make_study(linear_run, changed, with_classifier=True).of(AttributeSweeps).directions
     np.testing.assert_array_equal(other.steps, found.steps)
 
@@ -35,7 +35,7 @@ def test_a_sweep_passes_the_reconstruction_in_its_middle(
 ) -> None:
     subject = make_study(linear_run, tiny, with_classifier=True)
     shown = subject.of(AttributeSweeps).shown
-    assert shown.shape == (4, 3, sweeps.SHOWN_STEPS, 14, 11, 1)
+    assert shown.shape == (4, 6, sweeps.SHOWN_STEPS, 14, 11, 1)
     backs = linear_run.decode(subject.codes)
     for middle in shown[:, :, sweeps.SHOWN_STEPS // 2].reshape(-1, 14, 11, 1):
         assert np.abs(backs - middle).max(axis=(1, 2, 3)).min() < 1e-5
