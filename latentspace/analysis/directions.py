@@ -139,6 +139,27 @@ def fit_balanced_gaussians(codes: np.ndarray, has: np.ndarray, others: np.ndarra
     return Gaussians(np.stack(means), np.stack(covariances))
 
 
+def carry(giving: np.ndarray, receiving: np.ndarray, gaussians: Gaussians) -> np.ndarray:
+    """Adds to codes without an attribute what it is in codes that have it.
+
+    Codes with the attribute are taken as codes without it plus a Gaussian part of their own; its
+    mean given a code is that of a Wiener filter.
+
+    Args:
+        giving: float (N, D), codes with the attribute.
+        receiving: float (N, D), codes without it.
+        gaussians: Of both, from `fit_balanced_gaussians`.
+
+    Returns:
+        float64 (N, D).
+    """
+    values, vectors = np.linalg.eigh(gaussians.covariances[1] - gaussians.covariances[0])
+    own = (vectors * np.maximum(values, 0)) @ vectors.T
+    filtered = np.linalg.solve(gaussians.covariances[1], own)
+    part = (giving - gaussians.means[1]) @ filtered
+    return receiving + gaussians.means[1] - gaussians.means[0] + part
+
+
 def move_toward_class(
     codes: np.ndarray,
     labels: np.ndarray,

@@ -17,5 +17,6 @@ CONTENTS = Contents(
     figures=(
         of_attributes("attributes.png", "attributes put on, taken off or changed step by step"),
         of_attributes("attributes.gif", "the same, moving"),
+        of_attributes("analogy.png", "A with an attribute − A without + B without = B with"),
     ),
 )

@@ -105,6 +105,19 @@ class AttributeChanges(Chapter):
             found[name] = directions.reliability(having - nearest, random)
         return found
 
+    def fit(self, name: str, vectors: np.ndarray | None = None) -> Gaussians:
+        """The Gaussians of vectors, of codes where None, without and with an attribute."""
+        rows = self._rows
+        known = self.values.train[rows, self.values.find(name)]
+        rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
+        others = self.values.list_others(name, "train")[rows]
+        if vectors is not None:
+            return directions.fit_balanced_gaussians(vectors[rows], known == 1, others)
+        if name not in self._fitted:
+            codes = self.study.train_codes[rows]
+            self._fitted[name] = directions.fit_balanced_gaussians(codes, known == 1, others)
+        return self._fitted[name]
+
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
     ) -> np.ndarray:
@@ -121,7 +134,7 @@ class AttributeChanges(Chapter):
         Returns:
             float32 (N, D).
         """
-        return _change(codes, self._fit(name), has, shares)
+        return _change(codes, self.fit(name), has, shares)
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
@@ -243,19 +256,6 @@ class AttributeChanges(Chapter):
         ]
         return [*dict.fromkeys(fit), *(["class"] if self.study.classifier is not None else [])]
 
-    def _fit(self, name: str, vectors: np.ndarray | None = None) -> Gaussians:
-        """The Gaussians of vectors, of codes where None, without and with an attribute."""
-        rows = self._rows
-        known = self.values.train[rows, self.values.find(name)]
-        rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
-        others = self.values.list_others(name, "train")[rows]
-        if vectors is not None:
-            return directions.fit_balanced_gaussians(vectors[rows], known == 1, others)
-        if name not in self._fitted:
-            codes = self.study.train_codes[rows]
-            self._fitted[name] = directions.fit_balanced_gaussians(codes, known == 1, others)
-        return self._fitted[name]
-
     @cached_property
     def _fitted(self) -> dict[str, Gaussians]:
         return {}
@@ -298,7 +298,7 @@ class AttributeChanges(Chapter):
             away = signed.astype(np.float32) @ space.train[fit]
             moved = vectors + FULL * np.where(has, -1, 1)[:, np.newaxis] * away
         else:
-            gaussians = self._fit(name, None if space.train is study.train_codes else space.train)
+            gaussians = self.fit(name, None if space.train is study.train_codes else space.train)
             moved = _change(vectors, gaussians, has, shares)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
         before, after = (values.read(each) for each in images)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from latentspace.analysis import scores
+from latentspace.chapters.attributes.analogies import TRANSPORT, WAYS, Analogies
 from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.sweeps import SHOWN_STEPS, AttributeSweeps
 from latentspace.chapters.attributes.values import LEAST_MEMBERS, AttributeValues
@@ -29,7 +31,7 @@ CHANGE_MEASURES = (  # in words, and how they are written
     ("kept", "all else kept", ".0%"),
 )
 OF_ATTRIBUTES = (AttributeSweeps, AttributeChanges)
-SHOWN_ATTRIBUTES = 8
+SHOWN_ATTRIBUTES, ANALOGY_ROWS = 8, 2
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 
@@ -55,6 +57,48 @@ def draw_moving_attributes(study: Study) -> Drawing:
     )
 
 
+def draw_analogies(study: Study) -> Drawing:
+    """Rows of A with an attribute, A without, B without, and what ways make of B with it."""
+    chapter, numbers = study.of(Analogies), study.of(Analogies).metrics
+    found = []
+    for name in [each for each in choose_attributes(study) if each in chapter.names]:
+        triples = chapter.choose(name, ANALOGY_ROWS)
+        solved, right = chapter.solve(name, triples), chapter.find_truth(name, triples)
+        nearest = scores.find_nearest(solved[TRANSPORT], study.references)[1]
+        columns = {
+            f"A with {name}": study.images[triples.having],
+            "A without": study.images[triples.lacking],
+            "B without": study.images[triples.other],
+            **{WAYS[way]: images for way, images in solved.items()},
+            **({} if right is None else {"the truth": right}),
+            "nearest of training": study.references[nearest],
+        }
+        title = f"{name}: {_format_analogy(numbers[name])}"
+        found.append(Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
+    text = Text(
+        "A with − A without + B without = B with",
+        f"Test images of {study.data.name}, {format_model(study)}. Pixels and single codes are "
+        "added as they are; the difference of means, all else equal, and the transport of what A "
+        "has are learnt from training images. The last column shows the training image nearest to "
+        "the result of the transport. Error: median squared error against the truth, the same "
+        "image drawn with what A has, which only drawn images have. Called so: by a network that "
+        "knows real images only.",
+    )
+    return Drawing.of_images(grids.draw_grids, text, grids=found)
+
+
+def _format_analogy(numbers: Mapping[str, Any]) -> str:
+    parts = []
+    for measure, words, form in (("error", "error", ".4f"), ("called_so", "called so", ".0%")):
+        known = [
+            f"{WAYS.get(way, way.replace('_', ' '))} {found[measure]:{form}}"
+            for way, found in numbers.items()
+            if np.isfinite(found.get(measure, np.nan))
+        ]
+        parts += [f"{words}: {', '.join(known)}"] if known else []
+    return "; ".join(parts)
+
+
 def choose_attributes(study: Study) -> list[str]:
     """The attributes to show: those asked for, or those known most reliably."""
     sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
@@ -64,6 +108,12 @@ def choose_attributes(study: Study) -> list[str]:
     if asked := study.settings.attribute:
         return [name for name in asked if name in shown]
     return sorted(shown, key=lambda name: shown[name])[:SHOWN_ATTRIBUTES]
+
+
+def _explain_no_analogies(study: Study) -> str | None:
+    return _explain_no_attributes(study) or (
+        None if study.of(Analogies).names else "no attribute is one that images have or have not"
+    )
 
 
 def _explain_no_attributes(study: Study) -> str | None:
@@ -142,4 +192,5 @@ def _describe_attributes(study: Study) -> Text:
 RECIPES: Mapping[str, Recipe[Study]] = {
     "attributes.png": Recipe(draw_attributes, OF_ATTRIBUTES, _explain_no_attributes),
     "attributes.gif": Recipe(draw_moving_attributes, OF_ATTRIBUTES, _explain_no_attributes),
+    "analogy.png": Recipe(draw_analogies, (Analogies,), _explain_no_analogies),
 }

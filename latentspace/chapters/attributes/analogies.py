@@ -1,0 +1,174 @@
+"""Analogies: A with an attribute - A without it + B without it = B with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import directions, scores
+from latentspace.analysis.neighbors import find_nearest
+from latentspace.chapters.attributes.changes import AttributeChanges
+from latentspace.chapters.attributes.values import AttributeValues
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows
+from latentspace.core.pixels import to_unit_range
+
+SCORED = 200  # analogies of each attribute, at most
+PIXELS, CODES, MEANS, TRANSPORT = "pixels", "single_codes", "means", "transport"
+WAYS = {  # in words
+    PIXELS: "pixels",
+    CODES: "single codes",
+    MEANS: "difference of means",
+    TRANSPORT: "transport",
+}
+FLOOR, NEAREST = "reconstruction_of_the_truth", "nearest_training_image"
+
+
+@dataclass(frozen=True)
+class Triples:
+    """Places of test images, int (N,) each: A with an attribute, A without it, B without it."""
+
+    having: np.ndarray
+    lacking: np.ndarray
+    other: np.ndarray
+
+
+class Analogies(Chapter):
+    """What is carried over from one image to another."""
+
+    section = "analogies"
+    uses_classifier = True
+
+    @property
+    def values(self) -> AttributeValues:
+        """All attributes."""
+        return self.study.of(AttributeValues)
+
+    @property
+    def changes(self) -> AttributeChanges:
+        """What puts attributes on."""
+        return self.study.of(AttributeChanges)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The attributes of `AttributeChanges` that test images have, and have not."""
+        return tuple(name for name in self.changes.names if len(self.choose(name, 1).having))
+
+    def choose(self, name: str, count: int) -> Triples:
+        """Chooses analogies of an attribute at random.
+
+        A without it is the one of all images without it that is most alike in what else is known,
+        and of these the nearest in codes; B without it is any other.
+        """
+        values, rng = self.values, np.random.default_rng(self.study.settings.seed)
+        known = values.test[:, values.find(name)]
+        having, lacking = (np.flatnonzero(known == value) for value in (1, 0))
+        if not len(having) or len(lacking) < 2:
+            return Triples(*(np.empty(0, int) for _ in range(3)))
+        having = having[rng.permutation(len(having))[:count]]
+        others = values.list_others(name, "test")
+        spread = others.std(axis=0)
+        others = others[:, spread > 0] / spread[spread > 0]
+        codes = self.study.codes / self.study.codes.std()
+        alike = np.hstack([others, codes / np.sqrt(codes.shape[1])])
+        _, nearest = find_nearest(alike[having], alike[lacking], 1)
+        most_alike = lacking[nearest[:, 0]]
+        other = rng.choice(lacking, len(having))
+        again = other == most_alike
+        other[again] = lacking[(nearest[again, 0] + 1) % len(lacking)]
+        return Triples(having, most_alike, other)
+
+    def solve(self, name: str, triples: Triples) -> dict[str, np.ndarray]:
+        """What comes out, by way, float32 (N, H, W, C) each."""
+        study, changes = self.study, self.changes
+        a, b, c = (study.codes[rows] for rows in (triples.having, triples.lacking, triples.other))
+        images = [study.images[rows] for rows in (triples.having, triples.lacking, triples.other)]
+        gaussians = changes.fit(name)
+        carried = directions.carry(a, c, gaussians)
+        codes = np.stack([a - b + c, c + gaussians.means[1] - gaussians.means[0], carried])
+        decoded = study.decode(codes.astype(np.float32))
+        blended = np.clip(images[0] - images[1] + images[2], 0, 1)
+        return dict(zip(WAYS, [blended, *decoded], strict=True))
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """How analogies fare, for each attribute and way; empty where there are none.
+
+        called_so, the share that the reader of the data set says to have the attribute;
+        nearest_distance to a training image; and where the images can be made again with it, error,
+        the median squared error against the image that is right, beside that of its own
+        reconstruction and of the training image nearest to it, which are what can be reached.
+        """
+        study = self.study
+        if not self.names:
+            return {}
+
+        def compute() -> dict[str, dict[str, Any]]:
+            found: dict[str, dict[str, Any]] = {}
+            with study.make_bar("analogies", len(self.names)) as bar:
+                for name in self.names:
+                    for way, numbers in self._score(name).items():
+                        found[f"{name}|{way}"] = numbers
+                    bar.update()
+            return found
+
+        numbers = study.load_or_compute_numbers(
+            "analogies",
+            compute,
+            *study.model_key,
+            study.settings.seed,
+            self.values.readings_key,
+            *self.names,
+        )
+        nested: dict[str, Any] = {}
+        for place, found in numbers.items():
+            name, _, way = place.rpartition("|")
+            nested.setdefault(name, {})[way] = found
+        return nested
+
+    @property
+    def rows(self) -> list[Row]:
+        """Analogies by transport beside the other ways."""
+        found: list[Row] = []
+        for name, ways in self.metrics.items():
+            carried = f"{name}, carried to another image"
+            table = {
+                "error": (f"{carried}: median squared error", LOWER, 5),
+                "called_so": (f"{carried}: called so", HIGHER, 3),
+            }
+            others = {WAYS.get(way, way.replace("_", " ")): way for way in ways}
+            del others[WAYS[TRANSPORT]]
+            found += list_rows(table, ways, TRANSPORT, others)
+        return found
+
+    # --- inside
+
+    def find_truth(self, name: str, triples: Triples) -> np.ndarray | None:
+        """The right answers, float32 (N, H, W, C); None where nobody knows them."""
+        truth = self.study.data.truth
+        place = "woman" if name in self.study.data.class_names else name
+        made = truth.change(triples.other, place, triples.having) if truth is not None else None
+        return None if made is None else to_unit_range(made)
+
+    def _score(self, name: str) -> dict[str, dict[str, Any]]:
+        study, place = self.study, self.values.find(name)
+        triples = self.choose(name, SCORED)
+        made, right = self.solve(name, triples), self.find_truth(name, triples)
+        found: dict[str, dict[str, Any]] = {}
+        for way, images in made.items():
+            read = self.values.read(images)[:, place]
+            distances, _ = scores.find_nearest(images, study.references)
+            found[way] = {
+                "called_so": np.nan if np.isnan(read).all() else (read > 0.5).mean(),
+                "nearest_distance": distances.mean(),
+            }
+            if right is not None:
+                found[way]["error"] = np.median(scores.squared_errors(right, images))
+        if right is not None:
+            back = study.decode(study.run.encode(right))
+            _, nearest = scores.find_nearest(right, study.references)
+            for way, images in ((FLOOR, back), (NEAREST, study.references[nearest])):
+                found[way] = {"error": np.median(scores.squared_errors(right, images))}
+        return found
