@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import directions, scores
-from latentspace.analysis.classes import Gaussians
-from latentspace.analysis.directions import RELIABILITY_PAIRS
+from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.values import LEAST_MEMBERS, MOST_MEASURED, AttributeValues
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
@@ -105,18 +104,19 @@ class AttributeChanges(Chapter):
             found[name] = directions.reliability(having - nearest, random)
         return found
 
-    def fit(self, name: str, vectors: np.ndarray | None = None) -> Gaussians:
-        """The Gaussians of vectors, of codes where None, without and with an attribute."""
+    def fit(self, name: str, vectors: np.ndarray | None = None) -> Forms:
+        """How vectors of training images, codes where None, with and without an attribute lie."""
+        if vectors is None and name in self._fitted:
+            return self._fitted[name]
         rows = self._rows
         known = self.values.train[rows, self.values.find(name)]
         rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
         others = self.values.list_others(name, "train")[rows]
-        if vectors is not None:
-            return directions.fit_balanced_gaussians(vectors[rows], known == 1, others)
-        if name not in self._fitted:
-            codes = self.study.train_codes[rows]
-            self._fitted[name] = directions.fit_balanced_gaussians(codes, known == 1, others)
-        return self._fitted[name]
+        own = self.study.train_codes if vectors is None else vectors
+        found = directions.fit_forms(own[rows], known == 1, others)
+        if vectors is None:
+            self._fitted[name] = found
+        return found
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
@@ -257,7 +257,7 @@ class AttributeChanges(Chapter):
         return [*dict.fromkeys(fit), *(["class"] if self.study.classifier is not None else [])]
 
     @cached_property
-    def _fitted(self) -> dict[str, Gaussians]:
+    def _fitted(self) -> dict[str, Forms]:
         return {}
 
     def _make_spaces(self) -> Mapping[str, Space]:
@@ -298,8 +298,8 @@ class AttributeChanges(Chapter):
             away = signed.astype(np.float32) @ space.train[fit]
             moved = vectors + FULL * np.where(has, -1, 1)[:, np.newaxis] * away
         else:
-            gaussians = self.fit(name, None if space.train is study.train_codes else space.train)
-            moved = _change(vectors, gaussians, has, shares)
+            forms = self.fit(name, None if space.train is study.train_codes else space.train)
+            moved = _change(vectors, forms, has, shares)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
         before, after = (values.read(each) for each in images)
         called = after[:, place] > 0.5
@@ -373,9 +373,6 @@ class AttributeChanges(Chapter):
         return found
 
 
-def _change(
-    vectors: np.ndarray, gaussians: Gaussians, has: np.ndarray, shares: np.ndarray
-) -> np.ndarray:
-    states = has.astype(int)
-    moved = directions.transport(vectors, states, 1 - states, gaussians)
+def _change(vectors: np.ndarray, forms: Forms, has: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    moved = forms.move(vectors, has)
     return (vectors + FULL * shares[:, np.newaxis] * (moved - vectors)).astype(np.float32)
