@@ -35,7 +35,6 @@ USUAL_VALUES = 28 * 28  # in an image, for the usual number of units
 MOST_UNITS = 256  # where nobody asked for others
 IMAGES_PER_UNIT = 32
 LOOKED_AT = 4_000  # images that tell what they are like
-MANY_IMAGES = 2_000  # of fewer, deformed ones keep a model from learning them by heart
 
 
 def choose_latent_dim(config: TrainConfig, values: int, count: int) -> int:
@@ -262,7 +261,7 @@ def choose_settings(
     if chosen["mirrored"]:
         print("mirrored images look alike: half of them are mirrored while it trains")
     rng = np.random.default_rng(config.seed)
-    if count >= MANY_IMAGES and not augmentation.look_alike_deformed(images, rng):
+    if not augmentation.look_alike_deformed(images, rng):
         chosen["augment"] = 0.0
         print("deformed images look like no others: none is deformed while it trains")
     if not chosen["aligned"]:

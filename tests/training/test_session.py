@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from config import PRESETS, TrainConfig
-from latentspace.datasets import ImageDataset, avatars
+from latentspace.datasets import ImageDataset, augmentation, avatars
 from latentspace.training import session
 
 
@@ -58,7 +58,7 @@ def test_of_many_images_that_look_like_no_others_deformed_none_is_deformed(
     assert choose(data) == 0
     assert "none is deformed while it trains" in capsys.readouterr().out
     assert choose(tiny) == config.augment
-    monkeypatch.setattr(session, "MANY_IMAGES", 3_001)  # of few images
+    monkeypatch.setattr(augmentation, "MANY_IMAGES", 3_001)  # of few images
     assert choose(data) == config.augment
 
 
