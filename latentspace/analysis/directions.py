@@ -147,7 +147,7 @@ class Forms:
     """How codes without an attribute and codes with it become each other, in each of its forms.
 
     Attributes:
-        gaussians: By form, those without it and those with it, all else equal.
+        gaussians: By form, the commonest first, those without it and those with it, all else equal.
         teller: A linear discriminant that tells the form of a code with the attribute; None of one.
     """
 
@@ -166,14 +166,15 @@ class Forms:
     ) -> np.ndarray:
         """Codes (N, D) with the attribute lose it, others get it, float64 (N, D).
 
-        Without `forms` (N,) each gets the form to which it is nearest.
+        Without `forms` (N,) each gets the commonest form.
         """
-        states, ways = has.astype(int), range(len(self.gaussians))
-        moved = np.stack([transport(codes, states, 1 - states, self.gaussians[k]) for k in ways])
-        nearest = np.linalg.norm(moved - codes, axis=-1).argmin(axis=0)
-        wanted = nearest if forms is None else forms
+        wanted = np.zeros(len(codes), int) if forms is None else forms
         chosen = np.where(has, self.tell(codes), wanted)
-        return moved[chosen, np.arange(len(codes))]
+        moved = codes.astype(np.float64)
+        for form in np.unique(chosen):
+            own, states = chosen == form, has[chosen == form].astype(int)
+            moved[own] = transport(codes[own], states, 1 - states, self.gaussians[form])
+        return moved
 
 
 def fit_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> Forms:
@@ -239,7 +240,7 @@ def _find_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> np.nd
     members = np.bincount(found)
     rare = members[found] < LEAST_OF_FORM
     found = np.where(rare, members.argmax(), found)
-    return np.unique(found, return_inverse=True)[1]
+    return np.argsort(np.argsort(-np.bincount(found), kind="stable"), kind="stable")[found]
 
 
 def move_toward_class(
