@@ -99,7 +99,15 @@ def test_numbers_of_a_change_stand_beside_components_and_pixels(
     assert list(numbers["reliability"]) == ["hat", "glasses"]
     for kind in ("codes", "pca", "pixels"):
         found = numbers[kind]
-        assert set(found) == {"read", "put_on", "taken_off", "kept", "least_kept", "kept_of", "reach"}
+        assert set(found) == {
+            "read",
+            "put_on",
+            "taken_off",
+            "kept",
+            "least_kept",
+            "kept_of",
+            "reach",
+        }
         assert found["read"]["hat"] > 0.95
         kept = found["kept_of"]["hat"]
         assert set(kept) == {*faces.train_attributes.groups, "woman"} - {"gaze", "woman"}
