@@ -155,6 +155,11 @@ class Forms:
     teller: Any
     difference: np.ndarray  # float (D,), of the means of all with it and without it, all else equal
 
+    @property
+    def count(self) -> int:
+        """How many forms there are."""
+        return len(self.gaussians)
+
     def tell(self, codes: np.ndarray) -> np.ndarray:
         """The form that each of codes (N, D) with the attribute has, int (N,)."""
         if self.teller is None:

@@ -29,7 +29,16 @@ MOST_OF_COLUMN = 2  # values of a column of names, where nobody asks for others
 CODES, PCA, PIXELS = "codes", "pca", "pixels"
 
 
-Move = Callable[[np.ndarray, np.ndarray], np.ndarray]  # vectors (N, D), which have it, bool (N,)
+@dataclass(frozen=True)
+class Difference:
+    """A difference of means that is added, as `Forms` move."""
+
+    away: np.ndarray  # float (D,), from without an attribute to with it
+    count = 1
+
+    def move(self, vectors: np.ndarray, has: np.ndarray, forms: np.ndarray) -> np.ndarray:
+        """See `Forms.move`; all forms are the same."""
+        return vectors + np.where(has, -1, 1)[:, np.newaxis] * self.away
 
 
 @dataclass(frozen=True)
@@ -111,15 +120,16 @@ class AttributeChanges(Chapter):
 
     def fit(self, name: str, vectors: np.ndarray | None = None) -> Forms:
         """How vectors of training images, codes where None, with and without an attribute lie."""
-        if vectors is None and name in self._fitted:
+        own = self.study.train_codes if vectors is None else vectors
+        is_codes = own is self.study.train_codes
+        if is_codes and name in self._fitted:
             return self._fitted[name]
         rows = self._rows
         known = self.values.train[rows, self.values.find(name)]
         rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
         others = self.values.list_others(name, "train")[rows]
-        own = self.study.train_codes if vectors is None else vectors
         found = directions.fit_forms(own[rows], known == 1, others)
-        if vectors is None:
+        if is_codes:
             self._fitted[name] = found
         return found
 
@@ -144,12 +154,14 @@ class AttributeChanges(Chapter):
 
         def compute() -> dict[str, dict[str, float]]:
             space = Space(study.train_codes, study.codes, study.decode)
-            return {"codes": {"reach": self._find_reach(name, space, self.fit(name).move)}}
+            form, reach = self._find_best(name, space, self.fit(name))
+            return {"codes": {"form": form, "reach": reach}}
 
         key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
-        reach = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]["reach"]
-        moved = self.fit(name).move(codes, has)
-        return (codes + reach * shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
+        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
+        moved = self.fit(name).move(codes, has, np.full(len(codes), best["form"]))
+        far = best["reach"] * shares[:, np.newaxis]
+        return (codes + far * (moved - codes)).astype(np.float32)
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
@@ -298,9 +310,11 @@ class AttributeChanges(Chapter):
 
     def _score_change(self, name: str, space: Space) -> dict[str, Any]:
         rows, has = self._choose_rows(name, self.values.test, np.arange(len(space.test)))
-        move = self._learn_move(name, space)
-        reach, vectors = self._find_reach(name, space, move), space.test[rows]
-        moved = vectors + reach * (move(vectors, has) - vectors)
+        vectors = space.test[rows]
+        forms = self._fit_difference(name, space) if space.is_flat else self.fit(name, space.train)
+        form, reach = self._find_best(name, space, forms)
+        moved = forms.move(vectors, has, np.full(len(rows), form))
+        moved = vectors + reach * (moved - vectors)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
         before, after = (self.values.read(each) for each in images)
         put_on, taken_off = self._count_changed(name, after, has)
@@ -324,32 +338,34 @@ class AttributeChanges(Chapter):
         chosen = np.concatenate(half)
         return chosen, own[chosen] == 1
 
-    def _learn_move(self, name: str, space: Space) -> Move:
-        """What takes an attribute from vectors that have it, and gives it to others."""
-        if not space.is_flat:
-            return self.fit(
-                name, None if space.train is self.study.train_codes else space.train
-            ).move
+    def _fit_difference(self, name: str, space: Space) -> Difference:
         rows, place = self._rows, self.values.find(name)
         rows = rows[np.isfinite(self.values.train[rows, place])]
         taught = self.values.train[rows, place] == 1
         weights = directions.balance(taught, self.values.list_others(name, "train")[rows])
         signed = weights * np.where(taught, 1 / taught.sum(), -1 / (~taught).sum())
-        away = signed.astype(np.float32) @ space.train[rows]
-        return lambda vectors, has: vectors + np.where(has, -1, 1)[:, np.newaxis] * away
+        return Difference(signed.astype(np.float32) @ space.train[rows])
 
-    def _find_reach(self, name: str, space: Space, move: Move) -> float:
-        """The least of `REACHES` at which training images are read as changed as at any."""
+    def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:
+        """The form that is given, and how far, as training images tell.
+
+        It is the form that is read most surely, and the least of `REACHES` at which as many are
+        read as changed as at any.
+        """
         rows, has = self._choose_rows(name, self.values.train, self._rows, REACH_IMAGES)
         vectors = space.train[rows]
-        away = move(vectors, has) - vectors
-        shares = []
-        for reach in REACHES:
-            images = space.decode((vectors + reach * away).astype(np.float32))
-            shares.append(np.mean(self._count_changed(name, self.values.read(images), has)))
-        if np.isnan(shares).any():
-            return USUAL_REACH
-        return next(
+
+        def measure(form: int, reach: float) -> tuple[float, float]:
+            moved = forms.move(vectors, has, np.full(len(rows), form))
+            images = space.decode((vectors + reach * (moved - vectors)).astype(np.float32))
+            return self._count_changed(name, self.values.read(images), has)
+
+        put_on = [measure(form, REACHES[0])[0] for form in range(forms.count)]
+        if np.isnan(put_on).any():
+            return 0, USUAL_REACH
+        form = int(np.argmax(put_on))
+        shares = [np.mean(measure(form, reach)) for reach in REACHES]
+        return form, next(
             reach
             for reach, share in zip(REACHES, shares, strict=True)
             if share >= max(shares) - REACH_SLACK
