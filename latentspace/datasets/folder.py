@@ -284,8 +284,13 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
         rows: dict[str, int] = {}
         attributes = NO_ATTRIBUTES
         for named, told in tables.values():
-            rows, attributes, more = read_named_attributes(named, told)
-            said += [*(named.table.notes if has_attributes else ()), *more]
+            try:
+                rows, attributes, more = read_named_attributes(named, told)
+            except InputError as error:
+                if has_attributes:
+                    raise
+                more = [f"{error}: its attributes are left out"]
+            said += [note for note in (*named.table.notes, *more) if note not in notes]
     files = [
         ImageFile(
             paths[place.row], place.label, place.split, rows.get(places[place.row].as_posix())
