@@ -144,11 +144,7 @@ def find_arrays(
         labels[1:1] = [own] if own else []
         notes.append(f"{len(arrays[validation]):,} images of {_join_names([validation])} validate")
     columns = _find_attributes(
-        {
-            name: array
-            for name, array in arrays.items()
-            if name not in (*images.values(), validation, *labels) and not _is_called_labels(name)
-        },
+        {name: array for name, array in arrays.items() if name not in labels},
         {split: len(arrays[images[split]]) for split in splits},
     )
     attributes, useless = read_columns(
@@ -440,7 +436,7 @@ def _find_attributes(
     """Arrays that hold a value for every image, by what is left of their names without splits.
 
     Args:
-        arrays: What is neither images nor labels.
+        arrays: All but chosen labels.
         counts: The number of images of each split.
 
     Returns:
@@ -449,7 +445,8 @@ def _find_attributes(
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():
         split = max((split for split in counts if split in name.lower()), key=len, default="")
-        if array.ndim < 3 and array.size == counts.get(split) and array.dtype.kind in "buifUS":
+        could_be = array.ndim < 3 and array.dtype.kind in "buifUS" and not _is_called_labels(name)
+        if could_be and array.size == counts.get(split):
             plain = re.sub(split, "", name, flags=re.IGNORECASE).strip("_-./ ") or name
             found.setdefault(plain, {})[split] = name
     return {

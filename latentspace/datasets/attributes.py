@@ -35,8 +35,10 @@ def read_attribute_table(path: Path, count: int) -> tuple[Attributes, list[str]]
             f"{path} should have a heading and a line for each of {count:,} images. Received: "
             f"{len(table.rows):,} lines"
         )
-    rows = NamedRows(table, table.rows[0], -1, table.rows[1:], table.lines[1:], files=[])
-    found, notes = _read_rows(rows, rows.others)
+    below = table.rows[1:], table.lines[1:]
+    _, found, notes = read_named_attributes(
+        NamedRows(table, table.rows[0], -1, *below, [None] * count), ()
+    )
     return found, [*table.notes, *notes]
 
 
@@ -57,10 +59,19 @@ def read_named_attributes(
         InputError: Two columns have one name, or a cell is not what its column holds.
     """
     places = [place for place in named.others if place not in told]
-    found, notes = _read_rows(named, places)
+    names = [named.columns[place].strip() or str(place + 1) for place in places]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{named.table.path} has two columns {show(twice)!r}: rename one")
     cells = [tuple(row[place] for place in places) for row in named.rows]
+    found, left = read_columns(
+        dict(zip(names, zip(*cells, strict=True), strict=False)),  # no rows have no columns
+        lambda row, name: f"{named.table.path}, line {named.lines[row]}, column {show(name)}",
+    )
+    shown = ", ".join(map(show, left[:8]))
+    note = f"{len(left)} columns say the same of all images, or name each: they are left out: "
     rows = {cell: number for number, cell in enumerate(cells)}
-    return {file: rows[cell] for file, cell in named.assign(cells).items()}, found, notes
+    of = {file: rows[cell] for file, cell in named.assign(cells).items()}
+    return of, found, [note + shown] if left else []
 
 
 def read_columns(
@@ -85,23 +96,6 @@ def read_columns(
     names = tell_apart([name for name, _ in found], LONGEST_NAME)
     values = np.stack([own for _, own in found], axis=1) if found else np.empty((0, 0))
     return Attributes(names, values.astype(np.float32)), left
-
-
-def _read_rows(named: NamedRows, places: Sequence[int]) -> tuple[Attributes, list[str]]:
-    """The attributes in some columns of a table, and notes; see `read_named_attributes`."""
-    names = [named.columns[place].strip() or str(place + 1) for place in places]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(f"{named.table.path} has two columns {show(twice)!r}: rename one")
-    found, left = read_columns(
-        {
-            name: [row[place] for row in named.rows]
-            for name, place in zip(names, places, strict=True)
-        },
-        lambda row, name: f"{named.table.path}, line {named.lines[row]}, column {show(name)}",
-    )
-    shown = ", ".join(map(show, left[:8]))
-    note = f"{len(left)} columns say the same of all images, or name each: they are left out: "
-    return found, [note + shown] if left else []
 
 
 def _read_column(

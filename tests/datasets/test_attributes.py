@@ -162,6 +162,7 @@ def test_a_table_without_a_line_for_each_image_is_refused(tmp_path: Path, lines:
         read(tmp_path, "smile\n" + "1\n" * lines)
     with pytest.raises(InputError, match=r"should have a value or more.* an empty file"):
         read(tmp_path, "\n\n")
+    assert not read(tmp_path, "smile,age\n", count=0)[0].names
     with pytest.raises(InputError, match=r"no file .*gone\.csv"):
         read_attribute_table(tmp_path / "gone.csv", 4)
 
