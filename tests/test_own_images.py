@@ -79,7 +79,7 @@ def test_colour_images_alone_leave_out_what_needs_classes(tmp_path: Path, quick:
     for reason in (
         "overlapping_classes.png is left out: fewer than three classes",
         "class_transfer.png is left out: without two classes or more",
-        "attributes.png is left out: stroke attributes are measured on grey images only",
+        "attributes.png is left out: no attribute of the images is known: name a table with",
     ):
         assert reason in printed
     assert (tmp_path / "outputs" / "mine" / "traversals.gif").exists()
