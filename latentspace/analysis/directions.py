@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ HELD_WITHIN = 2.5  # standard deviations of the target class
 EIGENVALUE_FLOOR = 1e-9  # of the largest; what is smaller counts as no variance at all
 MEANINGLESS = 0.2  # Cohen's d of a small effect
 RELIABILITY_PAIRS = 200
+VARIES_MORE, MOST_AXES = 2.5, 8  # of forms
+MOST_FORMS, LEAST_OF_FORM = 8, 60  # codes
 PROPENSITIES = (0.05, 0.95)  # the least and the largest that count
 
 
@@ -139,25 +142,105 @@ def fit_balanced_gaussians(codes: np.ndarray, has: np.ndarray, others: np.ndarra
     return Gaussians(np.stack(means), np.stack(covariances))
 
 
-def carry(giving: np.ndarray, receiving: np.ndarray, gaussians: Gaussians) -> np.ndarray:
-    """Adds to codes without an attribute what it is in codes that have it.
+@dataclass(frozen=True)
+class Forms:
+    """How codes without an attribute and codes with it become each other, in each of its forms.
 
-    Codes with the attribute are taken as codes without it plus a Gaussian part of their own; its
-    mean given a code is that of a Wiener filter.
+    Attributes:
+        gaussians: By form, the commonest first, those without it and those with it, all else equal.
+        teller: A linear discriminant that tells the form of a code with the attribute; None of one.
+    """
+
+    gaussians: tuple[Gaussians, ...]
+    teller: Any
+    difference: np.ndarray  # float (D,), of the means of all with it and without it, all else equal
+
+    def tell(self, codes: np.ndarray) -> np.ndarray:
+        """The form that each of codes (N, D) with the attribute has, int (N,)."""
+        if self.teller is None:
+            return np.zeros(len(codes), int)
+        return self.teller.predict(codes)
+
+    def move(
+        self, codes: np.ndarray, has: np.ndarray, forms: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Codes (N, D) with the attribute lose it, others get it, float64 (N, D).
+
+        Without `forms` (N,) each gets the commonest form.
+        """
+        wanted = np.zeros(len(codes), int) if forms is None else forms
+        chosen = np.where(has, self.tell(codes), wanted)
+        moved = codes.astype(np.float64)
+        for form in np.unique(chosen):
+            own, states = chosen == form, has[chosen == form].astype(int)
+            moved[own] = transport(codes[own], states, 1 - states, self.gaussians[form])
+        return moved
+
+
+def fit_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> Forms:
+    """Finds the forms of an attribute, such as kinds of glasses, and fits each.
+
+    Forms are components of a mixture of Gaussians among codes with the attribute, from which all
+    else that is known is taken out, in the directions in which they vary more than `VARIES_MORE`
+    times as much as those without it; as many as the integrated completed likelihood asks for
+    (Biernacki, Celeux & Govaert 2000, "Assessing a mixture model for clustering").
 
     Args:
-        giving: float (N, D), codes with the attribute.
-        receiving: float (N, D), codes without it.
-        gaussians: Of both, from `fit_balanced_gaussians`.
-
-    Returns:
-        float64 (N, D).
+        codes: float (N, D).
+        has: bool (N,), with both values.
+        others: float (N, K), what else is known of each.
     """
-    values, vectors = np.linalg.eigh(gaussians.covariances[1] - gaussians.covariances[0])
-    own = (vectors * np.maximum(values, 0)) @ vectors.T
-    filtered = np.linalg.solve(gaussians.covariances[1], own)
-    part = (giving - gaussians.means[1]) @ filtered
-    return receiving + gaussians.means[1] - gaussians.means[0] + part
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    labels = _find_forms(codes.astype(np.float64), has, others)
+    fits = []
+    for form in np.unique(labels):
+        own = ~has.copy()
+        own[has] = labels == form
+        fits.append(fit_balanced_gaussians(codes[own], has[own], others[own]))
+    teller = None
+    if len(fits) > 1:
+        teller = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        teller.fit(codes[has], labels)
+    whole = fits[0] if teller is None else fit_balanced_gaussians(codes, has, others)
+    return Forms(tuple(fits), teller, whole.means[1] - whole.means[0])
+
+
+def _find_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The form of each code with the attribute, int (M,), from 0."""
+    from scipy.linalg import eigh
+    from scipy.special import xlogy
+    from sklearn.covariance import ledoit_wolf
+    from sklearn.mixture import GaussianMixture
+
+    rests = []
+    for value in (False, True):
+        known = np.column_stack([np.ones((has == value).sum()), others[has == value]])
+        own = codes[has == value]
+        rests.append(own - known @ np.linalg.lstsq(known, own)[0])
+    most = min(MOST_FORMS, len(rests[1]) // LEAST_OF_FORM)
+    if most < 2:
+        return np.zeros(len(rests[1]), int)
+    plain, varied = (ledoit_wolf(rest, assume_centered=True)[0] for rest in rests)
+    plain += np.eye(len(plain)) * EIGENVALUE_FLOOR * max(np.trace(plain), 1e-12)
+    ratios, axes = eigh(varied, plain)
+    axes = axes[:, ratios > VARIES_MORE][:, -MOST_AXES:]
+    if not axes.shape[1]:
+        return np.zeros(len(rests[1]), int)
+    points = rests[1] @ axes
+    mixtures = [
+        GaussianMixture(count, n_init=3, random_state=0).fit(points) for count in range(1, most + 1)
+    ]
+
+    def weigh(mixture: GaussianMixture) -> float:
+        doubts = mixture.predict_proba(points)
+        return mixture.bic(points) - 2 * float(xlogy(doubts, doubts).sum())
+
+    found = min(mixtures, key=weigh).predict(points)
+    members = np.bincount(found)
+    rare = members[found] < LEAST_OF_FORM
+    found = np.where(rare, members.argmax(), found)
+    return np.argsort(np.argsort(-np.bincount(found), kind="stable"), kind="stable")[found]
 
 
 def move_toward_class(

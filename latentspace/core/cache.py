@@ -1,7 +1,5 @@
 """Results that take long, kept on disk for the next look."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The one error that is meant for a person, and names fit to be printed in it."""
 
-from __future__ import annotations
-
 import sys
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Files that are whole or not there, folders that one process writes to, and no leftovers."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import tempfile

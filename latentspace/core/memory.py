@@ -1,7 +1,5 @@
 """How much memory there is, asked before something large is read into it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

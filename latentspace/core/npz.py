@@ -1,7 +1,5 @@
 """NPZ and NPY files, read without trusting them: what they hold is known before it is loaded."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import zipfile

@@ -1,7 +1,5 @@
 """The same function on several inputs at the same time, in processes of their own."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Mapping

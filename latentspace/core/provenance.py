@@ -1,7 +1,5 @@
 """What numbers come from: hashes of contents, the time, versions; native libraries kept quiet."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime
 import hashlib

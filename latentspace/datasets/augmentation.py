@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -12,8 +14,9 @@ SHEAR = 0.1
 SHIFT = 0.05  # of the side
 ELASTIC = 0.02  # of the side: standard deviation of the displacements on a coarse grid
 ELASTIC_GRID = 4  # points a side
-MIRROR_TRIED, MIRROR_REFERENCES = 300, 3_000  # images that tell whether a mirror matters
-MIRROR_TOLERANCE = 1.05
+TRIED, REFERENCES = 300, 3_000  # images that tell whether a change of images matters
+MIRROR_TOLERANCE, DEFORMED_TOLERANCE = 1.05, 1.5
+MANY_IMAGES = 2_000
 ALIGNED_SHARE = 0.05  # of the variance, by place
 PIXELS_AT_ONCE = 50_000  # what is in work then fits the cache: three times as fast as all at once
 
@@ -115,19 +118,46 @@ def looks_alike_mirrored(images: np.ndarray, labels: np.ndarray, rng: np.random.
         labels: int (N,); all equal where there are no classes.
         rng: Chooses the images that are tried.
     """
+    away = _measure_distance(images, labels, rng, lambda some: some[:, :, ::-1])
+    return away <= MIRROR_TOLERANCE
+
+
+def look_alike_deformed(images: np.ndarray, rng: np.random.Generator) -> bool:
+    """Whether images and deformed ones can't be told apart, as of writing and of photographs.
+
+    Images that were drawn or taken in one way alone lie farther than `DEFORMED_TOLERANCE` times as
+    far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to
+    be so: deformed ones keep a model from learning them by heart. The arguments are those of
+    `looks_alike_mirrored`.
+    """
+    if len(images) < MANY_IMAGES:
+        return True
+    alike = np.zeros(len(images), int)
+    away = _measure_distance(images, alike, rng, lambda some: deform(some, rng))
+    return away <= DEFORMED_TOLERANCE
+
+
+def _measure_distance(
+    images: np.ndarray,
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    change: Callable[[np.ndarray], np.ndarray],
+) -> float:
+    """How much farther changed images lie from the nearest others of their class, as a factor."""
     from sklearn.metrics import euclidean_distances
 
-    order = rng.permutation(len(images))[: MIRROR_TRIED + MIRROR_REFERENCES]
-    tried, others = np.split(order, [min(MIRROR_TRIED, len(order) // 4)])
+    order = rng.permutation(len(images))[: TRIED + REFERENCES]
+    tried, others = np.split(order, [min(TRIED, len(order) // 4)])
     if not len(tried):
-        return False
+        return math.inf
     differs = labels[tried, np.newaxis] != labels[others]
     flat = images[others].reshape(len(others), -1)
-    plain, mirrored = (
+    plain, changed = (
         np.where(differs, np.inf, euclidean_distances(some.reshape(len(some), -1), flat)).min(
             axis=1
         )
-        for some in (images[tried], images[tried, :, ::-1])
+        for some in (images[tried], change(images[tried]))
     )
     known = np.isfinite(plain)
-    return bool(known.any() and mirrored[known].sum() <= MIRROR_TOLERANCE * plain[known].sum())
+    near, far = float(plain[known].sum()), float(changed[known].sum())
+    return far / near if near else math.inf if far or not known.any() else 1.0

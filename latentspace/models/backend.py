@@ -1,7 +1,5 @@
 """Keras, started quietly and with the settings that this project needs."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -20,7 +20,11 @@ from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.provenance import hash_file
 from latentspace.datasets import Attributes, ImageDataset, split_validation
-from latentspace.datasets.augmentation import deform, looks_alike_mirrored
+from latentspace.datasets.augmentation import (
+    deform,
+    look_alike_deformed,
+    looks_alike_mirrored,
+)
 from latentspace.models.backend import start_keras
 from latentspace.models.keras_files.loading import load_model, save_model
 from latentspace.models.run_schema import CLASSIFIERS
@@ -43,6 +47,7 @@ KERNEL_SIZE = 3
 NORM_MOMENTUM = 0.9  # a round has few batches
 DROPOUT = 0.3
 RESAMPLES, CONFIDENCE, NORMAL_QUANTILE = 1_000, 0.95, 1.96
+MOST_COMPARED = 4_000  # images that tell what they are like
 OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
 
@@ -422,11 +427,12 @@ def _iterate_batches(
     rng = np.random.default_rng(0)
     labels, weights = ([getattr(each, name) for each in targets] for name in ("labels", "weights"))
     mirrors = all(_can_be_mirrored(images[rows], each, rows, rng) for each in targets)
+    deforms = look_alike_deformed(images[rows[:MOST_COMPARED]], np.random.default_rng(0))
     while True:
         order = rng.permutation(rows)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            batch = deform(images[chosen], rng)
+            batch = deform(images[chosen], rng) if deforms else images[chosen]
             if mirrors:
                 turned = rng.random(len(batch)) < 0.5
                 batch[turned] = batch[turned, :, ::-1]

@@ -1,7 +1,5 @@
 """An encoder that corrects its codes by the gradient of its decoder."""
 
-from __future__ import annotations
-
 import keras
 from keras import layers
 

@@ -1,7 +1,5 @@
 """The files of a run, what run.json says in it, and which values make sense there."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, NotRequired
 
 from annotated_types import Ge, Gt, Le, Lt

@@ -1,7 +1,5 @@
 """The command that makes pictures again, out of the settings that they were made with."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The numbers of two runs beside each other, as metrics.json and as a table."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What TensorBoard's Embedding Projector reads: vectors, a table, thumbnails, and its settings."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Times and folders are left to the files on record: the same work, done anywhere 
 described in the same words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Drawing the pictures of a study or of a comparison, and writing them to a folder."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import html

@@ -1,7 +1,5 @@
 """What pictures and numbers are made of, as hashes: where these are equal, so is what comes out."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import platform

@@ -1,7 +1,5 @@
 """The numbers of a study, as metrics.json."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

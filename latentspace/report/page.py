@@ -1,7 +1,5 @@
 """index.html: all pictures of a folder in the order of the story, their scores, how it was made."""
 
-from __future__ import annotations
-
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

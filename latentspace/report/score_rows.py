@@ -1,7 +1,5 @@
 """The table of scores, and the few of them that matter most, out of the rows in metrics.json."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A visualization run from its study to the files that it leaves: pictures, numbers, a page."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path

@@ -260,6 +260,10 @@ def choose_settings(
     )
     if chosen["mirrored"]:
         print("mirrored images look alike: half of them are mirrored while it trains")
+    rng = np.random.default_rng(config.seed)
+    if not augmentation.look_alike_deformed(images, rng):
+        chosen["augment"] = 0.0
+        print("deformed images look like no others: none is deformed while it trains")
     if not chosen["aligned"]:
         print("a place in one image means nothing in another: no dense layers correct the codes")
     epochs, refined = choose_epochs(config, count), config.refine_epochs

@@ -136,3 +136,38 @@ def test_weights_leave_the_rest_alike_and_nothing_where_there_is_no_rest() -> No
     np.testing.assert_allclose([weights[has == value].mean() for value in (0, 1)], 1)
     alone = directions.balance(has, np.ones((len(has), 1)))  # that says the same of all
     np.testing.assert_array_equal(alone, 1)
+
+
+def make_forms(count: int = 1500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes of four dimensions; a third have an attribute, of three forms far apart."""
+    rng = np.random.default_rng(0)
+    forms = np.where(rng.random(count) < 1 / 3, rng.integers(1, 4, count), 0)
+    places = np.array([[0, 0, 0, 0], [3, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0]], float)
+    return places[forms] + rng.normal(0, 0.3, (count, 4)) + rng.normal(0, 3, count)[:, None] * [
+        0, 0, 0, 1,
+    ], forms > 0, forms  # fmt: skip
+
+
+def test_forms_of_an_attribute_are_found_and_told() -> None:
+    codes, has, forms = make_forms()
+    found = directions.fit_forms(codes, has, np.empty((len(codes), 0)))
+    assert len(found.gaussians) == 3
+    told = found.tell(codes[has])
+    for form in (1, 2, 3):
+        assert len(set(told[forms[has] == form].tolist())) == 1
+    lacking = codes[~has]
+    want = np.resize(told, len(lacking))
+    moved = found.move(lacking, np.zeros(len(lacking), bool), want)
+    np.testing.assert_array_equal(found.tell(moved), want)
+    np.testing.assert_allclose(moved[:, 3], lacking[:, 3], atol=0.5)
+    back = found.move(moved, np.ones(len(lacking), bool))
+    np.testing.assert_allclose(back, lacking, atol=0.2)
+
+
+def test_an_attribute_of_one_form_has_one_and_few_codes_are_not_split() -> None:
+    codes, has, forms = make_forms()
+    one = (forms == 0) | (forms == 1)
+    nothing = np.empty((len(codes), 0))
+    assert directions.fit_forms(codes[one], has[one], nothing[one]).teller is None
+    few = np.concatenate([np.flatnonzero(has)[:100], np.flatnonzero(~has)])
+    assert len(directions.fit_forms(codes[few], has[few], nothing[few]).gaussians) == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentspace.datasets import augmentation
+from latentspace.datasets import augmentation, avatars
 
 
 @pytest.fixture
@@ -80,3 +80,14 @@ def test_images_are_aligned_where_a_place_has_a_meaning(count: int) -> None:
     framed[:, 2:8, 2:7] += 0.5
     assert augmentation.are_aligned(framed)
     assert not augmentation.are_aligned(np.ones((count, 4, 4, 1), np.float32))
+
+
+def test_drawn_faces_look_like_no_others_when_deformed_and_blots_do() -> None:
+    rng = np.random.default_rng(0)
+    faces = avatars.draw(avatars.choose_factors(3_000)).astype(np.float32) / 255
+    assert not augmentation.look_alike_deformed(faces, rng)
+    ys, xs = np.mgrid[:16, :16]
+    centres, sizes = rng.uniform(4, 12, (600, 2, 1, 1)), rng.uniform(2, 4, (600, 2, 1, 1))
+    away = ((ys - centres[:, 0]) / sizes[:, 0]) ** 2 + ((xs - centres[:, 1]) / sizes[:, 1]) ** 2
+    blots = np.exp(-away)[..., np.newaxis].astype(np.float32)
+    assert augmentation.look_alike_deformed(blots, rng)

@@ -84,8 +84,9 @@ def test_class_colors_are_all_different() -> None:
 
 def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
+    render = layout.render_figure
     monkeypatch.setattr(
-        maps, "render_figure", lambda figure: drawn.append(figure) or layout.render_figure(figure)
+        layout, "render_figure", lambda figure: drawn.append(figure) or render(figure)
     )
     points = np.random.default_rng(0).normal(size=(30, 2))
     maps.draw_comparison(

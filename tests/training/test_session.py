@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from config import PRESETS, TrainConfig
-from latentspace.datasets import ImageDataset
+from latentspace.datasets import ImageDataset, augmentation, avatars
 from latentspace.training import session
 
 
@@ -41,6 +41,25 @@ def test_the_data_decides_what_nobody_asked_for(
     assert session.choose_settings(config, given, tiny, fitted) == dataclasses.replace(
         config, aligned=chosen.aligned, mirrored=chosen.mirrored
     )
+
+
+def test_of_many_images_that_look_like_no_others_deformed_none_is_deformed(
+    tiny: ImageDataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = avatars.draw(avatars.choose_factors(3_000))
+    labels = np.zeros(3_000, np.int64)
+    data = ImageDataset("faces", None, pixels, pixels, labels, labels, ("one",))
+    config = TrainConfig(**PRESETS["default"])
+
+    def choose(data: ImageDataset) -> float:
+        count = len(data.train_pixels)
+        return session.choose_settings(config, frozenset(), data, np.arange(count)).augment
+
+    assert choose(data) == 0
+    assert "none is deformed while it trains" in capsys.readouterr().out
+    assert choose(tiny) == config.augment
+    monkeypatch.setattr(augmentation, "MANY_IMAGES", 3_001)  # of few images
+    assert choose(data) == config.augment
 
 
 def test_photographs_are_told_from_digits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import directions, scores
+from latentspace.analysis import scores
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.values import AttributeValues
@@ -85,9 +85,9 @@ class Analogies(Chapter):
         study, changes = self.study, self.changes
         a, b, c = (study.codes[rows] for rows in (triples.having, triples.lacking, triples.other))
         images = [study.images[rows] for rows in (triples.having, triples.lacking, triples.other)]
-        gaussians = changes.fit(name)
-        carried = directions.carry(a, c, gaussians)
-        codes = np.stack([a - b + c, c + gaussians.means[1] - gaussians.means[0], carried])
+        forms = changes.fit(name)
+        without = np.zeros(len(c), bool)
+        codes = np.stack([a - b + c, c + forms.difference, forms.move(c, without, forms.tell(a))])
         decoded = study.decode(codes.astype(np.float32))
         blended = np.clip(images[0] - images[1] + images[2], 0, 1)
         return dict(zip(WAYS, [blended, *decoded], strict=True))

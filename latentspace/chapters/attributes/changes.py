@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import directions, scores
-from latentspace.analysis.classes import Gaussians
-from latentspace.analysis.directions import RELIABILITY_PAIRS
+from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.values import LEAST_MEMBERS, MOST_MEASURED, AttributeValues
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
 
-FULL = 1.5  # of the way between the Gaussians: decoded images are smoother, and so show less
+# How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
+REACHES, USUAL_REACH = (1.0, 1.25, 1.5), 1.25
+REACH_IMAGES, REACH_SLACK = 200, 0.02  # training images that tell it, what they may fall short
 SHOWN_STEPS, SHOWN_IMAGES = 33, 4  # a still picture shows every fourth step
 SCORED_IMAGES = 400
 FIT_IMAGES = 20_000
@@ -26,6 +27,9 @@ SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less sta
 LAST = 1_000  # more than any reliability
 MOST_OF_COLUMN = 2  # values of a column of names, where nobody asks for others
 CODES, PCA, PIXELS = "codes", "pca", "pixels"
+
+
+Move = Callable[[np.ndarray, np.ndarray], np.ndarray]  # vectors (N, D), which have it, bool (N,)
 
 
 @dataclass(frozen=True)
@@ -105,25 +109,27 @@ class AttributeChanges(Chapter):
             found[name] = directions.reliability(having - nearest, random)
         return found
 
-    def fit(self, name: str, vectors: np.ndarray | None = None) -> Gaussians:
-        """The Gaussians of vectors, of codes where None, without and with an attribute."""
+    def fit(self, name: str, vectors: np.ndarray | None = None) -> Forms:
+        """How vectors of training images, codes where None, with and without an attribute lie."""
+        if vectors is None and name in self._fitted:
+            return self._fitted[name]
         rows = self._rows
         known = self.values.train[rows, self.values.find(name)]
         rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
         others = self.values.list_others(name, "train")[rows]
-        if vectors is not None:
-            return directions.fit_balanced_gaussians(vectors[rows], known == 1, others)
-        if name not in self._fitted:
-            codes = self.study.train_codes[rows]
-            self._fitted[name] = directions.fit_balanced_gaussians(codes, known == 1, others)
-        return self._fitted[name]
+        own = self.study.train_codes if vectors is None else vectors
+        found = directions.fit_forms(own[rows], known == 1, others)
+        if vectors is None:
+            self._fitted[name] = found
+        return found
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
     ) -> np.ndarray:
         """Moves codes from where images lie that have an attribute to those without it, or back.
 
-        It is the transport between the Gaussians of both, all else equal, over `FULL` of the way.
+        It is the transport between the Gaussians of both, all else equal, as far as training images
+        show that it takes, see `REACHES`.
 
         Args:
             codes: float (N, D).
@@ -134,7 +140,16 @@ class AttributeChanges(Chapter):
         Returns:
             float32 (N, D).
         """
-        return _change(codes, self.fit(name), has, shares)
+        study = self.study
+
+        def compute() -> dict[str, dict[str, float]]:
+            space = Space(study.train_codes, study.codes, study.decode)
+            return {"codes": {"reach": self._find_reach(name, space, self.fit(name).move)}}
+
+        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
+        reach = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]["reach"]
+        moved = self.fit(name).move(codes, has)
+        return (codes + reach * shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
@@ -254,10 +269,11 @@ class AttributeChanges(Chapter):
             for name, column in zip(values.names, values.columns, strict=True)
             if values.readings[name].is_fit
         ]
-        return [*dict.fromkeys(fit), *(["class"] if self.study.classifier is not None else [])]
+        tells_class = self.study.classifier is not None and values.class_name is None
+        return [*dict.fromkeys(fit), *(["class"] if tells_class else [])]
 
     @cached_property
-    def _fitted(self) -> dict[str, Gaussians]:
+    def _fitted(self) -> dict[str, Forms]:
         return {}
 
     def _make_spaces(self) -> Mapping[str, Space]:
@@ -281,44 +297,77 @@ class AttributeChanges(Chapter):
         }
 
     def _score_change(self, name: str, space: Space) -> dict[str, Any]:
-        study, values = self.study, self.values
-        place = values.find(name)
-        known = values.test[:, place]
-        rng = np.random.default_rng(study.settings.seed)
-        half = [rng.permutation(np.flatnonzero(known == value)) for value in (0, 1)]
-        rows = np.concatenate([own[: SCORED_IMAGES // 2] for own in half])
-        has, shares = known[rows] == 1, np.ones(len(rows))
-        vectors = space.test[rows]
-        if space.is_flat:
-            fit = self._rows
-            taught = values.train[fit, place]
-            fit, taught = fit[np.isfinite(taught)], taught[np.isfinite(taught)] == 1
-            weights = directions.balance(taught, values.list_others(name, "train")[fit])
-            signed = weights * np.where(taught, 1 / taught.sum(), -1 / (~taught).sum())
-            away = signed.astype(np.float32) @ space.train[fit]
-            moved = vectors + FULL * np.where(has, -1, 1)[:, np.newaxis] * away
-        else:
-            gaussians = self.fit(name, None if space.train is study.train_codes else space.train)
-            moved = _change(vectors, gaussians, has, shares)
+        rows, has = self._choose_rows(name, self.values.test, np.arange(len(space.test)))
+        move = self._learn_move(name, space)
+        reach, vectors = self._find_reach(name, space, move), space.test[rows]
+        moved = vectors + reach * (move(vectors, has) - vectors)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
-        before, after = (values.read(each) for each in images)
-        called = after[:, place] > 0.5
-        unread = np.isnan(after[:, place]).all()
-        kept = self._compare(images, before, after, skip=values.columns[place])
+        before, after = (self.values.read(each) for each in images)
+        put_on, taken_off = self._count_changed(name, after, has)
+        kept = self._compare(images, before, after, name)
         others = kept[np.isfinite(kept)]
         return {
-            "put_on": np.nan if unread or has.all() else called[~has].mean(),
-            "taken_off": np.nan if unread or not has.any() else (~called[has]).mean(),
+            "put_on": put_on,
+            "taken_off": taken_off,
             "kept": others.mean() if len(others) else np.nan,
             "least_kept": others.min() if len(others) else np.nan,
             "kept_of": kept,
+            "reach": reach,
         }
 
+    def _choose_rows(
+        self, name: str, known: np.ndarray, rows: np.ndarray, most: int = SCORED_IMAGES
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Some of the rows, half with an attribute where there are as many, and which have it."""
+        rng, own = np.random.default_rng(self.study.settings.seed), known[:, self.values.find(name)]
+        half = [rng.permutation(rows[own[rows] == value])[: most // 2] for value in (0, 1)]
+        chosen = np.concatenate(half)
+        return chosen, own[chosen] == 1
+
+    def _learn_move(self, name: str, space: Space) -> Move:
+        """What takes an attribute from vectors that have it, and gives it to others."""
+        if not space.is_flat:
+            return self.fit(
+                name, None if space.train is self.study.train_codes else space.train
+            ).move
+        rows, place = self._rows, self.values.find(name)
+        rows = rows[np.isfinite(self.values.train[rows, place])]
+        taught = self.values.train[rows, place] == 1
+        weights = directions.balance(taught, self.values.list_others(name, "train")[rows])
+        signed = weights * np.where(taught, 1 / taught.sum(), -1 / (~taught).sum())
+        away = signed.astype(np.float32) @ space.train[rows]
+        return lambda vectors, has: vectors + np.where(has, -1, 1)[:, np.newaxis] * away
+
+    def _find_reach(self, name: str, space: Space, move: Move) -> float:
+        """The least of `REACHES` at which training images are read as changed as at any."""
+        rows, has = self._choose_rows(name, self.values.train, self._rows, REACH_IMAGES)
+        vectors = space.train[rows]
+        away = move(vectors, has) - vectors
+        shares = []
+        for reach in REACHES:
+            images = space.decode((vectors + reach * away).astype(np.float32))
+            shares.append(np.mean(self._count_changed(name, self.values.read(images), has)))
+        if np.isnan(shares).any():
+            return USUAL_REACH
+        return next(
+            reach
+            for reach, share in zip(REACHES, shares, strict=True)
+            if share >= max(shares) - REACH_SLACK
+        )
+
+    def _count_changed(self, name: str, read: np.ndarray, had: np.ndarray) -> tuple[float, float]:
+        """The shares of images without and with an attribute that are read as changed."""
+        values = read[:, self.values.find(name)]
+        if np.isnan(values).any() or had.all() or not had.any():
+            return np.nan, np.nan
+        return float((values[~had] > 0.5).mean()), float((values[had] <= 0.5).mean())
+
     def _compare(
-        self, images: list[np.ndarray], before: np.ndarray, after: np.ndarray, *, skip: str
+        self, images: list[np.ndarray], before: np.ndarray, after: np.ndarray, name: str
     ) -> np.ndarray:
-        """The share of images in which each of `_columns` is read as before; NaN of `skip`."""
+        """The share of images in which each of `_columns` is read as before; NaN of its own."""
         values, found = self.values, []
+        skip = values.columns[values.find(name)]
         for column in self._columns:
             places = [k for k, own in enumerate(values.columns) if own == column]
             if column == skip:
@@ -371,11 +420,3 @@ class AttributeChanges(Chapter):
                 areas.append(roc_auc_score(truth[told], said))
             found[kind] = np.array(areas)
         return found
-
-
-def _change(
-    vectors: np.ndarray, gaussians: Gaussians, has: np.ndarray, shares: np.ndarray
-) -> np.ndarray:
-    states = has.astype(int)
-    moved = directions.transport(vectors, states, 1 - states, gaussians)
-    return (vectors + FULL * shares[:, np.newaxis] * (moved - vectors)).astype(np.float32)

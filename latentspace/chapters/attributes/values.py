@@ -54,6 +54,15 @@ class AttributeValues(Chapter):
         measured = strokes.ATTRIBUTES if self.study.strokes_unavailable is None else ()
         return (*self.known, *(name for name in measured if name not in self.known))
 
+    @cached_property
+    def class_name(self) -> str | None:
+        """What the second of two classes is called, which is an attribute as well."""
+        data = self.study.data
+        if len(data.class_names) != 2 or self.study.classes_unavailable is not None:
+            return None
+        name = data.class_names[1]
+        return None if name in data.train_attributes.names else name
+
     @property
     def unavailable(self) -> str | None:
         if self.names:
@@ -134,7 +143,7 @@ class AttributeValues(Chapter):
         means = np.where(known, found, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         found = np.where(known, found, means)
         data = self.study.data
-        if self._class_name is None and data.has_classes:
+        if self.class_name is None and data.has_classes:
             labels = getattr(data, f"{split}_labels")
             found = np.column_stack([found, np.eye(len(data.class_names))[labels][:, 1:]])
         return found
@@ -150,9 +159,9 @@ class AttributeValues(Chapter):
                 if (each := by_column.get(column)) is not None:
                     low = each["quality_interval"][0]
                     found[name] = Reading(each["quality"], low, each["chance"])
-        if self._class_name is not None and referee is not None:
+        if self.class_name is not None and referee is not None:
             about = referee.facts
-            found[self._class_name] = Reading(
+            found[self.class_name] = Reading(
                 about["balanced_accuracy"], about["balanced_accuracy_interval"][0], about["chance"]
             )
         return found | dict.fromkeys(self.names[len(self.known) :], Reading(1.0, 1.0, 0.0))
@@ -173,9 +182,9 @@ class AttributeValues(Chapter):
             if self.study.reader is not None:
                 own = self.study.reader.read(images)
                 found[:, : own.shape[1]] = own
-            if self._class_name is not None and self.study.classifier is not None:
+            if self.class_name is not None and self.study.classifier is not None:
                 believed = self.study.classifier.predict_probabilities(images)
-                found[:, self.find(self._class_name)] = believed[:, 1]
+                found[:, self.find(self.class_name)] = believed[:, 1]
             unfit = [not self.readings[name].is_fit for name in self.names]
             found[:, unfit] = np.nan
         if len(self.names) > len(self.known):
@@ -195,15 +204,6 @@ class AttributeValues(Chapter):
     # --- inside
 
     @cached_property
-    def _class_name(self) -> str | None:
-        """What the second of two classes is called, which is an attribute as well."""
-        data = self.study.data
-        if len(data.class_names) != 2 or self.study.classes_unavailable is not None:
-            return None
-        name = data.class_names[1]
-        return None if name in data.train_attributes.names else name
-
-    @cached_property
     def _of_train(self) -> Attributes:
         return self._add_class(self.study.data.train_attributes, self.study.data.train_labels)
 
@@ -212,8 +212,8 @@ class AttributeValues(Chapter):
         return self._add_class(self.study.data.test_attributes, self.study.data.test_labels)
 
     def _add_class(self, table: Attributes, labels: np.ndarray) -> Attributes:
-        if self._class_name is None:
+        if self.class_name is None:
             return table
         own = labels[:, np.newaxis].astype(np.float32)
         values = np.hstack([table.values, own]) if table.names else own
-        return Attributes((*table.names, self._class_name), values)
+        return Attributes((*table.names, self.class_name), values)

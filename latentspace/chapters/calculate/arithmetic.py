@@ -200,6 +200,12 @@ class Arithmetic(Chapter):
             label = self.study.density.classify(code)
             step = self._sweeps.directions.steps[label, self._sweeps.names.index(name)]
             return self._sweeps.move(code, label, factor * step, np.array([factor]))
+        values, first = self.study.of(AttributeValues), self._terms[0]
+        alone = [term for term in self._terms if term.attribute is None] == [first]
+        if alone and first.name.isdecimal():
+            known = values.test[int(first.name), values.find(name)]
+            if known == (factor > 0):  # there is nothing to put on or to take off
+                return code
         changes = self.study.of(AttributeChanges)
         return changes.change(code, name, np.array([factor < 0]), np.array([abs(factor)]))
 

@@ -68,7 +68,8 @@ def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term,
         term = _parse_name(text, start.end(), longest_first)
         if term is None or (terms and not start["sign"]):
             expected = "a term" if not terms or text[position] in "+-" else "+ or -"
-            own = [to_printable(name) for name in [*attributes, *STROKES][:SHOWN_NAMES]]
+            plain_first = sorted([*attributes, *STROKES], key=lambda name: "=" in name)
+            own = map(to_printable, plain_first[:SHOWN_NAMES])
             known = ", ".join(["an index", "class:NAME", *own, "an image file"])
             raise InputError(
                 f"can't read {text!r} at character {position + 1}, {text[position:]!r}: expected "

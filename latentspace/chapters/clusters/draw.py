@@ -1,7 +1,5 @@
 """Clusters: a row for each, with its centre, its members and the classes in it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

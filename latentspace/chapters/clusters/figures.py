@@ -1,7 +1,5 @@
 """Clusters that were found without labels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from latentspace.chapters.captions import format_model

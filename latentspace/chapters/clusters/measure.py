@@ -1,7 +1,5 @@
 """Clusters found without labels: in pixels, in principal components and in codes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

@@ -1,7 +1,5 @@
 """Images divided into clusters by several methods, each with several seeds."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """What two models make of the same images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

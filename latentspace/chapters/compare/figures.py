@@ -1,7 +1,5 @@
 """Two models beside each other."""
 
-from __future__ import annotations
-
 from latentspace.chapters.captions import CAVEAT
 from latentspace.chapters.compare import draw
 from latentspace.chapters.compare.measure import Comparison

@@ -1,7 +1,5 @@
 """Two models beside each other: the same images through both, and which is better by what."""
 
-from __future__ import annotations
-
 from functools import cached_property, partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One measure of two models, and which of them is the better one by it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

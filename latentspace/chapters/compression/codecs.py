@@ -1,7 +1,5 @@
 """Image files in memory: PNG, JPEG, WebP and AVIF, an image each or many in one sheet."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Codes in few bytes: quantised unit by unit, written by a range coder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What codes cost and lose as a way to store images, beside others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Codes as a way to store images."""
 
-from __future__ import annotations
-
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.compression import draw
 from latentspace.chapters.compression.measure import Compression

@@ -1,7 +1,5 @@
 """Codes as a way to store images, against principal components and image files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor

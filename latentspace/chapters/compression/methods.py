@@ -3,8 +3,6 @@
 Their curves of error over bytes are read between points along straight lines in both logarithms.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Storing the images of a study in one way or another, and measuring what comes back."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial

@@ -1,7 +1,5 @@
 """How the model learned: a film, a map that moves, a curve."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from latentspace.chapters.captions import count_hold_frames, format_model

@@ -1,7 +1,5 @@
 """How a model learned: snapshots of a few unseen images while it was trained."""
 
-from __future__ import annotations
-
 from functools import cached_property, partial
 from typing import Any
 

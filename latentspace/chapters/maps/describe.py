@@ -1,7 +1,5 @@
 """What captions say of maps, here and in other chapters."""
 
-from __future__ import annotations
-
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import format_metric
 from latentspace.chapters.figure import METHODS

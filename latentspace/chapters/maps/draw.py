@@ -1,7 +1,5 @@
 """Maps: images or points where a projection put them, and what is found and placed on maps."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

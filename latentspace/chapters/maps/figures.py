@@ -1,7 +1,5 @@
 """Maps of pixels against maps of codes, and what belongs to them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from functools import partial
 

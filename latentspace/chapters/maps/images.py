@@ -1,7 +1,5 @@
 """Which images lie on the maps, what of them is projected, and their projections, made once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial

@@ -1,7 +1,5 @@
 """Maps of pixels and of codes, with their scores."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

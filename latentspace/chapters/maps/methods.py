@@ -1,7 +1,5 @@
 """The flat maps by every method of projection, with the same scores."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

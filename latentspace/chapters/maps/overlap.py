@@ -1,7 +1,5 @@
 """The classes that overlap in pixels, alone: of the named digits the article's 8, 5, 7 and 3."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from functools import cached_property

@@ -1,7 +1,5 @@
 """On a finished map: what the decoder draws between its images, and where further images lie."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How well a score tells images apart, and what the votes of neighbours say against a label."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

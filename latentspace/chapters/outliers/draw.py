@@ -1,7 +1,5 @@
 """Images that stand out, with the reasons, and how well out-of-distribution images are detected."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Images that stand out, labels that may be wrong, detection of what is out of distribution."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from latentspace.chapters.captions import format_model

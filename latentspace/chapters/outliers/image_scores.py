@@ -1,7 +1,5 @@
 """Scores that may tell an image which does not belong to a data set, for its own and others."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

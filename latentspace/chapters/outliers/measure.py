@@ -1,7 +1,5 @@
 """Images that stand out, labels that may be wrong, detection of out-of-distribution images."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial

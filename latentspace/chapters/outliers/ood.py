@@ -1,7 +1,5 @@
 """Images that are not of a data set, at its own shape: noise, spoiled images, printed letters."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import string

@@ -1,7 +1,5 @@
 """How well the model reconstructs what it was shown."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How well the model reconstructs what it has never seen."""
 
-from __future__ import annotations
-
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.reconstruct import draw

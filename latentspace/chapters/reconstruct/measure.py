@@ -1,7 +1,5 @@
 """How well the model reconstructs what it has seen and what it has not."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import numpy as np

@@ -5,8 +5,6 @@ the decoder goes back. Where a model is of another form, the conversion becomes 
 of Keras' own layers.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether an encoder and a decoder in the form of a run reconstruct images, and what would help."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

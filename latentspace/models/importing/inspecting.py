@@ -1,7 +1,5 @@
 """What can be told about a person's model before there are images, and how images fit it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The steps that a Keras model takes from its input to its outputs, and models made of some."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ unnamed layers that count all layers made before, of other models too. So no two
 models were equal. What the model is and does stays as it was.
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 import json

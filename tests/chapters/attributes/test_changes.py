@@ -99,7 +99,15 @@ def test_numbers_of_a_change_stand_beside_components_and_pixels(
     assert list(numbers["reliability"]) == ["hat", "glasses"]
     for kind in ("codes", "pca", "pixels"):
         found = numbers[kind]
-        assert set(found) == {"read", "put_on", "taken_off", "kept", "least_kept", "kept_of"}
+        assert set(found) == {
+            "read",
+            "put_on",
+            "taken_off",
+            "kept",
+            "least_kept",
+            "kept_of",
+            "reach",
+        }
         assert found["read"]["hat"] > 0.95
         kept = found["kept_of"]["hat"]
         assert set(kept) == {*faces.train_attributes.groups, "woman"} - {"gaze", "woman"}
@@ -163,5 +171,5 @@ def test_a_second_look_reads_nothing(
 ) -> None:
     options = {"cache": tmp_path, "attribute": ("hat",)}
     first = look_at(principal_run, faces, **options).of(AttributeChanges).metrics
-    monkeypatch.setattr(changes, "_change", None)
+    monkeypatch.setattr(AttributeChanges, "_score_change", None)
     assert str(look_at(principal_run, faces, **options).of(AttributeChanges).metrics) == str(first)
