@@ -79,7 +79,7 @@ def test_colour_images_alone_leave_out_what_needs_classes(tmp_path: Path, quick:
     for reason in (
         "overlapping_classes.png is left out: fewer than three classes",
         "class_transfer.png is left out: without two classes or more",
-        "attributes.png is left out: stroke attributes are measured on grey images only",
+        "attributes.png is left out: no attribute of the images is known: name a table with",
     ):
         assert reason in printed
     assert (tmp_path / "outputs" / "mine" / "traversals.gif").exists()
@@ -106,6 +106,54 @@ def test_ten_images_are_enough(tmp_path: Path) -> None:
     printed = visualize(tmp_path)
     assert "tsne_comparison.png is left out: 2 images are no map" in printed
     assert (tmp_path / "outputs" / "ten" / "interpolation.gif").exists()
+
+
+def test_attributes_are_found_in_the_folder_and_come_back_with_the_run(tmp_path: Path) -> None:
+    folder = write_shapes(tmp_path / "shapes")
+    table = "".join(f"{k}.png,{k % 2},{'left' if k < 12 else 'up'},7\n" for k in range(30))
+    (folder / "attributes.csv").write_text("file,odd,pose,same\n" + table)
+    printed = train(tmp_path, "shapes")
+    assert "3 classes, 3 attributes" in printed
+    assert "1 columns say the same of all images, or name each: they are left out: same" in printed
+    printed = visualize(tmp_path, "--reconstructions")
+    assert "3 classes, 3 attributes" in printed
+    (folder / "attributes.csv").write_text("file,odd\n0.png,1\n1.png,0\n2.png,1\n3.png,x\n")
+    result = run_script(
+        *("visualize.py", "--models-dir", tmp_path / "models", "--reconstructions"),
+        cwd=tmp_path,
+        code=2,
+    )
+    assert result.stderr.splitlines()[-1].endswith(
+        "attributes.csv, line 5, column odd: expected a number, as in most lines. Received: 'x'; "
+        "mend it, or leave it empty"
+    )
+
+
+def test_a_table_of_attributes_may_move_or_come_later(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "shapes")
+    (tmp_path / "t.csv").write_text("id;size\n" + "".join(f"{k};{k * k}\n" for k in range(36)))
+    printed = train(tmp_path, "shapes", "--attributes-file", "t.csv")
+    assert "3 classes, 1 attribute\n" in printed
+    (tmp_path / "t.csv").rename(tmp_path / "moved.csv")
+    result = run_script(
+        *("visualize.py", "--models-dir", tmp_path / "models", "--reconstructions"),
+        cwd=tmp_path,
+        code=2,
+    )
+    assert result.stderr.splitlines() == [
+        f"visualize.py: error: the attributes of the run's images are no longer at "
+        f"{tmp_path / 't.csv'}: pass --attributes-file with their new place"
+    ]
+    moved = ("--reconstructions", "--attributes-file", "moved.csv")
+    assert "3 classes, 1 attribute\n" in visualize(tmp_path, *moved)
+    # A run that was trained without any is looked at with some.
+    np.savez(tmp_path / "mine.npz", images=tiny_arrays(24, seed=4)[0])
+    assert "no classes\n" in train(tmp_path, "mine.npz")
+    (tmp_path / "lines.csv").write_text("odd,even\n" + "yes,no\nno,\n" * 12)
+    look = ("--run", "mine", "--reconstructions")
+    assert "no classes\n" in visualize(tmp_path, *look)
+    printed = visualize(tmp_path, *look, "--attributes-file", "lines.csv")
+    assert "no classes, 1 attribute\n" in printed
 
 
 @pytest.mark.parametrize(

@@ -144,15 +144,14 @@ def find_arrays(
         labels[1:1] = [own] if own else []
         notes.append(f"{len(arrays[validation]):,} images of {_join_names([validation])} validate")
     columns = _find_attributes(
-        {name: array for name, array in rest.items() if name not in labels},
+        {name: array for name, array in arrays.items() if name not in labels},
         {split: len(arrays[images[split]]) for split in splits},
     )
-    attributes, _ = read_columns(
-        {name: np.concatenate(parts).tolist() for name, (_, parts) in columns.items()},
-        lambda row, name: f"{where}, value {row} of {to_printable(name)}",
+    attributes, useless = read_columns(
+        {plain: np.concatenate(parts).tolist() for plain, (_, parts) in columns.items()}
     )
     taken = [*(images[split] for split in splits), *labels]
-    told = [name for column in dict.fromkeys(attributes.columns) for name in columns[column][0]]
+    told = [name for plain in columns if plain not in useless for name in columns[plain][0]]
     others = {name: array for name, array in arrays.items() if name not in (*taken, *told)}
     if others or unread or told or not all(map(_is_called_labels, labels)):
         notes.append(
@@ -397,7 +396,7 @@ def _find_split(name: str) -> str:
 
 
 def _is_called_labels(name: str) -> bool:
-    return bool(re.search(r"label|target|class|(^|[^a-z])y", name.lower()))
+    return bool(re.search(r"label|target|class|(^|[^a-z])y(train|test|val|[^a-z]|$)", name.lower()))
 
 
 def _find_labels(
@@ -437,7 +436,7 @@ def _find_attributes(
     """Arrays that hold a value for every image, by what is left of their names without splits.
 
     Args:
-        arrays: What is neither images nor labels.
+        arrays: All but chosen labels.
         counts: The number of images of each split.
 
     Returns:
@@ -445,10 +444,11 @@ def _find_attributes(
     """
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():
-        split = _find_split(name)
-        if array.size == counts.get(split) and array.dtype.kind in "buifUS":
-            plain = re.sub(split, "", name, flags=re.IGNORECASE).strip("_-./ ") if split else name
-            found.setdefault(plain or name, {})[split] = name
+        split = max((split for split in counts if split in name.lower()), key=len, default="")
+        could_be = array.ndim < 3 and array.dtype.kind in "buifUS" and not _is_called_labels(name)
+        if could_be and array.size == counts.get(split):
+            plain = re.sub(split, "", name, flags=re.IGNORECASE).strip("_-./ ") or name
+            found.setdefault(plain, {})[split] = name
     return {
         plain: ([own[split] for split in counts], [_to_text(arrays[own[s]]) for s in counts])
         for plain, own in found.items()

@@ -236,19 +236,25 @@ def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
 def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels that are names -> int64 (N,) and the names of the classes, in natural order.
 
-    Names are fit to be printed and to be seen, and stay different: of those that would then be the
-    same the later ones get a number.
+    See `tell_apart`.
     """
     names = sorted(set(labels), key=natural_sort_key)
     places = {name: place for place, name in enumerate(names)}
+    return np.array([places[label] for label in labels]), tell_apart(names)
+
+
+def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
+    """Makes names fit to be printed and to be seen: of those that are then the same, or were, the
+    later ones get a number.
+    """
     shown: dict[str, int] = {}  # how often a name was wanted
     for name in names:
-        chosen = fit = to_printable(name) if name.strip() else BLANK
+        chosen = fit = to_printable(name, longest) if name.strip() else BLANK
         while chosen in shown:
             shown[fit] += 1
             chosen = f"{fit} ({shown[fit]})"
         shown[chosen] = 1
-    return np.array([places[label] for label in labels]), tuple(shown)
+    return tuple(shown)
 
 
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -57,7 +57,7 @@ class ImageFile:
     path: Path
     label: str | None  # name of its class; None without classes
     split: str | None  # one of `layout.SPLITS`; None where the folder tells none apart
-    row: int | None = None  # in the attributes; None where nothing is known of it
+    row: int = -1  # in the attributes, see `Attributes.select`
 
 
 class Listing(NamedTuple):
@@ -190,8 +190,7 @@ def _read_files(
         )
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
     labels, class_names = _index_labels(named)
-    rows = [unit.file.row for unit, keep in zip(ordered, kept, strict=True) if keep]
-    attributes = attributes.select(np.array([-1 if row is None else row for row in rows]))
+    rows = np.array([unit.file.row for unit in ordered])[kept]
     num_validation = int(kept[len(train) - num_validation : len(train)].sum())
     return ImageDataset(
         **common,
@@ -206,8 +205,8 @@ def _read_files(
             channels=channels,
             value_range=find_common(value_ranges.values()),
         ),
-        train_attributes=attributes.select(np.arange(first_test)),
-        test_attributes=attributes.select(np.arange(first_test, len(rows))),
+        train_attributes=attributes.select(rows[:first_test]),
+        test_attributes=attributes.select(rows[first_test:]),
         num_validation=min(num_validation, first_test - 1),
         notes=tuple(notes),
         found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
@@ -284,13 +283,16 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
         rows: dict[str, int] = {}
         attributes = NO_ATTRIBUTES
         for named, told in tables.values():
-            rows, attributes, more = read_named_attributes(named, told)
-            said += [*(named.table.notes if has_attributes else ()), *more]
+            try:
+                rows, attributes, more = read_named_attributes(named, told)
+            except InputError as error:
+                if has_attributes:
+                    raise
+                more = [f"{error}: its attributes are left out"]
+            said += [note for note in (*named.table.notes, *more) if note not in notes]
     files = [
-        ImageFile(
-            paths[place.row], place.label, place.split, rows.get(places[place.row].as_posix())
-        )
-        for place in arranged
+        ImageFile(paths[row], of_class, split, rows.get(places[row].as_posix(), -1))
+        for row, split, of_class in arranged
     ]
     return Listing(files, notes + said, attributes)
 

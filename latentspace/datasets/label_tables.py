@@ -25,11 +25,8 @@ def read_labels(
     Raises:
         InputError: There is no such column.
     """
-    found = _choose_labels(named, column)
-    if found is None:
-        return None, []
-    labels, columns = found
-    return named.assign(labels), columns
+    labels, told = _choose_labels(named, column) or (None, [])
+    return None if labels is None else named.assign(labels), told
 
 
 def _choose_labels(named: NamedRows, column: str | None) -> tuple[list[str], list[int]] | None:

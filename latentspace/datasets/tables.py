@@ -110,8 +110,8 @@ class NamedRows:
                 torn.add(file)
         if torn:
             self.table.notes.append(
-                f"{len(torn)} files of which {self.table.path} says several things are left out: "
-                f"{', '.join(map(show, sorted(torn)[:SHOWN]))}"
+                f"{self.table.path} says several things of {len(torn)} files, none of which is "
+                f"taken: {', '.join(map(show, sorted(torn)[:SHOWN]))}"
             )
         return {file: value for file, value in known.items() if file not in torn}
 
@@ -122,13 +122,14 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table
     Args:
         path: The table, in UTF-8, UTF-16 or Latin-1.
         what: What each line should hold, for messages.
-        least: Columns that it must have.
+        least: Columns that it must have; where it is 1, lines of empty cells are kept.
 
     Raises:
         InputError: It can't be read, or a line has fewer columns than `least`.
     """
     text, notes = _read_text(path, what)
-    first = next(filter(str.strip, text.splitlines()), "")
+    unquoted = re.sub(r'(?<![^,;\t|\r\n"])"[^"]*"', "x", text)
+    first = next(filter(str.strip, re.split(r"[\r\n]", unquoted)), "")
     delimiter = max(DELIMITERS, key=first.count)
     rows, ends = [], []
     try:
@@ -139,7 +140,7 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table
                     f"{path} should have {what} in each line. Received: "
                     f"{show(row[0])!r} in line {lines.line_num}"
                 )
-            if any(map(str.strip, row)):
+            if any(map(str.strip, row)) or (row and least == 1):
                 rows.append(row)
                 ends.append(lines.line_num)
     except csv.Error as error:
@@ -187,8 +188,8 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
         raise InputError(
             f"no name in {table.path} is that of an image. Received: "
             f"{show(rows[start][place])!r} in the table, {show(files[0])!r} in the "
-            "folder; mend the names, or pass --classes-from none (or a level of folders) to go on "
-            "without the table"
+            "folder; mend the names, or go on without the table (of labels: with "
+            "--classes-from none, or a level of folders)"
         )
     columns = rows[0] if has_heading else [str(number + 1) for number in range(width)]
     matched = [match(row[place]) for row in rows[start:]]

@@ -503,3 +503,105 @@ def test_any_set_of_arrays_is_a_data_set_or_refused(shapes: dict) -> None:
             assert len(data.train_labels) == len(data.train_pixels) > 0
             assert len(data.test_labels) == len(data.test_pixels) > 0
             assert max(data.train_labels.max(), data.test_labels.max()) < len(data.class_names)
+
+
+def get_attributes(data: ImageDataset) -> dict[bytes, list[float]]:
+    """The attributes of each image, by its content."""
+    return {
+        image.tobytes(): values.tolist()
+        for pixels, about in (
+            (data.train_pixels, data.train_attributes),
+            (data.test_pixels, data.test_attributes),
+        )
+        for image, values in zip(pixels, about.values, strict=True)
+    }
+
+
+def expect_attributes(images: np.ndarray, *columns: np.ndarray) -> dict[bytes, list[float]]:
+    values = np.stack(columns, axis=1).tolist()
+    return {image.tobytes(): list(row) for image, row in zip(images, values, strict=True)}
+
+
+SMILE = np.arange(12) % 2
+AGE = np.arange(12) * 2.5 + np.arange(12) % 3
+
+
+@pytest.mark.parametrize("limit", [None, 7])
+def test_further_arrays_are_attributes_and_go_with_their_images(
+    tmp_path: Path, limit: int | None
+) -> None:
+    images = make_images(12)
+    data = load(
+        tmp_path,
+        ReadOptions(limit=limit),
+        **{
+            "images": images,
+            "labels": NUMBERS,
+            "smile": SMILE.astype(bool),
+            "oval=face": 2 - SMILE,
+        },
+        age=AGE[np.newaxis].astype("f4"),
+        pose=np.array([b"left", b"up", b"left"] * 4),
+    )
+    names = ("smile", "oval=face", "age", "pose=left", "pose=up")
+    assert data.train_attributes.names == names
+    left = np.arange(12) % 3 != 1
+    expected = expect_attributes(images, SMILE, 1 - SMILE, AGE, left, ~left)
+    found = get_attributes(data)
+    assert len(found) == (limit or 12)
+    assert found == {image: expected[image] for image in found}
+    assert "attributes from 'smile' and 'oval=face' and 'age' and 'pose'" in data.notes[0]
+
+
+def test_arrays_of_each_split_are_one_attribute(tmp_path: Path) -> None:
+    images = make_images(12)
+    splits = {"train": slice(0, 6), "val": slice(6, 8), "test": slice(8, 12)}
+    arrays = {
+        f"{name}_{split}": array[rows]
+        for split, rows in splits.items()
+        for name, array in (("x", images), ("y", NUMBERS), ("smile", SMILE), ("age", AGE))
+    }
+    data = load(tmp_path, **arrays, hat_train=SMILE[:6])
+    assert data.train_attributes.names == ("smile", "age")
+    assert data.num_validation == 2
+    assert get_attributes(data) == expect_attributes(images, SMILE, AGE)
+    assert "left out: hat_train (6,)" in data.notes[-1]
+    plain = load(tmp_path, images=images, labels=NUMBERS, valence=AGE, contest=SMILE)
+    assert plain.train_attributes.names == ("valence", "contest")
+
+
+def test_arrays_that_are_no_attributes_block_nothing(tmp_path: Path) -> None:
+    data = load(
+        tmp_path,
+        **{"images": make_images(12), "labels": NUMBERS, "id": np.arange(12)},
+        **{"far": np.array([np.inf] + [1.5, 2.5, 4] * 3 + [0, 0]), "flat": np.zeros(12)},
+        **{"when": np.array(["2020-01-01"] * 12, "M8[D]"), "boxes": np.zeros((12, 4))},
+    )
+    assert not data.train_attributes.names
+    assert data.attributes_hash == ""
+    assert "left out: id (12,), far (12,), flat (12,), boxes" in data.notes[0]
+
+
+def test_arrays_of_labels_that_are_chosen_or_not_wanted_leave_attributes_be(tmp_path: Path) -> None:
+    arrays = {"images": make_images(12), "smile": SMILE, "kind": NUMBERS, "fine_label": NUMBERS}
+    arrays |= {"young": 1 - SMILE}
+    data = load(tmp_path, **arrays)
+    assert (len(data.class_names), data.train_attributes.names) == (3, ("smile", "kind", "young"))
+    data = load(tmp_path, ReadOptions(labels_key=("kind",)), **arrays)
+    assert (len(data.class_names), data.train_attributes.names) == (3, ("smile", "young"))
+    data = load(tmp_path, ReadOptions(no_labels=True), **arrays)
+    assert (data.has_classes, data.train_attributes.names) == (False, ("smile", "kind", "young"))
+
+
+def test_a_table_of_attributes_has_a_line_for_each_image(tmp_path: Path) -> None:
+    images = make_images(12)
+    table = tmp_path / "t.csv"
+    table.write_text("smile;age\n" + "".join(f"{k % 2};{k * 3 % 7}\n" for k in range(12)))
+    options = ReadOptions(attributes_file=str(table))
+    arrays = {"x_train": images[:8], "x_test": images[8:], "age_train": AGE[:8]}
+    data = load(tmp_path, options, **arrays, age_test=AGE[8:])
+    assert data.train_attributes.names == ("smile", "age")
+    assert get_attributes(data) == expect_attributes(images, SMILE, np.arange(12) * 3 % 7)
+    assert data.read_options.attributes_file == str(table)
+    with pytest.raises(InputError, match=r"a line for each of 11 images. Received: 13 lines"):
+        load(tmp_path, options, x=images[:11])

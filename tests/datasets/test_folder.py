@@ -513,3 +513,131 @@ def test_an_image_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None
     os.truncate(folder / "s8" / "0.png", 2**40)
     note = read(folder).notes[-1]
     assert "s8/0.png (a file of 1,099,511,627,776 bytes, more than an image has" in note
+
+
+def get_attributes(data: ImageDataset) -> dict[int, list[float]]:
+    """The grey of each image, and its attributes, with -1 for what is not known."""
+    return {
+        int(image[5, 5, 0]): np.nan_to_num(values, nan=-1).tolist()
+        for pixels, about in (
+            (data.train_pixels, data.train_attributes),
+            (data.test_pixels, data.test_attributes),
+        )
+        for image, values in zip(pixels, about.values, strict=True)
+    }
+
+
+def write_attributes(folder: Path, count: int = 20) -> Path:
+    """Images whose grey their attributes tell, in two classes; nothing is known of the last one."""
+    lines = []
+    for number in range(count):
+        inner = folder / "ab"[number % 2]
+        inner.mkdir(parents=True, exist_ok=True)
+        make_picture(number).save(inner / f"{number}.png")
+        lines.append(f"{'ab'[number % 2]}/{number}.png,{number % 3 == 0:d},{number / 4}")
+    (folder / "attributes.csv").write_text("\n".join(["file,third,quarter", *lines[-2::-1]]))
+    return folder
+
+
+@pytest.mark.parametrize("limit", [None, 12])
+def test_attributes_go_with_their_images_through_split_and_limit(
+    tmp_path: Path, limit: int | None
+) -> None:
+    data = read(write_attributes(tmp_path / "set"), ReadOptions(limit=limit))
+    assert data.train_attributes.names == data.test_attributes.names == ("third", "quarter")
+    found = get_attributes(data)
+    assert len(found) == (limit or 20)
+    assert found.pop(19, [-1, -1]) == [-1, -1]
+    assert found == {grey: [grey % 3 == 0, grey / 4] for grey in found}
+    assert not [note for note in data.notes if "attributes.csv" in note or "no images" in note]
+    assert str(data).endswith("2 classes, 2 attributes")
+    assert data.attributes_hash
+
+
+def test_another_table_of_attributes_may_be_named(tmp_path: Path) -> None:
+    folder = write_attributes(tmp_path / "set")
+    (folder / "a" / "0.png").write_bytes(b"no image")
+    (tmp_path / "other.csv").write_text("id;even\n" + "".join(f"{k};{k % 2}\n" for k in range(20)))
+    data = read(folder, ReadOptions(attributes_file=str(tmp_path / "other.csv")))
+    assert get_attributes(data) == {grey: [grey % 2] for grey in range(1, 20)}
+    (tmp_path / "other.csv").write_text("id;even\nx;1\ny;0\n")
+    with pytest.raises(InputError, match=r"no name in .*other\.csv is that of an image"):
+        read(folder, ReadOptions(attributes_file=str(tmp_path / "other.csv")))
+    with pytest.raises(InputError, match=r"there is no file .*gone\.csv: expected a table"):
+        read(folder, ReadOptions(attributes_file=str(tmp_path / "gone.csv")))
+
+
+def test_a_table_of_attributes_may_not_lead_out_of_the_folder_unless_it_is_named(
+    tmp_path: Path,
+) -> None:
+    folder = write_attributes(tmp_path / "set")
+    table = (folder / "attributes.csv").rename(tmp_path / "secret.csv")
+    (folder / "attributes.csv").symlink_to(table)
+    with pytest.raises(InputError, match=r"holds attributes\.csv, a link that leads out of it"):
+        read(folder)
+    data = read(folder, ReadOptions(attributes_file=str(folder / "attributes.csv")))
+    assert len(data.train_attributes.names) == 2
+
+
+def write_labels(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    for number in range(6):
+        make_picture(number).save(folder / f"{number}.png")
+    (folder / "labels.csv").write_text(text)
+    return folder
+
+
+def test_what_else_stands_in_a_table_of_labels_are_attributes(tmp_path: Path) -> None:
+    lines = [f"{k}.png,{'ab'[k % 2]},{'no' if k < 3 else 'yes'},{k * k}" for k in range(6)]
+    folder = write_labels(tmp_path / "set", "\n".join(["file,label,late,square", *lines]))
+    data = read(folder)
+    assert get_values(data) == {k: "ab"[k % 2] for k in range(6)}
+    assert data.train_attributes.names == ("late", "square")
+    assert get_attributes(data) == {k: [k > 2, k * k] for k in range(6)}
+    # An attributes.csv is what counts, where there is one.
+    (folder / "attributes.csv").write_text("file,x\n" + "".join(f"{k},{k % 2}\n" for k in range(6)))
+    data = read(folder)
+    assert get_attributes(data) == {k: [k % 2] for k in range(6)}
+    assert data.class_names == ("a", "b")
+
+
+def test_a_table_of_labels_without_a_clear_label_holds_attributes_alone(tmp_path: Path) -> None:
+    lines = [f"{k}.png,{'ab'[k % 2]},{k > 2:d}" for k in range(6)]
+    folder = write_labels(tmp_path / "set", "\n".join(["file,person,late", *lines]))
+    data = read(folder)
+    assert not data.has_classes
+    assert data.train_attributes.names == ("person=a", "person=b", "late")
+    assert get_attributes(data) == {k: [k % 2 == 0, k % 2, k > 2] for k in range(6)}
+    assert "is not clear: all are attributes; --label-column names it" in data.notes[0]
+    data = read(folder, ReadOptions(label_column="person"))
+    assert data.class_names == ("a", "b")
+    assert data.train_attributes.names == ("late",)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "note"),
+    [
+        ("file,label,size", "7", ", line 7, column size: expected a number, as in most lines"),
+        ("file,label,size,size", "7,8", " has two columns 'size': rename one"),
+    ],
+)
+def test_further_columns_with_a_fault_do_not_stand_in_the_way_of_labels(
+    tmp_path: Path, heading: str, cells: str, note: str
+) -> None:
+    lines = [f"{k}.png,{'ab'[k % 2]},{cells if k < 5 else 'large'}" for k in range(6)]
+    folder = write_labels(tmp_path / "set", "\n".join([heading, *lines]))
+    data = read(folder)
+    assert get_values(data) == {k: "ab"[k % 2] for k in range(6)}
+    assert not data.train_attributes.names
+    said = [text for text in data.notes if "labels.csv" in text]
+    assert len(said) == 1
+    assert f"labels.csv{note}" in said[0]
+    assert said[0].endswith(": its attributes are left out")
+
+
+def test_an_index_without_a_heading_and_a_file_named_twice_are_no_trouble(tmp_path: Path) -> None:
+    lines = [f"{k},{k % 6}.png,{'ab'[k % 2]},{k > 2:d}" for k in range(7)]
+    data = read(write_labels(tmp_path / "set", "\n".join([",file,label,late", *lines])))
+    assert data.class_names == ("a", "b")
+    assert get_attributes(data)[3] == [1]
+    assert any("left out: 1" in note for note in data.notes)

@@ -93,7 +93,7 @@ def test_names_in_doubt_fit_no_file(tmp_path: Path) -> None:
     assert labels == {"1.png": "b"}
     assert notes == [
         f"1 files that {tmp_path / 't.csv'} names are not there, or are not clear: gone.png",
-        f"1 files of which {tmp_path / 't.csv'} says several things are left out: 0.png",
+        f"{tmp_path / 't.csv'} says several things of 1 files, none of which is taken: 0.png",
     ]
 
 

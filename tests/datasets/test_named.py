@@ -142,3 +142,33 @@ def test_images_on_record_are_found_by_path_or_by_a_known_name() -> None:
     for name in ("../c", "/etc", "bars"):
         with pytest.raises(InputError, match="no data set of that name: pass --dataset"):
             find_recorded_place({"source": None, "name": name})
+
+
+def test_a_named_set_takes_a_table_of_attributes_and_keeps_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = load_dataset("digits")
+    (tmp_path / "t.csv").write_text("odd\n" + "yes\nno\nno\n" * 599)
+    data = load_dataset("digits", read_options=ReadOptions(attributes_file="t.csv"))
+    assert data.hash == plain.hash
+    assert (plain.attributes_hash, len(data.attributes_hash)) == ("", 64)
+    assert data.facts["reading"]["attributes_file"] == str(tmp_path / "t.csv")
+    odd = np.concatenate([data.train_attributes.values, data.test_attributes.values])[:, 0]
+    np.testing.assert_array_equal(odd, [1, 0, 0] * 599)
+    limited = load_dataset("digits", read_options=ReadOptions(attributes_file="t.csv", limit=50))
+    images = {
+        image.tobytes(): value
+        for image, value in zip(data.train_pixels, data.train_attributes.values[:, 0], strict=True)
+    }
+    own = [images[image.tobytes()] for image in limited.train_pixels]
+    np.testing.assert_array_equal(limited.train_attributes.values[:, 0], own)
+
+
+def test_avatars_come_with_attributes_of_their_own() -> None:
+    data = load_dataset("avatars", read_options=ReadOptions(limit=60))
+    about = data.train_attributes
+    assert {"smile", "glasses", "hat"} <= set(about.groups)
+    assert about.names == data.test_attributes.names
+    assert len(about.values) == len(data.train_pixels)
+    assert data.truth is not None
