@@ -137,9 +137,9 @@ class DataConfig:
 
     dataset: str | None = option(
         None,
-        "a named data set (mnist, fashion_mnist, cifar10, cifar100, digits), a folder of images "
-        "(its subfolders are the classes), a folder of four IDX files, or an .npz or .npy file "
-        "(default: mnist; where that can't be had, digits)",
+        "a named data set (mnist, fashion_mnist, cifar10, cifar100, digits, avatars), a folder of "
+        "images (its subfolders are the classes), a folder of four IDX files, or an .npz or .npy "
+        "file (default: mnist; where that can't be had, digits)",
         group="data",
         metavar="NAME|PATH",
     )
