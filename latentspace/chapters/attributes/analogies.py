@@ -106,12 +106,26 @@ class Analogies(Chapter):
             return {}
 
         def compute() -> dict[str, dict[str, Any]]:
+            made: dict[str, np.ndarray] = {}
             found: dict[str, dict[str, Any]] = {}
             with study.make_bar("analogies", len(self.names)) as bar:
                 for name in self.names:
-                    for way, numbers in self._score(name).items():
-                        found[f"{name}|{way}"] = numbers
+                    for way, (images, numbers) in self._score(name).items():
+                        made[f"{name}|{way}"], found[f"{name}|{way}"] = images, numbers
                     bar.update()
+            # All at once, for most of the cost of a search is there once a search.
+            near, rows = scores.find_nearest(np.concatenate(list(made.values())), study.references)
+            ends = np.cumsum([len(images) for images in made.values()])[:-1]
+            for place, distances, nearest in zip(
+                found, np.split(near, ends), np.split(rows, ends), strict=True
+            ):
+                name, _, way = place.rpartition("|")
+                if way in WAYS:
+                    found[place]["nearest_distance"] = distances.mean()
+                elif way == NEAREST:
+                    copies = study.references[nearest]
+                    error = np.median(scores.squared_errors(made[place], copies))
+                    found[place]["error"] = error
             return found
 
         numbers = study.load_or_compute_numbers(
@@ -152,23 +166,21 @@ class Analogies(Chapter):
         made = truth.change(triples.other, place, triples.having) if truth is not None else None
         return None if made is None else to_unit_range(made)
 
-    def _score(self, name: str) -> dict[str, dict[str, Any]]:
+    def _score(self, name: str) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
+        """By way, and of what can be reached, images and what is measured of them alone."""
         study, place = self.study, self.values.find(name)
         triples = self.choose(name, SCORED)
         made, right = self.solve(name, triples), self.find_truth(name, triples)
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
         for way, images in made.items():
             read = self.values.read(images)[:, place]
-            distances, _ = scores.find_nearest(images, study.references)
-            found[way] = {
-                "called_so": np.nan if np.isnan(read).all() else (read > 0.5).mean(),
-                "nearest_distance": distances.mean(),
-            }
-            if right is not None:
-                found[way]["error"] = np.median(scores.squared_errors(right, images))
-        if right is not None:
-            back = study.decode(study.run.encode(right))
-            _, nearest = scores.find_nearest(right, study.references)
-            for way, images in ((FLOOR, back), (NEAREST, study.references[nearest])):
-                found[way] = {"error": np.median(scores.squared_errors(right, images))}
-        return found
+            called = np.nan if np.isnan(read).all() else (read > 0.5).mean()
+            found[way] = images, {"called_so": called}
+        if right is None:
+            return found
+        back = study.decode(study.run.encode(right))
+        for way, images in (*made.items(), (FLOOR, back)):
+            numbers = found[way][1] if way in found else {}
+            numbers["error"] = np.median(scores.squared_errors(right, images))
+            found[way] = images, numbers
+        return {**found, NEAREST: (right, {})}

@@ -60,19 +60,23 @@ def draw_moving_attributes(study: Study) -> Drawing:
 def draw_analogies(study: Study) -> Drawing:
     """Rows of A with an attribute, A without, B without, and what ways make of B with it."""
     chapter, numbers = study.of(Analogies), study.of(Analogies).metrics
+    names = [name for name in choose_attributes(study) if name in chapter.names]
+    triples = {name: chapter.choose(name, ANALOGY_ROWS) for name in names}
+    solved = {name: chapter.solve(name, triples[name]) for name in names}
+    carried = np.concatenate([ways[TRANSPORT] for ways in solved.values()])
+    nearest = study.references[scores.find_nearest(carried, study.references)[1]]
     found = []
-    for name in [each for each in choose_attributes(study) if each in chapter.names]:
-        triples = chapter.choose(name, ANALOGY_ROWS)
-        solved, right = chapter.solve(name, triples), chapter.find_truth(name, triples)
-        nearest = scores.find_nearest(solved[TRANSPORT], study.references)[1]
+    for name in names:
+        own, right = triples[name], chapter.find_truth(name, triples[name])
         columns = {
-            f"A with {name}": study.images[triples.having],
-            "A without": study.images[triples.lacking],
-            "B without": study.images[triples.other],
-            **{WAYS[way]: images for way, images in solved.items()},
+            f"A with {name}": study.images[own.having],
+            "A without": study.images[own.lacking],
+            "B without": study.images[own.other],
+            **{WAYS[way]: images for way, images in solved[name].items()},
             **({} if right is None else {"the truth": right}),
-            "nearest of training": study.references[nearest],
+            "nearest of training": nearest[: len(own.having)],
         }
+        nearest = nearest[len(own.having) :]
         title = f"{name}: {_format_analogy(numbers[name])}"
         found.append(Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
     text = Text(
