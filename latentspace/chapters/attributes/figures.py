@@ -69,7 +69,7 @@ def draw_analogies(study: Study) -> Drawing:
     for name in names:
         own, right = triples[name], chapter.find_truth(name, triples[name])
         columns = {
-            f"A with {name}": study.images[own.having],
+            "A with": study.images[own.having],
             "A without": study.images[own.lacking],
             "B without": study.images[own.other],
             **{WAYS[way]: images for way, images in solved[name].items()},
@@ -77,7 +77,7 @@ def draw_analogies(study: Study) -> Drawing:
             "nearest of training": nearest[: len(own.having)],
         }
         nearest = nearest[len(own.having) :]
-        title = f"{name}: {_format_analogy(numbers[name])}"
+        title = ": ".join([name, *_format_analogy(numbers[name])])
         found.append(Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
     text = Text(
         "A with − A without + B without = B with",
@@ -91,7 +91,8 @@ def draw_analogies(study: Study) -> Drawing:
     return Drawing.of_images(grids.draw_grids, text, grids=found)
 
 
-def _format_analogy(numbers: Mapping[str, Any]) -> str:
+def _format_analogy(numbers: Mapping[str, Any]) -> list[str]:
+    """What was measured, in a line; none where nothing could be."""
     parts = []
     for measure, words, form in (("error", "error", ".4f"), ("called_so", "called so", ".0%")):
         known = [
@@ -100,7 +101,7 @@ def _format_analogy(numbers: Mapping[str, Any]) -> str:
             if np.isfinite(found.get(measure, np.nan))
         ]
         parts += [f"{words}: {', '.join(known)}"] if known else []
-    return "; ".join(parts)
+    return ["; ".join(parts)] if parts else []
 
 
 def choose_attributes(study: Study) -> list[str]:
