@@ -53,7 +53,7 @@ def list_analogies(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield f"| data set | attribute | floor | {' | '.join(way.replace('_', ' ') for way in WAYS)} |"
     yield f"|---|---|---|{'---|' * len(WAYS)}"
     for metrics in found:
-        for name, ways in metrics.get("analogies", {}).items():
+        for name, ways in metrics.get("analogies", {}).get("attributes", {}).items():
             floor = ways.get("reconstruction_of_the_truth", {}).get("error")
             if floor is None:
                 continue

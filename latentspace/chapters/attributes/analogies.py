@@ -94,7 +94,7 @@ class Analogies(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """How analogies fare, for each attribute and way; empty where there are none.
+        """How analogies fare: under "attributes", by name and way; empty where there are none.
 
         called_so, the share that the reader of the data set says to have the attribute;
         nearest_distance to a training image; and where the images can be made again with it, error,
@@ -140,13 +140,13 @@ class Analogies(Chapter):
         for place, found in numbers.items():
             name, _, way = place.rpartition("|")
             nested.setdefault(name, {})[way] = found
-        return nested
+        return {"attributes": nested}
 
     @property
     def rows(self) -> list[Row]:
         """Analogies by transport beside the other ways."""
         found: list[Row] = []
-        for name, ways in self.metrics.items():
+        for name, ways in self.metrics.get("attributes", {}).items():
             carried = f"{name}, carried to another image"
             table = {
                 "error": (f"{carried}: median squared error", LOWER, 5),

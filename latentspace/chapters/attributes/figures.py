@@ -59,7 +59,7 @@ def draw_moving_attributes(study: Study) -> Drawing:
 
 def draw_analogies(study: Study) -> Drawing:
     """Rows of A with an attribute, A without, B without, and what ways make of B with it."""
-    chapter, numbers = study.of(Analogies), study.of(Analogies).metrics
+    chapter, numbers = study.of(Analogies), study.of(Analogies).metrics["attributes"]
     names = [name for name in choose_attributes(study) if name in chapter.names]
     triples = {name: chapter.choose(name, ANALOGY_ROWS) for name in names}
     solved = {name: chapter.solve(name, triples[name]) for name in names}

@@ -57,7 +57,7 @@ def test_the_truth_is_the_other_image_drawn_with_what_a_has(study: Study) -> Non
 
 def test_errors_are_against_the_truth_and_the_floor_is_below_them(study: Study) -> None:
     chapter = study.of(Analogies)
-    numbers = chapter.metrics
+    numbers = chapter.metrics["attributes"]
     assert list(numbers) == ["hat", "glasses"]
     for name, ways in numbers.items():
         assert set(ways) == {*WAYS, "reconstruction_of_the_truth", "nearest_training_image"}
@@ -77,7 +77,11 @@ def test_errors_are_against_the_truth_and_the_floor_is_below_them(study: Study) 
 
 def test_without_a_truth_there_are_no_errors(principal_run: LinearRun, faces: ImageDataset) -> None:
     unknown = dataclasses.replace(faces, truth=None)
-    numbers = look_at(principal_run, unknown, attribute=("hat",)).of(Analogies).metrics["hat"]
+    numbers = (
+        look_at(principal_run, unknown, attribute=("hat",))
+        .of(Analogies)
+        .metrics["attributes"]["hat"]
+    )
     assert set(numbers) == set(WAYS)
     assert all(set(found) == {"called_so", "nearest_distance"} for found in numbers.values())
 
