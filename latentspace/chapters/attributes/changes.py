@@ -205,7 +205,7 @@ class AttributeChanges(Chapter):
             read = self._measure_reading()
             found: dict[str, dict[str, np.ndarray]] = {}
             with study.make_bar("changing attributes", 3 * len(self.names)) as bar:
-                for kind, space in self._make_spaces().items():
+                for kind, space in self._spaces.items():
                     rows = []
                     for name in self.names:
                         rows.append(self._score_change(name, space))
@@ -288,7 +288,8 @@ class AttributeChanges(Chapter):
     def _fitted(self) -> dict[str, Forms]:
         return {}
 
-    def _make_spaces(self) -> Mapping[str, Space]:
+    @cached_property
+    def _spaces(self) -> Mapping[str, Space]:
         study, shape = self.study, self.study.data.image_shape
         pca = scores.fit_components(study.data.train_pixels, study.run.latent_dim)
         train, test = (
@@ -415,7 +416,7 @@ class AttributeChanges(Chapter):
             for rows, most in ((self._rows, READ_FROM), (np.arange(len(study.images)), READ_OF))
         )
         found = {}
-        for kind, space in self._make_spaces().items():
+        for kind, space in self._spaces.items():
             train, test = (
                 each.astype(np.float64) for each in (space.train[fit], space.test[scored])
             )
