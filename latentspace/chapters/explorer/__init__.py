@@ -10,8 +10,8 @@ CONTENTS = Contents(
         Figure(
             "--explorer",
             "explorer.html",
-            "both maps on a page: point at an image, select some, colour by class, error or "
-            "cluster",
+            "both maps on a page: point at an image, select some, colour by class, error, "
+            "cluster or attribute",
             (*ON_MAP_SETTINGS, "num_clusters"),
             in_story=False,
         ),

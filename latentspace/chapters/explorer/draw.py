@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,8 +22,8 @@ from latentspace.drawing.media import encode_image
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
 
-ERROR_COLORS, ERROR_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
-ERROR_QUANTILES = (0.01, 0.99)  # beyond these colours stay the same
+RAMP, RAMP_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
+QUANTILES = (0.01, 0.99)  # of numbers; beyond these colours stay the same
 MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
 MOST_BYTES = 12_000_000  # of a sheet without loss
 EFFORT, QUALITY = 20, 85  # of 100: of the search for a small file; of what is kept with loss
@@ -94,6 +95,7 @@ def draw_explorer(
     maps: Mapping[str, Map],
     pictures: Pictures,
     groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
+    attributes: Mapping[str, tuple[np.ndarray, Sequence[str] | None]],
     text: Text,
     subject: str,
 ) -> bytes:
@@ -104,6 +106,7 @@ def draw_explorer(
         pictures: The images.
         groups: By "class" their classes, which can be switched off and on, and by "cluster", where
             there are any, their clusters: the group of each, int (N,), and what each is called.
+        attributes: By name groups likewise, or numbers and None: float (N,), NaN where unknown.
         subject: Whose images they are.
 
     Returns:
@@ -112,26 +115,24 @@ def draw_explorer(
     """
     from bokeh.resources import Resources
 
-    sheet, ramp = pictures.sheet, load_matplotlib().colormaps[ERROR_COLORS]
+    sheet, ramp = pictures.sheet, load_matplotlib().colormaps[RAMP]
+    kinds = [*groups.items(), ("error", (pictures.errors, None)), *attributes.items()]
+    described = [_describe(name, of, words) for name, (of, words) in kinds]
     known = {
         "tile": sheet.tile,
         "columns": sheet.columns,
         "nearest": next(iter(maps.values())).neighbors.shape[1],
-        "groups": {
-            kind: {"names": names, "colors": _pack_colors(choose_class_colors(len(names)))}
-            for kind, (_, names) in groups.items()
-        },
-        "ramp": _pack_colors(ramp(np.linspace(*ERROR_ENDS, 256))[:, :3]),
-        "ends": np.quantile(pictures.errors, ERROR_QUANTILES).tolist(),
+        "kinds": [kind for kind, _ in described],
+        "own": len(groups) + 1,
+        "ramp": _pack_colors(ramp(np.linspace(*RAMP_ENDS, 256))[:, :3]),
     }
     arrays = {
-        "errors": pictures.errors.astype(np.float32),
         "numbers": pictures.numbers.astype(np.int32),
         "is_training": pictures.is_training.astype(np.uint8),
-        "labels": {kind: labels.astype(np.int32) for kind, (labels, _) in groups.items()},
+        "values": [values for _, values in described],
         "neighbors": {space: one.neighbors.astype(np.int32) for space, one in maps.items()},
     }
-    colors = np.array(known["groups"]["class"]["colors"], np.uint32)[groups["class"][0]]
+    colors = np.array(described[0][0]["colors"], np.uint32)[groups["class"][0]]
     script, plots = plot_maps({space: one.points for space, one in maps.items()}, colors, arrays)
     page = Template(_read_part("page.html")).substitute(
         title=html.escape(text.title),
@@ -157,6 +158,16 @@ def draw_explorer(
         plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
     )
     return page.encode()
+
+
+def _describe(name: str, of: np.ndarray, names: Sequence[str] | None) -> tuple[Any, np.ndarray]:
+    """What the page is to know of groups or numbers, and that of each image: of none, one more."""
+    if names is None:
+        ends = np.nanquantile(of, QUANTILES).tolist()
+        return {"name": name, "ends": ends}, of.astype(np.float32)
+    groups = np.where(np.isnan(of), len(names), of).astype(np.min_scalar_type(len(names)))
+    colors = _pack_colors(choose_class_colors(len(names)))
+    return {"name": name, "names": names, "colors": colors}, groups
 
 
 def _pack_colors(colors: np.ndarray) -> list[int]:

@@ -54,6 +54,7 @@ def draw_explorer(study: Study) -> Drawing:
         },
         pictures=Pictures(sheet, maps.errors, maps.numbers, maps.is_training),
         groups=groups,
+        attributes=chapter.attributes,
         subject=f"{describe_images(maps)}, {format_model(study)}",
         text=text,
     )

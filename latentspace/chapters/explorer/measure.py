@@ -1,4 +1,4 @@
-"""What the page to explore shows of each image: places, neighbours, error and cluster."""
+"""What the page to explore shows of each image: neighbours, error, cluster and attributes."""
 
 from __future__ import annotations
 
@@ -65,6 +65,28 @@ class Exploration(OnMaps):
             )["neighbors"]
             for space in SPACES
         }
+
+    @cached_property
+    def attributes(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
+        """What is known of each image, by column: all of which something is known.
+
+        float32 (N,), NaN where unknown: indices into names, and these; or numbers, and None.
+        """
+        train, test = self.study.data.train_attributes, self.study.data.test_attributes
+        values = self.maps.attributes if train.names else np.empty((0, 0))
+        is_binary = train.is_binary & test.is_binary
+        found: dict[str, tuple[np.ndarray, list[str] | None]] = {}
+        for column, places in train.groups.items():
+            own = values[:, places]
+            total = own.sum(axis=1)
+            of_names = len(places) > 1 and is_binary[places].all()
+            if of_names and ((total == 1) | np.isnan(total)).all():
+                words = [train.names[place].partition(train.OF_VALUE)[2] for place in places]
+                found[column] = np.where(np.isnan(total), np.nan, own.argmax(axis=1)), words
+                continue
+            for place, each in zip(places, own.T, strict=True):
+                found[train.names[place]] = each, ["no", "yes"] if is_binary[place] else None
+        return {name: fact for name, fact in found.items() if not np.isnan(fact[0]).all()}
 
     @property
     def clusters_unavailable(self) -> str | None:

@@ -6,21 +6,47 @@ const byId = (id) => document.getElementById(id);
 const known = JSON.parse(byId("known").textContent);
 const sheet = byId("sheet");
 const REACH = 24; // pixels around the pointer in which an image is found
-const ERROR = "error";
+const MOST_FACTS = 12; // attributes of an image in the details
+const UNKNOWN = "unknown";
+const GREY = 0x8a9099ff; // of what is unknown
+const MANY = 20; // attributes, from which on there is a field to find them
 
 let explorer;
 
-function explore({ source, shown, plots, errors, numbers, is_training, labels, neighbors }) {
-  const count = errors.length;
-  const classes = labels.class;
-  const off = new Set(); // classes that are switched off
+function explore({ source, shown, plots, values, numbers, is_training, neighbors }) {
+  const count = numbers.length;
+  // What images are coloured by: groups have names, some of which may be off; numbers have ends.
+  const kinds = known.kinds.map((kind, place) => ({
+    ...kind,
+    values: values[place],
+    off: new Set(),
+    switches: place === 0 || place >= known.own,
+    isAttribute: place >= known.own,
+  }));
+  const [classes, attributes] = [kinds[0], kinds.slice(known.own)];
+  let coloring = classes;
   let current = 0; // the image in the details
   let held = false; // whether it stays while the pointer moves
 
   const css = (color) => `#${(color >>> 8).toString(16).padStart(6, "0")}`;
-  const nameOf = (kind, index) => known.groups[kind].names[labels[kind][index]];
+  // A group that is unknown is one more than there are; a number that is unknown is NaN.
+  const isKnown = ({ values, names }, index) => values[index] < (names?.length ?? Infinity);
   const callOf = (index) => `${is_training[index] ? "training" : "test"} image #${numbers[index]}`;
   const number = (value) => value.toLocaleString("en");
+
+  function write(kind, value, decimals = 5) {
+    if (!kind.isAttribute) {
+      return value.toFixed(decimals);
+    }
+    return String(Math.abs(value) < 100 ? Number(value.toPrecision(3)) : Math.round(value));
+  }
+
+  function textOf(kind, index) {
+    const value = kind.values[index];
+    return isKnown(kind, index) ? (kind.names?.[value] ?? write(kind, value)) : UNKNOWN;
+  }
+
+  const captionOf = (index) => textOf(coloring.isAttribute ? coloring : classes, index);
 
   function added(parent, tag, properties = {}) {
     const element = Object.assign(document.createElement(tag), properties);
@@ -55,8 +81,7 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
     cut(byId("reconstruction"), count + index);
     const rows = [
       ["image", callOf(index)],
-      ...Object.keys(known.groups).map((kind) => [kind, nameOf(kind, index)]),
-      [ERROR, errors[index].toFixed(5)],
+      ...kinds.slice(0, known.own).map((kind) => [kind.name, textOf(kind, index)]),
       ...(is_training[index] ? [] : [["flag", `--from ${numbers[index]}`]]),
     ];
     byId("facts").replaceChildren();
@@ -64,17 +89,39 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
       added(byId("facts"), "dt", { textContent: term });
       added(byId("facts"), "dd", { textContent: text });
     }
+    showAttributes(index);
     for (const { places, buttons } of near) {
       buttons.forEach(({ button, canvas, name }, place) => {
         const other = places[index * known.nearest + place];
         button.index = other;
         button.title = callOf(other);
         cut(canvas, other);
-        name.textContent = nameOf("class", other);
+        name.textContent = captionOf(other);
       });
     }
     document.body.classList.toggle("held", held);
     mark();
+  }
+
+  // As many lines for every image, so that nothing moves; the one that gives the colour first.
+
+  function showAttributes(index) {
+    const order = attributes.filter((kind) => kind !== coloring);
+    const told = [...(coloring.isAttribute ? [coloring] : []), ...order].filter((kind) =>
+      isKnown(kind, index),
+    );
+    const list = byId("attributes");
+    list.replaceChildren();
+    for (const place of attributes.slice(0, MOST_FACTS).keys()) {
+      const row = added(list, "div");
+      const [term, text] = place in told ? [told[place].name, textOf(told[place], index)] : ["", ""];
+      row.title = text && `${term}: ${text}`;
+      added(row, "dt", { textContent: term });
+      added(row, "dd", { textContent: text });
+    }
+    const more = told.length - MOST_FACTS;
+    byId("more").hidden = attributes.length <= MOST_FACTS;
+    byId("more").textContent = more > 0 ? `and ${number(more)} more` : "";
   }
 
   // A ring around the image; an element, since a glyph would draw all points anew.
@@ -96,7 +143,7 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
     let [found, least] = [null, reach * reach];
     for (let index = 0; index < count; index++) {
       const away = (xs[index] - x) ** 2 + (ys[index] - y) ** 2;
-      if (away < least && !off.has(classes[index])) {
+      if (away < least && shown.booleans[index]) {
         [found, least] = [index, away];
       }
     }
@@ -105,27 +152,34 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
 
   // Groups: a line for each with its colour and how many of it are selected.
 
-  const lists = { class: byId("classes"), cluster: byId("clusters") };
-  const lines = Object.fromEntries(
-    Object.entries(known.groups).map(([kind, { names, colors }]) => [
-      kind,
-      names.map((name, group) => {
-        const line = added(added(lists[kind], "li"), kind === "class" ? "button" : "div");
-        line.style.setProperty("--color", css(colors[group]));
-        added(line, "span", { className: "name", textContent: name });
-        if (kind === "class") {
-          line.type = "button";
-          line.onclick = () => toggle([group], off.has(group));
-        }
-        return { line, count: added(line, "span", { className: "count" }) };
-      }),
-    ]),
-  );
+  function makeList(kind) {
+    const { values, names, colors, off } = kind;
+    kind.list = document.createElement("ul");
+    if (kind.isAttribute) {
+      kind.list.ariaLabel = kind.name;
+    } else {
+      kind.list.id = kind === classes ? "classes" : "clusters";
+    }
+    byId("scale").before(kind.list);
+    const unknown = values.includes(names.length) ? [UNKNOWN] : [];
+    kind.lines = [...names, ...unknown].map((name, group) => {
+      const line = added(added(kind.list, "li"), kind.switches ? "button" : "div");
+      line.style.setProperty("--color", css(colors[group] ?? GREY));
+      added(line, "span", { className: "name", textContent: name });
+      if (kind.switches) {
+        line.type = "button";
+        line.onclick = () => toggle(kind, [group], off.has(group));
+      }
+      return { line, count: added(line, "span", { className: "count" }) };
+    });
+  }
 
-  function toggle(groups, on) {
+  function toggle({ off }, groups, on) {
     groups.forEach((group) => (on ? off.delete(group) : off.add(group)));
-    lines.class.forEach(({ line }, group) => line.setAttribute("aria-pressed", !off.has(group)));
-    shown.booleans = Array.from(classes, (group) => !off.has(group));
+    const filters = kinds.filter((kind) => kind.off.size);
+    shown.booleans = Array.from({ length: count }, (_, index) =>
+      filters.every((kind) => !kind.off.has(kind.values[index])),
+    );
     const selected = source.selected.indices;
     const kept = selected.filter((index) => shown.booleans[index]);
     if (kept.length < selected.length) {
@@ -135,57 +189,105 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
     }
   }
 
+  // Lists: of classes, of what gives the colours, and of what is switched off.
+
   function tally() {
     const selected = source.selected.indices;
     const everything = Array.from({ length: count }, (_, index) => index);
     const counted = selected.length
       ? selected
-      : everything.filter((index) => !off.has(classes[index]));
+      : everything.filter((index) => shown.booleans[index]);
     byId("total").textContent = selected.length
       ? `${number(selected.length)} of ${number(count)} selected`
       : `${number(counted.length)} images`;
-    for (const [kind, entries] of Object.entries(lines)) {
-      const counts = new Array(entries.length).fill(0);
-      counted.forEach((index) => counts[labels[kind][index]]++);
-      entries.forEach((entry, group) => {
-        entry.count.textContent = number(counts[group]);
-        entry.line.classList.toggle("none", counts[group] === 0);
+    for (const kind of kinds.filter(({ list }) => list)) {
+      const { list, lines, values, off } = kind;
+      list.classList.toggle("chosen", kind === coloring);
+      list.hidden = ![classes, coloring].includes(kind) && !off.size;
+      const counts = new Array(lines.length).fill(0);
+      counted.forEach((index) => counts[values[index]]++);
+      lines.forEach(({ line, count: shownCount }, group) => {
+        shownCount.textContent = number(counts[group]);
+        line.classList.toggle("none", counts[group] === 0);
+        if (kind.switches) {
+          line.setAttribute("aria-pressed", !off.has(group));
+        }
       });
     }
   }
 
   // Colours.
 
-  const [low, high] = known.ends;
-  const paints = {
-    ...Object.fromEntries(
-      Object.entries(known.groups).map(([kind, { colors }]) => [
-        kind,
-        (index) => colors[labels[kind][index]],
-      ]),
-    ),
-    [ERROR]: (index) => {
-      const share = (errors[index] - low) / (high - low || 1);
-      const step = Math.round(share * (known.ramp.length - 1));
-      return known.ramp[Math.min(Math.max(step, 0), known.ramp.length - 1)];
-    },
-  };
-
-  function paint(kind) {
-    for (let index = 0; index < count; index++) {
-      source.data.color[index] = paints[kind](index);
+  function colorOf(kind, index) {
+    const { values, colors, ends } = kind;
+    if (colors || !isKnown(kind, index)) {
+      return colors?.[values[index]] ?? GREY;
     }
-    source.change.emit();
-    document.body.dataset.coloring = kind;
+    const share = (values[index] - ends[0]) / (ends[1] - ends[0] || 1);
+    const step = Math.round(share * (known.ramp.length - 1));
+    return known.ramp[Math.min(Math.max(step, 0), known.ramp.length - 1)];
   }
 
-  const menu = byId("coloring");
-  Object.keys(paints).forEach((kind) => added(menu, "option", { value: kind, textContent: kind }));
-  menu.onchange = () => paint(menu.value);
+  function paint(kind) {
+    coloring = kind;
+    for (let index = 0; index < count; index++) {
+      source.data.color[index] = colorOf(kind, index);
+    }
+    source.change.emit();
+    byId("groups").classList.toggle("attribute", kind.isAttribute);
+    byId("scale").hidden = !kind.ends;
+    if (kind.names && !kind.list) {
+      makeList(kind);
+    }
+    if (kind.ends) {
+      const [low, high] = kind.ends.map((end) => write(kind, end, 4));
+      byId("measured").textContent = kind.isAttribute ? kind.name : "squared error of the reconstruction";
+      byId("low").textContent = `${low} or less`;
+      byId("high").textContent = `${high} or more`;
+      const unknown = kind.values.filter(Number.isNaN).length;
+      byId("unknown").hidden = !unknown;
+      byId("unknown").lastElementChild.textContent = number(unknown);
+    }
+    toggle(kind, [], true);
+  }
+
+  // The menu, and what finds attributes in it where there are many.
+
+  const [menu, find] = [byId("coloring"), byId("find")];
+
+  function offer() {
+    const fits = ({ name }) => name.toLowerCase().includes(find.value.trim().toLowerCase());
+    const found = attributes.filter(fits);
+    const add = (parent, kind) =>
+      added(parent, "option", { value: kinds.indexOf(kind), textContent: kind.name });
+    menu.replaceChildren();
+    kinds.slice(0, known.own).forEach((kind) => add(menu, kind));
+    if (attributes.length) {
+      const group = added(menu, "optgroup", { label: "attributes" });
+      attributes.filter((kind) => kind === coloring || fits(kind)).forEach((kind) => add(group, kind));
+    }
+    menu.value = kinds.indexOf(coloring);
+    return found;
+  }
+
+  function choose(kind) {
+    paint(kind);
+    show(current);
+  }
+
+  menu.onchange = () => choose(kinds[menu.value]);
+  find.hidden = attributes.length <= MANY;
+  find.oninput = offer;
+  find.onkeydown = ({ key }) => {
+    const [first] = offer();
+    if (key === "Enter" && first) {
+      choose(first);
+      offer();
+    }
+  };
   const stops = known.ramp.map(css).join(", ");
   byId("ramp").style.background = `linear-gradient(to right, ${stops})`;
-  byId("low").textContent = `${low.toFixed(4)} or less`;
-  byId("high").textContent = `${high.toFixed(4)} or more`;
+  byId("unknown").style.setProperty("--color", css(GREY));
 
   // What dragging does, in both plots; without any a finger scrolls the page.
 
@@ -207,7 +309,12 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
   drag(matchMedia("(pointer: coarse)").matches ? null : "box");
   byId("reset").onclick = () => Object.values(plots).forEach((plot) => plot.reset.emit());
   document.querySelectorAll("[data-on]").forEach((button) => {
-    button.onclick = () => toggle([...lines.class.keys()], button.dataset.on !== "");
+    button.onclick = () => {
+      const on = button.dataset.on !== "";
+      const kind = coloring.switches && coloring.lines ? coloring : classes;
+      kinds.filter(({ off }) => on && off.size).forEach(({ off }) => off.clear());
+      toggle(kind, [...kind.lines.keys()], on);
+    };
   });
 
   const tip = byId("tip");
@@ -235,7 +342,7 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
         return;
       }
       cut(tip.firstElementChild, found);
-      tip.lastElementChild.textContent = nameOf("class", found);
+      tip.lastElementChild.textContent = captionOf(found);
       const frame = document.querySelector(`#${space}`);
       frame.append(tip);
       tip.style.translate = `${event.sx}px ${event.sy}px`;
@@ -249,8 +356,8 @@ function explore({ source, shown, plots, errors, numbers, is_training, labels, n
     },
   };
 
-  paint("class");
-  toggle([], true);
+  paint(classes);
+  offer();
   sheet.decode().then(() => {
     show(0);
     document.body.classList.add("ready");

@@ -88,6 +88,11 @@ class MapImages(Chapter):
         """int64 (samples,)."""
         return self._pick(lambda split: getattr(self.study.data, f"{split}_labels"))
 
+    @property
+    def attributes(self) -> np.ndarray:
+        """float32 (samples, A), NaN where nothing is known; of data sets that have attributes."""
+        return self._pick(lambda split: getattr(self.study.data, f"{split}_attributes").values)
+
     @cached_property
     def codes(self) -> np.ndarray:
         """float32 (samples, D)."""

@@ -61,6 +61,7 @@ def draw_page(**changed) -> bytes:
             "class": (LABELS, CLASSES),
             "cluster": ((LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
         },
+        "attributes": {},
         "subject": "60 images of <b>bars</b>",
         "text": Text("A <title>", "A caption & more"),
     }
@@ -310,6 +311,120 @@ def test_without_webgl_and_without_groups_the_page_works(
         page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
         page.expect_counts("28 of 60 selected", [28])
         assert page.troubles == []
+
+
+POSES = ("left", "<b>right</b>")
+POSE = np.where(np.arange(COUNT) < 6, np.nan, np.arange(COUNT) % 2)
+SMILE = np.where(np.arange(COUNT) % 10 == 0, np.nan, np.linspace(-1, 1, COUNT))
+GREY = [138, 144, 153]
+
+
+@pytest.fixture
+def with_attributes(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
+    path = tmp_path / "attributes.html"
+    # One is called like a fact of the page's own, and one like what every object has.
+    attributes = {"pose": (POSE, POSES), "error": (SMILE, None), "__proto__": (POSE, POSES)}
+    path.write_bytes(draw_page(attributes=attributes))
+    result = open_page(browser, path)
+    yield result
+    assert result.troubles == []
+    result.page.context.close()
+
+
+def read_told(opened: Opened) -> list[str]:
+    """The attributes in the details, each with its value; lines that are empty are left out."""
+    lines = opened.page.locator("#attributes div").all_inner_texts()
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def test_names_of_an_attribute_are_switched_like_classes(with_attributes: Opened) -> None:
+    page, colors = with_attributes.page, choose_class_colors(2) * 255
+    kinds = ["class", "cluster", "error", "pose", "error", "__proto__"]
+    assert page.locator("option").all_inner_texts() == kinds
+    assert page.locator("#find").is_hidden()
+    page.select_option("#coloring", "pose")
+    lines = page.locator("ul[aria-label=pose] button")
+    expect(lines.locator(".name")).to_have_text([*POSES, "unknown"])
+    expect(lines.locator(".count")).to_have_text(["27", "27", "6"])
+    for index in (30, 33):
+        shown = with_attributes.color("pixel", index)
+        assert np.linalg.norm(colors - shown, axis=1).argmin() == index % 2
+    assert np.abs(with_attributes.color("pixel", 3) - GREY).max() < 25
+    with_attributes.point_at("latent", 33)
+    with_attributes.expect_name("test image #133")
+    assert read_told(with_attributes) == [
+        *("pose <b>right</b>", f"error {SMILE[33]:.3g}", "__proto__ <b>right</b>")
+    ]
+    names = page.locator("[data-space=pixel] button").all_inner_texts()
+    assert names == [POSES[index % 2] for index in range(34, 39)]
+
+    lines.nth(2).focus()  # by keyboard: all that is unknown goes, then what is to the left
+    page.keyboard.press("Space")
+    lines.nth(0).click()
+    with_attributes.expect_counts("27 images", [9, 9, 9])
+    page.select_option("#coloring", "class")  # what is switched off stays so, and in sight
+    page.locator("#classes button").first.click()
+    with_attributes.expect_counts("18 images", [0, 9, 9])
+    expect(lines.locator(".count")).to_have_text(["0", "18", "0"])
+    page.click("[data-on=all]")
+    with_attributes.expect_counts("60 images", [20, 20, 20])
+    expect(lines).to_have_count(3)
+    assert lines.first.is_hidden()
+    page.select_option("#coloring", "pose")
+    page.click("[data-on='']")
+    with_attributes.expect_counts("0 images", [0, 0, 0])
+
+
+def test_numbers_of_an_attribute_have_a_scale(with_attributes: Opened) -> None:
+    page = with_attributes.page
+    page.select_option("#coloring", "4")  # the attribute that is called "error"
+    low, high = np.nanquantile(SMILE, (0.01, 0.99))
+    texts = page.locator("#measured, #low, #high").all_inner_texts()
+    assert texts == ["error", f"{low:.3g} or less", f"{high:.3g} or more"]
+    assert page.locator("#unknown").inner_text().split() == ["unknown", "6"]
+    assert np.abs(with_attributes.color("latent", 30) - GREY).max() < 25
+    ends = [with_attributes.color("latent", index) for index in (1, 59)]
+    assert ends[0][2] > ends[0][1] + 60, "low is violet"
+    assert ends[1][0] > ends[1][2] + 60, "high is yellow"
+    with_attributes.point_at("pixel", 30)
+    with_attributes.expect_name("test image #130")
+    assert read_told(with_attributes) == ["pose left", "__proto__ left"]
+    page.select_option("#coloring", "2")  # the page's own
+    assert page.inner_text("#measured") == "squared error of the reconstruction"
+    assert page.locator("#unknown").is_hidden()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_of_hundreds_of_attributes_each_is_found(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    path = tmp_path / "many.html"
+    rare = np.where(np.arange(COUNT) == 30, 1.0, np.nan)
+    attributes = {f"attribute {number} {'x' * 40}": (POSE, POSES) for number in range(300)}
+    attributes = {"rare": (rare, ["no", "yes"]), **attributes}
+    path.write_bytes(draw_page(attributes=attributes))
+    opened = open_page(browser, path, viewport={"width": width, "height": 844})
+    page, details = opened.page, opened.page.locator("#details")
+    assert len(read_told(opened)) == 0, "nothing is known of the first images"
+    height = details.bounding_box()["height"]
+    page.fill("#find", "BUTE 217")
+    assert page.locator("optgroup option").count() == 1
+    page.press("#find", "Enter")
+    expect(page.locator("ul.chosen")).to_have_attribute("aria-label", f"attribute 217 {'x' * 40}")
+    page.mouse.click(*opened.place("pixel", POINTS["pixel"][30]))
+    opened.expect_name("test image #130")
+    told = read_told(opened)
+    assert [len(told), told[0].split()[1], told[1]] == [12, "217", "rare yes"]
+    assert page.inner_text("#more") == "and 289 more"
+    assert details.bounding_box()["height"] == height, "nothing moves under the pointer"
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.fill("#find", "no such")
+    page.press("#find", "Enter")
+    assert page.locator("#coloring option:checked").inner_text().startswith("attribute 217")
+    page.fill("#find", "")
+    assert page.locator("optgroup option").count() == 301
+    assert opened.troubles == []
+    page.context.close()
 
 
 def cut_tile(made: draw.Sheet, number: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import ImageDataset
-from latentspace.datasets.dataset import UNLABELLED
+from latentspace.datasets.dataset import UNLABELLED, Attributes
 
 PAGE = RECIPES["explorer.html"]
 
@@ -147,6 +148,41 @@ def test_a_page_without_classes_or_clusters_says_so(
     assert isinstance(page, bytes)
     assert b"There are no clusters: 29 images are too few." in page
     assert b"label accuracy" not in page
+
+
+@pytest.mark.parametrize("split", ["test", "all"])
+def test_columns_of_attributes_are_put_together_again(
+    linear_run: LinearRun, tiny: ImageDataset, split: str
+) -> None:
+    rng = np.random.default_rng(0)
+    names = ("pose=left", "hat", "age", "pose=up", "tag=a", "tag=b", "nowhere")
+
+    def make(count: int) -> Attributes:
+        pose = rng.integers(0, 2, count)
+        columns = [pose == 0, rng.integers(0, 2, count), rng.normal(size=count), pose == 1]
+        values = np.stack([*columns, np.ones(count), np.ones(count), np.zeros(count)], axis=1)
+        values[::7] = np.nan
+        values[:, -1] = np.nan
+        return Attributes(names, values.astype(np.float32))
+
+    train, test = make(120), make(60)
+    data = dataclasses.replace(tiny, train_attributes=train, test_attributes=test)
+    chapter = make_study(linear_run, data, split=split, samples=50).of(Exploration)
+    words = {name: told for name, (_, told) in chapter.attributes.items()}
+    yes_no = ["no", "yes"]
+    assert words == {
+        **{"pose": ["left", "up"], "hat": yes_no, "age": None, "tag=a": yes_no, "tag=b": yes_no}
+    }
+    for place, (number, trained) in enumerate(
+        zip(chapter.maps.numbers, chapter.maps.is_training, strict=True)
+    ):
+        own = (train if trained else test).values[number]
+        shown = [chapter.attributes[name][0][place] for name in ("pose", "hat", "age")]
+        np.testing.assert_array_equal(shown, [own[3], own[1], own[2]])
+
+
+def test_data_without_attributes_have_none(linear_run: LinearRun, tiny: ImageDataset) -> None:
+    assert make_study(linear_run, tiny).of(Exploration).attributes == {}
 
 
 def test_few_images_make_no_page(linear_run: LinearRun, tiny: ImageDataset) -> None:
