@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import make_filmed, make_study
+from faces import LinearReader, tell
 
 from config import VisualizeConfig
 from latentspace.chapters import FIGURES, load_recipes
@@ -35,6 +36,7 @@ OTHERS: dict[str, dict[str, Any]] = {  # other values than those of the first st
     "axes": {"axes": "units"},
     "fps": {"fps": 5.0},
     "expression": {"expression": "3 - 4 + 5"},
+    "attribute": {"attribute": ("slant", "bright")},
     "num_clusters": {"num_clusters": 2},
     "seed": {"seed": 1},
 }
@@ -60,9 +62,11 @@ def make(data: ImageDataset, figure: Figure | None = None, **settings: Any) -> S
     epochs = np.arange(1.0, 4.0)
     history = {"epoch": epochs, "stage": np.ones(3), "loss": 1 / epochs, "val_loss": 1 / epochs}
     run.read_history = lambda: history
-    return make_study(
+    study = make_study(
         run, data, with_classifier=True, **{"place": ("5",), "dims": dims, **settings}
     )
+    study.reader = LinearReader(data)
+    return study
 
 
 def hash_drawing(figure: Figure, study: Study) -> str:
@@ -103,6 +107,10 @@ def find_changes(data: ImageDataset, figures: Iterable[Figure]) -> dict[str, set
 def test_a_picture_names_a_setting_if_and_only_if_it_changes_it(
     tiny: ImageDataset,
 ) -> None:
+    light = np.concatenate([tiny.train_images, tiny.test_images]).mean(axis=(2, 3))  # (N, H)
+    half = light.shape[1] // 2
+    low = light[:, half:].mean(axis=1) > light[:, :half].mean(axis=1)
+    tiny = tell(tiny, bright=light.mean(axis=1) > np.median(light.mean(axis=1)), low=low)
     changes = find_changes(tiny, FIGURES)
     assert set(changes) == {figure.file for figure in FIGURES}
     labels = {"train_labels": 0 * tiny.train_labels, "test_labels": 0 * tiny.test_labels}

@@ -4,9 +4,7 @@ from functools import partial
 
 from latentspace.chapters.figure import CALCULATE, Contents, Figure
 
-of_attributes = partial(
-    Figure, "--attributes", in_story=False, settings=("attribute", "attributes_file", "seed")
-)
+of_attributes = partial(Figure, "--attributes", in_story=False, settings=("attribute", "seed"))
 CONTENTS = Contents(
     __name__,
     part=CALCULATE,
