@@ -32,7 +32,12 @@ WATCHED = np.arange(3, 120, 4)  # of the training images
 YEARS = (1971, 2077)  # of two visualization runs
 # Drawn are stills and the page to explore, from which films differ by the number of frames; image
 # files of many qualities take long, and say nothing of the time.
-DRAWN = [f for f in FIGURES if not f.is_animation and f.flag not in ("--place", "--compression")]
+# Bars have no attribute that images have or have not.
+DRAWN = [
+    f
+    for f in FIGURES
+    if not f.is_animation and f.flag not in ("--place", "--compression") and f.file != "analogy.png"
+]
 
 
 class RecordedRun(LinearRun):

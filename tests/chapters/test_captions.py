@@ -20,7 +20,8 @@ from latentspace.report.gallery import find_unavailable
 
 # What is fixed and says what a number is: neighbours, intervals, quantiles, years, formulas.
 FIXED = re.compile(
-    r"10-NN|95% interval|from the 1% to the 99%|from −2 to \+2|\b(19|20)\d\d\b|0\.5 says|1 detects|1,000 of them|"
+    r"10-NN|95% interval|from the 1% to the 99%|from −2 to \+2|"
+    r"\b(19|20)\d\d\b|0\.5 says|1 detects|1,000 of them|"
     r"#\d+|\d+x\d+|PCA-\d+|seed \d+"
 )
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?%?")

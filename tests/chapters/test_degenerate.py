@@ -116,7 +116,7 @@ ODD: dict[str, tuple[Callable[[], ImageDataset], set[str]]] = {
         MAPS | {"overlapping_classes.png", "clusters.png"},
     ),
     "one image too few for a map": (lambda: make_bars(24, 11), MAPS | {"overlapping_classes.png"}),
-    "one class": (make_one_class, OF_CLASSES | {"clusters.png"}),
+    "one class": (make_one_class, (OF_CLASSES | {"clusters.png"}) - {"attributes.png"}),
     "a class for each image": (make_singletons, SOME | {"clusters.png"}),
     "one pixel": (lambda: make_noise(1, 1, 1), {"attributes.png"}),
     "one row": (lambda: make_noise(1, 9, 1), {"attributes.png"}),
