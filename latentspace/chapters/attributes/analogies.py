@@ -162,8 +162,7 @@ class Analogies(Chapter):
     def find_truth(self, name: str, triples: Triples) -> np.ndarray | None:
         """The right answers, float32 (N, H, W, C); None where nobody knows them."""
         truth = self.study.data.truth
-        place = "woman" if name in self.study.data.class_names else name
-        made = truth.change(triples.other, place, triples.having) if truth is not None else None
+        made = truth.change(triples.other, name, triples.having) if truth is not None else None
         return None if made is None else to_unit_range(made)
 
     def _score(self, name: str) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:

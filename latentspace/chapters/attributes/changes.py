@@ -150,18 +150,9 @@ class AttributeChanges(Chapter):
         Returns:
             float32 (N, D).
         """
-        study = self.study
-
-        def compute() -> dict[str, dict[str, float]]:
-            space = Space(study.train_codes, study.codes, study.decode)
-            form, reach = self._find_best(name, space, self.fit(name))
-            return {"codes": {"form": form, "reach": reach}}
-
-        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
-        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
-        moved = self.fit(name).move(codes, has, np.full(len(codes), best["form"]))
-        far = best["reach"] * shares[:, np.newaxis]
-        return (codes + far * (moved - codes)).astype(np.float32)
+        form, reach = self._find_best_of_codes(name)
+        moved = self.fit(name).move(codes, has, np.full(len(codes), form))
+        return (codes + reach * shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
@@ -170,12 +161,10 @@ class AttributeChanges(Chapter):
         rng = np.random.default_rng(study.settings.seed)
         found = {}
         for name in self.names:
-            known = self.values.test[:, self.values.find(name)]
-            half = [rng.permutation(np.flatnonzero(known == value)) for value in (0, 1)]
-            rows = np.concatenate([own[: SHOWN_IMAGES // 2] for own in half])
+            everything = np.arange(len(study.images))
+            rows, has = self._choose_rows(name, self.values.test, everything, SHOWN_IMAGES, rng)
             if not len(rows):
                 continue
-            has = known[rows] == 1
             steps = np.linspace(0, 1, SHOWN_STEPS)
             shares = np.abs(has[:, np.newaxis] - steps)  # (images, steps)
             codes = np.repeat(study.codes[rows], SHOWN_STEPS, axis=0)
@@ -192,8 +181,8 @@ class AttributeChanges(Chapter):
         For codes, for as many principal components, and for pixels, each by attribute: read, the
         area under the ROC curve of reading it off unseen images by a support vector machine; put_on
         and taken_off, the shares that the reader of the data set, which knows real images only,
-        calls changed; kept, the mean share in which other columns are read as before, and
-        least_kept of the column that changes most; and same_class. Also the reliability of each,
+        calls changed; kept_of, by column the share in which it is read as before, of which kept is
+        the mean and least_kept the least; and reach, see `REACHES`. Also the reliability of each,
         and how well the reader reads real images.
         """
         study, values = self.study, self.values
@@ -310,10 +299,15 @@ class AttributeChanges(Chapter):
         }
 
     def _score_change(self, name: str, space: Space) -> dict[str, Any]:
-        rows, has = self._choose_rows(name, self.values.test, np.arange(len(space.test)))
+        rng = np.random.default_rng(self.study.settings.seed)
+        everything = np.arange(len(space.test))
+        rows, has = self._choose_rows(name, self.values.test, everything, SCORED_IMAGES, rng)
         vectors = space.test[rows]
         forms = self._fit_difference(name, space) if space.is_flat else self.fit(name, space.train)
-        form, reach = self._find_best(name, space, forms)
+        if space.train is self.study.train_codes:
+            form, reach = self._find_best_of_codes(name)
+        else:
+            form, reach = self._find_best(name, space, forms)
         moved = forms.move(vectors, has, np.full(len(rows), form))
         moved = vectors + reach * (moved - vectors)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
@@ -331,10 +325,10 @@ class AttributeChanges(Chapter):
         }
 
     def _choose_rows(
-        self, name: str, known: np.ndarray, rows: np.ndarray, most: int = SCORED_IMAGES
+        self, name: str, known: np.ndarray, rows: np.ndarray, most: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Some of the rows, half with an attribute where there are as many, and which have it."""
-        rng, own = np.random.default_rng(self.study.settings.seed), known[:, self.values.find(name)]
+        own = known[:, self.values.find(name)]
         half = [rng.permutation(rows[own[rows] == value])[: most // 2] for value in (0, 1)]
         chosen = np.concatenate(half)
         return chosen, own[chosen] == 1
@@ -347,13 +341,27 @@ class AttributeChanges(Chapter):
         signed = weights * np.where(taught, 1 / taught.sum(), -1 / (~taught).sum())
         return Difference(signed.astype(np.float32) @ space.train[rows])
 
+    def _find_best_of_codes(self, name: str) -> tuple[int, float]:
+        """`_find_best` in latent space, found once."""
+        study = self.study
+
+        def compute() -> dict[str, dict[str, float]]:
+            space = Space(study.train_codes, study.codes, study.decode)
+            form, reach = self._find_best(name, space, self.fit(name))
+            return {"codes": {"form": form, "reach": reach}}
+
+        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
+        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
+        return best["form"], best["reach"]
+
     def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:
         """The form that is given, and how far, as training images tell.
 
         It is the form that is read most surely, and the least of `REACHES` at which as many are
         read as changed as at any.
         """
-        rows, has = self._choose_rows(name, self.values.train, self._rows, REACH_IMAGES)
+        rng = np.random.default_rng(self.study.settings.seed)
+        rows, has = self._choose_rows(name, self.values.train, self._rows, REACH_IMAGES, rng)
         vectors = space.train[rows]
 
         def measure(form: int, reach: float) -> tuple[float, float]:
@@ -361,11 +369,13 @@ class AttributeChanges(Chapter):
             images = space.decode((vectors + reach * (moved - vectors)).astype(np.float32))
             return self._count_changed(name, self.values.read(images), has)
 
-        put_on = [measure(form, REACHES[0])[0] for form in range(forms.count)]
+        firsts = [measure(form, REACHES[0]) for form in range(forms.count)]
+        put_on = [first[0] for first in firsts]
         if np.isnan(put_on).any():
             return 0, USUAL_REACH
         form = int(np.argmax(put_on))
-        shares = [np.mean(measure(form, reach)) for reach in REACHES]
+        further = (measure(form, reach) for reach in REACHES[1:])
+        shares = [np.mean(share) for share in (firsts[form], *further)]
         return form, next(
             reach
             for reach, share in zip(REACHES, shares, strict=True)
@@ -386,7 +396,7 @@ class AttributeChanges(Chapter):
         values, found = self.values, []
         skip = values.columns[values.find(name)]
         for column in self._columns:
-            places = [k for k, own in enumerate(values.columns) if own == column]
+            places = values.groups.get(column)
             if column == skip:
                 same = np.array([np.nan])
             elif not places:  # the class

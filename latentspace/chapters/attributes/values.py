@@ -17,7 +17,6 @@ from latentspace.models.classifier import can_tell
 LEAST_MEMBERS = 10  # images with an attribute, and without it
 MOST_MEASURED = 12  # attributes
 SHOWN_NAMES, LONGEST_NAME = 20, 80  # in messages
-MEASURED = "measured"  # what reads strokes
 
 
 @dataclass(frozen=True)
