@@ -7,7 +7,7 @@ import hashlib
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -444,16 +444,31 @@ def _find_attributes(
     """
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():
-        split = max((split for split in counts if split in name.lower()), key=len, default="")
-        could_be = array.ndim < 3 and array.dtype.kind in "buifUS" and not _is_called_labels(name)
-        if could_be and array.size == counts.get(split):
-            plain = re.sub(split, "", name, flags=re.IGNORECASE).strip("_-./ ") or name
-            found.setdefault(plain, {})[split] = name
+        is_text = array.dtype.kind == "S" or (array.dtype.kind == "U" and _is_text(array))
+        is_column = 0 < array.ndim < 3 and array.size == max(array.shape)
+        if not is_column or _is_called_labels(name) or not (is_text or array.dtype.kind in "buif"):
+            continue
+        for split, plain in _split_name(name, counts):
+            if array.size == counts[split]:
+                found.setdefault(plain, {}).setdefault(split, name)
+                break
     return {
         plain: ([own[split] for split in counts], [_to_text(arrays[own[s]]) for s in counts])
         for plain, own in found.items()
         if set(own) == set(counts)
     }
+
+
+def _split_name(name: str, splits: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Splits that a name may say, those that are words in it first, and what else it says."""
+    split = rf"({'|'.join(filter(None, splits))})(ing|idation)?"
+    for pattern in (rf"(?<![a-z]){split}(?![a-z])", split):
+        found = re.search(pattern, name, re.IGNORECASE)
+        if found and found[1]:
+            rest = name[: found.start()] + name[found.end() :]
+            yield found[1].lower(), rest.strip("_-./ ") or name
+    if "" in splits:
+        yield "", name
 
 
 def _to_text(values: np.ndarray) -> np.ndarray:

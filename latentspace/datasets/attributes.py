@@ -18,7 +18,7 @@ MISSING_NUMBERS = MISSING | {"none"}
 WORDS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "y": 1.0, "n": 0.0, "t": 1.0, "f": 0.0}
 NUMBERS_SHARE = 0.5  # of the cells of a column, from which on what is no number is a mistake
 MOST_VALUES = 500  # names in a column; one of more identifies images
-LONGEST_NAME = 60  # letters
+LONGEST_NAME = 40  # letters, of a column and of a name in it
 IDENTIFIERS = {"id", "index", "idx", "file", "filename", "path", "name", "key", "url"}
 
 
@@ -37,7 +37,7 @@ def read_attribute_table(path: Path, count: int) -> tuple[Attributes, list[str]]
         )
     below = table.rows[1:], table.lines[1:]
     _, found, notes = read_named_attributes(
-        NamedRows(table, table.rows[0], -1, *below, [None] * count), ()
+        NamedRows(table, table.rows[0], -1, *below, list(map(str, range(count)))), ()
     )
     return found, [*table.notes, *notes]
 
@@ -60,18 +60,19 @@ def read_named_attributes(
     """
     places = [place for place in named.others if place not in told]
     names = [named.columns[place].strip() or str(place + 1) for place in places]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(f"{named.table.path} has two columns {show(twice)!r}: rename one")
-    cells = [tuple(row[place] for place in places) for row in named.rows]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"{named.table.path} has two columns {show(twice[0])!r}: rename one")
+    cells = [tuple(row[place].strip() for place in places) for row in named.rows]
+    known = named.assign(cells)
+    rows = {file: row for row, file in enumerate(named.files) if file in known}
+    lines = [named.lines[row] for row in rows.values()]
     found, left = read_columns(
-        dict(zip(names, zip(*cells, strict=True), strict=False)),  # no rows have no columns
-        lambda row, name: f"{named.table.path}, line {named.lines[row]}, column {show(name)}",
+        {name: [cells[row][k] for row in rows.values()] for k, name in enumerate(names)},
+        lambda row, name: f"{named.table.path}, line {lines[row]}, column {show(name)}",
     )
     shown = ", ".join(map(show, left[:8]))
     note = f"{len(left)} columns say the same of all images, or name each: they are left out: "
-    rows = {cell: number for number, cell in enumerate(cells)}
-    of = {file: rows[cell] for file, cell in named.assign(cells).items()}
-    return of, found, [note + shown] if left else []
+    return {file: k for k, file in enumerate(rows)}, found, [note + shown] if left else []
 
 
 def read_columns(
@@ -89,21 +90,24 @@ def read_columns(
     """
     found: list[tuple[str, np.ndarray]] = []
     left = []
-    for name, cells in columns.items():
+    # Only between a column and a name in it there is the mark of that.
+    plain = [name.replace(Attributes.OF_VALUE, ":") for name in columns]
+    for (name, cells), shown in zip(columns.items(), tell_apart(plain, LONGEST_NAME), strict=True):
         made = list(_read_column(name, [cell.strip() for cell in cells], where))
-        found += made
+        found += [(shown + value, own) for value, own in made]
         left += [] if made else [name]
-    names = tell_apart([name for name, _ in found], LONGEST_NAME)
-    values = np.stack([own for _, own in found], axis=1) if found else np.empty((0, 0))
-    return Attributes(names, values.astype(np.float32)), left
+    names = tell_apart([name for name, _ in found], 2 * LONGEST_NAME)
+    values = np.stack([own for _, own in found], axis=1) if found else np.empty((0, 0), np.float32)
+    return Attributes(names, values), left
 
 
 def _read_column(
     name: str, cells: Sequence[str], where: Callable[[int, str], str] | None
 ) -> Iterator[tuple[str, np.ndarray]]:
+    """What is to be said after the name of a column for each attribute in it, float32 (N,)."""
     folded = [cell.casefold() for cell in cells]
     words = WORDS if set(folded) <= WORDS.keys() | MISSING else {}
-    numbers = np.array([words.get(cell, _to_number(cell)) for cell in folded])
+    numbers = np.array([words.get(cell, _to_number(cell)) for cell in folded], np.float32)
     known = [row for row, cell in enumerate(folded) if cell not in MISSING_NUMBERS]
     wrong = [row for row in known if not np.isfinite(numbers[row])]
     if len(wrong) <= NUMBERS_SHARE * len(known):
@@ -114,27 +118,22 @@ def _read_column(
                 f"{where(wrong[0], name)}: expected a number, as in most lines. Received: "
                 f"{show(cells[wrong[0]])!r}; mend it, or leave it empty"
             )
-        yield from _spread_numbers(name, numbers)
+        values = np.unique(numbers[np.isfinite(numbers)])
+        counts_up = 2 < len(values) == len(numbers) and (np.diff(values) == 1).all()
+        if fold_heading(name) in IDENTIFIERS or len(values) < 2 or counts_up:
+            return
+        is_larger = np.where(np.isnan(numbers), numbers, numbers == values[1])
+        yield "", is_larger if len(values) == 2 else numbers
         return
-    values = Counter(cell for cell in cells if cell.casefold() not in MISSING)
-    if 1 < len(values) <= min(MOST_VALUES, values.total() / 2):
-        of = np.array(cells)
-        unknown = np.isin(folded, list(MISSING))
-        for value in sorted(values, key=natural_sort_key):
-            yield f"{name}{Attributes.OF_VALUE}{value}", np.where(unknown, np.nan, of == value)
-
-
-def _spread_numbers(name: str, numbers: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """A column of numbers, those of two values as 0 and 1; nothing where it tells nothing."""
-    values = np.unique(numbers[np.isfinite(numbers)])
-    counts_up = 2 < len(values) == len(numbers) and (np.diff(values) == 1).all()
-    if fold_heading(name) in IDENTIFIERS or len(values) < 2 or counts_up:
-        return
-    is_binary = len(values) == 2
-    yield name, np.where(np.isnan(numbers), np.nan, numbers == values[1]) if is_binary else numbers
+    names = Counter(cell for cell in cells if cell.casefold() not in MISSING)
+    if 1 < len(names) <= min(MOST_VALUES, names.total() / 2):
+        places = {each: place for place, each in enumerate(sorted(names, key=natural_sort_key))}
+        of = np.array([places.get(cell, -1) for cell in cells])
+        for each, place in places.items():
+            yield Attributes.OF_VALUE + each, np.where(of < 0, np.float32("nan"), of == place)
 
 
 def _to_number(cell: str) -> float:
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", cell) and abs(float(cell)) < 1e30:
+    if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", cell) and abs(float(cell)) < 1e30:
         return float(cell)
     return np.nan

@@ -261,7 +261,7 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
         known, told = read_labels(named, read_options.label_column)
         tables["labels"] = named, told
         if known is None:
-            known = dict.fromkeys(filter(None, named.files), UNLABELLED[0])
+            known = dict.fromkeys((places[row].as_posix() for row in rows), UNLABELLED[0])
             notes.append(
                 f"which column of {table} is the class is not clear: all are attributes; "
                 "--label-column names it"
@@ -334,12 +334,14 @@ def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path
         folders[:] = inner
         for name in sorted(names, key=natural_sort_key):
             path = Path(parent, name)
-            if name[0] == "." or name in SYSTEM_FILES or path in known:
+            if name[0] == "." or name in SYSTEM_FILES:
                 continue
             if path.is_symlink() and leads_outside(path, folder):
                 outside.append(path)
             elif not path.is_file():
                 dead.append(path)
+            elif path in known:
+                continue
             elif _is_image(path):
                 images.append(path)
             else:

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -161,7 +162,8 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
     Raises:
         InputError: No name in it is that of a file.
     """
-    rows, headings, match = table.rows, table.headings, match_files(files)
+    rows, headings = table.rows, table.headings
+    match = cache(match_files(files))  # most cells, such as 0 and 1, come many times
     width = len(headings)
     named = [place for place in range(width) if headings[place] in FILE_HEADINGS]
 

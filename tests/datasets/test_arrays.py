@@ -543,7 +543,7 @@ def test_further_arrays_are_attributes_and_go_with_their_images(
         age=AGE[np.newaxis].astype("f4"),
         pose=np.array([b"left", b"up", b"left"] * 4),
     )
-    names = ("smile", "oval=face", "age", "pose=left", "pose=up")
+    names = ("smile", "oval:face", "age", "pose=left", "pose=up")
     assert data.train_attributes.names == names
     left = np.arange(12) % 3 != 1
     expected = expect_attributes(images, SMILE, 1 - SMILE, AGE, left, ~left)
@@ -570,12 +570,33 @@ def test_arrays_of_each_split_are_one_attribute(tmp_path: Path) -> None:
     assert plain.train_attributes.names == ("valence", "contest")
 
 
+@pytest.mark.parametrize("name", ["smile", "valence", "contest", "restrained", "value"])
+@pytest.mark.parametrize(
+    ("form", "ending"), [("{}_{}", "{}"), ("{1}.{0}", "{}"), ("{}-{}", "{}ing"), ("a/{1}/{0}", "")]
+)
+def test_splits_are_told_from_words_that_hold_them(
+    tmp_path: Path, name: str, form: str, ending: str
+) -> None:
+    images = make_images(12)
+    arrays = {}
+    for split, rows in {"train": slice(0, 5), "val": slice(5, 8), "test": slice(8, 12)}.items():
+        long = "validation" if split == "val" and ending == "{}ing" else ending.format(split)
+        arrays |= {f"x_{split}": images[rows], form.format(name, long or split): AGE[rows]}
+    data = load(tmp_path, ReadOptions(no_labels=True), **arrays)
+    assert len(data.train_attributes.names) == 1
+    assert name in data.train_attributes.names[0]
+    assert get_attributes(data) == expect_attributes(images, AGE.astype("f4"))
+
+
 def test_arrays_that_are_no_attributes_block_nothing(tmp_path: Path) -> None:
     data = load(
         tmp_path,
         **{"images": make_images(12), "labels": NUMBERS, "id": np.arange(12)},
         **{"far": np.array([np.inf] + [1.5, 2.5, 4] * 3 + [0, 0]), "flat": np.zeros(12)},
         **{"when": np.array(["2020-01-01"] * 12, "M8[D]"), "boxes": np.zeros((12, 4))},
+        # 12 values, but not one for each image; no letters, but any numbers.
+        **{"camera": np.arange(12).reshape(3, 4) % 5},
+        **{"text": np.array([2**31 - 1, 65] * 6, "<u4").view("<U1")},
     )
     assert not data.train_attributes.names
     assert data.attributes_hash == ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,7 @@ def test_none_is_a_name_among_names_however_often_it_stands_there() -> None:
         ("a", ["left"] * 4),
         ("a", [""] * 4),
         ("a", ["none"] * 4),
+        ("a", ["1700000000", "1700000001", "1700000003", ""]),  # one number as float32
         ("a", [f"x{number // 2}" for number in range(2 * MOST_VALUES + 2)]),
     ],
 )
@@ -185,13 +187,44 @@ def test_names_that_look_alike_stay_two_attributes() -> None:
     np.testing.assert_array_equal(found.values[0], [0, 1, 0, 1, 0])
 
 
+def test_a_heading_never_looks_like_a_name_of_another_column() -> None:
+    columns = {"a": ["x", "y"] * 2, "a=x": ["0", "0", "1", "1"], "a=": ["1", "2", "5", "5"]}
+    found, _ = read_columns(columns)
+    assert found.groups == {"a": [0, 1], "a:x": [2], "a:": [3]}
+    # Nor does one that is only the same as far as it can be seen or shown.
+    long = "of all the questions that were asked of them this was the one: "
+    columns = {long + "A": ["x", "y"] * 2, long + "B": ["x", "x", "y", "y"]}
+    found, _ = read_columns({**columns, "c\n": ["x", "y"] * 2, "c\t": ["y", "x"] * 2})
+    assert list(found.groups.values()) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert [name[-2:] for name in found.names] == ["=x", "=y"] * 4
+
+
+def test_long_cells_take_little_time_and_memory() -> None:
+    # Seconds for each 10,000 digits where digits are tried again and again.
+    assert read_cells(*["9" * 120_000 + "x", "left"] * 2)["a=left"] == [0, 1, 0, 1]
+    tracemalloc.start()
+    read_columns({"a": ["left", "up"] * 10_000 + ["x" * 10_000]})
+    assert tracemalloc.get_traced_memory()[1] < 20e6  # 800 MB where all cells are that long
+    tracemalloc.stop()
+
+
+def test_lines_of_other_images_count_for_nothing(tmp_path: Path) -> None:
+    text = "file,a,b\n1.png,1,0\n2.png,1,1\n1.png,1 , 0\ngone.png,0,1\nlost.png,wrong,1\n"
+    values, notes = read_named(tmp_path, text, ["1.png", "2.png"])
+    assert values == {"1.png": [0], "2.png": [1]}  # said twice, with other spaces
+    assert notes[-1].endswith("they are left out: a")
+    text = "file,a\ngone.png,7\n1.png,1\n2.png,2\n3.png,wrong\n"
+    with pytest.raises(InputError, match=r", line 5, column a: expected a number"):
+        read_named(tmp_path, text, ["1.png", "2.png", "3.png"])
+
+
 def test_images_get_the_row_of_their_file(tmp_path: Path) -> None:
-    text = "a,photo,age\n0,x/1.PNG,5\n1,2.png,9\n1,gone.png,7\n0,2.png,8\n1,3,6\n1,3,6\n"
-    values, notes = read_named(tmp_path, text, ["1.png", "2.png", "3.png", "4.png"])
-    assert values == {"1.png": [0, 5], "3.png": [1, 6]}
+    text = "a,photo,age\n0,x/1.PNG,5\n1,2.png,9\n1,gone.png,7\n0,2.png,8\n1,3,6\n1,3,6\n0,5,8\n"
+    values, notes = read_named(tmp_path, text, [f"{number}.png" for number in range(1, 6)])
+    assert values == {"1.png": [0, 5], "3.png": [1, 6], "5.png": [0, 8]}
     table = tmp_path / "t.csv"
     assert notes == [
-        f"3 names in {table} fit files but for their folder, case or ending: x/1.PNG is 1.png",
+        f"4 names in {table} fit files but for their folder, case or ending: x/1.PNG is 1.png",
         f"1 files that {table} names are not there, or are not clear: gone.png",
         f"{table} says several things of 1 files, none of which is taken: 2.png",
     ]

@@ -579,6 +579,37 @@ def test_a_table_of_attributes_may_not_lead_out_of_the_folder_unless_it_is_named
     assert len(data.train_attributes.names) == 2
 
 
+def test_a_dead_link_to_a_table_of_attributes_is_said(tmp_path: Path) -> None:
+    folder = write_attributes(tmp_path / "set")
+    (folder / "attributes.csv").unlink()
+    (folder / "attributes.csv").symlink_to("gone.csv")
+    data = read(folder)
+    assert not data.train_attributes.names
+    assert "1 links and other names without a file are left out: attributes.csv" in data.notes
+
+
+@pytest.mark.parametrize("limit", [None, 16])
+def test_attributes_go_with_their_images_through_splits_of_the_folder(
+    tmp_path: Path, limit: int | None
+) -> None:
+    folder = write_attributes(tmp_path / "set", 24)
+    for number in range(24):
+        split = folder / ("train", "val", "test")[number * 7 % 3]
+        split.mkdir(exist_ok=True)
+        (folder / "ab"[number % 2] / f"{number}.png").rename(split / f"{number}.png")
+    (folder / "a").rmdir()
+    (folder / "b").rmdir()
+    text = (folder / "attributes.csv").read_text().replace("a/", "").replace("b/", "")
+    (folder / "attributes.csv").write_text(text)
+    make_picture(200).save(folder / "train" / "200.png")
+    data = read(folder, ReadOptions(limit=limit))
+    assert data.num_validation
+    found = get_attributes(data)
+    assert len(found) == (limit or 25)
+    for grey, values in found.items():
+        assert values == ([grey % 3 == 0, grey / 4] if grey < 23 else [-1, -1])
+
+
 def write_labels(folder: Path, text: str) -> Path:
     folder.mkdir()
     for number in range(6):
@@ -612,6 +643,11 @@ def test_a_table_of_labels_without_a_clear_label_holds_attributes_alone(tmp_path
     data = read(folder, ReadOptions(label_column="person"))
     assert data.class_names == ("a", "b")
     assert data.train_attributes.names == ("late",)
+    # Images without a line stay, since the table names no classes.
+    (folder / "labels.csv").write_text("\n".join(["file,person,late", *lines[1:]]))
+    found = get_attributes(read(folder))
+    assert len(found) == 6
+    assert found[0] == [-1, -1, -1]
 
 
 @pytest.mark.parametrize(
