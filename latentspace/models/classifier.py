@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,7 +80,7 @@ class ReadingFacts(TypedDict):
     quality: float
     quality_interval: tuple[float, float]
     chance: float
-    outputs: int  # of the network
+    attributes: int  # one for each name in it
     scale: tuple[float, float]  # mean and deviation of a column of numbers
 
 
@@ -90,6 +90,7 @@ class ReaderFacts(TypedDict):
     dataset: str
     dataset_hash: str
     attributes_hash: str
+    outputs: list[int]  # of the network, of each column
     readings: list[ReadingFacts]
     rounds: Annotated[int, Ge(1)]
     seconds: Annotated[float, Ge(0)]
@@ -181,13 +182,11 @@ class AttributeReader:
             float32 (N, A), in the order of the attributes of the data set: of yes and no the
             probability of yes, of one of several names that of it, of numbers the number.
         """
-        outputs = predict(self._model, images)
-        found, start = [], 0
-        for reading in self.facts["readings"]:
-            own = outputs[:, start : start + reading["outputs"]]
-            start += reading["outputs"]
+        outputs, found = predict(self._model, images), []
+        for reading, width in zip(self.facts["readings"], self.facts["outputs"], strict=True):
+            own, outputs = np.split(outputs, [width], axis=1)
             mean, deviation = reading["scale"]
-            found.append(own[:, 1:] if own.shape[1] == 2 else own * deviation + mean)
+            found.append(own[:, -reading["attributes"] :] * deviation + mean)  # yes after no
         return np.concatenate(found, axis=1)
 
 
@@ -220,15 +219,19 @@ def find_reader(
         OSError: The folder can't be written to.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}{OF_ATTRIBUTES}.keras"
-    key = {"dataset_hash": data.hash, "attributes_hash": data.attributes_hash}
+    is_binary = data.train_attributes.is_binary & data.test_attributes.is_binary
+    test = _list_targets(data.test_attributes, is_binary)
+    key = {
+        "dataset_hash": data.hash,
+        "attributes_hash": data.attributes_hash,
+        "outputs": [target.classes or 1 for target in test.values()],
+    }
     facts = _read_kept(path, ReaderFacts, key)
     if facts is not None:
         return AttributeReader(path, facts)
     started = time.perf_counter()
     images, rows = read_images()
-    train, test = (
-        _list_targets(each) for each in (data.train_attributes.select(rows), data.test_attributes)
-    )
+    train = _list_targets(data.train_attributes.select(rows), is_binary)
     targets, scales = [], []
     for target in train.values():
         known = target.values[target.known]
@@ -238,31 +241,26 @@ def find_reader(
     model, rounds = _train_network(images, targets, on_round)
     seconds = time.perf_counter() - started
     facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": round(seconds, 1)}
-    outputs, start = predict(model, data.test_images), 0
-    facts["readings"] = []
+    outputs, facts["readings"] = predict(model, data.test_images), []
     for (column, target), scale in zip(test.items(), scales, strict=True):
-        own = outputs[:, start : start + (target.classes or 1)]
-        start += own.shape[1]
-        facts["readings"].append(
-            {
-                "column": column,
-                **_measure_reading(own, target),
-                "outputs": own.shape[1],
-                "scale": scale,
-            }
-        )
+        own, outputs = np.split(outputs, [target.classes or 1], axis=1)
+        about = {"column": column, "attributes": len(data.test_attributes.groups[column])}
+        facts["readings"].append({**about, **_measure_reading(own, target), "scale": scale})
     return AttributeReader(path, _keep(path, model, facts))
 
 
-def _list_targets(attributes: Attributes) -> dict[str, Target]:
-    """What is to be read, by column: of names the place of the name among the column's."""
+def _list_targets(attributes: Attributes, is_binary: np.ndarray) -> dict[str, Target]:
+    """What is to be read, by column: of names the place of the name among the column's.
+
+    `is_binary`, bool (A,), are yes or no: what is so in some images alone is a number in all.
+    """
     found: dict[str, Target] = {}
     for column, places in attributes.groups.items():
         values = attributes.values[:, places]
         if len(places) > 1:
             known = np.isfinite(values).all(axis=1)
             found[column] = Target(np.where(known, values.argmax(axis=1), -1), len(places))
-        elif attributes.is_binary[places[0]]:
+        elif is_binary[places[0]]:
             found[column] = Target(np.nan_to_num(values[:, 0], nan=-1).astype(np.int64), 2)
         else:
             found[column] = Target(values[:, 0], 0)
@@ -333,7 +331,7 @@ def find_classifier(
     return ReferenceClassifier(path, _keep(path, model, facts))
 
 
-def _read_kept(path: Path, kind: Any, key: dict[str, str]) -> dict[str, Any] | None:
+def _read_kept(path: Path, kind: Any, key: Mapping[str, Any]) -> dict[str, Any] | None:
     """The facts beside a model that is whole and has some of them; None where there is none."""
     about = path.with_suffix(".json")
     with contextlib.suppress(InputError, OSError):  # none yet, or damaged: one is trained

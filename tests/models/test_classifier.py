@@ -142,8 +142,9 @@ def described(tiny: ImageDataset) -> ImageDataset:
         guess = rng.integers(0, 2, len(labels))
         guess = np.where(rng.random(len(labels)) < 0.1, np.nan, guess)
         turns = [labels == 0, labels == 1, labels == 2]
-        values = np.column_stack([labels == 1, *turns, bright, guess])
-        names = ("lies", "turn=up", "turn=flat", "turn=slope", "bright", "guess")
+        values = np.column_stack([labels == 1, ~turns[0], turns[0], *turns, bright, guess])
+        sides = ("side=in", "side=out")
+        names = ("lies", *sides, "turn=up", "turn=flat", "turn=slope", "bright", "guess")
         return Attributes(names, values.astype(np.float32))
 
     return dataclasses.replace(
@@ -165,17 +166,19 @@ def test_a_reader_reads_each_attribute_and_knows_how_well(
     truth = described.test_attributes.values
     assert read.shape == truth.shape
     assert ((read[:, 0] > 0.5) == truth[:, 0]).mean() > 0.8
-    np.testing.assert_allclose(read[:, 1:4].sum(axis=1), 1, rtol=1e-5)
-    assert (read[:, 1:4].argmax(axis=1) == truth[:, 1:4].argmax(axis=1)).mean() > 0.8
+    for names in (slice(1, 3), slice(3, 6)):
+        np.testing.assert_allclose(read[:, names].sum(axis=1), 1, rtol=1e-5)
+        said, right = (values[:, names].argmax(axis=1) for values in (read, truth))
+        assert (said == right).mean() > 0.8
     found = {each["column"]: each for each in reader.facts["readings"]}
-    assert list(found) == ["lies", "turn", "bright", "guess"]
-    rank = np.corrcoef(*(np.argsort(np.argsort(v[:, 4])) for v in (read, truth)))[0, 1]
+    assert list(found) == ["lies", "side", "turn", "bright", "guess"]
+    rank = np.corrcoef(*(np.argsort(np.argsort(v[:, 6])) for v in (read, truth)))[0, 1]
     assert found["bright"]["quality"] == pytest.approx(rank, abs=1e-6)
     fit = {
         name: classifier.can_tell(each["quality"], each["quality_interval"][0], each["chance"])
         for name, each in found.items()
     }
-    assert fit == {"lies": True, "turn": True, "bright": True, "guess": False}
+    assert fit == {"lies": True, "side": True, "turn": True, "bright": True, "guess": False}
 
     monkeypatch.setattr(classifier, "_train_network", None)  # a second training would fail
     np.testing.assert_array_equal(find().read(described.test_images), read)
@@ -203,4 +206,18 @@ def test_a_reader_of_other_attributes_is_trained_anew(
     for data in (described, fewer, fewer):
         images = data.train_images
         classifier.find_reader(tmp_path, data, lambda images=images: (images, rows))
-    assert trained == [[2, 3, 0, 2], [2]]
+    assert trained == [[2, 2, 3, 0, 2], [2]]
+    # What only some images show to be a number is one in all of them.
+    for split in ("test", "train"):
+        name = f"{split}_attributes"
+        values = getattr(described, name).values.copy()
+        values[0, 0] = 2
+        about = Attributes(described.train_attributes.names, values)
+        data = dataclasses.replace(described, **{name: about})
+        reader = classifier.find_reader(tmp_path, data, lambda: (described.train_images, rows))
+        assert trained.pop() == [0, 2, 3, 0, 2]
+        assert [each["column"] for each in reader.facts["readings"]][2] == "turn"
+        read = reader.read(described.test_images)
+        assert read.shape == described.test_attributes.values.shape
+        outputs = reader._model(described.test_images)
+        np.testing.assert_allclose(read[:, 1:6], outputs[:, 1:6], rtol=1e-5)

@@ -37,6 +37,7 @@ from latentspace.chapters.calculate.expressions import parse_expression
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_file
 from latentspace.datasets import ReadOptions, load_dataset
+from latentspace.datasets.attributes import read_attribute_table
 from latentspace.datasets.dataset import index_classes
 from latentspace.datasets.folder import find_images
 from latentspace.datasets.idx import read_idx
@@ -97,8 +98,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Target]
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["idx", "idx, packed", "npz", "expression", "class names", "labels.csv", "layout",
-     "image files", ".keras", ".weights.h5", "run.json"],
+    ["idx", "idx, packed", "npz", "expression", "class names", "labels.csv", "attributes.csv",
+     "layout", "image files", ".keras", ".weights.h5", "run.json"],
 )  # fmt: skip
 def test_damaged_files_are_read_or_refused_in_one_line(
     made: dict[str, Target], name: str, budget: str
@@ -224,6 +225,7 @@ def targets(folder: Path) -> list[Target]:
             {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels},
             {"pictures": images / 255, "names": np.array(["a", "bc"] * 4)},
             {"colour": rng.random((4, 3, 5, 5)).astype(np.float32) * 2 - 1},
+            {"x": images, "y": labels, "age": labels * 3.5, "pose": np.array(["a", "bc"] * 4)},
         )
     ]
     pictures = folder / "pictures"
@@ -250,6 +252,12 @@ def targets(folder: Path) -> list[Target]:
                                             b"id;w;h;breed\n0;1;2;a\n1;1;2;b\n",
                                             "image,x,y\n0,1,0\n1,0,1\n".encode("utf-16")],
                lambda path: find_images(pictures, ReadOptions(labels=str(path)))),
+        Target("attributes.csv", folder / "attributes.csv",
+               [b"file,smile,pose,age\n0.png,1,left,3\n1.png,,up,4.5\n2.png,0,left,8\n3.png,1,up,9\n",
+                b"\xef\xbb\xbfsmile;who\r\nyes;a\r\nno;?\r\nyes;b\r\n",
+                'id\t"two\nlines"\n0\t-1\n1\t1\n2\tNA\n'.encode("utf-16")],
+               lambda path: (path.stat().st_size % 2 and read_attribute_table(path, 3),
+                             find_images(pictures, ReadOptions(attributes_file=str(path))))),
         Target("layout", folder / "paths", [b"train/a/0.png\nval/a/1.png\ntest/b/2.png",
                                             b"set/images/0.png\nset/masks/0.png\n1.png"],
                lambda path: arrange([(*line.split("/"), "0.png") for line in path.read_text(

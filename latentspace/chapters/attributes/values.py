@@ -101,7 +101,8 @@ class AttributeValues(Chapter):
     def is_number(self) -> np.ndarray:
         """Which of `names` are numbers, and not yes or no."""
         measured = len(self.names) - len(self.known)
-        return np.concatenate([~self._of_train.is_binary, np.ones(measured, bool)])
+        is_binary = self._of_train.is_binary & self._of_test.is_binary
+        return np.concatenate([~is_binary, np.ones(measured, bool)])
 
     @cached_property
     def columns(self) -> list[str]:
