@@ -16,6 +16,7 @@ from latentspace.datasets.tables import NamedRows, fold_heading, read_table, sho
 MISSING = {"", "na", "n/a", "nan", "null", "?", "-"}  # cells that say nothing
 MISSING_NUMBERS = MISSING | {"none"}
 WORDS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "y": 1.0, "n": 0.0, "t": 1.0, "f": 0.0}
+DECIMAL_COMMA, THOUSANDS = r"[+-]?\d*,\d+([eE][+-]?\d+)?", r"[+-]?[1-9]\d{0,2},\d{3}"
 NUMBERS_SHARE = 0.5  # of the cells of a column, from which on what is no number is a mistake
 MOST_VALUES = 500  # names in a column; one of more identifies images
 LONGEST_NAME = 40  # letters, of a column and of a name in it
@@ -66,8 +67,12 @@ def read_named_attributes(
     known = named.assign(cells)
     rows = {file: row for row, file in enumerate(named.files) if file in known}
     lines = [named.lines[row] for row in rows.values()]
+    columns = {name: [cells[row][k] for row in rows.values()] for k, name in enumerate(names)}
+    if named.table.delimiter != ",":
+        is_sure = named.table.delimiter == ";"
+        columns = {name: _use_points(own, is_sure=is_sure) for name, own in columns.items()}
     found, left = read_columns(
-        {name: [cells[row][k] for row in rows.values()] for k, name in enumerate(names)},
+        columns,
         lambda row, name: f"{named.table.path}, line {lines[row]}, column {show(name)}",
     )
     shown = ", ".join(map(show, left[:8]))
@@ -107,11 +112,12 @@ def _read_column(
     """What is to be said after the name of a column for each attribute in it, float32 (N,)."""
     folded = [cell.casefold() for cell in cells]
     words = WORDS if set(folded) <= WORDS.keys() | MISSING else {}
-    numbers = np.array([words.get(cell, _to_number(cell)) for cell in folded], np.float32)
-    known = [row for row, cell in enumerate(folded) if cell not in MISSING_NUMBERS]
-    wrong = [row for row in known if not np.isfinite(numbers[row])]
-    if len(wrong) <= NUMBERS_SHARE * len(known):
-        if wrong:
+    number = {cell: words.get(cell, _to_number(cell)) for cell in set(folded)}
+    numbers = np.array([number[cell] for cell in folded], np.float32)
+    known = np.array([cell not in MISSING_NUMBERS for cell in folded], bool)
+    wrong = np.flatnonzero(known & ~np.isfinite(numbers))
+    if len(wrong) <= NUMBERS_SHARE * known.sum():
+        if len(wrong):
             if where is None:
                 return
             raise InputError(
@@ -131,6 +137,13 @@ def _read_column(
         of = np.array([places.get(cell, -1) for cell in cells])
         for each, place in places.items():
             yield Attributes.OF_VALUE + each, np.where(of < 0, np.float32("nan"), of == place)
+
+
+def _use_points(cells: Sequence[str], *, is_sure: bool) -> list[str]:
+    """Decimal commas as points; unless `is_sure`, not where all may stand for thousands."""
+    commas = {cell for cell in cells if "," in cell and re.fullmatch(DECIMAL_COMMA, cell)}
+    is_sure = is_sure or not all(re.fullmatch(THOUSANDS, cell) for cell in commas)
+    return [cell.replace(",", ".") if is_sure and cell in commas else cell for cell in cells]
 
 
 def _to_number(cell: str) -> float:

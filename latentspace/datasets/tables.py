@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ _LABEL_HEADINGS = (
 )
 FILE_HEADINGS, LABEL_HEADINGS = _FILE_HEADINGS.split(), frozenset(_LABEL_HEADINGS.split())
 DELIMITERS = ",;\t|"
-TABLE_EXPANSION = 10  # bytes of memory a byte of a table
+TABLE_EXPANSION = 25  # bytes of memory a byte of a table, of cells such as -1
 LONGEST_CELL = 80  # letters, in messages
 SAMPLED_ROWS = 1000  # that tell which column names files
 SHOWN = 3  # names and columns, in messages
@@ -47,12 +48,14 @@ class Table:
         path: Its file.
         rows: Those with something in them, a heading among them where there is one.
         lines: The line of the file in which each ends, from 1.
+        delimiter: What stands between its columns; a space for any number of them.
         notes: What a person should know of how it was read.
     """
 
     path: Path
     rows: list[list[str]]
     lines: list[int]
+    delimiter: str
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -118,7 +121,10 @@ class NamedRows:
 
 
 def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table:
-    """Reads a table: comma, semicolon, tab or | between its columns.
+    """Reads a table: comma, semicolon, tab, | or spaces between its columns.
+
+    A first line with the number of the others alone is left out. In a table of spaces the heading
+    may lack that of the first column, which then is "file".
 
     Args:
         path: The table, in UTF-8, UTF-16 or Latin-1.
@@ -129,27 +135,32 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table
         InputError: It can't be read, or a line has fewer columns than `least`.
     """
     text, notes = _read_text(path, what)
-    unquoted = re.sub(r'(?<![^,;\t|\r\n"])"[^"]*"', "x", text)
-    first = next(filter(str.strip, re.split(r"[\r\n]", unquoted)), "")
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = _choose_delimiter(text, least)
+    source: Iterator[str] = io.StringIO(text, newline="")
+    if is_spaced := delimiter == " ":
+        source = map(str.strip, source)
     rows, ends = [], []
     try:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        lines = csv.reader(source, delimiter=delimiter, skipinitialspace=is_spaced)
         for row in lines:
-            if row and len(row) < least:
-                raise InputError(
-                    f"{path} should have {what} in each line. Received: "
-                    f"{show(row[0])!r} in line {lines.line_num}"
-                )
             if any(map(str.strip, row)) or (row and least == 1):
                 rows.append(row)
                 ends.append(lines.line_num)
     except csv.Error as error:
         raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
+    if len(rows) > 1 and len(rows[0]) == 1 < len(rows[1]) and rows[0][0].strip().isdecimal():
+        del rows[0], ends[0]
     if not rows:
         raise InputError(f"{path} should have {what} in each line. Received: an empty file")
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    return Table(path, [(row + [""] * width)[:width] for row in rows], ends, notes)
+    if is_spaced and len(rows[0]) == width - 1:
+        rows[0].insert(0, "file")
+    for row, end in zip(rows, ends, strict=True):
+        if len(row) < least:
+            raise InputError(
+                f"{path} should have {what} in each line. Received: {show(row[0])!r} in line {end}"
+            )
+    return Table(path, [(row + [""] * width)[:width] for row in rows], ends, delimiter, notes)
 
 
 def name_files(table: Table, files: Sequence[str]) -> NamedRows:
@@ -256,6 +267,20 @@ def _read_text(path: Path, what: str) -> tuple[str, list[str]]:
     raise InputError(
         f"{path} can't be read as a table of {what}: {reason}; save it as UTF-8"
     ) from reason
+
+
+def _choose_delimiter(text: str, least: int) -> str:
+    """What the heading has most of, of as many what each line has; else a space, between words."""
+    unquoted = re.sub(r'(?<![^,;\t|\r\n"])"[^"]*"', "x", text)
+    lines = list(islice(filter(str.strip, io.StringIO(unquoted, newline="")), SAMPLED_ROWS))
+    has_count = len(lines) > 1 and lines[0].strip().isdecimal()
+    first, *others = lines[has_count:] or [""]
+    uneven = {mark: len({line.count(mark) for line in others}) for mark in DELIMITERS}
+    mark = max(DELIMITERS, key=lambda mark: (first.count(mark), -uneven[mark]))
+    words = [len(line.split()) for line in (first, *others)]
+    is_even = words[-1] > 1 and set(words[1:]) <= {words[-1]} and words[-1] - words[0] in (0, 1)
+    # Without a count a table of one column may hold names of two words each.
+    return " " if mark not in first and is_even and (has_count or least > 1) else mark
 
 
 def _split(name: str) -> Parts:

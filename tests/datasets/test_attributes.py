@@ -115,7 +115,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
 
 
 def test_a_wrong_cell_is_named_by_file_line_and_column(tmp_path: Path) -> None:
-    for wrong in ("tall", "inf", "1,5", "1_0", "1e99"):
+    for wrong in ("tall", "inf", "1,5,5", "1_0", "1e99"):
         with pytest.raises(InputError) as caught:
             read(tmp_path, f'"so\nlarge";b\n1;0\n2;1\n{wrong};1\n4;0\n')
         assert str(caught.value) == (
@@ -149,6 +149,64 @@ def test_tables_of_every_dialect_say_the_same(
     np.testing.assert_array_equal(
         found.values, [[1, 1.5, 1, 0], [NAN, 2, 0, 1], [0, NAN, 0, 1], [1, 3, 1, 0]]
     )
+
+
+def test_a_table_of_celeba_is_read_as_it_comes(tmp_path: Path) -> None:
+    text = (
+        "4\nBald 5_o_Clock_Shadow Young \n000001.jpg -1  1  1\n000002.jpg  1 -1 -1\n"
+        "000003.jpg -1 -1  1\r\n  000009.jpg  1  1  1  \n"
+    )
+    files = [f"img_align_celeba/00000{number}.jpg" for number in range(1, 5)]
+    values, notes = read_named(tmp_path, text, files)
+    assert values == dict(zip(files, ([0, 1, 1], [1, 0, 0], [0, 0, 1]), strict=False))
+    assert notes[-1].endswith("are not there, or are not clear: 000009.jpg")
+    found, notes = read(tmp_path, text)
+    assert found.names == ("Bald", "5_o_Clock_Shadow", "Young")
+    assert found.is_binary.all()
+    assert notes[-1].endswith("they are left out: file")  # of an array the order counts
+    # The same where nobody counted, with a heading of the files, and with names in quotes.
+    for text in (
+        "id smile\n1.png -1\n2.png  1\n3.png -1\n",
+        "smile\n1.png -1\n2.png  1\n3.png -1\n",
+        '"id" "smile"\n"my 1.png" no\n"2.png" yes\n"3.png" no\n',
+        "3\nid,smile\n1.png,-1\n2.png,1\n3.png,-1\n",
+    ):
+        values, notes = read_named(tmp_path, text, ["2.png", "3.png"])
+        assert values == {"2.png": [1], "3.png": [0]}
+
+
+def test_a_single_column_of_names_of_two_words_stays_one(tmp_path: Path) -> None:
+    found, _ = read(tmp_path, "eye colour\ndark brown\nlight blue\n" + "dark brown\n" * 2)
+    assert found.names == ("eye colour=dark brown", "eye colour=light blue")
+    with pytest.raises(InputError, match=r"should have file,value in each line.* line 1$"):
+        read_named(tmp_path, "my first.png 1\nb.png 0\n", ["b.png"])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("heading", [["file", "age", "weight", "note"], []])
+def test_decimal_commas_are_read_where_they_part_no_columns(
+    tmp_path: Path, delimiter: str, heading: list[str]
+) -> None:
+    lines = [
+        ["1.png", "1,5", "1,234", "here, there"],
+        ["2.png", "-3", "0,5", "here, there"],
+        ["3.png", ",25", "7e2", "there"],
+        ["4.png", "2,5E-1", "", "there"],
+    ]
+    text = "\n".join(map(delimiter.join, [heading, *lines] if heading else lines))
+    values, _ = read_named(tmp_path, text, [f"{number}.png" for number in range(1, 5)])
+    expected = [[1.5, 1.234, 1, 0], [-3, 0.5, 1, 0], [0.25, 700, 0, 1], [0.25, NAN, 0, 1]]
+    np.testing.assert_allclose(list(values.values()), expected, rtol=1e-6)
+
+
+def test_commas_that_may_stand_for_thousands_are_no_decimal_ones(tmp_path: Path) -> None:
+    for delimiter in (",", "\t"):
+        text = delimiter.join(("{}", "1\n"))
+        cells = ["income", "900", '"1,500"', "700", "20"]
+        with pytest.raises(InputError, match=r"line 3, column income: .* Received: '1,500'; mend"):
+            read(tmp_path, "".join(map(text.format, cells)))
+    found, _ = read(tmp_path, "income;b\n900;1\n1,500;1\n700;0\n20;0\n")
+    np.testing.assert_array_equal(found.values[:, 0], [900, 1.5, 700, 20])
 
 
 def test_an_empty_line_of_a_single_column_is_a_missing_cell(tmp_path: Path) -> None:
