@@ -177,9 +177,9 @@ class DataConfig:
         None,
         "table of what is known of each image: a column of yes or no, of numbers or of names for "
         "each attribute, and for a folder of images one of the files; else a line an image, in "
-        "their order (default: attributes.csv in the folder)",
+        "their order; or none to go without (default: attributes.csv in the folder)",
         group="data",
-        metavar="FILE",
+        metavar="FILE|none",
     )
     frames_as: str | None = option(
         None,

@@ -142,8 +142,10 @@ def test_a_table_of_attributes_may_move_or_come_later(tmp_path: Path) -> None:
     )
     assert result.stderr.splitlines() == [
         f"visualize.py: error: the attributes of the run's images are no longer at "
-        f"{tmp_path / 't.csv'}: pass --attributes-file with their new place"
+        f"{tmp_path / 't.csv'}: pass --attributes-file with their new place, or "
+        "--attributes-file none to go on without"
     ]
+    assert "3 classes\n" in visualize(tmp_path, "--reconstructions", "--attributes-file", "none")
     moved = ("--reconstructions", "--attributes-file", "moved.csv")
     assert "3 classes, 1 attribute\n" in visualize(tmp_path, *moved)
     # A run that was trained without any is looked at with some.

@@ -143,8 +143,9 @@ def find_arrays(
         images["val"] = validation
         labels[1:1] = [own] if own else []
         notes.append(f"{len(arrays[validation]):,} images of {_join_names([validation])} validate")
+    further = {name: array for name, array in arrays.items() if name not in labels}
     columns = _find_attributes(
-        {name: array for name, array in arrays.items() if name not in labels},
+        further if read_options.attributes_file != "none" else {},
         {split: len(arrays[images[split]]) for split in splits},
     )
     attributes, useless = read_columns(
@@ -194,7 +195,9 @@ def assemble(
         arrays = replace(arrays, labels=None)
     labels, names = _to_indices(arrays, class_names, where)
     attributes, said = arrays.attributes, list[str]()
-    if read_options.attributes_file is not None:
+    if read_options.attributes_file == "none":
+        attributes = NO_ATTRIBUTES
+    elif read_options.attributes_file is not None:
         path = Path(read_options.attributes_file)
         attributes, said = read_attribute_table(path, len(labels))
     rows = choose_limited(len(labels), read_options.limit)

@@ -41,7 +41,7 @@ class ReadOptions:
     images_key: tuple[str, ...] | None = None  # names of the arrays of images, one for each split
     labels_key: tuple[str, ...] | None = None
     fit: str = "scale"  # or "pad"
-    attributes_file: str | None = None  # a table; None takes the one in a folder of images
+    attributes_file: str | None = None  # a table, or "none"; None takes that in a folder
 
 
 AS_IT_IS = ReadOptions()

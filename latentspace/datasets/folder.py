@@ -222,7 +222,8 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
             what else stands in labels.csv, tells more of each.
         read_options: Of which `labels` is the path of the labels.csv; None takes the one in the
             folder, where there is one, as with `attributes_file`. With `classes_from` the folders
-            name the classes, or none, as with `no_labels`.
+            name the classes, or none, as with `no_labels`; without attributes with "none" for
+            `attributes_file`.
 
     Returns:
         The files, in natural order within their splits, and notes on what was understood and what
@@ -240,9 +241,10 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
         raise InputError(
             f"--label-column needs a table of labels, and {folder} has none: pass --labels FILE"
         )
-    about = Path(read_options.attributes_file or folder / ATTRIBUTES_FILE)
-    has_attributes = read_options.attributes_file is not None or about.is_file()
-    for found, given in ((table, read_options.labels), (about, read_options.attributes_file)):
+    asked = read_options.attributes_file
+    about = folder / ATTRIBUTES_FILE if asked in (None, "none") else Path(asked)
+    has_attributes = asked != "none" and (asked is not None or about.is_file())
+    for found, given in ((table, read_options.labels), (about, asked)):
         if given is None and found.is_file():
             refuse_outside(found, folder)
     paths = _walk(folder, notes, known=(table, about))
@@ -282,7 +284,7 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
             tables = {"attributes": (named, [])}
         rows: dict[str, int] = {}
         attributes = NO_ATTRIBUTES
-        for named, told in tables.values():
+        for named, told in tables.values() if asked != "none" else ():
             try:
                 rows, attributes, more = read_named_attributes(named, told)
             except InputError as error:

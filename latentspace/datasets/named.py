@@ -77,7 +77,7 @@ def load_dataset(
         (28, 28, 1)
     """
     for name in ("labels", "attributes_file"):  # so that they are found again from another folder
-        if (path := getattr(read_options, name)) is not None:
+        if (path := getattr(read_options, name)) not in (None, "none"):
             recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
             read_options = replace(read_options, **recorded)
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}

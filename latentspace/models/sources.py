@@ -53,13 +53,16 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
         print("the run's images have moved: they are read as they were read then")
         kept = recorded
     options = {**shape, **kept, **config.read_options(given)}
-    for name, flags in (("labels", "--labels"), ("attributes_file", "--attributes-file")):
+    for name, flag, without in (
+        ("labels", "--labels", "--no-labels"),
+        ("attributes_file", "--attributes-file", "--attributes-file none to go on without"),
+    ):
         path = None if getattr(config, name) else options.get(name)
-        if path is not None and not Path(path).exists():
+        if path not in (None, "none") and not Path(path).exists():
             raise InputError(
                 f"the {name.partition('_')[0]} of the run's images are no longer at "
-                f"{to_printable(path, LONGEST_PATH)}: pass {flags} with their new place"
-                + (", or --no-labels" if name == "labels" else "")
+                f"{to_printable(path, LONGEST_PATH)}: pass {flag} with their new place, or "
+                f"{without}"
             )
     return read_images(config, options, place)
 

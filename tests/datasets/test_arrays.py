@@ -553,6 +553,14 @@ def test_further_arrays_are_attributes_and_go_with_their_images(
     assert "attributes from 'smile' and 'oval=face' and 'age' and 'pose'" in data.notes[0]
 
 
+def test_arrays_may_be_read_without_their_attributes(tmp_path: Path) -> None:
+    arrays = {"images": make_images(12), "labels": NUMBERS, "smile": SMILE}
+    assert load(tmp_path, **arrays).train_attributes.names == ("smile",)
+    data = load(tmp_path, ReadOptions(attributes_file="none"), **arrays)
+    assert not data.attributes_hash
+    assert "attributes" not in " ".join(data.notes)
+
+
 def test_arrays_of_each_split_are_one_attribute(tmp_path: Path) -> None:
     images = make_images(12)
     splits = {"train": slice(0, 6), "val": slice(6, 8), "test": slice(8, 12)}

@@ -554,6 +554,22 @@ def test_attributes_go_with_their_images_through_split_and_limit(
     assert data.attributes_hash
 
 
+@pytest.mark.parametrize("table", ["attributes.csv", "labels.csv"])
+def test_images_may_be_read_without_their_attributes(tmp_path: Path, table: str) -> None:
+    folder = write_attributes(tmp_path / "set")
+    text = (folder / "attributes.csv").read_text().replace("file,third", "file,label")
+    (folder / "attributes.csv").unlink()
+    (folder / table).write_text(text.replace("quarter", "quarter,odd", 1))
+    given = read(folder)
+    data = read(folder, ReadOptions(attributes_file="none"))
+    assert given.train_attributes.names
+    assert not data.train_attributes.names + data.test_attributes.names
+    assert data.class_names == given.class_names
+    assert data.hash == given.hash
+    assert not any("attributes.csv" in note for note in data.notes)
+    assert data.read_options.attributes_file == "none"
+
+
 def test_another_table_of_attributes_may_be_named(tmp_path: Path) -> None:
     folder = write_attributes(tmp_path / "set")
     (folder / "a" / "0.png").write_bytes(b"no image")
