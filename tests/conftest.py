@@ -264,6 +264,22 @@ def linear_run(tiny: ImageDataset) -> LinearRun:
     return LinearRun(tiny.image_shape)
 
 
+@pytest.fixture(scope="session")
+def faces() -> ImageDataset:
+    """700 training and 200 test images with attributes, which no test may change."""
+    from faces import make_faces  # which imports this
+
+    return make_faces()
+
+
+@pytest.fixture(scope="session")
+def principal_run(faces: ImageDataset) -> LinearRun:
+    """A model of the faces."""
+    from faces import make_principal_run
+
+    return make_principal_run(faces)
+
+
 MOMENTS = 5
 WATCHED = np.arange(3, 120, 2)  # of the training images
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 from conftest import LinearRun, make_study
@@ -16,7 +15,6 @@ SIDE, COUNT, TRAIN = 16, 900, 700
 UNITS = 40
 
 
-@cache
 def make_faces() -> ImageDataset:
     """Avatars of 16x16, which know what they would look like with something changed."""
     factors = avatars.choose_factors(COUNT, seed=1)
@@ -70,10 +68,8 @@ class LinearReader:
         return self._flatten(images) @ self.weights
 
 
-@cache
-def make_principal_run() -> LinearRun:
+def make_principal_run(faces: ImageDataset) -> LinearRun:
     """Principal components of the faces, as a model."""
-    faces = make_faces()
     run = LinearRun(faces.image_shape, latent_dim=UNITS)
     flat = faces.train_images.reshape(TRAIN, -1)
     run.basis = np.linalg.svd(flat, full_matrices=False)[2][:UNITS].T.astype(np.float32)

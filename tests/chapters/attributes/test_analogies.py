@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from conftest import LinearRun, make_study
-from faces import look_at, make_faces, make_principal_run, without_classes
+from faces import look_at, without_classes
 
 from latentspace.analysis import scores
 from latentspace.chapters.attributes import figures
@@ -13,16 +13,6 @@ from latentspace.chapters.attributes.analogies import WAYS, Analogies
 from latentspace.chapters.study import Study
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import NO_ATTRIBUTES
-
-
-@pytest.fixture
-def faces() -> ImageDataset:
-    return make_faces()
-
-
-@pytest.fixture
-def principal_run() -> LinearRun:
-    return make_principal_run()
 
 
 @pytest.fixture

@@ -6,23 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LinearRun
-from faces import look_at, make_faces, make_principal_run, tell, without_classes
+from faces import look_at, tell, without_classes
 
 from latentspace.chapters.attributes import changes
 from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.values import AttributeValues
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-
-
-@pytest.fixture
-def faces() -> ImageDataset:
-    return make_faces()
-
-
-@pytest.fixture
-def principal_run() -> LinearRun:
-    return make_principal_run()
 
 
 def worn(data: ImageDataset) -> ImageDataset:
