@@ -27,6 +27,12 @@ SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less sta
 LAST = 1_000  # more than any reliability
 MOST_OF_COLUMN = 2  # values of a column of names, where nobody asks for others
 CODES, PCA, PIXELS = "codes", "pca", "pixels"
+MEASURES = {  # of each attribute, in words
+    "read": "{}: read off unseen images, area under the ROC curve",
+    "put_on": "{} put on: called so",
+    "taken_off": "{} taken off: called so",
+    "kept": "{} changed: all else read as before",
+}
 
 
 @dataclass(frozen=True)
@@ -243,12 +249,7 @@ class AttributeChanges(Chapter):
                 {who: value_in(found[kind][measure], name) for who, kind in others.items()},
                 better=HIGHER,
             )
-            for measure, words in (
-                ("read", "{}: read off unseen images, area under the ROC curve"),
-                ("put_on", "{} put on: called so"),
-                ("taken_off", "{} taken off: called so"),
-                ("kept", "{} changed: all else read as before"),
-            )
+            for measure, words in MEASURES.items()
             for name in self.names
         ]
 

@@ -1,11 +1,13 @@
 """Two models beside each other: the same images through both, and which is better by what."""
 
 from functools import cached_property, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from latentspace.analysis import projection, scores
+from latentspace.chapters.attributes.changes import CODES, MEASURES, PCA, PIXELS, AttributeChanges
 from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
 from latentspace.chapters.maps.measure import Maps
@@ -148,7 +150,7 @@ class Comparison:
 
     @cached_property
     def measures(self) -> list[Measure]:
-        """All measures: those with an interval, then training errors and facts of the models."""
+        """All measures: those with an interval, then attributes, training errors and facts."""
         rng = np.random.default_rng(self.settings.seed)
         found = []
         for key, (words, form) in OF_IMAGES.items():
@@ -161,7 +163,7 @@ class Comparison:
                 continue
             options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
             found.append(measure_pairs(key, words.format(knn=self.knn), on_maps, rng, **options))
-        return [*found, *self._measure_facts(found[0])]
+        return [*found, *self._measure_attributes(), *self._measure_facts(found[0])]
 
     @property
     def knn(self) -> str:
@@ -237,6 +239,24 @@ class Comparison:
     def _find_baselines(self, key: str) -> dict[str, float]:
         """What the baselines reach by a measure, those that have it."""
         return {name: found[key] for name, found in self._baselines.items() if key in found}
+
+    def _measure_attributes(self) -> list[Measure]:
+        """How well codes carry what images have or have not, as far as both runs measure it."""
+        if not self.data.train_attributes.names:
+            return []
+        both, found = [study.of(AttributeChanges) for study in self.studies.values()], []
+        names = [name for name in both[0].names if name in both[1].names]
+        for (key, words), name in product(MEASURES.items(), names):
+            values = [each.metrics[CODES][key][name] for each in both]
+            if not np.isfinite(values).all():  # no reader can tell it
+                continue
+            baselines = {"pixels": both[0].metrics[PIXELS][key][name]}
+            for each in both:
+                baselines[f"PCA {each.study.run.latent_dim}"] = each.metrics[PCA][key][name]
+            options: dict[str, Any] = {"is_learned": False, "baselines": baselines, "decimals": 3}
+            pair = values[0], values[1]
+            found.append(Measure(f"{name}_{key}", words.format(name), pair, **options))
+        return found
 
     def _measure_facts(self, test: Measure) -> list[Measure]:
         """What the records of both runs say, beside their test errors."""

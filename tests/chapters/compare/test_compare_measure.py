@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import LinearRun, make_study
+from faces import LinearReader
 
 from latentspace.analysis import neighborhoods, projection, scores
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import find_nearest_others
+from latentspace.chapters.attributes.changes import MEASURES, AttributeChanges
 from latentspace.chapters.compare.measure import OF_CLASSES, OF_MAPS, SHOWN, Comparison
 from latentspace.chapters.compare.paired import Measure
 from latentspace.chapters.maps.measure import Maps
@@ -39,7 +41,9 @@ def make(tiny: ImageDataset, tmp_path: Path) -> Make:
                 "parameters": units * 100,
                 "seconds": None,
             }
-            studies.append(make_study(run, data, cache, **options))
+            study = make_study(run, data, cache, **options)
+            study.reader = LinearReader(data) if data.train_attributes.names else None
+            studies.append(study)
         return Comparison(*studies)
 
     return made
@@ -107,6 +111,35 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
         study = list(comparison.studies.values())[at]
         values = study.of(Maps).score_images("latent", study.of(Maps).flat)[key]
         assert measures[key].values[at] == pytest.approx(values.mean())
+
+
+def test_attributes_that_both_runs_measure_stand_beside_each_other(
+    make: Make, tiny: ImageDataset, faces: ImageDataset
+) -> None:
+    comparison = make(faces, attribute=("hat", "glasses", "gaze"))
+    chapters = [study.of(AttributeChanges) for study in comparison.studies.values()]
+    measures = index_by_key(comparison)
+    found = [key for key in measures if key.startswith(("hat_", "glasses_"))]
+    assert found == [f"{name}_{key}" for key in MEASURES for name in ("hat", "glasses")]
+    for key in MEASURES:
+        measure = measures[f"hat_{key}"]
+        assert measure.values == tuple(each.metrics["codes"][key]["hat"] for each in chapters)
+        assert measure.baselines == {
+            "pixels": chapters[0].metrics["pixels"][key]["hat"],
+            "PCA 8": chapters[0].metrics["pca"][key]["hat"],
+            "PCA 16": chapters[1].metrics["pca"][key]["hat"],
+        }
+        assert measure.better == "-"
+    assert "hat" not in comparison.answer
+    # What only one of both measures, and what no reader can tell, is left out.
+    again = make(faces, attribute=("hat", "glasses"))
+    for study in again.studies.values():
+        study.reader = LinearReader(faces, unfit="glasses")
+    again.studies["B"].of(AttributeChanges).names = ("glasses",)
+    assert [key for key in index_by_key(again) if key.startswith(("hat_", "glasses_"))] == [
+        "glasses_read",
+        "glasses_kept",
+    ]
 
 
 def test_plain_facts_have_no_winner(make: Make) -> None:
