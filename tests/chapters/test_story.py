@@ -75,3 +75,9 @@ def test_former_flags_lead_to_flags() -> None:
 @pytest.mark.parametrize("figure", [*FIGURES, *COMPARED.figures], ids=lambda figure: figure.file)
 def test_figures_depend_on_settings_that_exist(figure: Figure) -> None:
     assert set(figure.settings) <= {field.name for field in dataclasses.fields(VisualizeConfig)}
+
+
+def test_numbers_of_every_chapter_have_a_place_in_metrics_json() -> None:
+    sections = [one.section for one in load_chapters() if "metrics" in vars(one)]
+    assert all(sections)
+    assert len(set(sections)) == len(sections)

@@ -30,6 +30,9 @@ Sweep = Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarr
 class AttributeSweeps(Chapter):
     """What happens to an image when its code moves along the direction of an attribute."""
 
+    section = "attributes"
+    uses_classifier = True
+
     @property
     def values(self) -> AttributeValues:
         """All attributes."""
