@@ -1,4 +1,6 @@
-"""Prints what becomes of attributes and analogies, out of the metrics.json of some runs.
+"""Prints what becomes of attributes, strokes and analogies, out of the metrics.json of some runs.
+
+In docs/results.md it rewrites the tables that these runs have lines for.
 
 python visualize.py --run avatars --attributes
 python benchmarks/attributes.py outputs/avatars/metrics.json --markdown
@@ -16,6 +18,14 @@ from results import rewrite_table
 from latentspace.report.metrics import read_metrics
 
 KINDS = ("codes", "pca", "pixels")
+STROKES = ("slant", "thickness", "width", "height")
+SWEPT = (  # in words, how they are written, and whether beside directions of pixels
+    ("change per step, in standard deviations", "slope", ".2f", False),
+    ("rank correlation with the step", "spearman", ".3f", False),
+    ("same digit to the classifier", "same_class", ".3f", False),
+    ("largest change of another; directions of pixels", "leakage", ".2f", True),
+    ("ghosting; directions of pixels", "grey_share", ".2f", True),
+)
 WAYS = ("pixels", "single_codes", "means", "transport", "nearest_training_image")
 
 
@@ -26,12 +36,30 @@ def main() -> None:
     arguments = parser.parse_args()
     found = [read_metrics(path) for path in arguments.metrics]
     for name, lines in (
+        ("attributes", [*list_strokes(found)]),
         ("attribute-changes", [*list_changes(found)]),
         ("analogies", [*list_analogies(found)]),
     ):
         print("\n".join(lines))
-        if arguments.markdown:
+        if arguments.markdown and len(lines) > 2:  # more than the heading
             rewrite_table(name, lines)
+
+
+def list_strokes(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown on the strokes of the first run that has any."""
+    yield f"| | {' | '.join(STROKES)} |"
+    yield "|---" * (len(STROKES) + 1) + "|"
+    swept = [each.get("attributes", {}) for each in found]
+    swept = [
+        each for each in swept if set(STROKES) <= each.get("codes", {}).get("slope", {}).keys()
+    ]
+    for words, measure, form, has_pixels in SWEPT if swept else ():
+        cells = []
+        for name in STROKES:
+            kinds = ("codes", "pixels") if has_pixels else ("codes",)
+            values = [swept[0][kind][measure][name] for kind in kinds]
+            cells.append("; ".join(format_number(value, form) for value in values))
+        yield f"| {words} | {' | '.join(cells)} |"
 
 
 def list_changes(found: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -61,8 +89,8 @@ def list_analogies(found: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"| {metrics['dataset']} | {name} | {floor:.5f} | {' | '.join(cells)} |"
 
 
-def format_number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def format_number(value: float | None, form: str = ".2f") -> str:
+    return "–" if value is None else f"{value:{form}}"
 
 
 if __name__ == "__main__":
