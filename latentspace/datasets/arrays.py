@@ -195,11 +195,10 @@ def assemble(
         arrays = replace(arrays, labels=None)
     labels, names = _to_indices(arrays, class_names, where)
     attributes, said = arrays.attributes, list[str]()
-    if read_options.attributes_file == "none":
+    if (table := read_options.attributes_file) == "none":
         attributes = NO_ATTRIBUTES
-    elif read_options.attributes_file is not None:
-        path = Path(read_options.attributes_file)
-        attributes, said = read_attribute_table(path, len(labels))
+    elif table is not None:
+        attributes, said = read_attribute_table(Path(table), len(labels))
     rows = choose_limited(len(labels), read_options.limit)
     values = [look_at_values(images, where) for images in arrays.images]
     ranges, found = choose_ranges(values, read_options.value_range)

@@ -72,8 +72,7 @@ def read_named_attributes(
         is_sure = named.table.delimiter == ";"
         columns = {name: _use_points(own, is_sure=is_sure) for name, own in columns.items()}
     found, left = read_columns(
-        columns,
-        lambda row, name: f"{named.table.path}, line {lines[row]}, column {show(name)}",
+        columns, lambda row, name: f"{named.table.path}, line {lines[row]}, column {show(name)}"
     )
     shown = ", ".join(map(show, left[:8]))
     note = f"{len(left)} columns say the same of all images, or name each: they are left out: "

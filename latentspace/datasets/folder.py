@@ -221,9 +221,8 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
             labels.csv names the classes, see `label_tables.read_labels`. An attributes.csv, or
             what else stands in labels.csv, tells more of each.
         read_options: Of which `labels` is the path of the labels.csv; None takes the one in the
-            folder, where there is one, as with `attributes_file`. With `classes_from` the folders
-            name the classes, or none, as with `no_labels`; without attributes with "none" for
-            `attributes_file`.
+            folder, where there is one, as with `attributes_file`, where "none" takes nothing. With
+            `classes_from` the folders name the classes, or none, as with `no_labels`.
 
     Returns:
         The files, in natural order within their splits, and notes on what was understood and what

@@ -136,12 +136,11 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table
     """
     text, notes = _read_text(path, what)
     delimiter = _choose_delimiter(text, least)
-    source: Iterator[str] = io.StringIO(text, newline="")
-    if is_spaced := delimiter == " ":
-        source = map(str.strip, source)
+    source, is_spaced = io.StringIO(text, newline=""), delimiter == " "
+    stripped = map(str.strip, source) if is_spaced else source
     rows, ends = [], []
     try:
-        lines = csv.reader(source, delimiter=delimiter, skipinitialspace=is_spaced)
+        lines = csv.reader(stripped, delimiter=delimiter, skipinitialspace=is_spaced)
         for row in lines:
             if any(map(str.strip, row)) or (row and least == 1):
                 rows.append(row)
@@ -190,7 +189,7 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
             break
     place = min(
         (place for place in range(width) if 2 * hits[place] >= max(hits)),
-        key=lambda place: (_rank(headings[place]), -hits[place]),
+        key=lambda place: ([*FILE_HEADINGS, headings[place]].index(headings[place]), -hits[place]),
     )
     has_heading = headings[place] in FILE_HEADINGS or (
         match(rows[0][place]) is None
@@ -305,10 +304,6 @@ def _has_image_suffix(name: str) -> bool:
 
 def fold_heading(cell: str) -> str:
     return re.sub(r"[\W_]", "", cell.casefold())
-
-
-def _rank(heading: str) -> int:
-    return FILE_HEADINGS.index(heading) if heading in FILE_HEADINGS else len(FILE_HEADINGS)
 
 
 def show(text: str) -> str:
