@@ -40,16 +40,12 @@ TURN_SECONDS = 8.0
 
 
 def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: int) -> np.ndarray:
-    """Draws round dots, later ones over earlier ones, with smooth edges.
+    """Draws round dots, later ones over earlier ones, with smooth edges: uint8 (side, side, 3).
 
     Args:
         places: float (N, 2) x and y in pixels from the top left; what lies outside is left out.
-        colors: float (N, 3) RGB in [0, 1].
+        colors: float (N, 3) RGB in [0, 1]; white is where no dot is.
         radii: float (N,) in pixels.
-        side: Height and width of the result.
-
-    Returns:
-        uint8 (side, side, 3), white where no dot is.
     """
     fine = SUPERSAMPLING
     reach = int(np.ceil(radii.max(initial=0) * fine))  # around the canvas, for dots across its edge
@@ -78,10 +74,8 @@ def draw_forming(
 ) -> DrawnFrames:
     """Maps that form, side by side, each frame, uint8 (height, width, 3), at its own scale.
 
-    Args:
-        maps: Their points through time, float (T, N, 2) each.
-        notes: For each map and frame what to write above it.
-        hold_frames: Frames for which the end is held.
+    The points of each through time are float (T, N, 2); `notes` are for each map and frame what to
+    write above it. The end is held for `hold_frames`.
     """
     films, colors = list(maps.points.values()), maps.colors
     radii = np.full(len(colors), _choose_dot_radius(len(colors)))

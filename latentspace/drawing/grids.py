@@ -29,25 +29,20 @@ HEADING_GAP = 12
 class Grid:
     """Images in rows and columns, with names for both.
 
-    Attributes:
-        headings: Names of the columns, or none.
-        names: Names of the rows, or none.
-        images: float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty; of cells
-            that move (rows, columns, T, H, W, C).
-        title: A line above, or nothing.
+    The images are float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty; of
+    cells that move (rows, columns, T, H, W, C).
     """
 
-    headings: Sequence[str]
-    names: Sequence[str]
+    headings: Sequence[str]  # names of the columns, or none
+    names: Sequence[str]  # names of the rows, or none
     images: np.ndarray
-    title: str = ""
+    title: str = ""  # a line above, or nothing
 
 
 def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     """Grids, one below the other: uint8 (..., height, width, 3).
 
-    Args:
-        grids: What to draw; any axes of images before (rows, columns, H, W, C) are frames.
+    Any axes of their images before (rows, columns, H, W, C) are frames.
     """
     bodies: list[np.ndarray] = []
     labels: list[Label] = []

@@ -35,16 +35,16 @@ class DrawnFrames:
 
     def __init__(self, count: int, draw: Callable[[int], np.ndarray]) -> None:
         """Takes the number of frames, and what draws a frame, uint8 (H, W, 3), by its number."""
-        self._count, self._draw = count, draw
+        self._numbers, self._draw = range(count), draw
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._numbers)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._draw(range(self._count)[index])
+        return self._draw(self._numbers[index])
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return map(self._draw, range(self._count))
+        return map(self._draw, self._numbers)
 
 
 Frames = np.ndarray | DrawnFrames
@@ -64,23 +64,14 @@ def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Economy:
-    """What is given up so that a file stays small. By itself it gives up nothing.
+    """What is given up so that a file stays small. By itself it gives up nothing."""
 
-    Attributes:
-        colors: How many colours, or greys, are kept at most; None keeps what the format can.
-        tolerance: A pixel of a GIF stays as it is while it is off by so many levels of 255 at most.
-        stride: Of so many frames of a GIF one is shown, for as long as all of them.
-        reduction: So many pixels in each direction become one, their mean.
-        gain: At most about so many times smaller a file becomes.
-        is_seen: Whether anybody would see what is given up.
-    """
-
-    colors: int | None = None
-    tolerance: int = 0
-    stride: int = 1
-    reduction: int = 1
-    gain: float = math.inf
-    is_seen: bool = True
+    colors: int | None = None  # colours, or greys, that are kept at most; None: what the format can
+    tolerance: int = 0  # levels of 255: a pixel of a GIF that is off by no more stays as it is
+    stride: int = 1  # of so many frames of a GIF one is shown, for as long as all of them
+    reduction: int = 1  # so many pixels in each direction become one, their mean
+    gain: float = math.inf  # at most about so many times smaller a file becomes
+    is_seen: bool = True  # whether anybody would see what is given up
 
     @property
     def note(self) -> str:
@@ -120,10 +111,7 @@ def list_economies(suffix: str, frames: Frames) -> Iterator[Economy]:
 
 
 def encode_png(frame: np.ndarray, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes one frame, uint8 (H, W, 3); grey pictures are stored as such.
-
-    Without an economy nothing is lost.
-    """
+    """Encodes one frame, uint8 (H, W, 3), without loss but for an economy; grey stays grey."""
     frame = _reduce(frame, economy)
     is_large = frame.shape[0] * frame.shape[1] > OPTIMIZED_PIXELS
     image = to_pil(frame[..., :1] if _is_grey(frame) else frame)
@@ -191,11 +179,9 @@ def _plan_gif(count: int, fps: float, stride: int = 1) -> tuple[list[int], list[
 
 
 def encode_mp4(frames: Frames, *, fps: float) -> bytes:
-    """Encodes frames as H.264 in an MP4 that browsers and players show (yuv420p).
+    """Encodes frames, uint8 (T, H, W, 3), as H.264 in an MP4 that players show (yuv420p).
 
-    Args:
-        frames: (T, H, W, 3) uint8. Odd sides get one white row or column; nothing is rescaled.
-        fps: Frames per second.
+    Odd sides get one white row or column; nothing is rescaled.
 
     Raises:
         UnwritableError: The encoder failed, as where there is no room for temporary files.
@@ -234,13 +220,9 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
 
 
 def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes frames as the kind of file that a suffix names.
+    """Encodes frames, uint8 (T, H, W, 3), as .gif or .mp4, or one, (H, W, 3), as .png.
 
-    Args:
-        suffix: ".png", ".gif" or ".mp4".
-        frames: uint8 (H, W, 3) for .png, else (T, H, W, 3).
-        fps: Frames per second of an animation.
-        economy: What is given up of a PNG or a GIF.
+    The suffix names the kind. Of a PNG or a GIF is given up what the economy says.
     """
     if suffix == ".png":
         return encode_png(np.asarray(frames), economy)
@@ -251,9 +233,8 @@ def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVE
 
 def _reduce(frame: np.ndarray, economy: Economy) -> np.ndarray:
     """A frame, uint8 (H, W, 3), with fewer pixels."""
-    if economy.reduction == 1:
-        return frame
-    return np.asarray(to_pil(frame).reduce(economy.reduction))
+    factor = economy.reduction
+    return frame if factor == 1 else np.asarray(to_pil(frame).reduce(factor))
 
 
 def _quantize_greys(frame: np.ndarray, economy: Economy) -> Image.Image:
