@@ -38,12 +38,9 @@ class Density:
     ) -> np.ndarray:
         """New codes, float32 (count, D): of one class, or of all as often as they occur.
 
-        Args:
-            count: How many.
-            rng: Source of the randomness.
-            label: A class; of one without codes the sample is that of all classes.
-            temperature: Factor of the deviations from the means: below 1 samples are more typical
-                and less varied (Kingma & Dhariwal 2018, "Glow").
+        Of a class without codes the sample is that of all. The temperature is a factor of the
+        deviations from the means: below 1 samples are more typical and less varied (Kingma &
+        Dhariwal 2018, "Glow").
         """
         own = self.classes == label
         weights = self.weights * own if label is not None and own.any() else self.weights
@@ -119,12 +116,8 @@ def fit_density(codes: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
     autoencoders". Of each class, as many components are taken as make held-back codes of it most
     likely. A class with too few codes for several is one Gaussian, whose covariance leans on
     that within all classes, the more the fewer its codes (Friedman 1989, "Regularized discriminant
-    analysis").
-
-    Args:
-        codes: float32 (N, D).
-        labels: int (N,); all equal where there are no classes.
-        rng: Chooses the codes that are held back, and where the components begin.
+    analysis"). Codes are float32 (N, D), labels int (N,), all equal where there are no classes;
+    `rng` chooses the codes that are held back, and where the components begin.
     """
     from threadpoolctl import threadpool_limits
 
@@ -182,8 +175,8 @@ def _fit_mixture(
             init_params="k-means++",
             random_state=seed,
         )
-        with warnings.catch_warnings():  # held-back codes say whether it is good enough
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # Held-back codes say whether it is good enough.
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             mixture.fit(fitted)
         likelihood = mixture.score(held_back)
         if likelihood < reached + LEAST_GAIN:

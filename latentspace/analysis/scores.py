@@ -37,14 +37,8 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
     Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment", as in
     `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances. Images too
-    small for that window of 11 pixels get the largest square window that fits.
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        reconstructions: float32, the same shape.
-
-    Returns:
-        float64 (N,), means over pixels and channels, at most 1 (equal).
+    small for that window of 11 pixels get the largest square window that fits. Both batches are
+    float32 (N, H, W, C) in [0, 1]; float64 (N,), means over pixels and channels, at most 1 (equal).
     """
     from skimage.metrics import structural_similarity as ssim
 
@@ -76,14 +70,10 @@ def pca_error(pca: PCA, images: np.ndarray) -> float:
 def linear_autoencoder(
     train_pixels: Pixels, components: int
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
-    """The best linear autoencoder: principal components of the training images.
+    """The best linear autoencoder: principal components as of `fit_components`.
 
-    Args:
-        train_pixels, components: As for `fit_components`.
-
-    Returns:
-        What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what
-        decodes them; decoded pixels may lie outside [0, 1].
+    What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what decodes
+    them; decoded pixels may lie outside [0, 1].
     """
     shape = train_pixels.shape[1:]
     pca = fit_components(train_pixels, components)
@@ -98,15 +88,9 @@ def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray
 
     A few candidates are found among the principal components, where a distance is never longer
     than between the images; an image whose best candidate is not proven by that is compared with
-    all.
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        references: float32 (M, H, W, C).
-
-    Returns:
-        Distances, float32 (N,), in units in which one pixel between black and white counts 1, and
-        indices into `references`, int64 (N,).
+    all. Images are float32 (N, H, W, C) in [0, 1], references (M, H, W, C). Distances are float32
+    (N,), in units in which one pixel between black and white counts 1; indices into `references`
+    int64 (N,).
     """
     flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
     if len(references) <= SKETCH_DIM:
@@ -149,14 +133,8 @@ def precision_and_recall(real: np.ndarray, drawn: np.ndarray) -> tuple[float, fl
 
     Source: Kynkaanniemi, Karras, Laine, Lehtinen & Aila 2019, "Improved precision and recall metric
     for assessing generative models": a point lies among others if it is no farther from one of them
-    than that one from its third nearest.
-
-    Args:
-        real: (N, D) codes or pixels.
-        drawn: (M, D).
-
-    Returns:
-        Precision and recall, each in [0, 1]; NaN among a single point.
+    than that one from its third nearest. Points are codes or pixels, (N, D) and (M, D); precision
+    and recall each in [0, 1], NaN among a single point.
     """
     return _share_among(drawn, real), _share_among(real, drawn)
 

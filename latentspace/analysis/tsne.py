@@ -64,9 +64,7 @@ def plan_phases(count: int, dims: int) -> tuple[Phase, ...]:
     """The phases of the descent for `count` points in `dims` dimensions."""
     if dims == 3:  # for which interpolation on a grid does not exist
         return SPATIAL
-    if count <= PLAIN_LIMIT:
-        return PLAIN
-    return MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
+    return PLAIN if count <= PLAIN_LIMIT else MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
 
 
 def count_iterations(count: int, dims: int) -> int:
@@ -75,10 +73,7 @@ def count_iterations(count: int, dims: int) -> int:
 
 
 def embed(
-    vectors: np.ndarray,
-    settings: Settings,
-    threads: int,
-    on_progress: Callable[[int, float], None],
+    vectors: np.ndarray, settings: Settings, threads: int, on_progress: Callable[[int, float], None]
 ) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
     """t-distributed stochastic neighbour embedding.
 
@@ -87,8 +82,7 @@ def embed(
 
     Args:
         vectors: float32 (N, D).
-        settings: How.
-        threads: Threads to use.
+        settings, threads: How, and how many to use.
         on_progress: Called with the number of finished iterations and the KL divergence.
 
     Returns:
@@ -152,14 +146,10 @@ def follow(
     Rauber, Falcão & Telea 2016, "Visualizing time-dependent data using dynamic t-SNE", hold points
     back by a penalty as well, at the cost of each map's own quality.
 
-    Args:
-        frames: float32 (T, N, D), the same N things through time.
-        perplexity: Effective number of neighbours, at most `find_largest_perplexity(N)`.
-        seed: Seed of the little noise in the first start.
-        on_progress: Called after each map.
-
-    Returns:
-        The maps, float32 (T, N, 2), and the KL divergence of each, float64 (T,), in nats.
+    Frames are float32 (T, N, D), the same N things through time. The perplexity is at most
+    `find_largest_perplexity(N)`; the seed is of the little noise in the first start; `on_progress`
+    is called after each map. The maps are float32 (T, N, 2), and the KL divergence of each,
+    float64 (T,), is in nats.
     """
     from openTSNE import TSNEEmbedding
 
@@ -185,8 +175,7 @@ def _initialize(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
 
     if np.ptp(vectors, axis=0).max() == 0:  # without any variance to scale components by
         return np.random.default_rng(seed).normal(0, START_DEVIATION, (len(vectors), dims))
-    missing = max(0, dims - vectors.shape[1])
-    vectors = np.pad(vectors, ((0, 0), (0, missing)))
+    vectors = np.pad(vectors, ((0, 0), (0, max(0, dims - vectors.shape[1]))))
     return initialization.pca(vectors, n_components=dims, random_state=seed)
 
 
@@ -229,14 +218,8 @@ def transform(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) ->
 
     Source: Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE space", as in openTSNE's
     `transform`: a start at the median of the neighbours, then gradient descent of the new points.
-
-    Args:
-        vectors: float32 (M, D).
-        reference: float32 (N, D), what the map was made of.
-        points: float32 (N, dims), the map.
-
-    Returns:
-        float32 (M, dims), in the coordinates of `points`.
+    Vectors, float32 (M, D), are placed, float32 (M, dims), in the coordinates of the map, `points`
+    (N, dims), that was made of `reference`, float32 (N, D).
     """
     from openTSNE import TSNEEmbedding, affinity
     from scipy.sparse import identity
