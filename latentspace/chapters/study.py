@@ -22,12 +22,7 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
-from latentspace.datasets import (
-    ImageDataset,
-    choose_limited,
-    find_ink_side,
-    read_image,
-)
+from latentspace.datasets import ImageDataset, choose_limited, find_ink_side, read_image
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
@@ -58,13 +53,7 @@ class Study:
     """A model, images, and the codes of the images, each computed on demand and once.
 
     It knows no chapter: `of` hands out whichever is asked for. All images are test images unless a
-    name says otherwise.
-
-    Attributes:
-        run: The model.
-        data: The images.
-        settings: What a person chose to look at.
-        thorough: Measure also what takes minutes, for captions and metrics.json.
+    name says otherwise. Settings are what a person chose to look at.
     """
 
     def __init__(
@@ -77,12 +66,13 @@ class Study:
         cache_dir: Path | None = None,
         models_dir: Path | None = None,
     ) -> None:
-        """Takes the attributes, and checks that the images fit the model.
+        """Checks that the images fit the model.
 
         Args:
+            run, data, settings: The model, the images, and what a person chose to look at.
+            thorough: Measure also what takes minutes, for captions and metrics.json.
             cache_dir: Folder for results that take long; None keeps nothing.
-            models_dir: Folder of all runs, for the reference classifier of the data set; None goes
-                without.
+            models_dir: Of all runs, for the reference classifier; None goes without.
 
         Raises:
             InputError: The images are not the model's shape.
@@ -106,11 +96,7 @@ class Study:
         return self._chapters[chapter]
 
     def check(self, chapters: Iterable[type[Chapter]]) -> None:
-        """Refuses what a person chose for some chapters where the data does not have it.
-
-        Raises:
-            InputError: Says what is there.
-        """
+        """Refuses by an `InputError` what a person chose for some chapters and data lacks."""
         for chapter in chapters:
             self.of(chapter).check()
 
@@ -184,9 +170,8 @@ class Study:
     @property
     def classes_unavailable(self) -> str | None:
         """Why nothing can be said of classes; None where there are several."""
-        if len(np.unique(self.data.train_labels)) < 2:
-            return "without two classes or more there is nothing to tell apart"
-        return None
+        several = len(np.unique(self.data.train_labels)) > 1
+        return None if several else "without two classes or more there is nothing to tell apart"
 
     @cached_property
     def trained_classifier(self) -> ReferenceClassifier | None:
@@ -264,10 +249,7 @@ class Study:
         return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
     def load_or_compute(
-        self,
-        kind: str,
-        compute: Callable[[], dict[str, Any]],
-        *key: np.ndarray | str | int | float,
+        self, kind: str, compute: Callable[[], dict[str, Any]], *key: np.ndarray | str | int | float
     ) -> dict[str, np.ndarray]:
         """Arrays from the cache, or computed and kept there.
 
@@ -329,23 +311,18 @@ class Study:
         return path is not None and path.exists()
 
     def _find_cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
-        if self._cache_dir is None:
-            return None
-        return self._cache_dir / f"{kind}-{hash_content(*key)}.npz"
+        folder = self._cache_dir
+        return None if folder is None else folder / f"{kind}-{hash_content(*key)}.npz"
 
     def make_bar(self, text: str, total: int) -> tqdm:
         """How far something is, shown on stderr."""
         return make_bar(text, total, quiet=self.settings.quiet)
 
     def select(self, name: str) -> Selected:
-        """The image that a name stands for.
+        """The image that a name stands for, refused by an `InputError` where there is none.
 
-        Args:
-            name: Index of a test image, "class:7" for the typical member of a class (the test image
-                whose code is nearest to the mean code of the class), or the path of an image file.
-
-        Raises:
-            InputError: There is no such image.
+        It is the index of a test image, "class:7" for the typical member of a class (the test image
+        whose code is nearest to the mean code of the class), or the path of an image file.
         """
         self.check_selection(name, repr(name))
         if name.isdecimal():
@@ -368,8 +345,7 @@ class Study:
     def read_own_image(self, name: str) -> np.ndarray:
         """An image file as the model takes it, read once, float32 (H, W, C) in [0, 1].
 
-        Raises:
-            InputError: It can't be read as an image.
+        Raises an `InputError` where it can't be read as an image.
         """
         if name not in self._own_images:
             self._own_images[name] = read_image(
@@ -390,29 +366,22 @@ class Study:
         return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
 
     def check_selection(self, name: str, where: str) -> None:
-        """Refuses a name that `select` could not follow, without loading anything.
+        """Refuses by an `InputError`, which calls it `where`, a name that `select` can't follow.
 
-        The message calls it `where`.
-
-        Raises:
-            InputError: Says what there is.
+        Nothing is loaded.
         """
         where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
             if len(name) > MOST_DIGITS or int(name) >= len(self.data.test_pixels):
-                raise InputError(
-                    f"{self.data.name} has test images 0 to {len(self.data.test_pixels) - 1}. "
-                    f"Received: {where}"
-                )
+                last = len(self.data.test_pixels) - 1
+                raise InputError(f"{self.data.name} has test images 0 to {last}. Received: {where}")
         elif name.startswith(CLASS_PREFIX):
             if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:
                 known = ", ".join(self.data.class_names)
                 raise InputError(f"{self.data.name} has the classes {known}. Received: {where}")
         elif not Path(name).is_file():
-            raise InputError(
-                f"expected the index of a test image, class:NAME or an image file. Received: "
-                f"{where}"
-            )
+            expected = "the index of a test image, class:NAME or an image file"
+            raise InputError(f"expected {expected}. Received: {where}")
 
     def _find_typical(self, class_name: str) -> int:
         label = self.data.class_names.index(class_name)

@@ -29,9 +29,7 @@ def draw_traversals(
 ) -> np.ndarray:
     """Panels side by side, rows of images moved along an axis in each, uint8 (height, width, 3).
 
-    Args:
-        panels: By heading the images, float32 (starts, steps, H, W, C) in [0, 1].
-        starts: What is moved, a name a row.
+    They are by heading float32 (starts, steps, H, W, C) in [0, 1]; `starts` is a name a row.
     """
     images = np.stack(list(panels.values()))
     zoom = choose_zoom(min(images.shape[3:5]), LEAST_SIDE)

@@ -36,9 +36,8 @@ class Samples(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        if is_degenerate(self.study.train_codes):
-            return "the codes of all training images are equal: nothing else can be drawn from them"
-        return None
+        why = "the codes of all training images are equal: nothing else can be drawn from them"
+        return why if is_degenerate(self.study.train_codes) else None
 
     @cached_property
     def gaussian(self) -> Density:
@@ -68,10 +67,9 @@ class Samples(Chapter):
         if self.study.classes_unavailable is not None:
             return {}
         labels = np.unique(data.train_labels)[:SHOWN_CLASSES]
-        names = {int(label): data.class_names[label] for label in labels}
+        names = ((int(label), data.class_names[label]) for label in labels)
         return {
-            label: f"{name} (a class)" if name in NOT_CLASSES else name
-            for label, name in names.items()
+            label: f"{name} (a class)" if name in NOT_CLASSES else name for label, name in names
         }
 
     @cached_property
@@ -122,10 +120,9 @@ class Samples(Chapter):
     @property
     def rows(self) -> list[Row]:
         """How real new images are, beside those of one Gaussian and real ones."""
-        found = self.metrics
-        if not found:
-            return []
-        return list_rows(ROWS, found, DENSITY, {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL})
+        table = ROWS if self.unavailable is None else {}
+        groups = {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL}
+        return list_rows(table, self.metrics, DENSITY, *groups)
 
     def _score_images(self, images: np.ndarray) -> dict[str, Any]:
         study = self.study

@@ -53,9 +53,7 @@ def draw_interpolation(
 ) -> np.ndarray:
     """For each pair of images one row per path, from first to last, uint8 (height, width, 3).
 
-    Args:
-        paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
-        pair_names: A name for each pair.
+    Paths are by the label of a row the images on it, float32 (pairs, T, H, W, C) in [0, 1].
     """
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
@@ -86,15 +84,9 @@ def draw_interpolation(
 def draw_interpolation_loop(
     *, paths: Mapping[str, np.ndarray], hold_frames: int, text: Text
 ) -> np.ndarray:
-    """All pairs at once, there and back again, as a seamless loop.
+    """All pairs at once, there and back again, as a loop: uint8 (frames, height, width, 3).
 
-    Args:
-        paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
-        hold_frames: Frames for which either end is held.
-
-    Returns:
-        uint8 (frames, height, width, 3): the first image `hold_frames` times, the path, the second
-        image `hold_frames` times, and the path back.
+    The paths are as in `draw_interpolation`, the order of the frames is that of `order_loop`.
     """
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     pairs, _, length, height, width, _ = images.shape
@@ -142,9 +134,8 @@ def _enlarge(images: np.ndarray) -> np.ndarray:
 def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
     """A square of images with names at its corners, uint8 (height, width, 3).
 
-    Args:
-        grid: float32 (side, side, H, W, C) in [0, 1].
-        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
+    The grid is float32 (side, side, H, W, C) in [0, 1]; the corners are top left, top right, bottom
+    left, bottom right.
     """
     body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
     return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
@@ -210,14 +201,8 @@ def draw_paths_on_map(
 ) -> np.ndarray:
     """Paths over a map of the codes, a panel each, images beside them: uint8 (height, width, 3).
 
-    The images do not overlap.
-
-    Args:
-        points: float (N, 2) of the map.
-        labels: int (N,) indices into `class_names`.
-        class_names: Names for the legend.
-        paths: Rows of panels, all of the same length.
-        as_ink: Draw bright strokes dark on white.
+    The images do not overlap. Points are float (N, 2), labels int (N,) indices into `class_names`,
+    paths rows of panels, all of the same length. With `as_ink` bright strokes are dark on white.
     """
     rows, columns = len(paths), len(paths[0])
     figure = make_figure(5.6 * columns + 1.2, 5.9 * rows)
@@ -230,7 +215,7 @@ def draw_paths_on_map(
     for axes, path in zip(panels.flat, (path for row in paths for path in row), strict=True):
         axes.axis((corner[0], corner[0] + side, corner[1], corner[1] + side))
         axes.scatter(points[:, 0], points[:, 1], s=5, c=colors[labels], linewidths=0, alpha=0.35)
-        _draw_path(axes, path, points, corner, side, as_ink=as_ink)
+        _draw_path(axes, path, points, corner, side, as_ink)
         style_map_axes(axes, path.heading)
         axes.set_aspect("equal", "box")  # the view is square already
     add_class_legend(figure, class_names)
@@ -238,13 +223,7 @@ def draw_paths_on_map(
 
 
 def _draw_path(
-    axes: Axes,
-    path: PathOnMap,
-    points: np.ndarray,
-    corner: np.ndarray,
-    side: float,
-    *,
-    as_ink: bool,
+    axes: Axes, path: PathOnMap, points: np.ndarray, corner: np.ndarray, side: float, as_ink: bool
 ) -> None:
     """A path, and some of its images, each joined by a line to its place on the path."""
     steps = np.unique(np.linspace(0, len(path.places) - 1, ON_MAP_IMAGES).round().astype(int))

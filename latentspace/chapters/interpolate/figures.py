@@ -15,6 +15,7 @@ from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpo
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
+from latentspace.core.errors import to_printable
 from latentspace.drawing.text import Text
 
 PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
@@ -143,19 +144,12 @@ def draw_on_map(study: Study) -> Drawing:
 
 
 def _name_apart(pairs: Sequence[tuple[Selected, Selected]]) -> list[str]:
-    """A name of each pair; those that would be alike, as of equal pairs, are numbered."""
-    names = [_join(first.name, last.name) for first, last in pairs]
+    """A name of each pair, long ones cut; those alike, as of equal pairs, are numbered."""
+    names = [" → ".join(to_printable(end.name, NAME_LETTERS) for end in pair) for pair in pairs]
     return [
         name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
         for place, name in enumerate(names)
     ]
-
-
-def _join(*names: str) -> str:
-    """Names with an arrow between, long ones cut, to stand above a panel."""
-    return " → ".join(
-        name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…" for name in names
-    )
 
 
 OF = (Interpolation,)

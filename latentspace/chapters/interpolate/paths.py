@@ -20,16 +20,9 @@ TINY = 1e-9
 
 
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-    """Straight paths at constant speed.
+    """Straight paths at constant speed between codes (N, D) or images (N, H, W, C).
 
-    Args:
-        starts: float (N, ...): codes (N, D) or images (N, H, W, C).
-        ends: The same shape.
-        steps: Points on each path, both ends included; at least 2.
-
-    Returns:
-        float (N, steps, ...) of the dtype of `starts`; the first and last points are exactly the
-        ends.
+    They are float (N, steps, ...) of the dtype of `starts`, both ends included exactly.
 
     Raises:
         ValueError: There are fewer than 2 steps.
@@ -45,14 +38,8 @@ def spherical_paths(
 
     Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes
     lie in (nearly) the same or opposite directions, or in the centre, no great circle is defined
-    and the path is straight.
-
-    Args:
-        starts: Codes, float (N, D); they, `ends`, `steps`, the paths and errors are as in
-            `linear_paths`.
-        ends: The same shape.
-        steps: Points on each path.
-        centre: float (D,).
+    and the path is straight. Codes are float (N, D), the centre (D,); steps, paths and errors are
+    as in `linear_paths`.
     """
     share = _make_shares(starts, steps).astype(np.float64)
     middle = centre.astype(np.float64)
@@ -86,10 +73,8 @@ class Terrain:
 def learn_terrain(density: Density, codes: np.ndarray, brightness: np.ndarray) -> Terrain:
     """What paths along the data need to know.
 
-    Args:
-        density: Of the training codes.
-        codes: Some of these, float32 (N, D), not all equal.
-        brightness: The mean pixel of the image of each, (N,); regressed on the codes.
+    The density is of the training codes, the codes are some of these, float32 (N, D), not all
+    equal; the mean pixel of the image of each, `brightness` (N,), is regressed on them.
     """
     centre, scale = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
     scale[scale == 0] = scale.max()
@@ -114,14 +99,8 @@ def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: in
     contours of Kass, Witkin & Terzopoulos 1988), pushed to where the density of codes is that of
     typical images, and held in a corridor between its ends: in brightness, since the densest codes
     are often the emptiest images, and in distance from the centre, since codes near to the centre
-    are blurred. What is unlikely is crossed in a few wide steps.
-
-    Args:
-        terrain: From `learn_terrain`.
-        starts: Codes, float32 (N, D); they, `ends`, `steps`, the paths and errors are as in
-            `linear_paths`.
-        ends: The same shape.
-        steps: Points on each path.
+    are blurred. What is unlikely is crossed in a few wide steps. Codes are float32 (N, D); steps,
+    paths and errors are as in `linear_paths`.
     """
     _make_shares(starts, steps)
     first, last = ((codes - terrain.centre) / terrain.scale for codes in (starts, ends))
