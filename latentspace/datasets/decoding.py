@@ -87,16 +87,13 @@ def decode_files(
 
     Args:
         frames: What to decode; frames of a file follow each other.
-        size: Height and width to bring each to, see `crop_to`.
-        channels: 1 for grey, 3 for colour.
-        fit: How, see `crop_to`.
+        size, channels, fit: See `convert_to`.
         cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
-        show_progress: Show progress on stderr.
+        show_progress: On stderr.
 
     Returns:
-        uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk
-        as needed where they lie in the cache; and what was wrong with each of the others, by its
-        number.
+        uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk as
+        needed where they lie in the cache; what was wrong with each of the others, by its number.
 
     Raises:
         InputError: A file is another than it was at the first look, or the pixels have to be kept

@@ -53,13 +53,8 @@ def read_idx(path: Path) -> np.ndarray:
 
     The format: two zero bytes, a type code (8: unsigned byte), the number of dimensions, each
     dimension as a big-endian 32-bit integer, then the values (LeCun, Cortes & Burges, "The MNIST
-    database").
-
-    Args:
-        path: The file; `.gz` at its end means compressed.
-
-    Returns:
-        uint8 array of the shape in the header.
+    database"). `.gz` at the end of its name means compressed. Returns uint8 of the shape in the
+    header.
 
     Raises:
         InputError: The file can't be read, is no IDX file, is longer or shorter than it says, holds

@@ -57,8 +57,7 @@ def arrange(
         paths: The parts of each file's path within the data set, the file's name at the end.
         classes_from: Which level of folders names the classes, 1 for those in the data set's own;
             "none" for no classes; None finds the level.
-        label: Gives rows of `paths` their classes in place of the folders; rows to which it gives
-            none are left out.
+        label: Gives rows of `paths` their classes in place of the folders, or leaves them out.
 
     Returns:
         The places of the files that are taken, in the order of splits, and notes on what was
@@ -125,8 +124,7 @@ class _Layout:
         if self.label is not None:
             labels = self.label([place.row for place in places])
             places = [p._replace(label=labels[p.row]) for p in places if p.row in labels]
-        places = self._drop_unlabelled(places)
-        places = self._name_splits(places, splits)
+        places = self._name_splits(self._drop_unlabelled(places), splits)
         if counts := Counter(place.label for place in places if place.label is not None):
             shown = [f"{_show(name)} {counts[name]:,}" for name in _sort_names(counts)]
             where = "" if self.label else f", in folders of level {self.level + 1}"
@@ -157,9 +155,8 @@ class _Layout:
             folders = self._count(level, rows)
             inner = _find_wrapper(folders)
             loose = len(rows) - sum(folders.values())
-            if inner is None or loose > sum(folders.values()):
-                break
-            if len(folders) == 1 and inner in classes:
+            is_class = len(folders) == 1 and inner in classes
+            if inner is None or is_class or loose > sum(folders.values()):
                 break
             rows = self._leave_others(level, rows, [inner])
             level += 1

@@ -27,25 +27,21 @@ def read_image(
     """Reads a person's own image file and brings it to the shape of a data set.
 
     The picture is scaled to fit, aspect kept, and centred on its own ground. A grey picture on
-    light ground is inverted, since grey data sets here are bright on dark.
+    light ground is inverted, since grey data sets here are bright on dark. The result is float32
+    `image_shape`, (height, width, channels), in [0, 1].
 
     Args:
-        path: Anything that Pillow reads.
-        image_shape: (height, width, channels) to bring it to.
+        path, image_shape: Anything that Pillow reads, and the shape to bring it to.
         ink_side: Longer side of what is drawn, in pixels of the result, see `find_ink_side`:
             margins are cut off, and what is left gets this size. None keeps the whole picture.
         value_range: The values that are black and white in the data set, where that is known; an
             image of more than 8 bits that plainly has other values is read by its own.
 
-    Returns:
-        float32 `image_shape` in [0, 1].
-
     Raises:
         InputError: The file is no image that Pillow reads.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, about odd metadata
+        with warnings.catch_warnings(action="ignore"):  # Pillow's, about odd metadata
             data = read_file(path)
             if (values := look_at_depth(data)) is None:
                 value_range = None
@@ -88,9 +84,8 @@ def fit_picture(
 def find_ink_side(pixels: np.ndarray) -> int | None:
     """How large what is drawn on dark ground usually is, of images, uint8 (N, H, W, C).
 
-    Returns:
-        Median over the images of the longer side of what is drawn, in pixels; None for colour, and
-        where the images have no dark margin, so that what is drawn can't be told from the ground.
+    Median over the images of the longer side of what is drawn, in pixels; None for colour, and
+    where the images have no dark margin, so that what is drawn can't be told from the ground.
     """
     if pixels.shape[3] != 1:
         return None

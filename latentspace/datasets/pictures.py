@@ -95,9 +95,7 @@ class Look(NamedTuple):
 def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
     """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
 
-    Args:
-        data: The bytes.
-        frames_too: Look at the values of `DECODED_FRAMES` pages or frames, not of the first alone.
+    With `frames_too` the values of `DECODED_FRAMES` pages or frames are, not of the first alone.
 
     Raises:
         InputError: They are no image that Pillow reads, or one too large to be decoded.
@@ -140,17 +138,14 @@ def _find_depth(picture: Image.Image) -> Values | None:
 def open_picture(
     data: bytes, channels: int, *, draft: int | None = None, value_range: Range | None = None
 ) -> Image.Image:
-    """Decodes an image: upright, what is transparent is white.
+    """Decodes the bytes of an image file to a picture of mode L (1 channel) or RGB (3).
+
+    It is upright, and what is transparent is white.
 
     Args:
-        data: The bytes of an image file.
-        channels: 1 for grey, 3 for colour.
         draft: Side that is enough: a JPEG file is then decoded at a fraction of its size where
             that leaves both sides as long.
         value_range: The values that are black and white; None takes those of the file's type.
-
-    Returns:
-        A picture of mode L or RGB.
 
     Raises:
         InputError: They are no image that Pillow reads, or too large to be decoded.

@@ -54,15 +54,10 @@ def measure_values(images: np.ndarray, own: Range) -> Values:
 def choose_ranges(
     found: Iterable[Values], given: Range | None
 ) -> tuple[dict[Range, Range], list[str]]:
-    """Chooses black and white for a whole set of images.
+    """Chooses black and white for a whole set of images, of the values of each file or array.
 
-    Args:
-        found: The values of each file or array.
-        given: What a person says is black and white.
-
-    Returns:
-        The range to read for each range that a type says, and lines on what a person might wonder
-        about.
+    `given` is what a person says. Returned are the range to read for each range that a type says,
+    and lines on what a person might wonder about.
 
     Raises:
         InputError: `given` is no range, or leaves nothing but black or white.
