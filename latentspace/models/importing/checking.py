@@ -94,15 +94,10 @@ def check(
 ) -> Finding:
     """Finds out whether an encoder and a decoder in the form of a run reconstruct images.
 
-    Args:
-        encoder, decoder: As from `build`.
-        images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
-        built_with: The ranges of the input and of the output that the two were built with.
-        ranges: Others that are tried.
-
-    Returns:
-        The score, and the problem where reconstructions are far outside of [0, 1], all the same,
-        or no better than the mean image; else, a note where other ranges are clearly better.
+    The two are as from `build`, `built_with` are the ranges of their input and output, `ranges`
+    others that are tried. Images are float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
+    There is a problem where reconstructions are far outside of [0, 1], all the same, or no better
+    than the mean image; else, a note where other ranges are clearly better.
 
     Raises:
         InputError: Reconstructions are of another shape, or not finite.
@@ -165,9 +160,8 @@ def try_ranges(
 ) -> list[Trial]:
     """Reconstructs images with other ranges of pixels, as if the two were built with these.
 
-    Returns:
-        Those of all pairs of ranges, and logits, that pass, the best first. Of those that come to
-        the same, as they do for a network without bias, the one with one range for both.
+    Of all pairs of ranges, and logits, those that pass, the best first. Of those that come to the
+    same, as they do for a network without bias, the one with one range for both.
     """
     (black, white), (low, high) = built_with
     apart = built_with[0] != built_with[1]

@@ -17,10 +17,7 @@ GRAPHS = (keras.Function, keras.Sequential)
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a layer, or of another operation, that holds no steps of its own.
-
-    Its arguments hold symbolic tensors; its results are such.
-    """
+    """One call, on symbolic tensors, of a layer or operation that holds no steps of its own."""
 
     name: str  # of the layer, after the names of the models around it: "encoder/codes"
     operation: keras.Operation
