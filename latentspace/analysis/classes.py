@@ -1,7 +1,5 @@
 """Statistics of classes of vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Clusters of codes or pixels, found without labels, and how far they are the classes."""
 
-from __future__ import annotations
-
 import itertools
 import warnings
 from collections.abc import Iterable

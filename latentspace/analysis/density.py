@@ -1,7 +1,5 @@
 """A density of codes: Gaussian mixtures, fitted after training, from which new codes are drawn."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass

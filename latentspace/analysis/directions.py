@@ -1,7 +1,5 @@
 """Directions of latent space: attributes, moving between classes, reliability."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +39,7 @@ class Attributes:
     deviations: np.ndarray
     means: np.ndarray
 
-    def select(self, labels: np.ndarray, chosen: Sequence[int]) -> Attributes:
+    def select(self, labels: np.ndarray, chosen: Sequence[int]) -> "Attributes":
         """Some of the attributes, by their places, in some of the classes."""
         return Attributes(*(array[labels][:, chosen] for array in vars(self).values()))
 

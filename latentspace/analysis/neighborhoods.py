@@ -1,7 +1,5 @@
 """What a map or a space does to neighbours and classes: scores per image, with intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The nearest neighbours of points, exact, by scikit-learn on all cores."""
 
-from __future__ import annotations
-
 import numpy as np
 
 NEIGHBORS = 10

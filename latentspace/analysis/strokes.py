@@ -1,7 +1,5 @@
 """Measured stroke attributes of a digit: slant, thickness, width and height."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

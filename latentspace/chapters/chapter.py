@@ -71,9 +71,7 @@ def list_rows(
 class Chapter:
     """One subject of a study. `Study.of` hands out each, made once."""
 
-    section: ClassVar[str] = (
-        ""  # the name of its numbers in metrics.json; empty: it has no own ones
-    )
+    section: ClassVar[str] = ""  # the name of its numbers in metrics.json; empty: it has none
     takes_minutes: ClassVar[bool] = False  # they are measured only where a flag asks for pictures
     uses_classifier: ClassVar[bool] = False  # the reference classifier has a part in them
 

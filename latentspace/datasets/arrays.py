@@ -1,7 +1,5 @@
 """Arrays of images and labels, found by shape and name, -> `ImageDataset`."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import math
@@ -400,11 +398,7 @@ def _is_called_labels(name: str) -> bool:
 
 
 def _find_labels(
-    split: str,
-    count: int,
-    arrays: Mapping[str, np.ndarray],
-    unread: Mapping[str, str],
-    where: str,
+    split: str, count: int, arrays: Mapping[str, np.ndarray], unread: Mapping[str, str], where: str
 ) -> str | None:
     """Name of the one array of labels that goes with the images of a split, if there is one."""
 

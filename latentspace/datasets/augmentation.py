@@ -1,7 +1,5 @@
 """Small random deformations of images, so that a model can't learn its training images by heart."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import lru_cache

@@ -4,8 +4,6 @@ Each face is drawn from independent factors. The same face can be drawn again wi
 changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """`ImageDataset`, what every reader ends in, and how it is split."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -70,7 +68,7 @@ class Attributes:
     names: tuple[str, ...] = ()
     values: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
-    def select(self, rows: np.ndarray) -> Attributes:
+    def select(self, rows: np.ndarray) -> "Attributes":
         """Those of some of the images; of row -1 nothing is known."""
         if not self.names:
             return self

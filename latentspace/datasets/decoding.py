@@ -1,7 +1,5 @@
 """Many image files at once: a first look at each, and their pixels, kept decoded in the cache."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

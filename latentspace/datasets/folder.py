@@ -1,7 +1,5 @@
 """Folders of image files, whose subfolders are the classes -> `ImageDataset`."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections import Counter
@@ -126,9 +124,7 @@ def _read_files(
 ) -> ImageDataset:
     takes_frames = read_options.frames_as == "images"
     looks = inspect_files(
-        [file.path for file in files],
-        show_progress=how["show_progress"],
-        frames_too=takes_frames,
+        [file.path for file in files], show_progress=how["show_progress"], frames_too=takes_frames
     )
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
@@ -273,9 +269,7 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
 
     with _keep_notes(notes):
         arranged, said = arrange(
-            [place.parts for place in places],
-            classes_from,
-            label if has_table else None,
+            [place.parts for place in places], classes_from, label if has_table else None
         )
         if has_attributes:
             named = name_files(read_table(about, "file,value"), list(names))

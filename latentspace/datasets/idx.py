@@ -1,7 +1,5 @@
 """IDX files, in which MNIST and its kin come."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import math

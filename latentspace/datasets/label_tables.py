@@ -1,7 +1,5 @@
 """The class of each image file, out of a table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

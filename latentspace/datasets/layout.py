@@ -1,7 +1,5 @@
 """Paths of image files -> the split and the class of each, as their folders name them."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

@@ -1,7 +1,5 @@
 """Links: what is found within a folder may not lead out of it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

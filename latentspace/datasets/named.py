@@ -1,7 +1,5 @@
 """Finding a data set by its name or its path."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -261,10 +259,7 @@ def _load_digits() -> Arrays:
     large = zoom(digits.images / 16, (1, 3.5, 3.5), order=3, mode="grid-constant", grid_mode=True)
     pixels = np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
     train, test = train_test_split(
-        np.arange(len(pixels)),
-        test_size=DIGITS_TEST_SHARE,
-        random_state=0,
-        stratify=digits.target,
+        np.arange(len(pixels)), test_size=DIGITS_TEST_SHARE, random_state=0, stratify=digits.target
     )
     return Arrays([pixels[train], pixels[test]], [digits.target[train], digits.target[test]])
 

@@ -1,7 +1,5 @@
 """Files that hold images and are not read: how to bring them in."""
 
-from __future__ import annotations
-
 import shlex
 from functools import partial
 from pathlib import Path

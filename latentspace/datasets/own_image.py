@@ -1,7 +1,5 @@
 """A single image of a person's own, brought into the form of a data set."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Image files -> pixels, by Pillow."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import threading

@@ -1,7 +1,5 @@
 """Which values of images are black and white: by their type, or by what they plainly hold."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

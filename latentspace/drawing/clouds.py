@@ -1,7 +1,5 @@
 """Clouds of points that move: a map forming, and three dimensions turning."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Grids of images with names for rows and columns, still or moving."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

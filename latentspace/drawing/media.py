@@ -1,7 +1,5 @@
 """uint8 frames -> PNG, GIF, MP4."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import itertools

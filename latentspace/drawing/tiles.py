@@ -1,7 +1,5 @@
 """How large the images of a picture may be, so that its file stays small."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable, Mapping

@@ -20,11 +20,7 @@ from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.provenance import hash_file
 from latentspace.datasets import Attributes, ImageDataset, split_validation
-from latentspace.datasets.augmentation import (
-    deform,
-    look_alike_deformed,
-    looks_alike_mirrored,
-)
+from latentspace.datasets.augmentation import deform, look_alike_deformed, looks_alike_mirrored
 from latentspace.models.backend import start_keras
 from latentspace.models.keras_files.loading import load_model, save_model
 from latentspace.models.run_schema import CLASSIFIERS

@@ -1,11 +1,9 @@
 """What a model made of a few fixed images while it learned: which images, when, and the file."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,7 +39,7 @@ class Snapshots:
     @classmethod
     def begin(
         cls, indices: np.ndarray, pixels: np.ndarray, *, num_probes: int, latent_dim: int
-    ) -> Snapshots:
+    ) -> Self:
         """Snapshots without a frame, of codes of so many values.
 
         Args:
@@ -62,7 +60,7 @@ class Snapshots:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Snapshots:
+    def read(cls, path: Path) -> Self:
         """Reads what `write` wrote.
 
         Raises:
@@ -79,12 +77,12 @@ class Snapshots:
         with replace_file(path) as temporary:
             np.savez(temporary, **dataclasses.asdict(self))
 
-    def up_to(self, step: int) -> Snapshots:
+    def up_to(self, step: int) -> Self:
         """The frames up to a step."""
         count = int(np.searchsorted(self.steps, step, side="right"))
         return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _GROWING})
 
-    def append_frame(self, **frame: Any) -> Snapshots:
+    def append_frame(self, **frame: Any) -> Self:
         """One frame more; every growing array by its name, one entry of it each."""
         grown = {}
         for name in _GROWING:

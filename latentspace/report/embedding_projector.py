@@ -99,18 +99,12 @@ def _count_cells(count: int) -> int:
 
 
 def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
-    """All images on one sheet, row by row, in a square of square cells.
+    """All images, uint8 (N, H, W, 1 or 3), on one sheet, row by row, in a square of square cells.
 
     The projector draws a cell as a square whatever its shape is, so images that are none are laid
-    in the middle of a transparent one.
-
-    Args:
-        pixels: uint8 (N, H, W, 1 or 3).
-        side: Pixels a side of a cell; larger images are scaled down to it.
-
-    Returns:
-        uint8 (cells * side, cells * side, channels): grey or colour, and opacity where the images
-        are not square.
+    in the middle of a transparent one. Images larger than a cell of `side` pixels are scaled down.
+    The sheet is uint8 (cells * side, cells * side, channels): grey or colour, and opacity where the
+    images are not square.
     """
     count, *shape = pixels.shape
     height, width = (max(1, round(length * side / max(shape[:2]))) for length in shape[:2])

@@ -34,9 +34,8 @@ def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
 
 def list_invocations(records: Iterable[Record]) -> list[tuple[str, int, str]]:
     """The commands that make pictures again, the latest first: how many, by which versions."""
-    latest_first = sorted(records, key=lambda one: one.made, reverse=True)
     by_command: dict[str, list[Record]] = {}
-    for one in latest_first:
+    for one in sorted(records, key=lambda one: one.made, reverse=True):
         by_command.setdefault(one.repeat, []).append(one)
     return [
         (command, len(made), ", ".join(map(" ".join, made[0].versions.items())))

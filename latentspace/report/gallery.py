@@ -17,13 +17,7 @@ from latentspace.core.provenance import format_now
 from latentspace.drawing import media
 from latentspace.drawing.layout import add_banner
 from latentspace.report.making import hash_making, list_studies
-from latentspace.report.records import (
-    Record,
-    keep_records,
-    make_record,
-    read_records,
-    renew_record,
-)
+from latentspace.report.records import Record, keep_records, make_record, read_records, renew_record
 
 
 def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
@@ -85,13 +79,8 @@ def write_figures(
     A picture that would come out as it lies there is left as it is, unless `--redraw` or
     `--no-cache` was given. The folder is made where it is missing.
 
-    Args:
-        recipes: How each is made, by file.
-        subject: What they are of: a `Study`, or a `Comparison` for its own.
-        command: The command line, for the records.
-
-    Returns:
-        Those that could be made.
+    `recipes` say by file how each is made; the subject is a `Study`, or a `Comparison` for its own.
+    The records tell the `command` line. Those that could be made are returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made, settings, fps = [], subject.settings, subject.settings.fps

@@ -146,11 +146,7 @@ def _write(folder: Path, subject: Any, story: Sequence[Contents], **content: Any
 
 
 def _make_section(
-    part: Part,
-    story: Sequence[Contents],
-    folder: Path,
-    records: Mapping[str, Record],
-    subject: Any,
+    part: Part, story: Sequence[Contents], folder: Path, records: Mapping[str, Record], subject: Any
 ) -> Section:
     here = [contents for contents in story if contents.part == part]
     found = {

@@ -3,8 +3,6 @@
 It lies beside them as pictures.json. By it a later run knows which of them are out of date.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -58,7 +56,7 @@ class Record:
     sha256: str | None = None  # of the file; None before it is written
     making: str | None = None  # hash of all that it was made of; None of older records
 
-    def seal(self, making: str) -> Record:
+    def seal(self, making: str) -> "Record":
         """The record with the hash of what the picture was made of, which covers its own words."""
         told = dataclasses.asdict(self)
         words = json.dumps({name: told[name] for name in told if name not in OF_ONE_RUN})

@@ -1,7 +1,5 @@
 """The state of a training on disk: written after each epoch, read to go on."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -60,7 +58,7 @@ class Progress:
         """The stage of the last finished epoch; 0 before the first."""
         return int(self.rows[-1]["stage"]) if self.rows else 0
 
-    def rewind_to(self, stage: int) -> Progress:
+    def rewind_to(self, stage: int) -> "Progress":
         """What had been reached when a stage began."""
         rows = [row for row in self.rows if row["stage"] < stage]
         reached = Progress(rows, start_loss=self.start_loss)

@@ -1,7 +1,5 @@
 """Sums and differences of codes, and class transfer: moving images to another class."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from functools import cached_property

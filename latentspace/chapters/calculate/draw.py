@@ -1,7 +1,5 @@
 """Walks along axes of latent space, a panel an axis."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Arithmetic expressions over codes, as a person writes them."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """Calculating with codes: sums, class transfer, attributes, axes, new images."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,11 +15,7 @@ from latentspace.chapters.calculate.samples import (
     Samples,
 )
 from latentspace.chapters.calculate.traversals import Traversals
-from latentspace.chapters.captions import (
-    describe_classifier,
-    format_model,
-    strip_folders,
-)
+from latentspace.chapters.captions import describe_classifier, format_model, strip_folders
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.drawing import grids

@@ -1,7 +1,5 @@
 """New images, drawn from a density of the codes."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

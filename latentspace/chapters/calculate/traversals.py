@@ -1,7 +1,5 @@
 """Moving along single axes of latent space."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

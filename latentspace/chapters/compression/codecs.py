@@ -38,14 +38,9 @@ class Codec:
         return self.qualities == (None,)
 
 
+JPEG_OPTIONS = tuple({"optimize": True, "progressive": kind} for kind in (False, True))
 CODECS = (
-    Codec(
-        "JPEG",
-        "JPEG",
-        (1, 5, 10, 25, 50, 75, 90),
-        (1, 5, 10, 15),
-        ({"optimize": True, "progressive": False}, {"optimize": True, "progressive": True}),
-    ),
+    Codec("JPEG", "JPEG", (1, 5, 10, 25, 50, 75, 90), (1, 5, 10, 15), JPEG_OPTIONS),
     Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), (0, 1, 2, 5, 10), ({"method": 6},)),
     Codec(
         "AVIF",
@@ -83,8 +78,7 @@ def _write_and_read(
     """Bytes of the files of pictures, uint8 (H, W, C), and what comes back of each."""
     size, back = 0, []
     for picture in pictures:
-        data = encode_image(picture, codec, quality)
-        size += len(data)
+        size += len(data := encode_image(picture, codec, quality))
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.asarray(image.convert("L" if picture.shape[2] == 1 else "RGB"))
         back.append(pixels.reshape(picture.shape))

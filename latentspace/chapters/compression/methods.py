@@ -57,13 +57,10 @@ class Verdict:
 def compare_codes(
     codes: Mapping[str, Method], others: Mapping[str, Method], *, error: float, decoder_bytes: int
 ) -> Verdict:
-    """Compares codes with the best of everything else.
+    """Compares codes, by the names of their forms, with the best of everything else, by name.
 
-    Args:
-        codes: Their forms, by name.
-        others: The alternatives, by name.
-        error: Mean squared error of unquantised codes.
-        decoder_bytes: What a reader of codes needs besides their tables.
+    `error` is the mean squared error of unquantised codes; a reader of codes needs `decoder_bytes`
+    besides their tables.
     """
     places = _list_places(codes)
     sizes, errors = (np.array([place[axis] for place in places]) for axis in (0, 1))

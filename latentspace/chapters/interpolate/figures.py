@@ -1,7 +1,5 @@
 """Blending pixels against walking between codes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Paths between images: blended pixels, codes walked straight, on a sphere, along the data."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Paths between two points of pixel or latent space: straight, on a sphere, along the data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -50,10 +50,7 @@ def draw_training(
             each of the T moments.
         baselines: Errors, drawn as horizontal lines.
         notes: For each moment a line of text.
-        order: The moment that each frame shows.
-
-    Returns:
-        The frames, uint8 (height, width, 3).
+        order: The moment that each frame, uint8 (height, width, 3), shows.
     """
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows
@@ -79,18 +76,16 @@ def draw_training(
             y = row * cell_height + ((0.5 + part) * height + part) * zoom
             labels.append(Label(-12, y, word, "rm"))
     chart = _make_chart(curves, baselines, total_width)
-    body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
-    size = (body_height, total_width)
+    size = (rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT, total_width)
     sheet = layout.prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
 
     def draw(number: int) -> np.ndarray:
         moment, body = order[number], layout.make_blank(*size)
         grid = draw_pairs(reconstructions[moment])
         body[: len(grid), : grid.shape[1]] = grid
-        body[len(grid) : len(grid) + STRIP] = layout.render_text(
-            notes[moment], (STRIP, total_width)
-        )
-        body[len(grid) + STRIP :] = chart.draw_until(moment)
+        below = body[len(grid) :]
+        below[:STRIP] = layout.render_text(notes[moment], (STRIP, total_width))
+        below[STRIP:] = chart.draw_until(moment)
         return sheet.place(body)
 
     return DrawnFrames(len(order), draw)
@@ -109,11 +104,8 @@ def draw_learning_curve(
     from matplotlib.ticker import MaxNLocator
 
     axes = figure.subplots()
-    for column, name, color in (
-        ("loss", "training images", "tab:blue"),
-        ("val_loss", "validation images", "tab:orange"),
-    ):
-        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name, color=color)
+    for column, name in (("loss", "training images"), ("val_loss", "validation images")):
+        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name)
     for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
         axes.axhline(error, color=color, label=f"{name}: {error:.5f}", **BASELINE)
     later = history["epoch"][history["stage"] > 1]

@@ -84,8 +84,7 @@ def draw_image_map(
     Args:
         images: float32 (N, H, W, C) in [0, 1].
         cells: Where each is drawn, see `arrange_images`.
-        labels: int (N,) indices into `class_names`.
-        class_names: Names to write at the clusters.
+        labels, class_names: int (N,) indices into the names, which are written at the clusters.
         as_ink: Whether the images are strokes on dark ground.
     """
     thumbnails = _make_thumbnails(images)
@@ -100,18 +99,11 @@ def draw_image_map(
     used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
     top, left = used_rows[0], used_columns[0]
     body = body[top : used_rows[-1] + 1, left : used_columns[-1] + 1]
-    names = [
-        Label(
-            (column + 0.5) * width - left,
-            (row + 0.5) * height - top,
-            class_names[label],
-            color=tuple(to_uint8(colors[label] * 0.75).tolist()),
-            size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
-        )
-        for label, (row, column) in locate_names(
-            cells.wanted, labels, range(len(class_names))
-        ).items()
-    ]
+    size, names = round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))), []
+    for label, cell in locate_names(cells.wanted, labels, range(len(class_names))).items():
+        y, x = (cell + 0.5) * (height, width) - (top, left)
+        color = tuple(to_uint8(colors[label] * 0.75).tolist())
+        names.append(Label(x, y, class_names[label], color=color, size=size))
     text_scale = layout.choose_text_scale(body.shape[1])
     return layout.make_page(body, text=text, labels=names, text_scale=text_scale)
 
@@ -140,13 +132,9 @@ def draw_overlap(
 ) -> np.ndarray:
     """Maps of a few classes alone over a table of how often neighbours are of another of them.
 
-    Args:
-        maps: What to draw, float (N, 2) each; of all classes, each keeps its colour.
-        classes: Which of them are shown, int; the table's columns.
-        table: Row name -> share for each of these classes, in [0, 1].
-
-    Returns:
-        uint8 (height, width, 3).
+    The maps are float (N, 2) each; of all their classes, each keeps its colour. Those with the
+    indices `classes` are shown, and are the table's columns: row name -> share for each of them, in
+    [0, 1]. The result is uint8 (height, width, 3).
     """
     figure = layout.make_figure(14.2, 9.4, dpi=110)
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
@@ -187,6 +175,8 @@ def draw_placed(
 ) -> np.ndarray:
     """Further images on finished maps, each numbered, and below them their nearest neighbours.
 
+    The result is uint8 (height, width, 3).
+
     Args:
         maps: The maps, float (N, 2) each.
         places: Where the images lie on each of them, float (M, 2).
@@ -194,9 +184,6 @@ def draw_placed(
         names: What each of them is called.
         neighbors: By the name of a space the nearest images, float32 (M, K, H, W, C), and what to
             write under them, str (M, K).
-
-    Returns:
-        uint8 (height, width, 3).
     """
     figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage

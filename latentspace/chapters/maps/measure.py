@@ -17,10 +17,8 @@ from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, SPACES, MapImage
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 
-COMPARED = {  # of the pixel map and the latent map
-    "silhouette": "silhouette",
-    "knn_accuracy": "{knn} label accuracy",
-}
+# Of the pixel map and the latent map.
+COMPARED = {"silhouette": "silhouette", "knn_accuracy": "{knn} label accuracy"}
 SCORES = {  # of the table, in words
     "source_knn_accuracy": "{knn} label accuracy before any map",
     "knn_accuracy": "{knn} label accuracy in the map",
@@ -86,8 +84,7 @@ class Maps(MapImages):
     @property
     def settings(self) -> Settings:
         """How the maps are made, the default perplexity lowered where images are too few for it."""
-        given = self.study.settings
-        perplexity = given.perplexity
+        given, perplexity = self.study.settings, self.study.settings.perplexity
         if perplexity is None:
             perplexity = projection.choose_perplexity(self._samples)
         return Settings(given.method, given.dims, perplexity, given.exaggeration, given.seed)
@@ -183,9 +180,8 @@ class Maps(MapImages):
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
         """Scores of each scored image in one of `SPACES`, before the projection and in the map.
 
-        Returns:
-            source_knn_accuracy, source_silhouette, knn_accuracy, knn_preservation, trustworthiness
-            and silhouette, each float64 (R,).
+        source_knn_accuracy, source_silhouette, knn_accuracy, knn_preservation, trustworthiness and
+        silhouette, each float64 (R,).
         """
 
         def compute() -> dict[str, np.ndarray]:
@@ -208,16 +204,14 @@ class Maps(MapImages):
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What is known of vectors of the images, float (samples, D), without any projection.
 
-        Returns:
-            The neighbours of the scored images, int64 (R, neighbors), and by image
-            source_knn_accuracy and source_silhouette, float64 (R,).
+        The neighbours of the scored images, int64 (R, neighbors), and by image source_knn_accuracy
+        and source_silhouette, float64 (R,).
         """
         rows = self.scored_rows
         neighbors = find_nearest_others(vectors, rows)[1]
-        silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
         return neighbors, {
             "source_knn_accuracy": neighborhoods.score_votes(neighbors, self.labels, rows),
-            "source_silhouette": silhouettes,
+            "source_silhouette": neighborhoods.silhouettes(vectors[rows], self.labels[rows]),
         }
 
     def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
@@ -234,10 +228,8 @@ class Maps(MapImages):
         return self._scores[settings.key]
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
-        rng = np.random.default_rng(self.study.settings.seed)
+        rng, by_image = np.random.default_rng(self.study.settings.seed), {}
         made, rows = self.project(settings), self.scored_rows
-        labels = self.labels[rows]
-        by_image = {}
         with self.study.make_bar("scoring maps", len(SPACES)) as bar:
             for space in SPACES:
                 by_image[space] = self.score_images(space, settings)
@@ -246,7 +238,7 @@ class Maps(MapImages):
         def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
             return {name: neighborhoods.mean_estimate(of, rng) for name, of in scores.items()}
 
-        found = {}
+        labels, found = self.labels[rows], {}
         for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
             found[space] = average(by_image[space]) | {
@@ -297,7 +289,6 @@ def _turn(points: np.ndarray, space: str, made: Mapping[str, Projection]) -> np.
 def to_numbers(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
     """Estimates as numbers for metrics.json: each value, and its interval as [low, high]."""
     numbers: dict[str, Any] = {}
-    for name, estimate in estimates.items():
-        numbers[name] = estimate.value
-        numbers[f"{name}_interval"] = [estimate.low, estimate.high]
+    for name, (value, *interval) in estimates.items():
+        numbers |= {name: value, f"{name}_interval": interval}
     return numbers
