@@ -139,10 +139,8 @@ def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int
 def match_clusters(table: np.ndarray) -> np.ndarray:
     """The class that each cluster stands for, no class twice, so that most images are right.
 
-    Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering.
-
-    Returns:
-        int64 (clusters,), of a `contingency_table`; -1 for a cluster left without a class.
+    Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering. Returns
+    int64 (clusters,), of a `contingency_table`; -1 for a cluster left without a class.
     """
     from scipy.optimize import linear_sum_assignment
 

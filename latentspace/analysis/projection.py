@@ -111,10 +111,8 @@ def project(
     """Projects vectors, float32 (N, D), `reduce_dimensions` where D is large.
 
     Without a number of threads all cores are used. t-SNE calls `on_progress` with the number of
-    finished iterations (of `tsne.count_iterations`) and the KL divergence.
-
-    Raises:
-        ValueError: The perplexity is too large for N points.
+    finished iterations (of `tsne.count_iterations`) and the KL divergence. Raises a `ValueError`
+    where the perplexity is too large for N points.
     """
     started = time.perf_counter()
     facts: dict[str, float] = {}
@@ -141,10 +139,7 @@ def project_all(
     on each other. Small ones are made one after the other. One thread gives a slightly other map
     than several do, so a large map that is made alone, since the other one is in the cache, has no
     more threads than it would have beside the other. `on_progress` is as in `project`, with the
-    name before.
-
-    Raises:
-        InputError: A process was ended from outside.
+    name before. Raises an `InputError` where a process was ended from outside.
     """
     cores, count = count_cores(), max(map(len, sources.values()))
     at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
@@ -185,17 +180,11 @@ def umap(
 ) -> np.ndarray:
     """Projects by UMAP (McInnes, Healy & Melville 2018), with the settings of its package.
 
-    Args:
-        vectors: float32 (N, D).
-        dims: Of the result, lowered where N is small.
-        seed: The same seed gives the same points, by one thread.
-        min_dist: How near neighbours may come to lie; 0 for clusters.
-        epochs: Passes over the neighbours; None takes 500, or 200 of more than 10,000 vectors.
-        graph: The neighbours of each vector, itself first: their indices, int (N, k), and
-            distances, float32 (N, k). Without them, 15 are sought by the package.
-
-    Returns:
-        float32 (N, dims).
+    Vectors are float32 (N, D), the result float32 (N, dims), fewer where N is small; the same seed
+    gives the same points, by one thread. `min_dist` is how near neighbours may come to lie, 0 for
+    clusters. None of `epochs`, passes over the neighbours, takes 500, or 200 of more than 10,000
+    vectors. A `graph` has the neighbours of each vector, itself first: indices, int (N, k), and
+    distances, float32 (N, k). Without it, 15 are sought by the package.
     """
     # The package speaks of TensorFlow, which it does not need, and of the single thread that a seed
     # costs.

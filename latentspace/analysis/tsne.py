@@ -75,15 +75,12 @@ def count_iterations(count: int, dims: int) -> int:
 def embed(
     vectors: np.ndarray, settings: Settings, threads: int, on_progress: Callable[[int, float], None]
 ) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
-    """t-distributed stochastic neighbour embedding.
+    """t-distributed stochastic neighbour embedding of vectors, float32 (N, D).
 
     Source: van der Maaten & Hinton 2008; with the principal components as start (Kobak & Berens
     2019) and learning rates in proportion to N (Belkina et al. 2019). Neighbours are exact.
-
-    Args:
-        vectors: float32 (N, D).
-        settings, threads: How, and how many to use.
-        on_progress: Called with the number of finished iterations and the KL divergence.
+    `on_progress` is called with the number of finished iterations and the KL divergence. Raises a
+    `ValueError` where the perplexity is too large for N points.
 
     Returns:
         The map, float32 (N, dims).
@@ -92,9 +89,6 @@ def embed(
         Arrays: "trajectory", float16 (T, N, dims), the points at the start and after every
         `REPORT_EVERY` iterations, and "divergences", float32 (T,), the KL divergence in each frame,
         NaN at the start; while attraction is exaggerated, that of the exaggerated affinities.
-
-    Raises:
-        ValueError: The perplexity is too large for N points.
     """
     count, perplexity = len(vectors), settings.perplexity
     if perplexity > find_largest_perplexity(count):

@@ -66,16 +66,11 @@ class Study:
         cache_dir: Path | None = None,
         models_dir: Path | None = None,
     ) -> None:
-        """Checks that the images fit the model.
+        """Checks that the images fit the model, by an `InputError`.
 
-        Args:
-            run, data, settings: The model, the images, and what a person chose to look at.
-            thorough: Measure also what takes minutes, for captions and metrics.json.
-            cache_dir: Folder for results that take long; None keeps nothing.
-            models_dir: Of all runs, for the reference classifier; None goes without.
-
-        Raises:
-            InputError: The images are not the model's shape.
+        `thorough` measures also what takes minutes, for captions and metrics.json. Results that
+        take long are kept in `cache_dir`; `models_dir` is that of all runs, for the reference
+        classifier. None goes without.
         """
         if data.image_shape != run.image_shape:
             raise InputError(
@@ -343,10 +338,7 @@ class Study:
         return not name.isdecimal() and not name.startswith(CLASS_PREFIX)
 
     def read_own_image(self, name: str) -> np.ndarray:
-        """An image file as the model takes it, read once, float32 (H, W, C) in [0, 1].
-
-        Raises an `InputError` where it can't be read as an image.
-        """
+        """An image file as the model takes it, float32 (H, W, C), read once; or an `InputError`."""
         if name not in self._own_images:
             self._own_images[name] = read_image(
                 Path(name),
@@ -366,10 +358,7 @@ class Study:
         return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
 
     def check_selection(self, name: str, where: str) -> None:
-        """Refuses by an `InputError`, which calls it `where`, a name that `select` can't follow.
-
-        Nothing is loaded.
-        """
+        """Refuses by an `InputError` on `where` what `select` can't follow; loads nothing."""
         where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
             if len(name) > MOST_DIGITS or int(name) >= len(self.data.test_pixels):

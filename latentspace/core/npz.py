@@ -46,19 +46,12 @@ class UnreadKindError(InputError):
 
 
 def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, Header]:
-    """What the arrays of an .npz file, or the one of an .npy file, are, without their values.
+    """What the arrays of an .npz file, or the one of an .npy file, are, by name, without values.
 
-    Args:
-        path: The file. The array of an .npy file has the name of the file.
-        unread: Gets what is no array of numbers or text, by its name: its shape and kind in words.
-            None refuses it.
-
-    Returns:
-        The headers, by name.
-
-    Raises:
-        InputError: The file can't be read, is damaged, holds something else than arrays of
-            numbers or text, or two arrays of one name.
+    The array of an .npy file has the name of the file. `unread` gets what is no array of numbers or
+    text, by its name: its shape and kind in words; None refuses it. Raises an `InputError` where
+    the file can't be read, is damaged, holds something else than arrays of numbers or text, or two
+    arrays of one name.
     """
     with _open(path, unread) as found:
         return {name: header for name, (header, _) in found.items()}
@@ -67,8 +60,7 @@ def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[st
 def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, np.ndarray]:
     """Reads all arrays of an .npz file, or the one of an .npy file, see `read_headers`.
 
-    Raises:
-        InputError: As `read_headers`, or there is not the memory for them.
+    Raises an `InputError` as that does, or where there is not the memory for them.
     """
     with _open(path, unread) as found:
         needed = sum(header.nbytes for header, _ in found.values())

@@ -59,16 +59,13 @@ CHOOSE = "--images-key and --labels-key choose arrays, --no-labels leaves labels
 class Arrays:
     """Images and labels as a file has them: to train on, and to test with where it says which.
 
-    Attributes:
-        images: Of each split (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
-            Of three splits the second one validates.
-        labels: Of each split (N,), (N, 1) or one-hot (N, K); None where there are none.
-        notes: What a person should know of how they were told apart, a line each.
+    Of each split images are (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`,
+    and labels (N,), (N, 1) or one-hot (N, K). Of three splits the second one validates.
     """
 
     images: Sequence[np.ndarray]
-    labels: Sequence[np.ndarray] | None = None
-    notes: Sequence[str] = ()
+    labels: Sequence[np.ndarray] | None = None  # None where there are none
+    notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
     attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
 
 
@@ -80,14 +77,10 @@ def find_arrays(
 ) -> Arrays:
     """Tells images, labels and splits apart, by shape and then by name.
 
-    Args:
-        arrays: By name; "train", "test" or "val" in a name says which split it belongs to.
-        where: The file, for messages.
-        read_options: Whose `images_key`, `labels_key` and `no_labels` choose among them.
-        unread: What else the file holds and is not read, by name, in words.
-
-    Raises:
-        InputError: They can't be told apart, or what should go together does not.
+    "train", "test" or "val" in a name says which split an array belongs to; `read_options` choose
+    by `images_key`, `labels_key` and `no_labels`. `unread` is what else the file `where` holds and
+    is not read, by name, in words. Raises an `InputError` where they can't be told apart, or what
+    should go together does not.
     """
     listed = _list_arrays(arrays, unread)
     images_key, labels_key = read_options.images_key, read_options.labels_key
@@ -177,15 +170,9 @@ def assemble(
 ) -> ImageDataset:
     """Brings arrays into the contract of a data set.
 
-    Args:
-        arrays: Images and labels.
-        read_options: What to make of them.
-        name: Of the data set.
-        source: Where a person said it is, else None.
-        class_names: Names for the labels 0, 1, ..., used where they cover all labels.
-
-    Raises:
-        InputError: Something is no image or no label, or there are fewer than two images.
+    The source is where a person said it is, else None. The class names are of the labels 0, 1, ...,
+    used where they cover all labels. Raises an `InputError` where something is no image or no
+    label, or there are fewer than two images.
     """
     where = source or name
     if read_options.no_labels:
@@ -258,16 +245,11 @@ def assemble(
 
 
 def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
-    """Brings an array of images to uint8 (N, H, W, 1 or 3).
+    """Brings an array of images to uint8 (N, H, W, 1 or 3), `value_range` to black and white.
 
-    Args:
-        images: (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
-            opacity, which is laid on white; finite numbers or booleans.
-        value_range: The values that are black and white.
-        where: The file, for messages.
-
-    Raises:
-        InputError: The shape is none of images.
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
+    opacity, which is laid on white; finite numbers or booleans. Raises an `InputError`, which names
+    the file `where`, for another shape.
     """
     pixels = to_bytes(_to_channels_last(images, where), value_range)
     if pixels.shape[3] == 4:
@@ -279,8 +261,7 @@ def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
 def look_at_values(images: np.ndarray, where: str) -> Values:
     """Looks at the values of an array of images, of a shape as for `to_pixels`.
 
-    Raises:
-        InputError: They are no numbers, or not finite, or the shape is none of images.
+    Raises an `InputError` where they are no numbers, or not finite, or the shape is none of images.
     """
     found = _to_channels_last(images, where)
     if found.dtype.kind not in "buif":
@@ -429,12 +410,8 @@ def _find_attributes(
 ) -> dict[str, tuple[list[str], list[np.ndarray]]]:
     """Arrays that hold a value for every image, by what is left of their names without splits.
 
-    Args:
-        arrays: All but chosen labels.
-        counts: The number of images of each split.
-
-    Returns:
-        Their names, and they themselves in the order of splits, each (N,).
+    Of the arrays but chosen labels, and of the number of images of each split: their names, and
+    they themselves, (N,), in the order of splits.
     """
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():

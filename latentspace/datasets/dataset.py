@@ -55,12 +55,10 @@ def group_columns(columns: Sequence[str]) -> dict[str, list[int]]:
 
 @dataclass(frozen=True)
 class Attributes:
-    """What is known of images, one row each.
+    """What is known of images, one row each: `values`, float32 (N, A).
 
-    Attributes:
-        names: A column of yes and no, or of numbers, has one; of a column of names, such as "pose",
-            each has its own, "pose=left".
-        values: float32 (N, A): 1 and 0 for yes and no, and NaN where nothing is known.
+    They are 1 and 0 for yes and no, and NaN where nothing is known. A column of yes and no, or of
+    numbers, has one name; of a column of names, such as "pose", each has its own, "pose=left".
     """
 
     OF_VALUE: ClassVar[str] = "="  # between a column and one of its names
@@ -102,14 +100,9 @@ class Truth(Protocol):
     ) -> np.ndarray | None:
         """Test images with yes and no of an attribute, or of a class, turned into the other.
 
-        Args:
-            rows: int (N,), places of test images.
-            attribute: Its name.
-            likes: int (N,), places of images, of which each gets what it is to have; None leaves
-                out what they have.
-
-        Returns:
-            uint8 (N, H, W, C); None of what can't be changed.
+        `rows` are places of test images, int (N,), `likes` places of images, int (N,), of which
+        each gets what it is to have; None leaves out what they have. Returns uint8 (N, H, W, C);
+        None of what can't be changed.
         """
 
 
@@ -169,10 +162,7 @@ class ImageDataset:
         }
 
     def split_validation(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Training images to fit and to validate with: those meant for it, else a share of all.
-
-        See `split_validation`.
-        """
+        """Training images to fit and to validate with: as meant, else `split_validation`."""
         count = len(self.train_pixels)
         if self.num_validation:
             fitted, held_back = np.split(np.arange(count), [count - self.num_validation])
@@ -232,19 +222,14 @@ def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
 
 
 def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels that are names -> int64 (N,) and the names of the classes, in natural order.
-
-    See `tell_apart`.
-    """
+    """Labels that are names -> int64 (N,), and in natural order what `tell_apart` makes of them."""
     names = sorted(set(labels), key=natural_sort_key)
     places = {name: place for place, name in enumerate(names)}
     return np.array([places[label] for label in labels]), tell_apart(names)
 
 
 def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
-    """Makes names fit to be printed and to be seen: of those that are then the same, or were, the
-    later ones get a number.
-    """
+    """Makes names fit to be printed and seen; of what is then alike, later ones get a number."""
     shown: dict[str, int] = {}  # how often a name was wanted
     for name in names:
         chosen = fit = to_printable(name, longest) if name.strip() else BLANK
@@ -258,9 +243,8 @@ def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Splits 2 or more training images into those to fit and those to validate with.
 
-    Returns:
-        Two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
-        least one image and at most all but one.
+    Returns two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
+    least one image and at most all but one.
     """
     held_back = min(max(1, round(count * share)), count - 1)
     order = np.random.default_rng(seed).permutation(count)
@@ -273,15 +257,10 @@ def split_train_test(
     """Splits images that come without test images of their own, class by class.
 
     Copies of an image stay together: a test image that the model has trained on would flatter it.
-
-    Args:
-        labels: int (N,), N at least 2.
-        contents: (N,) equal for images that are copies of each other.
-        share: Share of each class that is to be tested, in (0, 1).
-
-    Returns:
-        Two sorted int64 arrays of indices, training and test, each with at least one image; every
-        class has a training image, and where it can spare one a test image.
+    Labels are int (N,), N at least 2, contents (N,) equal for copies of each other. A share in (0,
+    1) of each class is to be tested. Returns two sorted int64 arrays of indices, training and test,
+    each with at least one image; every class has a training image, and where it can spare one a
+    test image.
     """
     rng = np.random.default_rng(SPLIT_SEED)
     _, groups = np.unique(contents, return_inverse=True)

@@ -81,21 +81,13 @@ def decode_files(
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decodes files in parallel, or takes them from the cache.
+    """Decodes files in parallel, or takes them from the cache, see `convert_to`.
 
-    Args:
-        frames: What to decode; frames of a file follow each other.
-        size, channels, fit: See `convert_to`.
-        cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
-        show_progress: On stderr.
-
-    Returns:
-        uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk as
-        needed where they lie in the cache; what was wrong with each of the others, by its number.
-
-    Raises:
-        InputError: A file is another than it was at the first look, or the pixels have to be kept
-            in memory, and there is not enough.
+    Frames of a file follow each other. Pixels are kept in `cache_dir` under a key made of the
+    hashes; None keeps them in memory. Returns uint8 (K, H, W, C), those that could be decoded, in
+    the given order, read from disk as needed where they lie in the cache; and what was wrong with
+    each of the others, by its number. Raises an `InputError` where a file is another than it was at
+    the first look, or the pixels have to be kept in memory, and there is not enough.
     """
 
     def decode(stack: Sequence[Frame]) -> list[np.ndarray | InputError]:

@@ -83,21 +83,12 @@ def read_image_folder(
     cache_dir: Path | None = None,
     show_progress: bool = False,
 ) -> ImageDataset:
-    """Reads a folder of image files.
+    """Reads a folder of image files, see `find_images`.
 
     Decoded images are kept in the cache in one file, from which only what is needed is read into
-    memory: a million images need little more memory than a thousand.
-
-    Args:
-        folder: See `find_images`.
-        read_options: How to read them.
-        name: Of the data set.
-        source: Where a person said it is, else None.
-        cache_dir: Where decoded images are kept; None keeps them in memory.
-        show_progress: Show progress on stderr.
-
-    Raises:
-        InputError: There are fewer than two images that can be read.
+    memory: a million images need little more memory than a thousand. Without `cache_dir` they are
+    kept in memory. The source is where a person said the data is, else None. Raises an `InputError`
+    where fewer than two images can be read.
     """
     files, notes, attributes = find_images(folder, read_options)
     with _keep_notes(notes):
@@ -212,21 +203,16 @@ def _read_files(
 def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
     """Lists the image files of a folder, with their classes and attributes.
 
-    Args:
-        folder: Its subfolders are the splits and the classes, see `layout.arrange`, unless a
-            labels.csv names the classes, see `label_tables.read_labels`. An attributes.csv, or
-            what else stands in labels.csv, tells more of each.
-        read_options: Of which `labels` is the path of the labels.csv; None takes the one in the
-            folder, where there is one, as with `attributes_file`. With `classes_from` the folders
-            name the classes, or none, as with `no_labels`.
+    Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
+    the classes, see `label_tables.read_labels`. An attributes.csv, or what else stands in
+    labels.csv, tells more of each. The `labels` of the options are the path of the labels.csv; None
+    takes the one in the folder, where there is one, as with `attributes_file`. With `classes_from`
+    the folders name the classes, or none, as with `no_labels`.
 
-    Returns:
-        The files, in natural order within their splits, and notes on what was understood and what
-        is left out. Hidden files, files that are no images by their names or first bytes, and links
-        that lead out of the folder are left out.
-
-    Raises:
-        InputError: There is no image, or one of the tables can't be read.
+    Returns the files, in natural order within their splits, and notes on what was understood and
+    what is left out. Hidden files, files that are no images by their names or first bytes, and
+    links that lead out of the folder are left out. Raises an `InputError` where there is no image,
+    or one of the tables can't be read.
     """
     notes: list[str] = []
     table = Path(read_options.labels or folder / LABELS_FILE)

@@ -31,8 +31,7 @@ def is_idx_folder(folder: Path) -> bool:
 def read_idx_folder(folder: Path) -> Arrays:
     """Reads four IDX files with the standard names, raw or .gz.
 
-    Raises:
-        InputError: One is missing, damaged, or no IDX file.
+    Raises an `InputError` where one is missing, damaged, or no IDX file.
     """
     arrays = []
     for stem in IDX_FILES.values():
@@ -52,11 +51,8 @@ def read_idx(path: Path) -> np.ndarray:
     The format: two zero bytes, a type code (8: unsigned byte), the number of dimensions, each
     dimension as a big-endian 32-bit integer, then the values (LeCun, Cortes & Burges, "The MNIST
     database"). `.gz` at the end of its name means compressed. Returns uint8 of the shape in the
-    header.
-
-    Raises:
-        InputError: The file can't be read, is no IDX file, is longer or shorter than it says, holds
-            nothing, or needs more memory than there is.
+    header. Raises an `InputError` where the file can't be read, is no IDX file, is longer or
+    shorter than it says, holds nothing, or needs more memory than there is.
     """
     is_packed = path.suffix == ".gz"
     try:
@@ -120,8 +116,7 @@ def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputErr
 def _find(folder: Path, stem: str) -> Path | None:
     """The file of a folder that has a standard name; what is no file, or outside, is not read.
 
-    Raises:
-        InputError: It is a link that leads out of the folder.
+    Raises an `InputError` where it is a link that leads out of the folder.
     """
     for path in (folder / stem, folder / f"{stem}.gz"):
         if path.is_file():

@@ -51,18 +51,13 @@ def arrange(
     Single folders around all others are stepped through, folders named as splits are the splits,
     and the folders below are the classes. Of images beside their masks the images are taken.
 
-    Args:
-        paths: The parts of each file's path within the data set, the file's name at the end.
-        classes_from: Which level of folders names the classes, 1 for those in the data set's own;
-            "none" for no classes; None finds the level.
-        label: Gives rows of `paths` their classes in place of the folders, or leaves them out.
-
-    Returns:
-        The places of the files that are taken, in the order of splits, and notes on what was
-        understood and what is left out. Without test images there are no splits.
-
-    Raises:
-        InputError: No file lies as many levels deep as `classes_from` asks for.
+    Paths are the parts of each file's path within the data set, the file's name at the end.
+    `classes_from` is the level of folders that names the classes, 1 for those in the data set's
+    own; "none" is for no classes, None finds the level. `label` gives rows of paths their classes
+    in place of the folders, or leaves them out. Returns the places of the files that are taken, in
+    the order of splits, and notes on what was understood and what is left out. Without test images
+    there are no splits. Raises an `InputError` where no file lies as many levels deep as is asked
+    for.
     """
     layout = _Layout(paths, classes_from, label)
     places = layout.find()

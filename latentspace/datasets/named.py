@@ -58,17 +58,12 @@ def load_dataset(
             (see `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on
             disk nor to be downloaded.
         data_dir: A folder in which a named set is a subfolder or an .npz file.
-        read_options: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
-        show_progress: Show progress on stderr.
         download: Name of a set -> its training and its test images and labels, asked where the set
             is not in `data_dir`; raises an OSError where it can't be had.
 
-    Returns:
-        The data set. Its `name` says what was really loaded.
-
-    Raises:
-        InputError: The name is unknown, nothing is there, or a file is no such file.
+    The `name` of what is returned says what was really loaded. Raises an `InputError` where the
+    name is unknown, nothing is there, or a file is no such file.
 
     Example:
         >>> load_dataset("digits").image_shape
@@ -99,11 +94,7 @@ def load_dataset(
 
 
 def _to_recorded(path: Path) -> str:
-    """A path as a run keeps it, to be found again from any folder.
-
-    Raises:
-        InputError: It is no text.
-    """
+    """A path as a run keeps it, right from any folder; an `InputError` where it is no text."""
     try:
         return str(path.resolve()).encode().decode()
     except UnicodeEncodeError as error:
@@ -198,11 +189,7 @@ def _name_array(path: Path, name: str, *, with_file: bool, is_labels: bool) -> s
 
 
 def _find_array_files(folder: Path) -> list[Path]:
-    """The .npz and .npy files of a folder.
-
-    Raises:
-        InputError: One is a link that leads out of it.
-    """
+    """The .npz and .npy files of a folder; an `InputError` where a link leads out of it."""
     inside = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
     suffixes = {path.suffix.lower() for path in inside}
     files = [path for path in inside if path.suffix.lower() in ARRAY_SUFFIXES and path.is_file()]
@@ -232,11 +219,7 @@ def _load_named(
 
 
 def _download(name: str, download: Download) -> Arrays:
-    """A named set from where `download` finds it.
-
-    Raises:
-        InputError: It can't be had.
-    """
+    """A named set from where `download` finds it; an `InputError` where it can't be had."""
     try:
         (images, labels), (test_images, test_labels) = download(name)
     except OSError as error:

@@ -28,15 +28,11 @@ def read_image(
     light ground is inverted, since grey data sets here are bright on dark. The result is float32
     `image_shape`, (height, width, channels), in [0, 1].
 
-    Args:
-        path, image_shape: Anything that Pillow reads, and the shape to bring it to.
-        ink_side: Longer side of what is drawn, in pixels of the result, see `find_ink_side`:
-            margins are cut off, and what is left gets this size. None keeps the whole picture.
-        value_range: The values that are black and white in the data set, where that is known; an
-            image of more than 8 bits that plainly has other values is read by its own.
-
-    Raises:
-        InputError: The file is no image that Pillow reads.
+    `ink_side` is the longer side of what is drawn, in pixels of the result, see `find_ink_side`:
+    margins are cut off, and what is left gets this size; None keeps the whole picture.
+    `value_range` has the values that are black and white in the data set, where that is known; an
+    image of more than 8 bits that plainly has other values is read by its own. Raises an
+    `InputError` where the file is no image that Pillow reads.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # Pillow's, about odd metadata

@@ -52,11 +52,7 @@ def list_suffixes() -> frozenset[str]:
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file's name, or else its first bytes, are those of an image.
-
-    Raises:
-        OSError: It can't be read.
-    """
+    """Whether a file is an image, by name or else first bytes; an `OSError` if unreadable."""
     if path.suffix.lower() in list_suffixes() | CAMERA_RAW:
         return path.suffix.lower() not in CAMERA_RAW
     with path.open("rb") as file:
@@ -68,9 +64,8 @@ def is_image_file(path: Path) -> bool:
 def read_file(path: Path) -> bytes:
     """The bytes of an image file.
 
-    Raises:
-        InputError: It is no file, or larger than an image can be.
-        OSError: It can't be read.
+    Raises an `InputError` where it is no file, or larger than an image can be, and an `OSError`
+    where it can't be read.
     """
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError("no file")
@@ -94,9 +89,8 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
     """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
 
     With `frames_too` the values of `DECODED_FRAMES` pages or frames are, not of the first alone.
-
-    Raises:
-        InputError: They are no image that Pillow reads, or one too large to be decoded.
+    Raises an `InputError` where they are no image that Pillow reads, or one too large to be
+    decoded.
     """
     with _open(data) as picture:
         width, height = picture.size
@@ -119,8 +113,7 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
 def look_at_depth(data: bytes) -> Values | None:
     """Looks at the values of an image file of more than 8 bits; None of others, and of NaN.
 
-    Raises:
-        InputError: As `open_picture`.
+    Raises an `InputError` as `open_picture` does.
     """
     with _open(data) as picture:
         return _find_depth(picture)
@@ -138,15 +131,10 @@ def open_picture(
 ) -> Image.Image:
     """Decodes the bytes of an image file to a picture of mode L (1 channel) or RGB (3).
 
-    It is upright, and what is transparent is white.
-
-    Args:
-        draft: Side that is enough: a JPEG file is then decoded at a fraction of its size where
-            that leaves both sides as long.
-        value_range: The values that are black and white; None takes those of the file's type.
-
-    Raises:
-        InputError: They are no image that Pillow reads, or too large to be decoded.
+    It is upright, and what is transparent is white. `draft` is a side that is enough: a JPEG file
+    is then decoded at a fraction of its size where that leaves both sides as long. The values of
+    `value_range` are black and white; None takes those of the file's type. Raises an `InputError`
+    where they are no image that Pillow reads, or too large to be decoded.
     """
     return next(open_frames(data, channels, (0,), draft=draft, value_range=value_range))
 

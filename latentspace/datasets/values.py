@@ -55,10 +55,8 @@ def choose_ranges(
     """Chooses black and white for a whole set of images, of the values of each file or array.
 
     `given` is what a person says. Returned are the range to read for each range that a type says,
-    and lines on what a person might wonder about.
-
-    Raises:
-        InputError: `given` is no range, or leaves nothing but black or white.
+    and lines on what a person might wonder about. Raises an `InputError` where `given` is no range,
+    or leaves nothing but black or white.
     """
     if given is not None and not given[0] < given[1]:
         raise InputError(
@@ -75,11 +73,7 @@ def choose_ranges(
 
 
 def describe_range(values: Values, chosen: Range) -> str | None:
-    """A line on how values are read, where a person might wonder.
-
-    Raises:
-        InputError: They would all be black or all be white.
-    """
+    """A line on how values are read, where one might wonder; an `InputError` if all look alike."""
     low, high = chosen
     if values.low < values.high and (values.high <= low or values.low >= high):
         raise InputError(

@@ -40,10 +40,8 @@ TURN_SECONDS = 8.0
 def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: int) -> np.ndarray:
     """Draws round dots, later ones over earlier ones, with smooth edges: uint8 (side, side, 3).
 
-    Args:
-        places: float (N, 2) x and y in pixels from the top left; what lies outside is left out.
-        colors: float (N, 3) RGB in [0, 1]; white is where no dot is.
-        radii: float (N,) in pixels.
+    Places are x and y in pixels from the top left, float (N, 2); what lies outside is left out.
+    Colours are float (N, 3) RGB in [0, 1], white where no dot is; radii float (N,) in pixels.
     """
     fine = SUPERSAMPLING
     reach = int(np.ceil(radii.max(initial=0) * fine))  # around the canvas, for dots across its edge

@@ -59,12 +59,10 @@ def make_mosaic(
 ) -> np.ndarray:
     """Lays images out in rows and columns: uint8 (..., height, width, 3), without a border.
 
-    Args:
-        images: float32 (..., rows, columns, H, W, C) in [0, 1]; leading axes are frames. NaN images
-            are left white.
-        zoom: Every pixel becomes a square of this side; nothing is interpolated.
-        gap: White pixels between columns, and between rows unless `row_gap` says otherwise.
-        row_gap: White pixels between rows.
+    Images are float32 (..., rows, columns, H, W, C) in [0, 1], NaN where a place is left white;
+    leading axes are frames. Every pixel becomes a square with `zoom` for its side; nothing is
+    interpolated. `gap` is white pixels between columns, and between rows unless `row_gap` says
+    otherwise.
     """
     row_gap = gap if row_gap is None else row_gap
     blank = np.isnan(images).any(axis=(-3, -2, -1), keepdims=True)
@@ -137,14 +135,11 @@ def prepare_page(
     text_scale: float = 1.0,
     still: np.ndarray | None = None,
 ) -> Page:
-    """Sets title, labels and caption on a white page for bodies of one size.
+    """Sets title, labels and caption on a white page for bodies of one size, (height, width).
 
-    Args:
-        size: Height and width of the body in pixels.
-        labels: Text on and around the body.
-        left, top, bottom, right: Pixels to keep free for labels on each side of the body.
-        text_scale: Enlarges all text, for very large pages.
-        still: uint8 (height, width, 3), a body to set under the labels already.
+    Labels are text on and around the body; left, top, bottom and right are pixels to keep free for
+    them on each side. `text_scale` enlarges all text, for very large pages. `still` is a body,
+    uint8 (height, width, 3), to set under the labels already.
     """
     body_height, body_width = size
     margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale

@@ -119,19 +119,14 @@ def encode_png(frame: np.ndarray, economy: Economy = EVERYTHING) -> bytes:
 
 
 def encode_gif(frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes frames as a GIF that loops for ever.
+    """Encodes frames, uint8 (T, H, W, 3), as a GIF that loops for ever.
 
     Grey frames keep all 256 greys exactly; coloured ones get a palette of 255 colours, made from
     the first, the middle and the last frame, which leaves one entry for what stays as it was from
     one frame to the next. Frames that repeat their predecessor become one frame that is shown
-    longer.
-
-    Args:
-        frames: (T, H, W, 3) uint8.
-        fps: Frames per second. Each frame begins at the multiple of 10 ms nearest to its time, so
-            that the length is right also where the format can't show a frame for 1 / fps. Above
-            `GIF_MOST_FPS` frames are left out, and the length stays right.
-        economy: What else is given up.
+    longer. Each frame begins at the multiple of 10 ms nearest to its time, so that the length is
+    right also where the format can't show a frame for 1 / fps. Above `GIF_MOST_FPS` frames are left
+    out, and the length stays right. The economy says what else is given up.
     """
     kept, delays = _plan_gif(len(frames), fps, economy.stride)
     samples = [_reduce(frames[index], economy) for index in (0, len(frames) // 2, -1)]
@@ -179,10 +174,8 @@ def _plan_gif(count: int, fps: float, stride: int = 1) -> tuple[list[int], list[
 def encode_mp4(frames: Frames, *, fps: float) -> bytes:
     """Encodes frames, uint8 (T, H, W, 3), as H.264 in an MP4 that players show (yuv420p).
 
-    Odd sides get one white row or column; nothing is rescaled.
-
-    Raises:
-        UnwritableError: The encoder failed, as where there is no room for temporary files.
+    Odd sides get one white row or column; nothing is rescaled. Raises an `UnwritableError` where
+    the encoder failed, as where there is no room for temporary files.
     """
     import imageio_ffmpeg
 

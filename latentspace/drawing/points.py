@@ -87,14 +87,8 @@ def draw_scatters(
 ) -> list[Axes]:
     """Draws maps, float (N, 2) each, as points tinted by class, row by row, with one legend.
 
-    Args:
-        figure, maps, rows: Where, what, and in how many rows.
-        classes: Which classes are shown, by their indices; None takes all.
-        strength: Opacity of the points.
-        named: Write the names of classes at their clusters.
-
-    Returns:
-        The axes of each map.
+    Some classes are shown, by their indices; None takes all. `strength` is the opacity of the
+    points; `named` writes the names of classes at their clusters. Returns the axes of each map.
     """
     shown = range(len(maps.class_names)) if classes is None else classes
     count = len(maps.labels)
@@ -129,10 +123,7 @@ def style_map_axes(axes: Axes, heading: str) -> None:
 def add_class_legend(
     figure: Figure | SubFigure, class_names: Sequence[str], classes: Sequence[int] | None = None
 ) -> None:
-    """Puts one legend for all axes to the right, of all classes or of those with some indices.
-
-    Of more than `MOST_LISTED` there is none.
-    """
+    """Puts one legend, of all classes or some, to the right; of over `MOST_LISTED` none."""
     from matplotlib.lines import Line2D
 
     shown = range(len(class_names)) if classes is None else classes

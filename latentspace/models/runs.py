@@ -115,11 +115,7 @@ class Run:
         return (self.path / DECODER).stat().st_size
 
     def read_history(self) -> dict[str, np.ndarray]:
-        """The columns of history.csv, each float64 (epochs,).
-
-        Raises:
-            InputError: The file is missing or is no such table.
-        """
+        """The columns of history.csv, float64 (epochs,); an `InputError` without such a table."""
         path = self.path / HISTORY
         self._check(HISTORY)
         try:
@@ -138,11 +134,7 @@ class Run:
         return self.history_unavailable
 
     def read_snapshots(self) -> Snapshots:
-        """What the model made of a few images while it learned.
-
-        Raises:
-            InputError: The file is missing or damaged.
-        """
+        """What the model made of a few images while it learned; or an `InputError`."""
         self._check(SNAPSHOTS)
         return Snapshots.read(self.path / SNAPSHOTS)
 
@@ -167,20 +159,14 @@ class Run:
         return self.networks[1] if self.networks else self._load_network(DECODER)
 
     def encode(self, images: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
-        """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches.
-
-        Raises:
-            InputError: A code is not finite.
-        """
+        """Images as for `predict` -> float32 codes (N, D); an `InputError` if not finite."""
         return self._check_finite(predict(self._encoder, images, on_batch), "codes", "images")
 
     def decode(self, codes: np.ndarray, on_batch: OnBatch | None = None) -> np.ndarray:
         """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
 
         A decoder that ends linearly may leave the range by a little; it is clipped, as in pictures.
-
-        Raises:
-            InputError: An image is not finite.
+        Raises an `InputError` where an image is not finite.
         """
         images = self._check_finite(predict(self._decoder, codes, on_batch), "images", "codes")
         return np.clip(images, 0, 1, out=images)
@@ -224,9 +210,8 @@ class Run:
 def predict(model: keras.Model, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently; it gives float32 (N, ...).
 
-    Args:
-        inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
-        on_batch: Called after each batch with the number of inputs in it.
+    Inputs are float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
+    `on_batch` is called after each batch with the number of inputs in it.
     """
     import keras
 
@@ -246,10 +231,8 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     """Finds a run and checks that it is whole.
 
     The name is that of a folder in `models_dir`, where all runs lie, or the path of one; None takes
-    the run finished last.
-
-    Raises:
-        InputError: There is none, or it is unfinished, damaged or half written.
+    the run finished last. Raises an `InputError` where there is none, or it is unfinished, damaged
+    or half written.
     """
     folder = Path(models_dir)
     if name is None:

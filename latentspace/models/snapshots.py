@@ -42,10 +42,8 @@ class Snapshots:
     ) -> Self:
         """Snapshots without a frame, of codes of so many values.
 
-        Args:
-            indices: What is watched, as indices in the training split, int64 (M,).
-            pixels: The same images, uint8 (M, H, W, C).
-            num_probes: Of how many, the first, reconstructions are kept.
+        What is watched are pixels, uint8 (M, H, W, C), with their indices in the training split,
+        int64 (M,). Of the first `num_probes` of them reconstructions are kept.
         """
         originals = shrink(to_unit_range(pixels[:num_probes]))
         return cls(
@@ -61,11 +59,7 @@ class Snapshots:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Reads what `write` wrote.
-
-        Raises:
-            InputError: The file can't be read, or holds something else.
-        """
+        """Reads what `write` wrote; an `InputError` if unreadable, or something else."""
         arrays = read_arrays(path)
         names = {field.name for field in dataclasses.fields(cls)}
         if set(arrays) != names or len({len(arrays[name]) for name in _GROWING}) != 1:
@@ -99,14 +93,8 @@ def choose_watched(
 ) -> tuple[np.ndarray, int]:
     """Chooses what to watch: as many of each class as of any other, as far as there are.
 
-    Args:
-        labels: Classes of the images to choose from, int (V,).
-        image_shape: Height, width and channels of these.
-        latent_dim: Number of values in a code.
-        seed: Seed of the choice.
-
-    Returns:
-        Which of them, int64 (M,), and of how many, the first, reconstructions are to be kept.
+    Labels are the classes of the images to choose from, int (V,). Returns which of them, int64
+    (M,), and of how many, the first, reconstructions are to be kept.
     """
     size = int(np.prod(image_shape))
     frames = MOST_FRAMES + 1

@@ -30,11 +30,7 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def check_count(count: int) -> None:
-    """Refuses more images than the projector loads.
-
-    Raises:
-        InputError: Says how many it loads.
-    """
+    """Refuses more images than the projector loads, by an `InputError` that says how many."""
     if count > MOST_IMAGES:
         raise InputError(
             f"the Embedding Projector shows at most {MOST_IMAGES:,} images. Received: {count:,}; "

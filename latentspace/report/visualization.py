@@ -30,9 +30,8 @@ def write_story(
     """Draws figures of a study, and leaves their numbers and the page beside them.
 
     One writer at a time. Flags in `asked` asked for some of them; the records tell the `command`.
-
-    Raises:
-        InputError: No figure of an asked flag could be made; all else has been written.
+    Raises an `InputError` where no figure of an asked flag could be made; all else has been
+    written.
     """
     recipes = load_recipes()
     with lock_folder(folder, wait=True):

@@ -80,11 +80,7 @@ class StateFacts(TypedDict):
 
 
 def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
-    """Reads what `fit` wrote: what a checkpoint says of itself, and the arrays in it.
-
-    Raises:
-        InputError: There is no readable checkpoint.
-    """
+    """What a checkpoint of `fit` says of itself, and its arrays; an `InputError` if unreadable."""
     try:
         arrays = read_arrays(path)
         text = arrays.pop("state").tobytes()
@@ -96,12 +92,9 @@ def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
 class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the history, the best weights and a checkpoint of everything after each epoch.
 
-    Args:
-        model: What is trained, its optimiser built.
-        checkpoint, facts, earlier: As for `fit`.
-        last_epoch: The last one that is planned.
-        worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
-            getting better has exploded: of clipped images a loss can't grow without bounds.
+    The optimiser of the model is built; checkpoint, facts and earlier progress are as for `fit`.
+    `worst` is a validation loss beyond reason: what stays above it for `PATIENCE` epochs without
+    getting better has exploded: of clipped images a loss can't grow without bounds.
     """
 
     def __init__(

@@ -197,12 +197,9 @@ def fit(
             are counted on from there.
         callbacks: Watchers of the training.
 
-    Returns:
-        The progress, earlier stages included; its status says how the training ended.
-
-    Raises:
-        DivergedError: The loss was not finite in the first epoch.
-        InputError: The first epoch was interrupted.
+    Returns the progress, earlier stages included; its status says how the training ended. Raises a
+    `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the
+    first epoch was interrupted.
     """
     earlier = earlier or Progress()
     last = len(earlier.rows) + config.epochs
@@ -260,10 +257,8 @@ def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
     """Lets Ctrl-C, or SIGTERM, end a training between two steps, and a second one at once.
 
     Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
-    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions.
-
-    Yields:
-        A callback, for the training, that raises KeyboardInterrupt after either.
+    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions. So a
+    callback, for the training, is yielded that raises KeyboardInterrupt after either.
     """
     asked = threading.Event()
 

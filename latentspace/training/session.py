@@ -53,8 +53,7 @@ def resume_settings(
 ) -> tuple[TrainConfig, dict[str, Any]]:
     """The settings and the facts of the images that a stopped training began with.
 
-    Raises:
-        InputError: There is nothing to resume, or a given setting contradicts it.
+    Raises an `InputError` where there is nothing to resume, or a given setting contradicts it.
     """
     name = config.run or config.dataset or "mnist"
     path = Path(config.models_dir) / name / CHECKPOINT
@@ -83,13 +82,9 @@ def resume_settings(
 def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path) -> Run:
     """Trains a model on images and saves it as a run, saying on the way what is done.
 
-    Args:
-        config, given: The settings, and which were given, and so are not to be chosen by the data.
-        data: The images; part of those to train on is held back to watch the error.
-        folder: Of the run; nobody else may write there.
-
-    Raises:
-        InputError: There is too little to learn from, or the training can't be logged.
+    Settings that were given are not chosen by the data. Part of the images to train on is held back
+    to watch the error. Nobody else may write to the folder. Raises an `InputError` where there is
+    too little to learn from, or the training can't be logged.
     """
     log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
     fitted, held_back = data.split_validation(config.validation_split, config.seed)

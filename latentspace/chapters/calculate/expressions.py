@@ -43,18 +43,12 @@ class Term:
 def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term, ...]:
     """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
 
-    Args:
-        text: The expression. A term is the index of an image, class:NAME, an attribute, or the path
-            of an image file, with an optional factor before a `*`; terms that begin with a letter
-            end at a space, those of attributes with their names. A name in double quotes is an
-            attribute, whatever else it could be.
-        attributes: Those there are, beside those of strokes.
-
-    Returns:
-        The terms in their order, at least one of which is an image.
-
-    Raises:
-        InputError: Something is no term; the message points at the place.
+    A term is the index of an image, class:NAME, an attribute, or the path of an image file, with an
+    optional factor before a `*`; terms that begin with a letter end at a space, those of attributes
+    with their names. A name in double quotes is an attribute, whatever else it could be.
+    `attributes` are those there are, beside those of strokes. At least one of the terms, in their
+    order, is an image. Raises an `InputError` where something is no term; the message points at the
+    place.
     """
     terms: list[Term] = []
     named = {*attributes, *STROKES, *SHORT}

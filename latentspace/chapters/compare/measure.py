@@ -42,8 +42,7 @@ class Comparison:
     def __init__(self, first: Study, second: Study) -> None:
         """Takes the studies of A and of B: the same data, the same settings.
 
-        Raises:
-            InputError: There can be no maps by which to score them, or not as they were chosen.
+        Raises an `InputError` where there can be no maps by which to score them, or not as chosen.
         """
         for study in (first, second):
             study.of(Maps).check()

@@ -63,11 +63,9 @@ def draw_rate_distortion(
 ) -> np.ndarray:
     """Bytes an image against mean squared error and similarity, uint8 (height, width, 3).
 
-    Args:
-        lines: The curves; one of a single point becomes a mark of its own, at the lower edge where
-            its error is 0.
-        chosen: Bytes and mean squared error that an arrow starts from.
-        nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
+    A line of a single point becomes a mark of its own, at the lower edge where its error is 0. An
+    arrow leads from the `chosen` bytes and mean squared error to the nearest size at the same
+    error; None draws no arrow.
     """
     figure = layout.make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter

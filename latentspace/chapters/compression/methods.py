@@ -86,10 +86,7 @@ def compare_codes(
 
 
 def find_best_within(methods: Mapping[str, Method], budget: float) -> tuple[str, int]:
-    """The method and setting of least error at no more than so many bytes.
-
-    Where all need more, those that need fewest.
-    """
+    """The method and setting of least error within so many bytes; else of fewest bytes."""
     return min(_list_places(methods), key=lambda place: (max(budget, place[0]), place[1]))[2:]
 
 

@@ -20,10 +20,8 @@ TINY = 1e-9
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
     """Straight paths at constant speed between codes (N, D) or images (N, H, W, C).
 
-    They are float (N, steps, ...) of the dtype of `starts`, both ends included exactly.
-
-    Raises:
-        ValueError: There are fewer than 2 steps.
+    They are float (N, steps, ...) of the dtype of `starts`, both ends included exactly. Raises a
+    `ValueError` where there are fewer than 2 steps.
     """
     share = _make_shares(starts, steps)
     return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share

@@ -42,15 +42,11 @@ def draw_training(
 ) -> DrawnFrames:
     """Originals over their reconstructions at each moment of a training, and the errors up to it.
 
-    Args:
-        originals: uint8 (P, H, W, C), images of a class next to each other.
-        reconstructions: uint8 (T, P, H, W, C).
-        names: The class of each original.
-        curves: For each name images seen and errors, float (K,) each; the first has a point for
-            each of the T moments.
-        baselines: Errors, drawn as horizontal lines.
-        notes: For each moment a line of text.
-        order: The moment that each frame, uint8 (height, width, 3), shows.
+    Originals are uint8 (P, H, W, C), images of a class next to each other, under the names of their
+    classes; reconstructions uint8 (T, P, H, W, C). Curves are for each name images seen and errors,
+    float (K,) each; the first has a point for each of the T moments. Baselines are errors, drawn as
+    horizontal lines, `notes` a line of text for each moment. `order` is the moment that each frame,
+    uint8 (height, width, 3), shows.
     """
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows

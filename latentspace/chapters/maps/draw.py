@@ -78,14 +78,10 @@ def draw_image_map(
 ) -> np.ndarray:
     """The images themselves at their places, none hiding another, their class shown by colour.
 
-    Strokes on dark ground become coloured ink on white paper; other images keep their colours and
-    get a frame. The result is uint8 (height, width, 3).
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        cells: Where each is drawn, see `arrange_images`.
-        labels, class_names: int (N,) indices into the names, which are written at the clusters.
-        as_ink: Whether the images are strokes on dark ground.
+    Strokes on dark ground (`as_ink`) become coloured ink on white paper; other images keep their
+    colours and get a frame. Images are float32 (N, H, W, C) in [0, 1], cells of `arrange_images`,
+    labels int (N,) indices into the names that are written at the clusters. The result is uint8
+    (height, width, 3).
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape
@@ -175,15 +171,10 @@ def draw_placed(
 ) -> np.ndarray:
     """Further images on finished maps, each numbered, and below them their nearest neighbours.
 
-    The result is uint8 (height, width, 3).
-
-    Args:
-        maps: The maps, float (N, 2) each.
-        places: Where the images lie on each of them, float (M, 2).
-        images: float32 (M, H, W, C) in [0, 1], what was placed.
-        names: What each of them is called.
-        neighbors: By the name of a space the nearest images, float32 (M, K, H, W, C), and what to
-            write under them, str (M, K).
+    The maps are float (N, 2) each; the images, float32 (M, H, W, C) in [0, 1], have their names and
+    their places on each map, float (M, 2). Neighbours are by the name of a space the nearest
+    images, float32 (M, K, H, W, C), and what to write under them, str (M, K). The result is uint8
+    (height, width, 3).
     """
     figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage

@@ -18,10 +18,9 @@ from latentspace.models.importing.tracing import is_graph
 def build(plan: Plan) -> tuple[keras.Model, keras.Model]:
     """Makes an encoder and a decoder in the form of a run, as `plan` decided.
 
-    Returns:
-        Models of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and back. They share their
-        layers with the person's models, and are those where nothing has to be converted. Whether
-        they reconstruct images is for `checking` to find.
+    Returns models of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and back. They share their
+    layers with the person's models, and are those where nothing has to be converted. Whether they
+    reconstruct images is for `checking` to find.
     """
     (black, white), (low, high) = plan.ranges
     images = keras.Input(plan.image_shape, name="images")

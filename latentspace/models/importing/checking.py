@@ -97,10 +97,8 @@ def check(
     The two are as from `build`, `built_with` are the ranges of their input and output, `ranges`
     others that are tried. Images are float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
     There is a problem where reconstructions are far outside of [0, 1], all the same, or no better
-    than the mean image; else, a note where other ranges are clearly better.
-
-    Raises:
-        InputError: Reconstructions are of another shape, or not finite.
+    than the mean image; else, a note where other ranges are clearly better. Raises an `InputError`
+    where reconstructions are of another shape, or not finite.
     """
     codes = predict(encoder, images)
     reconstructed = predict(decoder, codes)

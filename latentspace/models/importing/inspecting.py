@@ -41,10 +41,8 @@ class Interface:
 def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
     """Finds out what an autoencoder, or an encoder and a decoder, take; names are for messages.
 
-    A subclassed autoencoder is taken for its two parts.
-
-    Raises:
-        InputError: One takes several inputs, or is a subclass without such parts.
+    A subclassed autoencoder is taken for its two parts. Raises an `InputError` where one takes
+    several inputs, or is a subclass without such parts.
     """
     if len(models) == 2 or is_graph(models[0]):
         return Interface(tuple(models), tuple(names), tuple(map(read_input_shape, models)))
@@ -59,8 +57,7 @@ def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
 def read_input_shape(model: keras.Model) -> Shape | None:
     """Shape of one input without the batch, as far as a model tells; sides may be None.
 
-    Raises:
-        InputError: It takes several inputs.
+    Raises an `InputError` where it takes several inputs.
     """
     try:
         shape = model.input_shape

@@ -74,10 +74,8 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     drawn around, if a name tells which layer that is, and the decoder starts from the sample.
 
     A person says in `config` after which layer to cut, which output is the code, and what the model
-    takes for black and for white.
-
-    Raises:
-        InputError: Images, codes or outputs do not fit, or there is no place to cut.
+    takes for black and for white. Raises an `InputError` where images, codes or outputs do not fit,
+    or there is no place to cut.
     """
     model, takes = interface.models[0], interface.takes[0] or image_shape
     layout = fit_layout(takes, image_shape)

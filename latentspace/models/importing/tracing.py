@@ -100,10 +100,8 @@ class Trace:
 def trace(model: keras.Model, shape: Shape) -> Trace:
     """Takes all steps of a model once, symbolically, for inputs of a shape without the batch.
 
-    A subclassed model, in it or as a whole, is a single step: Keras can't see its inside.
-
-    Raises:
-        InputError: The model can't be called on such an input.
+    A subclassed model, in it or as a whole, is a single step: Keras can't see its inside. Raises an
+    `InputError` where the model can't be called on such an input.
     """
     source = keras.Input(shape, name="images")
     steps: list[Step] = []

@@ -25,10 +25,9 @@ NUMBER = re.compile(r"_\d+$")
 def canonicalize(archive: bytes) -> bytes:
     """What `keras.Model.save` has written, in bytes that depend on the model alone.
 
-    Returns:
-        A .keras file: its members in a fixed order, dated alike, without the time of saving; shared
-        objects and unnamed layers counted from the first of the model itself. A name that is made
-        of a class in one place of the model and given in another stays.
+    Returns a .keras file: its members in a fixed order, dated alike, without the time of saving;
+    shared objects and unnamed layers counted from the first of the model itself. A name that is
+    made of a class in one place of the model and given in another stays.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         members = {name: source.read(name) for name in source.namelist()}

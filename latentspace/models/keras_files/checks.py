@@ -51,8 +51,7 @@ UNKNOWN = re.compile(
 def read_config(path: Path) -> dict[str, Any]:
     """Reads the description of the model out of a .keras or an HDF5 file, within bounds.
 
-    Raises:
-        InputError: The file is damaged, or holds no description of a model.
+    Raises an `InputError` where the file is damaged, or holds no description of a model.
     """
     try:
         if is_hdf5(path):
@@ -72,11 +71,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
-    """The description of a model as an object, out of a file or a member of one of some name.
-
-    Raises:
-        InputError: It is none.
-    """
+    """The description of a model, out of a file or member `name`; an `InputError` if none."""
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
             f"{path} has a {name} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
@@ -119,11 +114,9 @@ def _read_attribute(path: Path) -> bytes:
 def check_config(path: Path, config: dict[str, Any]) -> None:
     """Refuses what Keras itself would let a model do while it is loaded or called.
 
-    Code in the file, other packages and other files are for Keras to refuse, see `explain`.
-
-    Raises:
-        InputError: The model computes with constants, passes any arguments to a function, needs
-            another backend, or names a part of Keras that no model is made of.
+    Code in the file, other packages and other files are for Keras to refuse, see `explain`. Raises
+    an `InputError` where the model computes with constants, passes any arguments to a function,
+    needs another backend, or names a part of Keras that no model is made of.
     """
     for entry, layer in walk(config):
         if _calls_on_constants(entry):
@@ -200,10 +193,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Everything in a config that Keras would make an object of, with the layer it belongs to.
-
-    It comes in the order in which it stands.
-    """
+    """Everything in a config that Keras would make an object of, in order, each with its layer."""
     waiting: list[tuple[Any, str]] = [(config, "")]
     while waiting:
         value, layer = waiting.pop()
@@ -242,11 +232,8 @@ def check_weights(path: Path) -> None:
 
     HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
     that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
-    lies in other files.
-
-    Raises:
-        InputError: They are not, or do not.
-        Exception: The file is damaged; h5py and zipfile raise anything.
+    lies in other files. Raises an `InputError` where they are not, or do not; of a damaged file
+    h5py and zipfile raise anything.
     """
     import h5py
 

@@ -104,10 +104,8 @@ def translate(path: Path, config: Config) -> Config:
     """The description of a model of Keras 2, or of any in HDF5, as .keras files of Keras 3 have it.
 
     How weights are initialised and constrained is left out: they are read, and not trained. The
-    path is that of the file, for messages.
-
-    Raises:
-        InputError: It has something that Keras 3 has no equal for, or describes no model.
+    path is that of the file, for messages. Raises an `InputError` where it has something that Keras
+    3 has no equal for, or describes no model.
     """
     try:
         for entry, layer in walk(config) if is_keras2(config) else ():
@@ -325,10 +323,8 @@ def arrange_weights(source: h5py.Group, target: h5py.Group, model: keras.Model) 
     """Copies the weights in a .keras file of Keras 2 to where Keras 3 looks for them.
 
     Both count layers by class, but Keras 2 counted those with weights twice until 2.14, and wrote
-    names of folders as the system did. The order is the same.
-
-    Raises:
-        ValueError: The weights are of more or fewer layers than the model has.
+    names of folders as the system did. The order is the same. Raises a `ValueError` where the
+    weights are of more or fewer layers than the model has.
     """
     import h5py
 
