@@ -6,14 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from latentspace.core.pixels import to_uint8
-from latentspace.drawing.layout import (
-    Label,
-    Page,
-    join_horizontally,
-    measure_text,
-    prepare_page,
-    render_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.points import LabelledMaps, choose_class_colors
 from latentspace.drawing.text import Text
@@ -89,8 +83,10 @@ def draw_forming(
         panels = []
         for points, lines in zip(films, notes, strict=True):
             cloud = draw_cloud(points[step].tobytes(), points.dtype)
-            panels.append(np.concatenate([render_text(lines[step], (STRIP, FILM_SIDE)), cloud]))
-        return sheet.place(join_horizontally(panels, GAP))
+            panels.append(
+                np.concatenate([layout.render_text(lines[step], (STRIP, FILM_SIDE)), cloud])
+            )
+        return sheet.place(layout.join_horizontally(panels, GAP))
 
     return DrawnFrames(count + hold_frames, draw)
 
@@ -137,10 +133,10 @@ def _draw_from_side(maps: LabelledMaps, side: int, turn: float = STILL_TURN) -> 
         radii = largest * (1 - 0.6 * far)
         faded = colors + (1 - colors) * (FADE * np.clip(far, 0, 1))[:, np.newaxis]
         panels.append(splat(places[order], faded[order], radii[order], side=side))
-    return join_horizontally(panels, GAP)
+    return layout.join_horizontally(panels, GAP)
 
 
-def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0) -> Page:
+def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0) -> layout.Page:
     """The page around panels of `side` pixels, `strip` pixels higher than wide, and a legend."""
     width = len(maps.points) * (side + GAP) - GAP
     labels = [
@@ -156,8 +152,10 @@ def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0)
     for number, (line, color) in enumerate(zip(lines, colors, strict=False)):
         ink = tuple(to_uint8(color).tolist())
         labels.append(Label(width + GAP, (number + 0.8) * LEGEND_LINE, line, "lm", color=ink))
-    right = max(LEGEND, GAP + max(map(measure_text, lines)))
-    return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, text=text)
+    right = max(LEGEND, GAP + max(map(layout.measure_text, lines)))
+    return layout.prepare_page(
+        (side + strip, width), labels=labels, top=HEADING, right=right, text=text
+    )
 
 
 def _to_panel(points: np.ndarray, side: int) -> np.ndarray:

@@ -5,15 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    Label,
-    choose_zoom,
-    join_vertically,
-    make_mosaic,
-    make_page,
-    measure_text,
-    order_loop,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.text import Text
 
 SECTION_GAP = 26
@@ -46,11 +39,13 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     labels: list[Label] = []
     y, top = 0, 0
     for grid in grids:
-        zoom = choose_zoom(min(grid.images.shape[-3:-1]))
+        zoom = layout.choose_zoom(min(grid.images.shape[-3:-1]))
         image_height, image_width = (size * zoom for size in grid.images.shape[-3:-1])
-        widest = max((measure_text(heading) for heading in grid.headings if heading), default=0)
+        widest = max(
+            (layout.measure_text(heading) for heading in grid.headings if heading), default=0
+        )
         gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
-        body = make_mosaic(grid.images, zoom=zoom, gap=gap, row_gap=CELL_GAP)
+        body = layout.make_mosaic(grid.images, zoom=zoom, gap=gap, row_gap=CELL_GAP)
         room = (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
         if bodies:
             y += room + SECTION_GAP
@@ -69,14 +64,14 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
             labels.append(Label(0, y - room + TITLE_ROOM / 2, grid.title, "lm"))
         bodies.append(body)
         y += body.shape[-3]
-    widest_title = max(measure_text(grid.title or " ") for grid in grids)
+    widest_title = max(layout.measure_text(grid.title or " ") for grid in grids)
     bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
     names = [name for grid in grids for name in grid.names if name]
-    return make_page(
-        join_vertically(bodies),
+    return layout.make_page(
+        layout.join_vertically(bodies),
         text=text,
         labels=labels,
-        left=max(map(measure_text, names), default=0) + 12,
+        left=max(map(layout.measure_text, names), default=0) + 12,
         top=top,
     )
 
@@ -89,4 +84,4 @@ def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np
     """
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
     frames = draw_grids(grids=moving, text=text)
-    return frames[order_loop(len(frames), hold_frames)]
+    return frames[layout.order_loop(len(frames), hold_frames)]

@@ -4,16 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.calculate import draw
+from latentspace.chapters.calculate import draw, samples
 from latentspace.chapters.calculate.arithmetic import Arithmetic
-from latentspace.chapters.calculate.samples import (
-    DENSITY,
-    GAUSSIAN,
-    REAL,
-    SHOWN_CLASSES,
-    TEMPERATURE,
-    Samples,
-)
+from latentspace.chapters.calculate.samples import Samples
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import describe_classifier, format_model, strip_folders
 from latentspace.chapters.figure import Drawing, Recipe
@@ -138,21 +131,21 @@ def draw_samples(study: Study) -> Drawing:
     ]
     about = f"{study.data.name}, {format_model(study)}. Codes are drawn from a density of the "
     about += f"training codes, a mixture of {numbers['components']} Gaussians, at temperature "
-    about += f"{TEMPERATURE:g},"
+    about += f"{samples.TEMPERATURE:g},"
     if chapter.classes:
-        first = f" (shown are the first {SHOWN_CLASSES} of {count})"
-        about += f" fitted class by class{first if count > SHOWN_CLASSES else ''},"
-    kinds = [numbers[kind] for kind in (GAUSSIAN, DENSITY, REAL)]
+        first = f" (shown are the first {samples.SHOWN_CLASSES} of {count})"
+        about += f" fitted class by class{first if count > samples.SHOWN_CLASSES else ''},"
+    kinds = [numbers[kind] for kind in (samples.GAUSSIAN, samples.DENSITY, samples.REAL)]
     measured = [
         f"{words} {', '.join(f'{found[name]:{form}}' for found in kinds)}"
         for name, (words, form) in SAMPLE_MEASURES.items()
         if np.isfinite([found.get(name, np.nan) for found in kinds]).all()
     ]
     brackets = ""
-    if REAL in of_classes:
+    if samples.REAL in of_classes:
         brackets = (
             " In brackets the classifier's mean confidence in the class that was asked for; of "
-            f"real images {of_classes[REAL]:.2f}."
+            f"real images {of_classes[samples.REAL]:.2f}."
         )
     text = Text(
         "New images, drawn from a density of the codes",
