@@ -44,8 +44,7 @@ def cluster_gaussian_mixture(
 ) -> Clustering:
     """A mixture of at most N Gaussians with full covariances, of vectors, float32 (N, D).
 
-    It is fitted by EM (Dempster, Laird & Rubin 1977), and the best of several starts is taken. In
-    many dimensions each takes long.
+    Fitted by EM (Dempster, Laird & Rubin 1977), the best of several starts, which take long.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -126,8 +125,7 @@ def build_neighbor_graph(
 def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
     """How many images of each class lie in each cluster, int64 (clusters, num_classes).
 
-    Labels are int (N,) from 0, and so are clusters, or `NOISE`: what lies in none is left out. A
-    cluster of no image has no row.
+    Both are int (N,) from 0. `NOISE`, in no cluster, is left out; a cluster of no image has no row.
     """
     from scipy.stats.contingency import crosstab
 

@@ -36,9 +36,8 @@ class Density:
     ) -> np.ndarray:
         """New codes, float32 (count, D): of one class, or of all as often as they occur.
 
-        Of a class without codes the sample is that of all. The temperature is a factor of the
-        deviations from the means: below 1 samples are more typical and less varied (Kingma &
-        Dhariwal 2018, "Glow").
+        A class without codes gives that of all. The temperature is a factor of deviations from
+        means: below 1 samples are more typical and less varied (Kingma & Dhariwal 2018, "Glow").
         """
         own = self.classes == label
         weights = self.weights * own if label is not None and own.any() else self.weights

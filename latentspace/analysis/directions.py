@@ -146,10 +146,7 @@ class Forms:
     def move(
         self, codes: np.ndarray, has: np.ndarray, forms: np.ndarray | None = None
     ) -> np.ndarray:
-        """Codes (N, D) with the attribute lose it, others get it, float64 (N, D).
-
-        Without `forms` (N,) each gets the commonest form.
-        """
+        """Codes (N, D) with it lose it, others get one of `forms` (N,), or the first: float64."""
         wanted = np.zeros(len(codes), int) if forms is None else forms
         chosen = np.where(has, self.tell(codes), wanted)
         moved = codes.astype(np.float64)
@@ -253,8 +250,7 @@ def fit_attribute_directions(
     predicted attribute by one standard deviation and leave the other ones alone, a step is the
     likeliest under the Gaussian of the codes of the class. A class with fewer than `ENOUGH_MEMBERS`
     images gets the directions of all classes together, their means taken out. Codes are float (N,
-    D), labels int (N,) in 0..classes-1, values float (N, A), NaN where an attribute is not known,
-    which then has the mean.
+    D), labels int (N,) in 0..classes-1, values float (N, A), where NaN takes the mean.
     """
     codes, known = codes.astype(np.float64), np.isfinite(values)
     values = np.where(known, values, np.where(known, values, 0).sum(axis=0) / known.sum(axis=0))
@@ -305,9 +301,8 @@ def reliability(differences: np.ndarray, random_differences: np.ndarray) -> floa
 
     Source: Liu, Jun, Li & Heer 2019, "Latent space cartography": Cohen's d between the pairwise
     cosines of the differences that a direction is the mean of, float (N, D), and those of random
-    pairs, float (M, D), at least 3 each. By Cohen's convention 0.2 is a small effect, 0.5 a medium
-    and 0.8 a large one; under `MEANINGLESS` the direction means nothing. NaN where no cosine
-    differs from another, as of two images.
+    pairs, float (M, D), at least 3 each. By convention 0.2 is a small effect, 0.5 a medium, 0.8 a
+    large one; under `MEANINGLESS` the direction means nothing. NaN where all cosines are equal.
     """
     first, second = (_pairwise_cosines(each) for each in (differences, random_differences))
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)

@@ -42,9 +42,8 @@ def choose_perplexity(count: int, wanted: float | None = None) -> float:
 class Settings:
     """How to project.
 
-    The perplexity of t-SNE is an effective number of neighbours, at most
-    `tsne.find_largest_perplexity(N)`; its exaggeration a factor of attraction after its early
-    phase, and above 1 clusters get denser.
+    The perplexity is an effective number of neighbours, at most `tsne.find_largest_perplexity(N)`;
+    exaggeration a factor of attraction after the early phase: above 1 clusters get denser.
     """
 
     method: str = "tsne"  # or a key of `PROJECTORS`
@@ -62,8 +61,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Projection:
-    """A map, and what it cost."""
-
     points: np.ndarray  # float32 (N, dims)
     seconds: float  # wall time
     facts: dict[str, float]  # what t-SNE says of itself, see `tsne.embed`

@@ -54,8 +54,7 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 def fit_components(train_pixels: Pixels, components: int) -> PCA:
     """Principal components of images, uint8 (N, H, W, C), as float32 in [0, 1].
 
-    Of more than `PCA_IMAGES` so many, evenly spaced, serve. Fewer components than asked for are
-    found where images or pixels are fewer.
+    Of more than `PCA_IMAGES` so many, evenly spaced, serve; fewer give fewer components.
     """
     rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
     return fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
@@ -86,11 +85,10 @@ def linear_autoencoder(
 def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of other images to each image, by Euclidean distance, exact.
 
-    A few candidates are found among the principal components, where a distance is never longer
-    than between the images; an image whose best candidate is not proven by that is compared with
-    all. Images are float32 (N, H, W, C) in [0, 1], references (M, H, W, C). Distances are float32
-    (N,), in units in which one pixel between black and white counts 1; indices into `references`
-    int64 (N,).
+    A few candidates are found among the principal components, where a distance is never longer than
+    between the images; an image whose best candidate is not proven by that is compared with all.
+    Images are float32 (N, H, W, C) in [0, 1], references (M, H, W, C). Distances are float32 (N,),
+    where a pixel from black to white counts 1; indices int64 (N,).
     """
     flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
     if len(references) <= SKETCH_DIM:
@@ -153,8 +151,7 @@ def _share_among(points: np.ndarray, others: np.ndarray) -> float:
 def grey_share(images: np.ndarray) -> float:
     """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
 
-    Of images, float32 (..., H, W, C) in [0, 1], the pixels between `INK` and `BRIGHT` among all
-    above `INK`.
+    Of images, float32 (..., H, W, C) in [0, 1], pixels up to `BRIGHT` among all above `INK`.
     """
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
@@ -179,10 +176,7 @@ def step_lengths(paths: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of two measures (N,); pairs with a NaN are left out.
-
-    NaN where one of the measures is the same in all pairs.
-    """
+    """Spearman's rank correlation of measures (N,) but NaN pairs; NaN where one never varies."""
     from scipy.stats import spearmanr
 
     known = np.isfinite(first) & np.isfinite(second)
@@ -193,10 +187,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:
-    """Mean over rows (N, S) of Spearman's rank correlation with an order (S,).
-
-    Rows with a NaN, or that never change, count as 0.
-    """
+    """Mean Spearman correlation of rows (N, S) with an order (S,); 0 of NaN or constant rows."""
     from scipy.spatial.distance import cdist
     from scipy.stats import rankdata
 

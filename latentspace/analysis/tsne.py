@@ -23,8 +23,6 @@ PLACING_PERPLEXITY, PLACING_NEIGHBORS = 5, 10
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of gradient descent."""
-
     iterations: int
     momentum: float
     rate: float  # as a multiple of N / exaggeration (Belkina et al. 2019)
@@ -141,9 +139,8 @@ def follow(
     back by a penalty as well, at the cost of each map's own quality.
 
     Frames are float32 (T, N, D), the same N things through time. The perplexity is at most
-    `find_largest_perplexity(N)`; the seed is of the little noise in the first start; `on_progress`
-    is called after each map. The maps are float32 (T, N, 2), and the KL divergence of each,
-    float64 (T,), is in nats.
+    `find_largest_perplexity(N)`; the seed is of the noise in the first start; `on_progress` is
+    called after each map. Maps are float32 (T, N, 2), their KL divergences, in nats, float64 (T,).
     """
     from openTSNE import TSNEEmbedding
 
@@ -174,7 +171,6 @@ def _initialize(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
 
 
 def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:
-    """Joint probabilities of neighbours, found exactly."""
     from openTSNE import affinity, nearest_neighbors
     from sklearn.neighbors import NearestNeighbors
 
@@ -191,7 +187,6 @@ def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) ->
 def _descend(
     embedding: TSNEEmbedding, phase: Phase, exaggeration: float = 1.0, **reporting: Any
 ) -> None:
-    """Moves the points of an embedding through a phase, in place."""
     factor = EARLY_EXAGGERATION if phase.early else exaggeration
     embedding.optimize(
         phase.iterations,

@@ -23,19 +23,6 @@ from latentspace.chapters.figure import Contents, Figure, Part, Recipe
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
 
-__all__ = [
-    "COMPARED",
-    "FIGURES",
-    "FLAGS",
-    "FORMER_FLAGS",
-    "PARTS",
-    "STORY",
-    "choose_figures",
-    "find_part",
-    "load_chapters",
-    "load_recipes",
-]
-
 STORY = (
     reconstruct.CONTENTS,
     learn.CONTENTS,

@@ -35,8 +35,6 @@ def value_in(numbers: Mapping[str, Any], name: str) -> Value:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table of scores."""
-
     words: str  # what is measured
     own: Value  # what this model reaches
     baselines: Mapping[str, Value] = field(default_factory=dict)  # what others reach, by name

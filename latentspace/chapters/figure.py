@@ -69,8 +69,6 @@ COMPARE = Part("compare", "Side by side", "The same images through both models."
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture."""
-
     flag: str  # the command-line flag that asks for it
     file: str  # its name in the output folder; still (.png), animation (.gif) or page (.html)
     about: str  # what it shows, in one line
@@ -133,8 +131,7 @@ class Drawing:
     ) -> Drawing:
         """Draws images, scaled down where the file would be too large; the caption says so.
 
-        `draw` takes all of `shown`, see `drawing.tiles.fit_tiles`, and `text`. A picture that is
-        `moving` is an animation.
+        `draw` takes all of `shown`, see `tiles.fit_tiles`, and `text`; an animation is `moving`.
         """
         from latentspace.drawing.tiles import fit_tiles
 
@@ -152,8 +149,6 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Recipe(Generic[Subject]):
-    """How a figure is made."""
-
     draw: Callable[[Subject], Drawing]  # measures what is shown, and draws it
     of: tuple[type[Chapter], ...] = ()  # measure its numbers, which go into metrics.json with it
     # Says why a subject can't have it, beside what `of` say; None where it can.
@@ -162,8 +157,6 @@ class Recipe(Generic[Subject]):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a chapter holds."""
-
     package: str  # the name of its package, whose `figures.RECIPES` say how each picture is made
     part: Part  # where it stands in the story
     flags: Mapping[str, str]  # its flags without a value, with their help texts

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from config import VisualizeConfig
 
 AnyChapter = TypeVar("AnyChapter", bound=Chapter)
+Key = np.ndarray | str | int | float  # a part of what a result in the cache depends on
+Groups = Mapping[str, Mapping[str, Any]]  # numbers by the names of their groups and their own
 INK_IMAGES = 500  # tell how large what is drawn usually is
 LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else there are no strokes
 MOST_REFERENCES = 100_000
@@ -68,9 +70,8 @@ class Study:
     ) -> None:
         """Checks that the images fit the model, by an `InputError`.
 
-        `thorough` measures also what takes minutes, for captions and metrics.json. Results that
-        take long are kept in `cache_dir`; `models_dir` is that of all runs, for the reference
-        classifier. None goes without.
+        `thorough` measures also what takes minutes, for captions and metrics.json. What takes long
+        is kept in `cache_dir`; `models_dir`, of all runs, has the classifier; None goes without.
         """
         if data.image_shape != run.image_shape:
             raise InputError(
@@ -134,10 +135,7 @@ class Study:
 
     @cached_property
     def fit_indices(self) -> np.ndarray:
-        """Indices of the training images that the model was fitted to, those held back left out.
-
-        All training images where the model comes from other data.
-        """
+        """Training images that the model was fitted to, by index; all if it is of other data."""
         if not self.is_trained_on_data:
             return np.arange(len(self.data.train_pixels))
         settings = self.run.facts["settings"]
@@ -244,12 +242,9 @@ class Study:
         return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
     def load_or_compute(
-        self, kind: str, compute: Callable[[], dict[str, Any]], *key: np.ndarray | str | int | float
+        self, kind: str, compute: Callable[[], dict[str, Any]], *key: Key
     ) -> dict[str, np.ndarray]:
-        """Arrays from the cache, or computed and kept there.
-
-        The file's name begins with `kind`; the key is all that the result depends on.
-        """
+        """Arrays from the cache, as `kind` under all that they depend on, or computed and kept."""
 
         def compute_whole() -> dict[str, Any]:
             outer, self._is_computing = self._is_computing, True
@@ -262,10 +257,7 @@ class Study:
         return load_or_compute(path, compute_whole, version=CACHE_VERSION)
 
     def load_or_compute_groups(
-        self,
-        kind: str,
-        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
-        *key: np.ndarray | str | int | float,
+        self, kind: str, compute: Callable[[], Groups], *key: Key
     ) -> dict[str, dict[str, np.ndarray]]:
         """As `load_or_compute`, for numbers in named groups; no name of a group holds a slash."""
 
@@ -283,10 +275,7 @@ class Study:
         return groups
 
     def load_or_compute_numbers(
-        self,
-        kind: str,
-        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
-        *key: np.ndarray | str | int | float,
+        self, kind: str, compute: Callable[[], Groups], *key: Key
     ) -> dict[str, dict[str, Any]]:
         """As `load_or_compute_groups`, as the numbers and lists that metrics.json has."""
         groups = self.load_or_compute_groups(kind, compute, *key)
@@ -300,12 +289,12 @@ class Study:
         with self.make_bar("measuring strokes", len(images)) as bar:
             return strokes.measure(images, bar.update)
 
-    def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
+    def is_cached(self, kind: str, *key: Key) -> bool:
         """Whether the cache holds a file for what `load_or_compute` would be asked for."""
         path = self._find_cache_file(kind, *key)
         return path is not None and path.exists()
 
-    def _find_cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
+    def _find_cache_file(self, kind: str, *key: Key) -> Path | None:
         folder = self._cache_dir
         return None if folder is None else folder / f"{kind}-{hash_content(*key)}.npz"
 

@@ -38,8 +38,7 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
     """Reads a JSON object as `encode_document` makes it, as `kind` reads it, less its version.
 
     `version` is the newest version of the schema that is known; `renew` says in messages what makes
-    the file anew. Raises an `InputError` where the file can't be read, is no such document, or
-    comes from a newer program.
+    the file anew. Raises an `InputError` where it is unreadable, none, or of a newer program.
     """
     try:
         if path.stat().st_size > MOST_BYTES:

@@ -117,8 +117,7 @@ def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
     The lock lies on a file in the folder and ends with the process, however that ends. A file
     system without locks, such as some of networks, goes without. The folder is made where it is
     missing, and then removed where nothing has come to lie in it. With `wait` it waits until
-    another process has done, after a line to stdout; else an `InputError` refuses, as where nobody
-    can write there.
+    another process has done, after a line to stdout; else it raises an `InputError`.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     handle = _try_lock_folder(folder, wait=False)
@@ -166,7 +165,6 @@ def _try_lock_folder(folder: Path, *, wait: bool) -> int | None:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what writers that were killed have left in a folder."""
     for leftover in folder.glob(f"{PARTIAL}*"):
         with contextlib.suppress(OSError), leftover.open("rb") as file:
             if lock_descriptor(file.fileno(), blocking=False):  # else somebody is writing it
@@ -174,10 +172,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _lock(handle: int, *, wait: bool) -> bool:
-    """Locks an open file for this process; False where another process has locked it.
-
-    A file system that knows no locks lets everybody in.
-    """
+    """Locks an open file; False where another process has, True where locks are not known."""
     try:
         return lock_descriptor(handle, blocking=wait)
     except OSError:

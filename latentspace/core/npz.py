@@ -50,8 +50,7 @@ def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[st
 
     The array of an .npy file has the name of the file. `unread` gets what is no array of numbers or
     text, by its name: its shape and kind in words; None refuses it. Raises an `InputError` where
-    the file can't be read, is damaged, holds something else than arrays of numbers or text, or two
-    arrays of one name.
+    the file is unreadable, damaged, or holds other things than that, or two arrays of a name.
     """
     with _open(path, unread) as found:
         return {name: header for name, (header, _) in found.items()}
@@ -74,10 +73,7 @@ def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str
 
 @contextlib.contextmanager
 def _open(path: Path, unread: dict[str, str] | None) -> Iterator[dict[str, tuple[Header, Opener]]]:
-    """Yields header and opener of each array in a file, by its name.
-
-    What goes wrong while it is read becomes an `InputError`.
-    """
+    """Yields header and opener of each array in a file, by name; what goes wrong: `InputError`."""
     is_npy = path.suffix.lower() == MEMBER_SUFFIX
     kind = "NPY" if is_npy else "NPZ"
     if not path.is_file():  # a pipe or a device could keep one waiting for ever

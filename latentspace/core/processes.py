@@ -36,8 +36,7 @@ def run_all(
     The function takes an input and, last, a function to which it may report numbers: `on_report` is
     called in this process with the name of the input and what was reported. Of at most so many
     processes at the same time, 1 calls one after the other, in this process; for several the
-    function is of a module's top level. Raises an `InputError` where a process was ended from
-    outside.
+    function is of a module's top level. Raises an `InputError` where one was ended from outside.
     """
     if processes < 2:
         return {name: function(*of, partial(on_report, name)) for name, of in inputs.items()}

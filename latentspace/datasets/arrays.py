@@ -78,9 +78,8 @@ def find_arrays(
     """Tells images, labels and splits apart, by shape and then by name.
 
     "train", "test" or "val" in a name says which split an array belongs to; `read_options` choose
-    by `images_key`, `labels_key` and `no_labels`. `unread` is what else the file `where` holds and
-    is not read, by name, in words. Raises an `InputError` where they can't be told apart, or what
-    should go together does not.
+    by `images_key`, `labels_key` and `no_labels`. `unread` is what else the file `where` holds, by
+    name, in words. Raises an `InputError` where they can't be told apart or do not match.
     """
     listed = _list_arrays(arrays, unread)
     images_key, labels_key = read_options.images_key, read_options.labels_key
@@ -212,9 +211,10 @@ def assemble(
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
-        train, test = split_train_test(labels, _hash_contents(parts[0]), read_options.test_fraction)
+        hashes = [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in parts[0]]
+        train, test = split_train_test(labels, np.array(hashes), read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
-    size = read_options.image_size or train_pixels.shape[1:3]
+    size, common = read_options.image_size or train_pixels.shape[1:3], find_common(ranges.values())
     channels = read_options.channels or train_pixels.shape[3]
     shape = train_pixels.shape[1:]
     if shape != (*size, channels):
@@ -230,12 +230,7 @@ def assemble(
         train_labels=labels[train],
         test_labels=labels[test],
         class_names=names,
-        read_options=replace(
-            read_options,
-            image_size=size,
-            channels=channels,
-            value_range=find_common(ranges.values()),
-        ),
+        read_options=replace(read_options, image_size=size, channels=channels, value_range=common),
         train_attributes=attributes.select(train),
         test_attributes=attributes.select(test),
         num_validation=min(num_validation, len(train) - 1),
@@ -259,10 +254,7 @@ def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
 
 
 def look_at_values(images: np.ndarray, where: str) -> Values:
-    """Looks at the values of an array of images, of a shape as for `to_pixels`.
-
-    Raises an `InputError` where they are no numbers, or not finite, or the shape is none of images.
-    """
+    """Looks at the values of images, shaped as for `to_pixels`; an `InputError` of no images."""
     found = _to_channels_last(images, where)
     if found.dtype.kind not in "buif":
         raise InputError(f"{where}: images should be numbers. Received: {found.dtype}")
@@ -307,12 +299,6 @@ def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
         shifted = 3 * dtype.itemsize * min(count, AT_ONCE) if dtype.kind == "f" else 0
         copies.append(max(shifted, count * (10 if has_opacity else 1)))
     return held + max(copies)
-
-
-def _hash_contents(pixels: np.ndarray) -> np.ndarray:
-    """A number for each image, (N,), the same for copies."""
-    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
-    return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
 
 
 def _to_indices(

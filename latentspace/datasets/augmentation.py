@@ -88,8 +88,7 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def are_aligned(images: np.ndarray) -> bool:
     """Whether a place means the same in each image, as in faces and digits, not in photographs.
 
-    Then part of what the pixels of images, float32 (N, H, W, C), vary by is told by their place
-    alone, the mean image.
+    Then pixels of images, float32 (N, H, W, C), vary in part by their place alone, the mean image.
     """
     whole = float(images.var())
     by_place = float(images.mean(axis=0).var(axis=(0, 1)).mean())
@@ -111,9 +110,8 @@ def look_alike_deformed(images: np.ndarray, rng: np.random.Generator) -> bool:
     """Whether images and deformed ones can't be told apart, as of writing and of photographs.
 
     Images that were drawn or taken in one way alone lie farther than `DEFORMED_TOLERANCE` times as
-    far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to
-    be so: deformed ones keep a model from learning them by heart. The arguments are those of
-    `looks_alike_mirrored`.
+    far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to be
+    so: deformed ones keep a model from learning them by heart. Arguments: `looks_alike_mirrored`.
     """
     if len(images) < MANY_IMAGES:
         return True

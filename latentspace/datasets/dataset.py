@@ -22,8 +22,7 @@ class ReadOptions:
     """How images are read. What is None is taken as the images are.
 
     They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out; or
-    padded, see `pictures.crop_to`. Of a folder, None takes the commonest size, of at most
-    `folder.LONGEST_SIDE`.
+    padded, see `pictures.crop_to`. None takes a folder's commonest, of `LONGEST_SIDE` at most.
     """
 
     image_size: tuple[int, int] | None = None
@@ -259,8 +258,7 @@ def split_train_test(
     Copies of an image stay together: a test image that the model has trained on would flatter it.
     Labels are int (N,), N at least 2, contents (N,) equal for copies of each other. A share in (0,
     1) of each class is to be tested. Returns two sorted int64 arrays of indices, training and test,
-    each with at least one image; every class has a training image, and where it can spare one a
-    test image.
+    each with at least one image; of every class one trains, and one tests if it has two.
     """
     rng = np.random.default_rng(SPLIT_SEED)
     _, groups = np.unique(contents, return_inverse=True)

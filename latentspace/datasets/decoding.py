@@ -155,7 +155,6 @@ def decode_files(
 def _map_parallel(
     what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
-    """Applies a function to each file on all cores, some thousands of files at a time."""
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(os.cpu_count()) as pool,

@@ -90,29 +90,17 @@ def read_image_folder(
     kept in memory. The source is where a person said the data is, else None. Raises an `InputError`
     where fewer than two images can be read.
     """
-    files, notes, attributes = find_images(folder, read_options)
-    with _keep_notes(notes):
-        return _read_files(
-            folder,
-            [files[index] for index in choose_limited(len(files), read_options.limit)],
-            read_options,
-            notes,
-            attributes,
-            common={"name": name, "source": source},
-            how={"cache_dir": cache_dir, "show_progress": show_progress},
-        )
+    listing = find_images(folder, read_options)
+    how = {"cache_dir": cache_dir, "show_progress": show_progress}
+    with _keep_notes(listing.notes):
+        return _read_files(folder, listing, read_options, how, name=name, source=source)
 
 
 def _read_files(
-    folder: Path,
-    files: Sequence[ImageFile],
-    read_options: ReadOptions,
-    notes: list[str],
-    attributes: Attributes,
-    *,
-    common: Mapping[str, Any],
-    how: Mapping[str, Any],
+    folder: Path, listing: Listing, read_options: ReadOptions, how: Mapping[str, Any], **named: Any
 ) -> ImageDataset:
+    every, notes, attributes = listing
+    files = [every[index] for index in choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
     looks = inspect_files(
         [file.path for file in files], show_progress=how["show_progress"], frames_too=takes_frames
@@ -170,28 +158,22 @@ def _read_files(
         notes.append(
             f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
         )
-    named = [unit.file.label for unit, keep in zip(ordered, kept, strict=True) if keep]
-    if lost := {file.label for file in files} - set(named):
-        shown = ", ".join(
-            to_printable(str(label)) for label in sorted(map(str, lost))[:NAMED_FILES]
-        )
+    known = [unit.file.label for unit, keep in zip(ordered, kept, strict=True) if keep]
+    if lost := {file.label for file in files} - set(known):
+        shown = ", ".join(map(to_printable, sorted(map(str, lost))[:NAMED_FILES]))
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
-    labels, class_names = _index_labels(named)
+    labels, class_names = _index_labels(known)
     rows = np.array([unit.file.row for unit in ordered])[kept]
     num_validation = int(kept[len(train) - num_validation : len(train)].sum())
+    common = find_common(value_ranges.values())
     return ImageDataset(
-        **common,
+        **named,
         train_pixels=pixels[:first_test],
         test_pixels=pixels[first_test:],
         train_labels=labels[:first_test],
         test_labels=labels[first_test:],
         class_names=class_names,
-        read_options=replace(
-            read_options,
-            image_size=size,
-            channels=channels,
-            value_range=find_common(value_ranges.values()),
-        ),
+        read_options=replace(read_options, image_size=size, channels=channels, value_range=common),
         train_attributes=attributes.select(rows[:first_test]),
         test_attributes=attributes.select(rows[first_test:]),
         num_validation=min(num_validation, first_test - 1),
@@ -416,7 +398,6 @@ def _format_places(folder: Path, paths: Sequence[Path]) -> str:
 
 
 def _format_place(folder: Path, path: Path) -> str:
-    """A file's place in the folder, fit to be printed."""
     return to_printable(path.relative_to(folder).as_posix(), LONGEST_NAME)
 
 

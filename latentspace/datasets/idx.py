@@ -29,10 +29,7 @@ def is_idx_folder(folder: Path) -> bool:
 
 
 def read_idx_folder(folder: Path) -> Arrays:
-    """Reads four IDX files with the standard names, raw or .gz.
-
-    Raises an `InputError` where one is missing, damaged, or no IDX file.
-    """
+    """Reads four IDX files, raw or .gz; an `InputError` where one is missing, damaged or no IDX."""
     arrays = []
     for stem in IDX_FILES.values():
         path = _find(folder, stem)
@@ -114,10 +111,7 @@ def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputErr
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    """The file of a folder that has a standard name; what is no file, or outside, is not read.
-
-    Raises an `InputError` where it is a link that leads out of the folder.
-    """
+    """A folder's file of a standard name, if any; an `InputError` where a link leads out of it."""
     for path in (folder / stem, folder / f"{stem}.gz"):
         if path.is_file():
             refuse_outside(path, folder)

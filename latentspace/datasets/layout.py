@@ -56,8 +56,7 @@ def arrange(
     own; "none" is for no classes, None finds the level. `label` gives rows of paths their classes
     in place of the folders, or leaves them out. Returns the places of the files that are taken, in
     the order of splits, and notes on what was understood and what is left out. Without test images
-    there are no splits. Raises an `InputError` where no file lies as many levels deep as is asked
-    for.
+    there are no splits. Raises an `InputError` where no file lies on the level asked for.
     """
     layout = _Layout(paths, classes_from, label)
     places = layout.find()
@@ -225,12 +224,10 @@ class _Layout:
         return kept
 
     def _get_folder(self, row: int, level: int) -> str | None:
-        """The folder of a level that a file lies in; None where it lies in none."""
         parts = self.paths[row]
         return parts[level] if level < len(parts) - 1 else None
 
     def _count(self, level: int, rows: Iterable[int]) -> Counter[str]:
-        """The folders of a level, with the count of files in each."""
         found = (self._get_folder(row, level) for row in rows)
         return Counter(name for name in found if name is not None)
 
@@ -246,7 +243,6 @@ def _find_wrapper(names: Collection[str]) -> str | None:
 
 
 def _sort_names(names: Iterable[str | None]) -> list[str]:
-    """Names in natural order."""
     return sorted((name for name in names if name is not None), key=natural_sort_key)
 
 

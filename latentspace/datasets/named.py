@@ -37,7 +37,6 @@ Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray
 
 
 def _offline(name: str) -> NoReturn:
-    """Stands for the download of whoever gives none."""
     raise FileNotFoundError("no download was given")
 
 
@@ -131,7 +130,6 @@ class _UnavailableError(InputError):
 def _read(
     path: Path, read_options: ReadOptions, *, name: str, source: str | None, **how: Any
 ) -> ImageDataset:
-    """Reads whatever kind of data set a path leads to."""
     common: dict[str, Any] = {"name": name, "source": source}
     is_idx = is_idx_folder(path)
     files = [path] if path.is_file() else [] if is_idx else _find_array_files(path)

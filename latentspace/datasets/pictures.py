@@ -64,8 +64,7 @@ def is_image_file(path: Path) -> bool:
 def read_file(path: Path) -> bytes:
     """The bytes of an image file.
 
-    Raises an `InputError` where it is no file, or larger than an image can be, and an `OSError`
-    where it can't be read.
+    Raises an `InputError` where it is no file or too large, an `OSError` where it can't be read.
     """
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError("no file")
@@ -89,8 +88,7 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
     """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
 
     With `frames_too` the values of `DECODED_FRAMES` pages or frames are, not of the first alone.
-    Raises an `InputError` where they are no image that Pillow reads, or one too large to be
-    decoded.
+    Raises an `InputError` where they are no image that Pillow reads, or one too large.
     """
     with _open(data) as picture:
         width, height = picture.size
@@ -111,10 +109,7 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
 
 
 def look_at_depth(data: bytes) -> Values | None:
-    """Looks at the values of an image file of more than 8 bits; None of others, and of NaN.
-
-    Raises an `InputError` as `open_picture` does.
-    """
+    """Values of an image of over 8 bits; None of others, or of NaN; errors as `open_picture`."""
     with _open(data) as picture:
         return _find_depth(picture)
 
@@ -254,7 +249,6 @@ def _find_own(picture: Image.Image) -> Range:
 def _take_picture(
     opened: Image.Image, channels: int, draft: int | None, value_range: Range | None
 ) -> Image.Image:
-    """The frame that is open, as `open_picture` says."""
     mode = "L" if channels == 1 else "RGB"
     if draft is not None:
         opened.draft(mode, (draft, draft))

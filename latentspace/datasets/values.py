@@ -54,9 +54,8 @@ def choose_ranges(
 ) -> tuple[dict[Range, Range], list[str]]:
     """Chooses black and white for a whole set of images, of the values of each file or array.
 
-    `given` is what a person says. Returned are the range to read for each range that a type says,
-    and lines on what a person might wonder about. Raises an `InputError` where `given` is no range,
-    or leaves nothing but black or white.
+    Returns the range to read for each range that a type says, and notes for a person. Raises an
+    `InputError` where the `given` one is no range, or leaves nothing but black or white.
     """
     if given is not None and not given[0] < given[1]:
         raise InputError(

@@ -92,10 +92,7 @@ def draw_forming(
 
 
 def draw_solid(maps: LabelledMaps, *, text: Text) -> np.ndarray:
-    """Maps, float (N, 3) each, from one side, uint8 (height, width, 3).
-
-    What is near is large and strong in colour.
-    """
+    """Maps, float (N, 3) each, from one side, near points larger: uint8 (height, width, 3)."""
     return _prepare_sheet(maps, SOLID_SIDE, text=text).place(_draw_from_side(maps, SOLID_SIDE))
 
 
@@ -167,5 +164,4 @@ def _to_panel(points: np.ndarray, side: int) -> np.ndarray:
 
 
 def _choose_dot_radius(count: int) -> float:
-    """Radius in pixels of the dots of a panel with so many of them."""
     return max(LEAST_DOT, DOT * min(1.5, (CROWD / count) ** 0.5))

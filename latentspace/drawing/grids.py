@@ -31,10 +31,7 @@ class Grid:
 
 
 def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Grids, one below the other: uint8 (..., height, width, 3).
-
-    Any axes of their images before (rows, columns, H, W, C) are frames.
-    """
+    """Grids, one below the other: uint8 (..., height, width, 3); their leading axes are frames."""
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
     y, top = 0, 0
@@ -79,8 +76,7 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
 def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
     """Grids of which each cell moves from its first image to its last and back, as a loop.
 
-    T is the same in all grids; either end is held for `hold_frames`. The result is uint8 (frames,
-    height, width, 3).
+    T is the same in all; either end is held for `hold_frames`: uint8 (frames, height, width, 3).
     """
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
     frames = draw_grids(grids=moving, text=text)

@@ -61,8 +61,7 @@ def make_mosaic(
 
     Images are float32 (..., rows, columns, H, W, C) in [0, 1], NaN where a place is left white;
     leading axes are frames. Every pixel becomes a square with `zoom` for its side; nothing is
-    interpolated. `gap` is white pixels between columns, and between rows unless `row_gap` says
-    otherwise.
+    interpolated. `gap` is white pixels between columns, and rows unless `row_gap` is given.
     """
     row_gap = gap if row_gap is None else row_gap
     blank = np.isnan(images).any(axis=(-3, -2, -1), keepdims=True)
@@ -177,8 +176,7 @@ def prepare_page(
 def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
     """Puts a body, still or animated, uint8 (..., H, W, 3), on a page as of `prepare_page`.
 
-    The body is unchanged in it but for labels on it, the same in each frame: uint8 (..., height,
-    width, 3).
+    The body is unchanged but for labels, the same in each frame: uint8 (..., height, width, 3).
     """
     still = body if body.ndim == 3 else None
     page = prepare_page(body.shape[-3:-1], text=text, still=still, **options)
@@ -208,8 +206,7 @@ def choose_text_scale(body_width: int) -> float:
 def measure_bands(page: np.ndarray, text: Text) -> tuple[int, int] | None:
     """Where the title of a page of `make_page`, uint8 (height, width, 3), ends, its caption begins.
 
-    Two rows, title above the first and caption below the second; None where the text is not found
-    in its place.
+    Two rows, title above the first and caption below the second; None where no text is found.
     """
     height, width = page.shape[:2]
     grown = round(width / (1 + 2 * MARGIN / FULL_WIDTH))  # a body with nothing but margins beside

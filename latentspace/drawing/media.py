@@ -223,7 +223,6 @@ def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVE
 
 
 def _reduce(frame: np.ndarray, economy: Economy) -> np.ndarray:
-    """A frame, uint8 (H, W, 3), with fewer pixels."""
     factor = economy.reduction
     return frame if factor == 1 else np.asarray(to_pil(frame).reduce(factor))
 

@@ -6,8 +6,6 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Text:
-    """The text of a picture."""
-
     title: str  # one line above
     caption: str  # any number of sentences below, wrapped to the width of the picture
 

@@ -68,8 +68,7 @@ class ClassifierFacts(TypedDict):
 class ReadingFacts(TypedDict):
     """How well a column of attributes is read off the test images.
 
-    Of columns of names, and of yes and no, the quality is balanced accuracy; of numbers Spearman's
-    rank correlation.
+    The quality is balanced accuracy of names, or yes and no; Spearman's correlation of numbers.
     """
 
     column: str
@@ -323,7 +322,6 @@ def _read_kept(path: Path, kind: Any, key: dict[str, str]) -> dict[str, Any] | N
 
 
 def _keep(path: Path, model: keras.Model, facts: dict[str, Any]) -> dict[str, Any]:
-    """Writes a model and its facts, which are given back with the hash of its file."""
     with replace_file(path) as temporary:
         save_model(model, temporary)
     facts = {**facts, "sha256": hash_file(path)}

@@ -36,8 +36,7 @@ def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> ker
     Where details count (`TrainConfig.blocks`), convolutions correct the image before it is
     projected. Where each place in an image has its meaning (`TrainConfig.aligned`), strided
     convolutions and a hidden layer correct the code. Sides of images need not be divisible by
-    anything. Returns a model of float32 images (N, H, W, C) in [0, 1] -> float32 codes (N,
-    latent_dim).
+    anything. A model of float32 (N, H, W, C) in [0, 1] -> float32 (N, latent_dim).
     """
     images = keras.Input(image_shape, name="images")
     x = images
@@ -202,10 +201,7 @@ def _correct_details(
 def _draw_coarsely(
     codes: keras.KerasTensor, image_shape: tuple[int, int, int], config: TrainConfig
 ) -> keras.KerasTensor:
-    """Features that dense layers and transposed convolutions make of codes: (N, h, w, F).
-
-    They lie on the grid of `_correct_details`.
-    """
+    """Features on the grid of `_correct_details`, (N, h, w, F), that dense layers make of codes."""
     stride = _choose_stride(*image_shape[:2])
     sides = [(math.ceil(image_shape[0] / stride), math.ceil(image_shape[1] / stride))]
     for _ in range(_count_halvings(max(sides[0]), min(sides[0]), least=0)):

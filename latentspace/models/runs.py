@@ -183,7 +183,6 @@ class Run:
         return values
 
     def _load_network(self, name: str) -> keras.Model:
-        """One of the two networks, which has to be what run.json says it is."""
         model = load_model(self.path / name)
         self._check(name)  # a training may have replaced it since run.json was read
         sides = [self.image_shape, (self.latent_dim,)]
@@ -197,7 +196,6 @@ class Run:
         return model
 
     def _check(self, name: str) -> None:
-        """Makes sure that a file is the one that run.json describes."""
         known = self.facts["sha256"].get(name)  # older runs know their models only
         path = self.path / name
         if known is not None and path.is_file() and hash_file(path) != known:
@@ -231,8 +229,7 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     """Finds a run and checks that it is whole.
 
     The name is that of a folder in `models_dir`, where all runs lie, or the path of one; None takes
-    the run finished last. Raises an `InputError` where there is none, or it is unfinished, damaged
-    or half written.
+    the run finished last. Raises an `InputError` where there is none, or it is not whole.
     """
     folder = Path(models_dir)
     if name is None:
@@ -287,7 +284,6 @@ def _load_run(path: Path) -> Run:
 
 
 def _describe_remedy(path: Path) -> str:
-    """What makes a run whole, in words."""
     train = f"python train_cae.py --run {shlex.quote(path.name)}"
     if (path / CHECKPOINT).is_file():
         return f"finish it with {train} --resume"

@@ -27,8 +27,7 @@ LONGEST_NAME = 120  # bytes: the folder of a comparison has two names in one, of
 def check_name(name: str) -> str:
     """A name for a run, which is that of one folder.
 
-    Raises an `InputError` where it leads elsewhere, can't be typed as a flag's value, printed or
-    seen, or is taken.
+    Raises an `InputError` where it leads elsewhere, can't be typed, printed or seen, or is taken.
     """
     if (
         not name.isprintable()

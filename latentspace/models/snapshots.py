@@ -114,10 +114,7 @@ def choose_watched(
 
 
 def choose_steps(steps: int) -> np.ndarray:
-    """When to look in a training of so many steps: ever more rarely, from the start to the end.
-
-    They are sorted, int64, `MOST_FRAMES` + 1 at most.
-    """
+    """When to look at a training, ever more rarely: sorted, int64, `MOST_FRAMES` + 1 at most."""
     later = np.geomspace(min(FIRST_STEP, steps), steps, MOST_FRAMES)
     return np.unique(np.rint([0, *later]).astype(np.int64))
 

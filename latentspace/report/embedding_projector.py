@@ -43,9 +43,8 @@ def write_projector(
 ) -> None:
     """Writes all files, each with a line to stdout; whatever else is in the folder stays.
 
-    The folder is what TensorBoard is to be given as --logdir. Codes are float (N, D), pixels of the
-    same images uint8 (N, H, W, 1 or 3); columns say by name what is known of each, (N,), two or
-    more of them.
+    The folder is TensorBoard's --logdir. Codes are float (N, D), pixels of the same images uint8
+    (N, H, W, 1 or 3); columns say by name what is known of each, (N,), two or more of them.
     """
     side = choose_cell_side(pixels.shape)
     if side < max(pixels.shape[1:3]):
@@ -59,7 +58,6 @@ def write_projector(
 def _encode_files(
     codes: np.ndarray, pixels: np.ndarray, columns: Mapping[str, Sequence[object]], side: int
 ) -> Iterator[bytes]:
-    """The bytes of `list_files`, each made when it is asked for."""
     yield encode_vectors(codes)
     yield encode_vectors(to_unit_range(pixels).reshape(len(pixels), -1))
     yield encode_metadata(columns)
@@ -117,10 +115,7 @@ def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def encode_config(shapes: Mapping[str, tuple[int, ...]], side: int) -> bytes:
-    """The settings of the projector, a protocol buffer as text.
-
-    They say the shape of each tensor, by its name, and the pixels a side of a thumbnail.
-    """
+    """The settings of the projector as text: shapes of tensors by name, pixels of a thumbnail."""
     return "".join(
         f'embeddings {{\n  tensor_name: "{name}"\n  tensor_path: "{name}/{VECTORS}"\n'
         + "".join(f"  tensor_shape: {length}\n" for length in shape)

@@ -29,7 +29,6 @@ def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
 
 
 def _warn(drawing: Drawing, subject: Any) -> Drawing:
-    """A picture with what is known against a model that it shows, above everything else."""
     runs = [study.run for study in list_studies(subject)]
     warnings = [f"{run.name}: {run.warning}" for run in runs if run.warning]
     if not warnings:

@@ -37,8 +37,6 @@ class RecordsFacts(TypedDict):
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one picture."""
-
     title: str  # what stands above it
     caption: str  # what stands below it
     flag: str  # what asked for it
@@ -107,7 +105,6 @@ def _format_repeat(figure: Figure, subject: Any) -> str:
 
 
 def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict[str, Any]:
-    """What each setting that a picture depends on was in the end, as JSON has it."""
     measured = [subject] if isinstance(subject, Comparison) else map(subject.of, recipe.of)
     used = {name: value for one in measured for name, value in one.settings_used.items()}
     found = vars(subject.settings) | used
@@ -133,7 +130,6 @@ def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
 
 
 def _read_kept_records(folder: Path) -> dict[str, Record]:
-    """All readable records of files that lie in a folder, whatever these hold now."""
     kept = read_if_sound(folder / RECORDS, RecordsFacts, version=RECORDS_VERSION, renew=RENEW)
     found = {name: read_value(facts, Record) for name, facts in kept.get("pictures", {}).items()}
     return {
@@ -144,10 +140,7 @@ def _read_kept_records(folder: Path) -> dict[str, Record]:
 
 
 def find_staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:
-    """Why a picture is not of the model and images of `key`, by their hashes; None where it is.
-
-    `records` are those of all pictures of the folder.
-    """
+    """Why a picture, among `records`, is not of the model and images of `key`; None where it is."""
     if one.model_hash != key[0]:
         return "made from another model"
     if one.dataset_hash != key[1]:

@@ -23,8 +23,6 @@ START_OVER = "train it again with --overwrite"
 
 
 class EpochRow(TypedDict):
-    """One finished epoch."""
-
     epoch: int  # from 1, as are stages
     stage: int
     loss: float
@@ -44,8 +42,7 @@ class StartFacts(TypedDict):
 class Progress:
     """Where a training stands: one row per finished epoch, and which of them was the best.
 
-    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not
-    finite, or has stayed beyond reason).
+    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged" (beyond reason).
     """
 
     rows: list[EpochRow] = field(default_factory=list)
@@ -110,13 +107,9 @@ class CheckpointCallback(keras.callbacks.Callback):
         super().__init__()
         self.set_model(model)
         self.progress = dataclasses.replace(earlier, rows=list(earlier.rows), status="running")
-        self._stage = earlier.stage + 1
-        self._checkpoint = checkpoint
-        self._facts = facts
-        self._last_epoch = last_epoch
-        self._worst = worst
+        self._checkpoint, self._facts, self._stage = checkpoint, facts, earlier.stage + 1
+        self._last_epoch, self._worst, self._started = last_epoch, worst, 0.0
         self._best = self._copy_weights()
-        self._started = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         if not self.progress.rows:  # so that what is stopped in its first epoch can be resumed
@@ -182,7 +175,6 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._best = {name: arrays[name] for name in self._best}
 
     def _name_variables(self) -> dict[str, keras.Variable]:
-        """All that training changes, by the names of its arrays in the checkpoint."""
         groups = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
         return {
             f"{group}_{number}": variable

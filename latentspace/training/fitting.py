@@ -88,9 +88,8 @@ def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.Ke
     """`clipped_error`, and what structural similarity says is missing, of each image.
 
     Squared error alone leaves out what it can't place: fine lines become their blurred mean.
-    Structural similarity compares the contrast of each window, so that a blurred one costs as much
-    as a displaced one (Zhao et al. 2017, "Loss functions for image restoration with neural
-    networks").
+    Structural similarity compares the contrast of each window, so that blur costs as much as
+    displacement (Zhao et al. 2017, "Loss functions for image restoration with neural networks").
     """
     ops, side = keras.ops, min(SSIM_WINDOW, *images.shape[1:3])
     squares = ops.mean(clipped_error(images, drawn), axis=(1, 2))
@@ -119,8 +118,7 @@ class Batches(keras.utils.PyDataset):
     incomplete batch is left out, another choice of images each epoch.
 
     Many batches are shuffled and deformed at once: doing it batch by batch, while the model trains
-    on the one before, costs several times as much where every core is already busy, for both then
-    wait for each other.
+    on the one before, costs several times as much where every core is busy: both then wait.
     """
 
     def __init__(self, pixels: Pixels, config: TrainConfig, epoch: int = 0) -> None:
@@ -153,7 +151,6 @@ class Batches(keras.utils.PyDataset):
         self._prepare(0)
 
     def _prepare(self, part: int) -> None:
-        """Shuffles and deforms the images of the next batches."""
         self._part = part
         rng = np.random.default_rng((self._config.seed, self._epoch, part))
         count = self._at_once * self._batch_size

@@ -76,7 +76,6 @@ class Recorder(keras.callbacks.Callback):
         self.snapshots.write(self._path)
 
     def _take_snapshot(self, step: int) -> None:
-        """Takes a snapshot where one has been due since the last."""
         last = self.snapshots.steps.max(initial=-1)
         if not ((self._due > last) & (self._due <= step)).any():
             return

@@ -217,7 +217,6 @@ class Arithmetic(Chapter):
         return Grid(headings, [""] * SUM_ROWS, study.decode(codes), "Sums of single codes")
 
     def _make_class_section(self, title: str, move: Move) -> Grid:
-        """One test image per class, moved to every class."""
         study = self.study
         shown = np.intersect1d(self.measured, study.data.test_labels)[:SHOWN_CLASSES]
         count = len(shown)
@@ -230,7 +229,6 @@ class Arithmetic(Chapter):
         return Grid(["A", *names], [f"#{index}" for index in firsts], images, title)
 
     def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Codes moved by the difference of two class means."""
         means = self.study.class_means
         return codes - means[sources] + means[targets]
 

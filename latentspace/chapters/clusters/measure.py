@@ -33,8 +33,6 @@ COMPARED = {  # methods on codes, by what they are called in the table of scores
 
 @dataclass(frozen=True)
 class ClusterSummary:
-    """One cluster."""
-
     size: int  # how many images it has
     counts: np.ndarray  # int64 (classes,), images by class
     match: int | None  # the class that it stands for; None where it is left without one
@@ -76,7 +74,6 @@ class Clusters(Chapter):
 
     @cached_property
     def _has_classes(self) -> bool:
-        """Whether there are two classes or more among the images."""
         return len(np.unique(self.images.labels)) > 1
 
     @cached_property
@@ -202,6 +199,5 @@ class Clusters(Chapter):
 
 
 def _summarize_seeds(values: np.ndarray) -> dict[str, float]:
-    """Median and range over seeds."""
     median, low, high = float(np.median(values)), float(values.min()), float(values.max())
     return {"median": median, "low": low, "high": high}

@@ -117,13 +117,11 @@ def _cluster_manifold(
 
 
 def _time_clustering(find: Callable[[], Clustering], spent: float = 0.0) -> dict[str, Any]:
-    """A clustering and its seconds, with those that were spent before."""
     found, seconds = _time(find)
     return {**vars(found), "seconds": seconds + spent}
 
 
 def _time(make: Callable[[], Made]) -> tuple[Made, float]:
-    """What is made, and the seconds that it took."""
     started = time.perf_counter()
     made = make()
     return made, time.perf_counter() - started

@@ -34,10 +34,7 @@ OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
 
 
 class Comparison:
-    """What two studies of the same images say of their models, A and B.
-
-    `studies` are both, by letter; they share `data`, the images, and `settings`.
-    """
+    """What two `studies` of the same images, by letter, say of their models, A and B."""
 
     def __init__(self, first: Study, second: Study) -> None:
         """Takes the studies of A and of B: the same data, the same settings.
@@ -234,7 +231,6 @@ class Comparison:
         }
 
     def _find_baselines(self, key: str) -> dict[str, float]:
-        """What the baselines reach by a measure, those that have it."""
         return {name: found[key] for name, found in self._baselines.items() if key in found}
 
     def _measure_facts(self, test: Measure) -> list[Measure]:
@@ -264,7 +260,6 @@ class Comparison:
         ]
 
     def _format_names(self, rows: np.ndarray) -> list[str]:
-        """What test images are called: their class, where there are classes, and their index."""
         names = self.data.class_names
         if len(names) < 2:
             return [f"#{row}" for row in rows]

@@ -46,8 +46,6 @@ class RateLine:
 
 @dataclass(frozen=True)
 class StoredImages:
-    """Images that came back."""
-
     name: str  # of the method and its setting
     size: float  # bytes of an image, mean over all
     mse: float  # mean squared error, over all
@@ -64,8 +62,7 @@ def draw_rate_distortion(
     """Bytes an image against mean squared error and similarity, uint8 (height, width, 3).
 
     A line of a single point becomes a mark of its own, at the lower edge where its error is 0. An
-    arrow leads from the `chosen` bytes and mean squared error to the nearest size at the same
-    error; None draws no arrow.
+    arrow leads from the `chosen` bytes and error to the nearest size at that error, if any.
     """
     figure = layout.make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter

@@ -59,8 +59,7 @@ def compare_codes(
 ) -> Verdict:
     """Compares codes, by the names of their forms, with the best of everything else, by name.
 
-    `error` is the mean squared error of unquantised codes; a reader of codes needs `decoder_bytes`
-    besides their tables.
+    `error` is that of unquantised codes; a reader needs `decoder_bytes` besides their tables.
     """
     places = _list_places(codes)
     sizes, errors = (np.array([place[axis] for place in places]) for axis in (0, 1))
@@ -155,8 +154,7 @@ def find_overtaking(curve: Curve, others: list[Curve]) -> float | None:
 def mean_ratio(curve: Curve, other: Curve) -> float:
     """How many times the bytes of another curve a curve needs at equal errors.
 
-    The geometric mean over those errors of the other that both reach; where they share none, over
-    the sizes as they come.
+    The geometric mean over the other's errors that both reach; without any, over sizes as they are.
     """
     sizes, errors = pareto_front(other)
     least, most = curve[1].min(), curve[1].max()

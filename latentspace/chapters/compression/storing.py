@@ -59,10 +59,7 @@ class Storing:
 
     @cached_property
     def shown(self) -> np.ndarray:
-        """Those among `rows`, by place, that are shown.
-
-        The first of each class where there are ten classes, else the first ones of all.
-        """
+        """Those shown, by place in `rows`: the first of each of ten classes, else of all."""
         labels = self.study.data.test_labels[self.rows]
         _, firsts = np.unique(labels, return_index=True)
         return firsts if len(firsts) == SHOWN_IMAGES else np.arange(len(self.rows))[:SHOWN_IMAGES]

@@ -202,8 +202,7 @@ class Interpolation(Chapter):
         """What `reason` goes by.
 
         By how much images half-way depart less from the ends along the data than on the straight
-        line ("gain", as an estimate), and the "leap": the longest step along the data, in shares of
-        the straight line, at the median.
+        line ("gain"), and the "leap": the longest step along the data as a share of that, a median.
         """
         study = self.study
 
@@ -356,7 +355,6 @@ class Interpolation(Chapter):
 
     @property
     def _toured(self) -> np.ndarray:
-        """Labels of the classes that the tour goes through."""
         return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
     @cached_property
@@ -391,7 +389,6 @@ class Interpolation(Chapter):
                 yield int(first), int(second)
 
     def _select_pairs(self, count: int) -> list[tuple[Selected, Selected]]:
-        """The first pairs of `_draw_pairs`."""
         select, drawn = self.study.select_index, self._draw_pairs(self.study.settings.seed)
         return [(select(one), select(two)) for one, two in islice(drawn, count)]
 

@@ -32,10 +32,9 @@ def spherical_paths(
 ) -> np.ndarray:
     """Paths along great circles about a centre: the direction turns and the length grows evenly.
 
-    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes
-    lie in (nearly) the same or opposite directions, or in the centre, no great circle is defined
-    and the path is straight. Codes are float (N, D), the centre (D,); steps, paths and errors are
-    as in `linear_paths`.
+    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes lie
+    in (nearly) the same or opposite directions, or in the centre, no great circle is defined and
+    the path is straight. Codes are float (N, D), the centre (D,), else as `linear_paths`.
     """
     share = _make_shares(starts, steps).astype(np.float64)
     middle = centre.astype(np.float64)
@@ -115,8 +114,7 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     """Chains (N, CHAIN, D) about the centre, moved until springs and forces balance; ends stay.
 
     The springs are solved for implicitly, so that a step may be as long as the forces allow; the
-    gradient of the density is counted in the covariance of its components, or where these are flat
-    every step would lead too far.
+    density's gradient is counted in its components' covariance, or flat ones led too far.
     """
     from scipy.special import expit
 

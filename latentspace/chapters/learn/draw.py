@@ -44,9 +44,8 @@ def draw_training(
 
     Originals are uint8 (P, H, W, C), images of a class next to each other, under the names of their
     classes; reconstructions uint8 (T, P, H, W, C). Curves are for each name images seen and errors,
-    float (K,) each; the first has a point for each of the T moments. Baselines are errors, drawn as
-    horizontal lines, `notes` a line of text for each moment. `order` is the moment that each frame,
-    uint8 (height, width, 3), shows.
+    float (K,) each; the first has a point for each of the T moments. Baselines are errors, `notes`
+    a text for each moment. `order` is the moment of each frame, uint8 (height, width, 3).
     """
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows
@@ -93,8 +92,7 @@ def draw_learning_curve(
     """Training and validation loss per epoch on a logarithmic axis, uint8 (height, width, 3).
 
     The history has "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
-    begins, a line says so. Baselines are named errors, horizontal lines; none where the loss is
-    another thing.
+    begins, a line says so. Baselines are named errors, if that is the loss.
     """
     figure = layout.make_figure(9, 5)
     from matplotlib.ticker import MaxNLocator

@@ -52,8 +52,7 @@ class Cells:
 def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
     """Moves each image of a map to the nearest free cell of a fine grid.
 
-    One that finds none nearby is left out. The images are of a shape (N, H, W, C), at points,
-    float (N, 2).
+    One that finds none nearby is left out. `shape` is (N, H, W, C), points are float (N, 2).
     """
     zoom, block = _choose_scale(shape)
     height, width = (size * zoom // block for size in shape[1:3])
@@ -80,8 +79,7 @@ def draw_image_map(
 
     Strokes on dark ground (`as_ink`) become coloured ink on white paper; other images keep their
     colours and get a frame. Images are float32 (N, H, W, C) in [0, 1], cells of `arrange_images`,
-    labels int (N,) indices into the names that are written at the clusters. The result is uint8
-    (height, width, 3).
+    labels int (N,) indices into names, written at the clusters: uint8 (height, width, 3).
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape
@@ -112,10 +110,7 @@ def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
 
 
 def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.ndarray:
-    """A table of maps, float (N, 2) each, in so many rows: uint8 (height, width, 3).
-
-    Methods are columns, what they were made of are rows; `maps` holds the maps row by row.
-    """
+    """Maps, float (N, 2) each, in rows, a method a column: uint8 (height, width, 3)."""
     figure = layout.make_figure(4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
     for axes in draw_scatters(figure, maps, rows=rows, named=False):
         axes.title.set_fontsize(10)
@@ -173,8 +168,7 @@ def draw_placed(
 
     The maps are float (N, 2) each; the images, float32 (M, H, W, C) in [0, 1], have their names and
     their places on each map, float (M, 2). Neighbours are by the name of a space the nearest
-    images, float32 (M, K, H, W, C), and what to write under them, str (M, K). The result is uint8
-    (height, width, 3).
+    images, float32 (M, K, H, W, C), and their captions, str (M, K): uint8 (height, width, 3).
     """
     figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -246,7 +240,6 @@ def _frame_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
 
 def _draw_framed(image: np.ndarray) -> np.ndarray:
-    """An image enlarged and in a red frame, uint8 (height, width, 3)."""
     zoom = layout.choose_zoom(min(image.shape[:2]), PLACED_THUMBNAIL)
     pixels = layout.make_mosaic(image[np.newaxis, np.newaxis], zoom=zoom)
     framed = np.pad(pixels, ((FRAME, FRAME), (FRAME, FRAME), (0, 0)))
@@ -280,10 +273,7 @@ def _make_thumbnails(images: np.ndarray) -> np.ndarray:
 
 
 def _assign_free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Gives each place, float (N, 2) row and column, the nearest cell that is still free.
-
-    int (N, 2) row and column; -1 where all `MOST_TRIES` nearest cells are taken.
-    """
+    """The nearest free cell, int (N, 2), of each place, float (N, 2); -1 where all tries fail."""
     from scipy.spatial import cKDTree
 
     count = rows * columns

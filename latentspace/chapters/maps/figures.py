@@ -64,7 +64,6 @@ def _describe_scores(maps: Maps, space: str) -> str:
 
 
 def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
-    """Both maps, each with a heading that tells its scores."""
     points = {}
     for space in SPACES:
         heading = name_map(settings.method, space), format_scores(maps, settings, space)

@@ -47,15 +47,13 @@ class MapImages(Chapter):
     def indices(self) -> np.ndarray:
         """Sorted indices of the images on the maps, int64 (samples,).
 
-        They count through the split; through the test images and on through the training images
-        where it is "all".
+        They count through the split, of "all" through the test and on through the training images.
         """
         rng = np.random.default_rng(self.study.settings.seed)
         return np.sort(rng.choice(self._available, self._samples, replace=False))
 
     @cached_property
     def _numbers(self) -> dict[str, np.ndarray]:
-        """Indices of the images of each split among all of it."""
         split, tests = self.study.settings.split, len(self.study.data.test_labels)
         if split != "all":
             return {split: self.indices}

@@ -109,8 +109,7 @@ class Maps(MapImages):
     ) -> np.ndarray:
         """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
 
-        It is made as `settings` say, or `flat`; of some of the images only where `rows`, int (R,),
-        are given.
+        It is made as `settings` say, or `flat`; of `rows`, int (R,), of the images where given.
         """
         made = self.project(settings or self.flat, rows)
         return _turn(made[space].points, space, made)
@@ -180,8 +179,7 @@ class Maps(MapImages):
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
         """Scores of each scored image in one of `SPACES`, before the projection and in the map.
 
-        source_knn_accuracy, source_silhouette, knn_accuracy, knn_preservation, trustworthiness and
-        silhouette, each float64 (R,).
+        Each float64 (R,); before it begin with "source_", in the map see `metrics`.
         """
 
         def compute() -> dict[str, np.ndarray]:
@@ -204,8 +202,7 @@ class Maps(MapImages):
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What is known of vectors of the images, float (samples, D), without any projection.
 
-        The neighbours of the scored images, int64 (R, neighbors), and by image source_knn_accuracy
-        and source_silhouette, float64 (R,).
+        Neighbours of the scored images, int64 (R, k), and the "source_" scores, float64 (R,).
         """
         rows = self.scored_rows
         neighbors = find_nearest_others(vectors, rows)[1]

@@ -18,8 +18,7 @@ def draw_reconstructions(
     """Originals over reconstructions, in blocks side by side, uint8 (height, width, 3).
 
     Each block, under its heading, has images and reconstructions, float32 (N, H, W, C) in [0, 1],
-    and errors (N,); N is the same in all, and a multiple of the columns: pairs side by side in a
-    block.
+    and errors (N,); N is the same in all, a multiple of the columns.
     """
     bodies, labels, offset = [], [], 0
     for name, (images, reconstructions, errors) in blocks.items():

@@ -39,7 +39,6 @@ def build(plan: Plan) -> tuple[keras.Model, keras.Model]:
 
 
 def _apply(section: Section, x: Any, name: str) -> tuple[keras.Model, Any]:
-    """The model of a section, and what it gives for a tensor that it may take in another form."""
     model = section.trace.extract(section.start, section.end, name=name)
     (output,) = keras.tree.flatten(model(_arrange(x, x.shape[1:], section.start.shape[1:])))
     return model, output
@@ -64,7 +63,6 @@ def _as_float32(x: Any) -> Any:
 
 
 def _unwrap(wrapper: keras.Model, model: keras.Model) -> keras.Model:
-    """The model itself, where the one around it changes nothing."""
     needed = (
         len(wrapper.layers) > 2  # more than an input and the model
         or not is_graph(model)

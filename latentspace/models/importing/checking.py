@@ -25,8 +25,6 @@ LEAST_SHARE = 0.01  # of the variance of images: where it is less, all are shown
 
 @dataclass(frozen=True)
 class Score:
-    """How well images are reconstructed."""
-
     error: float  # mean squared
     bar: float  # that of the mean image
     far: float  # share of values far outside of [0, 1]
@@ -58,8 +56,6 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found."""
-
     score: Score
     best: Score  # by the best ranges, where the two can't be trusted with theirs
     problem: str | None = None  # why they can't, and what would help
@@ -181,7 +177,6 @@ def try_ranges(
 
 
 def _show(raw: np.ndarray, gives: Range | None) -> np.ndarray:
-    """What a model gave as images in [0, 1]."""
     if gives is None:
         return 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
     return (raw - gives[0]) / (gives[1] - gives[0])
@@ -208,7 +203,6 @@ def _advise(trials: Sequence[Trial]) -> str:
 
 
 def _find_collapse(codes: np.ndarray, reconstructed: np.ndarray, images: np.ndarray) -> str | None:
-    """Why all images are shown alike, and what to do about it; None where they are not."""
     mend = (
         "train it again with another learning rate or seed, and of a variational autoencoder with "
         "less weight on the divergence"

@@ -16,8 +16,6 @@ CHANNELS = (1, 3, 4)  # what tells the axis of channels from those of an image's
 
 @dataclass(frozen=True)
 class Interface:
-    """What a person's model takes."""
-
     models: tuple[keras.Model, ...]  # an autoencoder, or an encoder and a decoder
     names: tuple[str, ...]  # of their files, or of the function that made them
     takes: tuple[Shape | None, ...]  # by one input, None for an open side; None: unknown
@@ -55,10 +53,7 @@ def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
 
 
 def read_input_shape(model: keras.Model) -> Shape | None:
-    """Shape of one input without the batch, as far as a model tells; sides may be None.
-
-    Raises an `InputError` where it takes several inputs.
-    """
+    """Shape of one input but the batch, where told; sides may be None; `InputError` for several."""
     try:
         shape = model.input_shape
     except AttributeError:  # subclassed, or a Sequential that was never called

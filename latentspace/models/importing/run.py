@@ -166,7 +166,6 @@ def _load(path: Path, count: int) -> keras.Model:
 
 
 def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:
-    """The model, or the two, that a person's function returns."""
     try:
         with loading.named_as_script(spec.rpartition(":")[0]):
             result = build()

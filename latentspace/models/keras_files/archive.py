@@ -109,7 +109,6 @@ def _copy_weights(weights: bytes, model: str | None) -> bytes:
 
 
 def _copy_group(source: Any, copy: Any, owner: str | None) -> None:
-    """Copies a group of HDF5 with all in it; `owner` is what a group of variables may be called."""
     for key, value in source.attrs.items():
         is_counted = key == "name" and NUMBER.sub("", str(value)) == NUMBER.sub("", owner or "")
         # Once only: what is replaced leaves traces in the file.

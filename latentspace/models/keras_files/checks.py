@@ -49,10 +49,7 @@ UNKNOWN = re.compile(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Reads the description of the model out of a .keras or an HDF5 file, within bounds.
-
-    Raises an `InputError` where the file is damaged, or holds no description of a model.
-    """
+    """The description of a model out of a .keras or HDF5 file, of bounded size; or `InputError`."""
     try:
         if is_hdf5(path):
             text = _read_attribute(path)
@@ -93,7 +90,6 @@ def is_hdf5(path: Path) -> bool:
 
 
 def _read_attribute(path: Path) -> bytes:
-    """What an HDF5 file says of its model."""
     import h5py
 
     check_weights(path)
@@ -176,8 +172,7 @@ def _refuse_unknown(path: Path, name: str, entry: dict[str, Any]) -> InputError:
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     """Makes sure that an archive holds what Keras writes, each once, and no more than fits.
 
-    Keras unpacks what else there is onto the disk. Of two files of one name another reader may take
-    the other one.
+    Keras would unpack what else there is; of two files of a name readers may take either.
     """
     names = archive.namelist()
     if CONFIG not in names:
@@ -222,7 +217,6 @@ def _calls_on_constants(entry: dict[str, Any]) -> bool:
 
 
 def _read_name(entry: dict[str, Any]) -> str:
-    """The class or function that an entry names."""
     kind = entry["class_name"]
     return str(entry.get("config") if kind == "function" else kind)
 
@@ -232,8 +226,7 @@ def check_weights(path: Path) -> None:
 
     HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
     that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
-    lies in other files. Raises an `InputError` where they are not, or do not; of a damaged file
-    h5py and zipfile raise anything.
+    lies in other files. Raises an `InputError`; of damaged files h5py raises anything.
     """
     import h5py
 

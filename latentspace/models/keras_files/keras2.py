@@ -123,7 +123,6 @@ def translate(path: Path, config: Config) -> Config:
 
 
 def _translate(path: Path, entry: Config) -> Config:
-    """A layer, or a model, of Keras 2 as one of Keras 3."""
     import keras
 
     full = entry["class_name"]
@@ -145,7 +144,6 @@ def _translate(path: Path, entry: Config) -> Config:
 
 
 def _translate_graph(path: Path, kind: str, settings: Any) -> Config:
-    """A sequential or functional model: its layers, and how they are joined."""
     if isinstance(settings, list):  # a sequential model, before Keras 2.2.3
         settings = {"name": "sequential", "layers": settings}
     entries: list[Config] = settings["layers"]
@@ -217,7 +215,6 @@ def _fit_name(name: str) -> str:
 def _translate_operation(
     path: Path, entry: Config, graphs: Mapping[str, str]
 ) -> tuple[Config, list[Config]]:
-    """A call of a function of TensorFlow as one of an operation of Keras, and its nodes."""
     function, name = entry["config"]["function"].removeprefix("compat.v1."), entry["name"]
     if function not in FUNCTIONS or len(entry["inbound_nodes"]) != 1:
         raise _refuse(path, f"the function tf.{to_printable(function)}", name)
@@ -239,7 +236,6 @@ def _translate_operation(
 
 
 def _translate_node(path: Path, name: str, node: Any, graphs: Mapping[str, str]) -> Config:
-    """A call of a layer: its tensors and other arguments."""
     if isinstance(node, dict) and "args" in node:  # of Keras 3
         return node
     if not isinstance(node, list):
@@ -288,7 +284,6 @@ def _count_calls(ends: Any, graphs: Mapping[str, str]) -> Any:
 
 
 def _find_needed(entries: list[Config], outputs: Any) -> set[str]:
-    """The names of the layers that lead to some outputs."""
     names = {entry["name"] for entry in entries}
     before = {e["name"]: set(_list_names(e["inbound_nodes"], names)) for e in entries}
     needed: set[str] = set()
@@ -378,7 +373,6 @@ def _write(tree: Config, target: h5py.Group) -> None:
 
 
 def _to_snake_case(name: str) -> str:
-    """As Keras does."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -155,8 +155,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     The first lines of the file, not its name, tell its format: a .weights.h5 file, a legacy .h5
     file of weights or of a whole model, or a .keras file, of which only the weights are read.
     Legacy weights are matched by the order of the layers, others by their place in the model.
-    Raises an `InputError` where the file is missing, damaged or of another format, or the weights
-    do not fit.
+    Raises an `InputError` where the file is missing, damaged or of another format, or does not fit.
     """
     path = Path(path)
     if not path.is_file():
@@ -177,7 +176,6 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
 
 
 def _read_weights(model: keras.Model, path: Path) -> None:
-    """Reads weights that were checked into a model, of any format that Keras has written."""
     import h5py
 
     suffix, named = ".keras", path  # by which Keras knows the format that a file really has
