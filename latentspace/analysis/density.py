@@ -164,14 +164,8 @@ def _fit_mixture(
     for components in COMPONENTS:
         if components * CODES_A_COMPONENT * dim > len(fitted):
             break
-        mixture = GaussianMixture(
-            components,
-            tol=TOLERANCE,
-            max_iter=ITERATIONS,
-            reg_covar=FLOOR,
-            init_params="k-means++",
-            random_state=seed,
-        )
+        limits = {"tol": TOLERANCE, "max_iter": ITERATIONS, "reg_covar": FLOOR}
+        mixture = GaussianMixture(components, init_params="k-means++", random_state=seed, **limits)
         # Held-back codes say whether it is good enough.
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             mixture.fit(fitted)

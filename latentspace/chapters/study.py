@@ -381,11 +381,5 @@ class Study:
 
 def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
     """A study with the cache and the reference classifier that settings say."""
-    return Study(
-        run,
-        data,
-        settings,
-        thorough=thorough,
-        cache_dir=None if settings.no_cache else find_cache_folder(),
-        models_dir=Path(settings.models_dir),
-    )
+    cache, models = None if settings.no_cache else find_cache_folder(), Path(settings.models_dir)
+    return Study(run, data, settings, thorough=thorough, cache_dir=cache, models_dir=models)

@@ -57,10 +57,7 @@ def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[st
 
 
 def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, np.ndarray]:
-    """Reads all arrays of an .npz file, or the one of an .npy file, see `read_headers`.
-
-    Raises an `InputError` as that does, or where there is not the memory for them.
-    """
+    """All arrays of an .npz or .npy file; errors as `read_headers`, or for want of memory."""
     with _open(path, unread) as found:
         needed = sum(header.nbytes for header, _ in found.values())
         refuse_too_large(needed, str(path), "store fewer or smaller arrays in it")

@@ -89,6 +89,7 @@ def decode_files(
     each of the others, by its number. Raises an `InputError` where a file is another than it was at
     the first look, or the pixels have to be kept in memory, and there is not enough.
     """
+    draft = max(size) if fit == "scale" else None
 
     def decode(stack: Sequence[Frame]) -> list[np.ndarray | InputError]:
         path, digest, _, value_range = stack[0]
@@ -98,14 +99,7 @@ def decode_files(
             if hashlib.sha256(data).hexdigest() == digest:
                 images: list[np.ndarray | InputError] = []
                 try:
-                    opened = open_frames(
-                        data,
-                        channels,
-                        numbers,
-                        draft=max(size) if fit == "scale" else None,
-                        value_range=value_range,
-                    )
-                    for picture in opened:
+                    for picture in open_frames(data, channels, numbers, draft, value_range):
                         images.append(crop_to(picture, size, fit=fit))
                 except InputError as error:
                     images += [error] * (len(stack) - len(images))

@@ -403,13 +403,10 @@ def _format_place(folder: Path, path: Path) -> str:
 
 def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
     if count < 2:
+        unread = f"Can't be read: {_format_failures(failures)}"
         raise InputError(
             f"{folder} should hold a training image and a test image that can be read. "
-            + (
-                f"Can't be read: {_format_failures(failures)}"
-                if failures
-                else f"Received: {count} images"
-            )
+            f"{unread if failures else f'Received: {count} images'}"
         )
 
 

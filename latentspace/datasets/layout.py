@@ -31,6 +31,8 @@ _COMPANIONS = (
 )
 FILLERS, COMPANIONS = frozenset(_FILLERS.split()), frozenset(_COMPANIONS.split())
 SHOWN = 8  # folders and classes, in messages
+Paths = Sequence[tuple[str, ...]]
+Labelling = Callable[[list[int]], Mapping[int, str]]  # rows of paths -> the classes of some
 
 
 class Place(NamedTuple):
@@ -42,9 +44,7 @@ class Place(NamedTuple):
 
 
 def arrange(
-    paths: Sequence[tuple[str, ...]],
-    classes_from: int | str | None = None,
-    label: Callable[[list[int]], Mapping[int, str]] | None = None,
+    paths: Paths, classes_from: int | str | None = None, label: Labelling | None = None
 ) -> tuple[list[Place], list[str]]:
     """Understands how the folders of a data set are meant.
 
@@ -89,10 +89,7 @@ class _Layout:
     """Goes down from the data set's folder; a level is a folder's number in the paths, from 0."""
 
     def __init__(
-        self,
-        paths: Sequence[tuple[str, ...]],
-        classes_from: int | str | None,
-        label: Callable[[list[int]], Mapping[int, str]] | None,
+        self, paths: Paths, classes_from: int | str | None, label: Labelling | None
     ) -> None:
         self.paths, self.label, self.notes = paths, label, list[str]()
         self.forced = classes_from - 1 if isinstance(classes_from, int) else None

@@ -104,11 +104,7 @@ def _to_recorded(path: Path) -> str:
 
 
 def find_recorded_place(facts: Mapping[str, Any]) -> str:
-    """Where the images lie that `ImageDataset.facts` are of, as `load_dataset` takes it.
-
-    Raises:
-        InputError: Nobody said where, and there is no set of that name; or nothing is there.
-    """
+    """Where images of `ImageDataset.facts` lie, for `load_dataset`; an `InputError` if nowhere."""
     place = facts["source"] or facts["name"]
     if facts["source"] is not None and not Path(place).exists():
         raise InputError(

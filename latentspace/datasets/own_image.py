@@ -52,10 +52,7 @@ def read_image(
 def fit_picture(
     picture: Image.Image, image_shape: tuple[int, int, int], *, ink_side: int | None = None
 ) -> np.ndarray:
-    """Brings a picture to the shape of a data set, as `read_image` does with a file.
-
-    It is of the mode "L" where `image_shape` has one channel, else "RGB".
-    """
+    """Brings a picture, "L" for one channel, else "RGB", to a data set's shape, as `read_image`."""
     height, width, channels = image_shape
     border = np.asarray(picture)
     edges = [border[0], border[-1], border[:, 0], border[:, -1]]

@@ -62,10 +62,7 @@ def is_image_file(path: Path) -> bool:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of an image file.
-
-    Raises an `InputError` where it is no file or too large, an `OSError` where it can't be read.
-    """
+    """The bytes of an image file; an `InputError` if it is none or too large, or an `OSError`."""
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError("no file")
     if (size := path.stat().st_size) > MOST_BYTES:
@@ -131,16 +128,11 @@ def open_picture(
     `value_range` are black and white; None takes those of the file's type. Raises an `InputError`
     where they are no image that Pillow reads, or too large to be decoded.
     """
-    return next(open_frames(data, channels, (0,), draft=draft, value_range=value_range))
+    return next(open_frames(data, channels, (0,), draft, value_range))
 
 
 def open_frames(
-    data: bytes,
-    channels: int,
-    frames: Sequence[int],
-    *,
-    draft: int | None = None,
-    value_range: Range | None = None,
+    data: bytes, channels: int, frames: Sequence[int], draft: int | None, value_range: Range | None
 ) -> Iterator[Image.Image]:
     """Decodes pages or frames of an image, in rising order, one by one: see `open_picture`."""
     with _open(data) as opened:
@@ -254,7 +246,8 @@ def _take_picture(
         opened.draft(mode, (draft, draft))
     picture = ImageOps.exif_transpose(opened)
     if picture.mode.startswith(("I", "F")):
-        return _convert_high_depth(picture, value_range).convert(mode)
+        deep = to_bytes(np.asarray(picture), value_range or _find_own(picture))
+        return Image.fromarray(deep).convert(mode)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         paper = Image.new("RGBA", picture.size, "white")
@@ -263,8 +256,3 @@ def _take_picture(
     if value_range is not None:
         picture = Image.fromarray(to_bytes(np.asarray(picture), value_range))
     return picture
-
-
-def _convert_high_depth(picture: Image.Image, value_range: Range | None) -> Image.Image:
-    """Grey of 16 bits, 32 bits or floats as grey of 8 bits."""
-    return Image.fromarray(to_bytes(np.asarray(picture), value_range or _find_own(picture)))

@@ -47,10 +47,7 @@ class Label:
 
 
 def choose_zoom(side: int, least: int = LEAST_THUMBNAIL) -> int:
-    """The whole number by which an image of `side` pixels is enlarged to be easily seen.
-
-    One that falls short of `least` by less than a fifth is left as it is.
-    """
+    """The whole number to enlarge an image of `side` pixels by; four fifths of `least` will do."""
     return 1 if 5 * side > 4 * least else -(-least // side)
 
 

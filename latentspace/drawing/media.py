@@ -149,15 +149,8 @@ def encode_gif(frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> 
         return to_pil(frame) if keeps_greys else _quantize_greys(frame, economy)
 
     images = (encode_frame(frames[index]) for index in kept)
-    return encode_image(
-        next(images),
-        "GIF",
-        save_all=True,
-        append_images=images,
-        duration=delays,
-        loop=0,
-        optimize=not keeps_greys,
-    )
+    moving = {"save_all": True, "append_images": images, "duration": delays, "loop": 0}
+    return encode_image(next(images), "GIF", **moving, optimize=not keeps_greys)
 
 
 def _plan_gif(count: int, fps: float, stride: int = 1) -> tuple[list[int], list[int]]:

@@ -48,10 +48,7 @@ OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
 
 class ClassifierFacts(TypedDict):
-    """What is kept of a classifier beside its model: of which data, how good, which file.
-
-    Accuracies are those on the test images; chance is that of guessing, balanced.
-    """
+    """What is kept of a classifier beside its model; accuracies on test images, chance balanced."""
 
     dataset: str
     dataset_hash: str
@@ -225,14 +222,8 @@ def find_reader(
     for (column, target), scale in zip(test.items(), scales, strict=True):
         own = outputs[:, start : start + (target.classes or 1)]
         start += own.shape[1]
-        facts["readings"].append(
-            {
-                "column": column,
-                **_measure_reading(own, target),
-                "outputs": own.shape[1],
-                "scale": scale,
-            }
-        )
+        about = {"outputs": own.shape[1], "scale": scale}
+        facts["readings"].append({"column": column, **_measure_reading(own, target), **about})
     return AttributeReader(path, _keep(path, model, facts))
 
 
@@ -425,10 +416,7 @@ def _can_be_mirrored(
 
 
 def _build_network(image_shape: tuple[int, ...], classes: Sequence[int]) -> keras.Model:
-    """Convolutions of `FILTERS`, of which the first takes long strides over large images.
-
-    `classes` are of each output how many; 0 gives a number.
-    """
+    """Convolutions of `FILTERS`, the first in long strides; `classes` of each output, or 0."""
     import keras
     from keras import layers
 

@@ -28,6 +28,7 @@ COMPONENTS, FROM_CODES = "components", "from_codes"  # those that read it
 IMAGE, CLIP = "image", "clip"  # the last of a decoder; only the last is bounded
 CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
+ZEROS = {"padding": "same", "kernel_initializer": "zeros"}  # of convolutions that begin at nothing
 
 
 def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
@@ -181,18 +182,9 @@ def _correct_details(
         whole = f"{name}_{block}"
         y = layers.Conv2D(features, BLOCK_SIZE, padding="same", name=f"{whole}_first")(x)
         y = layers.Activation(ACTIVATION, name=f"activate_{whole}_first")(y)
-        y = layers.Conv2D(
-            features, BLOCK_SIZE, padding="same", kernel_initializer="zeros", name=f"{whole}_second"
-        )(y)
+        y = layers.Conv2D(features, BLOCK_SIZE, **ZEROS, name=f"{whole}_second")(y)
         x = layers.Add(name=whole)([x, y])
-    x = layers.Conv2DTranspose(
-        channels,
-        2 * stride,
-        stride,
-        padding="same",
-        kernel_initializer="zeros",
-        name=f"{name}_write",
-    )(x)
+    x = layers.Conv2DTranspose(channels, 2 * stride, stride, **ZEROS, name=f"{name}_write")(x)
     if any(missing):
         x = layers.Cropping2D(((0, missing[0]), (0, missing[1])), name=f"{name}_crop")(x)
     return x

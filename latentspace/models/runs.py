@@ -139,10 +139,7 @@ class Run:
         return Snapshots.read(self.path / SNAPSHOTS)
 
     def read_density(self) -> dict[str, np.ndarray] | None:
-        """The arrays of the density of its training codes, by name; None where it has none whole.
-
-        Runs that are older, were imported or not trained to the end have none.
-        """
+        """Arrays of the density of its training codes; None of older, imported, unfinished runs."""
         path = self.path / DENSITY
         try:
             self._check(DENSITY)

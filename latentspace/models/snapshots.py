@@ -22,10 +22,7 @@ IMAGE_BYTES, CODE_BYTES, WATCHED_VALUES = 24_000_000, 6_000_000, 2**24
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Frames of a training, in the order of its steps.
-
-    Images are kept at a fraction of their size where a film of them would be too large.
-    """
+    """Frames of a training, in order; images shrunk where a film of them would be too large."""
 
     indices: np.ndarray  # what is watched, as indices in the training split, int64 (M,)
     originals: np.ndarray  # the first P of them, uint8 (P, H, W, C)

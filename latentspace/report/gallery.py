@@ -45,10 +45,7 @@ def _warn(drawing: Drawing, subject: Any) -> Drawing:
 
 
 def _encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes]:
-    """A picture as it is written, and its file, which is no larger than `MOST_BYTES`.
-
-    What is given up for that, and seen, is said in the caption.
-    """
+    """A picture and its file, of `MOST_BYTES` at most; what is given up is said in the caption."""
     warned, fps = _warn(drawing, subject), subject.settings.fps
     if isinstance(warned.frames, bytes):
         return warned, warned.frames

@@ -42,7 +42,7 @@ class StartFacts(TypedDict):
 class Progress:
     """Where a training stands: one row per finished epoch, and which of them was the best.
 
-    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged" (beyond reason).
+    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged", see `fit`.
     """
 
     rows: list[EpochRow] = field(default_factory=list)

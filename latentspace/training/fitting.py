@@ -181,18 +181,12 @@ def fit(
     then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`. A
     loss that is no longer finite, or stays above that of plain grey, ends the training.
 
-    Args:
-        autoencoder: Model of images -> images; trained in place.
-        train_pixels: uint8 (N, H, W, C); may lie on disk, of which a part is read at a time.
-        validation_pixels: uint8 (M, H, W, C), never trained on.
-        config: How long, how fast, in what order, and whether to go on from `checkpoint`, which
-            must then come from the same images, model and settings.
-        checkpoint: File for the state of the training; replaced after each epoch.
-        facts: Kept in the checkpoint beside the state, for whoever resumes: its "settings" and
-            "dataset", as in run.json.
-        earlier: What earlier stages reached with a model that draws what this one draws now; epochs
-            are counted on from there.
-        callbacks: Watchers of the training.
+    The model, of images -> images, is trained in place. Pixels to train on, uint8 (N, H, W, C), may
+    lie on disk, of which a part is read at a time; those to validate with, uint8 (M, H, W, C), are
+    never trained on. The config says how long, how fast, in what order, and whether to go on from
+    `checkpoint`, which must then come from the same images, model and settings. `facts` are kept in
+    it for whoever resumes: "settings" and "dataset", as in run.json. `earlier` is what stages before
+    reached with a model that draws what this one draws now; epochs are counted on from there.
 
     Returns the progress, earlier stages included; its status says how the training ended. Raises a
     `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the

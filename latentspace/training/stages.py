@@ -71,12 +71,9 @@ def train(
     # The same corrections to begin with, whether or not the first stage was resumed.
     keras.utils.set_random_seed(config.seed)
     encoder = refine(encoder, decoder, steps=config.refine_steps, hidden_units=config.hidden_units)
-    second = dataclasses.replace(
-        config,
-        epochs=config.refine_epochs,
-        learning_rate=REFINE_RATE_SHARE * config.learning_rate,
-        resume=begun.stage == 2,
-    )
+    epochs, rate = config.refine_epochs, REFINE_RATE_SHARE * config.learning_rate
+    resumes = begun.stage == 2
+    second = dataclasses.replace(config, epochs=epochs, learning_rate=rate, resume=resumes)
     autoencoder = join_autoencoder(encoder, decoder)
     progress = fit(autoencoder, train_pixels, validation_pixels, second, earlier=progress, **kept)
     return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress

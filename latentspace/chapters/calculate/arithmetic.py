@@ -145,14 +145,8 @@ class Arithmetic(Chapter):
                     bar.update()
             return numbers
 
-        numbers = study.load_or_compute_numbers(
-            "class-moves",
-            compute,
-            *study.model_key,
-            study.settings.seed,
-            study.classifier_key,
-            measured,
-        )
+        key = (*study.model_key, study.settings.seed, study.classifier_key, measured)
+        numbers = study.load_or_compute_numbers("class-moves", compute, *key)
         table = numbers.pop("classes")["reliability"]
         names = [study.data.class_names[label] for label in measured]
         weak = zip(*np.nonzero(np.triu(np.array(table) < directions.MEANINGLESS)), strict=True)
@@ -170,8 +164,6 @@ class Arithmetic(Chapter):
         if not found:
             return []
         return list_rows(ROWS, found, TRANSPORT, {"class means": MEANS})
-
-    # --- inside
 
     def _make_expression_section(self) -> Grid:
         study = self.study

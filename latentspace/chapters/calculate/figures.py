@@ -50,15 +50,13 @@ def _format_transport(study: Study) -> str:
         if np.isfinite(found.get("target_accuracy", np.nan))
     ]
     near = [f"{words} {found['nearest_distance']:.1f}" for words, found in kinds.items()]
+    share = (
+        "Share of test images moved to another class that the reference classifier calls that "
+        f"class: {', '.join(called)}. "
+    )
     return (
-        (
-            "Share of test images moved to another class that the reference classifier calls that "
-            f"class: {', '.join(called)}. "
-            if called
-            else ""
-        )
-        + f"Distance of the moved ones to the nearest training image: {', '.join(near)}. "
-        + f"{describe_classifier(study)}{study.of(Arithmetic).choice}"
+        f"{share if called else ''}Distance of the moved ones to the nearest training image: "
+        f"{', '.join(near)}. {describe_classifier(study)}{study.of(Arithmetic).choice}"
     )
 
 

@@ -44,10 +44,7 @@ class Samples(Chapter):
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
-        """New images of one Gaussian, of the mixture, and of its classes, by name.
-
-        Each float32 (SHOWN, H, W, C) in [0, 1].
-        """
+        """New images of a Gaussian, the mixture and its classes, float32 (SHOWN, H, W, C)."""
         rng = np.random.default_rng(self.study.settings.seed)
         codes = {
             ONE_GAUSSIAN: _draw(self.gaussian, SHOWN, rng),

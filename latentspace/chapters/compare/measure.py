@@ -37,10 +37,7 @@ class Comparison:
     """What two `studies` of the same images, by letter, say of their models, A and B."""
 
     def __init__(self, first: Study, second: Study) -> None:
-        """Takes the studies of A and of B: the same data, the same settings.
-
-        Raises an `InputError` where there can be no maps by which to score them, or not as chosen.
-        """
+        """Takes A's and B's study of the same data and settings; an `InputError` without maps."""
         for study in (first, second):
             study.of(Maps).check()
             if (reason := study.of(Maps).unavailable) is not None:
@@ -182,8 +179,6 @@ class Comparison:
             verb = "" if parts else " has learned more"
             parts.append(f"{name}{verb} by {', '.join(groups[winner])}")
         return "; ".join(parts)
-
-    # --- inside
 
     @property
     def _maps(self) -> dict[str, Maps]:

@@ -155,10 +155,7 @@ class Compression(Chapter):
 
     @property
     def blocks(self) -> dict[float, list[StoredImages]]:
-        """By budget in bytes: the best of codes, of PCA, and of each codec in sheets.
-
-        The budgets are what codes take, packed plainly, at each of `BUDGET_BITS`.
-        """
+        """The best of codes, PCA and each codec in sheets, by bytes of codes of `BUDGET_BITS`."""
         losing = [codec.name for codec in codecs.list_available() if not codec.is_lossless]
         sheets = [f"{name} {SHEET}" for name in losing]
         kinds = [self._forms, self.components, *({name: self.files[name]} for name in sheets)]
@@ -243,8 +240,6 @@ class Compression(Chapter):
             return f"{line}; nothing that was measured beats them with more bytes"
         at = f"from {found.overtaken_at_bytes:.1f} bytes on"
         return f"{line}; {at} {found.overtaken_by} is better"
-
-    # --- inside
 
     @property
     def _forms(self) -> dict[str, Method]:

@@ -108,10 +108,7 @@ def _stack_pairs(bodies: np.ndarray) -> np.ndarray:
 
 
 def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
-    """One large image that turns into others, as a loop.
-
-    float32 (T, H, W, C) in [0, 1] -> uint8 (T, height, width, 3).
-    """
+    """(T, H, W, C), float32 in [0, 1], as a loop of large images: uint8 (T, height, width, 3)."""
     return layout.make_page(_enlarge(frames), text=text)
 
 

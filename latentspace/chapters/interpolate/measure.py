@@ -142,10 +142,7 @@ class Interpolation(Chapter):
 
     @cached_property
     def tour(self) -> np.ndarray:
-        """One path through a typical image of each class and back to the first.
-
-        float32 (frames, H, W, C); the first frame follows the last.
-        """
+        """A path through a typical image of each class, a loop: float32 (frames, H, W, C)."""
         study = self.study
         names = [study.data.class_names[label] for label in self._toured]
         stops = np.stack([study.select(f"{CLASS_PREFIX}{name}").code for name in names])
@@ -338,8 +335,6 @@ class Interpolation(Chapter):
         """Mean pixels of images (..., H, W, C), from black; from white on light ground."""
         brightness = images.mean(axis=(-3, -2, -1))
         return 1 - brightness if self._is_light else brightness
-
-    # --- inside
 
     def _stack_ends(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """The "image" or the "code" of the first of each pair, and of the second."""

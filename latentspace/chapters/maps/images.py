@@ -157,10 +157,7 @@ class MapImages(Chapter):
     def project(
         self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
     ) -> dict[str, Projection]:
-        """Projections of the images by space, from memory or the cache where possible.
-
-        They may be of some of the images only, int (R,), and of some of `SPACES`.
-        """
+        """Projections of the images, or of `rows`, int (R,), by space; from memory or the cache."""
         keys = {space: (*self.make_key(space, rows), *settings.key) for space in spaces}
         fresh: dict[str, Projection] = {}
 

@@ -179,7 +179,7 @@ class Maps(MapImages):
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
         """Scores of each scored image in one of `SPACES`, before the projection and in the map.
 
-        Each float64 (R,); before it begin with "source_", in the map see `metrics`.
+        Each float64 (R,), by the names in `metrics`; those of before begin with "source_".
         """
 
         def compute() -> dict[str, np.ndarray]:
