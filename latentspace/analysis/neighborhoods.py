@@ -15,10 +15,7 @@ ROWS_AT_ONCE = 512
 
 
 class Estimate(NamedTuple):
-    """A mean over images, and the ends of its interval of `CONFIDENCE` by the bootstrap.
-
-    Source: the percentiles of Efron & Tibshirani 1993.
-    """
+    """A mean over images, and its interval by bootstrap percentiles (Efron & Tibshirani 1993)."""
 
     value: float
     low: float

@@ -40,16 +40,12 @@ def choose_perplexity(count: int, wanted: float | None = None) -> float:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to project.
-
-    The perplexity is an effective number of neighbours, at most `tsne.find_largest_perplexity(N)`;
-    exaggeration a factor of attraction after the early phase: above 1 clusters get denser.
-    """
+    """How to project."""
 
     method: str = "tsne"  # or a key of `PROJECTORS`
     dims: int = 2  # or 3
-    perplexity: float = DEFAULT_PERPLEXITY
-    exaggeration: float = 1.0
+    perplexity: float = DEFAULT_PERPLEXITY  # effective neighbours: up to `find_largest_perplexity`
+    exaggeration: float = 1.0  # of attraction after the early phase; above 1 clusters get denser
     seed: int = 0
 
     @property

@@ -115,12 +115,9 @@ def list_files(
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture that has been drawn, or a page.
+    """A picture that has been drawn, or a page."""
 
-    The frames are uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation, held whole or drawn
-    frame by frame; a page is the bytes of its file.
-    """
-
+    # uint8 (H, W, 3) of a still, (T, H, W, 3) of an animation, held or drawn; a page's bytes
     frames: Frames | bytes
     text: Text  # what is written on it
     redraw: Callable[[Text], Frames] | None = None  # with another text; None: never needed

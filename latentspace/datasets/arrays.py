@@ -57,14 +57,12 @@ CHOOSE = "--images-key and --labels-key choose arrays, --no-labels leaves labels
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images and labels as a file has them: to train on, and to test with where it says which.
+    """Images and labels as a file has them: to train on, and to test with where it says which."""
 
-    Of each split images are (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`,
-    and labels (N,), (N, 1) or one-hot (N, K). Of three splits the second one validates.
-    """
-
-    images: Sequence[np.ndarray]
-    labels: Sequence[np.ndarray] | None = None  # None where there are none
+    images: Sequence[
+        np.ndarray
+    ]  # of each split, see `to_pixels`; of three the second one validates
+    labels: Sequence[np.ndarray] | None = None  # (N,), (N, 1) or one-hot (N, K), of each split
     notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
     attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
 

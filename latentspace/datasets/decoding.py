@@ -56,10 +56,7 @@ class Frame(NamedTuple):
 def inspect_files(
     paths: Sequence[Path], *, show_progress: bool, frames_too: bool = False
 ) -> list[FileInfo | InputError]:
-    """Takes a first look at files, in parallel; for what can't be read its error.
-
-    With `frames_too` it looks at the values of further pages or frames as well.
-    """
+    """A first look at files, in parallel, or their errors; `frames_too`: at values of them all."""
 
     def inspect(path: Path) -> FileInfo | InputError:
         try:

@@ -18,14 +18,11 @@ HEADING_GAP = 12
 
 @dataclass(frozen=True)
 class Grid:
-    """Images in rows and columns, with names for both.
-
-    The images are float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty; of
-    cells that move (rows, columns, T, H, W, C).
-    """
+    """Images in rows and columns, with names for both."""
 
     headings: Sequence[str]  # names of the columns, or none
     names: Sequence[str]  # names of the rows, or none
+    # float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell is empty; T before H if it moves
     images: np.ndarray
     title: str = ""  # a line above, or nothing
 

@@ -46,14 +46,11 @@ ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and ru
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model on disk, its files checked against run.json, its networks loaded on demand.
-
-    An imported model is in memory only until it is saved.
-    """
+    """A trained model, its files checked against run.json, its networks loaded on demand."""
 
     folder: Path | None  # where it lies; None in memory
     facts: dict[str, Any]  # what run.json says, or will say
-    networks: tuple[keras.Model, keras.Model] | None = None  # encoder and decoder in memory
+    networks: tuple[keras.Model, keras.Model] | None = None  # both, of an unsaved imported model
     label: str = ""  # what a run in memory is called
 
     @property

@@ -40,14 +40,11 @@ class StartFacts(TypedDict):
 
 @dataclass
 class Progress:
-    """Where a training stands: one row per finished epoch, and which of them was the best.
-
-    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged", see `fit`.
-    """
+    """Where a training stands: one row per finished epoch, and which of them was the best."""
 
     rows: list[EpochRow] = field(default_factory=list)
     best_epoch: int = 0  # from 1, with the lowest validation loss; 0 is the start
-    status: str = "running"
+    status: str = "running"  # or "complete", "interrupted" (by Ctrl-C) or "diverged", see `fit`
     start_loss: float | None = None  # on the validation images, before the first epoch
 
     @property

@@ -185,8 +185,8 @@ def fit(
     lie on disk, of which a part is read at a time; those to validate with, uint8 (M, H, W, C), are
     never trained on. The config says how long, how fast, in what order, and whether to go on from
     `checkpoint`, which must then come from the same images, model and settings. `facts` are kept in
-    it for whoever resumes: "settings" and "dataset", as in run.json. `earlier` is what stages before
-    reached with a model that draws what this one draws now; epochs are counted on from there.
+    it for whoever resumes: "settings" and "dataset", as in run.json. `earlier` is what earlier
+    stages reached with a model that draws what this one draws; epochs are counted on from there.
 
     Returns the progress, earlier stages included; its status says how the training ended. Raises a
     `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the

@@ -76,7 +76,8 @@ def _write_and_read(
     """Bytes of the files of pictures, uint8 (H, W, C), and what comes back of each."""
     size, back = 0, []
     for picture in pictures:
-        size += len(data := encode_image(picture, codec, quality))
+        data = encode_image(picture, codec, quality)
+        size += len(data)
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.asarray(image.convert("L" if picture.shape[2] == 1 else "RGB"))
         back.append(pixels.reshape(picture.shape))

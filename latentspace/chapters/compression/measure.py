@@ -208,7 +208,8 @@ class Compression(Chapter):
     @property
     def rows(self) -> list[Row]:
         """Bytes an image beside other methods, and what the decoder costs."""
-        found, words = self.metrics, "Bytes an image at an error near the codes' least"
+        found = self.metrics
+        words = "Bytes an image at an error near the codes' least"
         others = {"best other method": "nearest_bytes", "pixels as they are": "pixel_bytes"}
         beside = {who: value_in(found, name) for who, name in others.items()}
         rows = [

@@ -93,7 +93,8 @@ def draw_image_map(
     used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
     top, left = used_rows[0], used_columns[0]
     body = body[top : used_rows[-1] + 1, left : used_columns[-1] + 1]
-    size, names = round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))), []
+    size = round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names)))
+    names = []
     for label, cell in locate_names(cells.wanted, labels, range(len(class_names))).items():
         y, x = (cell + 0.5) * (height, width) - (top, left)
         color = tuple(to_uint8(colors[label] * 0.75).tolist())

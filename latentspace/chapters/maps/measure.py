@@ -84,7 +84,8 @@ class Maps(MapImages):
     @property
     def settings(self) -> Settings:
         """How the maps are made, the default perplexity lowered where images are too few for it."""
-        given, perplexity = self.study.settings, self.study.settings.perplexity
+        given = self.study.settings
+        perplexity = given.perplexity
         if perplexity is None:
             perplexity = projection.choose_perplexity(self._samples)
         return Settings(given.method, given.dims, perplexity, given.exaggeration, given.seed)
@@ -225,8 +226,9 @@ class Maps(MapImages):
         return self._scores[settings.key]
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
-        rng, by_image = np.random.default_rng(self.study.settings.seed), {}
+        rng = np.random.default_rng(self.study.settings.seed)
         made, rows = self.project(settings), self.scored_rows
+        by_image = {}
         with self.study.make_bar("scoring maps", len(SPACES)) as bar:
             for space in SPACES:
                 by_image[space] = self.score_images(space, settings)
@@ -235,11 +237,13 @@ class Maps(MapImages):
         def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
             return {name: neighborhoods.mean_estimate(of, rng) for name, of in scores.items()}
 
-        labels, found = self.labels[rows], {}
+        found = {}
         for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
             found[space] = average(by_image[space]) | {
-                "class_knn_preservation": neighborhoods.class_knn_preservation(*pair, labels, rng),
+                "class_knn_preservation": neighborhoods.class_knn_preservation(
+                    *pair, self.labels[rows], rng
+                ),
                 "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
             }
         latent, pixel = by_image["latent"], by_image["pixel"]

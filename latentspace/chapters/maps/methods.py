@@ -41,7 +41,8 @@ class ProjectionMethods(OnMaps):
     @property
     def rows(self) -> list[Row]:
         """The label accuracy in the latent map by each method."""
-        words, found = f"{self.maps.knn} label accuracy in the map by", []
+        found = []
+        words = f"{self.maps.knn} label accuracy in the map by"
         for method, spaces in self.metrics.items():
             table = {"knn_accuracy": (f"{words} {METHOD_NAMES[method]}", HIGHER, 3)}
             found += list_rows(table, spaces, "latent", {"pixels": "pixel"})
