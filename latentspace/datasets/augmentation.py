@@ -111,7 +111,7 @@ def look_alike_deformed(images: np.ndarray, rng: np.random.Generator) -> bool:
 
     Images that were drawn or taken in one way alone lie farther than `DEFORMED_TOLERANCE` times as
     far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to be
-    so: deformed ones keep a model from learning them by heart. Arguments: `looks_alike_mirrored`.
+    so: deformed ones keep a model from learning them by heart. Arguments as `looks_alike_mirrored`.
     """
     if len(images) < MANY_IMAGES:
         return True

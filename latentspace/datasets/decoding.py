@@ -56,7 +56,7 @@ class Frame(NamedTuple):
 def inspect_files(
     paths: Sequence[Path], *, show_progress: bool, frames_too: bool = False
 ) -> list[FileInfo | InputError]:
-    """A first look at files, in parallel, or their errors; `frames_too`: at values of them all."""
+    """A first look at files, in parallel, or their errors; at all frames with `frames_too`."""
 
     def inspect(path: Path) -> FileInfo | InputError:
         try:

@@ -92,7 +92,7 @@ def draw_learning_curve(
     """Training and validation loss per epoch on a logarithmic axis, uint8 (height, width, 3).
 
     The history has "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
-    begins, a line says so. Baselines are named errors, if that is the loss.
+    begins, a line says so. Baselines are errors by name, where that is the loss.
     """
     figure = layout.make_figure(9, 5)
     from matplotlib.ticker import MaxNLocator
