@@ -1,7 +1,5 @@
 """Statistics of classes of vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,8 +20,6 @@ def compute_class_means(codes: np.ndarray, labels: np.ndarray, classes: int) -> 
 
 @dataclass(frozen=True)
 class Gaussians:
-    """A Gaussian per class."""
-
     means: np.ndarray  # float64 (classes, D)
     covariances: np.ndarray  # float64 (classes, D, D)
 
@@ -32,9 +28,8 @@ def fit_class_gaussians(codes: np.ndarray, labels: np.ndarray, classes: Iterable
     """Fits a Gaussian to the codes (N, D) of each of some classes, in their order.
 
     Source of the covariances: Ledoit & Wolf 2004, "A well-conditioned estimator for
-    large-dimensional covariance matrices"; they are invertible also where a class is small.
-    A class without members has the mean and covariance of all, one of a single member the
-    covariance.
+    large-dimensional covariance matrices"; they are invertible also where a class is small. One
+    without members has the mean and covariance of all, a single member the covariance.
     """
     from sklearn.covariance import ledoit_wolf
 

@@ -1,7 +1,5 @@
 """Clusters of codes or pixels, found without labels, and how far they are the classes."""
 
-from __future__ import annotations
-
 import itertools
 import warnings
 from collections.abc import Iterable
@@ -35,9 +33,8 @@ def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
-        # Fewer different vectors than clusters leave some empty.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # Fewer different vectors than clusters leave some empty.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         labels = KMeans(count, n_init=STARTS, random_state=seed).fit_predict(vectors)
     return Clustering(labels.astype(np.int64), np.zeros(len(labels)))
 
@@ -47,15 +44,13 @@ def cluster_gaussian_mixture(
 ) -> Clustering:
     """A mixture of at most N Gaussians with full covariances, of vectors, float32 (N, D).
 
-    It is fitted by EM (Dempster, Laird & Rubin 1977), and the best of several starts is taken. In
-    many dimensions each takes long.
+    Fitted by EM (Dempster, Laird & Rubin 1977), the best of several starts, which take long.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    with warnings.catch_warnings():
-        # A mixture that still moves after the last step is scored like any other.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # A mixture that still moves after the last step is scored like any other.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         vectors = vectors.astype(np.float64)
         mixture = GaussianMixture(count, n_init=starts, random_state=seed).fit(vectors)
         shares = mixture.predict_proba(vectors)
@@ -84,23 +79,11 @@ def reduce_dimensions(
     """Brings vectors to a few dimensions in which what hangs together lies together.
 
     Source: N2D (McConville, Santos-Rodríguez, Piechocki & Craddock 2019, "Not too deep"): UMAP of
-    an autoencoder's codes, clustered by a Gaussian mixture.
-
-    Args:
-        vectors: float32 (N, D).
-        graph: Their neighbours, see `build_neighbor_graph`.
-        seed: Of the projection.
-
-    Returns:
-        float32 (N, at most `MANIFOLD_DIMS`).
+    an autoencoder's codes, clustered by a Gaussian mixture. Vectors are float32 (N, D), the graph
+    is of `build_neighbor_graph`, and the result float32 (N, at most `MANIFOLD_DIMS`).
     """
     return umap(
-        vectors,
-        dims=MANIFOLD_DIMS,
-        seed=seed,
-        min_dist=0.0,
-        epochs=MANIFOLD_EPOCHS,
-        graph=graph,
+        vectors, dims=MANIFOLD_DIMS, seed=seed, min_dist=0.0, epochs=MANIFOLD_EPOCHS, graph=graph
     )
 
 
@@ -113,13 +96,9 @@ def build_neighbor_graph(
     is less. What a copy may undo, such as a turn or a shift, no longer keeps images apart: the idea
     of the tangent distance (Simard, LeCun & Denker 1993), with samples in place of tangents.
 
-    Args:
-        vectors: float32 (N, D).
-        copies: Each float32 (N, D), the vectors of the changed images, in the same order.
-
-    Returns:
-        For each vector itself and its nearest others: indices, int64 (N, k), and distances,
-        float32 (N, k), with k = `NEIGHBORS` or N where that is less.
+    Vectors are float32 (N, D), and so are the copies, each those of the changed images in the same
+    order. For each vector itself and its nearest others are returned: indices, int64 (N, k), and
+    distances, float32 (N, k), with k = `NEIGHBORS` or N where that is less.
     """
     from scipy.sparse import csr_array
 
@@ -146,8 +125,7 @@ def build_neighbor_graph(
 def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int) -> np.ndarray:
     """How many images of each class lie in each cluster, int64 (clusters, num_classes).
 
-    Labels are int (N,) from 0, and so are clusters, or `NOISE`: what lies in none is left out. A
-    cluster of no image has no row.
+    Both are int (N,) from 0. `NOISE`, in no cluster, is left out; a cluster of no image has no row.
     """
     from scipy.stats.contingency import crosstab
 
@@ -159,10 +137,8 @@ def contingency_table(labels: np.ndarray, clusters: np.ndarray, num_classes: int
 def match_clusters(table: np.ndarray) -> np.ndarray:
     """The class that each cluster stands for, no class twice, so that most images are right.
 
-    Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering.
-
-    Returns:
-        int64 (clusters,), of a `contingency_table`; -1 for a cluster left without a class.
+    Source: Kuhn 1955 (the Hungarian method), as is usual for the accuracy of a clustering. Returns
+    int64 (clusters,), of a `contingency_table`; -1 for a cluster left without a class.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -173,17 +149,11 @@ def match_clusters(table: np.ndarray) -> np.ndarray:
 
 
 def score_agreement(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
-    """How far clusters are the classes.
+    """How far clusters are the classes, both int (N,) from 0.
 
-    Args:
-        labels: int (N,) classes from 0.
-        clusters: int (N,) clusters from 0. Images in none are wrong for the accuracy, and a cluster
-            of their own for the others.
-
-    Returns:
-        "accuracy" under the best `match_clusters`, "nmi" (mutual information over the mean entropy,
-        Vinh, Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1
-        each.
+    "accuracy" under the best `match_clusters`, "nmi" (mutual information over the mean entropy,
+    Vinh, Epps & Bailey 2010) and "ari" (adjusted Rand index, Hubert & Arabie 1985), at most 1 each.
+    Images in no cluster are wrong for the accuracy, and a cluster of their own for the others.
     """
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score

@@ -1,7 +1,5 @@
 """A density of codes: Gaussian mixtures, fitted after training, from which new codes are drawn."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,12 +36,8 @@ class Density:
     ) -> np.ndarray:
         """New codes, float32 (count, D): of one class, or of all as often as they occur.
 
-        Args:
-            count: How many.
-            rng: Source of the randomness.
-            label: A class; of one without codes the sample is that of all classes.
-            temperature: Factor of the deviations from the means: below 1 samples are more typical
-                and less varied (Kingma & Dhariwal 2018, "Glow").
+        A class without codes gives that of all. The temperature is a factor of deviations from
+        means: below 1 samples are more typical and less varied (Kingma & Dhariwal 2018, "Glow").
         """
         own = self.classes == label
         weights = self.weights * own if label is not None and own.any() else self.weights
@@ -119,12 +113,8 @@ def fit_density(codes: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
     autoencoders". Of each class, as many components are taken as make held-back codes of it most
     likely. A class with too few codes for several is one Gaussian, whose covariance leans on
     that within all classes, the more the fewer its codes (Friedman 1989, "Regularized discriminant
-    analysis").
-
-    Args:
-        codes: float32 (N, D).
-        labels: int (N,); all equal where there are no classes.
-        rng: Chooses the codes that are held back, and where the components begin.
+    analysis"). Codes are float32 (N, D), labels int (N,), all equal where there are no classes;
+    `rng` chooses the codes that are held back, and where the components begin.
     """
     from threadpoolctl import threadpool_limits
 
@@ -174,16 +164,10 @@ def _fit_mixture(
     for components in COMPONENTS:
         if components * CODES_A_COMPONENT * dim > len(fitted):
             break
-        mixture = GaussianMixture(
-            components,
-            tol=TOLERANCE,
-            max_iter=ITERATIONS,
-            reg_covar=FLOOR,
-            init_params="k-means++",
-            random_state=seed,
-        )
-        with warnings.catch_warnings():  # held-back codes say whether it is good enough
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        limits = {"tol": TOLERANCE, "max_iter": ITERATIONS, "reg_covar": FLOOR}
+        mixture = GaussianMixture(components, init_params="k-means++", random_state=seed, **limits)
+        # Held-back codes say whether it is good enough.
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             mixture.fit(fitted)
         likelihood = mixture.score(held_back)
         if likelihood < reached + LEAST_GAIN:

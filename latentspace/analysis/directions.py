@@ -1,7 +1,5 @@
 """Directions of latent space: attributes, moving between classes, reliability."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +25,10 @@ PROPENSITIES = (0.05, 0.95)  # the least and the largest that count
 class Attributes:
     """Directions of measured attributes in each class, all of them told apart from each other.
 
-    Attributes:
-        weights: float64 (classes, A, D): a code times these is the attribute, in standard
-            deviations within its class, up to a constant.
-        steps: float64 (classes, A, D): what to add to a code of a class to raise one attribute by
-            one standard deviation within that class and none of the others.
-        deviations: float64 (classes, A), that standard deviation in the attribute's own unit.
-        means: float64 (classes, A), the mean of the attribute in its own unit.
+    A code of a class times its `weights`, float64 (classes, A, D), is the attributes in standard
+    deviations within the class, up to a constant. The `steps`, float64 (classes, A, D), are what to
+    add to a code to raise one attribute by one such deviation and none of the others. `deviations`
+    and `means`, float64 (classes, A), are those of the attributes in their own units.
     """
 
     weights: np.ndarray
@@ -41,7 +36,7 @@ class Attributes:
     deviations: np.ndarray
     means: np.ndarray
 
-    def select(self, labels: np.ndarray, chosen: Sequence[int]) -> Attributes:
+    def select(self, labels: np.ndarray, chosen: Sequence[int]) -> "Attributes":
         """Some of the attributes, by their places, in some of the classes."""
         return Attributes(*(array[labels][:, chosen] for array in vars(self).values()))
 
@@ -53,22 +48,14 @@ def transport(
     gaussians: Gaussians,
     preserved: Attributes | None = None,
 ) -> np.ndarray:
-    """Moves codes from one class to another by the optimal map between the classes' Gaussians.
+    """Moves codes, float (N, D), between classes by the optimal map between their Gaussians.
 
     Source: the Bures-Wasserstein map (Dowson & Landau 1982; Peyré & Cuturi 2019, "Computational
     optimal transport", section 2.6). With `preserved` it is the same map under a condition: the
     attributes that the code is predicted to have stay as they are, in their own unit, as far as the
-    target class has them at all, and only what they do not explain is mapped.
-
-    Args:
-        codes: float (N, D).
-        sources: int (N,) class of each code.
-        targets: int (N,) class to move it to.
-        gaussians: From `fit_class_gaussians`.
-        preserved: Attributes to hold.
-
-    Returns:
-        float64 (N, D); a code that stays in its class is unchanged.
+    target class has them at all, and only what they do not explain is mapped. Sources and targets
+    are the classes of each code, int (N,), before and after; the Gaussians are from
+    `fit_class_gaussians`. Returns float64 (N, D); a code that stays in its class is unchanged.
     """
     if preserved is None:
         classes, dim = gaussians.means.shape
@@ -102,14 +89,9 @@ def balance(has: np.ndarray, others: np.ndarray) -> np.ndarray:
 
     Source: inverse propensity weighting (Rosenbaum & Rubin 1983, "The central role of the
     propensity score in observational studies for causal effects"): the probability of the attribute
-    given all else is that of a logistic regression, kept within `PROPENSITIES`.
-
-    Args:
-        has: bool (N,), with both values.
-        others: float (N, K), what else is known of each.
-
-    Returns:
-        float64 (N,), of mean 1 among those with the attribute, and among those without it.
+    given all else is that of a logistic regression, kept within `PROPENSITIES`. `has` is bool (N,),
+    with both values, `others` float (N, K), what else is known of each. Returns float64 (N,), of
+    mean 1 among those with the attribute, and among those without it.
     """
     weights = np.ones(len(has))
     varies = others[:, others.std(axis=0) > 0]
@@ -144,15 +126,10 @@ def fit_balanced_gaussians(codes: np.ndarray, has: np.ndarray, others: np.ndarra
 
 @dataclass(frozen=True)
 class Forms:
-    """How codes without an attribute and codes with it become each other, in each of its forms.
+    """How codes without an attribute and codes with it become each other, in each of its forms."""
 
-    Attributes:
-        gaussians: By form, the commonest first, those without it and those with it, all else equal.
-        teller: A linear discriminant that tells the form of a code with the attribute; None of one.
-    """
-
-    gaussians: tuple[Gaussians, ...]
-    teller: Any
+    gaussians: tuple[Gaussians, ...]  # by form, the commonest first: those without it and with it
+    teller: Any  # a linear discriminant of the form of a code with it; None where there is one form
     difference: np.ndarray  # float (D,), of the means of all with it and without it, all else equal
 
     @property
@@ -169,10 +146,7 @@ class Forms:
     def move(
         self, codes: np.ndarray, has: np.ndarray, forms: np.ndarray | None = None
     ) -> np.ndarray:
-        """Codes (N, D) with the attribute lose it, others get it, float64 (N, D).
-
-        Without `forms` (N,) each gets the commonest form.
-        """
+        """Codes (N, D) with it lose it, others get one of `forms` (N,), or the first: float64."""
         wanted = np.zeros(len(codes), int) if forms is None else forms
         chosen = np.where(has, self.tell(codes), wanted)
         moved = codes.astype(np.float64)
@@ -188,12 +162,8 @@ def fit_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> Forms:
     Forms are components of a mixture of Gaussians among codes with the attribute, from which all
     else that is known is taken out, in the directions in which they vary more than `VARIES_MORE`
     times as much as those without it; as many as the integrated completed likelihood asks for
-    (Biernacki, Celeux & Govaert 2000, "Assessing a mixture model for clustering").
-
-    Args:
-        codes: float (N, D).
-        has: bool (N,), with both values.
-        others: float (N, K), what else is known of each.
+    (Biernacki, Celeux & Govaert 2000, "Assessing a mixture model for clustering"). Codes are float
+    (N, D); `has` and `others` are as in `balance`.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -258,16 +228,9 @@ def move_toward_class(
     """Moves codes part of the way to the mean of their nearest real neighbours in their class.
 
     One step of mean shift (Fukunaga & Hostetler 1975), which leads towards where data is dense.
-
-    Args:
-        codes: float (N, D).
-        labels: int (N,) class that each code is to belong to.
-        references: float (M, D) codes of real images.
-        reference_labels: int (M,).
-        shares: float (N,), how much of the way each goes, in [0, 1].
-
-    Returns:
-        float (N, D) of the dtype of `codes`; where a class has no references, unchanged.
+    Codes, float (N, D), are to belong to classes, int (N,); the codes of real images are
+    references, float (M, D), of classes int (M,). Each goes a share of the way, float (N,) in [0,
+    1]. Returns float (N, D) of the dtype of `codes`; where a class has no references, unchanged.
     """
     moved = codes.copy()
     for label in np.unique(labels):
@@ -285,14 +248,9 @@ def fit_attribute_directions(
 
     Ridge regression of each measure on the codes gives the weights. Among all moves that raise one
     predicted attribute by one standard deviation and leave the other ones alone, a step is the
-    likeliest under the Gaussian of the codes of the class. A class with fewer than
-    `ENOUGH_MEMBERS` images gets the directions of all classes together, their means taken out.
-
-    Args:
-        codes: float (N, D).
-        labels: int (N,) in 0..classes-1.
-        values: float (N, A), the attributes, NaN where one is not known, which then has the mean.
-        classes: Number of classes.
+    likeliest under the Gaussian of the codes of the class. A class with fewer than `ENOUGH_MEMBERS`
+    images gets the directions of all classes together, their means taken out. Codes are float (N,
+    D), labels int (N,) in 0..classes-1, values float (N, A), where NaN takes the mean.
     """
     codes, known = codes.astype(np.float64), np.isfinite(values)
     values = np.where(known, values, np.where(known, values, 0).sum(axis=0) / known.sum(axis=0))
@@ -325,10 +283,8 @@ def _fit_attributes(codes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, 
 def calibrate(attributes: Attributes, responses: np.ndarray) -> Attributes:
     """Mends steps so that, as far as responses add up, each changes only its own attribute by one.
 
-    Args:
-        attributes: The directions.
-        responses: float (classes, A, A): by how many of its standard deviations attribute j of the
-            decoded images of a class changed for one step along direction i.
+    Responses, float (classes, A, A), say by how many of its standard deviations attribute j of the
+    decoded images of a class changed for one step along direction i.
     """
     steps = np.linalg.pinv(responses, rcond=1e-2) @ attributes.steps
     return dataclasses.replace(attributes, steps=steps)
@@ -344,16 +300,9 @@ def reliability(differences: np.ndarray, random_differences: np.ndarray) -> floa
     """How much more alike the single differences behind a direction are than random ones.
 
     Source: Liu, Jun, Li & Heer 2019, "Latent space cartography": Cohen's d between the pairwise
-    cosines of the differences that a direction is the mean of, and those of random pairs. By
-    Cohen's convention 0.2 is a small effect, 0.5 a medium and 0.8 a large one.
-
-    Args:
-        differences: float (N, D), N at least 3.
-        random_differences: float (M, D), M at least 3.
-
-    Returns:
-        Cohen's d; under `MEANINGLESS` the direction means nothing. NaN where no cosine differs from
-        another, as of two images.
+    cosines of the differences that a direction is the mean of, float (N, D), and those of random
+    pairs, float (M, D), at least 3 each. By convention 0.2 is a small effect, 0.5 a medium, 0.8 a
+    large one; under `MEANINGLESS` the direction means nothing. NaN where all cosines are equal.
     """
     first, second = (_pairwise_cosines(each) for each in (differences, random_differences))
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)

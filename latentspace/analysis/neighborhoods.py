@@ -1,7 +1,5 @@
 """What a map or a space does to neighbours and classes: scores per image, with intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,10 +15,7 @@ ROWS_AT_ONCE = 512
 
 
 class Estimate(NamedTuple):
-    """A mean over images, and the ends of its interval of `CONFIDENCE` by the bootstrap.
-
-    Source: the percentiles of Efron & Tibshirani 1993.
-    """
+    """A mean over images, and its interval by bootstrap percentiles (Efron & Tibshirani 1993)."""
 
     value: float
     low: float
@@ -66,15 +61,10 @@ def name_votes(labels: np.ndarray) -> str:
 def score_votes(neighbors: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether the label of an image wins the vote of its neighbours; ties go to the lower label.
 
-    Args:
-        neighbors: int (R, k) from `find_nearest_others`; the first `count_voters` of them vote.
-        labels: int (N,), from 0.
-        rows: int (R,).
-
-    Returns:
-        float64 (R,), 1 or 0; the mean is the leave-one-out accuracy of a k-nearest-neighbour
-        classifier. NaN without `has_several_classes`: of one class every vote is right; and where
-        there are no `count_voters`.
+    Of the neighbours, int (R, k) from `find_nearest_others` of rows, int (R,), the first
+    `count_voters` vote. Labels are int (N,), from 0. The result is float64 (R,), 1 or 0; the mean
+    is the leave-one-out accuracy of a k-nearest-neighbour classifier. NaN without
+    `has_several_classes`: of one class every vote is right; and where there are no `count_voters`.
     """
     voters = count_voters(labels)
     if not has_several_classes(labels) or not voters:
@@ -96,16 +86,10 @@ def trustworthiness(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray)
     """How far the neighbours that images have in a map are neighbours in the source.
 
     Source: Venna & Kaski 2001, "Neighborhood preservation in nonlinear projection methods"; the
-    mean over all images equals `sklearn.manifold.trustworthiness`.
-
-    Args:
-        source: (N, D) coordinates before the projection.
-        neighbors: int (R, k) neighbours after it.
-        rows: int (R,).
-
-    Returns:
-        float64 (R,), 1 where every neighbour in the map is one of the k nearest in the source; NaN
-        where k is no less than N / 2, of which the measure is not defined.
+    mean over all images equals `sklearn.manifold.trustworthiness`. The source is (N, D) coordinates
+    before the projection, `neighbors`, int (R, k), those of rows, int (R,), after it. The result is
+    float64 (R,), 1 where every neighbour in the map is one of the k nearest in the source; NaN
+    where k is no less than N / 2, of which the measure is not defined.
     """
     from sklearn.metrics import pairwise_distances
 
@@ -127,14 +111,8 @@ def trustworthiness(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray)
 def silhouettes(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How much nearer the images of the own class are than those of the next one.
 
-    Source: Rousseeuw 1987; a measure of how dense and how separate classes are.
-
-    Args:
-        points: (R, D) coordinates.
-        labels: int (R,).
-
-    Returns:
-        float64 (R,) in [-1, 1]; NaN where labels are not `has_several_classes`.
+    Source: Rousseeuw 1987; a measure of how dense and how separate classes are. Of coordinates
+    (R, D) and labels, int (R,): float64 (R,) in [-1, 1]; NaN without `has_several_classes`.
     """
     from sklearn.metrics import silhouette_samples
 
@@ -157,16 +135,8 @@ def class_knn_preservation(
     """Share of the nearest classes that are still the nearest in the map, by class means.
 
     Source: the KNC score of Kobak & Berens 2019, with k = 4 (fewer where there are fewer than nine
-    classes). Images are resampled within their classes.
-
-    Args:
-        source: (R, D) coordinates before the projection.
-        target: (R, dims) coordinates after it.
-        labels: int (R,).
-        rng: Source of the resamples.
-
-    Returns:
-        The estimate; NaN for fewer than three classes.
+    classes). Images, of labels int (R,), are resampled within their classes. Coordinates are (R, D)
+    before the projection and (R, dims) after it. NaN for fewer than three classes.
     """
     classes = np.unique(labels)
     k = min(CLASS_NEIGHBORS, (len(classes) - 1) // 2)
@@ -192,15 +162,9 @@ def distance_correlation(
     """Rank correlation of the distances between images before and after the projection.
 
     Source: the CPD score of Kobak & Berens 2019: Spearman's correlation of all pairwise distances
-    among (up to) 1,000 points. Ranks are those among all pairs, in the resamples too.
-
-    Args:
-        source: (R, D) coordinates before the projection.
-        target: (R, dims) coordinates after it.
-        rng: Chooses the points and resamples them.
-
-    Returns:
-        The estimate; NaN where all distances of one kind are equal.
+    among (up to) 1,000 points. Ranks are those among all pairs, in the resamples too. Coordinates
+    are (R, D) before the projection and (R, dims) after it; `rng` chooses the points and resamples
+    them. NaN where all distances of one kind are equal.
     """
     from scipy.spatial.distance import pdist, squareform
     from scipy.stats import rankdata

@@ -1,7 +1,5 @@
 """The nearest neighbours of points, exact, by scikit-learn on all cores."""
 
-from __future__ import annotations
-
 import numpy as np
 
 NEIGHBORS = 10
@@ -12,15 +10,9 @@ TREE_DIMS = 4  # up to which a tree is faster than all distances; with 15 it is 
 def find_nearest(
     points: np.ndarray, references: np.ndarray, neighbors: int = NEIGHBORS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest of other points to each point, nearest first.
+    """The k nearest of other points, (M, D), to each point, (N, D), nearest first; Euclidean.
 
-    Args:
-        points: (N, D) coordinates, Euclidean.
-        references: (M, D) coordinates.
-        neighbors: How many, k; all where there are fewer.
-
-    Returns:
-        Distances, float (N, k), and indices into `references`, int64 (N, k).
+    Distances, float (N, k), and indices into `references`, int64 (N, k); all where there are fewer.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -34,15 +26,9 @@ def find_nearest(
 def find_nearest_others(
     points: np.ndarray, rows: np.ndarray, neighbors: int = NEIGHBORS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest other points of some points, nearest first.
+    """The nearest others, k below N, of some rows, int (R,), of points (N, D), nearest first.
 
-    Args:
-        points: (N, D) coordinates, Euclidean.
-        rows: int (R,) whose neighbours are sought among all.
-        neighbors: How many, below N.
-
-    Returns:
-        Distances, float (R, neighbors), and indices, int64 (R, neighbors).
+    Distances, float (R, k), Euclidean, and indices, int64 (R, k).
     """
     distances, found = find_nearest(points[rows], points, neighbors + 1)
     # A point is left out of its own neighbours; among equal points another one may stand first.

@@ -40,17 +40,12 @@ def choose_perplexity(count: int, wanted: float | None = None) -> float:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to project.
-
-    The perplexity of t-SNE is an effective number of neighbours, at most
-    `tsne.find_largest_perplexity(N)`; its exaggeration a factor of attraction after its early
-    phase, and above 1 clusters get denser.
-    """
+    """How to project."""
 
     method: str = "tsne"  # or a key of `PROJECTORS`
     dims: int = 2  # or 3
-    perplexity: float = DEFAULT_PERPLEXITY
-    exaggeration: float = 1.0
+    perplexity: float = DEFAULT_PERPLEXITY  # effective neighbours: up to `find_largest_perplexity`
+    exaggeration: float = 1.0  # of attraction after the early phase; above 1 clusters get denser
     seed: int = 0
 
     @property
@@ -62,8 +57,6 @@ class Settings:
 
 @dataclass(frozen=True)
 class Projection:
-    """A map, and what it cost."""
-
     points: np.ndarray  # float32 (N, dims)
     seconds: float  # wall time
     facts: dict[str, float]  # what t-SNE says of itself, see `tsne.embed`
@@ -90,16 +83,11 @@ def is_degenerate(vectors: np.ndarray) -> bool:
 
 
 def reduce_dimensions(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Brings vectors of many dimensions to `LARGEST_DIM` principal components.
+    """Brings vectors of many dimensions, float32 (N, D), to `LARGEST_DIM` principal components.
 
     As van der Maaten & Hinton 2008 do before t-SNE: distances keep nearly all of their variance
-    and neighbours are found many times faster.
-
-    Args:
-        vectors: float32 (N, D).
-
-    Returns:
-        float32 (N, min(D, LARGEST_DIM)), and the function that does the same to other vectors.
+    and neighbours are found many times faster. Returns float32 (N, min(D, LARGEST_DIM)), and the
+    function that does the same to other vectors.
     """
     if vectors.shape[1] <= LARGEST_DIM or len(vectors) <= LARGEST_DIM:
         return vectors, lambda others: others
@@ -113,17 +101,11 @@ def project(
     threads: int | None = None,
     on_progress: Callable[[int, float], None] = lambda iteration, divergence: None,
 ) -> Projection:
-    """Projects vectors.
+    """Projects vectors, float32 (N, D), `reduce_dimensions` where D is large.
 
-    Args:
-        vectors: float32 (N, D), `reduce_dimensions` where D is large.
-        settings: How.
-        threads: Threads to use; None takes all cores.
-        on_progress: Called by t-SNE with the number of finished iterations (of
-            `tsne.count_iterations`) and the KL divergence.
-
-    Raises:
-        ValueError: The perplexity is too large for N points.
+    Without a number of threads all cores are used. t-SNE calls `on_progress` with the number of
+    finished iterations (of `tsne.count_iterations`) and the KL divergence. Raises a `ValueError`
+    where the perplexity is too large for N points.
     """
     started = time.perf_counter()
     facts: dict[str, float] = {}
@@ -144,23 +126,13 @@ def project_all(
     *,
     on_progress: Callable[[str, int, float], None],
 ) -> dict[str, Projection]:
-    """Projects several sets of vectors; large ones at the same time, a process each.
+    """Projects several sets of vectors by name; large ones at the same time, a process each.
 
     Neither way of approximating repulsion makes full use of a second core, but maps do not depend
     on each other. Small ones are made one after the other. One thread gives a slightly other map
     than several do, so a large map that is made alone, since the other one is in the cache, has no
-    more threads than it would have beside the other.
-
-    Args:
-        sources: Each set of vectors by name, see `project`.
-        settings: How, the same for all.
-        on_progress: As in `project`, with the name before.
-
-    Returns:
-        The projections by name.
-
-    Raises:
-        InputError: A process was ended from outside.
+    more threads than it would have beside the other. `on_progress` is as in `project`, with the
+    name before. Raises an `InputError` where a process was ended from outside.
     """
     cores, count = count_cores(), max(map(len, sources.values()))
     at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
@@ -184,12 +156,10 @@ def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
     if rank < vectors.shape[1]:  # a direction without variance can't be scaled to have some
         vectors = fit_pca(vectors, rank).transform(vectors)
     dims = min(settings.dims, rank)
-    with warnings.catch_warnings():
-        # Two components that keep turning are as independent as any others.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return FastICA(dims, whiten="unit-variance", random_state=settings.seed).fit_transform(
-            vectors
-        )
+    ica = FastICA(dims, whiten="unit-variance", random_state=settings.seed)
+    # Two components that keep turning are as independent as any others.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        return ica.fit_transform(vectors)
 
 
 def umap(
@@ -203,22 +173,15 @@ def umap(
 ) -> np.ndarray:
     """Projects by UMAP (McInnes, Healy & Melville 2018), with the settings of its package.
 
-    Args:
-        vectors: float32 (N, D).
-        dims: Of the result, lowered where N is small.
-        seed: The same seed gives the same points, by one thread.
-        min_dist: How near neighbours may come to lie; 0 for clusters.
-        epochs: Passes over the neighbours; None takes 500, or 200 of more than 10,000 vectors.
-        graph: The neighbours of each vector, itself first: their indices, int (N, k), and
-            distances, float32 (N, k). Without them, 15 are sought by the package.
-
-    Returns:
-        float32 (N, dims).
+    Vectors are float32 (N, D), the result float32 (N, dims), fewer where N is small; the same seed
+    gives the same points, by one thread. `min_dist` is how near neighbours may come to lie, 0 for
+    clusters. None of `epochs`, passes over the neighbours, takes 500, or 200 of more than 10,000
+    vectors. A `graph` has the neighbours of each vector, itself first: indices, int (N, k), and
+    distances, float32 (N, k). Without it, 15 are sought by the package.
     """
-    with warnings.catch_warnings():
-        # The package speaks of TensorFlow, which it does not need, and of the single thread that
-        # a seed costs.
-        warnings.simplefilter("ignore")
+    # The package speaks of TensorFlow, which it does not need, and of the single thread that a seed
+    # costs.
+    with warnings.catch_warnings(action="ignore"):
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
         return _load_umap_class()(
             n_neighbors=neighbors,
@@ -257,15 +220,8 @@ def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.
     """Puts further vectors on a map at the median place of their nearest neighbours on it.
 
     Source: the initial placement of Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE
-    space". A vector far from all others still lands among those nearest to it.
-
-    Args:
-        vectors: float (M, D).
-        reference: float (N, D), what the map was made of.
-        points: float (N, dims), the map.
-
-    Returns:
-        float (M, dims).
+    space". A vector far from all others still lands among those nearest to it. Vectors (M, D) are
+    placed, (M, dims), on a map, `points` (N, dims), that was made of `reference`, (N, D).
     """
     return np.median(points[find_nearest(vectors, reference, PLACING_NEIGHBORS)[1]], axis=1)
 
@@ -274,14 +230,8 @@ def align(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.nda
     """The turn and mirroring that lays a map as near as possible to another one.
 
     Source: orthogonal Procrustes (Schönemann 1966). Distances within the map stay what they are.
-
-    Args:
-        points: float (N, dims).
-        reference: float (N, dims), the same images in the same order.
-
-    Returns:
-        A rotation R, (dims, dims), and a shift s, (dims,): `points @ R + s` is the map aligned,
-        centred on the centre of `reference`.
+    Both maps are (N, dims), of the same images in the same order. The rotation R, (dims, dims), and
+    the shift s, (dims,), make `points @ R + s` the map aligned, centred on that of `reference`.
     """
     from scipy.linalg import orthogonal_procrustes
 

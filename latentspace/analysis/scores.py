@@ -37,14 +37,8 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
     Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image quality assessment", as in
     `skimage.metrics.structural_similarity` with sigma 1.5 and population covariances. Images too
-    small for that window of 11 pixels get the largest square window that fits.
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        reconstructions: float32, the same shape.
-
-    Returns:
-        float64 (N,), means over pixels and channels, at most 1 (equal).
+    small for that window of 11 pixels get the largest square window that fits. Both batches are
+    float32 (N, H, W, C) in [0, 1]; float64 (N,), means over pixels and channels, at most 1 (equal).
     """
     from skimage.metrics import structural_similarity as ssim
 
@@ -60,8 +54,7 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 def fit_components(train_pixels: Pixels, components: int) -> PCA:
     """Principal components of images, uint8 (N, H, W, C), as float32 in [0, 1].
 
-    Of more than `PCA_IMAGES` so many, evenly spaced, serve. Fewer components than asked for are
-    found where images or pixels are fewer.
+    Of more than `PCA_IMAGES` so many, evenly spaced, serve; fewer give fewer components.
     """
     rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
     return fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
@@ -76,14 +69,10 @@ def pca_error(pca: PCA, images: np.ndarray) -> float:
 def linear_autoencoder(
     train_pixels: Pixels, components: int
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
-    """The best linear autoencoder: principal components of the training images.
+    """The best linear autoencoder: principal components as of `fit_components`.
 
-    Args:
-        train_pixels, components: As for `fit_components`.
-
-    Returns:
-        What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what
-        decodes them; decoded pixels may lie outside [0, 1].
+    What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what decodes
+    them; decoded pixels may lie outside [0, 1].
     """
     shape = train_pixels.shape[1:]
     pca = fit_components(train_pixels, components)
@@ -96,17 +85,10 @@ def linear_autoencoder(
 def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The nearest of other images to each image, by Euclidean distance, exact.
 
-    A few candidates are found among the principal components, where a distance is never longer
-    than between the images; an image whose best candidate is not proven by that is compared with
-    all.
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        references: float32 (M, H, W, C).
-
-    Returns:
-        Distances, float32 (N,), in units in which one pixel between black and white counts 1, and
-        indices into `references`, int64 (N,).
+    A few candidates are found among the principal components, where a distance is never longer than
+    between the images; an image whose best candidate is not proven by that is compared with all.
+    Images are float32 (N, H, W, C) in [0, 1], references (M, H, W, C). Distances are float32 (N,),
+    where a pixel from black to white counts 1; indices int64 (N,).
     """
     flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
     if len(references) <= SKETCH_DIM:
@@ -149,14 +131,8 @@ def precision_and_recall(real: np.ndarray, drawn: np.ndarray) -> tuple[float, fl
 
     Source: Kynkaanniemi, Karras, Laine, Lehtinen & Aila 2019, "Improved precision and recall metric
     for assessing generative models": a point lies among others if it is no farther from one of them
-    than that one from its third nearest.
-
-    Args:
-        real: (N, D) codes or pixels.
-        drawn: (M, D).
-
-    Returns:
-        Precision and recall, each in [0, 1]; NaN among a single point.
+    than that one from its third nearest. Points are codes or pixels, (N, D) and (M, D); precision
+    and recall each in [0, 1], NaN among a single point.
     """
     return _share_among(drawn, real), _share_among(real, drawn)
 
@@ -175,8 +151,7 @@ def _share_among(points: np.ndarray, others: np.ndarray) -> float:
 def grey_share(images: np.ndarray) -> float:
     """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
 
-    Of images, float32 (..., H, W, C) in [0, 1], the pixels between `INK` and `BRIGHT` among all
-    above `INK`.
+    Of images, float32 (..., H, W, C) in [0, 1], pixels up to `BRIGHT` among all above `INK`.
     """
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
@@ -201,10 +176,7 @@ def step_lengths(paths: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of two measures (N,); pairs with a NaN are left out.
-
-    NaN where one of the measures is the same in all pairs.
-    """
+    """Spearman's rank correlation of measures (N,) but NaN pairs; NaN where one never varies."""
     from scipy.stats import spearmanr
 
     known = np.isfinite(first) & np.isfinite(second)
@@ -215,10 +187,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def mean_rank_correlation(order: np.ndarray, rows: np.ndarray) -> float:
-    """Mean over rows (N, S) of Spearman's rank correlation with an order (S,).
-
-    Rows with a NaN, or that never change, count as 0.
-    """
+    """Mean Spearman correlation of rows (N, S) with an order (S,); 0 of NaN or constant rows."""
     from scipy.spatial.distance import cdist
     from scipy.stats import rankdata
 

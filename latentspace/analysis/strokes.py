@@ -1,7 +1,5 @@
 """Measured stroke attributes of a digit: slant, thickness, width and height."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -25,11 +23,8 @@ def measure(
     Source: Castro, Tan, Kainz, Konukoglu & Glocker 2019, "Morpho-MNIST: quantitative assessment and
     diagnostics for representation learning". Slant, width and height come from the moments of the
     image; for the thickness it is enlarged four times, cut at half of its range and thinned to its
-    medial axis.
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels averaged.
-        on_part: Called with the number of images in each part that has been measured.
+    medial axis. Images are float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels
+    averaged. `on_part` is called with the number of images in each part that has been measured.
 
     Returns:
         float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:

@@ -23,8 +23,6 @@ PLACING_PERPLEXITY, PLACING_NEIGHBORS = 5, 10
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of gradient descent."""
-
     iterations: int
     momentum: float
     rate: float  # as a multiple of N / exaggeration (Belkina et al. 2019)
@@ -64,9 +62,7 @@ def plan_phases(count: int, dims: int) -> tuple[Phase, ...]:
     """The phases of the descent for `count` points in `dims` dimensions."""
     if dims == 3:  # for which interpolation on a grid does not exist
         return SPATIAL
-    if count <= PLAIN_LIMIT:
-        return PLAIN
-    return MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
+    return PLAIN if count <= PLAIN_LIMIT else MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
 
 
 def count_iterations(count: int, dims: int) -> int:
@@ -75,21 +71,14 @@ def count_iterations(count: int, dims: int) -> int:
 
 
 def embed(
-    vectors: np.ndarray,
-    settings: Settings,
-    threads: int,
-    on_progress: Callable[[int, float], None],
+    vectors: np.ndarray, settings: Settings, threads: int, on_progress: Callable[[int, float], None]
 ) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
-    """t-distributed stochastic neighbour embedding.
+    """t-distributed stochastic neighbour embedding of vectors, float32 (N, D).
 
     Source: van der Maaten & Hinton 2008; with the principal components as start (Kobak & Berens
     2019) and learning rates in proportion to N (Belkina et al. 2019). Neighbours are exact.
-
-    Args:
-        vectors: float32 (N, D).
-        settings: How.
-        threads: Threads to use.
-        on_progress: Called with the number of finished iterations and the KL divergence.
+    `on_progress` is called with the number of finished iterations and the KL divergence. Raises a
+    `ValueError` where the perplexity is too large for N points.
 
     Returns:
         The map, float32 (N, dims).
@@ -98,9 +87,6 @@ def embed(
         Arrays: "trajectory", float16 (T, N, dims), the points at the start and after every
         `REPORT_EVERY` iterations, and "divergences", float32 (T,), the KL divergence in each frame,
         NaN at the start; while attraction is exaggerated, that of the exaggerated affinities.
-
-    Raises:
-        ValueError: The perplexity is too large for N points.
     """
     count, perplexity = len(vectors), settings.perplexity
     if perplexity > find_largest_perplexity(count):
@@ -152,14 +138,9 @@ def follow(
     Rauber, Falcão & Telea 2016, "Visualizing time-dependent data using dynamic t-SNE", hold points
     back by a penalty as well, at the cost of each map's own quality.
 
-    Args:
-        frames: float32 (T, N, D), the same N things through time.
-        perplexity: Effective number of neighbours, at most `find_largest_perplexity(N)`.
-        seed: Seed of the little noise in the first start.
-        on_progress: Called after each map.
-
-    Returns:
-        The maps, float32 (T, N, 2), and the KL divergence of each, float64 (T,), in nats.
+    Frames are float32 (T, N, D), the same N things through time. The perplexity is at most
+    `find_largest_perplexity(N)`; the seed is of the noise in the first start; `on_progress` is
+    called after each map. Maps are float32 (T, N, 2), their KL divergences, in nats, float64 (T,).
     """
     from openTSNE import TSNEEmbedding
 
@@ -185,13 +166,11 @@ def _initialize(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
 
     if np.ptp(vectors, axis=0).max() == 0:  # without any variance to scale components by
         return np.random.default_rng(seed).normal(0, START_DEVIATION, (len(vectors), dims))
-    missing = max(0, dims - vectors.shape[1])
-    vectors = np.pad(vectors, ((0, 0), (0, missing)))
+    vectors = np.pad(vectors, ((0, 0), (0, max(0, dims - vectors.shape[1]))))
     return initialization.pca(vectors, n_components=dims, random_state=seed)
 
 
 def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:
-    """Joint probabilities of neighbours, found exactly."""
     from openTSNE import affinity, nearest_neighbors
     from sklearn.neighbors import NearestNeighbors
 
@@ -208,7 +187,6 @@ def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) ->
 def _descend(
     embedding: TSNEEmbedding, phase: Phase, exaggeration: float = 1.0, **reporting: Any
 ) -> None:
-    """Moves the points of an embedding through a phase, in place."""
     factor = EARLY_EXAGGERATION if phase.early else exaggeration
     embedding.optimize(
         phase.iterations,
@@ -229,14 +207,8 @@ def transform(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) ->
 
     Source: Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE space", as in openTSNE's
     `transform`: a start at the median of the neighbours, then gradient descent of the new points.
-
-    Args:
-        vectors: float32 (M, D).
-        reference: float32 (N, D), what the map was made of.
-        points: float32 (N, dims), the map.
-
-    Returns:
-        float32 (M, dims), in the coordinates of `points`.
+    Vectors, float32 (M, D), are placed, float32 (M, dims), in the coordinates of the map, `points`
+    (N, dims), that was made of `reference`, float32 (N, D).
     """
     from openTSNE import TSNEEmbedding, affinity
     from scipy.sparse import identity

@@ -23,19 +23,6 @@ from latentspace.chapters.figure import Contents, Figure, Part, Recipe
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
 
-__all__ = [
-    "COMPARED",
-    "FIGURES",
-    "FLAGS",
-    "FORMER_FLAGS",
-    "PARTS",
-    "STORY",
-    "choose_figures",
-    "find_part",
-    "load_chapters",
-    "load_recipes",
-]
-
 STORY = (
     reconstruct.CONTENTS,
     learn.CONTENTS,
@@ -62,12 +49,10 @@ def find_part(figure: Figure) -> Part:
 
 
 def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:
-    """The figures that flags ask for; those of the story where none does.
+    """The figures that given flags of `FIGURES` ask for; those of the story where none does.
 
-    Args:
-        flags: Given ones, of those that `FIGURES` know.
-        every: All of them; those of "--place" only when their flag is given.
-        dims: Dimensions of the maps; figures of other maps are left out unless `every`.
+    With `every` it is all of them; those of "--place" only when their flag is given. Figures of
+    maps of other dimensions than `dims` are left out unless `every`.
     """
     if every:
         return [figure for figure in FIGURES if figure.flag != "--place" or figure.flag in flags]

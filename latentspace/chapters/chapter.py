@@ -35,8 +35,6 @@ def value_in(numbers: Mapping[str, Any], name: str) -> Value:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table of scores."""
-
     words: str  # what is measured
     own: Value  # what this model reaches
     baselines: Mapping[str, Value] = field(default_factory=dict)  # what others reach, by name
@@ -52,55 +50,34 @@ def list_rows(
     baselines: Mapping[str, str],
     references: Mapping[str, str] | None = None,
 ) -> list[Row]:
-    """Lines of the table out of numbers in groups.
+    """Lines of the table out of numbers by group and name.
 
-    Args:
-        table: By the name of a number: words, `better` and digits of its line.
-        numbers: The numbers by group and name.
-        own: The group of what this model reaches.
-        baselines: What others are called, and their groups.
-        references: The same of what does not compete.
+    The table has words, `better` and digits of a line by the name of its number. `own` is the group
+    of what this model reaches. Baselines are what others are called, with their groups; so are
+    references, which do not compete.
     """
-
-    def list_values(groups: Mapping[str, str], name: str) -> dict[str, Value]:
-        return {who: value_in(numbers[group], name) for who, group in groups.items()}
-
-    return [
-        Row(
-            words,
-            value_in(numbers[own], name),
-            list_values(baselines, name),
-            list_values(references or {}, name),
-            better,
-            digits,
+    rows = []
+    for name, (words, better, digits) in table.items():
+        others, unrivalled = (
+            {who: value_in(numbers[group], name) for who, group in groups.items()}
+            for groups in (baselines, references or {})
         )
-        for name, (words, better, digits) in table.items()
-    ]
+        rows.append(Row(words, value_in(numbers[own], name), others, unrivalled, better, digits))
+    return rows
 
 
 class Chapter:
-    """One subject of a study. `Study.of` hands out each, made once.
+    """One subject of a study. `Study.of` hands out each, made once."""
 
-    Attributes:
-        study: What is looked at.
-        section: The name of its numbers in metrics.json; empty where it has none of its own.
-        takes_minutes: Its numbers are measured only where a flag asks for its pictures.
-        uses_classifier: The reference classifier has a part in its numbers.
-    """
-
-    section: ClassVar[str] = ""
-    takes_minutes: ClassVar[bool] = False
-    uses_classifier: ClassVar[bool] = False
+    section: ClassVar[str] = ""  # the name of its numbers in metrics.json; empty: it has none
+    takes_minutes: ClassVar[bool] = False  # they are measured only where a flag asks for pictures
+    uses_classifier: ClassVar[bool] = False  # the reference classifier has a part in them
 
     def __init__(self, study: Study) -> None:
         self.study = study
 
     def check(self) -> None:
-        """Refuses what a person chose where the data does not have it.
-
-        Raises:
-            InputError: Says what is there.
-        """
+        """Refuses by an `InputError` what a person chose where the data does not have it."""
 
     @property
     def unavailable(self) -> str | None:

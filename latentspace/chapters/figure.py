@@ -69,25 +69,14 @@ COMPARE = Part("compare", "Side by side", "The same images through both models."
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture.
-
-    Attributes:
-        flag: The command-line flag that asks for it.
-        file: Its name in the output folder; the suffix says still (.png), animation (.gif) or page
-            (.html).
-        about: What it shows, in one line.
-        settings: The settings that change it, by the names of config.py. Those that change its
-            file's name, as the method of a map may, are not among them: the other lies beside it.
-        in_story: Whether it is made when no flag asks for pictures.
-        dims: The `--dims` of the map that it shows; None where it shows none, or always the same.
-    """
-
-    flag: str
-    file: str
-    about: str
+    flag: str  # the command-line flag that asks for it
+    file: str  # its name in the output folder; still (.png), animation (.gif) or page (.html)
+    about: str  # what it shows, in one line
+    # Those that change it, by the names of config.py. Those that change its file's name, as the
+    # method of a map may, are not among them: the other lies beside it.
     settings: tuple[str, ...] = ("seed",)
-    in_story: bool = True
-    dims: int | None = None
+    in_story: bool = True  # whether it is made when no flag asks for pictures
+    dims: int | None = None  # `--dims` of the map that it shows; None: it shows none, or one only
 
     def get_file(self, method: str) -> str:
         """Its name when maps are made by a method, a key of `METHODS`."""
@@ -126,18 +115,12 @@ def list_files(
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture that has been drawn, or a page.
+    """A picture that has been drawn, or a page."""
 
-    Attributes:
-        frames: uint8 (H, W, 3) for a still, (T, H, W, 3) for an animation, held whole or drawn
-            frame by frame; a page as the bytes of its file.
-        text: What is written on it.
-        redraw: Draws it with another text; None where that is never needed.
-    """
-
+    # uint8 (H, W, 3) of a still, (T, H, W, 3) of an animation, held or drawn; a page's bytes
     frames: Frames | bytes
-    text: Text
-    redraw: Callable[[Text], Frames] | None = None
+    text: Text  # what is written on it
+    redraw: Callable[[Text], Frames] | None = None  # with another text; None: never needed
 
     @classmethod
     def of_images(
@@ -145,11 +128,7 @@ class Drawing:
     ) -> Drawing:
         """Draws images, scaled down where the file would be too large; the caption says so.
 
-        Args:
-            draw: Takes all of `shown`, and `text`.
-            text: What is to be written on it.
-            moving: It is an animation.
-            shown: What is drawn, see `drawing.tiles.fit_tiles`.
+        `draw` takes all of `shown`, see `tiles.fit_tiles`, and `text`; an animation is `moving`.
         """
         from latentspace.drawing.tiles import fit_tiles
 
@@ -167,23 +146,14 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Recipe(Generic[Subject]):
-    """How a figure is made.
-
-    Attributes:
-        draw: Measures what is shown, and draws it.
-        of: The chapters that measure its numbers, which go into metrics.json with it.
-        unavailable: Says why a subject can't have it, beside what `of` say; None where it can.
-    """
-
-    draw: Callable[[Subject], Drawing]
-    of: tuple[type[Chapter], ...] = ()
+    draw: Callable[[Subject], Drawing]  # measures what is shown, and draws it
+    of: tuple[type[Chapter], ...] = ()  # measure its numbers, which go into metrics.json with it
+    # Says why a subject can't have it, beside what `of` say; None where it can.
     unavailable: Callable[[Subject], str | None] = lambda _: None
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a chapter holds."""
-
     package: str  # the name of its package, whose `figures.RECIPES` say how each picture is made
     part: Part  # where it stands in the story
     flags: Mapping[str, str]  # its flags without a value, with their help texts

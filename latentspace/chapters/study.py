@@ -22,12 +22,7 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
-from latentspace.datasets import (
-    ImageDataset,
-    choose_limited,
-    find_ink_side,
-    read_image,
-)
+from latentspace.datasets import ImageDataset, choose_limited, find_ink_side, read_image
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
@@ -36,6 +31,8 @@ if TYPE_CHECKING:
     from config import VisualizeConfig
 
 AnyChapter = TypeVar("AnyChapter", bound=Chapter)
+Key = np.ndarray | str | int | float  # a part of what a result in the cache depends on
+Groups = Mapping[str, Mapping[str, Any]]  # numbers by the names of their groups and their own
 INK_IMAGES = 500  # tell how large what is drawn usually is
 LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else there are no strokes
 MOST_REFERENCES = 100_000
@@ -58,13 +55,7 @@ class Study:
     """A model, images, and the codes of the images, each computed on demand and once.
 
     It knows no chapter: `of` hands out whichever is asked for. All images are test images unless a
-    name says otherwise.
-
-    Attributes:
-        run: The model.
-        data: The images.
-        settings: What a person chose to look at.
-        thorough: Measure also what takes minutes, for captions and metrics.json.
+    name says otherwise. Settings are what a person chose to look at.
     """
 
     def __init__(
@@ -77,15 +68,10 @@ class Study:
         cache_dir: Path | None = None,
         models_dir: Path | None = None,
     ) -> None:
-        """Takes the attributes, and checks that the images fit the model.
+        """Checks that the images fit the model, by an `InputError`.
 
-        Args:
-            cache_dir: Folder for results that take long; None keeps nothing.
-            models_dir: Folder of all runs, for the reference classifier of the data set; None goes
-                without.
-
-        Raises:
-            InputError: The images are not the model's shape.
+        `thorough` measures also what takes minutes, for captions and metrics.json. What takes long
+        is kept in `cache_dir`; `models_dir`, of all runs, has the classifier; None goes without.
         """
         if data.image_shape != run.image_shape:
             raise InputError(
@@ -106,11 +92,7 @@ class Study:
         return self._chapters[chapter]
 
     def check(self, chapters: Iterable[type[Chapter]]) -> None:
-        """Refuses what a person chose for some chapters where the data does not have it.
-
-        Raises:
-            InputError: Says what is there.
-        """
+        """Refuses by an `InputError` what a person chose for some chapters and data lacks."""
         for chapter in chapters:
             self.of(chapter).check()
 
@@ -153,10 +135,7 @@ class Study:
 
     @cached_property
     def fit_indices(self) -> np.ndarray:
-        """Indices of the training images that the model was fitted to, those held back left out.
-
-        All training images where the model comes from other data.
-        """
+        """Training images that the model was fitted to, by index; all if it is of other data."""
         if not self.is_trained_on_data:
             return np.arange(len(self.data.train_pixels))
         settings = self.run.facts["settings"]
@@ -184,9 +163,8 @@ class Study:
     @property
     def classes_unavailable(self) -> str | None:
         """Why nothing can be said of classes; None where there are several."""
-        if len(np.unique(self.data.train_labels)) < 2:
-            return "without two classes or more there is nothing to tell apart"
-        return None
+        several = len(np.unique(self.data.train_labels)) > 1
+        return None if several else "without two classes or more there is nothing to tell apart"
 
     @cached_property
     def trained_classifier(self) -> ReferenceClassifier | None:
@@ -264,15 +242,9 @@ class Study:
         return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
     def load_or_compute(
-        self,
-        kind: str,
-        compute: Callable[[], dict[str, Any]],
-        *key: np.ndarray | str | int | float,
+        self, kind: str, compute: Callable[[], dict[str, Any]], *key: Key
     ) -> dict[str, np.ndarray]:
-        """Arrays from the cache, or computed and kept there.
-
-        The file's name begins with `kind`; the key is all that the result depends on.
-        """
+        """Arrays from the cache, as `kind` under all that they depend on, or computed and kept."""
 
         def compute_whole() -> dict[str, Any]:
             outer, self._is_computing = self._is_computing, True
@@ -285,10 +257,7 @@ class Study:
         return load_or_compute(path, compute_whole, version=CACHE_VERSION)
 
     def load_or_compute_groups(
-        self,
-        kind: str,
-        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
-        *key: np.ndarray | str | int | float,
+        self, kind: str, compute: Callable[[], Groups], *key: Key
     ) -> dict[str, dict[str, np.ndarray]]:
         """As `load_or_compute`, for numbers in named groups; no name of a group holds a slash."""
 
@@ -306,10 +275,7 @@ class Study:
         return groups
 
     def load_or_compute_numbers(
-        self,
-        kind: str,
-        compute: Callable[[], Mapping[str, Mapping[str, Any]]],
-        *key: np.ndarray | str | int | float,
+        self, kind: str, compute: Callable[[], Groups], *key: Key
     ) -> dict[str, dict[str, Any]]:
         """As `load_or_compute_groups`, as the numbers and lists that metrics.json has."""
         groups = self.load_or_compute_groups(kind, compute, *key)
@@ -323,29 +289,24 @@ class Study:
         with self.make_bar("measuring strokes", len(images)) as bar:
             return strokes.measure(images, bar.update)
 
-    def is_cached(self, kind: str, *key: np.ndarray | str | int | float) -> bool:
+    def is_cached(self, kind: str, *key: Key) -> bool:
         """Whether the cache holds a file for what `load_or_compute` would be asked for."""
         path = self._find_cache_file(kind, *key)
         return path is not None and path.exists()
 
-    def _find_cache_file(self, kind: str, *key: np.ndarray | str | int | float) -> Path | None:
-        if self._cache_dir is None:
-            return None
-        return self._cache_dir / f"{kind}-{hash_content(*key)}.npz"
+    def _find_cache_file(self, kind: str, *key: Key) -> Path | None:
+        folder = self._cache_dir
+        return None if folder is None else folder / f"{kind}-{hash_content(*key)}.npz"
 
     def make_bar(self, text: str, total: int) -> tqdm:
         """How far something is, shown on stderr."""
         return make_bar(text, total, quiet=self.settings.quiet)
 
     def select(self, name: str) -> Selected:
-        """The image that a name stands for.
+        """The image that a name stands for, refused by an `InputError` where there is none.
 
-        Args:
-            name: Index of a test image, "class:7" for the typical member of a class (the test image
-                whose code is nearest to the mean code of the class), or the path of an image file.
-
-        Raises:
-            InputError: There is no such image.
+        It is the index of a test image, "class:7" for the typical member of a class (the test image
+        whose code is nearest to the mean code of the class), or the path of an image file.
         """
         self.check_selection(name, repr(name))
         if name.isdecimal():
@@ -366,11 +327,7 @@ class Study:
         return not name.isdecimal() and not name.startswith(CLASS_PREFIX)
 
     def read_own_image(self, name: str) -> np.ndarray:
-        """An image file as the model takes it, read once, float32 (H, W, C) in [0, 1].
-
-        Raises:
-            InputError: It can't be read as an image.
-        """
+        """An image file as the model takes it, float32 (H, W, C), read once; or an `InputError`."""
         if name not in self._own_images:
             self._own_images[name] = read_image(
                 Path(name),
@@ -390,29 +347,19 @@ class Study:
         return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
 
     def check_selection(self, name: str, where: str) -> None:
-        """Refuses a name that `select` could not follow, without loading anything.
-
-        The message calls it `where`.
-
-        Raises:
-            InputError: Says what there is.
-        """
+        """Refuses by an `InputError` on `where` what `select` can't follow; loads nothing."""
         where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
             if len(name) > MOST_DIGITS or int(name) >= len(self.data.test_pixels):
-                raise InputError(
-                    f"{self.data.name} has test images 0 to {len(self.data.test_pixels) - 1}. "
-                    f"Received: {where}"
-                )
+                last = len(self.data.test_pixels) - 1
+                raise InputError(f"{self.data.name} has test images 0 to {last}. Received: {where}")
         elif name.startswith(CLASS_PREFIX):
             if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:
                 known = ", ".join(self.data.class_names)
                 raise InputError(f"{self.data.name} has the classes {known}. Received: {where}")
         elif not Path(name).is_file():
-            raise InputError(
-                f"expected the index of a test image, class:NAME or an image file. Received: "
-                f"{where}"
-            )
+            expected = "the index of a test image, class:NAME or an image file"
+            raise InputError(f"expected {expected}. Received: {where}")
 
     def _find_typical(self, class_name: str) -> int:
         label = self.data.class_names.index(class_name)
@@ -434,11 +381,5 @@ class Study:
 
 def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:
     """A study with the cache and the reference classifier that settings say."""
-    return Study(
-        run,
-        data,
-        settings,
-        thorough=thorough,
-        cache_dir=None if settings.no_cache else find_cache_folder(),
-        models_dir=Path(settings.models_dir),
-    )
+    cache, models = None if settings.no_cache else find_cache_folder(), Path(settings.models_dir)
+    return Study(run, data, settings, thorough=thorough, cache_dir=cache, models_dir=models)

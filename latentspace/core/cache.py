@@ -30,19 +30,13 @@ def load_or_compute(
     version: int,
     check: Callable[[dict[str, np.ndarray]], object] = lambda arrays: None,
 ) -> dict[str, np.ndarray]:
-    """Reads arrays from an .npz file, or computes and stores them.
+    """Reads arrays by name from an .npz file, or computes and stores them.
 
     A file that is damaged, or was kept by another version, is said to be so in a line to stderr,
     computed again and replaced. A folder that can't be written to costs the cache, not the result.
-
-    Args:
-        path: The .npz file, its name made of a content hash; None computes without a cache.
-        compute: Called without arguments where there is nothing to read.
-        version: Of what `compute` gives for the same name.
-        check: Raises an InputError or OSError where something else that belongs to them is damaged.
-
-    Returns:
-        The arrays by name.
+    The name of the file is made of a content hash; None computes without a cache. The version is
+    that of what `compute` gives for the same name; `check` raises an InputError or OSError where
+    something else that belongs to the arrays is damaged.
     """
     if path is None:
         return compute()
@@ -75,16 +69,9 @@ def map_or_write(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """As `load_or_compute`, with bytes that need not fit into memory, in a .raw file of their own.
 
-    Args:
-        path: The .npz file; the other one lies beside it.
-        write: Writes the bytes to a file, and gives arrays that tell of them.
-        version: Of what `write` writes and gives for the same name.
-
-    Returns:
-        The bytes, uint8 (N,), read from disk as they are needed, and the arrays by name.
-
-    Raises:
-        OSError: They can't be kept.
+    It lies beside the .npz file. `write` writes the bytes to a file, and gives arrays that tell of
+    them. Returns the bytes, uint8 (N,), read from disk as they are needed, and the arrays by name.
+    Raises an `OSError` where they can't be kept.
     """
     raw = path.with_suffix(".raw")
 

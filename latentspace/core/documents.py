@@ -35,19 +35,10 @@ def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> Non
 
 
 def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[str, Any]:
-    """Reads a JSON object as `encode_document` makes it.
+    """Reads a JSON object as `encode_document` makes it, as `kind` reads it, less its version.
 
-    Args:
-        path: The file.
-        kind: A type that the content has to be of, such as a `TypedDict`.
-        version: The newest version of the schema that is known.
-        renew: What makes the file anew, in words, for messages.
-
-    Returns:
-        The content as `kind` reads it, without its version.
-
-    Raises:
-        InputError: The file can't be read, is no such document, or comes from a newer program.
+    `version` is the newest version of the schema that is known; `renew` says in messages what makes
+    the file anew. Raises an `InputError` where it is unreadable, none, or of a newer program.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -93,11 +84,7 @@ def read_value(value: Any, kind: Any) -> Any:
 
 
 def validate(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
-    """JSON as a type reads it.
-
-    Raises:
-        InputError: It says something else; names where it stands, and what makes it anew.
-    """
+    """JSON as a type reads it; else an `InputError` on where it differs and what renews it."""
     import pydantic
 
     try:

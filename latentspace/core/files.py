@@ -24,11 +24,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path beside `path` and moves it onto `path` when the block succeeds.
 
     A reader sees the old file or the new one, never a part of either. The temporary file keeps the
-    suffix of `path`, since some writers choose their format by it.
-    The folder is made where it is missing.
-
-    Raises:
-        UnwritableError: The folder can't be written to, or the disk is full.
+    suffix of `path`, since some writers choose their format by it. The folder is made where it is
+    missing. Raises an `UnwritableError` where it can't be written to, or the disk is full.
     """
     target = Path(path)
     try:
@@ -91,11 +88,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
-    """Makes sure, before long work, that files can be written to a folder, without making it.
-
-    Raises:
-        InputError: The folder is none, or may not be written to.
-    """
+    """Refuses, by an `InputError`, a folder that can't be written to, without making it."""
     folder = Path(path).absolute()
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     if not nearest.is_dir():
@@ -107,11 +100,7 @@ def check_folder(path: str | os.PathLike[str]) -> None:
 
 
 def check_temporary_folder() -> None:
-    """Makes sure that there is a folder for temporary files, which libraries ask for.
-
-    Raises:
-        InputError: There is none that can be written to.
-    """
+    """Makes sure, by an `InputError`, that libraries find a folder for temporary files."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError as error:
@@ -126,14 +115,9 @@ def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
     """Keeps a folder for this process while the block runs, so that two never mix their files.
 
     The lock lies on a file in the folder and ends with the process, however that ends. A file
-    system without locks, such as some of networks, goes without.
-
-    Args:
-        folder: Made where it is missing, and then removed where nothing has come to lie in it.
-        wait: Wait until another process has done, after a line to stdout, instead of refusing.
-
-    Raises:
-        InputError: Another process writes there, or nobody can.
+    system without locks, such as some of networks, goes without. The folder is made where it is
+    missing, and then removed where nothing has come to lie in it. With `wait` it waits until
+    another process has done, after a line to stdout; else it raises an `InputError`.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     handle = _try_lock_folder(folder, wait=False)
@@ -181,7 +165,6 @@ def _try_lock_folder(folder: Path, *, wait: bool) -> int | None:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what writers that were killed have left in a folder."""
     for leftover in folder.glob(f"{PARTIAL}*"):
         with contextlib.suppress(OSError), leftover.open("rb") as file:
             if lock_descriptor(file.fileno(), blocking=False):  # else somebody is writing it
@@ -189,10 +172,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _lock(handle: int, *, wait: bool) -> bool:
-    """Locks an open file for this process; False where another process has locked it.
-
-    A file system that knows no locks lets everybody in.
-    """
+    """Locks an open file; False where another process has, True where locks are not known."""
     try:
         return lock_descriptor(handle, blocking=wait)
     except OSError:

@@ -12,11 +12,7 @@ UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
 
 
 def refuse_too_large(needed: int, what: str, advice: str) -> None:
-    """Makes sure that there are so many bytes of memory for something, before they are taken.
-
-    Raises:
-        InputError: There are fewer; says what needs them, and what a person can do instead.
-    """
+    """Refuses, by an `InputError` with advice, what needs more bytes of memory than there are."""
     available = measure_available()
     if needed > available:
         raise InputError(

@@ -46,30 +46,18 @@ class UnreadKindError(InputError):
 
 
 def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, Header]:
-    """What the arrays of an .npz file, or the one of an .npy file, are, without their values.
+    """What the arrays of an .npz file, or the one of an .npy file, are, by name, without values.
 
-    Args:
-        path: The file. The array of an .npy file has the name of the file.
-        unread: Gets what is no array of numbers or text, by its name: its shape and kind in words.
-            None refuses it.
-
-    Returns:
-        The headers, by name.
-
-    Raises:
-        InputError: The file can't be read, is damaged, holds something else than arrays of
-            numbers or text, or two arrays of one name.
+    The array of an .npy file has the name of the file. `unread` gets what is no array of numbers or
+    text, by its name: its shape and kind in words; None refuses it. Raises an `InputError` where
+    the file is unreadable, damaged, or holds other things than that, or two arrays of a name.
     """
     with _open(path, unread) as found:
         return {name: header for name, (header, _) in found.items()}
 
 
 def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, np.ndarray]:
-    """Reads all arrays of an .npz file, or the one of an .npy file, see `read_headers`.
-
-    Raises:
-        InputError: As `read_headers`, or there is not the memory for them.
-    """
+    """All arrays of an .npz or .npy file; errors as `read_headers`, or for want of memory."""
     with _open(path, unread) as found:
         needed = sum(header.nbytes for header, _ in found.values())
         refuse_too_large(needed, str(path), "store fewer or smaller arrays in it")
@@ -82,10 +70,7 @@ def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str
 
 @contextlib.contextmanager
 def _open(path: Path, unread: dict[str, str] | None) -> Iterator[dict[str, tuple[Header, Opener]]]:
-    """Yields header and opener of each array in a file, by its name.
-
-    What goes wrong while it is read becomes an `InputError`.
-    """
+    """Yields header and opener of each array in a file, by name; what goes wrong: `InputError`."""
     is_npy = path.suffix.lower() == MEMBER_SUFFIX
     kind = "NPY" if is_npy else "NPZ"
     if not path.is_file():  # a pipe or a device could keep one waiting for ever

@@ -14,11 +14,7 @@ VALUES_AT_ONCE = 2**26  # as floats 256 MB; MNIST is done in one
 
 
 def to_unit_range(pixels: np.ndarray) -> np.ndarray:
-    """uint8 in 0..255 -> float32 in [0, 1], shape kept, input untouched.
-
-    Raises:
-        ValueError: The pixels are no bytes.
-    """
+    """uint8 in 0..255, else a `ValueError`, -> float32 in [0, 1], shape kept, input untouched."""
     if pixels.dtype != np.uint8:
         raise ValueError(f"expected uint8 pixels. Received: pixels.dtype={pixels.dtype}")
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
@@ -27,10 +23,8 @@ def to_unit_range(pixels: np.ndarray) -> np.ndarray:
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Floats in [0, 1] -> uint8 in 0..255, shape kept, input untouched.
 
-    They are clipped and rounded, never stretched.
-
-    Raises:
-        ValueError: The images are not floats, or hold a value that is not finite.
+    They are clipped and rounded, never stretched. Raises a `ValueError` where the images are not
+    floats, or hold a value that is not finite.
     """
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(f"expected float images. Received: images.dtype={images.dtype}")

@@ -31,20 +31,12 @@ def run_all(
     processes: int,
     on_report: Callable[..., object] = lambda *report: None,
 ) -> dict[str, Any]:
-    """Calls a function once for each input.
+    """Calls a function once for each input, and returns what it returned, by the name of the input.
 
-    Args:
-        function: Takes an input and, last, a function to which it may report numbers. Of a module's
-            top level where there are several processes.
-        inputs: Arguments by name.
-        processes: At most so many at the same time; 1 calls one after the other, in this process.
-        on_report: Called in this process with the name of the input and what was reported.
-
-    Returns:
-        What the function returned, by name.
-
-    Raises:
-        InputError: A process was ended from outside.
+    The function takes an input and, last, a function to which it may report numbers: `on_report` is
+    called in this process with the name of the input and what was reported. Of at most so many
+    processes at the same time, 1 calls one after the other, in this process; for several the
+    function is of a module's top level. Raises an `InputError` where one was ended from outside.
     """
     if processes < 2:
         return {name: function(*of, partial(on_report, name)) for name, of in inputs.items()}

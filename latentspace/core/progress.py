@@ -1,7 +1,5 @@
 """How far something is that takes long: bars on a terminal, now and then a line in a log file."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import threading
@@ -50,7 +48,7 @@ def show_running(text: str, *, quiet: bool) -> Iterator[None]:
 class _Lines(tqdm):
     """Prints what runs, where it has run for `LOG_SECONDS` since the last line of any."""
 
-    running: ClassVar[list[_Lines]] = []
+    running: ClassVar[list[tqdm]] = []
     said: ClassVar[float] = 0.0  # when the last line was printed
 
     def __init__(self, **options: object) -> None:

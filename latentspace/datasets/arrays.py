@@ -1,7 +1,5 @@
 """Arrays of images and labels, found by shape and name, -> `ImageDataset`."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import math
@@ -59,18 +57,13 @@ CHOOSE = "--images-key and --labels-key choose arrays, --no-labels leaves labels
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images and labels as a file has them: to train on, and to test with where it says which.
+    """Images and labels as a file has them: to train on, and to test with where it says which."""
 
-    Attributes:
-        images: Of each split (N, H, W), (N, H, W, C) or (N, C, H, W) of any dtype, see `to_pixels`.
-            Of three splits the second one validates.
-        labels: Of each split (N,), (N, 1) or one-hot (N, K); None where there are none.
-        notes: What a person should know of how they were told apart, a line each.
-    """
-
-    images: Sequence[np.ndarray]
-    labels: Sequence[np.ndarray] | None = None
-    notes: Sequence[str] = ()
+    images: Sequence[
+        np.ndarray
+    ]  # of each split, see `to_pixels`; of three the second one validates
+    labels: Sequence[np.ndarray] | None = None  # (N,), (N, 1) or one-hot (N, K), of each split
+    notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
     attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
 
 
@@ -82,14 +75,9 @@ def find_arrays(
 ) -> Arrays:
     """Tells images, labels and splits apart, by shape and then by name.
 
-    Args:
-        arrays: By name; "train", "test" or "val" in a name says which split it belongs to.
-        where: The file, for messages.
-        read_options: Whose `images_key`, `labels_key` and `no_labels` choose among them.
-        unread: What else the file holds and is not read, by name, in words.
-
-    Raises:
-        InputError: They can't be told apart, or what should go together does not.
+    "train", "test" or "val" in a name says which split an array belongs to; `read_options` choose
+    by `images_key`, `labels_key` and `no_labels`. `unread` is what else the file `where` holds, by
+    name, in words. Raises an `InputError` where they can't be told apart or do not match.
     """
     listed = _list_arrays(arrays, unread)
     images_key, labels_key = read_options.images_key, read_options.labels_key
@@ -180,15 +168,9 @@ def assemble(
 ) -> ImageDataset:
     """Brings arrays into the contract of a data set.
 
-    Args:
-        arrays: Images and labels.
-        read_options: What to make of them.
-        name: Of the data set.
-        source: Where a person said it is, else None.
-        class_names: Names for the labels 0, 1, ..., used where they cover all labels.
-
-    Raises:
-        InputError: Something is no image or no label, or there are fewer than two images.
+    The source is where a person said it is, else None. The class names are of the labels 0, 1, ...,
+    used where they cover all labels. Raises an `InputError` where something is no image or no
+    label, or there are fewer than two images.
     """
     where = source or name
     if read_options.no_labels:
@@ -229,9 +211,10 @@ def assemble(
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
-        train, test = split_train_test(labels, _hash_contents(parts[0]), read_options.test_fraction)
+        hashes = [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in parts[0]]
+        train, test = split_train_test(labels, np.array(hashes), read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
-    size = read_options.image_size or train_pixels.shape[1:3]
+    size, common = read_options.image_size or train_pixels.shape[1:3], find_common(ranges.values())
     channels = read_options.channels or train_pixels.shape[3]
     shape = train_pixels.shape[1:]
     if shape != (*size, channels):
@@ -247,12 +230,7 @@ def assemble(
         train_labels=labels[train],
         test_labels=labels[test],
         class_names=names,
-        read_options=replace(
-            read_options,
-            image_size=size,
-            channels=channels,
-            value_range=find_common(ranges.values()),
-        ),
+        read_options=replace(read_options, image_size=size, channels=channels, value_range=common),
         train_attributes=attributes.select(train),
         test_attributes=attributes.select(test),
         num_validation=min(num_validation, len(train) - 1),
@@ -262,16 +240,11 @@ def assemble(
 
 
 def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
-    """Brings an array of images to uint8 (N, H, W, 1 or 3).
+    """Brings an array of images to uint8 (N, H, W, 1 or 3), `value_range` to black and white.
 
-    Args:
-        images: (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
-            opacity, which is laid on white; finite numbers or booleans.
-        value_range: The values that are black and white.
-        where: The file, for messages.
-
-    Raises:
-        InputError: The shape is none of images.
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
+    opacity, which is laid on white; finite numbers or booleans. Raises an `InputError`, which names
+    the file `where`, for another shape.
     """
     pixels = to_bytes(_to_channels_last(images, where), value_range)
     if pixels.shape[3] == 4:
@@ -281,11 +254,7 @@ def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
 
 
 def look_at_values(images: np.ndarray, where: str) -> Values:
-    """Looks at the values of an array of images, of a shape as for `to_pixels`.
-
-    Raises:
-        InputError: They are no numbers, or not finite, or the shape is none of images.
-    """
+    """Looks at the values of images, shaped as for `to_pixels`; an `InputError` of no images."""
     found = _to_channels_last(images, where)
     if found.dtype.kind not in "buif":
         raise InputError(f"{where}: images should be numbers. Received: {found.dtype}")
@@ -330,12 +299,6 @@ def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
         shifted = 3 * dtype.itemsize * min(count, AT_ONCE) if dtype.kind == "f" else 0
         copies.append(max(shifted, count * (10 if has_opacity else 1)))
     return held + max(copies)
-
-
-def _hash_contents(pixels: np.ndarray) -> np.ndarray:
-    """A number for each image, (N,), the same for copies."""
-    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
-    return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
 
 
 def _to_indices(
@@ -402,11 +365,7 @@ def _is_called_labels(name: str) -> bool:
 
 
 def _find_labels(
-    split: str,
-    count: int,
-    arrays: Mapping[str, np.ndarray],
-    unread: Mapping[str, str],
-    where: str,
+    split: str, count: int, arrays: Mapping[str, np.ndarray], unread: Mapping[str, str], where: str
 ) -> str | None:
     """Name of the one array of labels that goes with the images of a split, if there is one."""
 
@@ -437,12 +396,8 @@ def _find_attributes(
 ) -> dict[str, tuple[list[str], list[np.ndarray]]]:
     """Arrays that hold a value for every image, by what is left of their names without splits.
 
-    Args:
-        arrays: All but chosen labels.
-        counts: The number of images of each split.
-
-    Returns:
-        Their names, and they themselves in the order of splits, each (N,).
+    Of the arrays but chosen labels, and of the number of images of each split: their names, and
+    they themselves, (N,), in the order of splits.
     """
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():

@@ -1,7 +1,5 @@
 """Small random deformations of images, so that a model can't learn its training images by heart."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -26,15 +24,8 @@ def deform(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     The bending follows Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural
     networks applied to visual document analysis", with a coarse grid of random displacements in
-    place of blurred noise.
-
-    Args:
-        images: float32 (N, H, W, C); not changed.
-        rng: Source of the randomness.
-
-    Returns:
-        float32 (N, H, W, C) within the range of the input; what lies outside an image is taken
-        from its nearest border.
+    place of blurred noise. The result is float32 (N, H, W, C), as the images are, which do not
+    change, within their range; what lies outside an image is taken from its nearest border.
     """
     _, height, width, _ = images.shape
     at_once = max(1, PIXELS_AT_ONCE // (height * width))
@@ -97,10 +88,7 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def are_aligned(images: np.ndarray) -> bool:
     """Whether a place means the same in each image, as in faces and digits, not in photographs.
 
-    Then part of what pixels vary by is told by their place alone, the mean image.
-
-    Args:
-        images: float32 (N, H, W, C).
+    Then pixels of images, float32 (N, H, W, C), vary in part by their place alone, the mean image.
     """
     whole = float(images.var())
     by_place = float(images.mean(axis=0).var(axis=(0, 1)).mean())
@@ -111,12 +99,8 @@ def looks_alike_mirrored(images: np.ndarray, labels: np.ndarray, rng: np.random.
     """Whether images and their mirror images, left for right, can't be told apart.
 
     So it is of faces and of most photographs, not of writing. Mirrored, some images are then as
-    near to the others of their class as they were, up to `MIRROR_TOLERANCE`.
-
-    Args:
-        images: float32 (N, H, W, C).
-        labels: int (N,); all equal where there are no classes.
-        rng: Chooses the images that are tried.
+    near to the others of their class as they were, up to `MIRROR_TOLERANCE`. Images are float32 (N,
+    H, W, C), labels int (N,), all equal where there are no classes; `rng` chooses what is tried.
     """
     away = _measure_distance(images, labels, rng, lambda some: some[:, :, ::-1])
     return away <= MIRROR_TOLERANCE
@@ -126,9 +110,8 @@ def look_alike_deformed(images: np.ndarray, rng: np.random.Generator) -> bool:
     """Whether images and deformed ones can't be told apart, as of writing and of photographs.
 
     Images that were drawn or taken in one way alone lie farther than `DEFORMED_TOLERANCE` times as
-    far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to
-    be so: deformed ones keep a model from learning them by heart. The arguments are those of
-    `looks_alike_mirrored`.
+    far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to be
+    so: deformed ones keep a model from learning them by heart. Arguments as `looks_alike_mirrored`.
     """
     if len(images) < MANY_IMAGES:
         return True
@@ -152,12 +135,11 @@ def _measure_distance(
         return math.inf
     differs = labels[tried, np.newaxis] != labels[others]
     flat = images[others].reshape(len(others), -1)
-    plain, changed = (
-        np.where(differs, np.inf, euclidean_distances(some.reshape(len(some), -1), flat)).min(
-            axis=1
-        )
+    away = (
+        euclidean_distances(some.reshape(len(some), -1), flat)
         for some in (images[tried], change(images[tried]))
     )
+    plain, changed = (np.where(differs, np.inf, distances).min(axis=1) for distances in away)
     known = np.isfinite(plain)
     near, far = float(plain[known].sum()), float(changed[known].sum())
     return far / near if near else math.inf if far or not known.any() else 1.0

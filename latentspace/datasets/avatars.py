@@ -4,8 +4,6 @@ Each face is drawn from independent factors. The same face can be drawn again wi
 changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -118,14 +116,9 @@ LENS = np.array([(-1, -0.6), (1.05, -0.95), (1.05, 0.2), (0.5, 0.9), (-0.4, 0.9)
 
 
 def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Chooses each factor of each face, independently of the others.
+    """Chooses each factor of so many faces, independently of the others; equal seeds, equal values.
 
-    Args:
-        count: Faces.
-        seed: Of the choice; the same seed gives the same values.
-
-    Returns:
-        By name of `FACTORS`, an array (N,): int64 in [0, kinds) or float64 within its range.
+    By name of `FACTORS`, an array (N,): int64 in [0, kinds) or float64 within its range.
     """
     rng = np.random.default_rng(seed)
     factors: dict[str, np.ndarray] = {}
@@ -141,14 +134,9 @@ def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def draw(factors: Mapping[str, np.ndarray], side: int = 32) -> np.ndarray:
-    """Draws faces.
+    """Draws faces of `side` pixels, a divisor of `DRAWN_SIDE`: uint8 (N, side, side, 3).
 
-    Args:
-        factors: What `choose_factors` returns, or the like: arrays (N,) by name of `FACTORS`.
-        side: Of an image, in pixels; a divisor of `DRAWN_SIDE`.
-
-    Returns:
-        uint8 (N, side, side, 3).
+    Factors are what `choose_factors` returns, or the like: arrays (N,) by name of `FACTORS`.
     """
     values = [np.asarray(factors[name], int).tolist() for name in KINDS]
     values += [np.asarray(factors[name], float).tolist() for name in RANGES]

@@ -1,7 +1,5 @@
 """`ImageDataset`, what every reader ends in, and how it is split."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,8 +22,7 @@ class ReadOptions:
     """How images are read. What is None is taken as the images are.
 
     They are brought to `image_size` (height, width): scaled, aspect kept, the middle cut out; or
-    padded, see `pictures.crop_to`. Of a folder, None takes the commonest size, of at most
-    `folder.LONGEST_SIDE`.
+    padded, see `pictures.crop_to`. None takes a folder's commonest, of `LONGEST_SIDE` at most.
     """
 
     image_size: tuple[int, int] | None = None
@@ -57,12 +54,10 @@ def group_columns(columns: Sequence[str]) -> dict[str, list[int]]:
 
 @dataclass(frozen=True)
 class Attributes:
-    """What is known of images, one row each.
+    """What is known of images, one row each: `values`, float32 (N, A).
 
-    Attributes:
-        names: A column of yes and no, or of numbers, has one; of a column of names, such as "pose",
-            each has its own, "pose=left".
-        values: float32 (N, A): 1 and 0 for yes and no, and NaN where nothing is known.
+    They are 1 and 0 for yes and no, and NaN where nothing is known. A column of yes and no, or of
+    numbers, has one name; of a column of names, such as "pose", each has its own, "pose=left".
     """
 
     OF_VALUE: ClassVar[str] = "="  # between a column and one of its names
@@ -70,7 +65,7 @@ class Attributes:
     names: tuple[str, ...] = ()
     values: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
-    def select(self, rows: np.ndarray) -> Attributes:
+    def select(self, rows: np.ndarray) -> "Attributes":
         """Those of some of the images; of row -1 nothing is known."""
         if not self.names:
             return self
@@ -104,14 +99,9 @@ class Truth(Protocol):
     ) -> np.ndarray | None:
         """Test images with yes and no of an attribute, or of a class, turned into the other.
 
-        Args:
-            rows: int (N,), places of test images.
-            attribute: Its name.
-            likes: int (N,), places of images, of which each gets what it is to have; None leaves
-                out what they have.
-
-        Returns:
-            uint8 (N, H, W, C); None of what can't be changed.
+        `rows` are places of test images, int (N,), `likes` places of images, int (N,), of which
+        each gets what it is to have; None leaves out what they have. Returns uint8 (N, H, W, C);
+        None of what can't be changed.
         """
 
 
@@ -171,10 +161,7 @@ class ImageDataset:
         }
 
     def split_validation(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Training images to fit and to validate with: those meant for it, else a share of all.
-
-        See `split_validation`.
-        """
+        """Training images to fit and to validate with: as meant, else `split_validation`."""
         count = len(self.train_pixels)
         if self.num_validation:
             fitted, held_back = np.split(np.arange(count), [count - self.num_validation])
@@ -234,19 +221,14 @@ def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
 
 
 def index_classes(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels that are names -> int64 (N,) and the names of the classes, in natural order.
-
-    See `tell_apart`.
-    """
+    """Labels that are names -> int64 (N,), and in natural order what `tell_apart` makes of them."""
     names = sorted(set(labels), key=natural_sort_key)
     places = {name: place for place, name in enumerate(names)}
     return np.array([places[label] for label in labels]), tell_apart(names)
 
 
 def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
-    """Makes names fit to be printed and to be seen: of those that are then the same, or were, the
-    later ones get a number.
-    """
+    """Makes names fit to be printed and seen; of what is then alike, later ones get a number."""
     shown: dict[str, int] = {}  # how often a name was wanted
     for name in names:
         chosen = fit = to_printable(name, longest) if name.strip() else BLANK
@@ -260,9 +242,8 @@ def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Splits 2 or more training images into those to fit and those to validate with.
 
-    Returns:
-        Two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
-        least one image and at most all but one.
+    Returns two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
+    least one image and at most all but one.
     """
     held_back = min(max(1, round(count * share)), count - 1)
     order = np.random.default_rng(seed).permutation(count)
@@ -275,15 +256,9 @@ def split_train_test(
     """Splits images that come without test images of their own, class by class.
 
     Copies of an image stay together: a test image that the model has trained on would flatter it.
-
-    Args:
-        labels: int (N,), N at least 2.
-        contents: (N,) equal for images that are copies of each other.
-        share: Share of each class that is to be tested, in (0, 1).
-
-    Returns:
-        Two sorted int64 arrays of indices, training and test, each with at least one image; every
-        class has a training image, and where it can spare one a test image.
+    Labels are int (N,), N at least 2, contents (N,) equal for copies of each other. A share in (0,
+    1) of each class is to be tested. Returns two sorted int64 arrays of indices, training and test,
+    each with at least one image; of every class one trains, and one tests if it has two.
     """
     rng = np.random.default_rng(SPLIT_SEED)
     _, groups = np.unique(contents, return_inverse=True)

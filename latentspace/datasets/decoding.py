@@ -1,7 +1,5 @@
 """Many image files at once: a first look at each, and their pixels, kept decoded in the cache."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -58,10 +56,7 @@ class Frame(NamedTuple):
 def inspect_files(
     paths: Sequence[Path], *, show_progress: bool, frames_too: bool = False
 ) -> list[FileInfo | InputError]:
-    """Takes a first look at files, in parallel; for what can't be read its error.
-
-    With `frames_too` it looks at the values of further pages or frames as well.
-    """
+    """A first look at files, in parallel, or their errors; at all frames with `frames_too`."""
 
     def inspect(path: Path) -> FileInfo | InputError:
         try:
@@ -83,25 +78,15 @@ def decode_files(
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decodes files in parallel, or takes them from the cache.
+    """Decodes files in parallel, or takes them from the cache, see `convert_to`.
 
-    Args:
-        frames: What to decode; frames of a file follow each other.
-        size: Height and width to bring each to, see `crop_to`.
-        channels: 1 for grey, 3 for colour.
-        fit: How, see `crop_to`.
-        cache_dir: Where pixels are kept, under a key made of the hashes; None keeps them in memory.
-        show_progress: Show progress on stderr.
-
-    Returns:
-        uint8 (K, H, W, C), those that could be decoded, in the given order, read from disk
-        as needed where they lie in the cache; and what was wrong with each of the others, by its
-        number.
-
-    Raises:
-        InputError: A file is another than it was at the first look, or the pixels have to be kept
-            in memory, and there is not enough.
+    Frames of a file follow each other. Pixels are kept in `cache_dir` under a key made of the
+    hashes; None keeps them in memory. Returns uint8 (K, H, W, C), those that could be decoded, in
+    the given order, read from disk as needed where they lie in the cache; and what was wrong with
+    each of the others, by its number. Raises an `InputError` where a file is another than it was at
+    the first look, or the pixels have to be kept in memory, and there is not enough.
     """
+    draft = max(size) if fit == "scale" else None
 
     def decode(stack: Sequence[Frame]) -> list[np.ndarray | InputError]:
         path, digest, _, value_range = stack[0]
@@ -111,14 +96,7 @@ def decode_files(
             if hashlib.sha256(data).hexdigest() == digest:
                 images: list[np.ndarray | InputError] = []
                 try:
-                    opened = open_frames(
-                        data,
-                        channels,
-                        numbers,
-                        draft=max(size) if fit == "scale" else None,
-                        value_range=value_range,
-                    )
-                    for picture in opened:
+                    for picture in open_frames(data, channels, numbers, draft, value_range):
                         images.append(crop_to(picture, size, fit=fit))
                 except InputError as error:
                     images += [error] * (len(stack) - len(images))
@@ -168,7 +146,6 @@ def decode_files(
 def _map_parallel(
     what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
-    """Applies a function to each file on all cores, some thousands of files at a time."""
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(os.cpu_count()) as pool,

@@ -1,7 +1,5 @@
 """Folders of image files, whose subfolders are the classes -> `ImageDataset`."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections import Counter
@@ -85,50 +83,27 @@ def read_image_folder(
     cache_dir: Path | None = None,
     show_progress: bool = False,
 ) -> ImageDataset:
-    """Reads a folder of image files.
+    """Reads a folder of image files, see `find_images`.
 
     Decoded images are kept in the cache in one file, from which only what is needed is read into
-    memory: a million images need little more memory than a thousand.
-
-    Args:
-        folder: See `find_images`.
-        read_options: How to read them.
-        name: Of the data set.
-        source: Where a person said it is, else None.
-        cache_dir: Where decoded images are kept; None keeps them in memory.
-        show_progress: Show progress on stderr.
-
-    Raises:
-        InputError: There are fewer than two images that can be read.
+    memory: a million images need little more memory than a thousand. Without `cache_dir` they are
+    kept in memory. The source is where a person said the data is, else None. Raises an `InputError`
+    where fewer than two images can be read.
     """
-    files, notes, attributes = find_images(folder, read_options)
-    with _keep_notes(notes):
-        return _read_files(
-            folder,
-            [files[index] for index in choose_limited(len(files), read_options.limit)],
-            read_options,
-            notes,
-            attributes,
-            common={"name": name, "source": source},
-            how={"cache_dir": cache_dir, "show_progress": show_progress},
-        )
+    listing = find_images(folder, read_options)
+    how = {"cache_dir": cache_dir, "show_progress": show_progress}
+    with _keep_notes(listing.notes):
+        return _read_files(folder, listing, read_options, how, name=name, source=source)
 
 
 def _read_files(
-    folder: Path,
-    files: Sequence[ImageFile],
-    read_options: ReadOptions,
-    notes: list[str],
-    attributes: Attributes,
-    *,
-    common: Mapping[str, Any],
-    how: Mapping[str, Any],
+    folder: Path, listing: Listing, read_options: ReadOptions, how: Mapping[str, Any], **named: Any
 ) -> ImageDataset:
+    every, notes, attributes = listing
+    files = [every[index] for index in choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
     looks = inspect_files(
-        [file.path for file in files],
-        show_progress=how["show_progress"],
-        frames_too=takes_frames,
+        [file.path for file in files], show_progress=how["show_progress"], frames_too=takes_frames
     )
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
@@ -183,28 +158,22 @@ def _read_files(
         notes.append(
             f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
         )
-    named = [unit.file.label for unit, keep in zip(ordered, kept, strict=True) if keep]
-    if lost := {file.label for file in files} - set(named):
-        shown = ", ".join(
-            to_printable(str(label)) for label in sorted(map(str, lost))[:NAMED_FILES]
-        )
+    known = [unit.file.label for unit, keep in zip(ordered, kept, strict=True) if keep]
+    if lost := {file.label for file in files} - set(known):
+        shown = ", ".join(map(to_printable, sorted(map(str, lost))[:NAMED_FILES]))
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
-    labels, class_names = _index_labels(named)
+    labels, class_names = _index_labels(known)
     rows = np.array([unit.file.row for unit in ordered])[kept]
     num_validation = int(kept[len(train) - num_validation : len(train)].sum())
+    common = find_common(value_ranges.values())
     return ImageDataset(
-        **common,
+        **named,
         train_pixels=pixels[:first_test],
         test_pixels=pixels[first_test:],
         train_labels=labels[:first_test],
         test_labels=labels[first_test:],
         class_names=class_names,
-        read_options=replace(
-            read_options,
-            image_size=size,
-            channels=channels,
-            value_range=find_common(value_ranges.values()),
-        ),
+        read_options=replace(read_options, image_size=size, channels=channels, value_range=common),
         train_attributes=attributes.select(rows[:first_test]),
         test_attributes=attributes.select(rows[first_test:]),
         num_validation=min(num_validation, first_test - 1),
@@ -216,21 +185,16 @@ def _read_files(
 def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
     """Lists the image files of a folder, with their classes and attributes.
 
-    Args:
-        folder: Its subfolders are the splits and the classes, see `layout.arrange`, unless a
-            labels.csv names the classes, see `label_tables.read_labels`. An attributes.csv, or
-            what else stands in labels.csv, tells more of each.
-        read_options: Of which `labels` is the path of the labels.csv; None takes the one in the
-            folder, where there is one, as with `attributes_file`, where "none" takes nothing. With
-            `classes_from` the folders name the classes, or none, as with `no_labels`.
+    Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
+    the classes, see `label_tables.read_labels`. An attributes.csv, or what else stands in
+    labels.csv, tells more of each. The `labels` of the options are the path of the labels.csv; None
+    takes the one in the folder, where there is one, as with `attributes_file`, where "none" takes
+    nothing. With `classes_from` the folders name the classes, or none, as with `no_labels`.
 
-    Returns:
-        The files, in natural order within their splits, and notes on what was understood and what
-        is left out. Hidden files, files that are no images by their names or first bytes, and links
-        that lead out of the folder are left out.
-
-    Raises:
-        InputError: There is no image, or one of the tables can't be read.
+    Returns the files, in natural order within their splits, and notes on what was understood and
+    what is left out. Hidden files, files that are no images by their names or first bytes, and
+    links that lead out of the folder are left out. Raises an `InputError` where there is no image,
+    or one of the tables can't be read.
     """
     notes: list[str] = []
     table = Path(read_options.labels or folder / LABELS_FILE)
@@ -274,9 +238,7 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
 
     with _keep_notes(notes):
         arranged, said = arrange(
-            [place.parts for place in places],
-            classes_from,
-            label if has_table else None,
+            [place.parts for place in places], classes_from, label if has_table else None
         )
         if has_attributes:
             named = name_files(read_table(about, "file,value"), list(names))
@@ -439,19 +401,15 @@ def _format_places(folder: Path, paths: Sequence[Path]) -> str:
 
 
 def _format_place(folder: Path, path: Path) -> str:
-    """A file's place in the folder, fit to be printed."""
     return to_printable(path.relative_to(folder).as_posix(), LONGEST_NAME)
 
 
 def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
     if count < 2:
+        unread = f"Can't be read: {_format_failures(failures)}"
         raise InputError(
             f"{folder} should hold a training image and a test image that can be read. "
-            + (
-                f"Can't be read: {_format_failures(failures)}"
-                if failures
-                else f"Received: {count} images"
-            )
+            f"{unread if failures else f'Received: {count} images'}"
         )
 
 

@@ -1,7 +1,5 @@
 """IDX files, in which MNIST and its kin come."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import math
@@ -31,11 +29,7 @@ def is_idx_folder(folder: Path) -> bool:
 
 
 def read_idx_folder(folder: Path) -> Arrays:
-    """Reads four IDX files with the standard names, raw or .gz.
-
-    Raises:
-        InputError: One is missing, damaged, or no IDX file.
-    """
+    """Reads four IDX files, raw or .gz; an `InputError` where one is missing, damaged or no IDX."""
     arrays = []
     for stem in IDX_FILES.values():
         path = _find(folder, stem)
@@ -53,17 +47,9 @@ def read_idx(path: Path) -> np.ndarray:
 
     The format: two zero bytes, a type code (8: unsigned byte), the number of dimensions, each
     dimension as a big-endian 32-bit integer, then the values (LeCun, Cortes & Burges, "The MNIST
-    database").
-
-    Args:
-        path: The file; `.gz` at its end means compressed.
-
-    Returns:
-        uint8 array of the shape in the header.
-
-    Raises:
-        InputError: The file can't be read, is no IDX file, is longer or shorter than it says, holds
-            nothing, or needs more memory than there is.
+    database"). `.gz` at the end of its name means compressed. Returns uint8 of the shape in the
+    header. Raises an `InputError` where the file can't be read, is no IDX file, is longer or
+    shorter than it says, holds nothing, or needs more memory than there is.
     """
     is_packed = path.suffix == ".gz"
     try:
@@ -125,11 +111,7 @@ def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputErr
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    """The file of a folder that has a standard name; what is no file, or outside, is not read.
-
-    Raises:
-        InputError: It is a link that leads out of the folder.
-    """
+    """A folder's file of a standard name, if any; an `InputError` where a link leads out of it."""
     for path in (folder / stem, folder / f"{stem}.gz"):
         if path.is_file():
             refuse_outside(path, folder)

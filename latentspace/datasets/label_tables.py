@@ -1,7 +1,5 @@
 """The class of each image file, out of a table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 
@@ -12,18 +10,11 @@ from latentspace.datasets.tables import LABEL_HEADINGS, NamedRows, fold_heading,
 def read_labels(
     named: NamedRows, column: str | None = None
 ) -> tuple[dict[str, str] | None, list[int]]:
-    """Reads classes by file.
+    """Reads classes by file, of a column by its heading or number, from 1; None finds it.
 
-    Args:
-        named: The table.
-        column: Heading or number, from 1, of the column of the labels; None finds it.
-
-    Returns:
-        The class of each file that the table names beyond doubt, and the columns that tell nothing
-        else. None where there are several columns, and none of them is clearly that of labels.
-
-    Raises:
-        InputError: There is no such column.
+    Returns the class of each file that the table names beyond doubt, and the columns that tell
+    nothing else. None where there are several columns, and none of them is clearly that of labels.
+    Raises an `InputError` where there is no such column.
     """
     labels, told = _choose_labels(named, column) or (None, [])
     return None if labels is None else named.assign(labels), told

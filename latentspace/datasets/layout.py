@@ -1,7 +1,5 @@
 """Paths of image files -> the split and the class of each, as their folders name them."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter
@@ -33,6 +31,8 @@ _COMPANIONS = (
 )
 FILLERS, COMPANIONS = frozenset(_FILLERS.split()), frozenset(_COMPANIONS.split())
 SHOWN = 8  # folders and classes, in messages
+Paths = Sequence[tuple[str, ...]]
+Labelling = Callable[[list[int]], Mapping[int, str]]  # rows of paths -> the classes of some
 
 
 class Place(NamedTuple):
@@ -44,28 +44,19 @@ class Place(NamedTuple):
 
 
 def arrange(
-    paths: Sequence[tuple[str, ...]],
-    classes_from: int | str | None = None,
-    label: Callable[[list[int]], Mapping[int, str]] | None = None,
+    paths: Paths, classes_from: int | str | None = None, label: Labelling | None = None
 ) -> tuple[list[Place], list[str]]:
     """Understands how the folders of a data set are meant.
 
     Single folders around all others are stepped through, folders named as splits are the splits,
     and the folders below are the classes. Of images beside their masks the images are taken.
 
-    Args:
-        paths: The parts of each file's path within the data set, the file's name at the end.
-        classes_from: Which level of folders names the classes, 1 for those in the data set's own;
-            "none" for no classes; None finds the level.
-        label: Gives rows of `paths` their classes in place of the folders; rows to which it gives
-            none are left out.
-
-    Returns:
-        The places of the files that are taken, in the order of splits, and notes on what was
-        understood and what is left out. Without test images there are no splits.
-
-    Raises:
-        InputError: No file lies as many levels deep as `classes_from` asks for.
+    Paths are the parts of each file's path within the data set, the file's name at the end.
+    `classes_from` is the level of folders that names the classes, 1 for those in the data set's
+    own; "none" is for no classes, None finds the level. `label` gives rows of paths their classes
+    in place of the folders, or leaves them out. Returns the places of the files that are taken, in
+    the order of splits, and notes on what was understood and what is left out. Without test images
+    there are no splits. Raises an `InputError` where no file lies on the level asked for.
     """
     layout = _Layout(paths, classes_from, label)
     places = layout.find()
@@ -98,10 +89,7 @@ class _Layout:
     """Goes down from the data set's folder; a level is a folder's number in the paths, from 0."""
 
     def __init__(
-        self,
-        paths: Sequence[tuple[str, ...]],
-        classes_from: int | str | None,
-        label: Callable[[list[int]], Mapping[int, str]] | None,
+        self, paths: Paths, classes_from: int | str | None, label: Labelling | None
     ) -> None:
         self.paths, self.label, self.notes = paths, label, list[str]()
         self.forced = classes_from - 1 if isinstance(classes_from, int) else None
@@ -125,8 +113,7 @@ class _Layout:
         if self.label is not None:
             labels = self.label([place.row for place in places])
             places = [p._replace(label=labels[p.row]) for p in places if p.row in labels]
-        places = self._drop_unlabelled(places)
-        places = self._name_splits(places, splits)
+        places = self._name_splits(self._drop_unlabelled(places), splits)
         if counts := Counter(place.label for place in places if place.label is not None):
             shown = [f"{_show(name)} {counts[name]:,}" for name in _sort_names(counts)]
             where = "" if self.label else f", in folders of level {self.level + 1}"
@@ -157,9 +144,8 @@ class _Layout:
             folders = self._count(level, rows)
             inner = _find_wrapper(folders)
             loose = len(rows) - sum(folders.values())
-            if inner is None or loose > sum(folders.values()):
-                break
-            if len(folders) == 1 and inner in classes:
+            is_class = len(folders) == 1 and inner in classes
+            if inner is None or is_class or loose > sum(folders.values()):
                 break
             rows = self._leave_others(level, rows, [inner])
             level += 1
@@ -235,12 +221,10 @@ class _Layout:
         return kept
 
     def _get_folder(self, row: int, level: int) -> str | None:
-        """The folder of a level that a file lies in; None where it lies in none."""
         parts = self.paths[row]
         return parts[level] if level < len(parts) - 1 else None
 
     def _count(self, level: int, rows: Iterable[int]) -> Counter[str]:
-        """The folders of a level, with the count of files in each."""
         found = (self._get_folder(row, level) for row in rows)
         return Counter(name for name in found if name is not None)
 
@@ -256,7 +240,6 @@ def _find_wrapper(names: Collection[str]) -> str | None:
 
 
 def _sort_names(names: Iterable[str | None]) -> list[str]:
-    """Names in natural order."""
     return sorted((name for name in names if name is not None), key=natural_sort_key)
 
 

@@ -1,7 +1,5 @@
 """Links: what is found within a folder may not lead out of it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -18,10 +16,7 @@ def refuse_outside(path: Path, folder: Path) -> None:
     """Refuses a file found within a folder that is a link to somewhere else.
 
     A folder may come from anyone, with links to what its maker knows only the name of. What a
-    person names may be a link, and lead anywhere.
-
-    Raises:
-        InputError: It leads out of the folder.
+    person names may be a link, and lead anywhere. Raises an `InputError` where it leads out.
     """
     if leads_outside(path, folder):
         shown = to_printable(path.relative_to(folder).as_posix(), 80)

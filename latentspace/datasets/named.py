@@ -1,7 +1,5 @@
 """Finding a data set by its name or its path."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -39,7 +37,6 @@ Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray
 
 
 def _offline(name: str) -> NoReturn:
-    """Stands for the download of whoever gives none."""
     raise FileNotFoundError("no download was given")
 
 
@@ -60,17 +57,12 @@ def load_dataset(
             (see `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on
             disk nor to be downloaded.
         data_dir: A folder in which a named set is a subfolder or an .npz file.
-        read_options: How images are read and split.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
-        show_progress: Show progress on stderr.
         download: Name of a set -> its training and its test images and labels, asked where the set
             is not in `data_dir`; raises an OSError where it can't be had.
 
-    Returns:
-        The data set. Its `name` says what was really loaded.
-
-    Raises:
-        InputError: The name is unknown, nothing is there, or a file is no such file.
+    The `name` of what is returned says what was really loaded. Raises an `InputError` where the
+    name is unknown, nothing is there, or a file is no such file.
 
     Example:
         >>> load_dataset("digits").image_shape
@@ -101,11 +93,7 @@ def load_dataset(
 
 
 def _to_recorded(path: Path) -> str:
-    """A path as a run keeps it, to be found again from any folder.
-
-    Raises:
-        InputError: It is no text.
-    """
+    """A path as a run keeps it, right from any folder; an `InputError` where it is no text."""
     try:
         return str(path.resolve()).encode().decode()
     except UnicodeEncodeError as error:
@@ -116,11 +104,7 @@ def _to_recorded(path: Path) -> str:
 
 
 def find_recorded_place(facts: Mapping[str, Any]) -> str:
-    """Where the images lie that `ImageDataset.facts` are of, as `load_dataset` takes it.
-
-    Raises:
-        InputError: Nobody said where, and there is no set of that name; or nothing is there.
-    """
+    """Where images of `ImageDataset.facts` lie, for `load_dataset`; an `InputError` if nowhere."""
     place = facts["source"] or facts["name"]
     if facts["source"] is not None and not Path(place).exists():
         raise InputError(
@@ -142,7 +126,6 @@ class _UnavailableError(InputError):
 def _read(
     path: Path, read_options: ReadOptions, *, name: str, source: str | None, **how: Any
 ) -> ImageDataset:
-    """Reads whatever kind of data set a path leads to."""
     common: dict[str, Any] = {"name": name, "source": source}
     is_idx = is_idx_folder(path)
     files = [path] if path.is_file() else [] if is_idx else _find_array_files(path)
@@ -200,11 +183,7 @@ def _name_array(path: Path, name: str, *, with_file: bool, is_labels: bool) -> s
 
 
 def _find_array_files(folder: Path) -> list[Path]:
-    """The .npz and .npy files of a folder.
-
-    Raises:
-        InputError: One is a link that leads out of it.
-    """
+    """The .npz and .npy files of a folder; an `InputError` where a link leads out of it."""
     inside = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
     suffixes = {path.suffix.lower() for path in inside}
     files = [path for path in inside if path.suffix.lower() in ARRAY_SUFFIXES and path.is_file()]
@@ -234,11 +213,7 @@ def _load_named(
 
 
 def _download(name: str, download: Download) -> Arrays:
-    """A named set from where `download` finds it.
-
-    Raises:
-        InputError: It can't be had.
-    """
+    """A named set from where `download` finds it; an `InputError` where it can't be had."""
     try:
         (images, labels), (test_images, test_labels) = download(name)
     except OSError as error:
@@ -261,10 +236,7 @@ def _load_digits() -> Arrays:
     large = zoom(digits.images / 16, (1, 3.5, 3.5), order=3, mode="grid-constant", grid_mode=True)
     pixels = np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
     train, test = train_test_split(
-        np.arange(len(pixels)),
-        test_size=DIGITS_TEST_SHARE,
-        random_state=0,
-        stratify=digits.target,
+        np.arange(len(pixels)), test_size=DIGITS_TEST_SHARE, random_state=0, stratify=digits.target
     )
     return Arrays([pixels[train], pixels[test]], [digits.target[train], digits.target[test]])
 

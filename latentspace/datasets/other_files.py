@@ -1,7 +1,5 @@
 """Files that hold images and are not read: how to bring them in."""
 
-from __future__ import annotations
-
 import shlex
 from functools import partial
 from pathlib import Path
@@ -112,7 +110,6 @@ def _explain_table(path: Path, head: bytes) -> str:
 
 
 def _format_command(path: Path, code: str, **values: object) -> str:
-    """The command that makes an .npz file of a file, and the flag that names it."""
     to = str(path.with_suffix(".npz"))
     whole = "import numpy as np; " + code.format(file=str(path), to=to, **values)
     is_plain = not {*whole} & {*'"$`\\!'}  # easier to read than the quotes of shlex

@@ -1,7 +1,5 @@
 """A single image of a person's own, brought into the form of a data set."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 
@@ -27,25 +25,17 @@ def read_image(
     """Reads a person's own image file and brings it to the shape of a data set.
 
     The picture is scaled to fit, aspect kept, and centred on its own ground. A grey picture on
-    light ground is inverted, since grey data sets here are bright on dark.
+    light ground is inverted, since grey data sets here are bright on dark. The result is float32
+    `image_shape`, (height, width, channels), in [0, 1].
 
-    Args:
-        path: Anything that Pillow reads.
-        image_shape: (height, width, channels) to bring it to.
-        ink_side: Longer side of what is drawn, in pixels of the result, see `find_ink_side`:
-            margins are cut off, and what is left gets this size. None keeps the whole picture.
-        value_range: The values that are black and white in the data set, where that is known; an
-            image of more than 8 bits that plainly has other values is read by its own.
-
-    Returns:
-        float32 `image_shape` in [0, 1].
-
-    Raises:
-        InputError: The file is no image that Pillow reads.
+    `ink_side` is the longer side of what is drawn, in pixels of the result, see `find_ink_side`:
+    margins are cut off, and what is left gets this size; None keeps the whole picture.
+    `value_range` has the values that are black and white in the data set, where that is known; an
+    image of more than 8 bits that plainly has other values is read by its own. Raises an
+    `InputError` where the file is no image that Pillow reads.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, about odd metadata
+        with warnings.catch_warnings(action="ignore"):  # Pillow's, about odd metadata
             data = read_file(path)
             if (values := look_at_depth(data)) is None:
                 value_range = None
@@ -62,10 +52,7 @@ def read_image(
 def fit_picture(
     picture: Image.Image, image_shape: tuple[int, int, int], *, ink_side: int | None = None
 ) -> np.ndarray:
-    """Brings a picture to the shape of a data set, as `read_image` does with a file.
-
-    It is of the mode "L" where `image_shape` has one channel, else "RGB".
-    """
+    """Brings a picture, "L" for one channel, else "RGB", to a data set's shape, as `read_image`."""
     height, width, channels = image_shape
     border = np.asarray(picture)
     edges = [border[0], border[-1], border[:, 0], border[:, -1]]
@@ -88,9 +75,8 @@ def fit_picture(
 def find_ink_side(pixels: np.ndarray) -> int | None:
     """How large what is drawn on dark ground usually is, of images, uint8 (N, H, W, C).
 
-    Returns:
-        Median over the images of the longer side of what is drawn, in pixels; None for colour, and
-        where the images have no dark margin, so that what is drawn can't be told from the ground.
+    Median over the images of the longer side of what is drawn, in pixels; None for colour, and
+    where the images have no dark margin, so that what is drawn can't be told from the ground.
     """
     if pixels.shape[3] != 1:
         return None

@@ -1,7 +1,5 @@
 """Image files -> pixels, by Pillow."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import threading
@@ -54,11 +52,7 @@ def list_suffixes() -> frozenset[str]:
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file's name, or else its first bytes, are those of an image.
-
-    Raises:
-        OSError: It can't be read.
-    """
+    """Whether a file is an image, by name or else first bytes; an `OSError` if unreadable."""
     if path.suffix.lower() in list_suffixes() | CAMERA_RAW:
         return path.suffix.lower() not in CAMERA_RAW
     with path.open("rb") as file:
@@ -68,12 +62,7 @@ def is_image_file(path: Path) -> bool:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of an image file.
-
-    Raises:
-        InputError: It is no file, or larger than an image can be.
-        OSError: It can't be read.
-    """
+    """The bytes of an image file; an `InputError` if it is none or too large, or an `OSError`."""
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError("no file")
     if (size := path.stat().st_size) > MOST_BYTES:
@@ -95,12 +84,8 @@ class Look(NamedTuple):
 def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
     """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
 
-    Args:
-        data: The bytes.
-        frames_too: Look at the values of `DECODED_FRAMES` pages or frames, not of the first alone.
-
-    Raises:
-        InputError: They are no image that Pillow reads, or one too large to be decoded.
+    With `frames_too` the values of `DECODED_FRAMES` pages or frames are, not of the first alone.
+    Raises an `InputError` where they are no image that Pillow reads, or one too large.
     """
     with _open(data) as picture:
         width, height = picture.size
@@ -121,11 +106,7 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
 
 
 def look_at_depth(data: bytes) -> Values | None:
-    """Looks at the values of an image file of more than 8 bits; None of others, and of NaN.
-
-    Raises:
-        InputError: As `open_picture`.
-    """
+    """Values of an image of over 8 bits; None of others, or of NaN; errors as `open_picture`."""
     with _open(data) as picture:
         return _find_depth(picture)
 
@@ -140,31 +121,18 @@ def _find_depth(picture: Image.Image) -> Values | None:
 def open_picture(
     data: bytes, channels: int, *, draft: int | None = None, value_range: Range | None = None
 ) -> Image.Image:
-    """Decodes an image: upright, what is transparent is white.
+    """Decodes the bytes of an image file to a picture of mode L (1 channel) or RGB (3).
 
-    Args:
-        data: The bytes of an image file.
-        channels: 1 for grey, 3 for colour.
-        draft: Side that is enough: a JPEG file is then decoded at a fraction of its size where
-            that leaves both sides as long.
-        value_range: The values that are black and white; None takes those of the file's type.
-
-    Returns:
-        A picture of mode L or RGB.
-
-    Raises:
-        InputError: They are no image that Pillow reads, or too large to be decoded.
+    It is upright, and what is transparent is white. `draft` is a side that is enough: a JPEG file
+    is then decoded at a fraction of its size where that leaves both sides as long. The values of
+    `value_range` are black and white; None takes those of the file's type. Raises an `InputError`
+    where they are no image that Pillow reads, or too large to be decoded.
     """
-    return next(open_frames(data, channels, (0,), draft=draft, value_range=value_range))
+    return next(open_frames(data, channels, (0,), draft, value_range))
 
 
 def open_frames(
-    data: bytes,
-    channels: int,
-    frames: Sequence[int],
-    *,
-    draft: int | None = None,
-    value_range: Range | None = None,
+    data: bytes, channels: int, frames: Sequence[int], draft: int | None, value_range: Range | None
 ) -> Iterator[Image.Image]:
     """Decodes pages or frames of an image, in rising order, one by one: see `open_picture`."""
     with _open(data) as opened:
@@ -273,13 +241,13 @@ def _find_own(picture: Image.Image) -> Range:
 def _take_picture(
     opened: Image.Image, channels: int, draft: int | None, value_range: Range | None
 ) -> Image.Image:
-    """The frame that is open, as `open_picture` says."""
     mode = "L" if channels == 1 else "RGB"
     if draft is not None:
         opened.draft(mode, (draft, draft))
     picture = ImageOps.exif_transpose(opened)
     if picture.mode.startswith(("I", "F")):
-        return _convert_high_depth(picture, value_range).convert(mode)
+        deep = to_bytes(np.asarray(picture), value_range or _find_own(picture))
+        return Image.fromarray(deep).convert(mode)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         paper = Image.new("RGBA", picture.size, "white")
@@ -288,8 +256,3 @@ def _take_picture(
     if value_range is not None:
         picture = Image.fromarray(to_bytes(np.asarray(picture), value_range))
     return picture
-
-
-def _convert_high_depth(picture: Image.Image, value_range: Range | None) -> Image.Image:
-    """Grey of 16 bits, 32 bits or floats as grey of 8 bits."""
-    return Image.fromarray(to_bytes(np.asarray(picture), value_range or _find_own(picture)))

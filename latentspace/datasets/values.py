@@ -1,7 +1,5 @@
 """Which values of images are black and white: by their type, or by what they plainly hold."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -54,18 +52,10 @@ def measure_values(images: np.ndarray, own: Range) -> Values:
 def choose_ranges(
     found: Iterable[Values], given: Range | None
 ) -> tuple[dict[Range, Range], list[str]]:
-    """Chooses black and white for a whole set of images.
+    """Chooses black and white for a whole set of images, of the values of each file or array.
 
-    Args:
-        found: The values of each file or array.
-        given: What a person says is black and white.
-
-    Returns:
-        The range to read for each range that a type says, and lines on what a person might wonder
-        about.
-
-    Raises:
-        InputError: `given` is no range, or leaves nothing but black or white.
+    Returns the range to read for each range that a type says, and notes for a person. Raises an
+    `InputError` where the `given` one is no range, or leaves nothing but black or white.
     """
     if given is not None and not given[0] < given[1]:
         raise InputError(
@@ -82,11 +72,7 @@ def choose_ranges(
 
 
 def describe_range(values: Values, chosen: Range) -> str | None:
-    """A line on how values are read, where a person might wonder.
-
-    Raises:
-        InputError: They would all be black or all be white.
-    """
+    """A line on how values are read, where one might wonder; an `InputError` if all look alike."""
     low, high = chosen
     if values.low < values.high and (values.high <= low or values.low >= high):
         raise InputError(

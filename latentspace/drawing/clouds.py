@@ -1,21 +1,13 @@
 """Clouds of points that move: a map forming, and three dimensions turning."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from latentspace.core.pixels import to_uint8
-from latentspace.drawing.layout import (
-    Label,
-    Page,
-    join_horizontally,
-    measure_text,
-    prepare_page,
-    render_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.points import LabelledMaps, choose_class_colors
 from latentspace.drawing.text import Text
@@ -40,16 +32,10 @@ TURN_SECONDS = 8.0
 
 
 def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: int) -> np.ndarray:
-    """Draws round dots, later ones over earlier ones, with smooth edges.
+    """Draws round dots, later ones over earlier ones, with smooth edges: uint8 (side, side, 3).
 
-    Args:
-        places: float (N, 2) x and y in pixels from the top left; what lies outside is left out.
-        colors: float (N, 3) RGB in [0, 1].
-        radii: float (N,) in pixels.
-        side: Height and width of the result.
-
-    Returns:
-        uint8 (side, side, 3), white where no dot is.
+    Places are x and y in pixels from the top left, float (N, 2); what lies outside is left out.
+    Colours are float (N, 3) RGB in [0, 1], white where no dot is; radii float (N,) in pixels.
     """
     fine = SUPERSAMPLING
     reach = int(np.ceil(radii.max(initial=0) * fine))  # around the canvas, for dots across its edge
@@ -78,10 +64,8 @@ def draw_forming(
 ) -> DrawnFrames:
     """Maps that form, side by side, each frame, uint8 (height, width, 3), at its own scale.
 
-    Args:
-        maps: Their points through time, float (T, N, 2) each.
-        notes: For each map and frame what to write above it.
-        hold_frames: Frames for which the end is held.
+    The points of each through time are float (T, N, 2); `notes` are for each map and frame what to
+    write above it. The end is held for `hold_frames`.
     """
     films, colors = list(maps.points.values()), maps.colors
     radii = np.full(len(colors), _choose_dot_radius(len(colors)))
@@ -99,17 +83,16 @@ def draw_forming(
         panels = []
         for points, lines in zip(films, notes, strict=True):
             cloud = draw_cloud(points[step].tobytes(), points.dtype)
-            panels.append(np.concatenate([render_text(lines[step], (STRIP, FILM_SIDE)), cloud]))
-        return sheet.place(join_horizontally(panels, GAP))
+            panels.append(
+                np.concatenate([layout.render_text(lines[step], (STRIP, FILM_SIDE)), cloud])
+            )
+        return sheet.place(layout.join_horizontally(panels, GAP))
 
     return DrawnFrames(count + hold_frames, draw)
 
 
 def draw_solid(maps: LabelledMaps, *, text: Text) -> np.ndarray:
-    """Maps, float (N, 3) each, from one side, uint8 (height, width, 3).
-
-    What is near is large and strong in colour.
-    """
+    """Maps, float (N, 3) each, from one side, near points larger: uint8 (height, width, 3)."""
     return _prepare_sheet(maps, SOLID_SIDE, text=text).place(_draw_from_side(maps, SOLID_SIDE))
 
 
@@ -147,10 +130,10 @@ def _draw_from_side(maps: LabelledMaps, side: int, turn: float = STILL_TURN) -> 
         radii = largest * (1 - 0.6 * far)
         faded = colors + (1 - colors) * (FADE * np.clip(far, 0, 1))[:, np.newaxis]
         panels.append(splat(places[order], faded[order], radii[order], side=side))
-    return join_horizontally(panels, GAP)
+    return layout.join_horizontally(panels, GAP)
 
 
-def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0) -> Page:
+def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0) -> layout.Page:
     """The page around panels of `side` pixels, `strip` pixels higher than wide, and a legend."""
     width = len(maps.points) * (side + GAP) - GAP
     labels = [
@@ -166,8 +149,10 @@ def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0)
     for number, (line, color) in enumerate(zip(lines, colors, strict=False)):
         ink = tuple(to_uint8(color).tolist())
         labels.append(Label(width + GAP, (number + 0.8) * LEGEND_LINE, line, "lm", color=ink))
-    right = max(LEGEND, GAP + max(map(measure_text, lines)))
-    return prepare_page((side + strip, width), labels=labels, top=HEADING, right=right, text=text)
+    right = max(LEGEND, GAP + max(map(layout.measure_text, lines)))
+    return layout.prepare_page(
+        (side + strip, width), labels=labels, top=HEADING, right=right, text=text
+    )
 
 
 def _to_panel(points: np.ndarray, side: int) -> np.ndarray:
@@ -179,5 +164,4 @@ def _to_panel(points: np.ndarray, side: int) -> np.ndarray:
 
 
 def _choose_dot_radius(count: int) -> float:
-    """Radius in pixels of the dots of a panel with so many of them."""
     return max(LEAST_DOT, DOT * min(1.5, (CROWD / count) ** 0.5))

@@ -1,21 +1,12 @@
 """Grids of images with names for rows and columns, still or moving."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    Label,
-    choose_zoom,
-    join_vertically,
-    make_mosaic,
-    make_page,
-    measure_text,
-    order_loop,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.text import Text
 
 SECTION_GAP = 26
@@ -27,37 +18,28 @@ HEADING_GAP = 12
 
 @dataclass(frozen=True)
 class Grid:
-    """Images in rows and columns, with names for both.
+    """Images in rows and columns, with names for both."""
 
-    Attributes:
-        headings: Names of the columns, or none.
-        names: Names of the rows, or none.
-        images: float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell stays empty; of cells
-            that move (rows, columns, T, H, W, C).
-        title: A line above, or nothing.
-    """
-
-    headings: Sequence[str]
-    names: Sequence[str]
+    headings: Sequence[str]  # names of the columns, or none
+    names: Sequence[str]  # names of the rows, or none
+    # float32 (rows, columns, H, W, C) in [0, 1], NaN where a cell is empty; T before H if it moves
     images: np.ndarray
-    title: str = ""
+    title: str = ""  # a line above, or nothing
 
 
 def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Grids, one below the other: uint8 (..., height, width, 3).
-
-    Args:
-        grids: What to draw; any axes of images before (rows, columns, H, W, C) are frames.
-    """
+    """Grids, one below the other: uint8 (..., height, width, 3); their leading axes are frames."""
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
     y, top = 0, 0
     for grid in grids:
-        zoom = choose_zoom(min(grid.images.shape[-3:-1]))
+        zoom = layout.choose_zoom(min(grid.images.shape[-3:-1]))
         image_height, image_width = (size * zoom for size in grid.images.shape[-3:-1])
-        widest = max((measure_text(heading) for heading in grid.headings if heading), default=0)
+        widest = max(
+            (layout.measure_text(heading) for heading in grid.headings if heading), default=0
+        )
         gap = max(CELL_GAP, widest + HEADING_GAP - image_width)
-        body = make_mosaic(grid.images, zoom=zoom, gap=gap, row_gap=CELL_GAP)
+        body = layout.make_mosaic(grid.images, zoom=zoom, gap=gap, row_gap=CELL_GAP)
         room = (HEADING_ROOM if any(grid.headings) else 0) + (TITLE_ROOM if grid.title else 0)
         if bodies:
             y += room + SECTION_GAP
@@ -76,14 +58,14 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
             labels.append(Label(0, y - room + TITLE_ROOM / 2, grid.title, "lm"))
         bodies.append(body)
         y += body.shape[-3]
-    widest_title = max(measure_text(grid.title or " ") for grid in grids)
+    widest_title = max(layout.measure_text(grid.title or " ") for grid in grids)
     bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
     names = [name for grid in grids for name in grid.names if name]
-    return make_page(
-        join_vertically(bodies),
+    return layout.make_page(
+        layout.join_vertically(bodies),
         text=text,
         labels=labels,
-        left=max(map(measure_text, names), default=0) + 12,
+        left=max(map(layout.measure_text, names), default=0) + 12,
         top=top,
     )
 
@@ -91,9 +73,8 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
 def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
     """Grids of which each cell moves from its first image to its last and back, as a loop.
 
-    T is the same in all grids; either end is held for `hold_frames`. The result is uint8 (frames,
-    height, width, 3).
+    T is the same in all; either end is held for `hold_frames`: uint8 (frames, height, width, 3).
     """
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
     frames = draw_grids(grids=moving, text=text)
-    return frames[order_loop(len(frames), hold_frames)]
+    return frames[layout.order_loop(len(frames), hold_frames)]

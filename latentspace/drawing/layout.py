@@ -36,31 +36,18 @@ FULL_WIDTH = 1000  # pixels of a map of images from which on its text grows with
 
 @dataclass(frozen=True)
 class Label:
-    """A line of text at a place of the body.
+    """A line of text at a place of the body."""
 
-    Attributes:
-        x: Pixels from the left of the body; negative in the left margin.
-        y: Pixels from the top of the body; negative in the margin above.
-        text: One line.
-        anchor: Which point of the text lies at (x, y), as in Pillow: "mm" its centre, "rm" the
-            middle of its right end, and so on.
-        color: RGB in 0..255.
-        size: Height of the letters in pixels.
-    """
-
-    x: float
-    y: float
+    x: float  # pixels from the left of the body; negative in the left margin
+    y: float  # pixels from the top of the body; negative in the margin above
     text: str
-    anchor: str = "mm"
-    color: tuple[int, int, int] = INK
-    size: int = LABEL_SIZE
+    anchor: str = "mm"  # its point at (x, y), as in Pillow: "rm" is the middle of its right end
+    color: tuple[int, int, int] = INK  # RGB in 0..255
+    size: int = LABEL_SIZE  # height of the letters in pixels
 
 
 def choose_zoom(side: int, least: int = LEAST_THUMBNAIL) -> int:
-    """The whole number by which an image of `side` pixels is enlarged to be easily seen.
-
-    One that falls short of `least` by less than a fifth is left as it is.
-    """
+    """The whole number to enlarge an image of `side` pixels by; four fifths of `least` will do."""
     return 1 if 5 * side > 4 * least else -(-least // side)
 
 
@@ -69,12 +56,9 @@ def make_mosaic(
 ) -> np.ndarray:
     """Lays images out in rows and columns: uint8 (..., height, width, 3), without a border.
 
-    Args:
-        images: float32 (..., rows, columns, H, W, C) in [0, 1]; leading axes are frames. NaN images
-            are left white.
-        zoom: Every pixel becomes a square of this side; nothing is interpolated.
-        gap: White pixels between columns, and between rows unless `row_gap` says otherwise.
-        row_gap: White pixels between rows.
+    Images are float32 (..., rows, columns, H, W, C) in [0, 1], NaN where a place is left white;
+    leading axes are frames. Every pixel becomes a square with `zoom` for its side; nothing is
+    interpolated. `gap` is white pixels between columns, and rows unless `row_gap` is given.
     """
     row_gap = gap if row_gap is None else row_gap
     blank = np.isnan(images).any(axis=(-3, -2, -1), keepdims=True)
@@ -99,8 +83,7 @@ def join_vertically(bodies: Sequence[np.ndarray]) -> np.ndarray:
     width = max(body.shape[-2] for body in bodies)
     padded = []
     for body in bodies:
-        missing = [(0, 0)] * body.ndim
-        missing[-2] = (0, width - body.shape[-2])
+        missing = [*[(0, 0)] * (body.ndim - 2), (0, width - body.shape[-2]), (0, 0)]
         padded.append(np.pad(body, missing, constant_values=WHITE))
     return np.concatenate(padded, axis=-3)
 
@@ -118,17 +101,11 @@ def draw_frame(cells: np.ndarray, width: int, color: np.ndarray | tuple[int, int
 
 @dataclass(frozen=True)
 class Page:
-    """A white page with its text, and the place that is kept for a body.
+    """A white page with its text, and the place that is kept for a body."""
 
-    Attributes:
-        blank: uint8 (height, width, 3), white where the body is to be, but for labels on it.
-        top: Row at which the body begins.
-        left: Column at which the body begins.
-    """
-
-    blank: np.ndarray
-    top: int
-    left: int
+    blank: np.ndarray  # uint8 (height, width, 3), white where the body is to be, but for labels
+    top: int  # row at which the body begins
+    left: int  # column at which it begins
 
     def place(self, body: np.ndarray) -> np.ndarray:
         """The page with a body, uint8 (..., H, W, 3), in its place: uint8 (..., height, width, 3).
@@ -154,23 +131,18 @@ def prepare_page(
     text_scale: float = 1.0,
     still: np.ndarray | None = None,
 ) -> Page:
-    """Sets title, labels and caption on a white page for bodies of one size.
+    """Sets title, labels and caption on a white page for bodies of one size, (height, width).
 
-    Args:
-        size: Height and width of the body in pixels.
-        labels: Text on and around the body.
-        left, top, bottom, right: Pixels to keep free for labels on each side of the body.
-        text_scale: Enlarges all text, for very large pages.
-        still: uint8 (height, width, 3), a body to set under the labels already.
+    Labels are text on and around the body; left, top, bottom and right are pixels to keep free for
+    them on each side. `text_scale` enlarges all text, for very large pages. `still` is a body,
+    uint8 (height, width, 3), to set under the labels already.
     """
     body_height, body_width = size
     margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
     title_font, caption_font = (
         _load_font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
     )
-    width = max(
-        left + body_width + right + 2 * margin, round(title_font.getlength(text.title)) + 2 * margin
-    )
+    width = max(left + body_width + right, round(title_font.getlength(text.title))) + 2 * margin
     lines = _wrap(text.caption, caption_font, width - 2 * margin)
     body_x = margin + left
     body_y = margin + round(TITLE_SIZE * line) + top
@@ -180,9 +152,9 @@ def prepare_page(
     canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
     draw = ImageDraw.Draw(canvas)
     draw.text((margin, margin), text.title, INK, title_font, anchor="la")
-    for number, line_text in enumerate(lines):
+    for number, words in enumerate(lines):
         y = caption_y + number * CAPTION_SIZE * line
-        draw.text((margin, y), line_text, FAINT_INK, caption_font, anchor="la")
+        draw.text((margin, y), words, FAINT_INK, caption_font, anchor="la")
     if still is not None:
         canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
@@ -201,13 +173,11 @@ def prepare_page(
 def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
     """Puts a body, still or animated, uint8 (..., H, W, 3), on a page as of `prepare_page`.
 
-    The body is unchanged in it but for labels on it, the same in each frame: uint8 (..., height,
-    width, 3).
+    The body is unchanged but for labels, the same in each frame: uint8 (..., height, width, 3).
     """
-    size = (body.shape[-3], body.shape[-2])
-    if body.ndim > 3:
-        return prepare_page(size, text=text, **options).place(body)
-    return prepare_page(size, text=text, still=body, **options).blank
+    still = body if body.ndim == 3 else None
+    page = prepare_page(body.shape[-3:-1], text=text, still=still, **options)
+    return page.blank if body.ndim == 3 else page.place(body)
 
 
 def add_banner(frames: np.ndarray, text: str) -> np.ndarray:
@@ -231,15 +201,9 @@ def choose_text_scale(body_width: int) -> float:
 
 
 def measure_bands(page: np.ndarray, text: Text) -> tuple[int, int] | None:
-    """Where the title of a page ends and where its caption begins.
+    """Where the title of a page of `make_page`, uint8 (height, width, 3), ends, its caption begins.
 
-    Args:
-        page: uint8 (height, width, 3), as `make_page` gives it.
-        text: What is written on it.
-
-    Returns:
-        Two rows, title above the first and caption below the second; None where the text is not
-        found in its place.
+    Two rows, title above the first and caption below the second; None where no text is found.
     """
     height, width = page.shape[:2]
     grown = round(width / (1 + 2 * MARGIN / FULL_WIDTH))  # a body with nothing but margins beside
@@ -269,9 +233,8 @@ def _shows(
 
 def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
     """A line of text from the left of a white strip, uint8 (height, width, 3)."""
-    canvas = Image.new("RGB", (size[1], size[0]), (WHITE,) * 3)
-    draw = ImageDraw.Draw(canvas)
-    draw.text((0, size[0] / 2), text, INK, _load_font(LABEL_SIZE), anchor="lm")
+    canvas, middle = Image.new("RGB", size[::-1], (WHITE,) * 3), (0, size[0] / 2)
+    ImageDraw.Draw(canvas).text(middle, text, INK, _load_font(LABEL_SIZE), anchor="lm")
     return np.asarray(canvas)
 
 

@@ -1,7 +1,5 @@
 """uint8 frames -> PNG, GIF, MP4."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import itertools
@@ -35,16 +33,16 @@ class DrawnFrames:
 
     def __init__(self, count: int, draw: Callable[[int], np.ndarray]) -> None:
         """Takes the number of frames, and what draws a frame, uint8 (H, W, 3), by its number."""
-        self._count, self._draw = count, draw
+        self._numbers, self._draw = range(count), draw
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._numbers)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._draw(range(self._count)[index])
+        return self._draw(self._numbers[index])
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return map(self._draw, range(self._count))
+        return map(self._draw, self._numbers)
 
 
 Frames = np.ndarray | DrawnFrames
@@ -64,23 +62,14 @@ def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Economy:
-    """What is given up so that a file stays small. By itself it gives up nothing.
+    """What is given up so that a file stays small. By itself it gives up nothing."""
 
-    Attributes:
-        colors: How many colours, or greys, are kept at most; None keeps what the format can.
-        tolerance: A pixel of a GIF stays as it is while it is off by so many levels of 255 at most.
-        stride: Of so many frames of a GIF one is shown, for as long as all of them.
-        reduction: So many pixels in each direction become one, their mean.
-        gain: At most about so many times smaller a file becomes.
-        is_seen: Whether anybody would see what is given up.
-    """
-
-    colors: int | None = None
-    tolerance: int = 0
-    stride: int = 1
-    reduction: int = 1
-    gain: float = math.inf
-    is_seen: bool = True
+    colors: int | None = None  # colours, or greys, that are kept at most; None: what the format can
+    tolerance: int = 0  # levels of 255: a pixel of a GIF that is off by no more stays as it is
+    stride: int = 1  # of so many frames of a GIF one is shown, for as long as all of them
+    reduction: int = 1  # so many pixels in each direction become one, their mean
+    gain: float = math.inf  # at most about so many times smaller a file becomes
+    is_seen: bool = True  # whether anybody would see what is given up
 
     @property
     def note(self) -> str:
@@ -120,10 +109,7 @@ def list_economies(suffix: str, frames: Frames) -> Iterator[Economy]:
 
 
 def encode_png(frame: np.ndarray, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes one frame, uint8 (H, W, 3); grey pictures are stored as such.
-
-    Without an economy nothing is lost.
-    """
+    """Encodes one frame, uint8 (H, W, 3), without loss but for an economy; grey stays grey."""
     frame = _reduce(frame, economy)
     is_large = frame.shape[0] * frame.shape[1] > OPTIMIZED_PIXELS
     image = to_pil(frame[..., :1] if _is_grey(frame) else frame)
@@ -133,19 +119,14 @@ def encode_png(frame: np.ndarray, economy: Economy = EVERYTHING) -> bytes:
 
 
 def encode_gif(frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes frames as a GIF that loops for ever.
+    """Encodes frames, uint8 (T, H, W, 3), as a GIF that loops for ever.
 
     Grey frames keep all 256 greys exactly; coloured ones get a palette of 255 colours, made from
     the first, the middle and the last frame, which leaves one entry for what stays as it was from
     one frame to the next. Frames that repeat their predecessor become one frame that is shown
-    longer.
-
-    Args:
-        frames: (T, H, W, 3) uint8.
-        fps: Frames per second. Each frame begins at the multiple of 10 ms nearest to its time, so
-            that the length is right also where the format can't show a frame for 1 / fps. Above
-            `GIF_MOST_FPS` frames are left out, and the length stays right.
-        economy: What else is given up.
+    longer. Each frame begins at the multiple of 10 ms nearest to its time, so that the length is
+    right also where the format can't show a frame for 1 / fps. Above `GIF_MOST_FPS` frames are left
+    out, and the length stays right. The economy says what else is given up.
     """
     kept, delays = _plan_gif(len(frames), fps, economy.stride)
     samples = [_reduce(frames[index], economy) for index in (0, len(frames) // 2, -1)]
@@ -168,15 +149,8 @@ def encode_gif(frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> 
         return to_pil(frame) if keeps_greys else _quantize_greys(frame, economy)
 
     images = (encode_frame(frames[index]) for index in kept)
-    return encode_image(
-        next(images),
-        "GIF",
-        save_all=True,
-        append_images=images,
-        duration=delays,
-        loop=0,
-        optimize=not keeps_greys,
-    )
+    moving = {"save_all": True, "append_images": images, "duration": delays, "loop": 0}
+    return encode_image(next(images), "GIF", **moving, optimize=not keeps_greys)
 
 
 def _plan_gif(count: int, fps: float, stride: int = 1) -> tuple[list[int], list[int]]:
@@ -191,14 +165,10 @@ def _plan_gif(count: int, fps: float, stride: int = 1) -> tuple[list[int], list[
 
 
 def encode_mp4(frames: Frames, *, fps: float) -> bytes:
-    """Encodes frames as H.264 in an MP4 that browsers and players show (yuv420p).
+    """Encodes frames, uint8 (T, H, W, 3), as H.264 in an MP4 that players show (yuv420p).
 
-    Args:
-        frames: (T, H, W, 3) uint8. Odd sides get one white row or column; nothing is rescaled.
-        fps: Frames per second.
-
-    Raises:
-        UnwritableError: The encoder failed, as where there is no room for temporary files.
+    Odd sides get one white row or column; nothing is rescaled. Raises an `UnwritableError` where
+    the encoder failed, as where there is no room for temporary files.
     """
     import imageio_ffmpeg
 
@@ -234,13 +204,9 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
 
 
 def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes frames as the kind of file that a suffix names.
+    """Encodes frames, uint8 (T, H, W, 3), as .gif or .mp4, or one, (H, W, 3), as .png.
 
-    Args:
-        suffix: ".png", ".gif" or ".mp4".
-        frames: uint8 (H, W, 3) for .png, else (T, H, W, 3).
-        fps: Frames per second of an animation.
-        economy: What is given up of a PNG or a GIF.
+    The suffix names the kind. Of a PNG or a GIF is given up what the economy says.
     """
     if suffix == ".png":
         return encode_png(np.asarray(frames), economy)
@@ -250,10 +216,8 @@ def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVE
 
 
 def _reduce(frame: np.ndarray, economy: Economy) -> np.ndarray:
-    """A frame, uint8 (H, W, 3), with fewer pixels."""
-    if economy.reduction == 1:
-        return frame
-    return np.asarray(to_pil(frame).reduce(economy.reduction))
+    factor = economy.reduction
+    return frame if factor == 1 else np.asarray(to_pil(frame).reduce(factor))
 
 
 def _quantize_greys(frame: np.ndarray, economy: Economy) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,12 +51,8 @@ def choose_class_colors(count: int) -> np.ndarray:
     """
     if count <= len(TEN_COLORS):
         return np.array([list(bytes.fromhex(color)) for color in TEN_COLORS])[:count] / 255
-    return np.array(
-        [
-            colorsys.hls_to_rgb(number / count, LIGHTNESSES[number % len(LIGHTNESSES)], 0.75)
-            for number in range(count)
-        ]
-    )
+    shades = itertools.cycle(LIGHTNESSES)
+    return np.array([colorsys.hls_to_rgb(i / count, next(shades), 0.75) for i in range(count)])
 
 
 def choose_name_scale(count: int) -> float:
@@ -88,36 +85,21 @@ def draw_scatters(
     strength: float = 0.8,
     named: bool = True,
 ) -> list[Axes]:
-    """Draws maps as points tinted by class, row by row, with one legend.
+    """Draws maps, float (N, 2) each, as points tinted by class, row by row, with one legend.
 
-    Args:
-        figure: Where.
-        maps: What to draw, float (N, 2) each.
-        rows: In how many rows.
-        classes: Which classes are shown, by their indices; None takes all.
-        strength: Opacity of the points.
-        named: Write the names of classes at their clusters.
-
-    Returns:
-        The axes of each map.
+    Some classes are shown, by their indices; None takes all. `strength` is the opacity of the
+    points; `named` writes the names of classes at their clusters. Returns the axes of each map.
     """
     shown = range(len(maps.class_names)) if classes is None else classes
     count = len(maps.labels)
     order = np.random.default_rng(0).permutation(count)  # so that no class lies on top
     grid = figure.subplots(rows, len(maps.points) // rows, squeeze=False).ravel().tolist()
     for axes, (heading, points) in zip(grid, maps.points.items(), strict=True):
-        axes.scatter(
-            points[order, 0],
-            points[order, 1],
-            s=np.clip(20_000 / count, 1.5, 25),
-            c=maps.colors[order],
-            linewidths=0,
-            alpha=strength,
-        )
-        for label, (x, y) in locate_names(points, maps.labels, shown if named else ()).items():
+        size, colors = np.clip(20_000 / count, 1.5, 25), maps.colors[order]
+        axes.scatter(*points[order].T, s=size, c=colors, linewidths=0, alpha=strength)
+        for label, place in locate_names(points, maps.labels, shown if named else ()).items():
             axes.text(
-                x,
-                y,
+                *place,
                 maps.class_names[label],
                 fontsize=13 * choose_name_scale(len(shown)),
                 weight="bold",
@@ -135,17 +117,13 @@ def style_map_axes(axes: Axes, heading: str) -> None:
     """Makes axes those of a map: one scale for both directions, no numbers along them."""
     axes.set_title(heading, fontsize=12)
     axes.set_aspect("equal", "datalim")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
 
 
 def add_class_legend(
     figure: Figure | SubFigure, class_names: Sequence[str], classes: Sequence[int] | None = None
 ) -> None:
-    """Puts one legend for all axes to the right, of all classes or of those with some indices.
-
-    Of more than `MOST_LISTED` there is none.
-    """
+    """Puts one legend, of all classes or some, to the right; of over `MOST_LISTED` none."""
     from matplotlib.lines import Line2D
 
     shown = range(len(class_names)) if classes is None else classes

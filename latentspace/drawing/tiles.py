@@ -1,7 +1,5 @@
 """How large the images of a picture may be, so that its file stays small."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
@@ -19,19 +17,15 @@ Shown = TypeVar("Shown")
 
 
 def fit_tiles(shown: Shown, *, moving: bool = False) -> tuple[Shown, str]:
-    """Scales the images of a picture down, all alike, where there are too many for their size.
+    """Scales the images of a picture, or of one `moving`, down, all alike, where they are too many.
 
-    Args:
-        shown: What is drawn: mappings, sequences and dataclasses in each other. Every array of four
-            axes or more in it holds images (..., H, W, C) of one size, uint8 or float32 in [0, 1],
-            whole images NaN where nothing is drawn.
-        moving: The picture is an animation.
-
-    Returns:
-        The same with images of at least `LEAST_SIDE` pixels, and a sentence on it for the caption;
-        what was given and no sentence where the images are small enough.
+    What is shown is mappings, sequences and dataclasses in each other. Every array of four axes or
+    more in it holds images (..., H, W, C) of one size, uint8 or float32 in [0, 1], whole images NaN
+    where nothing is drawn. The same comes back with images of at least `LEAST_SIDE` pixels, and a
+    sentence on it for the caption; the very same and no sentence where they are small enough.
     """
-    arrays = _list_images(shown)
+    arrays: list[np.ndarray] = []
+    _replace_images(shown, arrays.append)  # for the list alone
     if not arrays:
         return shown, ""
     height, width, _ = arrays[0].shape[-3:]
@@ -42,24 +36,11 @@ def fit_tiles(shown: Shown, *, moving: bool = False) -> tuple[Shown, str]:
         return shown, ""
     small = round(height * scale), round(width * scale)
     words = f"images of {height}x{width} pixels are scaled down to {small[0]}x{small[1]}"
-    return _replace_images(shown, lambda images: _shrink(images, *small)), (
-        f"To keep the file small, {words}."
-    )
+    fitting = _replace_images(shown, lambda images: _shrink(images, *small))
+    return fitting, f"To keep the file small, {words}."
 
 
-def _list_images(shown: Any) -> list[np.ndarray]:
-    """All arrays of images in something."""
-    found: list[np.ndarray] = []
-
-    def keep(images: np.ndarray) -> np.ndarray:
-        found.append(images)
-        return images
-
-    _replace_images(shown, keep)
-    return found
-
-
-def _replace_images(shown: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+def _replace_images(shown: Any, change: Callable[[np.ndarray], object]) -> Any:
     """A copy of something with all arrays of images in it changed."""
     if isinstance(shown, np.ndarray):
         return change(shown) if shown.ndim >= 4 else shown

@@ -18,10 +18,7 @@ def start_keras() -> None:
     """Imports Keras, and sets the kind of numbers and the order of axes that the networks need.
 
     What a person's keras.json says of both is for their own programs; a line says that it is left
-    out here.
-
-    Raises:
-        InputError: Keras can't be started as a person has set it up, or its backend can't train.
+    out here. Raises an `InputError` where Keras can't start as a person set it up, or can't train.
     """
     file = Path(os.environ.get("KERAS_HOME", "~/.keras"), "keras.json").expanduser()
     try:

@@ -20,11 +20,7 @@ from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.provenance import hash_file
 from latentspace.datasets import Attributes, ImageDataset, split_validation
-from latentspace.datasets.augmentation import (
-    deform,
-    look_alike_deformed,
-    looks_alike_mirrored,
-)
+from latentspace.datasets.augmentation import deform, look_alike_deformed, looks_alike_mirrored
 from latentspace.models.backend import start_keras
 from latentspace.models.keras_files.loading import load_model, save_model
 from latentspace.models.run_schema import CLASSIFIERS
@@ -52,10 +48,7 @@ OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
 
 class ClassifierFacts(TypedDict):
-    """What is kept of a classifier beside its model: of which data, how good, which file.
-
-    Accuracies are those on the test images; chance is that of guessing, balanced.
-    """
+    """What is kept of a classifier beside its model; accuracies on test images, chance balanced."""
 
     dataset: str
     dataset_hash: str
@@ -72,8 +65,7 @@ class ClassifierFacts(TypedDict):
 class ReadingFacts(TypedDict):
     """How well a column of attributes is read off the test images.
 
-    Of columns of names, and of yes and no, the quality is balanced accuracy; of numbers Spearman's
-    rank correlation.
+    The quality is balanced accuracy of names, or yes and no; Spearman's correlation of numbers.
     """
 
     column: str
@@ -99,16 +91,12 @@ class ReaderFacts(TypedDict):
 
 @dataclass(frozen=True)
 class Target:
-    """What a network learns to say of images: a class, or a number.
+    """What a network learns to say of images: a class, or a number."""
 
-    Attributes:
-        values: int (N,) in 0..classes-1, or float (N,); what is not finite, or below 0 as a class,
-            is not known.
-        classes: Their number; 0 of a number.
-    """
-
-    values: np.ndarray
-    classes: int
+    values: (
+        np.ndarray
+    )  # int (N,) in 0..classes-1, below 0 unknown, or float (N,), finite or unknown
+    classes: int  # 0 of a number
 
     @property
     def known(self) -> np.ndarray:
@@ -158,8 +146,7 @@ class ReferenceClassifier:
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         """What it believes images, float32 (N, H, W, C) in [0, 1], to show.
 
-        Returns:
-            float32 (N, classes), each row of sum 1; its largest value is the confidence.
+        Returns float32 (N, classes), each row of sum 1; its largest value is the confidence.
         """
         return predict(self._model, images)
 
@@ -178,9 +165,8 @@ class AttributeReader:
     def read(self, images: np.ndarray) -> np.ndarray:
         """What it believes images, float32 (N, H, W, C) in [0, 1], to have.
 
-        Returns:
-            float32 (N, A), in the order of the attributes of the data set: of yes and no the
-            probability of yes, of one of several names that of it, of numbers the number.
+        Returns float32 (N, A), in the order of the attributes of the data set: of yes and no the
+        probability of yes, of one of several names that of it, of numbers the number.
         """
         outputs, found = predict(self._model, images), []
         for reading, width in zip(self.facts["readings"], self.facts["outputs"], strict=True):
@@ -208,15 +194,8 @@ def find_reader(
 ) -> AttributeReader:
     """Takes the reader of the attributes of a data set from disk, or trains it and keeps it.
 
-    Args:
-        models_dir: As for `find_classifier`.
-        data: The data set.
-        read_images: Gives images to train on, float32 (N, H, W, C) in [0, 1], and their places
-            among the training images, int (N,), where one is trained.
-        on_round: As for `find_classifier`.
-
-    Raises:
-        OSError: The folder can't be written to.
+    `read_images` gives, where one is trained, images, float32 (N, H, W, C) in [0, 1], and their
+    places among the training images, int (N,). All else is as for `find_classifier`.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}{OF_ATTRIBUTES}.keras"
     is_binary = data.train_attributes.is_binary & data.test_attributes.is_binary
@@ -301,15 +280,11 @@ def find_classifier(
 ) -> ReferenceClassifier:
     """Takes the reference classifier of a data set from disk, or trains it and keeps it.
 
-    Args:
-        models_dir: The folder of all runs; they lie in its subfolder `classifiers`.
-        data: The data set; its test images tell the accuracy. A classifier of others is replaced.
-        read_labelled: Gives images of it to train on, float32 (N, H, W, C) in [0, 1], and labels,
-            int (N,), where one is trained.
-        on_round: Called after each of up to `MOST_ROUNDS` rounds of a training.
-
-    Raises:
-        OSError: The folder can't be written to.
+    They lie in the subfolder `classifiers` of the folder of all runs. The test images of the data
+    set tell the accuracy; a classifier of another one is replaced. Where one is trained,
+    `read_labelled` gives images for it, float32 (N, H, W, C) in [0, 1], and labels, int (N,), and
+    `on_round` is called after each of up to `MOST_ROUNDS` rounds. Raises an `OSError` where the
+    folder can't be written to.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}.keras"
     facts = _read_kept(path, ClassifierFacts, {"dataset_hash": data.hash})
@@ -342,7 +317,6 @@ def _read_kept(path: Path, kind: Any, key: Mapping[str, Any]) -> dict[str, Any] 
 
 
 def _keep(path: Path, model: keras.Model, facts: dict[str, Any]) -> dict[str, Any]:
-    """Writes a model and its facts, which are given back with the hash of its file."""
     with replace_file(path) as temporary:
         save_model(model, temporary)
     facts = {**facts, "sha256": hash_file(path)}
@@ -376,10 +350,8 @@ def _train_network(
     """A model of images -> probabilities or a number for each target, and its rounds.
 
     Images are deformed anew each time, and mirrored where that makes no difference. It stops when
-    held-back images are known no better.
-
-    Returns:
-        The model, whose outputs (N, classes or 1) of all targets stand beside each other.
+    held-back images are known no better. Returns the model, whose outputs (N, classes or 1) of all
+    targets stand beside each other.
     """
     start_keras()
     import keras
@@ -448,12 +420,7 @@ def _can_be_mirrored(
 
 
 def _build_network(image_shape: tuple[int, ...], classes: Sequence[int]) -> keras.Model:
-    """Convolutions of `FILTERS`, of which the first takes long strides over large images.
-
-    Args:
-        image_shape: Height, width and channels.
-        classes: Of each output how many; 0 gives a number.
-    """
+    """Convolutions of `FILTERS`, the first in long strides; `classes` of each output, or 0."""
     import keras
     from keras import layers
 

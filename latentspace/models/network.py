@@ -28,6 +28,7 @@ COMPONENTS, FROM_CODES = "components", "from_codes"  # those that read it
 IMAGE, CLIP = "image", "clip"  # the last of a decoder; only the last is bounded
 CODE_NOISE = "code_noise"  # of an autoencoder; its output are the codes
 NORM = "normalize"
+ZEROS = {"padding": "same", "kernel_initializer": "zeros"}  # of convolutions that begin at nothing
 
 
 def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
@@ -35,14 +36,8 @@ def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> ker
 
     Where details count (`TrainConfig.blocks`), convolutions correct the image before it is
     projected. Where each place in an image has its meaning (`TrainConfig.aligned`), strided
-    convolutions and a hidden layer correct the code.
-
-    Args:
-        image_shape: (height, width, channels); sides need not be divisible by anything.
-        config: Size of the network.
-
-    Returns:
-        A model of float32 images (N, H, W, C) in [0, 1] -> float32 codes (N, latent_dim).
+    convolutions and a hidden layer correct the code. Sides of images need not be divisible by
+    anything. A model of float32 (N, H, W, C) in [0, 1] -> float32 (N, latent_dim).
     """
     images = keras.Input(image_shape, name="images")
     x = images
@@ -74,10 +69,8 @@ def build_decoder(image_shape: tuple[int, int, int], config: TrainConfig) -> ker
 
     What corrects sees that image and, where images are aligned, what dense layers and transposed
     convolutions make of the code. Each activation is a layer of its own, so that a gradient can be
-    led back layer by layer (`refinement.refine`).
-
-    Returns:
-        A model of float32 codes (N, latent_dim) -> float32 images (N, H, W, C) in [0, 1].
+    led back layer by layer (`refinement.refine`). Returns a model of float32 codes (N, latent_dim)
+    -> float32 images (N, H, W, C) in [0, 1].
     """
     codes = keras.Input((config.latent_dim,), name="latent")
     x = layers.Dense(math.prod(image_shape), trainable=False, name=COMPONENTS)(codes)
@@ -100,14 +93,9 @@ def start_as_pca(
     """Lets an untrained autoencoder encode and decode by principal components, and nothing else.
 
     The components are turned at random, so that all units of the code vary about alike and codes
-    are as far apart as images are.
-
-    Args:
-        encoder: A model from `build_encoder`; changed in place.
-        decoder: A model from `build_decoder`; changed in place.
-        mean: Of the training images, float32 (H * W * C,).
-        components: float32 (K, H * W * C) of length 1; K is at most the number of latent units.
-        std: Standard deviation of the training images along each component, float32 (K,).
+    are as far apart as images are. Both models are changed in place. The mean of the training
+    images is float32 (H * W * C,); components, float32 (K, H * W * C) of length 1, are no more than
+    latent units; along each the images have a standard deviation, float32 (K,).
     """
     units = encoder.output_shape[-1]
     turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(units, units)))
@@ -124,15 +112,9 @@ def standardize_codes(
 
     A step of 1 then means the same in every direction. The map z -> (z - mean) / std is folded into
     the dense layers that make the code, where nothing follows them, and its inverse into those that
-    read it. A unit that never moves keeps its scale.
-
-    Args:
-        encoder: A model from `build_encoder`, refined or not; not changed.
-        decoder: A model from `build_decoder`; not changed.
-        codes: float32 (N, D) codes of the training images under `encoder`.
-
-    Returns:
-        Both, with all weights trainable.
+    read it. A unit that never moves keeps its scale. The encoder may be refined; `codes`, float32
+    (N, D), are what it makes of the training images. Returns both, with all weights trainable; the
+    given ones do not change.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     std = codes.std(axis=0, dtype=np.float64)
@@ -200,18 +182,9 @@ def _correct_details(
         whole = f"{name}_{block}"
         y = layers.Conv2D(features, BLOCK_SIZE, padding="same", name=f"{whole}_first")(x)
         y = layers.Activation(ACTIVATION, name=f"activate_{whole}_first")(y)
-        y = layers.Conv2D(
-            features, BLOCK_SIZE, padding="same", kernel_initializer="zeros", name=f"{whole}_second"
-        )(y)
+        y = layers.Conv2D(features, BLOCK_SIZE, **ZEROS, name=f"{whole}_second")(y)
         x = layers.Add(name=whole)([x, y])
-    x = layers.Conv2DTranspose(
-        channels,
-        2 * stride,
-        stride,
-        padding="same",
-        kernel_initializer="zeros",
-        name=f"{name}_write",
-    )(x)
+    x = layers.Conv2DTranspose(channels, 2 * stride, stride, **ZEROS, name=f"{name}_write")(x)
     if any(missing):
         x = layers.Cropping2D(((0, missing[0]), (0, missing[1])), name=f"{name}_crop")(x)
     return x
@@ -220,10 +193,7 @@ def _correct_details(
 def _draw_coarsely(
     codes: keras.KerasTensor, image_shape: tuple[int, int, int], config: TrainConfig
 ) -> keras.KerasTensor:
-    """Features that dense layers and transposed convolutions make of codes: (N, h, w, F).
-
-    They lie on the grid of `_correct_details`.
-    """
+    """Features on the grid of `_correct_details`, (N, h, w, F), that dense layers make of codes."""
     stride = _choose_stride(*image_shape[:2])
     sides = [(math.ceil(image_shape[0] / stride), math.ceil(image_shape[1] / stride))]
     for _ in range(_count_halvings(max(sides[0]), min(sides[0]), least=0)):

@@ -7,7 +7,7 @@ from keras import layers
 def refine(
     encoder: keras.Model, decoder: keras.Model, *, steps: int, hidden_units: int
 ) -> keras.Model:
-    """Appends learned corrections to an encoder.
+    """Appends learned corrections, so many steps, to an encoder, a model of images -> codes.
 
     An encoder falls short of the best code that its decoder could be given, most of all on images
     that it has never seen (the amortization gap of Cremer, Li & Duvenaud 2018, "Inference
@@ -16,15 +16,9 @@ def refine(
     gradient into a correction (Marino, Yue & Mandt 2018, "Iterative amortized inference"). All of
     it is made of Keras' own layers. A new step corrects nothing.
 
-    Args:
-        encoder: Model of images -> codes; shared with the result, and frozen.
-        decoder: Layers from `build_decoder`; shared with the result, and frozen: its kernels are
-            copied for the way back, so they must not change any more.
-        steps: Number of corrections.
-        hidden_units: Units of each network that corrects.
-
-    Returns:
-        A model of images -> codes of which only the corrections are trainable.
+    Both models are shared with the result, and frozen: the decoder, of `build_decoder`, must not
+    change any more, since its kernels are copied for the way back. Of the result, a model of images
+    -> codes, only the corrections are trainable.
     """
     encoder.trainable = decoder.trainable = False
     images, codes = encoder.input, encoder.output

@@ -43,8 +43,6 @@ class ReadOptionsFacts(TypedDict):
 
 
 class DatasetFacts(TypedDict):
-    """Which images a model was trained on."""
-
     __pydantic_config__ = OPEN  # type: ignore[misc]
     name: str
     source: str | None

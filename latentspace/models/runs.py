@@ -46,14 +46,11 @@ ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and ru
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model on disk, its files checked against run.json, its networks loaded on demand.
-
-    An imported model is in memory only until it is saved.
-    """
+    """A trained model, its files checked against run.json, its networks loaded on demand."""
 
     folder: Path | None  # where it lies; None in memory
     facts: dict[str, Any]  # what run.json says, or will say
-    networks: tuple[keras.Model, keras.Model] | None = None  # encoder and decoder in memory
+    networks: tuple[keras.Model, keras.Model] | None = None  # both, of an unsaved imported model
     label: str = ""  # what a run in memory is called
 
     @property
@@ -115,11 +112,7 @@ class Run:
         return (self.path / DECODER).stat().st_size
 
     def read_history(self) -> dict[str, np.ndarray]:
-        """The columns of history.csv, each float64 (epochs,).
-
-        Raises:
-            InputError: The file is missing or is no such table.
-        """
+        """The columns of history.csv, float64 (epochs,); an `InputError` without such a table."""
         path = self.path / HISTORY
         self._check(HISTORY)
         try:
@@ -138,19 +131,12 @@ class Run:
         return self.history_unavailable
 
     def read_snapshots(self) -> Snapshots:
-        """What the model made of a few images while it learned.
-
-        Raises:
-            InputError: The file is missing or damaged.
-        """
+        """What the model made of a few images while it learned; or an `InputError`."""
         self._check(SNAPSHOTS)
         return Snapshots.read(self.path / SNAPSHOTS)
 
     def read_density(self) -> dict[str, np.ndarray] | None:
-        """The arrays of the density of its training codes, by name; None where it has none whole.
-
-        Runs that are older, were imported or not trained to the end have none.
-        """
+        """Arrays of the density of its training codes; None of older, imported, unfinished runs."""
         path = self.path / DENSITY
         try:
             self._check(DENSITY)
@@ -167,20 +153,14 @@ class Run:
         return self.networks[1] if self.networks else self._load_network(DECODER)
 
     def encode(self, images: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
-        """Images (N, H, W, C), as for `predict` -> float32 codes (N, D), in batches.
-
-        Raises:
-            InputError: A code is not finite.
-        """
+        """Images as for `predict` -> float32 codes (N, D); an `InputError` if not finite."""
         return self._check_finite(predict(self._encoder, images, on_batch), "codes", "images")
 
     def decode(self, codes: np.ndarray, on_batch: OnBatch | None = None) -> np.ndarray:
         """float32 codes (N, D) -> float32 images (N, H, W, C) in [0, 1], in batches.
 
         A decoder that ends linearly may leave the range by a little; it is clipped, as in pictures.
-
-        Raises:
-            InputError: An image is not finite.
+        Raises an `InputError` where an image is not finite.
         """
         images = self._check_finite(predict(self._decoder, codes, on_batch), "images", "codes")
         return np.clip(images, 0, 1, out=images)
@@ -197,7 +177,6 @@ class Run:
         return values
 
     def _load_network(self, name: str) -> keras.Model:
-        """One of the two networks, which has to be what run.json says it is."""
         model = load_model(self.path / name)
         self._check(name)  # a training may have replaced it since run.json was read
         sides = [self.image_shape, (self.latent_dim,)]
@@ -211,7 +190,6 @@ class Run:
         return model
 
     def _check(self, name: str) -> None:
-        """Makes sure that a file is the one that run.json describes."""
         known = self.facts["sha256"].get(name)  # older runs know their models only
         path = self.path / name
         if known is not None and path.is_file() and hash_file(path) != known:
@@ -224,9 +202,8 @@ class Run:
 def predict(model: keras.Model, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently; it gives float32 (N, ...).
 
-    Args:
-        inputs: float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
-        on_batch: Called after each batch with the number of inputs in it.
+    Inputs are float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
+    `on_batch` is called after each batch with the number of inputs in it.
     """
     import keras
 
@@ -246,10 +223,7 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     """Finds a run and checks that it is whole.
 
     The name is that of a folder in `models_dir`, where all runs lie, or the path of one; None takes
-    the run finished last.
-
-    Raises:
-        InputError: There is none, or it is unfinished, damaged or half written.
+    the run finished last. Raises an `InputError` where there is none, or it is not whole.
     """
     folder = Path(models_dir)
     if name is None:
@@ -304,7 +278,6 @@ def _load_run(path: Path) -> Run:
 
 
 def _describe_remedy(path: Path) -> str:
-    """What makes a run whole, in words."""
     train = f"python train_cae.py --run {shlex.quote(path.name)}"
     if (path / CHECKPOINT).is_file():
         return f"finish it with {train} --resume"

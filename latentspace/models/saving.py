@@ -27,9 +27,7 @@ LONGEST_NAME = 120  # bytes: the folder of a comparison has two names in one, of
 def check_name(name: str) -> str:
     """A name for a run, which is that of one folder.
 
-    Raises:
-        InputError: It leads elsewhere, can't be typed as a flag's value, printed or seen, or is
-            taken.
+    Raises an `InputError` where it leads elsewhere, can't be typed, printed or seen, or is taken.
     """
     if (
         not name.isprintable()
@@ -51,11 +49,7 @@ def check_name(name: str) -> str:
 
 
 def check_available(path: Path, *, overwrite: bool) -> None:
-    """Makes sure that a new training may write a run to a folder.
-
-    Raises:
-        InputError: There is a run, whole or begun, and `overwrite` does not let it be replaced.
-    """
+    """Refuses, by an `InputError`, a folder with a run, whole or begun, unless to `overwrite`."""
     if not overwrite and ((path / schema.FACTS).exists() or (path / schema.CHECKPOINT).exists()):
         raise InputError(
             f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
@@ -64,11 +58,7 @@ def check_available(path: Path, *, overwrite: bool) -> None:
 
 
 def check_resumable(path: Path) -> None:
-    """Makes sure that a run was begun and not finished.
-
-    Raises:
-        InputError: There is nothing to resume.
-    """
+    """Makes sure, by an `InputError`, that a run was begun and not finished."""
     if not (path / schema.CHECKPOINT).exists():
         state = "is finished" if (path / schema.FACTS).exists() else "does not exist"
         raise InputError(
@@ -92,11 +82,9 @@ def save_run(
     refuses, and that can be resumed from its checkpoint. The folder is made where it is missing.
     Snapshots of the training, where there are any, lie there as `PARTIAL_SNAPSHOTS`.
 
-    Args:
-            encoder, decoder: Whole Keras models of images -> codes, and of codes -> images.
-        facts: What run.json is to say; time, versions and hashes are added.
-        history: One row per epoch, each with the same keys; none of a model trained elsewhere.
-        density: That of the codes of the training images, if known: its arrays by name.
+    The facts are what run.json is to say; time, versions and hashes are added. The history has one
+    row per epoch, each with the same keys; none of a model trained elsewhere. The density is that
+    of the codes of the training images, if known: its arrays by name.
     """
     begun = path / schema.PARTIAL_SNAPSHOTS
     names = [schema.ENCODER, schema.DECODER]

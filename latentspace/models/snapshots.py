@@ -1,11 +1,9 @@
 """What a model made of a few fixed images while it learned: which images, when, and the file."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,10 +22,7 @@ IMAGE_BYTES, CODE_BYTES, WATCHED_VALUES = 24_000_000, 6_000_000, 2**24
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Frames of a training, in the order of its steps.
-
-    Images are kept at a fraction of their size where a film of them would be too large.
-    """
+    """Frames of a training, in order; images shrunk where a film of them would be too large."""
 
     indices: np.ndarray  # what is watched, as indices in the training split, int64 (M,)
     originals: np.ndarray  # the first P of them, uint8 (P, H, W, C)
@@ -41,13 +36,11 @@ class Snapshots:
     @classmethod
     def begin(
         cls, indices: np.ndarray, pixels: np.ndarray, *, num_probes: int, latent_dim: int
-    ) -> Snapshots:
+    ) -> Self:
         """Snapshots without a frame, of codes of so many values.
 
-        Args:
-            indices: What is watched, as indices in the training split, int64 (M,).
-            pixels: The same images, uint8 (M, H, W, C).
-            num_probes: Of how many, the first, reconstructions are kept.
+        What is watched are pixels, uint8 (M, H, W, C), with their indices in the training split,
+        int64 (M,). Of the first `num_probes` of them reconstructions are kept.
         """
         originals = shrink(to_unit_range(pixels[:num_probes]))
         return cls(
@@ -62,12 +55,8 @@ class Snapshots:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Snapshots:
-        """Reads what `write` wrote.
-
-        Raises:
-            InputError: The file can't be read, or holds something else.
-        """
+    def read(cls, path: Path) -> Self:
+        """Reads what `write` wrote; an `InputError` if unreadable, or something else."""
         arrays = read_arrays(path)
         names = {field.name for field in dataclasses.fields(cls)}
         if set(arrays) != names or len({len(arrays[name]) for name in _GROWING}) != 1:
@@ -79,12 +68,12 @@ class Snapshots:
         with replace_file(path) as temporary:
             np.savez(temporary, **dataclasses.asdict(self))
 
-    def up_to(self, step: int) -> Snapshots:
+    def up_to(self, step: int) -> Self:
         """The frames up to a step."""
         count = int(np.searchsorted(self.steps, step, side="right"))
         return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _GROWING})
 
-    def append_frame(self, **frame: Any) -> Snapshots:
+    def append_frame(self, **frame: Any) -> Self:
         """One frame more; every growing array by its name, one entry of it each."""
         grown = {}
         for name in _GROWING:
@@ -101,14 +90,8 @@ def choose_watched(
 ) -> tuple[np.ndarray, int]:
     """Chooses what to watch: as many of each class as of any other, as far as there are.
 
-    Args:
-        labels: Classes of the images to choose from, int (V,).
-        image_shape: Height, width and channels of these.
-        latent_dim: Number of values in a code.
-        seed: Seed of the choice.
-
-    Returns:
-        Which of them, int64 (M,), and of how many, the first, reconstructions are to be kept.
+    Labels are the classes of the images to choose from, int (V,). Returns which of them, int64
+    (M,), and of how many, the first, reconstructions are to be kept.
     """
     size = int(np.prod(image_shape))
     frames = MOST_FRAMES + 1
@@ -128,10 +111,7 @@ def choose_watched(
 
 
 def choose_steps(steps: int) -> np.ndarray:
-    """When to look in a training of so many steps: ever more rarely, from the start to the end.
-
-    They are sorted, int64, `MOST_FRAMES` + 1 at most.
-    """
+    """When to look at a training, ever more rarely: sorted, int64, `MOST_FRAMES` + 1 at most."""
     later = np.geomspace(min(FIRST_STEP, steps), steps, MOST_FRAMES)
     return np.unique(np.rint([0, *later]).astype(np.int64))
 

@@ -109,8 +109,7 @@ def _download(name: str) -> Any:
 def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, ImageDataset]:
     """A person's own model as a run, checked with the images that are read for it.
 
-    Raises:
-        InputError: The model can't be read or cut, or does not reconstruct the images.
+    Raises an `InputError` where the model can't be read or cut, or does not reconstruct the images.
     """
     start_keras()
     from latentspace.models.importing.run import import_model, load_interface
@@ -143,11 +142,7 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
 
 
 def find_pair(config: VisualizeConfig) -> tuple[Run, Run]:
-    """The two runs that are to be compared.
-
-    Raises:
-        InputError: They are not two, are the same, or take images of different shapes.
-    """
+    """The two runs to compare; an `InputError` unless they are two of images of one shape."""
     if len(config.run) != 2:
         raise InputError(f"two runs can be compared. Received: --run {len(config.run)} times")
     first, second = (runs.find_run(name, config.models_dir) for name in config.run)

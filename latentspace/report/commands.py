@@ -24,8 +24,7 @@ def format_flag(name: str) -> str:
 def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
     """The command that makes a picture of some runs again wherever its files are at hand.
 
-    Of the settings, a dataclass, it says what differs from the defaults, without folders: files by
-    their names, runs by theirs.
+    It says what settings, a dataclass, differ from defaults by; files and runs without folders.
     """
     chosen = {
         item.name: value

@@ -30,11 +30,7 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def check_count(count: int) -> None:
-    """Refuses more images than the projector loads.
-
-    Raises:
-        InputError: Says how many it loads.
-    """
+    """Refuses more images than the projector loads, by an `InputError` that says how many."""
     if count > MOST_IMAGES:
         raise InputError(
             f"the Embedding Projector shows at most {MOST_IMAGES:,} images. Received: {count:,}; "
@@ -47,9 +43,8 @@ def write_projector(
 ) -> None:
     """Writes all files, each with a line to stdout; whatever else is in the folder stays.
 
-    The folder is what TensorBoard is to be given as --logdir. Codes are float (N, D), pixels of the
-    same images uint8 (N, H, W, 1 or 3); columns say by name what is known of each, (N,), two or
-    more of them.
+    The folder is TensorBoard's --logdir. Codes are float (N, D), pixels of the same images uint8
+    (N, H, W, 1 or 3); columns say by name what is known of each, (N,), two or more of them.
     """
     side = choose_cell_side(pixels.shape)
     if side < max(pixels.shape[1:3]):
@@ -63,7 +58,6 @@ def write_projector(
 def _encode_files(
     codes: np.ndarray, pixels: np.ndarray, columns: Mapping[str, Sequence[object]], side: int
 ) -> Iterator[bytes]:
-    """The bytes of `list_files`, each made when it is asked for."""
     yield encode_vectors(codes)
     yield encode_vectors(to_unit_range(pixels).reshape(len(pixels), -1))
     yield encode_metadata(columns)
@@ -99,18 +93,12 @@ def _count_cells(count: int) -> int:
 
 
 def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
-    """All images on one sheet, row by row, in a square of square cells.
+    """All images, uint8 (N, H, W, 1 or 3), on one sheet, row by row, in a square of square cells.
 
     The projector draws a cell as a square whatever its shape is, so images that are none are laid
-    in the middle of a transparent one.
-
-    Args:
-        pixels: uint8 (N, H, W, 1 or 3).
-        side: Pixels a side of a cell; larger images are scaled down to it.
-
-    Returns:
-        uint8 (cells * side, cells * side, channels): grey or colour, and opacity where the images
-        are not square.
+    in the middle of a transparent one. Images larger than a cell of `side` pixels are scaled down.
+    The sheet is uint8 (cells * side, cells * side, channels): grey or colour, and opacity where the
+    images are not square.
     """
     count, *shape = pixels.shape
     height, width = (max(1, round(length * side / max(shape[:2]))) for length in shape[:2])
@@ -127,10 +115,7 @@ def make_sprite(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def encode_config(shapes: Mapping[str, tuple[int, ...]], side: int) -> bytes:
-    """The settings of the projector, a protocol buffer as text.
-
-    They say the shape of each tensor, by its name, and the pixels a side of a thumbnail.
-    """
+    """The settings of the projector as text: shapes of tensors by name, pixels of a thumbnail."""
     return "".join(
         f'embeddings {{\n  tensor_name: "{name}"\n  tensor_path: "{name}/{VECTORS}"\n'
         + "".join(f"  tensor_shape: {length}\n" for length in shape)

@@ -18,10 +18,7 @@ FILES = (  # facts that may say where a file lies
 
 
 def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """All that run.json says but times and folders, plain facts first, then what it groups.
-
-    In words: names and values by heading.
-    """
+    """All that run.json says but times and folders: names and values by heading, plain first."""
     kept = {name: value for name, value in run.items() if name not in TIMES}
     plain = {name: value for name, value in kept.items() if not isinstance(value, Mapping)}
     groups = {name: value for name, value in kept.items() if isinstance(value, Mapping)}
@@ -34,9 +31,8 @@ def collect_facts(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
 
 def list_invocations(records: Iterable[Record]) -> list[tuple[str, int, str]]:
     """The commands that make pictures again, the latest first: how many, by which versions."""
-    latest_first = sorted(records, key=lambda one: one.made, reverse=True)
     by_command: dict[str, list[Record]] = {}
-    for one in latest_first:
+    for one in sorted(records, key=lambda one: one.made, reverse=True):
         by_command.setdefault(one.repeat, []).append(one)
     return [
         (command, len(made), ", ".join(map(" ".join, made[0].versions.items())))

@@ -17,13 +17,7 @@ from latentspace.core.provenance import format_now
 from latentspace.drawing import media
 from latentspace.drawing.layout import add_banner
 from latentspace.report.making import hash_making, list_studies
-from latentspace.report.records import (
-    Record,
-    keep_records,
-    make_record,
-    read_records,
-    renew_record,
-)
+from latentspace.report.records import Record, keep_records, make_record, read_records, renew_record
 
 
 def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
@@ -35,7 +29,6 @@ def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
 
 
 def _warn(drawing: Drawing, subject: Any) -> Drawing:
-    """A picture with what is known against a model that it shows, above everything else."""
     runs = [study.run for study in list_studies(subject)]
     warnings = [f"{run.name}: {run.warning}" for run in runs if run.warning]
     if not warnings:
@@ -52,10 +45,7 @@ def _warn(drawing: Drawing, subject: Any) -> Drawing:
 
 
 def _encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes]:
-    """A picture as it is written, and its file, which is no larger than `MOST_BYTES`.
-
-    What is given up for that, and seen, is said in the caption.
-    """
+    """A picture and its file, of `MOST_BYTES` at most; what is given up is said in the caption."""
     warned, fps = _warn(drawing, subject), subject.settings.fps
     if isinstance(warned.frames, bytes):
         return warned, warned.frames
@@ -85,13 +75,8 @@ def write_figures(
     A picture that would come out as it lies there is left as it is, unless `--redraw` or
     `--no-cache` was given. The folder is made where it is missing.
 
-    Args:
-        recipes: How each is made, by file.
-        subject: What they are of: a `Study`, or a `Comparison` for its own.
-        command: The command line, for the records.
-
-    Returns:
-        Those that could be made.
+    `recipes` say by file how each is made; the subject is a `Study`, or a `Comparison` for its own.
+    The records tell the `command` line. Those that could be made are returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made, settings, fps = [], subject.settings, subject.settings.fps

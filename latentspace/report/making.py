@@ -30,8 +30,7 @@ def hash_making(subject: Any, of: Iterable[type[Chapter]], name: str) -> str:
     """What a picture, or the numbers of some chapters, of a `Study` or a `Comparison` are made of.
 
     That is the code, the models, the images, a person's own images, all settings but those that
-    change nothing, and the reference classifier where it has a part. `name` tells it from all
-    others of the subject.
+    change nothing, and the reference classifier where it has a part. `name` tells it from others.
     """
     studies = list_studies(subject)
     parts = [hash_code(), name, *map(_describe_study, studies)]
@@ -67,7 +66,6 @@ def _describe_study(study: Study) -> str:
 
 
 def _list_own_images(study: Study) -> list[Any]:
-    """The images that settings name as files, in their order."""
     settings = study.settings
     known = study.of(AttributeValues).known
     terms = parse_expression(settings.expression, known) if settings.expression else ()

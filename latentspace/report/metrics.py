@@ -35,8 +35,6 @@ class MetricsFacts(TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What a chapter has measured."""
-
     numbers: dict[str, Any]  # its section of metrics.json
     answer: str | None  # what it has found, in a line
 
@@ -98,8 +96,6 @@ def replace_nan(value: Any) -> Any:
 
 
 def _keep_measured(rows: Iterable[Row]) -> list[Row]:
-    """Rows without what could not be measured."""
-
     def keep_known(values: Mapping[str, Value]) -> dict[str, Value]:
         return {name: one for name, one in values.items() if not math.isnan(one.value)}
 

@@ -32,8 +32,6 @@ WIDE = 900  # pixels from which on a picture has a row to itself
 
 @dataclass(frozen=True)
 class PageFigure:
-    """One picture on the page."""
-
     file: str  # the file that is shown
     others: list[str]  # the same in other formats
     kind: str  # "image", "video", or "page" for one that is linked only
@@ -70,8 +68,6 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """A headed section."""
-
     part: Part  # its part of the story
     pictures: list[PageFigure]  # those that lie there
     notes: list[str]  # why pictures of the story can't be had, a line each
@@ -146,11 +142,7 @@ def _write(folder: Path, subject: Any, story: Sequence[Contents], **content: Any
 
 
 def _make_section(
-    part: Part,
-    story: Sequence[Contents],
-    folder: Path,
-    records: Mapping[str, Record],
-    subject: Any,
+    part: Part, story: Sequence[Contents], folder: Path, records: Mapping[str, Record], subject: Any
 ) -> Section:
     here = [contents for contents in story if contents.part == part]
     found = {
@@ -173,7 +165,6 @@ def _make_section(
 def _list_pictures(
     figure: Figure, folder: Path, records: Mapping[str, Record], key: tuple[str, str]
 ) -> Iterator[PageFigure]:
-    """Pictures of a figure that lie in the folder, out of date or not."""
     for plain in map(PurePath, figure.files):
         names = [str(plain), *([str(plain.with_suffix(".mp4"))] if figure.is_animation else [])]
         reasons = {
@@ -200,7 +191,6 @@ def _list_pictures(
 
 
 def _read_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of an image file; None of what is no image."""
     try:
         with Image.open(path) as image:
             return image.size

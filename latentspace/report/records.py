@@ -3,8 +3,6 @@
 It lies beside them as pictures.json. By it a later run knows which of them are out of date.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -39,8 +37,6 @@ class RecordsFacts(TypedDict):
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one picture."""
-
     title: str  # what stands above it
     caption: str  # what stands below it
     flag: str  # what asked for it
@@ -58,7 +54,7 @@ class Record:
     sha256: str | None = None  # of the file; None before it is written
     making: str | None = None  # hash of all that it was made of; None of older records
 
-    def seal(self, making: str) -> Record:
+    def seal(self, making: str) -> "Record":
         """The record with the hash of what the picture was made of, which covers its own words."""
         told = dataclasses.asdict(self)
         words = json.dumps({name: told[name] for name in told if name not in OF_ONE_RUN})
@@ -109,7 +105,6 @@ def _format_repeat(figure: Figure, subject: Any) -> str:
 
 
 def _collect_settings(figure: Figure, recipe: Recipe[Any], subject: Any) -> dict[str, Any]:
-    """What each setting that a picture depends on was in the end, as JSON has it."""
     measured = [subject] if isinstance(subject, Comparison) else map(subject.of, recipe.of)
     used = {name: value for one in measured for name, value in one.settings_used.items()}
     found = vars(subject.settings) | used
@@ -135,7 +130,6 @@ def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
 
 
 def _read_kept_records(folder: Path) -> dict[str, Record]:
-    """All readable records of files that lie in a folder, whatever these hold now."""
     kept = read_if_sound(folder / RECORDS, RecordsFacts, version=RECORDS_VERSION, renew=RENEW)
     found = {name: read_value(facts, Record) for name, facts in kept.get("pictures", {}).items()}
     return {
@@ -146,10 +140,7 @@ def _read_kept_records(folder: Path) -> dict[str, Record]:
 
 
 def find_staleness(one: Record, records: Mapping[str, Record], key: tuple[str, str]) -> str | None:
-    """Why a picture is not of the model and images of `key`, by their hashes; None where it is.
-
-    `records` are those of all pictures of the folder.
-    """
+    """Why a picture, among `records`, is not of the model and images of `key`; None where it is."""
     if one.model_hash != key[0]:
         return "made from another model"
     if one.dataset_hash != key[1]:

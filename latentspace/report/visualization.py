@@ -30,9 +30,7 @@ def write_story(
     """Draws figures of a study, and leaves their numbers and the page beside them.
 
     One writer at a time. Flags in `asked` asked for some of them; the records tell the `command`.
-
-    Raises:
-        InputError: No figure of an asked flag could be made; all else has been written.
+    Raises an `InputError`, all else written, where no figure of an asked flag could be made.
     """
     recipes = load_recipes()
     with lock_folder(folder, wait=True):
@@ -52,7 +50,6 @@ def write_story(
 
 
 def _explain_unmade(figures: Sequence[Figure], study: Study) -> str:
-    """Why nothing could be made of what flags asked for: the reason of the first of each flag."""
     recipes, firsts = load_recipes(), {one.flag: one for one in reversed(figures)}
     reasons: dict[str | None, list[str]] = {}
     for flag, figure in reversed(firsts.items()):

@@ -1,7 +1,5 @@
 """The state of a training on disk: written after each epoch, read to go on."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -25,8 +23,6 @@ START_OVER = "train it again with --overwrite"
 
 
 class EpochRow(TypedDict):
-    """One finished epoch."""
-
     epoch: int  # from 1, as are stages
     stage: int
     loss: float
@@ -44,15 +40,11 @@ class StartFacts(TypedDict):
 
 @dataclass
 class Progress:
-    """Where a training stands: one row per finished epoch, and which of them was the best.
-
-    Its status is "running", "complete", "interrupted" (Ctrl-C) or "diverged" (the loss is not
-    finite, or has stayed beyond reason).
-    """
+    """Where a training stands: one row per finished epoch, and which of them was the best."""
 
     rows: list[EpochRow] = field(default_factory=list)
     best_epoch: int = 0  # from 1, with the lowest validation loss; 0 is the start
-    status: str = "running"
+    status: str = "running"  # or "complete", "interrupted" (by Ctrl-C) or "diverged", see `fit`
     start_loss: float | None = None  # on the validation images, before the first epoch
 
     @property
@@ -60,7 +52,7 @@ class Progress:
         """The stage of the last finished epoch; 0 before the first."""
         return int(self.rows[-1]["stage"]) if self.rows else 0
 
-    def rewind_to(self, stage: int) -> Progress:
+    def rewind_to(self, stage: int) -> "Progress":
         """What had been reached when a stage began."""
         rows = [row for row in self.rows if row["stage"] < stage]
         reached = Progress(rows, start_loss=self.start_loss)
@@ -82,11 +74,7 @@ class StateFacts(TypedDict):
 
 
 def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
-    """Reads what `fit` wrote: what a checkpoint says of itself, and the arrays in it.
-
-    Raises:
-        InputError: There is no readable checkpoint.
-    """
+    """What a checkpoint of `fit` says of itself, and its arrays; an `InputError` if unreadable."""
     try:
         arrays = read_arrays(path)
         text = arrays.pop("state").tobytes()
@@ -98,12 +86,9 @@ def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
 class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the history, the best weights and a checkpoint of everything after each epoch.
 
-    Args:
-        model: What is trained, its optimiser built.
-        checkpoint, facts, earlier: As for `fit`.
-        last_epoch: The last one that is planned.
-        worst: Validation loss beyond reason. What stays above it for `PATIENCE` epochs without
-            getting better has exploded: of clipped images a loss can't grow without bounds.
+    The optimiser of the model is built; checkpoint, facts and earlier progress are as for `fit`.
+    `worst` is a validation loss beyond reason: what stays above it for `PATIENCE` epochs without
+    getting better has exploded: of clipped images a loss can't grow without bounds.
     """
 
     def __init__(
@@ -119,13 +104,9 @@ class CheckpointCallback(keras.callbacks.Callback):
         super().__init__()
         self.set_model(model)
         self.progress = dataclasses.replace(earlier, rows=list(earlier.rows), status="running")
-        self._stage = earlier.stage + 1
-        self._checkpoint = checkpoint
-        self._facts = facts
-        self._last_epoch = last_epoch
-        self._worst = worst
+        self._checkpoint, self._facts, self._stage = checkpoint, facts, earlier.stage + 1
+        self._last_epoch, self._worst, self._started = last_epoch, worst, 0.0
         self._best = self._copy_weights()
-        self._started = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         if not self.progress.rows:  # so that what is stopped in its first epoch can be resumed
@@ -191,7 +172,6 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._best = {name: arrays[name] for name in self._best}
 
     def _name_variables(self) -> dict[str, keras.Variable]:
-        """All that training changes, by the names of its arrays in the checkpoint."""
         groups = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
         return {
             f"{group}_{number}": variable

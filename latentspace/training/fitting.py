@@ -88,9 +88,8 @@ def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.Ke
     """`clipped_error`, and what structural similarity says is missing, of each image.
 
     Squared error alone leaves out what it can't place: fine lines become their blurred mean.
-    Structural similarity compares the contrast of each window, so that a blurred one costs as much
-    as a displaced one (Zhao et al. 2017, "Loss functions for image restoration with neural
-    networks").
+    Structural similarity compares the contrast of each window, so that blur costs as much as
+    displacement (Zhao et al. 2017, "Loss functions for image restoration with neural networks").
     """
     ops, side = keras.ops, min(SSIM_WINDOW, *images.shape[1:3])
     squares = ops.mean(clipped_error(images, drawn), axis=(1, 2))
@@ -119,8 +118,7 @@ class Batches(keras.utils.PyDataset):
     incomplete batch is left out, another choice of images each epoch.
 
     Many batches are shuffled and deformed at once: doing it batch by batch, while the model trains
-    on the one before, costs several times as much where every core is already busy, for both then
-    wait for each other.
+    on the one before, costs several times as much where every core is busy: both then wait.
     """
 
     def __init__(self, pixels: Pixels, config: TrainConfig, epoch: int = 0) -> None:
@@ -153,7 +151,6 @@ class Batches(keras.utils.PyDataset):
         self._prepare(0)
 
     def _prepare(self, part: int) -> None:
-        """Shuffles and deforms the images of the next batches."""
         self._part = part
         rng = np.random.default_rng((self._config.seed, self._epoch, part))
         count = self._at_once * self._batch_size
@@ -184,25 +181,16 @@ def fit(
     then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`. A
     loss that is no longer finite, or stays above that of plain grey, ends the training.
 
-    Args:
-        autoencoder: Model of images -> images; trained in place.
-        train_pixels: uint8 (N, H, W, C); may lie on disk, of which a part is read at a time.
-        validation_pixels: uint8 (M, H, W, C), never trained on.
-        config: How long, how fast, in what order, and whether to go on from `checkpoint`, which
-            must then come from the same images, model and settings.
-        checkpoint: File for the state of the training; replaced after each epoch.
-        facts: Kept in the checkpoint beside the state, for whoever resumes: its "settings" and
-            "dataset", as in run.json.
-        earlier: What earlier stages reached with a model that draws what this one draws now; epochs
-            are counted on from there.
-        callbacks: Watchers of the training.
+    The model, of images -> images, is trained in place. Pixels to train on, uint8 (N, H, W, C), may
+    lie on disk, of which a part is read at a time; those to validate with, uint8 (M, H, W, C), are
+    never trained on. The config says how long, how fast, in what order, and whether to go on from
+    `checkpoint`, which must then come from the same images, model and settings. `facts` are kept in
+    it for whoever resumes: "settings" and "dataset", as in run.json. `earlier` is what earlier
+    stages reached with a model that draws what this one draws; epochs are counted on from there.
 
-    Returns:
-        The progress, earlier stages included; its status says how the training ended.
-
-    Raises:
-        DivergedError: The loss was not finite in the first epoch.
-        InputError: The first epoch was interrupted.
+    Returns the progress, earlier stages included; its status says how the training ended. Raises a
+    `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the
+    first epoch was interrupted.
     """
     earlier = earlier or Progress()
     last = len(earlier.rows) + config.epochs
@@ -260,10 +248,8 @@ def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
     """Lets Ctrl-C, or SIGTERM, end a training between two steps, and a second one at once.
 
     Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
-    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions.
-
-    Yields:
-        A callback, for the training, that raises KeyboardInterrupt after either.
+    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions. So a
+    callback, for the training, is yielded that raises KeyboardInterrupt after either.
     """
     asked = threading.Event()
 

@@ -28,17 +28,10 @@ SHOWN = ("loss", "val_loss")  # of what Keras counts; its own callback adds the 
 class Recorder(keras.callbacks.Callback):
     """Looks at fixed images at chosen steps, and writes what it saw after each epoch.
 
-    One recorder goes through all stages of a training.
-
-    Args:
-        path: The file to keep everything in.
-        data: The images.
-        held_back: Those that the model does not learn from, of which some are watched, as indices
-            in the training split, int64 (V,).
-        config: Of the whole training. Where it resumes one, frames go on from those that are kept.
-
-    Attributes:
-        snapshots: All frames so far.
+    One recorder goes through all stages of a training, of which `config` is that of the whole;
+    where it resumes one, frames go on from those that are kept at `path`. Some of the images that
+    the model does not learn from are watched: `held_back`, indices in the training split, int64
+    (V,). All frames so far are its `snapshots`.
     """
 
     def __init__(
@@ -83,7 +76,6 @@ class Recorder(keras.callbacks.Callback):
         self.snapshots.write(self._path)
 
     def _take_snapshot(self, step: int) -> None:
-        """Takes a snapshot where one has been due since the last."""
         last = self.snapshots.steps.max(initial=-1)
         if not ((self._due > last) & (self._due <= step)).any():
             return

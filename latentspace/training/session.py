@@ -40,8 +40,7 @@ LOOKED_AT = 4_000  # images that tell what they are like
 def choose_latent_dim(config: TrainConfig, values: int, count: int) -> int:
     """Units for `count` images of so many values: the usual number, or a larger power of two.
 
-    It grows with the square root of values. A few images can't tell the directions of many units
-    apart.
+    It grows with the square root of values. A few images can't tell many units apart.
     """
     wanted = config.latent_dim * math.sqrt(values / USUAL_VALUES)
     nearest = 2 ** round(math.log2(max(min(wanted, count / IMAGES_PER_UNIT), 1)))
@@ -53,8 +52,7 @@ def resume_settings(
 ) -> tuple[TrainConfig, dict[str, Any]]:
     """The settings and the facts of the images that a stopped training began with.
 
-    Raises:
-        InputError: There is nothing to resume, or a given setting contradicts it.
+    Raises an `InputError` where there is nothing to resume, or a given setting contradicts it.
     """
     name = config.run or config.dataset or "mnist"
     path = Path(config.models_dir) / name / CHECKPOINT
@@ -83,13 +81,9 @@ def resume_settings(
 def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path) -> Run:
     """Trains a model on images and saves it as a run, saying on the way what is done.
 
-    Args:
-        config, given: The settings, and which were given, and so are not to be chosen by the data.
-        data: The images; part of those to train on is held back to watch the error.
-        folder: Of the run; nobody else may write there.
-
-    Raises:
-        InputError: There is too little to learn from, or the training can't be logged.
+    Settings that were given are not chosen by the data. Part of the images to train on is held back
+    to watch the error. Nobody else may write to the folder. Raises an `InputError` where there is
+    too little to learn from, or the training can't be logged.
     """
     log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
     fitted, held_back = data.split_validation(config.validation_split, config.seed)
@@ -206,7 +200,6 @@ def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> li
 
 
 def _check_enough(data: ImageDataset, num_fitted: int) -> None:
-    """Raises an InputError where there is nothing that a model could learn from."""
     if num_fitted < 2:
         raise InputError(
             f"{data.name} should have at least 3 training images. Received: "
@@ -221,7 +214,6 @@ def _check_enough(data: ImageDataset, num_fitted: int) -> None:
 
 
 def _check_log(log: Path, config: TrainConfig) -> None:
-    """Makes sure that a training can be logged in a folder, where no other one is logged."""
     check_folder(log)
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError("--tensorboard needs the package tensorboard: pip install tensorboard")
@@ -240,8 +232,7 @@ def choose_settings(
 ) -> TrainConfig:
     """The settings with what the data decides where nobody else has: it is said on the way.
 
-    `given` names those that were given; `fitted` are the training images to learn from, as
-    indices, int64 (N,).
+    `given` names those given; `fitted` are indices of the images to learn from, int64 (N,).
     """
     from latentspace.training.fitting import choose_epochs, choose_learning_rate
 

@@ -48,16 +48,11 @@ def train(
     """Makes and trains an autoencoder, in one stage or two; the arguments are those of `fit`.
 
     In the first, encoder and decoder learn together what to correct of PCA. In the second the
-    encoder learns to correct its codes by the gradient of the finished decoder, see `refine`.
-    `pca` is that of the training images, with as many components as there are latent units, where
-    it is at hand.
-
-    Returns:
-        The encoder, the decoder (their codes have mean 0 and standard deviation 1 over the training
-        images) and the progress, whose status says how the training ended.
-
-    Raises:
-        InputError: There was no epoch to keep, or nothing to resume.
+    encoder learns to correct its codes by the gradient of the finished decoder, see `refine`. `pca`
+    is that of the training images, with as many components as there are latent units, where it is
+    at hand. Returns the encoder, the decoder (their codes have mean 0 and standard deviation 1 over
+    the training images) and the progress, whose status says how the training ended. Raises an
+    `InputError` where there was no epoch to keep, or nothing to resume.
     """
     begun = read_checkpoint(checkpoint)[0]["progress"] if config.resume else Progress()
     shape = train_pixels.shape[1:]
@@ -76,12 +71,9 @@ def train(
     # The same corrections to begin with, whether or not the first stage was resumed.
     keras.utils.set_random_seed(config.seed)
     encoder = refine(encoder, decoder, steps=config.refine_steps, hidden_units=config.hidden_units)
-    second = dataclasses.replace(
-        config,
-        epochs=config.refine_epochs,
-        learning_rate=REFINE_RATE_SHARE * config.learning_rate,
-        resume=begun.stage == 2,
-    )
+    epochs, rate = config.refine_epochs, REFINE_RATE_SHARE * config.learning_rate
+    resumes = begun.stage == 2
+    second = dataclasses.replace(config, epochs=epochs, learning_rate=rate, resume=resumes)
     autoencoder = join_autoencoder(encoder, decoder)
     progress = fit(autoencoder, train_pixels, validation_pixels, second, earlier=progress, **kept)
     return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress
@@ -127,10 +119,8 @@ def make_repeatable(seed: int, *, bitwise: bool) -> None:
     """Seeds Python, NumPy and the backend.
 
     If `bitwise`, the backend, which has to be TensorFlow, adds numbers in a fixed order too, so
-    that the same machine gives the same weights bit for bit.
-
-    Raises:
-        InputError: `bitwise` is asked of another backend than TensorFlow.
+    that the same machine gives the same weights bit for bit. Raises an `InputError` where `bitwise`
+    is asked of another backend than TensorFlow.
     """
     keras.utils.set_random_seed(seed)
     if bitwise:

@@ -216,7 +216,7 @@ def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
     monkeypatch.setattr(pictures, "LARGE", 1000)
     data = encode(Image.new("L", (50, 50)))
     busy, most = [], []
-    original = pictures._convert_high_depth
+    original = pictures.to_bytes
 
     def counted(picture, value_range):
         busy.append(1)
@@ -225,7 +225,7 @@ def test_large_images_are_decoded_one_at_a_time_and_only_with_memory(
         busy.pop()
         return original(picture, value_range)
 
-    monkeypatch.setattr(pictures, "_convert_high_depth", counted)
+    monkeypatch.setattr(pictures, "to_bytes", counted)
     deep = encode(Image.fromarray(np.zeros((50, 50), np.uint16)))
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(lambda _: open_picture(deep, 1), range(8)))) == 8

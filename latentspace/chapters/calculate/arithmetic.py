@@ -1,7 +1,5 @@
 """Sums and differences of codes, and class transfer: moving images to another class."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from functools import cached_property
@@ -147,14 +145,8 @@ class Arithmetic(Chapter):
                     bar.update()
             return numbers
 
-        numbers = study.load_or_compute_numbers(
-            "class-moves",
-            compute,
-            *study.model_key,
-            study.settings.seed,
-            study.classifier_key,
-            measured,
-        )
+        key = (*study.model_key, study.settings.seed, study.classifier_key, measured)
+        numbers = study.load_or_compute_numbers("class-moves", compute, *key)
         table = numbers.pop("classes")["reliability"]
         names = [study.data.class_names[label] for label in measured]
         weak = zip(*np.nonzero(np.triu(np.array(table) < directions.MEANINGLESS)), strict=True)
@@ -172,8 +164,6 @@ class Arithmetic(Chapter):
         if not found:
             return []
         return list_rows(ROWS, found, TRANSPORT, {"class means": MEANS})
-
-    # --- inside
 
     def _make_expression_section(self) -> Grid:
         study = self.study
@@ -219,7 +209,6 @@ class Arithmetic(Chapter):
         return Grid(headings, [""] * SUM_ROWS, study.decode(codes), "Sums of single codes")
 
     def _make_class_section(self, title: str, move: Move) -> Grid:
-        """One test image per class, moved to every class."""
         study = self.study
         shown = np.intersect1d(self.measured, study.data.test_labels)[:SHOWN_CLASSES]
         count = len(shown)
@@ -232,7 +221,6 @@ class Arithmetic(Chapter):
         return Grid(["A", *names], [f"#{index}" for index in firsts], images, title)
 
     def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Codes moved by the difference of two class means."""
         means = self.study.class_means
         return codes - means[sources] + means[targets]
 

@@ -1,21 +1,11 @@
 """Walks along axes of latent space, a panel an axis."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latentspace.drawing.layout import (
-    WHITE,
-    Label,
-    choose_zoom,
-    join_horizontally,
-    join_vertically,
-    make_mosaic,
-    make_page,
-    measure_text,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.text import Text
 
 MOVING_COLUMNS = 8
@@ -29,19 +19,17 @@ def draw_traversals(
 ) -> np.ndarray:
     """Panels side by side, rows of images moved along an axis in each, uint8 (height, width, 3).
 
-    Args:
-        panels: By heading the images, float32 (starts, steps, H, W, C) in [0, 1].
-        starts: What is moved, a name a row.
+    They are by heading float32 (starts, steps, H, W, C) in [0, 1]; `starts` is a name a row.
     """
     images = np.stack(list(panels.values()))
-    zoom = choose_zoom(min(images.shape[3:5]), LEAST_SIDE)
-    bodies = make_mosaic(images, zoom=zoom, gap=CELL_GAP)  # (panels, height, width, 3)
+    zoom = layout.choose_zoom(min(images.shape[3:5]), LEAST_SIDE)
+    bodies = layout.make_mosaic(images, zoom=zoom, gap=CELL_GAP)  # (panels, height, width, 3)
     height, own_width = bodies.shape[1:3]
-    width = max(own_width, *map(measure_text, panels))
+    width = max(own_width, *map(layout.measure_text, panels))
     space = ((0, 0), (HEADING_ROOM, 0), (0, width - own_width), (0, 0))
-    panes = list(np.pad(bodies, space, constant_values=WHITE))
+    panes = list(np.pad(bodies, space, constant_values=layout.WHITE))
     rows = [
-        join_horizontally(panes[start : start + PANEL_COLUMNS], PANEL_GAP)
+        layout.join_horizontally(panes[start : start + PANEL_COLUMNS], PANEL_GAP)
         for start in range(0, len(panes), PANEL_COLUMNS)
     ]
     pitch = height + HEADING_ROOM
@@ -55,5 +43,5 @@ def draw_traversals(
         for at, name in enumerate(starts):
             y = row * pitch + HEADING_ROOM + (at + 0.5) * image_height
             labels.append(Label(-12, y, name, "rm"))
-    left = max(map(measure_text, starts)) + 12
-    return make_page(join_vertically(rows), text=text, labels=labels, left=left)
+    left = max(map(layout.measure_text, starts)) + 12
+    return layout.make_page(layout.join_vertically(rows), text=text, labels=labels, left=left)

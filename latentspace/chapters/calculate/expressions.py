@@ -1,7 +1,5 @@
 """Arithmetic expressions over codes, as a person writes them."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection
@@ -24,12 +22,8 @@ SHOWN_NAMES = 12  # attributes, in messages
 
 @dataclass(frozen=True)
 class Term:
-    """One term of an expression."""
-
     factor: float  # what it is multiplied with, the sign included
-    name: (
-        str  # "1234", the index of an image, "class:7", an attribute, or the path of an image file
-    )
+    name: str  # "1234", an image's index, "class:7", an attribute, or the path of an image file
     position: int  # where it begins in the expression, from 0
     attribute: str | None = None  # that it is; None of an image
 
@@ -45,18 +39,11 @@ class Term:
 def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term, ...]:
     """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
 
-    Args:
-        text: The expression. A term is the index of an image, class:NAME, an attribute, or the path
-            of an image file, with an optional factor before a `*`; terms that begin with a letter
-            end at a space, those of attributes with their names. A name in double quotes is an
-            attribute, whatever else it could be.
-        attributes: Those there are, beside those of strokes.
-
-    Returns:
-        The terms in their order, at least one of which is an image.
-
-    Raises:
-        InputError: Something is no term; the message points at the place.
+    A term is the index of an image, class:NAME, an attribute, or the path of an image file, with an
+    optional factor before a `*`; terms that begin with a letter end at a space, those of attributes
+    with their names. A name in double quotes is an attribute, whatever else it could be.
+    `attributes` are those there are, beside those of strokes. At least one of the terms, in their
+    order, is an image. Raises an `InputError` on what is no term, and where.
     """
     terms: list[Term] = []
     named = {*attributes, *STROKES, *SHORT}

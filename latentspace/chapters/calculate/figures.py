@@ -1,27 +1,14 @@
 """Calculating with codes: sums, class transfer, attributes, axes, new images."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
 
-from latentspace.chapters.calculate import draw
+from latentspace.chapters.calculate import draw, samples
 from latentspace.chapters.calculate.arithmetic import Arithmetic
-from latentspace.chapters.calculate.samples import (
-    DENSITY,
-    GAUSSIAN,
-    REAL,
-    SHOWN_CLASSES,
-    TEMPERATURE,
-    Samples,
-)
+from latentspace.chapters.calculate.samples import Samples
 from latentspace.chapters.calculate.traversals import Traversals
-from latentspace.chapters.captions import (
-    describe_classifier,
-    format_model,
-    strip_folders,
-)
+from latentspace.chapters.captions import describe_classifier, format_model, strip_folders
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.drawing import grids
@@ -63,15 +50,13 @@ def _format_transport(study: Study) -> str:
         if np.isfinite(found.get("target_accuracy", np.nan))
     ]
     near = [f"{words} {found['nearest_distance']:.1f}" for words, found in kinds.items()]
+    share = (
+        "Share of test images moved to another class that the reference classifier calls that "
+        f"class: {', '.join(called)}. "
+    )
     return (
-        (
-            "Share of test images moved to another class that the reference classifier calls that "
-            f"class: {', '.join(called)}. "
-            if called
-            else ""
-        )
-        + f"Distance of the moved ones to the nearest training image: {', '.join(near)}. "
-        + f"{describe_classifier(study)}{study.of(Arithmetic).choice}"
+        f"{share if called else ''}Distance of the moved ones to the nearest training image: "
+        f"{', '.join(near)}. {describe_classifier(study)}{study.of(Arithmetic).choice}"
     )
 
 
@@ -144,21 +129,21 @@ def draw_samples(study: Study) -> Drawing:
     ]
     about = f"{study.data.name}, {format_model(study)}. Codes are drawn from a density of the "
     about += f"training codes, a mixture of {numbers['components']} Gaussians, at temperature "
-    about += f"{TEMPERATURE:g},"
+    about += f"{samples.TEMPERATURE:g},"
     if chapter.classes:
-        first = f" (shown are the first {SHOWN_CLASSES} of {count})"
-        about += f" fitted class by class{first if count > SHOWN_CLASSES else ''},"
-    kinds = [numbers[kind] for kind in (GAUSSIAN, DENSITY, REAL)]
+        first = f" (shown are the first {samples.SHOWN_CLASSES} of {count})"
+        about += f" fitted class by class{first if count > samples.SHOWN_CLASSES else ''},"
+    kinds = [numbers[kind] for kind in (samples.GAUSSIAN, samples.DENSITY, samples.REAL)]
     measured = [
         f"{words} {', '.join(f'{found[name]:{form}}' for found in kinds)}"
         for name, (words, form) in SAMPLE_MEASURES.items()
         if np.isfinite([found.get(name, np.nan) for found in kinds]).all()
     ]
     brackets = ""
-    if REAL in of_classes:
+    if samples.REAL in of_classes:
         brackets = (
             " In brackets the classifier's mean confidence in the class that was asked for; of "
-            f"real images {of_classes[REAL]:.2f}."
+            f"real images {of_classes[samples.REAL]:.2f}."
         )
     text = Text(
         "New images, drawn from a density of the codes",

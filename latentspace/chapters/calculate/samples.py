@@ -1,7 +1,5 @@
 """New images, drawn from a density of the codes."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 
@@ -36,9 +34,8 @@ class Samples(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        if is_degenerate(self.study.train_codes):
-            return "the codes of all training images are equal: nothing else can be drawn from them"
-        return None
+        why = "the codes of all training images are equal: nothing else can be drawn from them"
+        return why if is_degenerate(self.study.train_codes) else None
 
     @cached_property
     def gaussian(self) -> Density:
@@ -47,10 +44,7 @@ class Samples(Chapter):
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
-        """New images of one Gaussian, of the mixture, and of its classes, by name.
-
-        Each float32 (SHOWN, H, W, C) in [0, 1].
-        """
+        """New images of a Gaussian, the mixture and its classes, float32 (SHOWN, H, W, C)."""
         rng = np.random.default_rng(self.study.settings.seed)
         codes = {
             ONE_GAUSSIAN: _draw(self.gaussian, SHOWN, rng),
@@ -68,10 +62,9 @@ class Samples(Chapter):
         if self.study.classes_unavailable is not None:
             return {}
         labels = np.unique(data.train_labels)[:SHOWN_CLASSES]
-        names = {int(label): data.class_names[label] for label in labels}
+        names = ((int(label), data.class_names[label]) for label in labels)
         return {
-            label: f"{name} (a class)" if name in NOT_CLASSES else name
-            for label, name in names.items()
+            label: f"{name} (a class)" if name in NOT_CLASSES else name for label, name in names
         }
 
     @cached_property
@@ -122,10 +115,9 @@ class Samples(Chapter):
     @property
     def rows(self) -> list[Row]:
         """How real new images are, beside those of one Gaussian and real ones."""
-        found = self.metrics
-        if not found:
-            return []
-        return list_rows(ROWS, found, DENSITY, {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL})
+        table = ROWS if self.unavailable is None else {}
+        groups = {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL}
+        return list_rows(table, self.metrics, DENSITY, *groups)
 
     def _score_images(self, images: np.ndarray) -> dict[str, Any]:
         study = self.study

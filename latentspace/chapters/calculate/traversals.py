@@ -1,7 +1,5 @@
 """Moving along single axes of latent space."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,19 +21,12 @@ DEAD_SHARE = 0.05  # of the largest deviation: a unit that moves less is dead
 
 @dataclass(frozen=True)
 class Axes:
-    """Axes of latent space, those that change the decoded image most before the others.
+    """Axes of latent space, those that change the decoded image most before the others."""
 
-    Attributes:
-        names: One per axis.
-        starts: What is moved: `MEAN`, then test images.
-        images: float32 (axes, starts, steps, H, W, C): each start, moved along each axis.
-        changes: float64 (axes,): Euclidean distance between the decoded ends of the mean's walk.
-    """
-
-    names: list[str]
-    starts: list[str]
-    images: np.ndarray
-    changes: np.ndarray
+    names: list[str]  # one per axis
+    starts: list[str]  # what is moved: `MEAN`, then test images
+    images: np.ndarray  # float32 (axes, starts, steps, H, W, C): each start, moved along each axis
+    changes: np.ndarray  # float64 (axes,): Euclidean, between the decoded ends of the mean's walk
 
 
 class Traversals(Chapter):
@@ -45,9 +36,8 @@ class Traversals(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        if is_degenerate(self.study.train_codes):
-            return "the codes of all training images are equal: no axis of them leads anywhere"
-        return None
+        why = "the codes of all training images are equal: no axis of them leads anywhere"
+        return why if is_degenerate(self.study.train_codes) else None
 
     @cached_property
     def axes(self) -> Axes:
@@ -95,10 +85,7 @@ class Traversals(Chapter):
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Deviation of each unit, and dead units."""
-        return {
-            "unit_deviations": self.deviations.round(4).tolist(),
-            "dead_units": self.dead_units,
-        }
+        return {"unit_deviations": self.deviations.round(4).tolist(), "dead_units": self.dead_units}
 
     def _choose_starts(self, count: int) -> list[Selected]:
         """A typical test image of each of `count` classes at most; without classes test images."""

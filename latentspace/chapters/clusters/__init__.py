@@ -6,7 +6,7 @@ CONTENTS = Contents(
     __name__,
     part=USE,
     flags={
-        "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA",
+        "--clusters": "clusters of codes, found without labels, against those of pixels and of PCA"
     },
     figures=(
         Figure(

@@ -30,14 +30,10 @@ def draw_clusters(
 ) -> np.ndarray:
     """A row for each cluster, and a table below, uint8 (height, width, 3).
 
-    Args:
-        centres: float32 (clusters, H, W, C) in [0, 1].
-        members: By heading, for each cluster some of its images, float32 (K, H, W, C), and which of
-            them to frame, bool (K,).
-        names: What each cluster is called, and a line about it.
-        counts: int (clusters, classes), images of each class in each cluster.
-        class_names: Names of these classes; none leaves the counts out.
-        table: Headings of the columns, and rows of words.
+    Centres are float32 (clusters, H, W, C) in [0, 1]; members are by heading, for each cluster,
+    some of its images, float32 (K, H, W, C), and which of them to frame, bool (K,). Each cluster
+    has a name and a line about it, and counts, int (clusters, classes), of its images by class;
+    without names of classes these are left out. The table has headings, and rows of words.
     """
     zoom = layout.choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom
@@ -71,7 +67,6 @@ def draw_clusters(
 
 
 def _draw_framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:
-    """Rows of images, those that are marked in a frame; uint8 (height, width, 3)."""
     columns = max(len(images) for images, _ in rows)
     cells = np.full((len(rows), columns, *shape), np.nan, np.float32)
     for row, (images, _) in enumerate(rows):

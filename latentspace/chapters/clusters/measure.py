@@ -33,8 +33,6 @@ COMPARED = {  # methods on codes, by what they are called in the table of scores
 
 @dataclass(frozen=True)
 class ClusterSummary:
-    """One cluster."""
-
     size: int  # how many images it has
     counts: np.ndarray  # int64 (classes,), images by class
     match: int | None  # the class that it stands for; None where it is left without one
@@ -76,7 +74,6 @@ class Clusters(Chapter):
 
     @cached_property
     def _has_classes(self) -> bool:
-        """Whether there are two classes or more among the images."""
         return len(np.unique(self.images.labels)) > 1
 
     @cached_property
@@ -120,9 +117,8 @@ class Clusters(Chapter):
         """The clusters that are drawn, in the order of the classes that they stand for."""
         last, codes = len(self.study.data.class_names), self.images.codes
         table = clustering.contingency_table(self.images.labels, self.labels, last)
-        matches = np.full(len(table), -1)
-        if self._has_classes:
-            matches = clustering.match_clusters(table)
+        has_classes = self._has_classes
+        matches = clustering.match_clusters(table) if has_classes else np.full(len(table), -1)
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
         uncertainty = self.found[self.shown]["uncertainty"][0]
@@ -131,16 +127,13 @@ class Clusters(Chapter):
             members, means, self.study.decode(means), table, matches.tolist(), strict=True
         ):
             away = np.linalg.norm(codes[rows] - mean, axis=1)
-            summaries.append(
-                ClusterSummary(
-                    size=len(rows),
-                    counts=counts,
-                    match=None if match < 0 else match,
-                    centre=centre,
-                    typical=rows[np.argsort(away, kind="stable")[:SHOWN_MEMBERS]],
-                    uncertain=rows[np.argsort(-uncertainty[rows], kind="stable")[:SHOWN_MEMBERS]],
-                )
+            typical, uncertain = (
+                rows[np.argsort(by, kind="stable")[:SHOWN_MEMBERS]]
+                for by in (away, -uncertainty[rows])
             )
+            stands_for = None if match < 0 else match
+            summary = ClusterSummary(len(rows), counts, stands_for, centre, typical, uncertain)
+            summaries.append(summary)
         return sorted(summaries, key=lambda one: last if one.match is None else one.match)
 
     @cached_property
@@ -206,6 +199,5 @@ class Clusters(Chapter):
 
 
 def _summarize_seeds(values: np.ndarray) -> dict[str, float]:
-    """Median and range over seeds."""
     median, low, high = float(np.median(values)), float(values.min()), float(values.max())
     return {"median": median, "low": low, "high": high}

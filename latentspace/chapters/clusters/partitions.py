@@ -27,11 +27,8 @@ def find_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Foun
     """So many clusters by each method, by its name, from the cache where possible.
 
     They are sought in pixels, in principal components, in codes, and in what UMAP makes of these.
-
-    Returns:
-        For each seed the "labels", int64 (seeds, N), and the "uncertainty", float64 (seeds, N),
-        of a `Clustering`, and "seconds", float64 (seeds,), the wall time of one clustering with
-        all that it needs.
+    For each seed "labels", int64 (seeds, N), and "uncertainty", float64 (seeds, N), are those of a
+    `Clustering`, "seconds", float64 (seeds,), the wall time of one with all that it needs.
     """
     study = images.study
     chosen = (study.settings.split, hash_content(images.indices), count)
@@ -120,13 +117,11 @@ def _cluster_manifold(
 
 
 def _time_clustering(find: Callable[[], Clustering], spent: float = 0.0) -> dict[str, Any]:
-    """A clustering and its seconds, with those that were spent before."""
     found, seconds = _time(find)
     return {**vars(found), "seconds": seconds + spent}
 
 
 def _time(make: Callable[[], Made]) -> tuple[Made, float]:
-    """What is made, and the seconds that it took."""
     started = time.perf_counter()
     made = make()
     return made, time.perf_counter() - started

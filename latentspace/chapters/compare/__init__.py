@@ -11,8 +11,7 @@ CONTENTS = Contents(
     flags={},
     figures=(
         compared(
-            "comparison.png",
-            "two models: the same images through both, and where they differ most",
+            "comparison.png", "two models: the same images through both, and where they differ most"
         ),
         compared(
             "comparison_maps.png",

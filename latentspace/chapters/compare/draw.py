@@ -29,8 +29,7 @@ def draw_reconstructions(
 ) -> np.ndarray:
     """Originals over the reconstructions of both models, with errors, uint8 (height, width, 3).
 
-    The blocks lie one below the other, each in three named rows; the smaller error of two is
-    printed darker.
+    Blocks lie one below the other, each in three named rows; the smaller error is printed darker.
     """
     zoom = layout.choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom

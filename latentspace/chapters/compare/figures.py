@@ -72,14 +72,12 @@ def draw_maps(comparison: Comparison) -> Drawing:
 
 
 def _describe_models(comparison: Comparison) -> str:
-    """Both models and what must be known of them, for captions."""
     units = {key: study.run.latent_dim for key, study in comparison.studies.items()}
     names = "; ".join(f"{name}, {units[key]} units" for key, name in comparison.names.items())
     return " ".join([f"{names}.", *comparison.notes])
 
 
 def _describe_maps(comparison: Comparison) -> str:
-    """How both maps were made, for captions."""
     first, second = (study.of(Maps) for study in comparison.studies.values())
     words = describe_maps(first, first.flat, "latent")
     if first.flat.method != "tsne":

@@ -36,17 +36,10 @@ OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
 
 
 class Comparison:
-    """What two studies of the same images say of their models, A and B.
-
-    `studies` are both, by letter; they share `data`, the images, and `settings`.
-    """
+    """What two `studies` of the same images, by letter, say of their models, A and B."""
 
     def __init__(self, first: Study, second: Study) -> None:
-        """Takes the studies of A and of B: the same data, the same settings.
-
-        Raises:
-            InputError: There can be no maps by which to score them, or not as they were chosen.
-        """
+        """Takes A's and B's study of the same data and settings; an `InputError` without maps."""
         for study in (first, second):
             study.of(Maps).check()
             if (reason := study.of(Maps).unavailable) is not None:
@@ -189,8 +182,6 @@ class Comparison:
             parts.append(f"{name}{verb} by {', '.join(groups[winner])}")
         return "; ".join(parts)
 
-    # --- inside
-
     @property
     def _maps(self) -> dict[str, Maps]:
         return {letter: study.of(Maps) for letter, study in self.studies.items()}
@@ -237,7 +228,6 @@ class Comparison:
         }
 
     def _find_baselines(self, key: str) -> dict[str, float]:
-        """What the baselines reach by a measure, those that have it."""
         return {name: found[key] for name, found in self._baselines.items() if key in found}
 
     def _measure_attributes(self) -> list[Measure]:
@@ -285,7 +275,6 @@ class Comparison:
         ]
 
     def _format_names(self, rows: np.ndarray) -> list[str]:
-        """What test images are called: their class, where there are classes, and their index."""
         names = self.data.class_names
         if len(names) < 2:
             return [f"#{row}" for row in rows]

@@ -20,8 +20,6 @@ CLEAR_SAVING = 0.02  # what a padding must save there, since so few images tell 
 
 @dataclass(frozen=True)
 class Codec:
-    """A kind of image file."""
-
     name: str  # what it is called
     format: str  # Pillow's name of it
     qualities: tuple[int | None, ...]  # from the smallest file up; (None,) where nothing is lost
@@ -38,14 +36,9 @@ class Codec:
         return self.qualities == (None,)
 
 
+JPEG_OPTIONS = tuple({"optimize": True, "progressive": kind} for kind in (False, True))
 CODECS = (
-    Codec(
-        "JPEG",
-        "JPEG",
-        (1, 5, 10, 25, 50, 75, 90),
-        (1, 5, 10, 15),
-        ({"optimize": True, "progressive": False}, {"optimize": True, "progressive": True}),
-    ),
+    Codec("JPEG", "JPEG", (1, 5, 10, 25, 50, 75, 90), (1, 5, 10, 15), JPEG_OPTIONS),
     Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), (0, 1, 2, 5, 10), ({"method": 6},)),
     Codec(
         "AVIF",
@@ -92,10 +85,7 @@ def _write_and_read(
 
 
 def store_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[int, np.ndarray]:
-    """Stores images, uint8 (N, H, W, C), as a file each, in one of the codec's qualities.
-
-    Gives the bytes of all files, and what comes back, uint8 (N, H, W, C).
-    """
+    """Stores images, uint8 (N, H, W, C), as a file each: bytes of all, and what comes back."""
     size, back = _write_and_read(pixels, codec, quality)
     return size, np.stack(back)
 

@@ -37,8 +37,7 @@ class Quantiser:
     def encode(self, symbols: np.ndarray) -> bytes:
         """Writes numbers of cells (N, D) as one stream, unit after unit.
 
-        Source: range coding (Martin 1979) with the training frequencies of each unit, by the
-        package `constriction` (Bamler 2022).
+        Range coding (Martin 1979) with each unit's training frequencies, by Bamler's constriction.
         """
         from constriction import stream
 

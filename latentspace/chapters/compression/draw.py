@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,15 @@ COLORS = (  # of families in the order in which they come; the sixth and later o
 )
 PANELS = {"mse": "mean squared error per pixel", "ssim": "structural similarity (SSIM)"}
 MARKERS = {"solid": "o", "dashed": "s", "dotted": "^"}
+MAIN: Mapping[str, Any] = {"linewidth": 2.4, "markersize": 5, "zorder": 3}  # lines of codes
+MINOR: Mapping[str, Any] = {"linewidth": 1.4, "markersize": 3.5, "zorder": 2}  # other lines
+MARK: Mapping[str, Any] = {  # for a method of one setting
+    "linestyle": "none",
+    "markersize": 6.5,
+    "markeredgecolor": "white",
+    "zorder": 4,
+    "clip_on": False,
+}
 GAP = 4  # pixels between images
 TITLE_GAP = 10
 BLOCK_GAP, HEADING_HEIGHT = 20, 34
@@ -36,8 +46,6 @@ class RateLine:
 
 @dataclass(frozen=True)
 class StoredImages:
-    """Images that came back."""
-
     name: str  # of the method and its setting
     size: float  # bytes of an image, mean over all
     mse: float  # mean squared error, over all
@@ -53,11 +61,8 @@ def draw_rate_distortion(
 ) -> np.ndarray:
     """Bytes an image against mean squared error and similarity, uint8 (height, width, 3).
 
-    Args:
-        lines: The curves; one of a single point becomes a mark of its own, at the lower edge where
-            its error is 0.
-        chosen: Bytes and mean squared error that an arrow starts from.
-        nearest_size: Bytes at which it ends, at the same error; None draws no arrow.
+    A line of a single point becomes a mark of its own, at the lower edge where its error is 0. An
+    arrow leads from the `chosen` bytes and error to the nearest size at that error, if any.
     """
     figure = layout.make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -74,43 +79,30 @@ def draw_rate_distortion(
                 panel.plot(
                     *(sizes, [0.015] if at_edge else values),
                     transform=panel.get_xaxis_transform() if at_edge else panel.transData,
-                    linestyle="none",
                     marker="D" if line.style == "solid" else "X",
-                    markersize=6.5,
-                    markeredgecolor="white",
-                    zorder=4,
-                    clip_on=False,
+                    **MARK,
                     **common,
                 )
-                continue
-            linewidth, markersize, zorder = (1.4, 3.5, 2) if family else (2.4, 5, 3)
-            panel.plot(
-                *(sizes, values),
-                linestyle=line.style,
-                linewidth=linewidth,
-                marker=MARKERS[line.style],
-                markersize=markersize,
-                zorder=zorder,
-                **common,
-            )
-        panel.set_xscale("log")
+            else:
+                widths = MINOR if family else MAIN
+                panel.plot(
+                    sizes, values, ls=line.style, marker=MARKERS[line.style], **widths, **common
+                )
+        panel.set(xscale="log", xlabel="bytes an image", ylabel=words)
         panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         panel.xaxis.set_minor_formatter(NullFormatter())
-        panel.set_xlabel("bytes an image")
-        panel.set_ylabel(words)
         panel.grid(alpha=0.3)
     panels[0].set_yscale("log")
     panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if nearest_size is not None:
         size, error = chosen
         arrow = {"arrowstyle": "<->", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
-        start, end = (size, error), (nearest_size, error)
-        panels[0].annotate("", xy=end, xytext=start, arrowprops=arrow, zorder=5)
+        panels[0].annotate("", (nearest_size, error), chosen, arrowprops=arrow, zorder=5)
         panels[0].annotate(
             f"{size:.1f} and {nearest_size:.1f} bytes\nat error {error:.5f}",
-            xy=(size, error),
-            xytext=(-6, -4),
+            chosen,
+            (-6, -4),
             textcoords="offset points",
             ha="right",
             va="top",
@@ -152,10 +144,7 @@ def draw_budgets(
         labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
         for row in blocks[budget]:
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
-            put(
-                row.images,
-                [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)],
-            )
+            put(row.images, [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)])
     body = layout.join_vertically(bodies)
     return layout.make_page(
         body,

@@ -53,11 +53,9 @@ def draw_rate_distortion(study: Study) -> Drawing:
         "side, which saves headers, also at half size where that is better. "
         f"{_describe_costs(study)}",
     )
+    chosen, nearest = (found.chosen_bytes, found.chosen_mse), found.nearest_bytes
     frames = draw.draw_rate_distortion(
-        lines=chapter.lines,
-        chosen=(found.chosen_bytes, found.chosen_mse),
-        nearest_size=found.nearest_bytes,
-        text=text,
+        lines=chapter.lines, chosen=chosen, nearest_size=nearest, text=text
     )
     return Drawing(frames, text)
 

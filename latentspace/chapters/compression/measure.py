@@ -149,17 +149,13 @@ class Compression(Chapter):
             family = re.split(", | in ", name)[0]
             style = next((style for end, style in STYLES.items() if name.endswith(end)), "solid")
             sizes, lost = pareto_front((method.sizes, 1 - method.ssim))
-            found.append(
-                RateLine(name, family, style, pareto_front(method.curve), (sizes, 1 - lost))
-            )
+            curves = pareto_front(method.curve), (sizes, 1 - lost)
+            found.append(RateLine(name, family, style, *curves))
         return found
 
     @property
     def blocks(self) -> dict[float, list[StoredImages]]:
-        """By budget in bytes: the best of codes, of PCA, and of each codec in sheets.
-
-        The budgets are what codes take, packed plainly, at each of `BUDGET_BITS`.
-        """
+        """The best of codes, PCA and each codec in sheets, by bytes of codes of `BUDGET_BITS`."""
         losing = [codec.name for codec in codecs.list_available() if not codec.is_lossless]
         sheets = [f"{name} {SHEET}" for name in losing]
         kinds = [self._forms, self.components, *({name: self.files[name]} for name in sheets)]
@@ -213,17 +209,11 @@ class Compression(Chapter):
     def rows(self) -> list[Row]:
         """Bytes an image beside other methods, and what the decoder costs."""
         found = self.metrics
+        words = "Bytes an image at an error near the codes' least"
+        others = {"best other method": "nearest_bytes", "pixels as they are": "pixel_bytes"}
+        beside = {who: value_in(found, name) for who, name in others.items()}
         rows = [
-            Row(
-                "Bytes an image at an error near the codes' least",
-                value_in(found, "chosen_bytes"),
-                {
-                    "best other method": value_in(found, "nearest_bytes"),
-                    "pixels as they are": value_in(found, "pixel_bytes"),
-                },
-                better=LOWER,
-                digits=1,
-            ),
+            Row(words, value_in(found, "chosen_bytes"), beside, better=LOWER, digits=1),
             Row("Bytes of the decoder", value_in(found, "decoder_bytes"), digits=0),
         ]
         if found["break_even_images"] is not None:
@@ -239,22 +229,18 @@ class Compression(Chapter):
             f"at {found.chosen_bytes:.1f} bytes an image the codes give a mean squared error of "
             f"{found.chosen_mse:.5f}; "
         )
-        line += (
-            "no alternative reaches that error"
-            if found.nearest is None
-            else f"the nearest alternative at that error, {found.nearest}, needs "
-            f"{found.nearest_bytes:.1f}"
-        )
+        if found.nearest is None:
+            line += "no alternative reaches that error"
+        else:
+            line += f"the nearest alternative at that error, {found.nearest}, needs "
+            line += f"{found.nearest_bytes:.1f}"
         if found.break_even_images is not None:
             pays = f"pays from {found.break_even_images:,} images on"
             line += f"; the decoder ({self.study.run.decoder_bytes / 1e6:.1f} MB) {pays}"
         if found.overtaken_by is None:
             return f"{line}; nothing that was measured beats them with more bytes"
-        return (
-            f"{line}; from {found.overtaken_at_bytes:.1f} bytes on {found.overtaken_by} is better"
-        )
-
-    # --- inside
+        at = f"from {found.overtaken_at_bytes:.1f} bytes on"
+        return f"{line}; {at} {found.overtaken_by} is better"
 
     @property
     def _forms(self) -> dict[str, Method]:

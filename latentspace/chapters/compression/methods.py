@@ -57,13 +57,9 @@ class Verdict:
 def compare_codes(
     codes: Mapping[str, Method], others: Mapping[str, Method], *, error: float, decoder_bytes: int
 ) -> Verdict:
-    """Compares codes with the best of everything else.
+    """Compares codes, by the names of their forms, with the best of everything else, by name.
 
-    Args:
-        codes: Their forms, by name.
-        others: The alternatives, by name.
-        error: Mean squared error of unquantised codes.
-        decoder_bytes: What a reader of codes needs besides their tables.
+    `error` is that of unquantised codes; a reader needs `decoder_bytes` besides their tables.
     """
     places = _list_places(codes)
     sizes, errors = (np.array([place[axis] for place in places]) for axis in (0, 1))
@@ -89,10 +85,7 @@ def compare_codes(
 
 
 def find_best_within(methods: Mapping[str, Method], budget: float) -> tuple[str, int]:
-    """The method and setting of least error at no more than so many bytes.
-
-    Where all need more, those that need fewest.
-    """
+    """The method and setting of least error within so many bytes; else of fewest bytes."""
     return min(_list_places(methods), key=lambda place: (max(budget, place[0]), place[1]))[2:]
 
 
@@ -161,8 +154,7 @@ def find_overtaking(curve: Curve, others: list[Curve]) -> float | None:
 def mean_ratio(curve: Curve, other: Curve) -> float:
     """How many times the bytes of another curve a curve needs at equal errors.
 
-    The geometric mean over those errors of the other that both reach; where they share none, over
-    the sizes as they come.
+    The geometric mean over the other's errors that both reach; without any, over sizes as they are.
     """
     sizes, errors = pareto_front(other)
     least, most = curve[1].min(), curve[1].max()

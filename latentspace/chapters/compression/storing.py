@@ -59,10 +59,7 @@ class Storing:
 
     @cached_property
     def shown(self) -> np.ndarray:
-        """Those among `rows`, by place, that are shown.
-
-        The first of each class where there are ten classes, else the first ones of all.
-        """
+        """Those shown, by place in `rows`: the first of each of ten classes, else of all."""
         labels = self.study.data.test_labels[self.rows]
         _, firsts = np.unique(labels, return_index=True)
         return firsts if len(firsts) == SHOWN_IMAGES else np.arange(len(self.rows))[:SHOWN_IMAGES]
@@ -79,18 +76,16 @@ class Storing:
 
     def measure_bits(self, name: str, coded: Coded) -> dict[str, Method]:
         """As many cells for each unit, packed plainly, and the same entropy coded."""
-        found = self._measure_cells(
-            coded, {f"{bits} bits a unit": coding.fit_by_range(coded.table, bits) for bits in BITS}
-        )
+        cells = {f"{bits} bits a unit": coding.fit_by_range(coded.table, bits) for bits in BITS}
+        found = self._measure_cells(coded, cells)
         packed = [-(-coded.codes.size * bits // BITS_OF_A_BYTE) for bits in BITS]
         plain = dataclasses.replace(found, sizes=np.array(packed) / len(coded.codes))
         return {f"{name}, plain": plain, f"{name}, entropy coded": found}
 
     def measure_steps(self, coded: Coded, steps: np.ndarray) -> Method:
         """Cells of the same width for all units, entropy coded, at several widths."""
-        return self._measure_cells(
-            coded, {f"step {step:.3g}": coding.fit_by_step(coded.table, step) for step in steps}
-        )
+        cells = {f"step {step:.3g}": coding.fit_by_step(coded.table, step) for step in steps}
+        return self._measure_cells(coded, cells)
 
     def _measure_cells(self, coded: Coded, quantisers: Mapping[str, coding.Quantiser]) -> Method:
         found = {}
@@ -137,11 +132,9 @@ class Storing:
     ) -> Numbers:
         """Numbers of one setting.
 
-        Args:
-            back: What comes back, float32 (N, H, W, C) in [0, 1], of all `rows`, or of those at the
-                places `among` them.
-            size: Bytes of all these together; a stream of nothing counts as one.
-            tables: Bytes of what does not grow with them.
+        What comes back is float32 (N, H, W, C) in [0, 1], of all `rows`, or of those at the places
+        `among` them. `size` is the bytes of all these together, where a stream of nothing counts as
+        one; `tables` those of what does not grow with them.
         """
         images = self.images if among is None else self.images[among]
         similar = self.alone_rows[self.similar] if among is None else self.similar

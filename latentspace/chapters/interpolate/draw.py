@@ -10,18 +10,8 @@ import numpy as np
 
 from latentspace.chapters.interpolate.paths import resample_evenly
 from latentspace.core.pixels import to_rgb, to_uint8
-from latentspace.drawing.layout import (
-    WHITE,
-    Label,
-    choose_zoom,
-    draw_frame,
-    make_figure,
-    make_mosaic,
-    make_page,
-    measure_text,
-    order_loop,
-    render_figure,
-)
+from latentspace.drawing import layout
+from latentspace.drawing.layout import Label
 from latentspace.drawing.points import add_class_legend, choose_class_colors, style_map_axes
 from latentspace.drawing.text import Text
 
@@ -53,15 +43,13 @@ def draw_interpolation(
 ) -> np.ndarray:
     """For each pair of images one row per path, from first to last, uint8 (height, width, 3).
 
-    Args:
-        paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
-        pair_names: A name for each pair.
+    Paths are by the label of a row the images on it, float32 (pairs, T, H, W, C) in [0, 1].
     """
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
     steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
-    zoom = choose_zoom(min(images.shape[3:5]))
-    bodies = make_mosaic(images[:, :, steps], zoom=zoom)
+    zoom = layout.choose_zoom(min(images.shape[3:5]))
+    bodies = layout.make_mosaic(images[:, :, steps], zoom=zoom)
     height, width = bodies.shape[1:3]
     cell_height, cell_width = images.shape[3] * zoom + 2, images.shape[4] * zoom + 2
     labels = [
@@ -73,12 +61,12 @@ def draw_interpolation(
         labels.append(Label(width + 12, y + height / 2, pair_name, "lm"))
         for row, name in enumerate(paths):
             labels.append(Label(-10, y + (row + 0.5) * cell_height, name, "rm"))
-    return make_page(
+    return layout.make_page(
         _stack_pairs(bodies),
         text=text,
         labels=labels,
-        left=12 + max(map(measure_text, paths)),
-        right=12 + max(map(measure_text, pair_names)),
+        left=12 + max(map(layout.measure_text, paths)),
+        right=12 + max(map(layout.measure_text, pair_names)),
         top=26,
     )
 
@@ -86,15 +74,9 @@ def draw_interpolation(
 def draw_interpolation_loop(
     *, paths: Mapping[str, np.ndarray], hold_frames: int, text: Text
 ) -> np.ndarray:
-    """All pairs at once, there and back again, as a seamless loop.
+    """All pairs at once, there and back again, as a loop: uint8 (frames, height, width, 3).
 
-    Args:
-        paths: Row label -> images on the path, float32 (pairs, T, H, W, C) in [0, 1].
-        hold_frames: Frames for which either end is held.
-
-    Returns:
-        uint8 (frames, height, width, 3): the first image `hold_frames` times, the path, the second
-        image `hold_frames` times, and the path back.
+    The paths are as in `draw_interpolation`, the order of the frames is that of `order_loop`.
     """
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     pairs, _, length, height, width, _ = images.shape
@@ -104,50 +86,46 @@ def draw_interpolation_loop(
     images = np.pad(images, ((0, vacant), *((0, 0),) * 5), constant_values=np.nan)
     images = images.reshape(rows, columns, *images.shape[1:])
     images = np.moveaxis(images, 3, 0).swapaxes(2, 3)  # (T, rows, kinds, columns, H, W, C)
-    zoom = choose_zoom(min(height, width), ANIMATION_THUMBNAIL)
-    bodies = make_mosaic(images, zoom=zoom, gap=4)  # (T, rows, height, width, 3)
+    zoom = layout.choose_zoom(min(height, width), ANIMATION_THUMBNAIL)
+    bodies = layout.make_mosaic(images, zoom=zoom, gap=4)  # (T, rows, height, width, 3)
     row_height = bodies.shape[2] + PAIR_GAP
     labels = [
         Label(-10, row * row_height + (number + 0.5) * (height * zoom + 4), name, "rm")
         for row in range(rows)
         for number, name in enumerate(paths)
     ]
-    left = 12 + max(map(measure_text, paths))
-    frames = make_page(_stack_pairs(bodies), text=text, labels=labels, left=left)
-    return frames[order_loop(length, hold_frames)]
+    left = 12 + max(map(layout.measure_text, paths))
+    frames = layout.make_page(_stack_pairs(bodies), text=text, labels=labels, left=left)
+    return frames[layout.order_loop(length, hold_frames)]
 
 
 def _stack_pairs(bodies: np.ndarray) -> np.ndarray:
     """Bodies (..., rows, height, width, 3), one below the other with white between."""
     *lead, rows, height, width, _ = bodies.shape
-    page = np.full((*lead, rows, height + PAIR_GAP, width, 3), WHITE, np.uint8)
+    page = np.full((*lead, rows, height + PAIR_GAP, width, 3), layout.WHITE, np.uint8)
     page[..., :height, :, :] = bodies
     return page.reshape(*lead, -1, width, 3)[..., :-PAIR_GAP, :, :]
 
 
 def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
-    """One large image that turns into others, as a loop.
-
-    float32 (T, H, W, C) in [0, 1] -> uint8 (T, height, width, 3).
-    """
-    return make_page(_enlarge(frames), text=text)
+    """(T, H, W, C), float32 in [0, 1], as a loop of large images: uint8 (T, height, width, 3)."""
+    return layout.make_page(_enlarge(frames), text=text)
 
 
 def _enlarge(images: np.ndarray) -> np.ndarray:
     """Large images, uint8 (T, height, width, 3), of those in (T, H, W, C)."""
-    zoom = choose_zoom(min(images.shape[1:3]), LARGE_THUMBNAIL)
-    return make_mosaic(images[:, np.newaxis, np.newaxis], zoom=zoom)
+    zoom = layout.choose_zoom(min(images.shape[1:3]), LARGE_THUMBNAIL)
+    return layout.make_mosaic(images[:, np.newaxis, np.newaxis], zoom=zoom)
 
 
 def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
     """A square of images with names at its corners, uint8 (height, width, 3).
 
-    Args:
-        grid: float32 (side, side, H, W, C) in [0, 1].
-        corner_names: Names of the corners: top left, top right, bottom left, bottom right.
+    The grid is float32 (side, side, H, W, C) in [0, 1]; the corners are top left, top right, bottom
+    left, bottom right.
     """
-    body = make_mosaic(grid, zoom=choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
-    return make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
+    body = layout.make_mosaic(grid, zoom=layout.choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
+    return layout.make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
 
 
 def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
@@ -157,8 +135,8 @@ def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text)
     beginning. The result is uint8 (frames, height, width, 3).
     """
     rows, columns, height, width, _ = grid.shape
-    zoom = choose_zoom(min(height, width), 40)
-    still = make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
+    zoom = layout.choose_zoom(min(height, width), 40)
+    still = layout.make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
     cell_height, cell_width = height * zoom + CELL_GAP, width * zoom + CELL_GAP
     route = [
         (row, column)
@@ -171,14 +149,14 @@ def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text)
     large = _enlarge(np.stack([grid[place] for place in route]))
     beside = still.shape[1] + CORNER_ROOM
     shape = (len(route), max(len(still), large.shape[1]), beside + large.shape[2], 3)
-    bodies = np.full(shape, WHITE, np.uint8)
+    bodies = np.full(shape, layout.WHITE, np.uint8)
     bodies[:, : len(still), : still.shape[1]] = still
     bodies[:, : large.shape[1], beside:] = large
     for frame, (row, column) in zip(bodies, route, strict=True):
         top, left = row * cell_height, column * cell_width
         cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
-        draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
-    return make_page(bodies, text=text, **_make_corner_labels(still.shape, corner_names))
+        layout.draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
+    return layout.make_page(bodies, text=text, **_make_corner_labels(still.shape, corner_names))
 
 
 def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
@@ -210,17 +188,11 @@ def draw_paths_on_map(
 ) -> np.ndarray:
     """Paths over a map of the codes, a panel each, images beside them: uint8 (height, width, 3).
 
-    The images do not overlap.
-
-    Args:
-        points: float (N, 2) of the map.
-        labels: int (N,) indices into `class_names`.
-        class_names: Names for the legend.
-        paths: Rows of panels, all of the same length.
-        as_ink: Draw bright strokes dark on white.
+    The images do not overlap. Points are float (N, 2), labels int (N,) indices into `class_names`,
+    paths rows of panels, all of the same length. With `as_ink` bright strokes are dark on white.
     """
     rows, columns = len(paths), len(paths[0])
-    figure = make_figure(5.6 * columns + 1.2, 5.9 * rows)
+    figure = layout.make_figure(5.6 * columns + 1.2, 5.9 * rows)
     colors = choose_class_colors(len(class_names))
     everything = np.concatenate([points, *(path.places for row in paths for path in row)])
     low, high = everything.min(axis=0), everything.max(axis=0)
@@ -230,21 +202,15 @@ def draw_paths_on_map(
     for axes, path in zip(panels.flat, (path for row in paths for path in row), strict=True):
         axes.axis((corner[0], corner[0] + side, corner[1], corner[1] + side))
         axes.scatter(points[:, 0], points[:, 1], s=5, c=colors[labels], linewidths=0, alpha=0.35)
-        _draw_path(axes, path, points, corner, side, as_ink=as_ink)
+        _draw_path(axes, path, points, corner, side, as_ink)
         style_map_axes(axes, path.heading)
         axes.set_aspect("equal", "box")  # the view is square already
     add_class_legend(figure, class_names)
-    return make_page(render_figure(figure), text=text)
+    return layout.make_page(layout.render_figure(figure), text=text)
 
 
 def _draw_path(
-    axes: Axes,
-    path: PathOnMap,
-    points: np.ndarray,
-    corner: np.ndarray,
-    side: float,
-    *,
-    as_ink: bool,
+    axes: Axes, path: PathOnMap, points: np.ndarray, corner: np.ndarray, side: float, as_ink: bool
 ) -> None:
     """A path, and some of its images, each joined by a line to its place on the path."""
     steps = np.unique(np.linspace(0, len(path.places) - 1, ON_MAP_IMAGES).round().astype(int))

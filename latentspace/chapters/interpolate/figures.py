@@ -1,7 +1,5 @@
 """Blending pixels against walking between codes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -15,6 +13,7 @@ from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpo
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
+from latentspace.core.errors import to_printable
 from latentspace.drawing.text import Text
 
 PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
@@ -24,6 +23,7 @@ MEASURES = {  # in words, and how they are written
     "sharpness": ("sharpness", ".3f"),
     "nearest_distance": ("distance to the nearest training image", ".1f"),
 }
+LOOPS = {"pixels": "blending pixels", "codes": "walking between codes"}
 ON_MAP = {"linear": "straight line", "data": "along the data"}
 ON_MAP_PAIRS = 3
 NAME_LETTERS = 24  # of an image, above a panel
@@ -61,12 +61,12 @@ def _describe_numbers(study: Study) -> str:
     )
 
 
-def draw_loop(study: Study, title: str, spaces: Sequence[str]) -> Drawing:
+def draw_loop(study: Study, spaces: Sequence[str]) -> Drawing:
     """Paths between "pixels", "codes", or both, as a loop."""
     chapter = study.of(Interpolation)
     kinds = {"pixels": PIXELS, "codes": chapter.path} if "codes" in spaces else {"pixels": PIXELS}
     text = Text(
-        title,
+        ", ".join(LOOPS[space] for space in spaces).capitalize(),
         f"Pairs of test images of {study.data.name}, {format_model(study)}."
         + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
@@ -86,7 +86,9 @@ def _describe_path(chapter: Interpolation) -> str:
     return f"{words}, since {chapter.reason}."
 
 
-def draw_square(study: Study, draw_grid: Callable[..., np.ndarray], *, moving: bool) -> Drawing:
+def draw_square(
+    study: Study, draw_grid: Callable[..., np.ndarray], *, moving: bool = False
+) -> Drawing:
     """Four images blended by their codes: the whole square, or a walk through it."""
     chapter = study.of(Interpolation)
     text = Text(
@@ -143,35 +145,21 @@ def draw_on_map(study: Study) -> Drawing:
 
 
 def _name_apart(pairs: Sequence[tuple[Selected, Selected]]) -> list[str]:
-    """A name of each pair; those that would be alike, as of equal pairs, are numbered."""
-    names = [_join(first.name, last.name) for first, last in pairs]
+    """A name of each pair, long ones cut; those alike, as of equal pairs, are numbered."""
+    names = [" → ".join(to_printable(end.name, NAME_LETTERS) for end in pair) for pair in pairs]
     return [
         name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
         for place, name in enumerate(names)
     ]
 
 
-def _join(*names: str) -> str:
-    """Names with an arrow between, long ones cut, to stand above a panel."""
-    return " → ".join(
-        name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…" for name in names
-    )
-
-
 OF = (Interpolation,)
-BOTH = "Blending pixels, walking between codes"
 RECIPES: Mapping[str, Recipe[Study]] = {
     "interpolation.png": Recipe(draw_rows, OF),
-    "interpolation_pixel.gif": Recipe(
-        partial(draw_loop, title="Blending pixels", spaces=["pixels"]), OF
-    ),
-    "interpolation_latent.gif": Recipe(
-        partial(draw_loop, title="Walking between codes", spaces=["codes"]), OF
-    ),
-    "interpolation.gif": Recipe(partial(draw_loop, title=BOTH, spaces=["pixels", "codes"]), OF),
-    "interpolation_grid.png": Recipe(
-        partial(draw_square, draw_grid=draw.draw_corner_grid, moving=False), OF
-    ),
+    "interpolation_pixel.gif": Recipe(partial(draw_loop, spaces=["pixels"]), OF),
+    "interpolation_latent.gif": Recipe(partial(draw_loop, spaces=["codes"]), OF),
+    "interpolation.gif": Recipe(partial(draw_loop, spaces=["pixels", "codes"]), OF),
+    "interpolation_grid.png": Recipe(partial(draw_square, draw_grid=draw.draw_corner_grid), OF),
     "interpolation_grid.gif": Recipe(
         partial(draw_square, draw_grid=draw.draw_grid_walk, moving=True), OF
     ),

@@ -1,7 +1,5 @@
 """Paths between images: blended pixels, codes walked straight, on a sphere, along the data."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import cached_property
@@ -71,16 +69,14 @@ class Interpolation(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        if len(self.study.data.test_pixels) < 2:
-            return "a single test image has no other to lead to"
-        return None
+        several = len(self.study.data.test_pixels) > 1
+        return None if several else "a single test image has no other to lead to"
 
     @property
     def tour_unavailable(self) -> str | None:
         """Why there is no tour of the classes; None where there is."""
-        if len(self._toured) < 2:
-            return "without two classes or more there is nowhere to go"
-        return None
+        several = len(self._toured) > 1
+        return None if several else "without two classes or more there is nowhere to go"
 
     @property
     def settings_used(self) -> dict[str, Any]:
@@ -114,9 +110,8 @@ class Interpolation(Chapter):
     def get_codes(self, kind: str) -> np.ndarray:
         """The codes on the paths of a kind of `PATHS`, found once, float32 (pairs, frames, D)."""
         if kind not in self._code_paths:
-            starts, ends = self._stack_ends("code")
             frames = self.study.settings.frames
-            self._code_paths[kind] = self._find_codes(kind, starts, ends, frames)
+            self._code_paths[kind] = self._find_codes(kind, *self._stack_ends("code"), frames)
         return self._code_paths[kind]
 
     def get_images(self, kind: str) -> np.ndarray:
@@ -126,8 +121,8 @@ class Interpolation(Chapter):
         """
         if kind not in self._images:
             if kind == PIXELS:
-                starts, ends = self._stack_ends("image")
-                self._images[kind] = linear_paths(starts, ends, self.study.settings.frames)
+                frames = self.study.settings.frames
+                self._images[kind] = linear_paths(*self._stack_ends("image"), frames)
             else:
                 self._images[kind] = self.study.decode(self.get_codes(kind))
         return self._images[kind]
@@ -147,10 +142,7 @@ class Interpolation(Chapter):
 
     @cached_property
     def tour(self) -> np.ndarray:
-        """One path through a typical image of each class and back to the first.
-
-        float32 (frames, H, W, C); the first frame follows the last.
-        """
+        """A path through a typical image of each class, a loop: float32 (frames, H, W, C)."""
         study = self.study
         names = [study.data.class_names[label] for label in self._toured]
         stops = np.stack([study.select(f"{CLASS_PREFIX}{name}").code for name in names])
@@ -177,9 +169,7 @@ class Interpolation(Chapter):
     def path(self) -> str:
         """The kind of `PATHS` that animations take."""
         path = self.study.settings.path
-        if path != AUTO:
-            return path
-        return "data" if self.reason is None else "linear"
+        return path if path != AUTO else "data" if self.reason is None else "linear"
 
     @cached_property
     def reason(self) -> str | None:
@@ -194,23 +184,22 @@ class Interpolation(Chapter):
         if choice["leap"] > LARGEST_LEAP:
             return f"along the data a path would leap over {choice['leap']:.0%} of the way at once"
         if self.study.thorough and (judged := self.metrics.get("gain")) is not None:
-            if judged["least_confidence_interval"][0] > 0:
-                return None
-            return "along the data the reference classifier is no surer at the worst place"
-        if not Estimate(*choice["gain"]).low > 0:
-            return (
+            surer = judged["least_confidence_interval"][0] > 0
+            why = "along the data the reference classifier is no surer at the worst place"
+        else:
+            surer = Estimate(*choice["gain"]).low > 0
+            why = (
                 "along the data images half-way are no more like real ones in brightness, "
                 "sharpness and distance to the nearest training image"
             )
-        return None
+        return None if surer else why
 
     @cached_property
     def _choice(self) -> dict[str, Any]:
         """What `reason` goes by.
 
         By how much images half-way depart less from the ends along the data than on the straight
-        line ("gain", as an estimate), and the "leap": the longest step along the data, in shares of
-        the straight line, at the median.
+        line ("gain"), and the "leap": the longest step along the data as a share of that, a median.
         """
         study = self.study
 
@@ -263,9 +252,8 @@ class Interpolation(Chapter):
             with study.make_bar("scoring paths", len(KINDS)) as bar:
                 for kind in KINDS:
                     if kind == PIXELS:
-                        images = linear_paths(
-                            study.images[starts], study.images[ends], SCORED_FRAMES
-                        )
+                        pairs = study.images[starts], study.images[ends]
+                        images = linear_paths(*pairs, SCORED_FRAMES)
                     else:
                         images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
                     numbers[kind], least[kind] = self._score_paths(images)
@@ -288,11 +276,8 @@ class Interpolation(Chapter):
     def rows(self) -> list[Row]:
         """What the path along the data is like beside the others, and the reference classifier."""
         numbers = self.metrics
-        rows = [
-            row
-            for row in list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
-            if np.isfinite(row.own.value)
-        ]
+        rows = list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
+        rows = [row for row in rows if np.isfinite(row.own.value)]
         if "gain" in numbers:
             words = "Least confidence along the data minus that on the straight line"
             rows.append(Row(words, value_in(numbers["gain"], "least_confidence"), better=HIGHER))
@@ -312,11 +297,10 @@ class Interpolation(Chapter):
         ratios = changing.max(axis=1) / changing.mean(axis=1)
         brightness = self._measure_brightness(images)
         found, confidence = self._score_frames(images)
+        share = brightness / np.maximum(_span(brightness), paths.TINY)
         numbers = {
             **found,
-            "least_brightness": (brightness / np.maximum(_span(brightness), paths.TINY))
-            .min(axis=1)
-            .mean(),
+            "least_brightness": share.min(axis=1).mean(),
             "step_ratio": ratios.mean() if len(ratios) else np.array(np.nan),
             "length": steps.sum(axis=1).mean(),
         }
@@ -352,11 +336,11 @@ class Interpolation(Chapter):
         brightness = images.mean(axis=(-3, -2, -1))
         return 1 - brightness if self._is_light else brightness
 
-    # --- inside
-
-    def _stack_ends(self, part: str) -> list[np.ndarray]:
+    def _stack_ends(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """The "image" or the "code" of the first of each pair, and of the second."""
-        return [np.stack([getattr(pair[end], part) for pair in self.pairs]) for end in (0, 1)]
+        ends = zip(*self.pairs, strict=True)
+        first, last = (np.stack([getattr(end, part) for end in side]) for side in ends)
+        return first, last
 
     @cached_property
     def _asked_pairs(self) -> list[tuple[Selected, Selected]]:
@@ -366,7 +350,6 @@ class Interpolation(Chapter):
 
     @property
     def _toured(self) -> np.ndarray:
-        """Labels of the classes that the tour goes through."""
         return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
     @cached_property
@@ -401,12 +384,8 @@ class Interpolation(Chapter):
                 yield int(first), int(second)
 
     def _select_pairs(self, count: int) -> list[tuple[Selected, Selected]]:
-        """The first pairs of `_draw_pairs`."""
-        select = self.study.select_index
-        return [
-            (select(one), select(two))
-            for one, two in islice(self._draw_pairs(self.study.settings.seed), count)
-        ]
+        select, drawn = self.study.select_index, self._draw_pairs(self.study.settings.seed)
+        return [(select(one), select(two)) for one, two in islice(drawn, count)]
 
 
 def _span(values: np.ndarray) -> np.ndarray:

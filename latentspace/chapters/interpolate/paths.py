@@ -1,7 +1,5 @@
 """Paths between two points of pixel or latent space: straight, on a sphere, along the data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,19 +18,10 @@ TINY = 1e-9
 
 
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-    """Straight paths at constant speed.
+    """Straight paths at constant speed between codes (N, D) or images (N, H, W, C).
 
-    Args:
-        starts: float (N, ...): codes (N, D) or images (N, H, W, C).
-        ends: The same shape.
-        steps: Points on each path, both ends included; at least 2.
-
-    Returns:
-        float (N, steps, ...) of the dtype of `starts`; the first and last points are exactly the
-        ends.
-
-    Raises:
-        ValueError: There are fewer than 2 steps.
+    They are float (N, steps, ...) of the dtype of `starts`, both ends included exactly. Raises a
+    `ValueError` where there are fewer than 2 steps.
     """
     share = _make_shares(starts, steps)
     return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
@@ -43,16 +32,9 @@ def spherical_paths(
 ) -> np.ndarray:
     """Paths along great circles about a centre: the direction turns and the length grows evenly.
 
-    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes
-    lie in (nearly) the same or opposite directions, or in the centre, no great circle is defined
-    and the path is straight.
-
-    Args:
-        starts: Codes, float (N, D); they, `ends`, `steps`, the paths and errors are as in
-            `linear_paths`.
-        ends: The same shape.
-        steps: Points on each path.
-        centre: float (D,).
+    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes lie
+    in (nearly) the same or opposite directions, or in the centre, no great circle is defined and
+    the path is straight. Codes are float (N, D), the centre (D,), else as `linear_paths`.
     """
     share = _make_shares(starts, steps).astype(np.float64)
     middle = centre.astype(np.float64)
@@ -86,10 +68,8 @@ class Terrain:
 def learn_terrain(density: Density, codes: np.ndarray, brightness: np.ndarray) -> Terrain:
     """What paths along the data need to know.
 
-    Args:
-        density: Of the training codes.
-        codes: Some of these, float32 (N, D), not all equal.
-        brightness: The mean pixel of the image of each, (N,); regressed on the codes.
+    The density is of the training codes, the codes are some of these, float32 (N, D), not all
+    equal; the mean pixel of the image of each, `brightness` (N,), is regressed on them.
     """
     centre, scale = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
     scale[scale == 0] = scale.max()
@@ -114,14 +94,8 @@ def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: in
     contours of Kass, Witkin & Terzopoulos 1988), pushed to where the density of codes is that of
     typical images, and held in a corridor between its ends: in brightness, since the densest codes
     are often the emptiest images, and in distance from the centre, since codes near to the centre
-    are blurred. What is unlikely is crossed in a few wide steps.
-
-    Args:
-        terrain: From `learn_terrain`.
-        starts: Codes, float32 (N, D); they, `ends`, `steps`, the paths and errors are as in
-            `linear_paths`.
-        ends: The same shape.
-        steps: Points on each path.
+    are blurred. What is unlikely is crossed in a few wide steps. Codes are float32 (N, D); steps,
+    paths and errors are as in `linear_paths`.
     """
     _make_shares(starts, steps)
     first, last = ((codes - terrain.centre) / terrain.scale for codes in (starts, ends))
@@ -140,8 +114,7 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     """Chains (N, CHAIN, D) about the centre, moved until springs and forces balance; ends stay.
 
     The springs are solved for implicitly, so that a step may be as long as the forces allow; the
-    gradient of the density is counted in the covariance of its components, or where these are flat
-    every step would lead too far.
+    density's gradient is counted in its components' covariance, or flat ones led too far.
     """
     from scipy.special import expit
 

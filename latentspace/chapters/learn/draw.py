@@ -42,18 +42,10 @@ def draw_training(
 ) -> DrawnFrames:
     """Originals over their reconstructions at each moment of a training, and the errors up to it.
 
-    Args:
-        originals: uint8 (P, H, W, C), images of a class next to each other.
-        reconstructions: uint8 (T, P, H, W, C).
-        names: The class of each original.
-        curves: For each name images seen and errors, float (K,) each; the first has a point for
-            each of the T moments.
-        baselines: Errors, drawn as horizontal lines.
-        notes: For each moment a line of text.
-        order: The moment that each frame shows.
-
-    Returns:
-        The frames, uint8 (height, width, 3).
+    Originals are uint8 (P, H, W, C), images of a class next to each other, under the names of their
+    classes; reconstructions uint8 (T, P, H, W, C). Curves are for each name images seen and errors,
+    float (K,) each; the first has a point for each of the T moments. Baselines are errors, `notes`
+    a text for each moment. `order` is the moment of each frame, uint8 (height, width, 3).
     """
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows
@@ -79,18 +71,16 @@ def draw_training(
             y = row * cell_height + ((0.5 + part) * height + part) * zoom
             labels.append(Label(-12, y, word, "rm"))
     chart = _make_chart(curves, baselines, total_width)
-    body_height = rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT
-    size = (body_height, total_width)
+    size = (rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT, total_width)
     sheet = layout.prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
 
     def draw(number: int) -> np.ndarray:
         moment, body = order[number], layout.make_blank(*size)
         grid = draw_pairs(reconstructions[moment])
         body[: len(grid), : grid.shape[1]] = grid
-        body[len(grid) : len(grid) + STRIP] = layout.render_text(
-            notes[moment], (STRIP, total_width)
-        )
-        body[len(grid) + STRIP :] = chart.draw_until(moment)
+        below = body[len(grid) :]
+        below[:STRIP] = layout.render_text(notes[moment], (STRIP, total_width))
+        below[STRIP:] = chart.draw_until(moment)
         return sheet.place(body)
 
     return DrawnFrames(len(order), draw)
@@ -102,18 +92,14 @@ def draw_learning_curve(
     """Training and validation loss per epoch on a logarithmic axis, uint8 (height, width, 3).
 
     The history has "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
-    begins, a line says so. Baselines are named errors, horizontal lines; none where the loss is
-    another thing.
+    begins, a line says so. Baselines are errors by name, where that is the loss.
     """
     figure = layout.make_figure(9, 5)
     from matplotlib.ticker import MaxNLocator
 
     axes = figure.subplots()
-    for column, name, color in (
-        ("loss", "training images", "tab:blue"),
-        ("val_loss", "validation images", "tab:orange"),
-    ):
-        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name, color=color)
+    for column, name in (("loss", "training images"), ("val_loss", "validation images")):
+        axes.plot(history["epoch"], history[column], "o-", markersize=4, label=name)
     for (name, error), color in zip(baselines.items(), ("tab:green", "0.4"), strict=False):
         axes.axhline(error, color=color, label=f"{name}: {error:.5f}", **BASELINE)
     later = history["epoch"][history["stage"] > 1]

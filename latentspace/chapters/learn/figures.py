@@ -125,27 +125,23 @@ def _was_for_errors(study: Study) -> bool:
 def draw_learning_curve(study: Study) -> Drawing:
     """The losses per epoch."""
     facts = study.run.facts
-    numbers = facts["scores"]
+    baselines = {
+        f"PCA, {study.run.latent_dim} components, test images": facts["scores"]["pca_mse"],
+        "this model, test images": facts["scores"]["test_mse"],
+    }
+    note = ""
+    if not _was_for_errors(study):
+        baselines, note = {}, " The loss is the error and structural similarity."
     text = Text(
         "Learning curve",
         f"{facts['dataset']['name']}, {format_model(study)}, {facts['parameters']:,} parameters, "
         f"trained for {facts['epochs']} epochs ({facts['device']}). Validation images come "
         "from the training split. The test images were used once, at the end. Some training "
         "images are deformed, and in the first stage their codes carry noise: their loss is "
-        "measured with both."
-        + ("" if _was_for_errors(study) else " The loss is the error and structural similarity."),
+        f"measured with both.{note}",
     )
-    frames = draw.draw_learning_curve(
-        history=study.run.read_history(),
-        baselines={
-            f"PCA, {study.run.latent_dim} components, test images": numbers["pca_mse"],
-            "this model, test images": numbers["test_mse"],
-        }
-        if _was_for_errors(study)
-        else {},
-        text=text,
-    )
-    return Drawing(frames, text)
+    history = study.run.read_history()
+    return Drawing(draw.draw_learning_curve(history=history, baselines=baselines, text=text), text)
 
 
 RECIPES = {

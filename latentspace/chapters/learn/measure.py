@@ -62,8 +62,7 @@ class Learning(Chapter):
         images, probes; steps, images_seen and mse of each snapshot, and pca_mse of the same images,
         with as many components as the code has units; where there are two classes or more,
         knn_accuracy of the codes of each snapshot (leave-one-out, by `knn`) beside
-        pixel_knn_accuracy. Of the maps, where there are any, the kl_divergence of the last and of a
-        new map of the same codes.
+        pixel_knn_accuracy. Of maps, if any, the kl_divergence of the last and of a new one.
         """
         film = self.snapshots
         numbers: dict[str, Any] = {

@@ -39,8 +39,5 @@ def format_scores(maps: Maps, settings: Settings, space: str, *, words: str = ""
     if not maps.study.data.has_classes:
         return ""
     found = maps.score_maps(settings)[space]
-    numbers = [
-        *format_metric(f"{maps.knn}{words}", found["knn_accuracy"].value),
-        *format_metric("silhouette", found["silhouette"].value),
-    ]
-    return ", ".join(numbers)
+    votes = format_metric(f"{maps.knn}{words}", found["knn_accuracy"].value)
+    return ", ".join([*votes, *format_metric("silhouette", found["silhouette"].value)])

@@ -52,8 +52,7 @@ class Cells:
 def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
     """Moves each image of a map to the nearest free cell of a fine grid.
 
-    One that finds none nearby is left out. The images are of a shape (N, H, W, C), at points,
-    float (N, 2).
+    One that finds none nearby is left out. `shape` is (N, H, W, C), points are float (N, 2).
     """
     zoom, block = _choose_scale(shape)
     height, width = (size * zoom // block for size in shape[1:3])
@@ -78,15 +77,9 @@ def draw_image_map(
 ) -> np.ndarray:
     """The images themselves at their places, none hiding another, their class shown by colour.
 
-    Strokes on dark ground become coloured ink on white paper; other images keep their colours and
-    get a frame. The result is uint8 (height, width, 3).
-
-    Args:
-        images: float32 (N, H, W, C) in [0, 1].
-        cells: Where each is drawn, see `arrange_images`.
-        labels: int (N,) indices into `class_names`.
-        class_names: Names to write at the clusters.
-        as_ink: Whether the images are strokes on dark ground.
+    Strokes on dark ground (`as_ink`) become coloured ink on white paper; other images keep their
+    colours and get a frame. Images are float32 (N, H, W, C) in [0, 1], cells of `arrange_images`,
+    labels int (N,) indices into names, written at the clusters: uint8 (height, width, 3).
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape
@@ -100,18 +93,12 @@ def draw_image_map(
     used_columns = np.flatnonzero((body < 255).any(axis=(0, 2)))
     top, left = used_rows[0], used_columns[0]
     body = body[top : used_rows[-1] + 1, left : used_columns[-1] + 1]
-    names = [
-        Label(
-            (column + 0.5) * width - left,
-            (row + 0.5) * height - top,
-            class_names[label],
-            color=tuple(to_uint8(colors[label] * 0.75).tolist()),
-            size=round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names))),
-        )
-        for label, (row, column) in locate_names(
-            cells.wanted, labels, range(len(class_names))
-        ).items()
-    ]
+    size = round(CLASS_LABEL_SIZE * choose_name_scale(len(class_names)))
+    names = []
+    for label, cell in locate_names(cells.wanted, labels, range(len(class_names))).items():
+        y, x = (cell + 0.5) * (height, width) - (top, left)
+        color = tuple(to_uint8(colors[label] * 0.75).tolist())
+        names.append(Label(x, y, class_names[label], color=color, size=size))
     text_scale = layout.choose_text_scale(body.shape[1])
     return layout.make_page(body, text=text, labels=names, text_scale=text_scale)
 
@@ -124,10 +111,7 @@ def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
 
 
 def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.ndarray:
-    """A table of maps, float (N, 2) each, in so many rows: uint8 (height, width, 3).
-
-    Methods are columns, what they were made of are rows; `maps` holds the maps row by row.
-    """
+    """Maps, float (N, 2) each, in rows, a method a column: uint8 (height, width, 3)."""
     figure = layout.make_figure(4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
     for axes in draw_scatters(figure, maps, rows=rows, named=False):
         axes.title.set_fontsize(10)
@@ -140,13 +124,9 @@ def draw_overlap(
 ) -> np.ndarray:
     """Maps of a few classes alone over a table of how often neighbours are of another of them.
 
-    Args:
-        maps: What to draw, float (N, 2) each; of all classes, each keeps its colour.
-        classes: Which of them are shown, int; the table's columns.
-        table: Row name -> share for each of these classes, in [0, 1].
-
-    Returns:
-        uint8 (height, width, 3).
+    The maps are float (N, 2) each; of all their classes, each keeps its colour. Those with the
+    indices `classes` are shown, and are the table's columns: row name -> share for each of them, in
+    [0, 1]. The result is uint8 (height, width, 3).
     """
     figure = layout.make_figure(14.2, 9.4, dpi=110)
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
@@ -187,16 +167,9 @@ def draw_placed(
 ) -> np.ndarray:
     """Further images on finished maps, each numbered, and below them their nearest neighbours.
 
-    Args:
-        maps: The maps, float (N, 2) each.
-        places: Where the images lie on each of them, float (M, 2).
-        images: float32 (M, H, W, C) in [0, 1], what was placed.
-        names: What each of them is called.
-        neighbors: By the name of a space the nearest images, float32 (M, K, H, W, C), and what to
-            write under them, str (M, K).
-
-    Returns:
-        uint8 (height, width, 3).
+    The maps are float (N, 2) each; the images, float32 (M, H, W, C) in [0, 1], have their names and
+    their places on each map, float (M, 2). Neighbours are by the name of a space the nearest
+    images, float32 (M, K, H, W, C), and their captions, str (M, K): uint8 (height, width, 3).
     """
     figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -268,7 +241,6 @@ def _frame_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
 
 def _draw_framed(image: np.ndarray) -> np.ndarray:
-    """An image enlarged and in a red frame, uint8 (height, width, 3)."""
     zoom = layout.choose_zoom(min(image.shape[:2]), PLACED_THUMBNAIL)
     pixels = layout.make_mosaic(image[np.newaxis, np.newaxis], zoom=zoom)
     framed = np.pad(pixels, ((FRAME, FRAME), (FRAME, FRAME), (0, 0)))
@@ -302,10 +274,7 @@ def _make_thumbnails(images: np.ndarray) -> np.ndarray:
 
 
 def _assign_free_cells(wanted: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Gives each place, float (N, 2) row and column, the nearest cell that is still free.
-
-    int (N, 2) row and column; -1 where all `MOST_TRIES` nearest cells are taken.
-    """
+    """The nearest free cell, int (N, 2), of each place, float (N, 2); -1 where all tries fail."""
     from scipy.spatial import cKDTree
 
     count = rows * columns

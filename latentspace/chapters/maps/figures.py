@@ -47,13 +47,8 @@ def _draw_image_map(space: str, study: Study) -> Drawing:
     )
     # The map scales its thumbnails itself: `cells` is made for them.
     draw_map = partial(draw.draw_image_map, images=maps.images, cells=cells)
-    return Drawing.of_images(
-        draw_map,
-        text,
-        labels=maps.labels,
-        class_names=study.data.class_names,
-        as_ink=study.strokes_unavailable is None,
-    )
+    as_ink, names = study.strokes_unavailable is None, study.data.class_names
+    return Drawing.of_images(draw_map, text, labels=maps.labels, class_names=names, as_ink=as_ink)
 
 
 def _describe_scores(maps: Maps, space: str) -> str:
@@ -69,12 +64,10 @@ def _describe_scores(maps: Maps, space: str) -> str:
 
 
 def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
-    """Both maps, each with a heading that tells its scores."""
     points = {}
     for space in SPACES:
-        heading = [name_map(settings.method, space)]
-        heading += filter(None, [format_scores(maps, settings, space)])
-        points[": ".join(heading)] = maps.get_points(space, settings)
+        heading = name_map(settings.method, space), format_scores(maps, settings, space)
+        points[": ".join(filter(None, heading))] = maps.get_points(space, settings)
     return LabelledMaps(points, maps.labels, maps.study.data.class_names)
 
 
@@ -170,14 +163,10 @@ def draw_projection_methods(study: Study) -> Drawing:
 def _format_scores(knn: str, found: Mapping[str, Estimate]) -> str:
     """How good a map is, without what could not be measured."""
     numbers = {name: one.value for name, one in found.items()}
-    above = [
-        *format_metric(knn, numbers["knn_accuracy"]),
-        *format_metric("k-NN preservation", numbers["knn_preservation"], ".0%"),
-    ]
-    below = [
-        *format_metric("trustworthiness", numbers["trustworthiness"]),
-        *format_metric("silhouette", numbers["silhouette"], ".2f"),
-    ]
+    above = format_metric(knn, numbers["knn_accuracy"])
+    above += format_metric("k-NN preservation", numbers["knn_preservation"], ".0%")
+    below = format_metric("trustworthiness", numbers["trustworthiness"])
+    below += format_metric("silhouette", numbers["silhouette"], ".2f")
     return f"{', '.join(above)}\n{', '.join(below)}"
 
 

@@ -47,15 +47,13 @@ class MapImages(Chapter):
     def indices(self) -> np.ndarray:
         """Sorted indices of the images on the maps, int64 (samples,).
 
-        They count through the split; through the test images and on through the training images
-        where it is "all".
+        They count through the split, of "all" through the test and on through the training images.
         """
         rng = np.random.default_rng(self.study.settings.seed)
         return np.sort(rng.choice(self._available, self._samples, replace=False))
 
     @cached_property
     def _numbers(self) -> dict[str, np.ndarray]:
-        """Indices of the images of each split among all of it."""
         split, tests = self.study.settings.split, len(self.study.data.test_labels)
         if split != "all":
             return {split: self.indices}
@@ -159,10 +157,7 @@ class MapImages(Chapter):
     def project(
         self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
     ) -> dict[str, Projection]:
-        """Projections of the images by space, from memory or the cache where possible.
-
-        They may be of some of the images only, int (R,), and of some of `SPACES`.
-        """
+        """Projections of the images, or of `rows`, int (R,), by space; from memory or the cache."""
         keys = {space: (*self.make_key(space, rows), *settings.key) for space in spaces}
         fresh: dict[str, Projection] = {}
 

@@ -17,10 +17,8 @@ from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, SPACES, MapImage
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 
-COMPARED = {  # of the pixel map and the latent map
-    "silhouette": "silhouette",
-    "knn_accuracy": "{knn} label accuracy",
-}
+# Of the pixel map and the latent map.
+COMPARED = {"silhouette": "silhouette", "knn_accuracy": "{knn} label accuracy"}
 SCORES = {  # of the table, in words
     "source_knn_accuracy": "{knn} label accuracy before any map",
     "knn_accuracy": "{knn} label accuracy in the map",
@@ -112,8 +110,7 @@ class Maps(MapImages):
     ) -> np.ndarray:
         """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
 
-        It is made as `settings` say, or `flat`; of some of the images only where `rows`, int (R,),
-        are given.
+        It is made as `settings` say, or `flat`; of `rows`, int (R,), of the images where given.
         """
         made = self.project(settings or self.flat, rows)
         return _turn(made[space].points, space, made)
@@ -183,9 +180,7 @@ class Maps(MapImages):
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
         """Scores of each scored image in one of `SPACES`, before the projection and in the map.
 
-        Returns:
-            source_knn_accuracy, source_silhouette, knn_accuracy, knn_preservation, trustworthiness
-            and silhouette, each float64 (R,).
+        Each float64 (R,), by the names in `metrics`; those of before begin with "source_".
         """
 
         def compute() -> dict[str, np.ndarray]:
@@ -208,16 +203,13 @@ class Maps(MapImages):
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What is known of vectors of the images, float (samples, D), without any projection.
 
-        Returns:
-            The neighbours of the scored images, int64 (R, neighbors), and by image
-            source_knn_accuracy and source_silhouette, float64 (R,).
+        Neighbours of the scored images, int64 (R, k), and the "source_" scores, float64 (R,).
         """
         rows = self.scored_rows
         neighbors = find_nearest_others(vectors, rows)[1]
-        silhouettes = neighborhoods.silhouettes(vectors[rows], self.labels[rows])
         return neighbors, {
             "source_knn_accuracy": neighborhoods.score_votes(neighbors, self.labels, rows),
-            "source_silhouette": silhouettes,
+            "source_silhouette": neighborhoods.silhouettes(vectors[rows], self.labels[rows]),
         }
 
     def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
@@ -236,7 +228,6 @@ class Maps(MapImages):
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         rng = np.random.default_rng(self.study.settings.seed)
         made, rows = self.project(settings), self.scored_rows
-        labels = self.labels[rows]
         by_image = {}
         with self.study.make_bar("scoring maps", len(SPACES)) as bar:
             for space in SPACES:
@@ -250,7 +241,9 @@ class Maps(MapImages):
         for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
             found[space] = average(by_image[space]) | {
-                "class_knn_preservation": neighborhoods.class_knn_preservation(*pair, labels, rng),
+                "class_knn_preservation": neighborhoods.class_knn_preservation(
+                    *pair, self.labels[rows], rng
+                ),
                 "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
             }
         latent, pixel = by_image["latent"], by_image["pixel"]
@@ -297,7 +290,6 @@ def _turn(points: np.ndarray, space: str, made: Mapping[str, Projection]) -> np.
 def to_numbers(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
     """Estimates as numbers for metrics.json: each value, and its interval as [low, high]."""
     numbers: dict[str, Any] = {}
-    for name, estimate in estimates.items():
-        numbers[name] = estimate.value
-        numbers[f"{name}_interval"] = [estimate.low, estimate.high]
+    for name, (value, *interval) in estimates.items():
+        numbers |= {name: value, f"{name}_interval": interval}
     return numbers

@@ -42,8 +42,8 @@ class ProjectionMethods(OnMaps):
     def rows(self) -> list[Row]:
         """The label accuracy in the latent map by each method."""
         found = []
+        words = f"{self.maps.knn} label accuracy in the map by"
         for method, spaces in self.metrics.items():
-            words = f"{self.maps.knn} label accuracy in the map by {METHOD_NAMES[method]}"
-            table = {"knn_accuracy": (words, HIGHER, 3)}
+            table = {"knn_accuracy": (f"{words} {METHOD_NAMES[method]}", HIGHER, 3)}
             found += list_rows(table, spaces, "latent", {"pixels": "pixel"})
         return found

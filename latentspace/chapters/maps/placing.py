@@ -37,9 +37,8 @@ class Placing(OnMaps):
         low, high = points.min(axis=0), points.max(axis=0)
         cell = float((high - low).max()) / (GRID_SIDE - 1)
         steps = (np.arange(GRID_SIDE) - (GRID_SIDE - 1) / 2) * cell
-        middle = (low + high) / 2
-        xs, ys = np.meshgrid(middle[0] + steps, middle[1] - steps)
-        places = np.stack([xs, ys], axis=-1).reshape(-1, 2)
+        x, y = (low + high) / 2
+        places = np.stack(np.meshgrid(x + steps, y - steps), axis=-1).reshape(-1, 2)
         distances, indices = find_nearest(places, points, GRID_NEIGHBORS)
         weights = 1 / np.maximum(distances, 1e-3 * cell) ** 2
         weights /= weights.sum(axis=1, keepdims=True)

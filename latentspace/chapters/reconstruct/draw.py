@@ -17,10 +17,8 @@ def draw_reconstructions(
 ) -> np.ndarray:
     """Originals over reconstructions, in blocks side by side, uint8 (height, width, 3).
 
-    Args:
-        blocks: Heading -> images and reconstructions, each float32 (N, H, W, C) in [0, 1], and
-            errors (N,); N is the same in all blocks.
-        columns: Pairs side by side in each block; N is a multiple of it.
+    Each block, under its heading, has images and reconstructions, float32 (N, H, W, C) in [0, 1],
+    and errors (N,); N is the same in all, a multiple of the columns.
     """
     bodies, labels, offset = [], [], 0
     for name, (images, reconstructions, errors) in blocks.items():

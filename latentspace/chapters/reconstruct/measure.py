@@ -61,14 +61,10 @@ class Reconstruction(Chapter):
     def rows(self) -> list[Row]:
         """Errors of unseen and of training images, and the similarity of unseen ones."""
         found, units = self.metrics, self.study.run.latent_dim
+        test, pca = value_in(found, "test_mse"), value_in(found, "pca_mse")
+        linear = {f"PCA, {units} components": pca}
         return [
-            Row(
-                "Mean squared error of test images",
-                value_in(found, "test_mse"),
-                {f"PCA, {units} components": value_in(found, "pca_mse")},
-                better=LOWER,
-                digits=5,
-            ),
+            Row("Mean squared error of test images", test, linear, better=LOWER, digits=5),
             Row("Mean squared error of training images", value_in(found, "train_mse"), digits=5),
             Row("Structural similarity (SSIM) of test images", value_in(found, "test_ssim")),
         ]

@@ -18,10 +18,9 @@ from latentspace.models.importing.tracing import is_graph
 def build(plan: Plan) -> tuple[keras.Model, keras.Model]:
     """Makes an encoder and a decoder in the form of a run, as `plan` decided.
 
-    Returns:
-        Models of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and back. They share their
-        layers with the person's models, and are those where nothing has to be converted. Whether
-        they reconstruct images is for `checking` to find.
+    Returns models of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and back. They share their
+    layers with the person's models, and are those where nothing has to be converted. Whether they
+    reconstruct images is for `checking` to find.
     """
     (black, white), (low, high) = plan.ranges
     images = keras.Input(plan.image_shape, name="images")
@@ -40,7 +39,6 @@ def build(plan: Plan) -> tuple[keras.Model, keras.Model]:
 
 
 def _apply(section: Section, x: Any, name: str) -> tuple[keras.Model, Any]:
-    """The model of a section, and what it gives for a tensor that it may take in another form."""
     model = section.trace.extract(section.start, section.end, name=name)
     (output,) = keras.tree.flatten(model(_arrange(x, x.shape[1:], section.start.shape[1:])))
     return model, output
@@ -65,7 +63,6 @@ def _as_float32(x: Any) -> Any:
 
 
 def _unwrap(wrapper: keras.Model, model: keras.Model) -> keras.Model:
-    """The model itself, where the one around it changes nothing."""
     needed = (
         len(wrapper.layers) > 2  # more than an input and the model
         or not is_graph(model)

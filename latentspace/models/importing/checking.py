@@ -25,8 +25,6 @@ LEAST_SHARE = 0.01  # of the variance of images: where it is less, all are shown
 
 @dataclass(frozen=True)
 class Score:
-    """How well images are reconstructed."""
-
     error: float  # mean squared
     bar: float  # that of the mean image
     far: float  # share of values far outside of [0, 1]
@@ -58,8 +56,6 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found."""
-
     score: Score
     best: Score  # by the best ranges, where the two can't be trusted with theirs
     problem: str | None = None  # why they can't, and what would help
@@ -94,18 +90,11 @@ def check(
 ) -> Finding:
     """Finds out whether an encoder and a decoder in the form of a run reconstruct images.
 
-    Args:
-        encoder, decoder: As from `build`.
-        images: float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
-        built_with: The ranges of the input and of the output that the two were built with.
-        ranges: Others that are tried.
-
-    Returns:
-        The score, and the problem where reconstructions are far outside of [0, 1], all the same,
-        or no better than the mean image; else, a note where other ranges are clearly better.
-
-    Raises:
-        InputError: Reconstructions are of another shape, or not finite.
+    The two are as from `build`, `built_with` are the ranges of their input and output, `ranges`
+    others that are tried. Images are float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
+    There is a problem where reconstructions are far outside of [0, 1], all the same, or no better
+    than the mean image; else, a note where other ranges are clearly better. Raises an `InputError`
+    where reconstructions are of another shape, or not finite.
     """
     codes = predict(encoder, images)
     reconstructed = predict(decoder, codes)
@@ -165,9 +154,8 @@ def try_ranges(
 ) -> list[Trial]:
     """Reconstructs images with other ranges of pixels, as if the two were built with these.
 
-    Returns:
-        Those of all pairs of ranges, and logits, that pass, the best first. Of those that come to
-        the same, as they do for a network without bias, the one with one range for both.
+    Of all pairs of ranges, and logits, those that pass, the best first. Of those that come to the
+    same, as they do for a network without bias, the one with one range for both.
     """
     (black, white), (low, high) = built_with
     apart = built_with[0] != built_with[1]
@@ -189,7 +177,6 @@ def try_ranges(
 
 
 def _show(raw: np.ndarray, gives: Range | None) -> np.ndarray:
-    """What a model gave as images in [0, 1]."""
     if gives is None:
         return 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
     return (raw - gives[0]) / (gives[1] - gives[0])
@@ -216,7 +203,6 @@ def _advise(trials: Sequence[Trial]) -> str:
 
 
 def _find_collapse(codes: np.ndarray, reconstructed: np.ndarray, images: np.ndarray) -> str | None:
-    """Why all images are shown alike, and what to do about it; None where they are not."""
     mend = (
         "train it again with another learning rate or seed, and of a variational autoencoder with "
         "less weight on the divergence"

@@ -16,8 +16,6 @@ CHANNELS = (1, 3, 4)  # what tells the axis of channels from those of an image's
 
 @dataclass(frozen=True)
 class Interface:
-    """What a person's model takes."""
-
     models: tuple[keras.Model, ...]  # an autoencoder, or an encoder and a decoder
     names: tuple[str, ...]  # of their files, or of the function that made them
     takes: tuple[Shape | None, ...]  # by one input, None for an open side; None: unknown
@@ -41,10 +39,8 @@ class Interface:
 def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
     """Finds out what an autoencoder, or an encoder and a decoder, take; names are for messages.
 
-    A subclassed autoencoder is taken for its two parts.
-
-    Raises:
-        InputError: One takes several inputs, or is a subclass without such parts.
+    A subclassed autoencoder is taken for its two parts. Raises an `InputError` where one takes
+    several inputs, or is a subclass without such parts.
     """
     if len(models) == 2 or is_graph(models[0]):
         return Interface(tuple(models), tuple(names), tuple(map(read_input_shape, models)))
@@ -57,11 +53,7 @@ def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
 
 
 def read_input_shape(model: keras.Model) -> Shape | None:
-    """Shape of one input without the batch, as far as a model tells; sides may be None.
-
-    Raises:
-        InputError: It takes several inputs.
-    """
+    """Shape of one input but the batch, where told; sides may be None; `InputError` for several."""
     try:
         shape = model.input_shape
     except AttributeError:  # subclassed, or a Sequential that was never called

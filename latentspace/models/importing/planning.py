@@ -54,8 +54,6 @@ class Section:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be made of a model."""
-
     encoder: Section  # what leads to the codes
     decoder: Section  # what leads from the codes to the image
     image_shape: ImageShape  # of the images in the form of a run
@@ -74,10 +72,8 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     drawn around, if a name tells which layer that is, and the decoder starts from the sample.
 
     A person says in `config` after which layer to cut, which output is the code, and what the model
-    takes for black and for white.
-
-    Raises:
-        InputError: Images, codes or outputs do not fit, or there is no place to cut.
+    takes for black and for white. Raises an `InputError` where images, codes or outputs do not fit,
+    or there is no place to cut.
     """
     model, takes = interface.models[0], interface.takes[0] or image_shape
     layout = fit_layout(takes, image_shape)
@@ -212,14 +208,12 @@ def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
 
 
 def _find_image(graph: Trace, image_shape: ImageShape) -> keras.KerasTensor | None:
-    """The output that is an image, in the arrangement of the input if there is one."""
     images = [x for _, x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
     alike = [x for x in images if x.shape == graph.source.shape]
     return next(iter(alike + images), None)
 
 
 def _find_narrowest(graph: Trace, dominators: list[Dominator], image_shape: ImageShape) -> int:
-    """Index of the first of the narrowest dominators."""
     widths = [count_values(tensor) or float("inf") for _, tensor in dominators]
     least, whole = min(widths, default=float("inf")), count_values(graph.source) or 0
     if least >= whole:
@@ -255,7 +249,6 @@ def _pass_elementwise(dominators: list[Dominator], at: int) -> int:
 
 
 def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
-    """Index of the dominator that a layer makes, or the last one in a model inside the model."""
     found = [index for index, (step, _) in enumerate(dominators) if _is_called(step.name, name)]
     inside = [i for i, (step, _) in enumerate(dominators) if f"/{name}/" in f"/{step.name}"]
     if found or inside:
@@ -271,7 +264,6 @@ def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
 
 
 def _list_narrow(dominators: Iterable[Dominator]) -> str:
-    """The layers that make the narrowest of some dominators, with their sizes."""
     narrow = sorted((count_values(tensor) or 0, step.name) for step, tensor in dominators)
     return ", ".join(f"{layer} ({width})" for width, layer in narrow[:MAX_LISTED])
 

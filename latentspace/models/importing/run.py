@@ -35,11 +35,7 @@ RANDOM = "its codes are random samples, others each time: name the mean with --l
 
 
 def load_interface(config: VisualizeConfig) -> Interface:
-    """Loads what a person named, and inspects it.
-
-    Raises:
-        InputError: A file is wrong in itself, or the files do not go together.
-    """
+    """Loads and inspects what a person named; an `InputError` if it is wrong or does not fit."""
     autoencoder, encoder, decoder = config.autoencoder, config.encoder, config.decoder
     for what in ("pixel", "input", "output"):
         low, high = getattr(config, f"{what}_range") or config.pixel_range
@@ -97,10 +93,8 @@ def import_model(
 
     The images check it. What a person said of it is kept on record. `padded` are the same images
     padded where `data` holds them scaled, to be taken where the model reconstructs them clearly
-    better. The facts of the run say which were.
-
-    Raises:
-        InputError: It can't be cut, or is no model that reconstructs the images.
+    better. The facts of the run say which were. Raises an `InputError` where it can't be cut, or is
+    no model that reconstructs the images.
     """
     planned = plan(interface, data.image_shape, config)
     encoder, decoder = build(planned)
@@ -172,7 +166,6 @@ def _load(path: Path, count: int) -> keras.Model:
 
 
 def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:
-    """The model, or the two, that a person's function returns."""
     try:
         with loading.named_as_script(spec.rpartition(":")[0]):
             result = build()

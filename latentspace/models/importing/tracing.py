@@ -17,10 +17,7 @@ GRAPHS = (keras.Function, keras.Sequential)
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a layer, or of another operation, that holds no steps of its own.
-
-    Its arguments hold symbolic tensors; its results are such.
-    """
+    """One call, on symbolic tensors, of a layer or operation that holds no steps of its own."""
 
     name: str  # of the layer, after the names of the models around it: "encoder/codes"
     operation: keras.Operation
@@ -103,10 +100,8 @@ class Trace:
 def trace(model: keras.Model, shape: Shape) -> Trace:
     """Takes all steps of a model once, symbolically, for inputs of a shape without the batch.
 
-    A subclassed model, in it or as a whole, is a single step: Keras can't see its inside.
-
-    Raises:
-        InputError: The model can't be called on such an input.
+    A subclassed model, in it or as a whole, is a single step: Keras can't see its inside. Raises an
+    `InputError` where the model can't be called on such an input.
     """
     source = keras.Input(shape, name="images")
     steps: list[Step] = []

@@ -25,10 +25,9 @@ NUMBER = re.compile(r"_\d+$")
 def canonicalize(archive: bytes) -> bytes:
     """What `keras.Model.save` has written, in bytes that depend on the model alone.
 
-    Returns:
-        A .keras file: its members in a fixed order, dated alike, without the time of saving; shared
-        objects and unnamed layers counted from the first of the model itself. A name that is made
-        of a class in one place of the model and given in another stays.
+    Returns a .keras file: its members in a fixed order, dated alike, without the time of saving;
+    shared objects and unnamed layers counted from the first of the model itself. A name that is
+    made of a class in one place of the model and given in another stays.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         members = {name: source.read(name) for name in source.namelist()}
@@ -110,7 +109,6 @@ def _copy_weights(weights: bytes, model: str | None) -> bytes:
 
 
 def _copy_group(source: Any, copy: Any, owner: str | None) -> None:
-    """Copies a group of HDF5 with all in it; `owner` is what a group of variables may be called."""
     for key, value in source.attrs.items():
         is_counted = key == "name" and NUMBER.sub("", str(value)) == NUMBER.sub("", owner or "")
         # Once only: what is replaced leaves traces in the file.

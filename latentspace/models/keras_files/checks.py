@@ -49,11 +49,7 @@ UNKNOWN = re.compile(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Reads the description of the model out of a .keras or an HDF5 file, within bounds.
-
-    Raises:
-        InputError: The file is damaged, or holds no description of a model.
-    """
+    """The description of a model out of a .keras or HDF5 file, of bounded size; or `InputError`."""
     try:
         if is_hdf5(path):
             text = _read_attribute(path)
@@ -72,11 +68,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
-    """The description of a model as an object, out of a file or a member of one of some name.
-
-    Raises:
-        InputError: It is none.
-    """
+    """The description of a model, out of a file or member `name`; an `InputError` if none."""
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError(
             f"{path} has a {name} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
@@ -98,7 +90,6 @@ def is_hdf5(path: Path) -> bool:
 
 
 def _read_attribute(path: Path) -> bytes:
-    """What an HDF5 file says of its model."""
     import h5py
 
     check_weights(path)
@@ -119,11 +110,9 @@ def _read_attribute(path: Path) -> bytes:
 def check_config(path: Path, config: dict[str, Any]) -> None:
     """Refuses what Keras itself would let a model do while it is loaded or called.
 
-    Code in the file, other packages and other files are for Keras to refuse, see `explain`.
-
-    Raises:
-        InputError: The model computes with constants, passes any arguments to a function, needs
-            another backend, or names a part of Keras that no model is made of.
+    Code in the file, other packages and other files are for Keras to refuse, see `explain`. Raises
+    an `InputError` where the model computes with constants, passes any arguments to a function,
+    needs another backend, or names a part of Keras that no model is made of.
     """
     for entry, layer in walk(config):
         if _calls_on_constants(entry):
@@ -183,8 +172,7 @@ def _refuse_unknown(path: Path, name: str, entry: dict[str, Any]) -> InputError:
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     """Makes sure that an archive holds what Keras writes, each once, and no more than fits.
 
-    Keras unpacks what else there is onto the disk. Of two files of one name another reader may take
-    the other one.
+    Keras would unpack what else there is; of two files of a name readers may take either.
     """
     names = archive.namelist()
     if CONFIG not in names:
@@ -200,10 +188,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Everything in a config that Keras would make an object of, with the layer it belongs to.
-
-    It comes in the order in which it stands.
-    """
+    """Everything in a config that Keras would make an object of, in order, each with its layer."""
     waiting: list[tuple[Any, str]] = [(config, "")]
     while waiting:
         value, layer = waiting.pop()
@@ -232,7 +217,6 @@ def _calls_on_constants(entry: dict[str, Any]) -> bool:
 
 
 def _read_name(entry: dict[str, Any]) -> str:
-    """The class or function that an entry names."""
     kind = entry["class_name"]
     return str(entry.get("config") if kind == "function" else kind)
 
@@ -242,11 +226,7 @@ def check_weights(path: Path) -> None:
 
     HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
     that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
-    lies in other files.
-
-    Raises:
-        InputError: They are not, or do not.
-        Exception: The file is damaged; h5py and zipfile raise anything.
+    lies in other files. Raises an `InputError`; of damaged files h5py raises anything.
     """
     import h5py
 

@@ -104,10 +104,8 @@ def translate(path: Path, config: Config) -> Config:
     """The description of a model of Keras 2, or of any in HDF5, as .keras files of Keras 3 have it.
 
     How weights are initialised and constrained is left out: they are read, and not trained. The
-    path is that of the file, for messages.
-
-    Raises:
-        InputError: It has something that Keras 3 has no equal for, or describes no model.
+    path is that of the file, for messages. Raises an `InputError` where it has something that Keras
+    3 has no equal for, or describes no model.
     """
     try:
         for entry, layer in walk(config) if is_keras2(config) else ():
@@ -125,7 +123,6 @@ def translate(path: Path, config: Config) -> Config:
 
 
 def _translate(path: Path, entry: Config) -> Config:
-    """A layer, or a model, of Keras 2 as one of Keras 3."""
     import keras
 
     full = entry["class_name"]
@@ -147,7 +144,6 @@ def _translate(path: Path, entry: Config) -> Config:
 
 
 def _translate_graph(path: Path, kind: str, settings: Any) -> Config:
-    """A sequential or functional model: its layers, and how they are joined."""
     if isinstance(settings, list):  # a sequential model, before Keras 2.2.3
         settings = {"name": "sequential", "layers": settings}
     entries: list[Config] = settings["layers"]
@@ -219,7 +215,6 @@ def _fit_name(name: str) -> str:
 def _translate_operation(
     path: Path, entry: Config, graphs: Mapping[str, str]
 ) -> tuple[Config, list[Config]]:
-    """A call of a function of TensorFlow as one of an operation of Keras, and its nodes."""
     function, name = entry["config"]["function"].removeprefix("compat.v1."), entry["name"]
     if function not in FUNCTIONS or len(entry["inbound_nodes"]) != 1:
         raise _refuse(path, f"the function tf.{to_printable(function)}", name)
@@ -241,7 +236,6 @@ def _translate_operation(
 
 
 def _translate_node(path: Path, name: str, node: Any, graphs: Mapping[str, str]) -> Config:
-    """A call of a layer: its tensors and other arguments."""
     if isinstance(node, dict) and "args" in node:  # of Keras 3
         return node
     if not isinstance(node, list):
@@ -290,7 +284,6 @@ def _count_calls(ends: Any, graphs: Mapping[str, str]) -> Any:
 
 
 def _find_needed(entries: list[Config], outputs: Any) -> set[str]:
-    """The names of the layers that lead to some outputs."""
     names = {entry["name"] for entry in entries}
     before = {e["name"]: set(_list_names(e["inbound_nodes"], names)) for e in entries}
     needed: set[str] = set()
@@ -325,10 +318,8 @@ def arrange_weights(source: h5py.Group, target: h5py.Group, model: keras.Model) 
     """Copies the weights in a .keras file of Keras 2 to where Keras 3 looks for them.
 
     Both count layers by class, but Keras 2 counted those with weights twice until 2.14, and wrote
-    names of folders as the system did. The order is the same.
-
-    Raises:
-        ValueError: The weights are of more or fewer layers than the model has.
+    names of folders as the system did. The order is the same. Raises a `ValueError` where the
+    weights are of more or fewer layers than the model has.
     """
     import h5py
 
@@ -382,7 +373,6 @@ def _write(tree: Config, target: h5py.Group) -> None:
 
 
 def _to_snake_case(name: str) -> str:
-    """As Keras does."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

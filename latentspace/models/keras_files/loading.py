@@ -55,11 +55,9 @@ def load_model(path: str | Path) -> keras.Model:
     """Loads a whole model, not compiled, without running code out of the file.
 
     It may be a .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name. Its
-    custom classes have to be registered with Keras.
-
-    Raises:
-        InputError: The file is missing, damaged, of another format, of a Keras that this one can't
-            read, or asks for code that is neither part of Keras nor registered.
+    custom classes have to be registered with Keras. Raises an `InputError` where the file is
+    missing, damaged, of another format, of a Keras that this one can't read, or asks for code that
+    is neither part of Keras nor registered.
     """
     path = Path(path)
     if path.is_dir():
@@ -78,11 +76,7 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def load_architecture(path: str | Path) -> keras.Model:
-    """Makes the model that a .json file describes, as `to_json` of Keras does, without weights.
-
-    Raises:
-        InputError: As for `load_model`.
-    """
+    """The model that a .json of Keras' `to_json` describes, no weights; errors as `load_model`."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: name what model.to_json() gave")
@@ -134,10 +128,8 @@ def load_code(spec: str) -> Callable[[], Any] | None:
 
     Layers, functions and whatever else Keras makes out of a config are registered under their own
     name, as `custom_objects` would, where the file or one beside it defines them and does not
-    register them. Of FILE.py, without :FUNCTION, None is returned.
-
-    Raises:
-        InputError: There is no such file or function, or the file can't be imported.
+    register them. Of FILE.py, without :FUNCTION, None is returned. Raises an `InputError` where
+    there is no such file or function, or the file can't be imported.
     """
     match = re.fullmatch(r"(.+\.py)(?::(\w+))?", spec)
     if match is None:
@@ -163,9 +155,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     The first lines of the file, not its name, tell its format: a .weights.h5 file, a legacy .h5
     file of weights or of a whole model, or a .keras file, of which only the weights are read.
     Legacy weights are matched by the order of the layers, others by their place in the model.
-
-    Raises:
-        InputError: The file is missing, damaged or of another format, or the weights do not fit.
+    Raises an `InputError` where the file is missing, damaged or of another format, or does not fit.
     """
     path = Path(path)
     if not path.is_file():
@@ -186,7 +176,6 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
 
 
 def _read_weights(model: keras.Model, path: Path) -> None:
-    """Reads weights that were checked into a model, of any format that Keras has written."""
     import h5py
 
     suffix, named = ".keras", path  # by which Keras knows the format that a file really has
@@ -325,10 +314,8 @@ def named_as_script(path: str) -> Iterator[None]:
 def save_model(model: keras.Model, path: Path) -> None:
     """Saves a whole model so that equal models give equal bytes, whenever and wherever they are.
 
-    It is an ordinary .keras file; `keras.models.load_model` opens it without this project.
-
-    Raises:
-        OSError: The file can't be written to.
+    It is an ordinary .keras file; `keras.models.load_model` opens it without this project. Raises
+    an `OSError` where the file can't be written to.
     """
     model.save(path)
     path.write_bytes(canonicalize(path.read_bytes()))

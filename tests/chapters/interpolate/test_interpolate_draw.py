@@ -90,10 +90,9 @@ def make_paths(rows: int, columns: int) -> list[list[PathOnMap]]:
 
 def test_paths_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
+    render = layout.render_figure
     monkeypatch.setattr(
-        draw,
-        "render_figure",
-        lambda figure: drawn.append(figure) or layout.render_figure(figure),
+        layout, "render_figure", lambda figure: drawn.append(figure) or render(figure)
     )
     paths = make_paths(2, 2)
     frame = draw.draw_paths_on_map(

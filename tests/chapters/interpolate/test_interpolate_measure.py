@@ -168,7 +168,7 @@ def test_the_path_that_was_chosen_is_on_record_with_its_reason(
         other._choice = {**found, **damage}
         assert reason in (other.reason or "")
         assert other.settings_used == {"path": "linear"}
-        loop = figures.draw_loop(subject, "title", ["codes"])
+        loop = figures.draw_loop(subject, ["codes"])
         assert reason in loop.text.caption
     asked = make_study(linear_run, tiny, path="linear").of(Interpolation)
     assert asked.path == "linear"
