@@ -80,6 +80,7 @@ class Figure:
             file's name, as the method of a map may, are not among them: the other lies beside it.
         in_story: Whether it is made when no flag asks for pictures.
         dims: The `--dims` of the map that it shows; None where it shows none, or always the same.
+        table: The name of a CSV file beside it, of the first chapter that measures its numbers.
     """
 
     flag: str
@@ -88,6 +89,7 @@ class Figure:
     settings: tuple[str, ...] = ("seed",)
     in_story: bool = True
     dims: int | None = None
+    table: str = ""
 
     def get_file(self, method: str) -> str:
         """Its name when maps are made by a method, a key of `METHODS`."""

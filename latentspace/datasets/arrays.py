@@ -227,7 +227,7 @@ def assemble(
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
-        train, test = split_train_test(labels, _hash_contents(parts[0]), read_options.test_fraction)
+        train, test = split_train_test(labels, hash_images(parts[0]), read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
     size = read_options.image_size or train_pixels.shape[1:3]
     channels = read_options.channels or train_pixels.shape[3]
@@ -330,7 +330,7 @@ def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
     return held + max(copies)
 
 
-def _hash_contents(pixels: np.ndarray) -> np.ndarray:
+def hash_images(pixels: np.ndarray) -> np.ndarray:
     """A number for each image, (N,), the same for copies."""
     hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
     return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))

@@ -35,7 +35,7 @@ class PageFigure:
     """One picture on the page."""
 
     file: str  # the file that is shown
-    others: list[str]  # the same in other formats
+    others: list[str]  # the same in other formats, and its table
     kind: str  # "image", "video", or "page" for one that is linked only
     title: str  # text above
     caption: str  # text below
@@ -174,6 +174,7 @@ def _list_pictures(
     figure: Figure, folder: Path, records: Mapping[str, Record], key: tuple[str, str]
 ) -> Iterator[PageFigure]:
     """Pictures of a figure that lie in the folder, out of date or not."""
+    tables = [figure.table] * (figure.table != "" and (folder / figure.table).is_file())
     for plain in map(PurePath, figure.files):
         names = [str(plain), *([str(plain.with_suffix(".mp4"))] if figure.is_animation else [])]
         reasons = {
@@ -188,7 +189,7 @@ def _list_pictures(
         one = records.get(file)
         yield PageFigure(
             file=file,
-            others=[other for other in reasons if other != file],
+            others=[other for other in reasons if other != file] + tables,
             kind=KINDS[PurePath(file).suffix],
             title=one.title if one is not None else file,
             caption=one.caption if one is not None else figure.about,
