@@ -91,18 +91,13 @@ def plant_copies(run: runs.Run, data: ImageDataset) -> Iterator[str]:
     codes = np.concatenate([study.train_codes, study.codes])
     start = time.process_time()
     found = {kind: places for kind, (places, _) in study.of(Duplicates).pairs.items()}
+    del found["next"]
     seconds = time.process_time() - start
     places = np.argsort(order)  # of each image and then of each copy, after shuffling
-    is_found = {kind: set(map(tuple, pairs.tolist())) for kind, pairs in found.items()}
-    both = is_found["exact"] | is_found["near"]  # JPEG files of few colours lose nothing
-    for kind, own in (("exact", exact), ("near", near)):
-        first = count if kind == "exact" else count + planted
-        wanted = [
-            tuple(sorted((places[source], places[first + number])))
-            for number, source in enumerate(own)
-        ]
-        among = is_found["exact"] if kind == "exact" else both
-        yield f"{np.mean([pair in among for pair in wanted]):.1%}"
+    pairs = set(map(tuple, np.concatenate([*found.values()]).tolist()))
+    yield f"{np.isin(places[count : count + planted], found['exact']).mean():.1%}"
+    wanted = np.sort(np.column_stack([places[near], places[count + planted :]]), axis=1)
+    yield f"{np.mean([tuple(pair) in pairs for pair in wanted.tolist()]):.1%}"
     nearest = [
         np.delete(np.arange(len(codes)), place)[
             np.linalg.norm(np.delete(codes, place, axis=0) - codes[place], axis=1).argmin()

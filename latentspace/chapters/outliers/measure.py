@@ -11,7 +11,7 @@ from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows,
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, SCORES, ImageScores
-from latentspace.chapters.outliers.suspects import Suspects
+from latentspace.chapters.outliers.suspects import list_suspects
 from latentspace.chapters.study import Study
 
 LISTED = 10
@@ -43,7 +43,6 @@ class Outliers(Chapter):
     def __init__(self, study: Study) -> None:
         super().__init__(study)
         self.scores = ImageScores(study)
-        self.suspects = Suspects(self.scores)
 
     @property
     def unavailable(self) -> str | None:
@@ -161,10 +160,10 @@ class Outliers(Chapter):
             rows += list_rows(ON_PLANTED, planted, "codes", {"neighbours in pixels": "pixels"})
         return rows
 
-    @property
+    @cached_property
     def csv_lines(self) -> list[tuple[Any, ...]]:
         """Labels of training and test images that look wrong."""
-        return self.suspects.table if self.labels_unavailable is None else []
+        return list_suspects(self.scores) if self.labels_unavailable is None else []
 
     @property
     def answer(self) -> str:

@@ -1,6 +1,5 @@
 """Labels that look wrong, of training and test images, each with the class that others say."""
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,45 +12,29 @@ from latentspace.chapters.outliers.image_scores import ImageScores
 HEADING = ("split", "index", "file", "label", "suggested", "support")
 
 
-class Suspects:
-    """What the nearest training images say against labels; an image has no part in its own vote.
+def list_suspects(scores: ImageScores) -> list[tuple[Any, ...]]:
+    """Flagged labels under `HEADING`, the most support first, then those in the densest places.
 
-    It looks at the training images of `Study.reference_rows`, then at the test images of
-    `ImageScores.rows`.
+    The nearest training images vote, of which an image itself is none. Looked at are the training
+    images of `Study.reference_rows` and the test images of `ImageScores.rows`.
     """
+    study, data, count = scores.study, scores.study.data, scores.voters
 
-    def __init__(self, scores: ImageScores) -> None:
-        self.study, self.scores = scores.study, scores
+    def compute() -> dict[str, np.ndarray]:
+        codes = study.train_codes[study.reference_rows]
+        distances, found = find_nearest_others(codes, np.arange(len(codes)), count)
+        return {"voters": found, "distances": distances.mean(axis=1)}
 
-    @cached_property
-    def table(self) -> list[tuple[Any, ...]]:
-        """Flagged labels, those with the most support first, then those in the densest places."""
-        data, rows = self.study.data, (self.study.reference_rows, self.scores.rows)
-        places = [(s, int(i)) for s, of in zip(("train", "test"), rows, strict=True) for i in of]
-        labels = np.concatenate([data.train_labels[rows[0]], data.test_labels[rows[1]]])
-        voters, distances = self._voters
-        votes = count_votes(labels[voters], len(data.class_names))
-        flagged = detection.flag_labels(votes, labels, self.scores.agreement)
-        suggested, support = votes.argmax(axis=1), votes.max(axis=1)
-        order = np.lexsort((distances, -support))
-        return [HEADING] + [
-            (
-                *(*places[at], *data.describe(*places[at]), data.class_names[suggested[at]]),
-                f"{support[at] / self.scores.voters:.2f}",
-            )
-            for at in order[flagged[order]]
-        ]
-
-    @cached_property
-    def _voters(self) -> tuple[np.ndarray, np.ndarray]:
-        """Those of each image as places among the training images, and their mean distance."""
-        study, count, test = self.study, self.scores.voters, self.scores.own
-
-        def compute() -> dict[str, np.ndarray]:
-            codes = study.train_codes[study.reference_rows]
-            distances, found = find_nearest_others(codes, np.arange(len(codes)), count)
-            return {"voters": found, "distances": distances.mean(axis=1)}
-
-        train = study.load_or_compute("voters", compute, *study.model_key, count)
-        voters = np.concatenate([train["voters"], test["codes_neighbors"][:, :count]])
-        return voters, np.concatenate([train["distances"], test["codes"]])
+    train, test = study.load_or_compute("voters", compute, *study.model_key, count), scores.own
+    rows = {"train": study.reference_rows, "test": scores.rows}
+    places = [(split, int(index)) for split, indices in rows.items() for index in indices]
+    labels = np.concatenate([data.train_labels[rows["train"]], data.test_labels[rows["test"]]])
+    voters = np.concatenate([train["voters"], test["codes_neighbors"][:, :count]])
+    votes = count_votes(labels[voters], len(data.class_names))
+    flagged = np.flatnonzero(detection.flag_labels(votes, labels, scores.agreement))
+    support, away = votes.max(axis=1), np.concatenate([train["distances"], test["codes"]])
+    lines: list[tuple[Any, ...]] = [HEADING]
+    for at in flagged[np.lexsort((away[flagged], -support[flagged]))]:
+        suggested, share = data.class_names[votes[at].argmax()], f"{support[at] / count:.2f}"
+        lines.append((*places[at], *data.describe(*places[at]), suggested, share))
+    return lines
