@@ -228,7 +228,9 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     # What strokes are like is neither had nor lacked.
     files = {figure.file for figure in FIGURES} - {TOO_FEW, "analogy.png"}
     files |= {file.replace(".gif", ".mp4") for file in files}
-    assert set(os.listdir(tmp_path / "bars")) == {*files, *BESIDE}
+    tables = {figure.table for figure in FIGURES if figure.table}
+    assert tables == {"duplicates.csv", "suspect_labels.csv"}
+    assert set(os.listdir(tmp_path / "bars")) == {*files, *tables, *BESIDE}
     text = (tmp_path / "bars" / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=pytest.fail)
     classifier = json.loads((trained.models / "classifiers" / "bars.json").read_text())

@@ -100,6 +100,11 @@ class Chapter:
         return []
 
     @property
+    def csv_lines(self) -> list[tuple[Any, ...]]:
+        """The lines of the CSV file beside its figure, the heading first; none without any."""
+        return []
+
+    @property
     def answer(self) -> str | None:
         """What it has found, in a line; None where it has found nothing."""
         return None

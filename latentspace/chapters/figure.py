@@ -77,6 +77,7 @@ class Figure:
     settings: tuple[str, ...] = ("seed",)
     in_story: bool = True  # whether it is made when no flag asks for pictures
     dims: int | None = None  # `--dims` of the map that it shows; None: it shows none, or one only
+    table: str = ""  # a CSV file beside it, of the first chapter that measures its numbers
 
     def get_file(self, method: str) -> str:
         """Its name when maps are made by a method, a key of `METHODS`."""

@@ -1,5 +1,6 @@
 """Images to train on and to look at: named sets, files and folders -> `ImageDataset`."""
 
+from latentspace.datasets.arrays import hash_images
 from latentspace.datasets.class_names import DIGITS
 from latentspace.datasets.dataset import (
     Attributes,
@@ -22,6 +23,7 @@ __all__ = [
     "find_recorded_place",
     "fit_picture",
     "group_columns",
+    "hash_images",
     "load_dataset",
     "read_image",
     "split_validation",

@@ -211,8 +211,7 @@ def assemble(
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
-        hashes = [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in parts[0]]
-        train, test = split_train_test(labels, np.array(hashes), read_options.test_fraction)
+        train, test = split_train_test(labels, hash_images(parts[0]), read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
     size, common = read_options.image_size or train_pixels.shape[1:3], find_common(ranges.values())
     channels = read_options.channels or train_pixels.shape[3]
@@ -299,6 +298,12 @@ def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
         shifted = 3 * dtype.itemsize * min(count, AT_ONCE) if dtype.kind == "f" else 0
         copies.append(max(shifted, count * (10 if has_opacity else 1)))
     return held + max(copies)
+
+
+def hash_images(pixels: np.ndarray) -> np.ndarray:
+    """A number for each image, (N,), the same for copies."""
+    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
+    return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
 
 
 def _to_indices(

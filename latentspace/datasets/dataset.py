@@ -122,6 +122,8 @@ class ImageDataset:
     found_size: tuple[int, int] | None = None  # before they were fitted; None: of several sizes
     train_attributes: Attributes = NO_ATTRIBUTES  # of each image, in its order; the same names
     test_attributes: Attributes = NO_ATTRIBUTES
+    train_files: tuple[str, ...] = ()  # of each image, in its folder; empty where it has none
+    test_files: tuple[str, ...] = ()
     truth: Truth | None = None  # of the test images, where they can be made again
 
     @cached_property
@@ -148,6 +150,12 @@ class ImageDataset:
             return ""
         both = (self.train_attributes.values, self.test_attributes.values)
         return hash_content(*both, *self.train_attributes.names)
+
+    def describe(self, split: str, index: int) -> tuple[str, str]:
+        """File and class of an image of "train" or "test"; empty what it has not."""
+        files, labels = (getattr(self, f"{split}_{name}") for name in ("files", "labels"))
+        label = self.class_names[labels[index]] if self.has_classes else ""
+        return files[index] if files else "", label
 
     @property
     def facts(self) -> dict[str, Any]:

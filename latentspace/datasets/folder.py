@@ -164,6 +164,8 @@ def _read_files(
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
     labels, class_names = _index_labels(known)
     rows = np.array([unit.file.row for unit in ordered])[kept]
+    places = [unit.file.path.relative_to(folder).as_posix() for unit in ordered]
+    names = tuple(place for place, keep in zip(places, kept, strict=True) if keep)
     num_validation = int(kept[len(train) - num_validation : len(train)].sum())
     common = find_common(value_ranges.values())
     return ImageDataset(
@@ -177,6 +179,8 @@ def _read_files(
         train_attributes=attributes.select(rows[:first_test]),
         test_attributes=attributes.select(rows[first_test:]),
         num_validation=min(num_validation, first_test - 1),
+        train_files=names[:first_test],
+        test_files=names[first_test:],
         notes=tuple(notes),
         found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
     )

@@ -1,18 +1,23 @@
 """The numbers of a study, as metrics.json."""
 
+import csv
 import dataclasses
+import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired
 
 import numpy as np
 from typing_extensions import TypedDict
 
+from latentspace.chapters import FIGURES, load_recipes
 from latentspace.chapters.chapter import Chapter, Row, Value
+from latentspace.chapters.figure import Figure
 from latentspace.chapters.study import Study
 from latentspace.core.documents import read_if_sound, write_document
+from latentspace.core.files import write_bytes
 from latentspace.core.progress import show_running
 from latentspace.report.making import hash_making
 
@@ -64,6 +69,26 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
         sections[CLASSIFIER] = replace_nan({**found.facts, "unfit": found.unfit})
     numbers = {**earlier, **about, "seed": study.settings.seed, **sections}
     write_document(path, numbers, version=METRICS_VERSION)
+
+
+def write_tables(folder: Path, study: Study, made: Collection[Figure]) -> None:
+    """Writes the tables of figures as CSV, each with a line to stdout.
+
+    Those of others stay as long as metrics.json has their numbers, and else go. Names of files that
+    are not of UTF-8 are written as they are on disk.
+    """
+    kept, recipes = read_metrics(folder / METRICS), load_recipes()
+    for figure in FIGURES:
+        chapter, path = next(iter(recipes[figure.file].of), Chapter), folder / figure.table
+        if not figure.table or (figure not in made and chapter.section in kept):
+            continue
+        if lines := study.of(chapter).csv_lines if figure in made else []:
+            text = io.StringIO(newline="")
+            csv.writer(text).writerows(lines)
+            write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
+            print(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def measure(study: Study, chapter: type[Chapter]) -> Measured:

@@ -33,7 +33,7 @@ WIDE = 900  # pixels from which on a picture has a row to itself
 @dataclass(frozen=True)
 class PageFigure:
     file: str  # the file that is shown
-    others: list[str]  # the same in other formats
+    others: list[str]  # the same in other formats, and its table
     kind: str  # "image", "video", or "page" for one that is linked only
     title: str  # text above
     caption: str  # text below
@@ -165,6 +165,7 @@ def _make_section(
 def _list_pictures(
     figure: Figure, folder: Path, records: Mapping[str, Record], key: tuple[str, str]
 ) -> Iterator[PageFigure]:
+    tables = [figure.table] * (figure.table != "" and (folder / figure.table).is_file())
     for plain in map(PurePath, figure.files):
         names = [str(plain), *([str(plain.with_suffix(".mp4"))] if figure.is_animation else [])]
         reasons = {
@@ -179,7 +180,7 @@ def _list_pictures(
         one = records.get(file)
         yield PageFigure(
             file=file,
-            others=[other for other in reasons if other != file],
+            others=[other for other in reasons if other != file] + tables,
             kind=KINDS[PurePath(file).suffix],
             title=one.title if one is not None else file,
             caption=one.caption if one is not None else figure.about,

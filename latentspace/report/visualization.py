@@ -15,7 +15,7 @@ from latentspace.core.progress import show_running
 from latentspace.report import embedding_projector
 from latentspace.report.comparison import TABLE, format_table, write_comparison
 from latentspace.report.gallery import find_unavailable, write_figures
-from latentspace.report.metrics import METRICS, measure, write_metrics
+from latentspace.report.metrics import METRICS, measure, write_metrics, write_tables
 from latentspace.report.page import announce_page, write_comparison_page, write_page
 
 
@@ -41,6 +41,7 @@ def write_story(
         measured = [one for one in chapters if study.thorough or not one.takes_minutes]
         write_metrics(folder / METRICS, study, measured)
         print(folder / METRICS)
+        write_tables(folder, study, made)
         for chapter in measured:
             if chapter.section and (answer := measure(study, chapter).answer) is not None:
                 print(f"{chapter.section}: {answer}")

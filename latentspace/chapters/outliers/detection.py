@@ -10,10 +10,9 @@ from latentspace.analysis.neighborhoods import CONFIDENCE, Estimate
 def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
     """How well a score tells out-of-distribution images from own ones, whatever threshold is set.
 
-    The area under the receiver operating characteristic: how often an out-of-distribution image
-    scores higher than an own one, ties counted half; 0.5 says nothing. Its interval is that of
-    DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more correlated ROC
-    curves"; at 0 and 1 it is a point. Scores are float (N,) and (M,), of two images or more each.
+    How often an out-of-distribution image scores higher than an own one, ties counted half. Its
+    interval is that of DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more
+    correlated ROC curves"; at 0 and 1 it is a point. Scores are float (N,) and (M,), 2 or more.
     """
     from scipy.stats import norm
 
@@ -33,17 +32,10 @@ def _rank_among(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Images whose neighbours disagree, the most ambiguous first.
+    """Images whose neighbours are not all of one class, the most ambiguous first, int64 (K,).
 
-    The smaller the margin between the two classes with the most votes, the more ambiguous; then
-    the fewer votes for any other class; then the nearer to its neighbours.
-
-    Args:
-        votes: int (N, classes), with two classes or more.
-        distances: float (N,), mean distance to the neighbours.
-
-    Returns:
-        int64 indices, without images whose neighbours are all of one class.
+    The smaller the margin between the two classes with the most of the votes, int (N, classes), the
+    more ambiguous; then the fewer votes for others; then the nearer by its distance, float (N,).
     """
     ranked = np.sort(votes, axis=1)[:, ::-1]
     margins, others = ranked[:, 0] - ranked[:, 1], ranked[:, 2:].sum(axis=1)

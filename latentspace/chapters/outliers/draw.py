@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -24,30 +25,28 @@ class Block:
 
     heading: str  # in which way
     images: np.ndarray  # float32 (N, H, W, C) in [0, 1]; N may be 0
-    reconstructions: np.ndarray  # float32, the same shape
+    below: np.ndarray  # float32, the same shape: their reconstructions, or their copies
     reasons: Sequence[Sequence[str]]  # what to write under each, in short lines, its name first
 
 
 def draw_outliers(
     *,
     blocks: Sequence[Block],
-    ood: Mapping[str, tuple[np.ndarray, Sequence[float]]],
-    score_names: Sequence[str],
-    table_heading: str,
     text: Text,
+    ood: Mapping[str, tuple[np.ndarray, Sequence[float]]] = MappingProxyType({}),
+    score_names: Sequence[str] = (),
+    table_heading: str = "",
 ) -> np.ndarray:
-    """Images over their reconstructions, with reasons, and a table: uint8 (height, width, 3).
+    """Rows of images over others, and a table if there is any: uint8 (height, width, 3).
 
-    Args:
-        blocks: The rows, one below the other.
-        ood: The lines of the table by name: examples, float32 (K, H, W, C) in [0, 1] with K the
-            same in all, and how well each of `score_names` tells them, the highest darker.
-        score_names, table_heading: Names of its columns, and the text above it.
+    The lines of the table, by name, are examples, float32 (K, H, W, C) in [0, 1] with K the same in
+    all, and how well each of `score_names` tells them, the highest darker.
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
     widest = max((layout.measure_text(line, REASON_SIZE) for line in words), default=0)
     parts = [_layout_row(block, widest) for block in blocks]
-    parts.append(_layout_table(ood, score_names, table_heading))
+    if ood:
+        parts.append(_layout_table(ood, score_names, table_heading))
     labels: list[Label] = []
     y = 0
     for body, own in parts:
@@ -68,7 +67,7 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
         return layout.make_blank(2 * HEADING_ROOM, 1), labels
     zoom = layout.choose_zoom(min(block.images.shape[1:3]))
     line = np.ones_like(block.images[:, :1])  # white, between the two
-    pairs = np.concatenate([block.images, line, block.reconstructions], axis=1)
+    pairs = np.concatenate([block.images, line, block.below], axis=1)
     image_width = pairs.shape[2] * zoom
     gap = max(EXAMPLE_GAP, widest + TEXT_GAP - image_width)
     body = layout.make_mosaic(pairs[np.newaxis], zoom=zoom, gap=gap)

@@ -2,15 +2,23 @@
 
 import numpy as np
 
+from latentspace.analysis.copies import LEAST_IMAGES
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.draw import Block
+from latentspace.chapters.outliers.duplicates import LISTED, Duplicates
 from latentspace.chapters.outliers.image_scores import SCORES
 from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.study import Study
+from latentspace.core.pixels import to_unit_range
 from latentspace.drawing.text import Text
 
+PAIRS_IN_WORDS = {
+    "exact": "Equal images: {:,} pairs",
+    "near": "Near copies: {:,} pairs",
+    "next": "The next pairs, which count as different",
+}
 EXAMPLES = 5  # of each kind of out-of-distribution images
 
 
@@ -51,14 +59,16 @@ def _describe(study: Study) -> str:
     votes, letters = "", f"letters are left out: {images.letters_unavailable}."
     if chapter.labels_unavailable is None:
         codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
+        right = f", {codes['right']:.1%} with the right class" if "right" in codes else ""
         votes = (
             f" The {images.voters} nearest vote with their labels. Ambiguous: the smallest margin "
             "between two classes, then the fewest votes for others, then the nearest. Mislabelled: "
-            f"{chapter.agreement} or more agree on another class; first those from which the "
+            f"{images.agreement} or more agree on another class; first those from which the "
             "nearest images of their own class are farther by the largest factor than those of the "
-            f"other. Of wrong labels planted at random that finds {codes['found']:.1%} (by the "
-            f"nearest in pixels {pixels['found']:.1%}); of the images' own labels it flags "
-            f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%})."
+            f"other. Of wrong labels planted at random that finds {codes['found']:.1%}{right} "
+            f"(the nearest in pixels {pixels['found']:.1%}); of the images' own labels it flags "
+            f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%}). suspect_labels"
+            f".csv lists {chapter.metrics['suspect_labels']:,}, also those of training images."
         )
     if images.letters_unavailable is None:
         letters = (
@@ -73,4 +83,42 @@ def _describe(study: Study) -> str:
     )
 
 
-RECIPES = {"outliers.png": Recipe(draw_outliers, of=(Outliers,))}
+def draw_duplicates(study: Study) -> Drawing:
+    """Equal images, near copies and the pairs that come next, each image over its copy."""
+    chapter, found, blocks = study.of(Duplicates), study.of(Duplicates).metrics, []
+    for kind, (places, distances) in chapter.pairs.items():
+        first, second = sides = places[:LISTED].T
+        about = ([chapter.describe(place) for place in side] for side in sides)
+        reasons = [
+            [f"{one[0]} #{one[1]}", f"{two[0]} #{two[1]}", f"distance {away:.3f}"]
+            + [" / ".join(dict.fromkeys((one[3], two[3])))] * study.data.has_classes
+            for one, two, away in zip(*about, distances, strict=False)
+        ]
+        images = to_unit_range(chapter.take(first)), to_unit_range(chapter.take(second))
+        blocks.append(Block(PAIRS_IN_WORDS[kind].format(len(places)), *images, reasons))
+    near = f"Near copies are not told among fewer than {LEAST_IMAGES} different images"
+    if "level" in found:
+        near = (
+            "Near: the distance of pixels, least over shifts by a pixel, is at most "
+            f"{found['level']:.1%} of that to the farthest candidate. Of {found['planted']:,} "
+            f"copies, shifted by a pixel or saved as JPEG, that finds {found['found']:.1%} (the "
+            f"nearest code, {format_model(study)}, {found['nearest_code']['found']:.1%})"
+        )
+    if "false_alarms" in found:
+        near += (
+            f"; of {found['compared']:,} images it takes {found['false_alarms']:.2%} for copies of "
+            "the second nearest of their class"
+        )
+    caption = (
+        f"{chapter.answer[0].upper()}{chapter.answer[1:]}. {found['images']:,} training and test "
+        f"images of {study.data.name}, {found['different_images']:,} of them different; pairs "
+        f"across splits come first, then those of two classes. {near}."
+    )
+    text = Text("Images that are there more than once", caption)
+    return Drawing.of_images(draw.draw_outliers, text, blocks=blocks)
+
+
+RECIPES = {
+    "outliers.png": Recipe(draw_outliers, of=(Outliers,)),
+    "duplicates.png": Recipe(draw_duplicates, of=(Duplicates,)),
+}

@@ -1,5 +1,6 @@
 """Scores that may tell an image which does not belong to a data set, for its own and others."""
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from latentspace.datasets import choose_limited, find_ink_side
 MOST_IMAGES = 10_000  # test images that are looked at
 MOST_OOD = 1_000  # of each kind
 VOTERS, LEAST_VOTERS = 20, 3  # neighbours that vote
+AGREEMENT = 0.9  # share of them that have to agree on another class than the label
 SCORES = {
     "error": "the model's reconstruction error",
     "codes": "distance in codes",
@@ -28,8 +30,7 @@ OWN = "own"  # the group of the test images in the cache
 class ImageScores:
     """Reconstruction errors, and distances to training images, also out of distribution.
 
-    Beside the model's error and the distance in codes stand those that need no model: the error of
-    PCA with as many components as the code has units, and the distance in pixels.
+    Those of the model stand beside those of PCA of as many components and of pixels.
     """
 
     def __init__(self, study: Study) -> None:
@@ -50,6 +51,11 @@ class ImageScores:
         """How many of the nearest training images vote: at most half of what a class has."""
         sizes = np.bincount(self._reference_labels)
         return min(VOTERS, int(np.median(sizes[sizes > 0])) // 2)
+
+    @property
+    def agreement(self) -> int:
+        """How many voters have to agree on another class than the label."""
+        return math.ceil(AGREEMENT * self.voters)
 
     @cached_property
     def letters_unavailable(self) -> str | None:
@@ -102,9 +108,9 @@ class ImageScores:
         return neighborhoods.count_votes(self._reference_labels[found], count)
 
     def measure_distances(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Mean distance in codes to the nearest training images of a class, infinite without any.
+        """Mean distance in codes of images, int places in `rows`, to the nearest of a class each.
 
-        One class for each image, int (K,); `places`, int (K,), say which of `rows` the images are.
+        It is infinite where the class has no training image.
         """
         study = self.study
         found = np.full(len(places), np.inf)

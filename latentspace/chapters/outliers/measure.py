@@ -1,6 +1,5 @@
 """Images that stand out, labels that may be wrong, detection of out-of-distribution images."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -12,15 +11,16 @@ from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows,
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, SCORES, ImageScores
+from latentspace.chapters.outliers.suspects import list_suspects
 from latentspace.chapters.study import Study
 
 LISTED = 10
-AGREEMENT = 0.9  # share of the neighbours that have to agree on another class than the label
 PLANTED = 0.01  # share of wrong labels for which it is said how many of the flagged are wrong
 SPACES = ("codes", "pixels")
 RIVALS = {"model's error": "error", "PCA's error": "pca_error", "distance in pixels": "pixels"}
 ON_PLANTED = {
     "found": ("Planted wrong labels that are flagged", HIGHER, 3),
+    "right": ("Suggested classes that are right, of these", HIGHER, 3),
     "false_alarms": ("Own labels that are flagged", LOWER, 4),
     "precision": ("Wrong ones among the flagged, one label in a hundred wrong", HIGHER, 3),
 }
@@ -36,10 +36,7 @@ class Listing:
 
 
 class Outliers(Chapter):
-    """Test images that are unlike the others or unlike their label.
-
-    Neighbours are training images, whose labels vote.
-    """
+    """Test images that are unlike the others or their label; training images vote on that."""
 
     section = "outliers"
 
@@ -62,11 +59,6 @@ class Outliers(Chapter):
             return f"half of its classes have fewer than {2 * LEAST_VOTERS} training images"
         return None
 
-    @property
-    def agreement(self) -> int:
-        """How many neighbours have to agree on another class than the label."""
-        return math.ceil(AGREEMENT * self.scores.voters)
-
     @cached_property
     def listings(self) -> dict[str, Listing]:
         """What stands out, by name; without classes, what neighbours vote is left out."""
@@ -83,15 +75,12 @@ class Outliers(Chapter):
 
     @cached_property
     def planted(self) -> dict[str, dict[str, Any]]:
-        """How well neighbours find wrong labels, in codes and in pixels.
+        """How well neighbours, which keep their labels, find a wrong one of each image.
 
-        Each image looked at is given a wrong label, and its neighbours, which keep theirs, are
-        asked as they are of its own: so the shares are those to expect wherever errors are planted.
-        "found" is the share of wrong labels that is flagged, "false_alarms" that of the images' own
-        labels (some of which are wrong themselves), each with its interval; "precision" the share
-        of wrong ones among the flagged if one label in a hundred is wrong; "auroc" how well the
-        share of votes against a label tells wrong from own ones. "difference": what codes have more
-        than pixels, image by image.
+        In codes and in pixels: "found" and "false_alarms", the shares of wrong and of own labels
+        that are flagged; "right", the share of the found ones for which most votes say the own
+        class; "precision" if one label in a hundred is wrong; "auroc" of the votes against a label.
+        "difference": what codes have more than pixels, image by image.
         """
         rng = np.random.default_rng(self.study.settings.seed)
         wrong = detection.draw_wrong_labels(self._labels, len(self.study.data.class_names), rng)
@@ -101,10 +90,14 @@ class Outliers(Chapter):
         for space in SPACES:
             votes = self.scores.count_votes(space)
             by_image[space] = {
-                name: detection.flag_labels(votes, labels, self.agreement).astype(float)
+                name: detection.flag_labels(votes, labels, self.scores.agreement).astype(float)
                 for name, labels in given.items()
             }
             means = {name: mean(values) for name, values in by_image[space].items()}
+            right = (votes.argmax(axis=1) == self._labels)[by_image[space]["found"] > 0]
+            if len(right):
+                own_rng = np.random.default_rng(self.study.settings.seed)
+                means["right"] = neighborhoods.mean_estimate(right, own_rng)
             for_wrong, for_own = (votes[np.arange(len(votes)), labels] for labels in given.values())
             found_share, alarms = (means[name].value for name in given)
             found[space] = {
@@ -118,10 +111,7 @@ class Outliers(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What is listed and why, AUROC by kind of images and score, planted labels.
-
-        Also how many images were looked at and compared with, and by how many neighbours.
-        """
+        """What is listed and why, AUROC by kind of images and score, planted labels, counts."""
         images = self.scores
         left_out = {LETTERS: images.letters_unavailable, "labels": self.labels_unavailable}
         found: dict[str, Any] = {
@@ -145,10 +135,11 @@ class Outliers(Chapter):
         if self.labels_unavailable is None:
             found |= {
                 "voters": images.voters,
-                "agreement": self.agreement,
+                "agreement": self.scores.agreement,
                 "mislabelled": self.mislabelled,
                 "planted_share": PLANTED,
                 "planted": self.planted,
+                "suspect_labels": len(self.csv_lines) - 1,
             }
         return found
 
@@ -168,6 +159,11 @@ class Outliers(Chapter):
         if (planted := found.get("planted")) is not None:
             rows += list_rows(ON_PLANTED, planted, "codes", {"neighbours in pixels": "pixels"})
         return rows
+
+    @cached_property
+    def csv_lines(self) -> list[tuple[Any, ...]]:
+        """Labels of training and test images that look wrong."""
+        return list_suspects(self.scores) if self.labels_unavailable is None else []
 
     @property
     def answer(self) -> str:
@@ -195,7 +191,7 @@ class Outliers(Chapter):
     @cached_property
     def _flagged(self) -> np.ndarray:
         votes = self.scores.count_votes("codes")
-        return np.flatnonzero(detection.flag_labels(votes, self._labels, self.agreement))
+        return np.flatnonzero(detection.flag_labels(votes, self._labels, self.scores.agreement))
 
     @property
     def _labels(self) -> np.ndarray:

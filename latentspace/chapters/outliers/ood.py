@@ -40,17 +40,9 @@ MAKERS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 
 
 def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
-    """Upright printed letters, bright on dark, as large as what the data set shows.
+    """All of `LETTERS` in each of `FACES`, bright on dark, float32 (N, H, W, 1) in [0, 1].
 
-    All of `LETTERS`, which leaves out those that a digit looks like, in each of `FACES`. How thick
-    strokes are is left to the face.
-
-    Args:
-        image_shape: (height, width, 1).
-        ink_side: Longer side of a letter in pixels, see `datasets.find_ink_side`.
-
-    Returns:
-        float32 (faces * letters, H, W, 1) in [0, 1].
+    Images are (height, width, 1); the longer side of a letter has `ink_side` pixels.
     """
     folder = f"{load_matplotlib().get_data_path()}/fonts/ttf"
     fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]

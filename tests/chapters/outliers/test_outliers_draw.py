@@ -57,7 +57,7 @@ def test_images_lie_over_their_reconstructions_at_their_places() -> None:
     under = 2 * draw.REASON_LINE + draw.BLOCK_GAP + draw.HEADING_ROOM
     for part in (first, second):
         cell_width = 8 * ZOOM + draw.EXAMPLE_GAP
-        for column, (image, back) in enumerate(zip(part.images, part.reconstructions, strict=True)):
+        for column, (image, back) in enumerate(zip(part.images, part.below, strict=True)):
             x = layout.MARGIN + column * cell_width
             for picture, y in ((image, top), (back, top + 11 * ZOOM)):
                 place = frame[y : y + 10 * ZOOM : ZOOM, x : x + 8 * ZOOM : ZOOM, 0]
