@@ -22,7 +22,7 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
-from latentspace.datasets import ImageDataset, choose_limited, find_ink_side, read_image
+from latentspace.datasets import ImageDataset, choose_limited, find_ink, read_image
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
@@ -332,7 +332,7 @@ class Study:
             self._own_images[name] = read_image(
                 Path(name),
                 self.run.image_shape,
-                ink_side=find_ink_side(self.data.test_pixels[:INK_IMAGES]),
+                ink=find_ink(self.data.test_pixels[:INK_IMAGES]),
                 value_range=self.data.read_options.value_range,
             )
         return self._own_images[name]

@@ -11,15 +11,16 @@ from latentspace.datasets.dataset import (
     split_validation,
 )
 from latentspace.datasets.named import find_recorded_place, load_dataset
-from latentspace.datasets.own_image import find_ink_side, fit_picture, read_image
+from latentspace.datasets.own_image import Ink, find_ink, fit_picture, read_image
 
 __all__ = [
     "DIGITS",
     "Attributes",
     "ImageDataset",
+    "Ink",
     "ReadOptions",
     "choose_limited",
-    "find_ink_side",
+    "find_ink",
     "find_recorded_place",
     "fit_picture",
     "group_columns",

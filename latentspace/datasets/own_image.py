@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,11 +16,19 @@ LONGEST_PATH = 120  # letters that are shown
 LIGHT_GROUND, INK_CONTRAST = 127, 40  # of 255
 
 
+class Ink(NamedTuple):
+    """How what is drawn lies on the ground of an image."""
+
+    side: int  # the longer one of what is drawn, in pixels, at the median
+    # Its centre of mass, from left and top, where that is steadier than the middle of its box.
+    centre: tuple[float, float] | None = None
+
+
 def read_image(
     path: Path,
     image_shape: tuple[int, int, int],
     *,
-    ink_side: int | None = None,
+    ink: Ink | None = None,
     value_range: Range | None = None,
 ) -> np.ndarray:
     """Reads a person's own image file and brings it to the shape of a data set.
@@ -28,8 +37,8 @@ def read_image(
     light ground is inverted, since grey data sets here are bright on dark. The result is float32
     `image_shape`, (height, width, channels), in [0, 1].
 
-    `ink_side` is the longer side of what is drawn, in pixels of the result, see `find_ink_side`:
-    margins are cut off, and what is left gets this size; None keeps the whole picture.
+    `ink` says how images of the data set lie on their ground, see `find_ink`: margins are cut off,
+    and what is left gets that size and place; None keeps the whole picture.
     `value_range` has the values that are black and white in the data set, where that is known; an
     image of more than 8 bits that plainly has other values is read by its own. Raises an
     `InputError` where the file is no image that Pillow reads.
@@ -46,11 +55,11 @@ def read_image(
         raise InputError(
             f"{to_printable(str(path), LONGEST_PATH)} can't be read as an image: {error}"
         ) from error
-    return fit_picture(picture, image_shape, ink_side=ink_side)
+    return fit_picture(picture, image_shape, ink)
 
 
 def fit_picture(
-    picture: Image.Image, image_shape: tuple[int, int, int], *, ink_side: int | None = None
+    picture: Image.Image, image_shape: tuple[int, int, int], ink: Ink | None = None
 ) -> np.ndarray:
     """Brings a picture, "L" for one channel, else "RGB", to a data set's shape, as `read_image`."""
     height, width, channels = image_shape
@@ -59,37 +68,52 @@ def fit_picture(
     ground = np.median(np.concatenate([edge.reshape(-1, channels) for edge in edges]), axis=0)
     if channels == 1 and ground[0] > LIGHT_GROUND:
         picture, ground = ImageOps.invert(picture), 255 - ground
-    box = _find_ink(np.asarray(picture).reshape(*picture.size[::-1], channels), ground)
+    box = _find_box(np.asarray(picture).reshape(*picture.size[::-1], channels), ground)
     room = (width, height)
-    if ink_side is not None and box is not None:
-        top, bottom, left, right = box
-        picture, room = picture.crop((left, top, right, bottom)), (ink_side, ink_side)
+    if ink is not None and box is not None:
+        picture, room = picture.crop(box), (ink.side, ink.side)
     fitted = ImageOps.contain(picture, room, Image.Resampling.LANCZOS)
-    pixels = np.tile(to_unit_range(ground.astype(np.uint8)), (height, width, 1))
-    top, left = (height - fitted.height) // 2, (width - fitted.width) // 2
-    inside = to_unit_range(np.asarray(fitted)).reshape(fitted.height, fitted.width, channels)
-    pixels[top : top + fitted.height, left : left + fitted.width] = inside
-    return pixels
+    free = np.array([width - fitted.width, height - fitted.height])
+    corner = free // 2
+    inside = np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
+    if ink is not None and ink.centre is not None and inside.any():
+        corner = np.clip(np.round(np.subtract(ink.centre, _find_mass(inside))), 0, free)
+    canvas = Image.new(picture.mode, (width, height), tuple(ground.astype(int).tolist()))
+    canvas.paste(fitted, tuple(corner.astype(int).tolist()))
+    return to_unit_range(np.asarray(canvas)).reshape(image_shape)
 
 
-def find_ink_side(pixels: np.ndarray) -> int | None:
-    """How large what is drawn on dark ground usually is, of images, uint8 (N, H, W, C).
+def find_ink(pixels: np.ndarray) -> Ink | None:
+    """How what is drawn on dark ground usually lies there, of images, uint8 (N, H, W, C).
 
-    Median over the images of the longer side of what is drawn, in pixels; None for colour, and
-    where the images have no dark margin, so that what is drawn can't be told from the ground.
+    None for colour, and where the images have no dark margin, so that what is drawn can't be told
+    from the ground.
     """
     if pixels.shape[3] != 1:
         return None
-    boxes = [_find_ink(image, np.zeros(1)) for image in pixels]
-    sides = [max(bottom - top, right - left) for top, bottom, left, right in filter(None, boxes)]
-    side = int(np.median(sides)) if sides else 0
-    return side if 0 < side < min(pixels.shape[1:3]) else None
-
-
-def _find_ink(pixels: np.ndarray, ground: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Top, bottom, left and right of what differs from the ground; None where nothing does."""
-    drawn = (np.abs(pixels - ground) > INK_CONTRAST).any(axis=2)
-    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    found = [(box, image) for image in pixels if (box := _find_box(image, np.zeros(1)))]
+    if not found:
         return None
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    left, top, right, bottom = np.array([box for box, _ in found]).T
+    side = int(np.median(np.maximum(bottom - top, right - left)))
+    if side >= min(pixels.shape[1:3]):
+        return None
+    middles = np.stack([left + right - 1, top + bottom - 1], axis=1) / 2
+    masses = np.array([_find_mass(image) for _, image in found])
+    x, y = np.median(masses, axis=0).tolist()
+    is_steady = masses.std(axis=0).sum() < middles.std(axis=0).sum()
+    return Ink(side, (x, y) if is_steady else None)
+
+
+def _find_mass(image: np.ndarray) -> tuple[float, float]:
+    """The centre of what is bright in an image (H, W, C), from left and from top."""
+    from scipy import ndimage
+
+    row, column, _ = ndimage.center_of_mass(image)
+    return column, row
+
+
+def _find_box(pixels: np.ndarray, ground: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of what differs from the ground; None where nothing does."""
+    drawn = (np.abs(pixels - ground) > INK_CONTRAST).any(axis=2)
+    return Image.fromarray(drawn).getbbox()

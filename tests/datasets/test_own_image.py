@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from latentspace.core.errors import InputError
-from latentspace.datasets import find_ink_side, read_image
+from latentspace.datasets import Ink, find_ink, read_image
 
 
 @pytest.mark.parametrize("size", [(28, 28), (50, 200), (90, 30)])
@@ -48,18 +48,40 @@ def test_margins_are_cut_and_what_is_drawn_gets_the_usual_size(tmp_path: Path) -
     pixels = np.full((300, 200), 255, np.uint8)
     pixels[20:100, 30:70] = 0  # twice as high as wide, far from the centre
     Image.fromarray(pixels).save(tmp_path / "mine.png")
-    image = read_image(tmp_path / "mine.png", (28, 28, 1), ink_side=20)
+    image = read_image(tmp_path / "mine.png", (28, 28, 1), ink=Ink(20))
     rows, columns = np.nonzero(image[..., 0] > 0.5)
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 10)
     assert (rows.mean(), columns.mean()) == (13.5, 13.5)
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "empty.png")
-    assert not read_image(tmp_path / "empty.png", (28, 28, 1), ink_side=20).any()
+    assert not read_image(tmp_path / "empty.png", (28, 28, 1), ink=Ink(20)).any()
+
+
+def test_what_is_drawn_is_centred_as_the_data_is(tmp_path: Path) -> None:
+    spots = np.zeros((9, 28, 28, 1), np.uint8)
+    spots[:, 7:21, 13:15] = 255
+    for place, image in enumerate(spots):
+        image[14, 15 + place] = 60  # widens the box, and hardly moves the mass
+    found = find_ink(spots)
+    np.testing.assert_allclose(found.centre, (13.6, 13.5), atol=0.1)
+    pixels = np.zeros((300, 200), np.uint8)
+    pixels[20:100, 30:70] = 255
+    pixels[80:100, 30:170] = 255  # an L, heavy at the bottom left
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    by_box, by_mass = (
+        read_image(tmp_path / "mine.png", (28, 28, 1), ink=ink)[..., 0]
+        for ink in (Ink(16), Ink(16, (13.0, 14.0)))
+    )
+    rows, columns = np.nonzero(by_box > 0.4)
+    assert abs(rows.min() + rows.max() - 27) <= 1
+    assert abs(columns.min() + columns.max() - 27) <= 1
+    middles = [np.average(np.arange(28), weights=by_mass.sum(axis=axis)) for axis in (1, 0)]
+    np.testing.assert_allclose(middles, (14, 13), atol=0.51)
 
 
 def test_usual_size_of_what_is_drawn() -> None:
     pixels = np.zeros((3, 28, 28, 1), np.uint8)
     pixels[:2, 4:24, 10:15] = 255
-    assert find_ink_side(pixels) == 20
-    assert find_ink_side(np.full((3, 28, 28, 1), 255, np.uint8)) is None
-    assert find_ink_side(np.zeros((3, 28, 28, 1), np.uint8)) is None
-    assert find_ink_side(pixels.repeat(3, axis=3)) is None
+    assert find_ink(pixels) == Ink(20)
+    assert find_ink(np.full((3, 28, 28, 1), 255, np.uint8)) is None
+    assert find_ink(np.zeros((3, 28, 28, 1), np.uint8)) is None
+    assert find_ink(pixels.repeat(3, axis=3)) is None
