@@ -14,6 +14,7 @@ from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.sweeps import AttributeSweeps
 from latentspace.chapters.attributes.values import AttributeValues
 from latentspace.chapters.calculate.expressions import Term, parse_expression
+from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError
@@ -53,6 +54,8 @@ class Arithmetic(Chapter):
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.attribute is None:
                 study.check_selection(term.name, where)
+            elif self.study.of(Traversals).find_step(term.attribute) is not None:
+                continue
             elif term.attribute in strokes.ATTRIBUTES and study.strokes_unavailable is not None:
                 raise InputError(f"{study.strokes_unavailable}. Received: {where}")
 
@@ -185,7 +188,9 @@ class Arithmetic(Chapter):
         )
 
     def _add_attribute(self, code: np.ndarray, name: str, factor: float) -> np.ndarray:
-        """A code (1, D) with so much more of an attribute."""
+        """A code (1, D) with so much more of an attribute, or so far along an axis."""
+        if (along := self.study.of(Traversals).find_step(name)) is not None:
+            return (code + factor * along).astype(np.float32)
         if name in self._sweeps.names:
             label = self.study.density.classify(code)
             step = self._sweeps.directions.steps[label, self._sweeps.names.index(name)]

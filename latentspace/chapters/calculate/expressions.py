@@ -14,6 +14,7 @@ MOST_DIGITS = 18  # of an index; there are no data sets with more images
 _FACTOR = re.compile(r"(?P<sign>[+-]?)\s*(?:(?P<factor>[0-9]+(?:\.[0-9]+)?)\s*\*\s*)?")
 _INDEX = re.compile(r"[0-9]+(?=[\s+-]|$)")
 _QUOTED = re.compile(r'"(?P<name>[^"]+)"')
+_AXIS = re.compile(r"(axis|unit):[0-9]{1,6}(?=[\s+-]|$)")
 _NAME = re.compile(r"[^\s+*%-]\S*")
 _ENDS = ("", " ", "\t", "\n", "+", "-")  # what comes after the name of an attribute
 LONGEST_NAME = 255
@@ -23,9 +24,9 @@ SHOWN_NAMES = 12  # attributes, in messages
 @dataclass(frozen=True)
 class Term:
     factor: float  # what it is multiplied with, the sign included
-    name: str  # "1234", an image's index, "class:7", an attribute, or the path of an image file
+    name: str  # "1234" (of an image), "class:7", an attribute, an axis, or the path of an image
     position: int  # where it begins in the expression, from 0
-    attribute: str | None = None  # that it is; None of an image
+    attribute: str | None = None  # that it is, or "axis:1", "unit:0"; None of an image
 
     @property
     def label(self) -> str:
@@ -39,11 +40,12 @@ class Term:
 def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term, ...]:
     """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
 
-    A term is the index of an image, class:NAME, an attribute, or the path of an image file, with an
-    optional factor before a `*`; terms that begin with a letter end at a space, those of attributes
-    with their names. A name in double quotes is an attribute, whatever else it could be.
-    `attributes` are those there are, beside those of strokes. At least one of the terms, in their
-    order, is an image. Raises an `InputError` on what is no term, and where.
+    A term is the index of an image, class:NAME, an attribute, a principal axis as in axis:1, a
+    latent unit as in unit:0, or the path of an image file, with an optional factor before a `*`;
+    terms that begin with a letter end at a space, those of attributes with their names. A name in
+    double quotes is an attribute, whatever else it could be. `attributes` are those there are,
+    beside those of strokes. At least one of the terms, in their order, is an image. Raises an
+    `InputError` on what is no term, and where.
     """
     terms: list[Term] = []
     named = {*attributes, *STROKES, *SHORT}
@@ -57,7 +59,9 @@ def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term,
             expected = "a term" if not terms or text[position] in "+-" else "+ or -"
             plain_first = sorted([*attributes, *STROKES], key=lambda name: "=" in name)
             own = map(to_printable, plain_first[:SHOWN_NAMES])
-            known = ", ".join(["an index", "class:NAME", *own, "an image file"])
+            known = ", ".join(
+                ["an index", "class:NAME", *own, "axis:NUMBER", "unit:NUMBER", "an image file"]
+            )
             raise InputError(
                 f"can't read {text!r} at character {position + 1}, {text[position:]!r}: expected "
                 f"{expected}; a term is one of {known}, as in '12 - class:1 + 0.5*class:7'"
@@ -84,6 +88,8 @@ def _parse_name(
     if (quoted := _QUOTED.match(text, position)) is not None:
         name = quoted["name"]
         return (quoted[0], SHORT.get(name, name)) if name in attributes else None
+    if (axis := _AXIS.match(text, position)) is not None:
+        return axis[0], axis[0]
     if (index := _INDEX.match(text, position)) is not None:
         return (index[0], None) if len(index[0]) <= MOST_DIGITS else None
     for name in attributes:

@@ -10,11 +10,13 @@ from latentspace.analysis.projection import is_degenerate
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.study import Selected
+from latentspace.core.errors import InputError
 
 STEPS = 33  # of a moving picture; a still one shows every fourth
 SHOWN_AXES = 8
 SHOWN_STARTS, FEW_STARTS = 6, 2  # test images that are moved along a few axes, along many
 MEAN = "mean code"
+AXIS, UNIT = "axis:", "unit:"  # begin the names of single axes in expressions
 RANGE = (0.01, 0.99)  # quantiles of the codes between which an axis is walked
 DEAD_SHARE = 0.05  # of the largest deviation: a unit that moves less is dead
 
@@ -27,6 +29,15 @@ class Axes:
     starts: list[str]  # what is moved: `MEAN`, then test images
     images: np.ndarray  # float32 (axes, starts, steps, H, W, C): each start, moved along each axis
     changes: np.ndarray  # float64 (axes,): Euclidean, between the decoded ends of the mean's walk
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Principal axes of codes, in the order of their variance."""
+
+    names: list[str]
+    vectors: np.ndarray  # float64 (D, D), an axis in each row
+    deviations: np.ndarray  # float64 (D,), standard deviations along them
 
 
 class Traversals(Chapter):
@@ -45,13 +56,9 @@ class Traversals(Chapter):
         study, codes = self.study, self.study.train_codes.astype(np.float64)
         centre = codes.mean(axis=0)
         if study.settings.axes == "units":
-            vectors, dead = np.eye(codes.shape[1]), self.dead_units
-            names = [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(len(vectors))]
+            vectors, names = np.eye(codes.shape[1]), self.unit_names
         else:
-            values, found = np.linalg.eigh(np.atleast_2d(np.cov(codes.T)))
-            vectors = found.T[::-1]
-            shares = values[::-1] / values.sum()
-            names = [f"axis {number + 1}, {share:.1%}" for number, share in enumerate(shares)]
+            vectors, names = self.principal.vectors, self.principal.names
         along = (codes - centre) @ vectors.T
         low, high = np.quantile(along, RANGE, axis=0)
         places = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, STEPS)  # (axes, steps)
@@ -71,6 +78,45 @@ class Traversals(Chapter):
             study.decode(walked.astype(np.float32)),
             changes[order].astype(float),
         )
+
+    @cached_property
+    def principal(self) -> Principal:
+        """The principal axes of the training codes, those of the largest variance first."""
+        codes = self.study.train_codes.astype(np.float64)
+        variances, found = np.linalg.eigh(np.atleast_2d(np.cov(codes.T)))
+        variances = np.maximum(variances[::-1], 0)
+        shares = variances / variances.sum()
+        names = [f"axis {number}, {share:.1%}" for number, share in enumerate(shares, 1)]
+        return Principal(names, found.T[::-1], np.sqrt(variances))
+
+    @cached_property
+    def unit_names(self) -> list[str]:
+        """What each unit is called."""
+        dead = self.dead_units
+        count = self.study.run.latent_dim
+        return [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(count)]
+
+    def find_step(self, name: str) -> np.ndarray | None:
+        """What "axis:1", the first principal axis, or "unit:0" adds to a code, float64 (D,).
+
+        It is one standard deviation of the training codes; None where it names no axis.
+
+        Raises:
+            InputError: There is no such axis.
+        """
+        kind = next((kind for kind in (AXIS, UNIT) if name.startswith(kind)), None)
+        if kind is None:
+            return None
+        number, count = int(name.removeprefix(kind)) - (kind == AXIS), self.study.run.latent_dim
+        if not 0 <= number < count:
+            first = int(kind == AXIS)
+            raise InputError(
+                f"run {self.study.run.name} has {kind}{first} to {kind}{count - 1 + first}. "
+                f"Received: {name}"
+            )
+        if kind == AXIS:
+            return self.principal.vectors[number] * self.principal.deviations[number]
+        return np.eye(count)[number] * self.study.train_codes[:, number].std(dtype=np.float64)
 
     @cached_property
     def deviations(self) -> np.ndarray:

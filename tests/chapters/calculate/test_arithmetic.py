@@ -13,6 +13,8 @@ from latentspace.chapters.attributes import sweeps
 from latentspace.chapters.attributes.sweeps import AttributeSweeps
 from latentspace.chapters.calculate import arithmetic, figures
 from latentspace.chapters.calculate.arithmetic import Arithmetic
+from latentspace.chapters.calculate.traversals import Traversals
+from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
 
@@ -90,6 +92,19 @@ def test_an_attribute_in_an_expression_moves_along_its_direction(
     )
     np.testing.assert_allclose(section.images[0, -1:], linear_run.decode(moved), atol=1e-5)
     assert section.images[0, -1].sum() > section.images[0, 0].sum()  # thicker is more ink
+
+
+def test_an_expression_goes_along_axes_in_standard_deviations(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    subject = make_study(linear_run, tiny, expression="3 + 2*axis:1 - 0.5*unit:4")
+    (section,) = subject.of(Arithmetic).make_sections()
+    assert section.headings == ["+ 3", "+ 2 × axis:1", "− 0.5 × unit:4", "="]
+    first, second = (subject.of(Traversals).find_step(name) for name in ("axis:1", "unit:4"))
+    expected = linear_run.decode((subject.codes[3] + 2 * first - 0.5 * second)[None])
+    np.testing.assert_allclose(section.images[0, -1:], expected, atol=1e-5)
+    with pytest.raises(InputError, match=r"axis:1 to axis:8\. Received: axis:9"):
+        make_study(linear_run, tiny, expression="3 + axis:9").of(Arithmetic).check()
 
 
 def test_metrics_compare_class_means_with_transport(

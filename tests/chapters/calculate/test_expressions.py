@@ -20,6 +20,8 @@ from latentspace.core.errors import InputError
         (" -3+4 ", [Term(-1, "3", 2), Term(1, "4", 4)]),
         ("2 * 3 - 1.5 * class:T-shirt", [Term(2, "3", 4), Term(-1.5, "class:T-shirt", 14)]),
         ("12 + 2*wide", [Term(1, "12", 0), Term(2, "wide", 7, "width")]),
+        ("12 + 2*axis:1 - unit:0", [Term(1, "12", 0), Term(2, "axis:1", 7, "axis:1"),
+                                    Term(-1, "unit:0", 16, "unit:0")]),
         ("my/7.png - class:7", [Term(1, "my/7.png", 0), Term(-1, "class:7", 11)]),
     ],
 )  # fmt: skip
@@ -37,6 +39,7 @@ def test_expressions_are_parsed(text: str, terms: list[Term]) -> None:
         ("class:7 % 2", "character 9", r"\+ or -"),
         ("1 + + 2", "character 3", "a term"),
         ("1 + class:", "character 3", "a term"),
+        ("1 + axis:x", "character 3", "a term"),
     ],
 )
 def test_errors_point_at_the_place(text: str, place: str, expected: str) -> None:

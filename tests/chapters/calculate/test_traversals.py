@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.chapters.calculate import traversals
 from latentspace.chapters.calculate.traversals import Traversals
+from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
 
 
@@ -31,3 +33,33 @@ def test_units_are_walked_one_by_one_and_dead_ones_named(
     names = subject.of(Traversals).axes.names
     assert sorted(names) == sorted(f"unit {n}, dead" if n == 3 else f"unit {n}" for n in range(8))
     assert names[-1] == "unit 3, dead"
+
+
+def test_a_step_along_an_axis_is_a_standard_deviation_of_the_codes(
+    linear_run: LinearRun, tiny: ImageDataset
+) -> None:
+    chapter = make_study(linear_run, tiny).of(Traversals)
+    codes = chapter.study.train_codes
+    first, last = (chapter.find_step(f"axis:{number}") for number in (1, 8))
+    for step in (first, last):
+        along = codes @ (step / np.linalg.norm(step))
+        np.testing.assert_allclose(np.linalg.norm(step), along.std(), rtol=1e-2)
+    assert np.linalg.norm(first) > 2 * np.linalg.norm(last)
+    assert abs(first @ last) < 1e-6
+    np.testing.assert_allclose(chapter.find_step("unit:3"), np.eye(8)[3] * codes[:, 3].std())
+    assert chapter.find_step("slant") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("axis:0", "axis:1 to axis:8"),
+        ("axis:9", "axis:1 to axis:8"),
+        ("unit:8", "unit:0 to unit:7"),
+    ],
+)
+def test_axes_that_are_not_there_are_refused(
+    linear_run: LinearRun, tiny: ImageDataset, name: str, known: str
+) -> None:
+    with pytest.raises(InputError, match=rf"{known}\. Received: {name}"):
+        make_study(linear_run, tiny).of(Traversals).find_step(name)
