@@ -165,6 +165,17 @@ class Run:
         images = self._check_finite(predict(self._decoder, codes, on_batch), "images", "codes")
         return np.clip(images, 0, 1, out=images)
 
+    def describe_networks(self) -> tuple[list[dict[str, Any]], bytes]:
+        """Encoder and decoder as plain steps, and the arrays that they point into, see `portable`.
+
+        Raises:
+            NotPortableError: A layer of them can't be expressed.
+        """
+        from latentspace.models import portable
+
+        networks = (self._encoder, self._decoder)
+        return portable.pack([portable.describe_network(each) for each in networks])
+
     def _check_finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
         """What a network gave (N, ...), unchanged: all that is drawn or measured comes this way."""
         odd = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))

@@ -1,0 +1,313 @@
+"""What each of Keras' layers is in steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import activations, layers
+
+from latentspace.models.importing.tracing import Step, format_shape, trace
+from latentspace.models.portable.steps import Builder, Network, NotPortableError, Tensor, to_numpy
+
+Shape = tuple[int, ...]
+# Of a layer, its input and the shape of its result, channels last: that before the activation.
+Lowering = Callable[[Builder, Any, Tensor, Shape], Tensor]
+
+
+def describe_network(model: keras.Model, shape: Shape | None = None) -> Network:
+    """Lowers a network as it is used for inference.
+
+    Mixed precision is computed in float32.
+
+    Args:
+        model: One input, one output; a graph of Keras' own layers, nested or not.
+        shape: Of the input without the batch, where sides of it are open.
+
+    Raises:
+        NotPortableError: A layer, or an option of one, is not among those that can be expressed.
+        InputError: The model can't be called on such a shape.
+    """
+    traced = trace(model, model.input_shape[1:] if shape is None else shape)
+    if len(traced.outputs) != 1:
+        raise NotPortableError(f"a model with {len(traced.outputs)} outputs")
+    (_, end), source = traced.outputs[0], traced.source
+    if None in source.shape[1:]:
+        raise NotPortableError(f"an input of {format_shape(source.shape[1:])} values")
+    start = Tensor(0, tuple(source.shape[1:]))
+    builder, values = Builder([math.prod(start.shape)]), {id(source): start}
+    for step in traced.between(source, end):
+        values[id(step.outputs[0])] = _lower(builder, step, [values[id(x)] for x in step.inputs])
+    last, arrays = values[id(end)], [*builder.arrays.values()]
+    places = builder.plan_memory(last.number)
+    return Network(builder.steps, arrays, places, start.shape, last.shape, last.number)
+
+
+def _lower(builder: Builder, step: Step, inputs: list[Tensor]) -> Tensor:
+    """The result of a step."""
+    layer, (output, *others) = step.operation, step.outputs
+    named = f"the layer {step.name!r} of the kind {type(layer).__name__}"
+    given = [*step.args[1:], *step.kwargs.values()]
+    if others or any(value is not None and value is not False for value in given):
+        raise NotPortableError(f"{named}, called with more than its input")
+    if not keras.backend.is_float_dtype(output.dtype):
+        raise NotPortableError(f"{named}, whose values are {output.dtype}")
+    if getattr(layer, "quantization_mode", None) is not None:
+        raise NotPortableError(f"{named}, which is quantized")
+    try:
+        return _lower_layer(builder, layer, inputs, tuple(output.shape[1:]))
+    except NotPortableError as error:
+        raise NotPortableError(f"{named}{error}") from error
+
+
+def _lower_layer(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> Tensor:
+    """The result of a layer, or an error with what to say after the name of the layer."""
+    kind = type(layer)
+    if kind in MERGES:
+        return _merge(builder, layer, inputs, shape)
+    if kind not in LAYERS:
+        raise NotPortableError("")
+    (x,) = inputs
+    if getattr(layer, "data_format", None) == "channels_first":
+        x = builder.permute(x, [*range(1, len(x.shape)), 0])
+        x = LAYERS[kind](builder, layer, x, (*shape[1:], shape[0]))
+        x = builder.permute(x, [len(shape) - 1, *range(len(shape) - 1)])
+    else:
+        x = LAYERS[kind](builder, layer, x, shape)
+    return _activate(builder, getattr(layer, "activation", None), x)
+
+
+def _pass(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    return Tensor(x.number, shape)
+
+
+def _span(layer: Any, count: Sequence[int], part: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The sides of what so many kernels cover, and what of it lies above and left of a part."""
+    sides = zip(count, layer.kernel_size, layer.strides, layer.dilation_rate, strict=False)
+    whole = [(n - 1) * stride + (k - 1) * dilation + 1 for n, k, stride, dilation in sides]
+    return whole, [max(n - inner, 0) // 2 for n, inner in zip(whole, part, strict=False)]
+
+
+def _slide(
+    builder: Builder, layer: Any, x: Tensor, shape: Shape, kernel: Any, corner: Any = None
+) -> Tensor:
+    """A convolution; where the layer has one in each channel, that one, without the bias."""
+    needed, middle = _span(layer, shape, x.shape)
+    corner = corner or middle
+    if any(corner) or needed[0] > x.shape[0] or needed[1] > x.shape[1]:
+        x = builder.place(x, needed, corner)
+    down, across = x.shape[1] * x.shape[2], x.shape[2]
+    (height, width), (far, wide) = layer.kernel_size, layer.dilation_rate
+    taps = [i * far * down + j * wide * across for i in range(height) for j in range(width)]
+    walk = {"line_step": layer.strides[0] * down, "row_step": layer.strides[1] * across}
+    walk |= {"lines": shape[0], "rows": shape[1]}
+    if hasattr(layer, "depth_multiplier"):
+        walk |= {"channels": across, "multiplier": layer.depth_multiplier}
+        walk |= {"kernel": builder.keep_vector(kernel), "offsets": taps}
+        return builder.add("depthwise", [x], (*shape[:2], across * layer.depth_multiplier), **walk)
+    together = width if wide == 1 else 1  # what lies in a line is taken at once
+    walk |= {"offsets": taps[::together], "length": together * across}
+    return builder.multiply(x, shape, kernel, layer.bias, **walk)
+
+
+def _convolve(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    kernel, groups = to_numpy(layer.kernel), layer.groups
+    if groups > 1:  # zeros for the inputs of the other groups
+        block = np.ones((kernel.shape[2], kernel.shape[3] // groups))
+        kernel = np.tile(kernel, (1, 1, groups, 1)) * np.kron(np.eye(groups), block)
+    return _slide(builder, layer, x, shape, builder.keep(kernel))
+
+
+def _convolve_transposed(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    kernel, strides = builder.keep(layer.kernel), layer.strides  # (height, width, outputs, inputs)
+    height, width, outputs, _ = kernel.shape
+    whole, cut = _span(layer, x.shape, shape)
+    if tuple(strides) == (1, 1):  # a convolution with the kernel turned around
+        corner = [a - n - c for a, n, c in zip(whole, x.shape, cut, strict=False)]
+        return _slide(builder, layer, x, shape, kernel[::-1, ::-1].swapaxes(2, 3), corner)
+    written_shape = (*x.shape[:2], height * width * outputs)
+    written = builder.multiply(x, written_shape, np.moveaxis(kernel, 3, 0), None)
+    canvas = [max(a, b + c) for a, b, c in zip(whole, shape, cut, strict=False)]
+    row = canvas[1] * outputs
+    options = {"lines": x.shape[0], "rows": x.shape[1], "down": height, "run": width * outputs}
+    options |= {"line_step": strides[0] * row, "row_step": strides[1] * outputs, "row": row}
+    bias = builder.keep_vector(np.zeros(outputs) if layer.bias is None else layer.bias)
+    x = builder.add("scatter", [written], (*canvas, outputs), bias=bias, **options)
+    return builder.place(x, shape[:2], [-c for c in cut])
+
+
+def _convolve_channels(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    x = _slide(builder, layer, x, shape, layer.kernel)
+    return builder.affine(x, 1, _read(layer.bias, 0))
+
+
+def _convolve_separably(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    x = _slide(builder, layer, x, shape, layer.depthwise_kernel)
+    return builder.multiply(x, shape, builder.keep(layer.pointwise_kernel)[0, 0], layer.bias)
+
+
+def _resample_sides(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    """Pooling and upsampling, which take one side after the other: a unit matrix shows how."""
+    largest = isinstance(layer, layers.MaxPooling2D | layers.GlobalMaxPooling2D)
+    for axis in (0, 1):
+        if isinstance(layer, layers.UpSampling2D):
+            show = layers.UpSampling2D((layer.size[axis], 1), "channels_last", layer.interpolation)
+        else:  # the window of a global one is the image
+            size, step = (getattr(layer, name, x.shape)[axis] for name in ("pool_size", "strides"))
+            padding = getattr(layer, "padding", "valid")
+            show = layers.AveragePooling2D((size, 1), (step, 1), padding, "channels_last")
+        unit = np.eye(x.shape[axis], dtype=np.float32)[np.newaxis, ..., np.newaxis]
+        x = builder.resample(x, axis, to_numpy(show(unit))[0, ..., 0], largest=largest)
+    return Tensor(x.number, shape)
+
+
+def _read(weights: Any, default: float, after: int = 0) -> np.ndarray:
+    """Weights as float64, to broadcast along so many further axes."""
+    values = to_numpy(default if weights is None else weights).astype(float)
+    return values.reshape((*values.shape, *[1] * after))
+
+
+def _standardize_batch(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    after = len(shape) - layer.axis % (len(shape) + 1)
+    mean, variance = (_read(v, 0, after) for v in (layer.moving_mean, layer.moving_variance))
+    scale = _read(layer.gamma, 1, after) / np.sqrt(variance + layer.epsilon)
+    return builder.affine(x, scale, _read(layer.beta, 0, after) - mean * scale)
+
+
+def _standardize(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    mean = _read(layer.mean, 0)
+    std = np.maximum(np.sqrt(_read(layer.variance, 1)), keras.config.epsilon())
+    return builder.affine(x, std, mean) if layer.invert else builder.affine(x, 1 / std, -mean / std)
+
+
+def _normalize(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    """Over the last axes, or over groups of channels."""
+    rank, groups = len(shape), getattr(layer, "groups", 1)
+    axes = sorted(axis % (rank + 1) for axis in np.atleast_1d(layer.axis).tolist())
+    if axes != [*range(axes[0], rank + 1)] or getattr(layer, "rms_scaling", False):
+        raise NotPortableError(f", with the axis {layer.axis}")
+    before, size = math.prod(shape[: axes[0] - 1]), math.prod(shape[axes[0] - 1 :]) // groups
+    outer, middle = (1, before) if hasattr(layer, "groups") else (before, 1)
+    view = {"outer": outer, "middle": middle, "groups": groups, "size": size}
+    x = builder.add("normalize", [x], shape, epsilon=layer.epsilon, **view)
+    return builder.affine(x, _read(layer.gamma, 1), _read(layer.beta, 0))
+
+
+def _softmax(builder: Builder, x: Tensor, axis: Any, *, logarithm: bool = False) -> Tensor:
+    first, *others = np.atleast_1d(axis)
+    if others:
+        raise NotPortableError(f", with the axes {axis}")
+    axis = int(first) % (len(x.shape) + 1) - 1
+    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    view = {"outer": before, "size": x.shape[axis], "inner": after}
+    return builder.add("softmax", [x], x.shape, logarithm=logarithm, **view)
+
+
+def _apply(builder: Builder, x: Tensor, kind: str, *options: float | None) -> Tensor:
+    return builder.add("activate", [x], x.shape, kind=kind, options=list(options))
+
+
+def _activate(builder: Builder, function: Any, x: Tensor) -> Tensor:
+    """The activation of a layer: a function of Keras' own, or a layer."""
+    if function is None or function is activations.linear:
+        return x
+    if type(function) in LAYERS:
+        return _lower_layer(builder, function, [x], x.shape)
+    if function in (activations.softmax, activations.log_softmax):
+        return _softmax(builder, x, -1, logarithm=function is activations.log_softmax)
+    if function not in FUNCTIONS:
+        raise NotPortableError(f", with the activation {getattr(function, '__name__', function)}")
+    return _apply(builder, x, *FUNCTIONS[function])
+
+
+def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> Tensor:
+    if isinstance(layer, layers.Concatenate):
+        axis = layer.axis % (len(shape) + 1) - 1
+        if axis < 0:
+            raise NotPortableError(", along the batch")
+        runs = [math.prod(x.shape[axis:]) for x in inputs]
+        return builder.add("concatenate", inputs, shape, runs=runs)
+    parts = []
+    for x in inputs:
+        x = Tensor(x.number, (1,) * (len(shape) - len(x.shape)) + x.shape)
+        for axis, size in enumerate(shape):
+            if x.shape[axis] < size:
+                x = builder.resample(x, axis, np.ones((size, 1)))
+        parts.append(x)
+    result, *others = parts
+    is_mean = isinstance(layer, layers.Average)
+    kind = "add" if is_mean else type(layer).__name__.lower()
+    for other in others:
+        result = builder.add("merge", [result, other], shape, kind=kind)
+    return builder.affine(result, 1 / len(parts) if is_mean else 1, 0)
+
+
+PLAIN = """
+    exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh log_sigmoid mish sigmoid silu
+    soft_shrink softplus softsign sparse_plus sparse_sigmoid squareplus tanh tanh_shrink
+"""
+FUNCTIONS: dict[Any, tuple[Any, ...]] = {  # of each value: what the runtime calls it; options
+    activations.relu: ("relu", None, 0, 0),  # largest value, slope below the threshold, threshold
+    activations.relu6: ("relu", 6, 0, 0),
+    activations.leaky_relu: ("relu", None, 0.2, 0),
+    activations.elu: ("elu", 1, 1),  # factor below 0, factor everywhere
+    activations.celu: ("elu", 1, 1),
+    activations.selu: ("elu", 1.6732632423543772, 1.0507009873554805),
+    **{getattr(activations, kind): (kind,) for kind in PLAIN.split()},
+}
+MERGES = (
+    *(layers.Add, layers.Average, layers.Subtract, layers.Multiply),
+    *(layers.Maximum, layers.Minimum, layers.Concatenate),
+)
+IN_TRAINING = [  # what these do, they do in training only
+    *(layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
+    *(layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise, layers.Identity),
+    *(layers.ActivityRegularization, layers.RandomBrightness, layers.RandomContrast),
+    *(layers.RandomFlip, layers.RandomRotation, layers.RandomShear, layers.RandomTranslation),
+    layers.RandomZoom,
+]
+LAYERS: dict[type, Lowering] = {
+    **dict.fromkeys((*IN_TRAINING, layers.Activation, layers.Flatten, layers.Reshape), _pass),
+    layers.Dense: lambda builder, layer, x, shape: builder.multiply(
+        x, shape, builder.keep(layer.kernel), layer.bias
+    ),
+    layers.Conv2D: _convolve,
+    layers.Conv2DTranspose: _convolve_transposed,
+    layers.DepthwiseConv2D: _convolve_channels,
+    layers.SeparableConv2D: _convolve_separably,
+    layers.UpSampling2D: _resample_sides,
+    **dict.fromkeys((layers.MaxPooling2D, layers.AveragePooling2D), _resample_sides),
+    **dict.fromkeys((layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D), _resample_sides),
+    layers.Permute: lambda builder, layer, x, _: builder.permute(x, [n - 1 for n in layer.dims]),
+    layers.Cropping2D: lambda builder, layer, x, shape: builder.place(
+        x, shape[:2], [-before for before, _ in layer.cropping]
+    ),
+    layers.ZeroPadding2D: lambda builder, layer, x, shape: builder.place(
+        x, shape[:2], [before for before, _ in layer.padding]
+    ),
+    layers.RepeatVector: lambda builder, layer, x, _: builder.resample(
+        Tensor(x.number, (1, *x.shape)), 0, np.ones((layer.n, 1))
+    ),
+    layers.BatchNormalization: _standardize_batch,
+    layers.LayerNormalization: _normalize,
+    layers.GroupNormalization: _normalize,
+    layers.Normalization: _standardize,
+    layers.Rescaling: lambda builder, layer, x, _: builder.affine(x, layer.scale, layer.offset),
+    layers.ReLU: lambda builder, layer, x, _: _apply(
+        builder, x, "relu", layer.max_value, layer.negative_slope, layer.threshold
+    ),
+    layers.LeakyReLU: lambda builder, layer, x, _: _apply(
+        builder, x, "relu", None, layer.negative_slope, 0
+    ),
+    layers.ELU: lambda builder, layer, x, _: _apply(builder, x, "elu", layer.alpha, 1),
+    layers.PReLU: lambda builder, layer, x, shape: builder.add(
+        "slope",
+        [x],
+        shape,
+        slope=builder.keep_vector(_read(layer.alpha, 0) + np.zeros(shape)),
+    ),
+    layers.Softmax: lambda builder, layer, x, _: _softmax(builder, x, layer.axis),
+}
