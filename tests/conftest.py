@@ -8,17 +8,22 @@ import gc
 import importlib
 import io
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.pop("LATENTSPACE_DATA", None)  # what a person has set must not change a test
 _worker = os.environ.get("PYTEST_XDIST_WORKER")
@@ -44,6 +49,7 @@ from latentspace.core.errors import InputError, warn_once
 from latentspace.core.pixels import to_uint8, to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset
+from latentspace.models import portable
 from latentspace.models.snapshots import Snapshots
 
 # The same examples in every run, and no folder left in the checkout.
@@ -248,6 +254,18 @@ class LinearRun:
 
     def read_density(self) -> None:
         """It has none, as runs that were imported."""
+
+    def describe_networks(self) -> tuple[list[dict[str, Any]], bytes]:
+        """As `Run.describe_networks`."""
+        images, codes = keras.Input(self.image_shape), keras.Input((self.latent_dim,))
+        to_code = keras.layers.Dense(self.latent_dim, use_bias=False)
+        to_image = keras.layers.Dense(math.prod(self.image_shape), use_bias=False)
+        flat = keras.layers.Flatten()(images)
+        encoder = keras.Model(images, to_code(flat))
+        decoder = keras.Model(codes, keras.layers.Reshape(self.image_shape)(to_image(codes)))
+        to_code.set_weights([self.basis])
+        to_image.set_weights([self.basis.T])
+        return portable.pack([portable.describe_network(each) for each in (encoder, decoder)])
 
     def encode(self, images: np.ndarray, on_batch: object = None) -> np.ndarray:
         self.calls.append(("encode", len(images)))
@@ -554,3 +572,26 @@ class Page(HTMLParser):
     def shown(self) -> list[str]:
         """Files of the pictures, in their order."""
         return [unquote(found["src"]) for found in self.all("img", "video")]
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Starts Chromium, with flags; skips where none is installed, but on a server that tests."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None and "CI" not in os.environ:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as playwright:
+        # Without a sandbox, since the tests may be run by root.
+        kind = playwright.chromium
+        yield lambda *flags: kind.launch(executable_path=path, args=["--no-sandbox", *flags])
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    with launch() as opened:
+        yield opened

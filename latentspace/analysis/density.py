@@ -55,7 +55,7 @@ class Density:
         found = []
         for density, shares, whitened in self._explain(codes):
             whitened *= shares[:, :, np.newaxis]
-            found.append((density, -whitened.reshape(len(density), -1) @ self._whitening.T))
+            found.append((density, -whitened.reshape(len(density), -1) @ self.whitening.T))
         densities, gradients = zip(*found, strict=True)
         return np.concatenate(densities), np.concatenate(gradients)
 
@@ -74,8 +74,8 @@ class Density:
 
         for at in range(0, len(codes), ROWS_AT_ONCE):
             part = codes[at : at + ROWS_AT_ONCE].astype(np.float32)
-            whitened = (part @ self._whitening - self._offset).reshape(-1, *self.means.shape)
-            logs = self._heights - np.einsum("nkd,nkd->nk", whitened, whitened) / 2
+            whitened = (part @ self.whitening - self.offset).reshape(-1, *self.means.shape)
+            logs = self.heights - np.einsum("nkd,nkd->nk", whitened, whitened) / 2
             density = logsumexp(logs, axis=1)
             yield density, np.exp(logs - density[:, np.newaxis]), whitened
 
@@ -88,18 +88,19 @@ class Density:
         return np.linalg.inv(self._roots)
 
     @cached_property
-    def _whitening(self) -> np.ndarray:
+    def whitening(self) -> np.ndarray:
         """What brings codes to the whitened coordinates of all components, float32 (D, K * D)."""
         count, dim = self.means.shape
         return self._inverse_roots.transpose(2, 0, 1).reshape(dim, count * dim).astype(np.float32)
 
     @cached_property
-    def _offset(self) -> np.ndarray:
+    def offset(self) -> np.ndarray:
+        """The means in these coordinates, float32 (K * D,)."""
         whitened = np.einsum("kij,kj->ki", self._inverse_roots, self.means)
         return whitened.reshape(-1).astype(np.float32)
 
     @cached_property
-    def _heights(self) -> np.ndarray:
+    def heights(self) -> np.ndarray:
         """Logarithm of each weighted component at its mean, float32 (K,)."""
         dim = self.means.shape[1]
         logs = np.log(np.diagonal(self._roots, axis1=1, axis2=2)).sum(axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,8 +12,8 @@ import numpy as np
 from latentspace.analysis import directions, scores
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
-from latentspace.chapters.attributes.values import LEAST_MEMBERS, MOST_MEASURED, AttributeValues
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, value_in
+from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_MEASURED, OfAttributes
+from latentspace.chapters.chapter import HIGHER, Row
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
 REACHES, USUAL_REACH = (1.0, 1.25, 1.5), 1.25
@@ -26,7 +26,7 @@ PENALTY = 10.0  # of a support vector machine, larger is more exact
 SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less stays
 LAST = 1_000  # more than any reliability
 MOST_OF_COLUMN = 2  # values of a column of names, where nobody asks for others
-CODES, PCA, PIXELS = "codes", "pca", "pixels"
+PCA, PIXELS = "pca", "pixels"
 MEASURES = {  # of each attribute, in words
     "read": "{}: read off unseen images, area under the ROC curve",
     "put_on": "{} put on: called so",
@@ -43,36 +43,23 @@ class Difference:
     count = 1
 
     def move(self, vectors: np.ndarray, has: np.ndarray, forms: np.ndarray) -> np.ndarray:
-        """See `Forms.move`; all forms are the same."""
+        """As `Forms.move`; all forms are the same."""
         return vectors + np.where(has, -1, 1)[:, np.newaxis] * self.away
 
 
 @dataclass(frozen=True)
 class Space:
-    """Where images are moved, and how they come back.
+    """Where images are moved, and how they come back."""
 
-    Attributes:
-        train, test: Vectors of all training images, and of all images, float (M, D) and (N, D).
-        decode: Vectors (N, D) -> images, float32 (N, H, W, C) in [0, 1].
-        is_flat: The difference of means is added in place of the transport, since vectors are long.
-    """
-
-    train: np.ndarray
-    test: np.ndarray
-    decode: Callable[[np.ndarray], np.ndarray]
-    is_flat: bool = False
+    train: np.ndarray  # vectors of all training images, float (M, D)
+    test: np.ndarray  # vectors of all images, float (N, D)
+    decode: Callable[[np.ndarray], np.ndarray]  # (N, D) -> float32 (N, H, W, C) in [0, 1]
 
 
-class AttributeChanges(Chapter):
+class AttributeChanges(OfAttributes):
     """What becomes of images whose codes are moved from having an attribute to not having it."""
 
     section = "attribute_changes"
-    uses_classifier = True
-
-    @property
-    def values(self) -> AttributeValues:
-        """All attributes."""
-        return self.study.of(AttributeValues)
 
     @cached_property
     def rank(self) -> dict[str, float]:
@@ -115,29 +102,37 @@ class AttributeChanges(Chapter):
         for place, name in enumerate(values.known):
             known = values.train[rows, place]
             groups = [np.flatnonzero(known == value) for value in (1, 0)]
-            if values.is_number[place] or not all(map(len, groups)):
-                found[name] = np.nan
-                continue
-            having, lacking = (codes[own] for own in groups)
-            having = having[rng.permutation(len(having))[:RELIABILITY_PAIRS]]
-            nearest = lacking[find_nearest(having, lacking, 1)[1][:, 0]]
-            found[name] = directions.reliability(having - nearest, random)
+            found[name] = np.nan
+            if not values.is_number[place] and all(map(len, groups)):
+                having, lacking = (codes[own] for own in groups)
+                having = having[rng.permutation(len(having))[:RELIABILITY_PAIRS]]
+                nearest = lacking[find_nearest(having, lacking, 1)[1][:, 0]]
+                found[name] = directions.reliability(having - nearest, random)
         return found
 
-    def fit(self, name: str, vectors: np.ndarray | None = None) -> Forms:
-        """How vectors of training images, codes where None, with and without an attribute lie."""
-        own = self.study.train_codes if vectors is None else vectors
-        is_codes = own is self.study.train_codes
-        if is_codes and name in self._fitted:
-            return self._fitted[name]
-        rows = self._rows
-        known = self.values.train[rows, self.values.find(name)]
-        rows, known = rows[np.isfinite(known)], known[np.isfinite(known)]
-        others = self.values.list_others(name, "train")[rows]
-        found = directions.fit_forms(own[rows], known == 1, others)
-        if is_codes:
-            self._fitted[name] = found
-        return found
+    def fit(self, name: str) -> Forms:
+        """How codes of training images with and without an attribute lie."""
+        if name not in self._fitted:
+            rows, has, others = self._find_taught(name)
+            self._fitted[name] = directions.fit_forms(self.study.train_codes[rows], has, others)
+        return self._fitted[name]
+
+    def find_best_of_codes(self, name: str) -> tuple[int, float]:
+        """The form that is given in latent space, and how far, as training images tell.
+
+        It is the form that is read most surely, and the least of `REACHES` at which as many are
+        read as changed as at any.
+        """
+        study = self.study
+
+        def compute() -> dict[str, dict[str, float]]:
+            space = Space(study.train_codes, study.codes, study.decode)
+            form, reach = self._find_best(name, space, self.fit(name))
+            return {"codes": {"form": form, "reach": reach}}
+
+        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
+        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
+        return best["form"], best["reach"]
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
@@ -145,18 +140,10 @@ class AttributeChanges(Chapter):
         """Moves codes from where images lie that have an attribute to those without it, or back.
 
         It is the transport between the Gaussians of both, all else equal, as far as training images
-        show that it takes, see `REACHES`.
-
-        Args:
-            codes: float (N, D).
-            name: One of `names`.
-            has: bool (N,), whether each has it.
-            shares: float (N,), how much of the change each goes.
-
-        Returns:
-            float32 (N, D).
+        show that it takes, see `REACHES`. The name is one of `names`. Codes, float (N, D), have the
+        attribute or not, bool (N,), and go shares of the change, float (N,). Returns float32.
         """
-        form, reach = self._find_best_of_codes(name)
+        form, reach = self.find_best_of_codes(name)
         moved = self.fit(name).move(codes, has, np.full(len(codes), form))
         return (codes + reach * shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
 
@@ -164,14 +151,12 @@ class AttributeChanges(Chapter):
     def shown(self) -> dict[str, np.ndarray]:
         """Images from without an attribute to with it, by name float32 (images, steps, H, W, C)."""
         study = self.study
-        rng = np.random.default_rng(study.settings.seed)
+        rng, steps = np.random.default_rng(study.settings.seed), np.linspace(0, 1, SHOWN_STEPS)
         found = {}
         for name in self.names:
-            everything = np.arange(len(study.images))
-            rows, has = self._choose_rows(name, self.values.test, everything, SHOWN_IMAGES, rng)
+            rows, has = self._choose_rows(name, "test", SHOWN_IMAGES, rng)
             if not len(rows):
                 continue
-            steps = np.linspace(0, 1, SHOWN_STEPS)
             shares = np.abs(has[:, np.newaxis] - steps)  # (images, steps)
             codes = np.repeat(study.codes[rows], SHOWN_STEPS, axis=0)
             moved = self.change(codes, name, np.repeat(has, SHOWN_STEPS), shares.ravel())
@@ -184,74 +169,45 @@ class AttributeChanges(Chapter):
     def metrics(self) -> dict[str, Any]:
         """What becomes of unseen images in which an attribute is changed; empty without any.
 
-        For codes, for as many principal components, and for pixels, each by attribute: read, the
-        area under the ROC curve of reading it off unseen images by a support vector machine; put_on
-        and taken_off, the shares that the reader of the data set, which knows real images only,
-        calls changed; kept_of, by column the share in which it is read as before, of which kept is
-        the mean and least_kept the least; and reach, see `REACHES`. Also the reliability of each,
-        and how well the reader reads real images.
+        For codes, for as many principal components, and for pixels, each by attribute: `MEASURES`,
+        read by a support vector machine, and else called by the reader of the data set, which knows
+        real images only; kept_of, by column the share in which it is read as before, of which kept
+        is the mean and least_kept the least; and reach, see `REACHES`. Also the reliability of
+        each, and how well the reader reads real images.
         """
-        study, values = self.study, self.values
+        study = self.study
         if not self.names:
             return {}
-        columns = self._columns
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
             read = self._measure_reading()
             found: dict[str, dict[str, np.ndarray]] = {}
             with study.make_bar("changing attributes", 3 * len(self.names)) as bar:
-                for kind, space in self._spaces.items():
+                for kind in self._spaces:
                     rows = []
                     for name in self.names:
-                        rows.append(self._score_change(name, space))
+                        rows.append(self._score_change(name, kind))
                         bar.update()
                     table = {key: np.array([row[key] for row in rows]) for key in rows[0]}
                     found[kind] = {"read": read[kind], **table}
             return found
 
-        groups = study.load_or_compute_groups(
-            "attribute-changes",
-            compute,
-            *study.model_key,
-            study.settings.seed,
-            values.readings_key,
-            *self.names,
-        )
-        named: dict[str, Any] = {
-            kind: {
-                measure: dict(zip(self.names, table.tolist(), strict=True))
-                for measure, table in numbers.items()
-                if table.ndim == 1
-            }
-            for kind, numbers in groups.items()
-        }
-        for kind, numbers in groups.items():
-            named[kind]["kept_of"] = {
-                name: dict(zip(columns, row.tolist(), strict=True))
-                for name, row in zip(self.names, numbers["kept_of"], strict=True)
-            }
+        key = (*study.model_key, study.settings.seed, self.values.readings_key)
+        groups = study.load_or_compute_numbers("attribute-changes", compute, *key, *self.names)
+        for numbers in groups.values():
+            kept_of, columns = numbers.pop("kept_of"), self._columns
+            numbers["kept_of"] = [dict(zip(columns, row, strict=True)) for row in kept_of]
+        named = self.name_numbers(groups)
         found = {name: self.reliability[name] for name in self.names}
-        readings = {name: values.readings[name].quality for name in self.names}
+        readings = {name: self.values.readings[name].quality for name in self.names}
         weak = [name for name in self.names if not found[name] >= directions.MEANINGLESS]
         return {"reliability": found, "reader": readings, **named, "meaningless": weak}
 
     @property
     def rows(self) -> list[Row]:
         """What a change of each attribute does, beside principal components and pixels."""
-        found = self.metrics
-        if not found:
-            return []
-        others = {"PCA": PCA, "pixels": PIXELS}
-        return [
-            Row(
-                words.format(name),
-                value_in(found[CODES][measure], name),
-                {who: value_in(found[kind][measure], name) for who, kind in others.items()},
-                better=HIGHER,
-            )
-            for measure, words in MEASURES.items()
-            for name in self.names
-        ]
+        measures = {name: (words, HIGHER) for name, words in MEASURES.items()}
+        return self.list_rows_of_each(measures, {"PCA": PCA, "pixels": PIXELS})
 
     # --- inside
 
@@ -266,11 +222,8 @@ class AttributeChanges(Chapter):
     def _columns(self) -> list[str]:
         """Columns that a reader can tell, and the class."""
         values = self.values
-        fit = [
-            column
-            for name, column in zip(values.names, values.columns, strict=True)
-            if values.readings[name].is_fit
-        ]
+        named = zip(values.names, values.columns, strict=True)
+        fit = [column for name, column in named if values.readings[name].is_fit]
         tells_class = self.study.classifier is not None and values.class_name is None
         return [*dict.fromkeys(fit), *(["class"] if tells_class else [])]
 
@@ -279,35 +232,35 @@ class AttributeChanges(Chapter):
         return {}
 
     @cached_property
-    def _spaces(self) -> Mapping[str, Space]:
+    def _spaces(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
         pca = scores.fit_components(study.data.train_pixels, study.run.latent_dim)
-        train, test = (
-            images.reshape(len(images), -1) for images in (study.data.train_images, study.images)
-        )
+        images = study.data.train_images, study.images
+        train, test = (each.reshape(len(each), -1) for each in images)
 
-        def to_images(flat: np.ndarray) -> np.ndarray:
-            return np.clip(flat, 0, 1).astype(np.float32).reshape(-1, *shape)
+        def to_images(vectors: np.ndarray) -> np.ndarray:
+            return np.clip(vectors, 0, 1).astype(np.float32).reshape(-1, *shape)
+
+        def decode_components(vectors: np.ndarray) -> np.ndarray:
+            return to_images(pca.inverse_transform(vectors))
 
         return {
             CODES: Space(study.train_codes, study.codes, study.decode),
-            PCA: Space(
-                pca.transform(train),
-                pca.transform(test),
-                lambda codes: to_images(pca.inverse_transform(codes)),
-            ),
-            PIXELS: Space(train, test, to_images, is_flat=True),
+            PCA: Space(pca.transform(train), pca.transform(test), decode_components),
+            PIXELS: Space(train, test, to_images),
         }
 
-    def _score_change(self, name: str, space: Space) -> dict[str, Any]:
-        rng = np.random.default_rng(self.study.settings.seed)
-        everything = np.arange(len(space.test))
-        rows, has = self._choose_rows(name, self.values.test, everything, SCORED_IMAGES, rng)
+    def _score_change(self, name: str, kind: str) -> dict[str, Any]:
+        rng, space = np.random.default_rng(self.study.settings.seed), self._spaces[kind]
+        rows, has = self._choose_rows(name, "test", SCORED_IMAGES, rng)
         vectors = space.test[rows]
-        forms = self._fit_difference(name, space) if space.is_flat else self.fit(name, space.train)
-        if space.train is self.study.train_codes:
-            form, reach = self._find_best_of_codes(name)
+        forms: Forms | Difference
+        if kind == CODES:
+            forms, (form, reach) = self.fit(name), self.find_best_of_codes(name)
         else:
+            taught, had, others = self._find_taught(name)
+            fit = _fit_difference if kind == PIXELS else directions.fit_forms
+            forms = fit(space.train[taught], had, others)
             form, reach = self._find_best(name, space, forms)
         moved = forms.move(vectors, has, np.full(len(rows), form))
         moved = vectors + reach * (moved - vectors)
@@ -315,54 +268,37 @@ class AttributeChanges(Chapter):
         before, after = (self.values.read(each) for each in images)
         put_on, taken_off = self._count_changed(name, after, has)
         kept = self._compare(images, before, after, name)
-        others = kept[np.isfinite(kept)]
+        known = kept[np.isfinite(kept)]
         return {
             "put_on": put_on,
             "taken_off": taken_off,
-            "kept": others.mean() if len(others) else np.nan,
-            "least_kept": others.min() if len(others) else np.nan,
+            "kept": known.mean() if len(known) else np.nan,
+            "least_kept": known.min() if len(known) else np.nan,
             "kept_of": kept,
             "reach": reach,
         }
 
     def _choose_rows(
-        self, name: str, known: np.ndarray, rows: np.ndarray, most: int, rng: np.random.Generator
+        self, name: str, split: str, most: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Some of the rows, half with an attribute where there are as many, and which have it."""
-        own = known[:, self.values.find(name)]
+        """Some images, half with an attribute where there are as many, and which have it."""
+        of_train = split == "train"
+        own = (self.values.train if of_train else self.values.test)[:, self.values.find(name)]
+        rows = self._rows if of_train else np.arange(len(own))
         half = [rng.permutation(rows[own[rows] == value])[: most // 2] for value in (0, 1)]
         chosen = np.concatenate(half)
         return chosen, own[chosen] == 1
 
-    def _fit_difference(self, name: str, space: Space) -> Difference:
-        rows, place = self._rows, self.values.find(name)
-        rows = rows[np.isfinite(self.values.train[rows, place])]
-        taught = self.values.train[rows, place] == 1
-        weights = directions.balance(taught, self.values.list_others(name, "train")[rows])
-        signed = weights * np.where(taught, 1 / taught.sum(), -1 / (~taught).sum())
-        return Difference(signed.astype(np.float32) @ space.train[rows])
-
-    def _find_best_of_codes(self, name: str) -> tuple[int, float]:
-        """`_find_best` in latent space, found once."""
-        study = self.study
-
-        def compute() -> dict[str, dict[str, float]]:
-            space = Space(study.train_codes, study.codes, study.decode)
-            form, reach = self._find_best(name, space, self.fit(name))
-            return {"codes": {"form": form, "reach": reach}}
-
-        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
-        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
-        return best["form"], best["reach"]
+    def _find_taught(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Training images that teach an attribute, whether they have it, and what else they do."""
+        known = self.values.train[self._rows, self.values.find(name)]
+        rows, known = self._rows[np.isfinite(known)], known[np.isfinite(known)]
+        return rows, known == 1, self.values.list_others(name, "train")[rows]
 
     def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:
-        """The form that is given, and how far, as training images tell.
-
-        It is the form that is read most surely, and the least of `REACHES` at which as many are
-        read as changed as at any.
-        """
+        """What `find_best_of_codes` says, of any space."""
         rng = np.random.default_rng(self.study.settings.seed)
-        rows, has = self._choose_rows(name, self.values.train, self._rows, REACH_IMAGES, rng)
+        rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
         vectors = space.train[rows]
 
         def measure(form: int, reach: float) -> tuple[float, float]:
@@ -376,12 +312,8 @@ class AttributeChanges(Chapter):
             return 0, USUAL_REACH
         form = int(np.argmax(put_on))
         further = (measure(form, reach) for reach in REACHES[1:])
-        shares = [np.mean(share) for share in (firsts[form], *further)]
-        return form, next(
-            reach
-            for reach, share in zip(REACHES, shares, strict=True)
-            if share >= max(shares) - REACH_SLACK
-        )
+        shares = np.mean([firsts[form], *further], axis=1)
+        return form, REACHES[np.argmax(shares >= shares.max() - REACH_SLACK)]
 
     def _count_changed(self, name: str, read: np.ndarray, had: np.ndarray) -> tuple[float, float]:
         """The shares of images without and with an attribute that are read as changed."""
@@ -422,29 +354,29 @@ class AttributeChanges(Chapter):
 
         study, values = self.study, self.values
         rng = np.random.default_rng(study.settings.seed)
-        fit, scored = (
-            rng.permutation(rows)[:most]
-            for rows, most in ((self._rows, READ_FROM), (np.arange(len(study.images)), READ_OF))
-        )
+        fit = rng.permutation(self._rows)[:READ_FROM]
+        scored = rng.permutation(len(study.images))[:READ_OF]
         found = {}
         for kind, space in self._spaces.items():
-            train, test = (
-                each.astype(np.float64) for each in (space.train[fit], space.test[scored])
-            )
+            train, test = space.train[fit].astype(float), space.test[scored].astype(float)
             width = 1 / (train.shape[1] * train.var() or 1.0)
             kernels = [rbf_kernel(each, train, gamma=width) for each in (train, test)]
             areas = []
             for name in self.names:
-                taught, truth = (
-                    each[:, values.find(name)] for each in (values.train[fit], values.test[scored])
-                )
+                place = values.find(name)
+                taught, truth = values.train[fit, place], values.test[scored, place]
                 own, told = np.isfinite(taught), np.isfinite(truth)
-                if len(set(taught[own])) < 2 or len(set(truth[told])) < 2:
-                    areas.append(np.nan)
-                    continue
-                machine = SVC(C=PENALTY, kernel="precomputed", class_weight="balanced")
-                machine.fit(kernels[0][np.ix_(own, own)], taught[own])
-                said = machine.decision_function(kernels[1][np.ix_(told, own)])
-                areas.append(roc_auc_score(truth[told], said))
+                areas.append(np.nan)
+                if len(set(taught[own])) > 1 and len(set(truth[told])) > 1:
+                    machine = SVC(C=PENALTY, kernel="precomputed", class_weight="balanced")
+                    machine.fit(kernels[0][np.ix_(own, own)], taught[own])
+                    said = machine.decision_function(kernels[1][np.ix_(told, own)])
+                    areas[-1] = roc_auc_score(truth[told], said)
             found[kind] = np.array(areas)
         return found
+
+
+def _fit_difference(vectors: np.ndarray, has: np.ndarray, others: np.ndarray) -> Difference:
+    """The difference of means in place of what `directions.fit_forms` finds, for long vectors."""
+    signed = directions.balance(has, others) * np.where(has, 1 / has.sum(), -1 / (~has).sum())
+    return Difference(signed.astype(np.float32) @ vectors)

@@ -10,9 +10,9 @@ CONTENTS = Contents(
         Figure(
             "--explorer",
             "explorer.html",
-            "both maps on a page: point at an image, select some, colour by class, error, "
-            "cluster or attribute",
-            (*ON_MAP_SETTINGS, "num_clusters"),
+            "both maps on a page, and the model in it: point, select, walk, change, calculate, "
+            "draw",
+            (*ON_MAP_SETTINGS, "num_clusters", "frames", "attribute"),
             in_story=False,
         ),
     ),

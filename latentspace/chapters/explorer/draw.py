@@ -32,6 +32,13 @@ MAP = Template(
     '<div class="room"><div class="plot" id="$space">$plot<div class="ring"></div></div></div>'
     "</section>"
 )
+# The page may run what is in it, and load nothing. Bokeh and its WebGL make functions out of text.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
+    "style-src 'unsafe-inline'; img-src data: blob:"
+)
+BEHAVIOR = ("page.js", "own_image.js", "live.js")
+WORKER = ("network.js", "paths.js", "worker.js")
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
 
 
@@ -96,6 +103,7 @@ def draw_explorer(
     pictures: Pictures,
     groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
     attributes: Mapping[str, tuple[np.ndarray, Sequence[str] | None]],
+    live: tuple[Mapping[str, Any], bytes] | str,
     text: Text,
     subject: str,
 ) -> bytes:
@@ -107,6 +115,8 @@ def draw_explorer(
         groups: By "class" their classes, which can be switched off and on, and by "cluster", where
             there are any, their clusters: the group of each, int (N,), and what each is called.
         attributes: By name groups likewise, or numbers and None: float (N,), NaN where unknown.
+        live: What runs the model on the page: facts that JSON can hold, and the arrays that they
+            point into; or why it can't be run there.
         subject: Whose images they are.
 
     Returns:
@@ -117,6 +127,7 @@ def draw_explorer(
 
     sheet, ramp = pictures.sheet, load_matplotlib().colormaps[RAMP]
     kinds = [*groups.items(), ("error", (pictures.errors, None)), *attributes.items()]
+    facts, model = ({"unavailable": live}, b"") if isinstance(live, str) else live
     described = [_describe(name, of, words) for name, (of, words) in kinds]
     known = {
         "tile": sheet.tile,
@@ -124,6 +135,7 @@ def draw_explorer(
         "nearest": next(iter(maps.values())).neighbors.shape[1],
         "kinds": [kind for kind, _ in described],
         "own": len(groups) + 1,
+        "live": facts,
         "ramp": _pack_colors(ramp(np.linspace(*RAMP_ENDS, 256))[:, :3]),
     }
     arrays = {
@@ -153,8 +165,11 @@ def draw_explorer(
         ),
         sheet="data:image/webp;base64," + base64.b64encode(sheet.encoded).decode(),
         known=json.dumps(known).replace("<", r"\u003c"),
+        policy=POLICY,
+        model=base64.b64encode(model).decode(),
         style=_read_part("page.css"),
-        behavior=_read_part("page.js"),
+        behavior="\n".join(map(_read_part, BEHAVIOR)),
+        worker="\n".join(map(_read_part, WORKER)),
         plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
     )
     return page.encode()

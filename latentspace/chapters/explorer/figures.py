@@ -9,6 +9,7 @@ import numpy as np
 from latentspace.chapters.captions import CAVEAT, format_model
 from latentspace.chapters.explorer import draw
 from latentspace.chapters.explorer.draw import Map, Pictures, make_sheet
+from latentspace.chapters.explorer.live import Live
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.maps.describe import (
@@ -24,7 +25,7 @@ from latentspace.drawing.text import Text
 
 def draw_explorer(study: Study) -> Drawing:
     """Both maps, linked, with everything that is known of each image."""
-    chapter, data = study.of(Exploration), study.data
+    chapter, data, live = study.of(Exploration), study.data, study.of(Live)
     maps, without_clusters = chapter.maps, chapter.clusters_unavailable
     sheet = make_sheet(np.concatenate([maps.pixels, maps.reconstructions]))
     sentences = [
@@ -55,6 +56,7 @@ def draw_explorer(study: Study) -> Drawing:
         pictures=Pictures(sheet, maps.errors, maps.numbers, maps.is_training),
         groups=groups,
         attributes=chapter.attributes,
+        live=live.unavailable or live.model,
         subject=f"{describe_images(maps)}, {format_model(study)}",
         text=text,
     )
@@ -62,5 +64,5 @@ def draw_explorer(study: Study) -> Drawing:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "explorer.html": Recipe(draw_explorer, of=(Exploration,)),
+    "explorer.html": Recipe(draw_explorer, of=(Exploration, Live)),
 }

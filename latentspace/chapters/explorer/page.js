@@ -8,6 +8,7 @@ const sheet = byId("sheet");
 const REACH = 24; // pixels around the pointer in which an image is found
 const MOST_FACTS = 12; // attributes of an image in the details
 const UNKNOWN = "unknown";
+const ON_POINT = 8; // pixels, within which it is an image, and not what lies between
 const GREY = 0x8a9099ff; // of what is unknown
 const MANY = 20; // attributes, from which on there is a field to find them
 
@@ -27,6 +28,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   let coloring = classes;
   let current = 0; // the image in the details
   let held = false; // whether it stays while the pointer moves
+  let live = null; // the model at work, where it can be
 
   const css = (color) => `#${(color >>> 8).toString(16).padStart(6, "0")}`;
   // A group that is unknown is one more than there are; a number that is unknown is NaN.
@@ -126,20 +128,48 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
 
   // A ring around the image; an element, since a glyph would draw all points anew.
 
-  function mark() {
-    for (const [space, { x_range, y_range }] of Object.entries(plots)) {
-      const share = (axis, { start, end }) =>
-        (100 * (source.data[`${space}_${axis}`][current] - start)) / (end - start);
-      const { style } = document.querySelector(`#${space} .ring`);
-      style.left = `${share("x", x_range)}%`;
-      style.bottom = `${share("y", y_range)}%`;
-    }
+  const coordinates = (space) => ({ x: source.data[`${space}_x`], y: source.data[`${space}_y`] });
+
+  // Where a point of a map is drawn, from left and from top, in hundredths.
+
+  function shareOf(space, [x, y]) {
+    const { x_range, y_range } = plots[space];
+    const share = (value, { start, end }) => (100 * (value - start)) / (end - start);
+    return [share(x, x_range), 100 - share(y, y_range)];
   }
 
-  function nearest(space, { x, y }) {
+  function mark() {
+    for (const space of Object.keys(plots)) {
+      const { x, y } = coordinates(space);
+      const [left, top] = shareOf(space, [x[current], y[current]]);
+      const { style } = document.querySelector(`#${space} .ring`);
+      [style.left, style.top] = [`${left}%`, `${top}%`];
+    }
+    live?.redraw();
+  }
+
+  // Images that are nearest on a map to a point, each with its weight.
+
+  function around(space, { x, y }, most) {
+    const { x: xs, y: ys } = coordinates(space);
+    const found = [];
+    for (let index = 0; index < count; index++) {
+      const away = (xs[index] - x) ** 2 + (ys[index] - y) ** 2;
+      if (found.length < most || away < found[most - 1].away) {
+        const at = found.findIndex((other) => other.away > away);
+        found.splice(at < 0 ? found.length : at, 0, { index, away });
+        found.length = Math.min(found.length, most);
+      }
+    }
+    const weights = found.map(({ away }) => 1 / Math.max(away, 1e-9));
+    const sum = weights.reduce((sum, weight) => sum + weight, 0);
+    return found.map(({ index }, at) => ({ index, weight: weights[at] / sum }));
+  }
+
+  function nearest(space, { x, y }, within = REACH) {
     const { x_range, inner_width } = plots[space];
-    const reach = (REACH * (x_range.end - x_range.start)) / inner_width;
-    const [xs, ys] = [source.data[`${space}_x`], source.data[`${space}_y`]];
+    const reach = (within * (x_range.end - x_range.start)) / inner_width;
+    const { x: xs, y: ys } = coordinates(space);
     let [found, least] = [null, reach * reach];
     for (let index = 0; index < count; index++) {
       const away = (xs[index] - x) ** 2 + (ys[index] - y) ** 2;
@@ -318,6 +348,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   });
 
   const tip = byId("tip");
+  let pointed = null; // where the pointer is on a map
 
   function tap(space, event) {
     const found = nearest(space, event);
@@ -326,7 +357,17 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       show(current, false);
     } else {
       show(found, true);
+      live?.take(found);
     }
+  }
+
+  function showTip(space, { sx, sy }, words) {
+    const frame = document.querySelector(`#${space}`);
+    frame.append(tip);
+    tip.lastElementChild.textContent = words;
+    tip.style.translate = `${sx}px ${sy}px`;
+    tip.classList.toggle("left", sx > frame.clientWidth / 2);
+    tip.hidden = false;
   }
 
   explorer = {
@@ -336,25 +377,46 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     rangesupdate: mark,
     reset: mark,
     mousemove(space, event) {
-      const found = nearest(space, event);
-      tip.hidden = found === null;
-      if (found === null) {
-        return;
-      }
-      cut(tip.firstElementChild, found);
-      tip.lastElementChild.textContent = captionOf(found);
-      const frame = document.querySelector(`#${space}`);
-      frame.append(tip);
-      tip.style.translate = `${event.sx}px ${event.sy}px`;
-      tip.classList.toggle("left", event.sx > frame.clientWidth / 2);
-      if (!held && found !== current) {
-        show(found);
+      const found = nearest(space, event, live ? ON_POINT : REACH);
+      pointed = event;
+      if (found !== null) {
+        cut(tip.firstElementChild, found);
+        showTip(space, event, captionOf(found));
+        if (!held && found !== current) {
+          show(found);
+        }
+      } else if (live) {
+        live.between(space, event, (picture) => {
+          if (pointed === event) {
+            const [canvas, { width, height }] = [tip.firstElementChild, picture];
+            Object.assign(canvas, { width, height }).getContext("2d").putImageData(picture, 0, 0);
+            showTip(space, event, "drawn by the model");
+          }
+        });
+      } else {
+        tip.hidden = true;
       }
     },
     mouseleave() {
+      pointed = null;
       tip.hidden = true;
     },
   };
+
+  // The model, where the page has it.
+
+  function giveUp(reason) {
+    byId("still").textContent = `The model does not run on this page: ${reason}.`;
+  }
+
+  if (known.live.networks) {
+    const shared = { added, around, callOf, captionOf, coordinates, cut, giveUp, numbers, plots };
+    const more = { isTraining: is_training, labels: classes.values, shareOf, show };
+    live = startLive({ ...shared, ...more, current: () => current });
+    Object.assign(explorer, { live, nameOf: (index) => textOf(classes, index) });
+  } else {
+    giveUp(known.live.unavailable);
+  }
 
   paint(classes);
   offer();

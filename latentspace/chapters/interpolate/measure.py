@@ -150,6 +150,13 @@ class Interpolation(Chapter):
         legs = self._find_codes(self.path, stops, ends, frames)
         return study.decode(legs[:, :-1].reshape(-1, stops.shape[1]))
 
+    @cached_property
+    def terrain(self) -> paths.Terrain:
+        """Where data is, for paths along it."""
+        rows = choose_limited(len(self.study.train_codes), TERRAIN_CODES)
+        brightness = to_unit_range(self.study.data.train_pixels[rows]).mean(axis=(1, 2, 3))
+        return paths.learn_terrain(self.study.density, self.study.train_codes[rows], brightness)
+
     def locate_on_map(self, kind: str) -> np.ndarray:
         """Where a kind of `PATHS` runs on the latent map, float (pairs, frames, 2)."""
         codes, maps = self.get_codes(kind), self.study.of(Maps)
@@ -357,12 +364,6 @@ class Interpolation(Chapter):
         """Whether the ground of the images is light, so that dark is what shows."""
         return bool(np.median(self.study.data.test_pixels[:INK_IMAGES]) > LIGHT)
 
-    @cached_property
-    def _terrain(self) -> paths.Terrain:
-        rows = choose_limited(len(self.study.train_codes), TERRAIN_CODES)
-        brightness = to_unit_range(self.study.data.train_pixels[rows]).mean(axis=(1, 2, 3))
-        return paths.learn_terrain(self.study.density, self.study.train_codes[rows], brightness)
-
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
     ) -> np.ndarray:
@@ -371,7 +372,7 @@ class Interpolation(Chapter):
         if kind == "spherical":
             centre = self.study.train_codes.mean(axis=0)
             return paths.spherical_paths(starts, ends, frames, centre)
-        return paths.data_paths(self._terrain, starts, ends, frames)
+        return paths.data_paths(self.terrain, starts, ends, frames)
 
     def _draw_pairs(self, seed: int) -> Iterator[tuple[int, int]]:
         """Indices of two test images of different classes, or of any where there is one class."""

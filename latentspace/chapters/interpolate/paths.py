@@ -119,8 +119,7 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     from scipy.special import expit
 
     count, length, dim = chain.shape
-    springs = 2 * np.eye(length - 2) - np.eye(length - 2, k=1) - np.eye(length - 2, k=-1)
-    solve = np.linalg.inv(np.eye(length - 2) + STEP * length * springs)
+    solve = invert_springs(length)
     held = np.zeros((count, length - 2, dim))
     held[:, 0], held[:, -1] = (STEP * length * chain[:, end] for end in (0, -1))
     share = np.linspace(0, 1, length)[1:-1]
@@ -152,6 +151,13 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
         force *= np.minimum(1, longest / np.maximum(lengths, TINY))
         inner = solve @ (inner + STEP * force + held)
     return np.concatenate([chain[:, :1], inner, chain[:, -1:]], axis=1)
+
+
+def invert_springs(length: int) -> np.ndarray:
+    """What solves for the springs of a chain of `length` points, float64 (length - 2, same)."""
+    free = length - 2
+    springs = 2 * np.eye(free) - np.eye(free, k=1) - np.eye(free, k=-1)
+    return np.linalg.inv(np.eye(free) + STEP * length * springs)
 
 
 def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import Opened, open_page
 from conftest import HOSTILE_NAMES, LinearRun, make_study, tiny_arrays
 from PIL import Image
-from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from latentspace.chapters.explorer import draw
 from latentspace.chapters.explorer.draw import Map, Pictures, draw_explorer
@@ -62,18 +60,15 @@ def draw_page(**changed) -> bytes:
             "cluster": ((LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
         },
         "attributes": {},
+        "live": "it can't run the layer 'odd' of the kind Lambda",
         "subject": "60 images of <b>bars</b>",
         "text": Text("A <title>", "A caption & more"),
     }
     return draw_explorer(**{**arguments, **changed})
 
 
-@dataclass
-class Opened:
-    """A page in a browser, and what went wrong on it."""
-
-    page: Page
-    troubles: list[str] = field(default_factory=list)
+class OpenedMaps(Opened):
+    """The page with its maps."""
 
     def place(self, space: str, point: np.ndarray) -> tuple[float, float]:
         """Where a point of a map lies in the window."""
@@ -101,16 +96,6 @@ class Opened:
         expect(self.page.locator("#total")).to_have_text(total)
         expect(self.page.locator("#classes .count")).to_have_text([*map(str, counts)])
 
-    def picture(self, selector: str) -> np.ndarray:
-        """What a canvas shows, uint8 (H, W, 3)."""
-        code = """canvas => {
-            const context = canvas.getContext("2d");
-            const shown = context.getImageData(0, 0, canvas.width, canvas.height);
-            return [canvas.height, canvas.width, [...shown.data]];
-        }"""
-        height, width, values = self.page.locator(selector).evaluate(code)
-        return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
-
     def color(self, space: str, index: int) -> np.ndarray:
         """The colour at the place of an image on a map, float (3,) in 0..255."""
         x, y = self.place(space, POINTS[space][index])
@@ -121,56 +106,21 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def launch() -> Iterator[Callable[..., Browser]]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None and "CI" not in os.environ:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    with sync_playwright() as playwright:
-        kind: BrowserType = playwright.chromium
-        # Without a sandbox, since the tests may be run by root.
-        yield lambda *flags: kind.launch(executable_path=path, args=["--no-sandbox", *flags])
-
-
-@pytest.fixture(scope="module")
-def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
-    with launch() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "explorer.html"
     path.write_bytes(draw_page())
     return path
 
 
-def open_page(browser: Browser, file: Path, ready: str = "body.ready", **context) -> Opened:
-    made = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
-    made.set_offline(True)
-    result = Opened(made.new_page())
-    result.page.on("pageerror", lambda error: result.troubles.append(str(error)))
-    result.page.on("dialog", lambda dialog: result.troubles.append(dialog.message))
-    result.page.on(
-        "console", lambda said: said.type == "error" and result.troubles.append(said.text)
-    )
-    result.page.on(
-        "request",
-        lambda asked: asked.url.startswith(("file:", "data:")) or result.troubles.append(asked.url),
-    )
-    result.page.goto(file.as_uri())
-    result.page.wait_for_selector(ready)
-    return result
-
-
 @pytest.fixture
-def page(browser: Browser, file: Path) -> Iterator[Opened]:
-    result = open_page(browser, file)
+def page(browser: Browser, file: Path) -> Iterator[OpenedMaps]:
+    result = open_page(OpenedMaps, browser, file)
     yield result
     assert result.troubles == []
     result.page.context.close()
 
 
-def test_the_image_pointed_at_is_shown_with_all_that_is_known_of_it(page: Opened) -> None:
+def test_the_image_pointed_at_is_shown_with_all_that_is_known_of_it(page: OpenedMaps) -> None:
     for space, index in (("pixel", 7), ("latent", 52)):
         page.point_at(space, index)
         number = 100 + index
@@ -196,7 +146,7 @@ def test_the_image_pointed_at_is_shown_with_all_that_is_known_of_it(page: Opened
         ]
 
 
-def test_a_click_holds_an_image_and_leads_to_its_neighbours(page: Opened) -> None:
+def test_a_click_holds_an_image_and_leads_to_its_neighbours(page: OpenedMaps) -> None:
     page.page.mouse.click(*page.place("pixel", POINTS["pixel"][7]))
     page.point_at("pixel", 8)
     page.expect_name("test image #107")
@@ -207,7 +157,7 @@ def test_a_click_holds_an_image_and_leads_to_its_neighbours(page: Opened) -> Non
     page.expect_name("test image #109")
 
 
-def test_a_selection_lights_the_same_images_up_in_the_other_map(page: Opened) -> None:
+def test_a_selection_lights_the_same_images_up_in_the_other_map(page: OpenedMaps) -> None:
     page.expect_counts("60 images", [20, 20, 20])
     strong = page.color("latent", 1), page.color("latent", 13)
     # The whole first block, and two of five columns of the second.
@@ -227,7 +177,7 @@ def test_a_selection_lights_the_same_images_up_in_the_other_map(page: Opened) ->
     expect(page.page.locator("#total")).to_have_text("60 images")
 
 
-def test_a_class_switched_off_is_gone_from_everything(page: Opened) -> None:
+def test_a_class_switched_off_is_gone_from_everything(page: OpenedMaps) -> None:
     page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
     ground = page.color("pixel", 0), page.color("latent", 0)
     page.page.locator("#classes button").first.click()
@@ -252,7 +202,7 @@ def test_a_class_switched_off_is_gone_from_everything(page: Opened) -> None:
     page.expect_counts("60 images", [20, 20, 20])
 
 
-def test_the_menu_changes_the_colours_of_both_maps(page: Opened) -> None:
+def test_the_menu_changes_the_colours_of_both_maps(page: OpenedMaps) -> None:
     colors = choose_class_colors(3) * 255
     index = 30
     assert LABELS[index] == 0
@@ -269,13 +219,13 @@ def test_the_menu_changes_the_colours_of_both_maps(page: Opened) -> None:
     assert page.page.inner_text("#low") == "0.0012 or less"
 
 
-def test_texts_are_texts(page: Opened) -> None:
+def test_texts_are_texts(page: OpenedMaps) -> None:
     assert page.page.locator("#classes .name").all_inner_texts() == list(CLASSES)
     assert page.page.inner_text("h1") == "A <title>"
     assert page.page.inner_text("#subject") == "60 images of <b>bars</b>"
 
 
-def test_everything_is_seen_at_once_on_a_laptop(page: Opened) -> None:
+def test_everything_is_seen_at_once_on_a_laptop(page: OpenedMaps) -> None:
     size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
     assert page.page.evaluate(size) == [1280, 800]
     boxes = [page.page.locator(f"#{space}").bounding_box() for space in POINTS]
@@ -285,7 +235,7 @@ def test_everything_is_seen_at_once_on_a_laptop(page: Opened) -> None:
 
 def test_a_phone_stacks_the_maps_and_a_tap_shows_an_image(browser: Browser, file: Path) -> None:
     window = {"width": 390, "height": 844}
-    phone = open_page(browser, file, viewport=window, is_mobile=True, has_touch=True)
+    phone = open_page(OpenedMaps, browser, file, viewport=window, is_mobile=True, has_touch=True)
     assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
     boxes = [phone.page.locator(f"#{space}").bounding_box() for space in POINTS]
     assert boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"]
@@ -304,10 +254,10 @@ def test_without_webgl_and_without_groups_the_page_works(
     everything = {"class": (np.zeros(COUNT, int), ("image",))}
     path.write_bytes(draw_page(groups=everything))
     with launch("--disable-3d-apis") as browser:
-        page = open_page(browser, path)
+        page = open_page(OpenedMaps, browser, path)
         has_webgl = "document.createElement('canvas').getContext('webgl') !== null"
         assert page.page.evaluate(has_webgl) is False
-        assert page.page.locator("option").all_inner_texts() == ["class", "error"]
+        assert page.page.locator("#coloring option").all_inner_texts() == ["class", "error"]
         page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
         page.expect_counts("28 of 60 selected", [28])
         assert page.troubles == []
@@ -320,27 +270,27 @@ GREY = [138, 144, 153]
 
 
 @pytest.fixture
-def with_attributes(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
+def with_attributes(browser: Browser, tmp_path: Path) -> Iterator[OpenedMaps]:
     path = tmp_path / "attributes.html"
     # One is called like a fact of the page's own, and one like what every object has.
     attributes = {"pose": (POSE, POSES), "error": (SMILE, None), "__proto__": (POSE, POSES)}
     path.write_bytes(draw_page(attributes=attributes))
-    result = open_page(browser, path)
+    result = open_page(OpenedMaps, browser, path)
     yield result
     assert result.troubles == []
     result.page.context.close()
 
 
-def read_told(opened: Opened) -> list[str]:
+def read_told(opened: OpenedMaps) -> list[str]:
     """The attributes in the details, each with its value; lines that are empty are left out."""
     lines = opened.page.locator("#attributes div").all_inner_texts()
     return [" ".join(line.split()) for line in lines if line.strip()]
 
 
-def test_names_of_an_attribute_are_switched_like_classes(with_attributes: Opened) -> None:
+def test_names_of_an_attribute_are_switched_like_classes(with_attributes: OpenedMaps) -> None:
     page, colors = with_attributes.page, choose_class_colors(2) * 255
     kinds = ["class", "cluster", "error", "pose", "error", "__proto__"]
-    assert page.locator("option").all_inner_texts() == kinds
+    assert page.locator("#coloring option").all_inner_texts() == kinds
     assert page.locator("#find").is_hidden()
     page.select_option("#coloring", "pose")
     lines = page.locator("ul[aria-label=pose] button")
@@ -375,7 +325,7 @@ def test_names_of_an_attribute_are_switched_like_classes(with_attributes: Opened
     with_attributes.expect_counts("0 images", [0, 0, 0])
 
 
-def test_numbers_of_an_attribute_have_a_scale(with_attributes: Opened) -> None:
+def test_numbers_of_an_attribute_have_a_scale(with_attributes: OpenedMaps) -> None:
     page = with_attributes.page
     page.select_option("#coloring", "4")  # the attribute that is called "error"
     low, high = np.nanquantile(SMILE, (0.01, 0.99))
@@ -403,7 +353,7 @@ def test_of_hundreds_of_attributes_each_is_found(
     attributes = {f"attribute {number} {'x' * 40}": (POSE, POSES) for number in range(300)}
     attributes = {"rare": (rare, ["no", "yes"]), **attributes}
     path.write_bytes(draw_page(attributes=attributes))
-    opened = open_page(browser, path, viewport={"width": width, "height": 844})
+    opened = open_page(OpenedMaps, browser, path, viewport={"width": width, "height": 844})
     page, details = opened.page, opened.page.locator("#details")
     assert len(read_told(opened)) == 0, "nothing is known of the first images"
     height = details.bounding_box()["height"]
@@ -477,7 +427,7 @@ def test_names_are_text_on_the_pages_and_nothing_else(
     keep_records(tmp_path, {"tour.gif": shown})
     index = write_page(tmp_path, study)
     for path, ready in ((explorer, "body.ready"), (index, "#made")):
-        result = open_page(browser, path, ready=ready)
+        result = open_page(OpenedMaps, browser, path, ready=ready)
         assert result.page.locator("[onerror]").count() == 0
         if path is explorer:
             listed = result.page.locator("#classes .name").all_text_contents()

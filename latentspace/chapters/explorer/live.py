@@ -1,0 +1,187 @@
+"""What the page needs to run the model by itself: networks, codes, paths, directions."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from latentspace.analysis import directions
+from latentspace.analysis.neighbors import NEIGHBORS
+from latentspace.analysis.projection import PLACING_NEIGHBORS, is_degenerate
+from latentspace.chapters.attributes.changes import AttributeChanges
+from latentspace.chapters.attributes.sweeps import TOWARD_DATA, AttributeSweeps
+from latentspace.chapters.attributes.values import AttributeValues
+from latentspace.chapters.calculate.traversals import AXIS, UNIT, Traversals
+from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.explorer.measure import Exploration
+from latentspace.chapters.interpolate import paths
+from latentspace.chapters.interpolate.measure import Interpolation
+from latentspace.chapters.study import INK_IMAGES
+from latentspace.core.packing import Blob
+from latentspace.datasets import find_ink
+
+MOST_AXES = 12
+USUAL = (0.05, 0.95)  # quantiles of the errors of images that are usual
+
+
+class Live(Chapter):
+    """The model, its codes and its directions, for a page that runs without this program."""
+
+    @cached_property
+    def unavailable(self) -> str | None:
+        """Why the page can't run the model; None where it can."""
+        layer = str(self._networks["unavailable"])
+        return f"it can't run {layer}" if layer else None
+
+    @cached_property
+    def model(self) -> tuple[dict[str, Any], bytes]:
+        """Facts that JSON can hold, and the arrays that they point into."""
+        study, maps = self.study, self.study.of(Exploration).maps
+        ink = find_ink(study.data.test_pixels[:INK_IMAGES])
+        blob = Blob(self._networks["data"].tobytes())
+        facts: dict[str, Any] = {
+            "networks": json.loads(str(self._networks["facts"])),
+            "shape": list(study.run.image_shape),
+            "dim": study.run.latent_dim,
+            "count": len(maps.codes),
+            "codes": blob.add_columns(maps.codes),
+            "frames": study.settings.frames,
+            "place": PLACING_NEIGHBORS,
+            "usual": np.quantile(maps.errors, USUAL).tolist(),
+            "ink": ink._asdict() if ink is not None else None,
+            "toward": NEIGHBORS,
+            "towardData": TOWARD_DATA,
+            "unmoved": self.attributes_unavailable,
+        }
+        if not is_degenerate(study.train_codes):
+            facts["terrain"] = _describe_terrain(study.of(Interpolation).terrain, blob)
+        facts["knobs"] = self._describe_knobs(blob)
+        return facts, bytes(blob.data)
+
+    @property
+    def attributes_unavailable(self) -> str | None:
+        """Why no attribute can be changed; None where some can."""
+        sweeps, changes = self.study.of(AttributeSweeps), self.study.of(AttributeChanges)
+        if self.study.of(AttributeValues).unavailable is None and changes.names:
+            return None
+        return sweeps.nothing_to_sweep
+
+    def _describe_knobs(self, blob: Blob) -> list[dict[str, Any]]:
+        """What can be turned: attributes first, then principal axes, then units."""
+        study, knobs = self.study, []
+        if study.of(AttributeValues).unavailable is None:
+            knobs = self._describe_changes(blob)
+            if study.of(AttributeSweeps).nothing_to_sweep is None:
+                knobs += self._describe_sweeps(blob)
+        traversals = study.of(Traversals)
+        if traversals.unavailable is None:
+            for number, about in enumerate(traversals.principal.names[:MOST_AXES], 1):
+                knobs.append(self._describe_axis(f"{AXIS}{number}", about, blob))
+            for unit, about in enumerate(traversals.unit_names):
+                knobs.append(self._describe_axis(f"{UNIT}{unit}", about, blob))
+        return knobs
+
+    def _describe_axis(self, name: str, about: str, blob: Blob) -> dict[str, Any]:
+        step = self.study.of(Traversals).find_step(name)
+        assert step is not None  # since the name is that of an axis
+        group = "principal axes" if name.startswith(AXIS) else "units"
+        where = blob.add(step)
+        return {"kind": "axis", "group": group, "name": name, "about": about, "step": where}
+
+    def _describe_sweeps(self, blob: Blob) -> list[dict[str, Any]]:
+        """Numbers: what a standard deviation within its class adds to a code."""
+        sweeps = self.study.of(AttributeSweeps)
+        steps = blob.add(sweeps.directions.steps)
+        common = {"kind": "number", "group": "attributes", "many": len(sweeps.names)}
+        return [
+            {**common, "name": name, "about": name, "steps": steps, "place": place}
+            for place, name in enumerate(sweeps.names)
+        ]
+
+    def _describe_changes(self, blob: Blob) -> list[dict[str, Any]]:
+        """What is there or not: the lines of codes with and without it, in each of its forms."""
+        changes, maps = self.study.of(AttributeChanges), self.study.of(Exploration).maps
+        values, knobs = self.study.of(AttributeValues), []
+        probes = np.vstack([np.zeros(self.study.run.latent_dim), np.eye(self.study.run.latent_dim)])
+        for name in changes.names:
+            fit, (form, reach) = changes.fit(name), changes.find_best_of_codes(name)
+
+            def find_line(has: int, form: int, fit: Any = fit, reach: float = reach) -> Any:
+                states = np.full(len(probes), has)
+                moved = directions.transport(probes, states, 1 - states, fit.gaussians[form])
+                moved -= probes
+                moved[1:] -= moved[0]
+                return blob.add(reach * moved)
+
+            is_class = name == values.class_name
+            known = maps.labels if is_class else maps.attributes[:, values.find(name)]
+            knob = {
+                "kind": "attribute",
+                "group": "attributes",
+                "name": name,
+                "about": name,
+                "on": find_line(0, form),
+                "off": [find_line(1, each) for each in range(fit.count)],
+                "has": "".join("?" if np.isnan(one) else str(int(one)) for one in known),
+            }
+            if fit.teller is not None:
+                weights = np.column_stack([fit.teller.coef_, fit.teller.intercept_])
+                if len(weights) == 1:  # of two forms the score of the second
+                    weights = np.vstack([np.zeros_like(weights), weights])
+                knob |= {"forms": fit.teller.classes_.tolist()}
+                knob |= {"teller": [blob.add(row) for row in weights]}
+            knobs.append(knob)
+        return knobs
+
+    @cached_property
+    def _networks(self) -> dict[str, np.ndarray]:
+        """Both networks: facts as JSON, the arrays that they point into, and why there are none."""
+
+        def compute() -> dict[str, Any]:
+            from latentspace.models.portable import NotPortableError
+
+            try:
+                described, data = self.study.run.describe_networks()
+            except NotPortableError as error:
+                return {"facts": "", "data": np.empty(0, np.uint8), "unavailable": str(error)}
+            facts, values = json.dumps(described), np.frombuffer(data, np.uint8)
+            return {"facts": facts, "data": values, "unavailable": ""}
+
+        return self.study.load_or_compute("networks", compute, self.study.run.model_hash)
+
+
+def _describe_terrain(terrain: paths.Terrain, blob: Blob) -> dict[str, Any]:
+    """Where data is, as paths.js reads it."""
+    density = terrain.density
+    dim = len(terrain.centre)
+    return {
+        "chain": paths.CHAIN,
+        "rounds": paths.ROUNDS,
+        "step": paths.STEP,
+        "softness": paths.SOFTNESS,
+        "pulls": {
+            "density": paths.DENSITY_PULL,
+            "brightness": paths.BRIGHTNESS_PULL,
+            "radius": paths.RADIUS_PULL,
+        },
+        "longest": paths.LONGEST_MOVE * np.sqrt(dim) / paths.STEP,
+        "likely": terrain.likely,
+        "spread": terrain.spread,
+        "classes": density.classes.tolist(),
+        "solve": blob.add(paths.invert_springs(paths.CHAIN)),
+        **{
+            name: blob.add(array, exact=True)
+            for name, array in (
+                ("centre", terrain.centre),
+                ("scale", terrain.scale),
+                ("brightness", terrain.brightness),
+                ("within", terrain.within),
+                ("offset", density.offset),
+                ("heights", density.heights),
+            )
+        },
+        "whitening": blob.add(density.whitening),
+    }
