@@ -31,15 +31,11 @@ def find_near_copies(
     nearest one of the same class do: the nearest may be a copy. Images in series are as alike as
     copies; then copies alone set it.
 
-    Args:
-        pixels: uint8 (N, H, W, C), all different, `LEAST_IMAGES` or more.
-        labels: int (N,), the same for all where there are no classes.
-        rng: Draws the images that copies are made of.
-
-    Returns:
-        "pairs", int64 (P, 2), and "distances" of all candidates, the best first; "near", how many
-        of them count; "level". Measured on images that did not set it: "found" and "false_alarms",
-        whether a copy, and whether a second nearest, counts; "made", the copies, and "sources".
+    Pixels are uint8 (N, H, W, C), all different, `LEAST_IMAGES` or more; labels are int (N,), the
+    same for all where there are no classes. Returns "pairs", int64 (P, 2), and "distances" of all
+    candidates, the best first; "near", how many of them count; "level". Measured on images that did
+    not set it: "found" and "false_alarms", whether a copy, and whether a second nearest, counts;
+    "made", the copies, and "sources".
     """
     from sklearn.decomposition import PCA
 

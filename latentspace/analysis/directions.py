@@ -75,8 +75,8 @@ def transport(
         held = centred @ preserved.weights[source].T  # in standard deviations of the source class
         free = (centred - held @ explained.T) @ _bures_map(rest, rest_target).T
         # By the attributes' own units, into standard deviations of the target class.
-        held = held * preserved.deviations[source] + preserved.means[source]
-        held = (held - preserved.means[target]) / preserved.deviations[target]
+        own = held * preserved.deviations[source] + preserved.means[source]
+        held = (own - preserved.means[target]) / preserved.deviations[target]
         held = np.clip(held, -HELD_WITHIN, HELD_WITHIN)
         # The map's range is that of the source: what would add to the held part is taken out.
         held = held - free @ preserved.weights[target].T
@@ -139,9 +139,7 @@ class Forms:
 
     def tell(self, codes: np.ndarray) -> np.ndarray:
         """The form that each of codes (N, D) with the attribute has, int (N,)."""
-        if self.teller is None:
-            return np.zeros(len(codes), int)
-        return self.teller.predict(codes)
+        return np.zeros(len(codes), int) if self.teller is None else self.teller.predict(codes)
 
     def move(
         self, codes: np.ndarray, has: np.ndarray, forms: np.ndarray | None = None
@@ -202,10 +200,8 @@ def _find_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> np.nd
     axes = axes[:, ratios > VARIES_MORE][:, -MOST_AXES:]
     if not axes.shape[1]:
         return np.zeros(len(rests[1]), int)
-    points = rests[1] @ axes
-    mixtures = [
-        GaussianMixture(count, n_init=3, random_state=0).fit(points) for count in range(1, most + 1)
-    ]
+    points, counts = rests[1] @ axes, range(1, most + 1)
+    mixtures = [GaussianMixture(each, n_init=3, random_state=0).fit(points) for each in counts]
 
     def weigh(mixture: GaussianMixture) -> float:
         doubts = mixture.predict_proba(points)
@@ -213,8 +209,7 @@ def _find_forms(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> np.nd
 
     found = min(mixtures, key=weigh).predict(points)
     members = np.bincount(found)
-    rare = members[found] < LEAST_OF_FORM
-    found = np.where(rare, members.argmax(), found)
+    found = np.where(members[found] < LEAST_OF_FORM, members.argmax(), found)
     return np.argsort(np.argsort(-np.bincount(found), kind="stable"), kind="stable")[found]
 
 
@@ -258,12 +253,11 @@ def fit_attribute_directions(
     values = values - means[labels]
     codes = codes - compute_class_means(codes, labels, classes)[labels]
     together = _fit_attributes(codes, values)
-    fits = [
-        _fit_attributes(codes[members], values[members])
-        if (members := labels == label).sum() >= ENOUGH_MEMBERS
-        else together
-        for label in range(classes)
-    ]
+    fits = []
+    for label in range(classes):
+        own = labels == label
+        is_enough = own.sum() >= ENOUGH_MEMBERS
+        fits.append(_fit_attributes(codes[own], values[own]) if is_enough else together)
     weights, steps, deviations = (np.stack(parts) for parts in zip(*fits, strict=True))
     return Attributes(weights, steps, deviations, means)
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
+from latentspace.core.npz import Header
 from latentspace.core.pixels import to_uint8
 from latentspace.datasets.attributes import read_attribute_table, read_columns
 from latentspace.datasets.dataset import (
@@ -59,9 +60,7 @@ CHOOSE = "--images-key and --labels-key choose arrays, --no-labels leaves labels
 class Arrays:
     """Images and labels as a file has them: to train on, and to test with where it says which."""
 
-    images: Sequence[
-        np.ndarray
-    ]  # of each split, see `to_pixels`; of three the second one validates
+    images: Sequence[np.ndarray]  # of each split, see `to_pixels`; the second of three validates
     labels: Sequence[np.ndarray] | None = None  # (N,), (N, 1) or one-hot (N, K), of each split
     notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
     attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
@@ -136,11 +135,13 @@ def find_arrays(
         further if read_options.attributes_file != "none" else {},
         {split: len(arrays[images[split]]) for split in splits},
     )
-    attributes, useless = read_columns(
-        {plain: np.concatenate(parts).tolist() for plain, (_, parts) in columns.items()}
-    )
+    texts = {
+        plain: [text for name in names for text in _decode(arrays[name]).astype(str).ravel()]
+        for plain, names in columns.items()
+    }
+    attributes, useless = read_columns(texts)
     taken = [*(images[split] for split in splits), *labels]
-    told = [name for plain in columns if plain not in useless for name in columns[plain][0]]
+    told = [name for plain in columns if plain not in useless for name in columns[plain]]
     others = {name: array for name, array in arrays.items() if name not in (*taken, *told)}
     if others or unread or told or not all(map(_is_called_labels, labels)):
         notes.append(
@@ -283,12 +284,12 @@ def _to_channels_last(images: np.ndarray, where: str) -> np.ndarray:
     return found
 
 
-def estimate_memory(shapes: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
+def estimate_memory(arrays: Iterable[Header | np.ndarray]) -> int:
     """Bytes of memory that images and labels take while they become a data set of bytes."""
     held, copies = 0, [0]
-    for shape, dtype in shapes:
-        count = math.prod(shape)
-        held += count * dtype.itemsize
+    for array in arrays:
+        shape, dtype, count = array.shape, array.dtype, math.prod(array.shape)
+        held += array.nbytes
         if len(shape) not in (3, 4):
             continue
         held += count + BYTES_PER_IMAGE * shape[0]
@@ -331,12 +332,12 @@ def _to_indices(
 def _flatten_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     """Labels as int64 or str (count,)."""
     values = labels
-    if values.ndim == 2 and values.shape[1] > 1 and _is_one_hot(values):
-        values = values.argmax(axis=1)
+    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "uibf":
+        is_one_hot = ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all()
+        values = values.argmax(axis=1) if is_one_hot else values
     values = values.reshape(count) if values.size == count else values  # MATLAB has (1, N)
     if values.shape == (count,):
-        if values.dtype.kind == "S":
-            return np.char.decode(values, "utf-8", "replace")
+        values = _decode(values)
         if values.dtype.kind == "U" and _is_text(values):
             return values
         if values.dtype.kind in "uibf" and (np.abs(values) <= LARGEST_LABEL).all():
@@ -353,12 +354,6 @@ def _is_text(values: np.ndarray) -> bool:
     """Whether an array of str holds characters: NumPy makes strings of any numbers in a file."""
     native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
     return bool((native.view(np.uint32) <= sys.maxunicode).all())
-
-
-def _is_one_hot(values: np.ndarray) -> bool:
-    if values.dtype.kind not in "uibf":
-        return False
-    return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
 
 
 def _find_split(name: str) -> str:
@@ -398,11 +393,11 @@ def _find_labels(
 
 def _find_attributes(
     arrays: Mapping[str, np.ndarray], counts: Mapping[str, int]
-) -> dict[str, tuple[list[str], list[np.ndarray]]]:
+) -> dict[str, list[str]]:
     """Arrays that hold a value for every image, by what is left of their names without splits.
 
-    Of the arrays but chosen labels, and of the number of images of each split: their names, and
-    they themselves, (N,), in the order of splits.
+    Of the arrays but chosen labels, and of the number of images of each split: their names, in the
+    order of splits.
     """
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():
@@ -414,11 +409,8 @@ def _find_attributes(
             if array.size == counts[split]:
                 found.setdefault(plain, {}).setdefault(split, name)
                 break
-    return {
-        plain: ([own[split] for split in counts], [_to_text(arrays[own[s]]) for s in counts])
-        for plain, own in found.items()
-        if set(own) == set(counts)
-    }
+    whole = {plain: own for plain, own in found.items() if set(own) == set(counts)}
+    return {plain: [own[split] for split in counts] for plain, own in whole.items()}
 
 
 def _split_name(name: str, splits: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -433,10 +425,8 @@ def _split_name(name: str, splits: Collection[str]) -> Iterator[tuple[str, str]]
         yield "", name
 
 
-def _to_text(values: np.ndarray) -> np.ndarray:
-    """(N,) or (N, 1) of numbers, bytes or str -> str (N,)."""
-    flat = values.reshape(-1)
-    return np.char.decode(flat, "utf-8", "replace") if flat.dtype.kind == "S" else flat.astype(str)
+def _decode(values: np.ndarray) -> np.ndarray:
+    return np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values
 
 
 def _refuse_unread(name: str, what: str, where: str) -> InputError:

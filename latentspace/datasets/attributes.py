@@ -26,9 +26,8 @@ IDENTIFIERS = {"id", "index", "idx", "file", "filename", "path", "name", "key", 
 def read_attribute_table(path: Path, count: int) -> tuple[Attributes, list[str]]:
     """Reads a table with a heading and one line for each of `count` images, in their order.
 
-    Raises:
-        InputError: It can't be read, has another number of lines, or a cell is not what its column
-            holds.
+    Raises an `InputError` where it can't be read, has another number of lines, or a cell is not
+    what its column holds.
     """
     table = read_table(path, "a value or more", least=1)
     if len(table.rows) != count + 1:
@@ -36,28 +35,20 @@ def read_attribute_table(path: Path, count: int) -> tuple[Attributes, list[str]]
             f"{path} should have a heading and a line for each of {count:,} images. Received: "
             f"{len(table.rows):,} lines"
         )
-    below = table.rows[1:], table.lines[1:]
-    _, found, notes = read_named_attributes(
-        NamedRows(table, table.rows[0], -1, *below, list(map(str, range(count)))), ()
-    )
+    files: list[str | None] = [str(number) for number in range(count)]
+    named = NamedRows(table, table.rows[0], -1, table.rows[1:], table.lines[1:], files)
+    _, found, notes = read_named_attributes(named, ())
     return found, [*table.notes, *notes]
 
 
 def read_named_attributes(
     named: NamedRows, told: Sequence[int]
 ) -> tuple[dict[str, int], Attributes, list[str]]:
-    """Reads attributes by file.
+    """Reads attributes by file, out of all columns but those `told`, which tell something else.
 
-    Args:
-        named: The table.
-        told: Columns that tell something else.
-
-    Returns:
-        The row in the attributes of each file that the table names beyond doubt, these, and notes
-        on what is left out.
-
-    Raises:
-        InputError: Two columns have one name, or a cell is not what its column holds.
+    Returns the row in the attributes of each file that the table names beyond doubt, these, and
+    notes on what is left out. Raises an `InputError` where two columns have one name, or a cell is
+    not what its column holds.
     """
     places = [place for place in named.others if place not in told]
     names = [named.columns[place].strip() or str(place + 1) for place in places]
@@ -84,13 +75,9 @@ def read_columns(
 ) -> tuple[Attributes, list[str]]:
     """Columns of text by name -> attributes, and the names of the columns that are left out.
 
-    Args:
-        columns: Of 0 and 1 or other two numbers, yes and no, numbers, or names.
-        where: Says where the cell of a row and a column is; None leaves out columns with a wrong
-            one.
-
-    Raises:
-        InputError: A cell of a column of numbers is none.
+    Columns are of 0 and 1 or other two numbers, yes and no, numbers, or names. A cell of a column
+    of numbers that is none raises an `InputError` that says `where` its row and column are; where
+    that is None, the column is left out.
     """
     found: list[tuple[str, np.ndarray]] = []
     left = []

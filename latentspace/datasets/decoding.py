@@ -9,7 +9,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
@@ -21,8 +20,8 @@ from latentspace.core.memory import refuse_too_large
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
 from latentspace.datasets.dataset import format_shape
-from latentspace.datasets.pictures import crop_to, inspect_picture, open_frames, read_file
-from latentspace.datasets.values import Range, Values
+from latentspace.datasets.pictures import Look, crop_to, inspect_picture, open_frames, read_file
+from latentspace.datasets.values import Range
 
 FILES_AT_ONCE = 2048  # to bound memory
 LONGEST_PATH = 200  # letters, in messages
@@ -30,18 +29,6 @@ CACHE_VERSION = 1  # raised when the same files would give other pixels
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """What the bytes of an image file tell before they are decoded."""
-
-    digest: str  # hash of the bytes; equal for copies
-    size: tuple[int, int]  # height and width, as a person sees it
-    grey: bool  # whether it has no colour
-    frames: int = 1  # pages or frames
-    values: Values | None = None  # of an image of more than 8 bits
-    cut: bool = False  # whether the lower 8 bits of 16 are lost
 
 
 class Frame(NamedTuple):
@@ -55,16 +42,14 @@ class Frame(NamedTuple):
 
 def inspect_files(
     paths: Sequence[Path], *, show_progress: bool, frames_too: bool = False
-) -> list[FileInfo | InputError]:
+) -> list[Look | InputError]:
     """A first look at files, in parallel, or their errors; at all frames with `frames_too`."""
 
-    def inspect(path: Path) -> FileInfo | InputError:
+    def inspect(path: Path) -> Look | InputError:
         try:
-            data = read_file(path)
-            look = inspect_picture(data, frames_too=frames_too)
+            return inspect_picture(read_file(path), frames_too=frames_too)
         except (InputError, OSError) as error:
             return InputError(str(error))
-        return FileInfo(hashlib.sha256(data).hexdigest(), (look.height, look.width), *look[2:])
 
     return list(_map_parallel(inspect, paths, "looking at images", show_progress))
 
@@ -147,11 +132,10 @@ def _map_parallel(
     what: Callable[[Item], Made], items: Sequence[Item], text: str, show_progress: bool
 ) -> Iterator[Made]:
     with (
-        warnings.catch_warnings(),
+        warnings.catch_warnings(action="ignore"),  # Pillow's, about odd metadata
         ThreadPoolExecutor(os.cpu_count()) as pool,
         make_bar(text, len(items), quiet=not show_progress) as bar,
     ):
-        warnings.simplefilter("ignore")  # Pillow's, about odd metadata
         for start in range(0, len(items), FILES_AT_ONCE):
             for made in pool.map(what, items[start : start + FILES_AT_ONCE]):
                 bar.update()

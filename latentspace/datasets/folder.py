@@ -1,6 +1,7 @@
 """Folders of image files, whose subfolders are the classes -> `ImageDataset`."""
 
 import contextlib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,12 +27,11 @@ from latentspace.datasets.dataset import (
     natural_sort_key,
     split_train_test,
 )
-from latentspace.datasets.decoding import FileInfo, Frame, decode_files, inspect_files
-from latentspace.datasets.label_tables import read_labels
+from latentspace.datasets.decoding import Frame, decode_files, inspect_files
 from latentspace.datasets.layout import arrange
 from latentspace.datasets.links import leads_outside, refuse_outside
-from latentspace.datasets.pictures import is_image_file
-from latentspace.datasets.tables import NamedRows, name_files, read_table
+from latentspace.datasets.pictures import Look, is_image_file
+from latentspace.datasets.tables import NamedRows, name_files, read_labels, read_table
 from latentspace.datasets.values import (
     BYTES,
     Range,
@@ -70,7 +70,7 @@ class _Unit(NamedTuple):
     """What becomes an image: a file, or one of its frames."""
 
     file: ImageFile
-    info: FileInfo
+    look: Look
     number: int  # of the frame
 
 
@@ -107,7 +107,7 @@ def _read_files(
     )
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
-        if isinstance(look, FileInfo):
+        if isinstance(look, Look):
             seen.append((file, look))
         else:
             failures[_format_place(folder, file.path)] = str(look)
@@ -129,14 +129,13 @@ def _read_files(
     ]
     units = [units[index] for index in choose_limited(len(units), read_options.limit)]
     _check_count(len(units), folder, failures)
-    size, channels = _choose_form([unit.info for unit in units], read_options, notes)
+    size, channels = _choose_form([unit.look for unit in units], read_options, notes)
     train, test, num_validation = _split(units, read_options.test_fraction)
     ordered = [units[index] for index in (*train, *test)]
     pixels, undecoded = decode_files(
         [
-            Frame(path, unit.info.digest, unit.number, value_ranges.get(path))
-            for unit in ordered
-            for path in [unit.file.path]
+            Frame(file.path, look.digest, number, value_ranges.get(file.path))
+            for file, look, number in ordered
         ],
         size=size,
         channels=channels,
@@ -146,8 +145,9 @@ def _read_files(
     failures |= {
         _format_place(folder, ordered[number].file.path): text for number, text in undecoded.items()
     }
-    kept = np.array([number not in undecoded for number in range(len(ordered))])
-    first_test = int(kept[: len(train)].sum())
+    kept = [number not in undecoded for number in range(len(ordered))]
+    first_test = sum(kept[: len(train)])
+    num_validation = sum(kept[len(train) - num_validation : len(train)])
     if not 0 < first_test < len(pixels):
         _check_count(0, folder, failures)
     if read_options.value_range is not None and pixels.min() == pixels.max():
@@ -158,15 +158,14 @@ def _read_files(
         notes.append(
             f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
         )
-    known = [unit.file.label for unit, keep in zip(ordered, kept, strict=True) if keep]
+    decoded = [unit.file for unit in itertools.compress(ordered, kept)]
+    known = [file.label for file in decoded]
     if lost := {file.label for file in files} - set(known):
         shown = ", ".join(map(to_printable, sorted(map(str, lost))[:NAMED_FILES]))
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
     labels, class_names = _index_labels(known)
-    rows = np.array([unit.file.row for unit in ordered])[kept]
-    places = [unit.file.path.relative_to(folder).as_posix() for unit in ordered]
-    names = tuple(place for place, keep in zip(places, kept, strict=True) if keep)
-    num_validation = int(kept[len(train) - num_validation : len(train)].sum())
+    rows = np.array([file.row for file in decoded])
+    names = tuple(file.path.relative_to(folder).as_posix() for file in decoded)
     common = find_common(value_ranges.values())
     return ImageDataset(
         **named,
@@ -190,7 +189,7 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
     """Lists the image files of a folder, with their classes and attributes.
 
     Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
-    the classes, see `label_tables.read_labels`. An attributes.csv, or what else stands in
+    the classes, see `tables.read_labels`. An attributes.csv, or what else stands in
     labels.csv, tells more of each. The `labels` of the options are the path of the labels.csv; None
     takes the one in the folder, where there is one, as with `attributes_file`, where "none" takes
     nothing. With `classes_from` the folders name the classes, or none, as with `no_labels`.
@@ -309,7 +308,7 @@ def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path
                 dead.append(path)
             elif path in known:
                 continue
-            elif _is_image(path):
+            elif is_image_file(path):
                 images.append(path)
             else:
                 others.append(path)
@@ -322,11 +321,8 @@ def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path
             notes.append(f"{len(paths)} {what}: {_format_places(folder, paths)}")
     if others:
         kinds = Counter(path.suffix.lower() or "without an ending" for path in others)
-        shown = [f"{count} {to_printable(kind)}" for kind, count in kinds.most_common(NAMED_FILES)]
-        notes.append(
-            f"{len(others)} files are no images and are left out: "
-            f"{', '.join([*shown, '...'] if len(kinds) > NAMED_FILES else shown)}"
-        )
+        shown = [f"{count} {to_printable(kind)}" for kind, count in kinds.most_common()]
+        notes.append(f"{len(others)} files are no images and are left out: {_join(shown)}")
         bare = {path.parent for path in others} - {path.parent for path in images} - {folder}
         if bare:
             notes.append(
@@ -336,30 +332,21 @@ def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path
     return images
 
 
-def _is_image(path: Path) -> bool:
-    try:
-        return is_image_file(path)
-    except OSError:
-        return False
-
-
 def _choose_form(
-    infos: Sequence[FileInfo], read_options: ReadOptions, notes: list[str]
+    looks: Sequence[Look], read_options: ReadOptions, notes: list[str]
 ) -> tuple[tuple[int, int], int]:
     """The size and the channels to bring all images to."""
-    sizes = Counter(look.size for look in infos)
+    sizes = Counter(look.size for look in looks)
     size, count = sizes.most_common(1)[0]
-    if count <= len(infos) / 2:
-        height, width = np.median([look.size for look in infos], axis=0)
+    if count <= len(looks) / 2:
+        height, width = np.median([look.size for look in looks], axis=0)
         size = (round(height), round(width))
     shrink = min(1.0, LONGEST_SIDE / max(size))
-    size = read_options.image_size or (
-        max(1, round(size[0] * shrink)),
-        max(1, round(size[1] * shrink)),
-    )
-    channels = read_options.channels or (1 if all(look.grey for look in infos) else 3)
+    height, width = (max(1, round(side * shrink)) for side in size)
+    size = read_options.image_size or (height, width)
+    channels = read_options.channels or (1 if all(look.grey for look in looks) else 3)
     if set(sizes) != {size}:
-        what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*infos[0].size)
+        what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*looks[0].size)
         notes.append(
             f"images of {what} are brought to {format_shape((*size, channels))}"
             f"{format_fit(None, size, read_options.fit)}; --image-size chooses another size"
@@ -368,7 +355,7 @@ def _choose_form(
 
 
 def _choose_values(
-    seen: Sequence[tuple[ImageFile, FileInfo]], given: Range | None, notes: list[str]
+    seen: Sequence[tuple[ImageFile, Look]], given: Range | None, notes: list[str]
 ) -> dict[Path, Range]:
     """Which values are black and white, by file. Without deep files only what is given counts."""
     deep = {file.path: look.values for file, look in seen if look.values is not None}
@@ -386,9 +373,9 @@ def _split(units: Sequence[_Unit], test_fraction: float) -> tuple[np.ndarray, np
     if is_test.any() and not is_test.all():
         fitted, held_back = np.flatnonzero(~is_test & ~validates), np.flatnonzero(validates)
         return np.concatenate([fitted, held_back]), np.flatnonzero(is_test), len(held_back)
-    digests = [unit.info.digest for unit in units]
+    digests = [unit.look.digest for unit in units]
     if len(set(digests)) * test_fraction < 1:  # frames of a few stacks can't stay together
-        digests = [f"{unit.info.digest}-{unit.number}" for unit in units]
+        digests = [f"{unit.look.digest}-{unit.number}" for unit in units]
     labels, _ = _index_labels([unit.file.label for unit in units])
     return *split_train_test(labels, np.array(digests), test_fraction), 0
 
@@ -400,8 +387,7 @@ def _index_labels(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, 
 
 
 def _format_places(folder: Path, paths: Sequence[Path]) -> str:
-    shown = [_format_place(folder, path) for path in paths[:NAMED_FILES]]
-    return ", ".join([*shown, "..."] if len(paths) > NAMED_FILES else shown)
+    return _join([_format_place(folder, path) for path in paths])
 
 
 def _format_place(folder: Path, path: Path) -> str:
@@ -418,5 +404,8 @@ def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
 
 
 def _format_failures(failures: Mapping[str, str]) -> str:
-    shown = [f"{name} ({text})" for name, text in list(failures.items())[:NAMED_FILES]]
-    return ", ".join([*shown, "..."] if len(failures) > NAMED_FILES else shown)
+    return _join([f"{name} ({text})" for name, text in failures.items()])
+
+
+def _join(shown: Sequence[str]) -> str:
+    return ", ".join([*shown[:NAMED_FILES], *["..."] * (len(shown) > NAMED_FILES)])

@@ -20,7 +20,6 @@ IDX_FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 MOST_EXPANSION = 1032  # of what is compressed by deflate, the way of gzip
-READ_AT_ONCE = 1 << 24  # bytes
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -65,12 +64,10 @@ def read_idx(path: Path) -> np.ndarray:
                 f"{path}, of the shape {shape},",
                 "take fewer images, or a folder of image files, which are read as they are needed",
             )
-            values = np.empty(expected, np.uint8)
-            count = _fill(values, file)
-            if count < expected:
-                raise _wrong_length(path, shape, f"{count:,}")
-            if file.read(1):
-                raise _wrong_length(path, shape, "more")
+            values = np.frombuffer(file.read(expected + 1), np.uint8)
+            if len(values) != expected:
+                received = f"{len(values):,}" if len(values) < expected else "more"
+                raise _wrong_length(path, shape, received)
     except (OSError, EOFError, zlib.error, MemoryError) as error:
         raise InputError(
             f"{path} can't be read: {format_reason(error)}; download it again"
@@ -92,15 +89,6 @@ def _read_shape(file: io.BufferedIOBase, path: Path) -> tuple[int, ...]:
     if 0 in shape:
         raise InputError(f"{path} holds nothing: its header says {shape}; download it again")
     return shape
-
-
-def _fill(values: np.ndarray, file: io.BufferedIOBase) -> int:
-    """Reads into uint8 (N,), by parts, so that only what is really there takes memory."""
-    start = 0
-    while part := file.read(min(READ_AT_ONCE, len(values) - start)):
-        values[start : start + len(part)] = np.frombuffer(part, np.uint8)
-        start += len(part)
-    return start
 
 
 def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputError:

@@ -115,7 +115,10 @@ class _Layout:
             places = [p._replace(label=labels[p.row]) for p in places if p.row in labels]
         places = self._name_splits(self._drop_unlabelled(places), splits)
         if counts := Counter(place.label for place in places if place.label is not None):
-            shown = [f"{_show(name)} {counts[name]:,}" for name in _sort_names(counts)]
+            shown = [
+                f"{to_printable(name)} {counts[name]:,}"
+                for name in sorted(counts, key=natural_sort_key)
+            ]
             where = "" if self.label else f", in folders of level {self.level + 1}"
             self.notes.append(f"files by class{where}: {_join(shown)}")
         return places
@@ -143,9 +146,8 @@ class _Layout:
         while level != self.forced:
             folders = self._count(level, rows)
             inner = _find_wrapper(folders)
-            loose = len(rows) - sum(folders.values())
             is_class = len(folders) == 1 and inner in classes
-            if inner is None or is_class or loose > sum(folders.values()):
+            if inner is None or is_class or folders.total() < len(rows) / 2:
                 break
             rows = self._leave_others(level, rows, [inner])
             level += 1
@@ -155,10 +157,10 @@ class _Layout:
         """The places of files whose classes are the folders of a level."""
         level = level if self.forced is None else self.forced
         folders = self._count(level, rows)
-        if not self.has_classes:
-            return [Place(row, split, None) for row in rows]
-        if self.forced is None and (len(folders) < 2 and sum(folders.values()) < len(rows) / 2):
+        is_flat = self.forced is None and len(folders) < 2 and folders.total() < len(rows) / 2
+        if self.has_classes and is_flat:
             rows = self._leave_others(level, rows, [None])
+        if is_flat or not self.has_classes:
             return [Place(row, split, None) for row in rows]
         self.level = level
         rows = self._leave_others(level, rows, folders)
@@ -192,8 +194,9 @@ class _Layout:
         if not used:
             return places
         purposes = dict.fromkeys(used, "validation") | {used[0]: "train", used[-1]: "test"}
+        names = {split: [to_printable(n) for n in splits if splits[n] == split] for split in used}
         told = [
-            f"{_join([_show(name) for name in splits if splits[name] == split])} {counts[split]:,} "
+            f"{_join(names[split])} {counts[split]:,} "
             + (PURPOSES[purposes[split]] if len(used) > 1 else "to train and to test")
             for split in used
         ]
@@ -208,13 +211,11 @@ class _Layout:
         """The files in some folders of a level (None: in no folder), with a note on the others."""
         rows = list(rows)
         kept = [row for row in rows if self._get_folder(row, level) in folders]
-        if len(kept) == len(rows):
-            return kept
         others = [row for row in rows if self._get_folder(row, level) not in folders]
         inside = [row for row in others if self._get_folder(row, level) is not None]
         if inside:
             places = {"/".join(self.paths[row][: level + 1]) for row in inside}
-            names = _join([_show(place) for place in _sort_names(places)])
+            names = _join([to_printable(place) for place in sorted(places, key=natural_sort_key)])
             self.notes.append(f"{len(inside):,} images in {names} are left out")
         if beside := len(others) - len(inside):
             self.notes.append(f"{beside:,} images beside the folders of classes are left out")
@@ -239,10 +240,6 @@ def _find_wrapper(names: Collection[str]) -> str | None:
     return inner[0] if len(inner) == 1 else None
 
 
-def _sort_names(names: Iterable[str | None]) -> list[str]:
-    return sorted((name for name in names if name is not None), key=natural_sort_key)
-
-
 def _find_words(name: str) -> list[str]:
     """The words of a folder's name, lower case, without accents, numbers and fillers."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
@@ -251,10 +248,6 @@ def _find_words(name: str) -> list[str]:
     words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))
     words = [re.sub(r"(?<=..)(set|data|images|imgs|集)$", "", word) for word in words]
     return [word for word in words if word not in FILLERS]
-
-
-def _show(name: str | None) -> str:
-    return to_printable(name or "")
 
 
 def _join(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import PIL
@@ -36,10 +36,6 @@ FOLDER_FLAGS = ("label_column", "classes_from", "frames_as")
 Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]
 
 
-def _offline(name: str) -> NoReturn:
-    raise FileNotFoundError("no download was given")
-
-
 def load_dataset(
     dataset: str | None = None,
     data_dir: str | None = None,
@@ -47,7 +43,7 @@ def load_dataset(
     read_options: ReadOptions = AS_IT_IS,
     cache_dir: Path | None = None,
     show_progress: bool = False,
-    download: Download = _offline,
+    download: Download | None = None,
 ) -> ImageDataset:
     """Finds and reads a data set.
 
@@ -59,7 +55,7 @@ def load_dataset(
         data_dir: A folder in which a named set is a subfolder or an .npz file.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
         download: Name of a set -> its training and its test images and labels, asked where the set
-            is not in `data_dir`; raises an OSError where it can't be had.
+            is not in `data_dir`; raises an OSError where it can't be had. None has none.
 
     The `name` of what is returned says what was really loaded. Raises an `InputError` where the
     name is unknown, nothing is there, or a file is no such file.
@@ -73,13 +69,13 @@ def load_dataset(
             recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
             read_options = replace(read_options, **recorded)
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
-    if dataset is None:
+    if dataset is None or dataset in CLASS_NAMES:
         try:
-            return _load_named("mnist", data_dir, read_options, download, **how)
+            return _load_named(dataset or "mnist", data_dir, read_options, download, **how)
         except _UnavailableError:
+            if dataset is not None:
+                raise
             return _load_named("digits", data_dir, read_options, download, **how)
-    if dataset in CLASS_NAMES:
-        return _load_named(dataset, data_dir, read_options, download, **how)
     path = Path(dataset).resolve()
     if path.is_file() and path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InputError(explain_file(path))
@@ -153,13 +149,9 @@ def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
     named = [(path, several) for path in paths]
     if read_options.labels is not None:
         named.append((Path(read_options.labels), False))
-    shapes = [
-        (header.shape, header.dtype)
-        for path, _ in named
-        for header in read_headers(path, unread={}).values()
-    ]
+    headers = [each for path, _ in named for each in read_headers(path, unread={}).values()]
     refuse_too_large(
-        estimate_memory(shapes),
+        estimate_memory(headers),
         where,
         "store fewer images or bytes in place of floats, or pass a folder of image files, which "
         "are read as they are needed",
@@ -196,7 +188,11 @@ def _find_array_files(folder: Path) -> list[Path]:
 
 
 def _load_named(
-    name: str, data_dir: str | None, read_options: ReadOptions, download: Download, **how: Any
+    name: str,
+    data_dir: str | None,
+    read_options: ReadOptions,
+    download: Download | None,
+    **how: Any,
 ) -> ImageDataset:
     if data_dir is not None and name not in MADE_HERE:
         if not Path(data_dir).is_dir():
@@ -212,9 +208,11 @@ def _load_named(
     return assemble(arrays, read_options, name=name, source=None, class_names=CLASS_NAMES[name])
 
 
-def _download(name: str, download: Download) -> Arrays:
+def _download(name: str, download: Download | None) -> Arrays:
     """A named set from where `download` finds it; an `InputError` where it can't be had."""
     try:
+        if download is None:
+            raise FileNotFoundError("no download was given")
         (images, labels), (test_images, test_labels) = download(name)
     except OSError as error:
         raise _UnavailableError(
@@ -244,24 +242,16 @@ def _load_digits() -> Arrays:
 def _load_avatars(read_options: ReadOptions, cache_dir: Path | None) -> ImageDataset:
     """Faces that are drawn here, each of which can be drawn again with something changed."""
     factors = avatars.choose_factors(AVATARS)
-    path = None
-    if cache_dir is not None:
-        path = cache_dir / f"avatars-{hash_content(AVATARS_VERSION, PIL.__version__)}.npz"
+    key = hash_content(AVATARS_VERSION, PIL.__version__)
+    path = None if cache_dir is None else cache_dir / f"avatars-{key}.npz"
     drawn = load_or_compute(
         path, lambda: {"images": avatars.draw(factors)}, version=AVATARS_VERSION
     )["images"]
     count = AVATARS - TEST_AVATARS
-    data = assemble(
-        Arrays(
-            [drawn[:count], drawn[count:]],
-            [factors["woman"][:count], factors["woman"][count:]],
-            attributes=avatars.describe(factors),
-        ),
-        read_options,
-        name="avatars",
-        source=None,
-        class_names=CLASS_NAMES["avatars"],
-    )
+    images, labels = (np.split(values, [count]) for values in (drawn, factors["woman"]))
+    arrays = Arrays(images, labels, attributes=avatars.describe(factors))
+    names = CLASS_NAMES["avatars"]
+    data = assemble(arrays, read_options, name="avatars", source=None, class_names=names)
     if data.image_shape != drawn.shape[1:]:
         return data
     rows = choose_limited(AVATARS, read_options.limit)

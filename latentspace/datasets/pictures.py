@@ -1,6 +1,7 @@
 """Image files -> pixels, by Pillow."""
 
 import contextlib
+import hashlib
 import io
 import threading
 from collections.abc import Iterator, Sequence
@@ -52,13 +53,14 @@ def list_suffixes() -> frozenset[str]:
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file is an image, by name or else first bytes; an `OSError` if unreadable."""
+    """Whether a file is an image, by its name or else its first bytes."""
     if path.suffix.lower() in list_suffixes() | CAMERA_RAW:
         return path.suffix.lower() not in CAMERA_RAW
-    with path.open("rb") as file:
+    with contextlib.suppress(OSError), path.open("rb") as file:
         start = file.read(16)
-    formats = [name for name in TOLD_BY_CONTENT if name in _list_formats()]
-    return any((accept := Image.OPEN[name][1]) and accept(start) is True for name in formats)
+        formats = [name for name in TOLD_BY_CONTENT if name in _list_formats()]
+        return any((accept := Image.OPEN[name][1]) and accept(start) is True for name in formats)
+    return False
 
 
 def read_file(path: Path) -> bytes:
@@ -73,12 +75,12 @@ def read_file(path: Path) -> bytes:
 class Look(NamedTuple):
     """What an image file tells before it is decoded."""
 
-    height: int  # as a person sees it
-    width: int
+    size: tuple[int, int]  # height and width, as a person sees it
     grey: bool  # whether it has no colour
     frames: int  # pages or frames, each a picture of its own
     values: Values | None  # of a file of more than 8 bits; None of others, and of damaged ones
     cut: bool  # whether the lower 8 bits of 16 are lost, as Pillow has no colour of 16 bits
+    digest: str  # hash of the bytes; equal for copies
 
 
 def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
@@ -102,12 +104,14 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
                 if frame == 0 or frames_too:
                     picture.seek(int(frame))
                     found += [values] if (values := _find_depth(picture)) is not None else []
-        return Look(height, width, grey, frames, join_values(found) if found else None, cut)
+        digest = hashlib.sha256(data).hexdigest()
+        joined = join_values(found) if found else None
+        return Look((height, width), grey, frames, joined, cut, digest)
 
 
 def look_at_depth(data: bytes) -> Values | None:
     """Values of an image of over 8 bits; None of others, or of NaN; errors as `open_picture`."""
-    with _open(data) as picture:
+    with _open(data) as picture:  # and not at its other frames, which may be damaged
         return _find_depth(picture)
 
 

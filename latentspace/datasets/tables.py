@@ -1,4 +1,4 @@
-"""Tables of text: rows and columns, and which column names the files of a data set."""
+"""Tables of text: rows and columns, and which column names the files of a data set, or classes."""
 
 from __future__ import annotations
 
@@ -37,52 +37,31 @@ SAMPLED_ROWS = 1000  # that tell which column names files
 SHOWN = 3  # names and columns, in messages
 
 Parts = tuple[str, ...]
+Index = dict[Parts, str | None]  # a file by parts of its path; None for several files
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, all of whose rows have as many cells as most of them.
-
-    Attributes:
-        path: Its file.
-        rows: Those with something in them, a heading among them where there is one.
-        lines: The line of the file in which each ends, from 1.
-        delimiter: What stands between its columns; a space for any number of them.
-        notes: What a person should know of how it was read.
-    """
+    """A table of text, all of whose rows have as many cells as most of them."""
 
     path: Path
-    rows: list[list[str]]
-    lines: list[int]
-    delimiter: str
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def headings(self) -> list[str]:
-        """The cells of the first row, as `fold_heading` leaves them."""
-        return [fold_heading(cell) for cell in self.rows[0]]
+    rows: list[list[str]]  # those with something in them, also a heading where there is one
+    lines: list[int]  # of the file, in which each ends, from 1
+    delimiter: str  # between its columns; a space for any number of them
+    notes: list[str] = field(default_factory=list)  # on how it was read
 
 
 @dataclass(frozen=True)
 class NamedRows:
-    """The rows of a table below its heading, each with the file that it is of.
-
-    Attributes:
-        table: Where they come from.
-        columns: What the columns are called, by number from 1 where there is no heading.
-        place: The column of the files.
-        rows: Their cells.
-        lines: Their lines in the file, from 1.
-        files: The file that each means; None where there is none, or doubt.
-    """
+    """The rows of a table below its heading, each with the file that it is of."""
 
     table: Table
-    columns: list[str]
-    place: int
+    columns: list[str]  # what they are called, by number from 1 where there is no heading
+    place: int  # of the column of the files
     rows: list[list[str]]
-    lines: list[int]
-    files: list[str | None]
+    lines: list[int]  # of the table's file, from 1
+    files: list[str | None]  # that each row means; None where there is none, or doubt
 
     @property
     def others(self) -> list[int]:
@@ -121,18 +100,12 @@ class NamedRows:
 
 
 def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table:
-    """Reads a table: comma, semicolon, tab, | or spaces between its columns.
+    """Reads a table in UTF-8, UTF-16 or Latin-1, with comma, semicolon, tab, | or spaces.
 
     A first line with the number of the others alone is left out. In a table of spaces the heading
-    may lack that of the first column, which then is "file".
-
-    Args:
-        path: The table, in UTF-8, UTF-16 or Latin-1.
-        what: What each line should hold, for messages.
-        least: Columns that it must have; where it is 1, lines of empty cells are kept.
-
-    Raises:
-        InputError: It can't be read, or a line has fewer columns than `least`.
+    may lack that of the first column, which then is "file". Where `least` is 1, lines of empty
+    cells are kept. Raises an `InputError`, which says `what` each line should hold, where the table
+    can't be read, or a line has fewer columns than `least`.
     """
     text, notes = _read_text(path, what)
     delimiter = _choose_delimiter(text, least)
@@ -163,16 +136,12 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table
 
 
 def name_files(table: Table, files: Sequence[str]) -> NamedRows:
-    """Finds the column of a table that names files.
+    """Finds the column of a table, with or without a heading, that names files.
 
-    Args:
-        table: With or without a heading.
-        files: The images, as paths in the data set with "/" between their parts.
-
-    Raises:
-        InputError: No name in it is that of a file.
+    Files are paths in the data set with "/" between their parts. Raises an `InputError` where no
+    name in the table is that of one.
     """
-    rows, headings = table.rows, table.headings
+    rows, headings = table.rows, [fold_heading(cell) for cell in table.rows[0]]
     match = cache(match_files(files))  # most cells, such as 0 and 1, come many times
     width = len(headings)
     named = [place for place in range(width) if headings[place] in FILE_HEADINGS]
@@ -210,26 +179,72 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
     return found
 
 
+def read_labels(
+    named: NamedRows, column: str | None = None
+) -> tuple[dict[str, str] | None, list[int]]:
+    """Reads classes by file, of a column by its heading or number, from 1; None finds it.
+
+    Returns the class of each file that the table names beyond doubt, and the columns that tell
+    nothing else. None where there are several columns, and none of them is clearly that of labels.
+    Raises an `InputError` where there is no such column.
+    """
+    names, rows, others = named.columns, named.rows, named.others
+    folded = [fold_heading(name) for name in names]
+    if column is not None:
+        chosen = [k for k, name in enumerate(names) if name.strip() == column.strip()]
+        chosen = chosen or [k for k in range(len(names)) if folded[k] == fold_heading(column)]
+        chosen = chosen or [k for k in range(len(names)) if str(k + 1) == column.strip()]
+    elif len(others) == 1:
+        chosen = others
+    else:
+        chosen = [k for k in others if folded[k] in LABEL_HEADINGS]
+        if not chosen:
+            found = _read_one_hot(names, rows, others)
+            return (named.assign(found), others) if found else (None, [])
+    told = chosen
+    pairs = {tuple(row[k] for k in chosen) for row in rows}
+    if all(len(set(values)) == len(pairs) for values in zip(*pairs, strict=True)):
+        # The same classes by number and by name: the names are taken.
+        chosen = sorted(chosen, key=lambda k: rows[0][k].strip().isdigit())[:1]
+    if len(chosen) != 1:
+        path, shown = named.table.path, ", ".join(show(names[k]) for k in others)
+        raise InputError(
+            f"{path} has the columns {shown} beside the files: which of them is the label is not "
+            "clear; pass --label-column with one of these"
+            if column is None
+            else f"{path} has no column {show(column)!r}: pass --label-column with one of {shown}"
+        )
+    return named.assign([row[chosen[0]].strip() for row in rows]), told
+
+
+def _read_one_hot(
+    names: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[int]
+) -> list[str]:
+    """Labels out of columns of 0 and 1, one of them 1 in each row; empty where they are no such."""
+    ones = [[k for k in columns if re.fullmatch(r"\s*1(\.0*)?\s*", row[k])] for row in rows]
+    zeros = [sum(bool(re.fullmatch(r"\s*0(\.0*)?\s*", row[k])) for k in columns) for row in rows]
+    if all(len(one) == 1 for one in ones) and set(zeros) <= {len(columns) - 1}:
+        return [names[one[0]].strip() for one in ones]
+    return []
+
+
 def match_files(files: Sequence[str]) -> Callable[[str], str | None]:
     """A function from a name in a table to the file that is meant; None where there is doubt.
 
     Names may have other folders in front, \\ for /, another case, or lack endings.
     """
-    styles: tuple[Callable[[str], Parts], ...] = (_split, _fold, _fold_without_suffix)
-    # By style: files by all parts of their paths, and by the last few; None for several files.
-    indices: list[tuple[dict[Parts, str | None], dict[Parts, str | None]]] = []
-    for style in styles:
-        whole: dict[Parts, str | None] = {}
-        tails: dict[Parts, str | None] = {}
+    # By style: files by all parts of their paths, and by the last few.
+    indices: dict[Callable[[str], Parts], tuple[Index, Index]] = {}
+    for style in (_split, _fold, _fold_without_suffix):
+        whole, tails = indices.setdefault(style, ({}, {}))
         for file in files:
             parts = style(file)
             whole[parts] = None if parts in whole else file
             for start in range(1, len(parts)):
                 tails[parts[start:]] = None if parts[start:] in tails else file
-        indices.append((whole, tails))
 
     def match(name: str) -> str | None:
-        for style, (whole, tails) in zip(styles, indices, strict=True):
+        for style, (whole, tails) in indices.items():
             parts = style(name)
             for start in range(len(parts)):
                 if parts[start:] in whole:

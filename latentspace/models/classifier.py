@@ -47,19 +47,24 @@ MOST_COMPARED = 4_000  # images that tell what they are like
 OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
 
-class ClassifierFacts(TypedDict):
-    """What is kept of a classifier beside its model; accuracies on test images, chance balanced."""
+class KeptFacts(TypedDict):
+    """What is kept of a network beside its model: of which data, how it was trained, which file."""
 
     dataset: str
     dataset_hash: str
+    rounds: Annotated[int, Ge(1)]
+    seconds: Annotated[float, Ge(0)]
+    sha256: str
+
+
+class ClassifierFacts(KeptFacts):
+    """How good a classifier is: accuracies on test images, chance balanced."""
+
     balanced_accuracy: Annotated[float, Ge(0), Le(1)]
     balanced_accuracy_interval: tuple[float, float]
     test_accuracy: Annotated[float, Ge(0), Le(1)]
     largest_class: Annotated[float, Ge(0), Le(1)]  # what always naming it would reach
     chance: Annotated[float, Ge(0), Le(1)]
-    rounds: Annotated[int, Ge(1)]
-    seconds: Annotated[float, Ge(0)]
-    sha256: str
 
 
 class ReadingFacts(TypedDict):
@@ -76,26 +81,19 @@ class ReadingFacts(TypedDict):
     scale: tuple[float, float]  # mean and deviation of a column of numbers
 
 
-class ReaderFacts(TypedDict):
-    """What is kept of a reader beside its model: of which data, how good, which file."""
+class ReaderFacts(KeptFacts):
+    """What a reader reads, and how good it is."""
 
-    dataset: str
-    dataset_hash: str
     attributes_hash: str
     outputs: list[int]  # of the network, of each column
     readings: list[ReadingFacts]
-    rounds: Annotated[int, Ge(1)]
-    seconds: Annotated[float, Ge(0)]
-    sha256: str
 
 
 @dataclass(frozen=True)
 class Target:
     """What a network learns to say of images: a class, or a number."""
 
-    values: (
-        np.ndarray
-    )  # int (N,) in 0..classes-1, below 0 unknown, or float (N,), finite or unknown
+    values: np.ndarray  # int (N,) in 0..classes-1, else unknown, or float (N,), finite or unknown
     classes: int  # 0 of a number
 
     @property
@@ -120,11 +118,19 @@ class Target:
 
 
 @dataclass(frozen=True)
-class ReferenceClassifier:
-    """A classifier of one data set, trained on its real training images and on nothing else."""
+class KeptNetwork:
+    """A network of one data set, trained on its real training images and on nothing else."""
 
     path: Path
-    facts: dict[str, Any]  # see `ClassifierFacts`
+    facts: dict[str, Any]  # see `KeptFacts`
+
+    @cached_property
+    def _model(self) -> keras.Model:
+        return load_model(self.path)
+
+
+class ReferenceClassifier(KeptNetwork):
+    """Says which class an image shows, see `ClassifierFacts`."""
 
     @property
     def unfit(self) -> str | None:
@@ -139,10 +145,6 @@ class ReferenceClassifier:
             f"({chance:.1%}) to say what an image shows"
         )
 
-    @cached_property
-    def _model(self) -> keras.Model:
-        return load_model(self.path)
-
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
         """What it believes images, float32 (N, H, W, C) in [0, 1], to show.
 
@@ -151,16 +153,8 @@ class ReferenceClassifier:
         return predict(self._model, images)
 
 
-@dataclass(frozen=True)
-class AttributeReader:
-    """Reads attributes off images; trained on the real training images of a data set alone."""
-
-    path: Path
-    facts: dict[str, Any]  # see `ReaderFacts`
-
-    @cached_property
-    def _model(self) -> keras.Model:
-        return load_model(self.path)
+class AttributeReader(KeptNetwork):
+    """Reads attributes off images, see `ReaderFacts`."""
 
     def read(self, images: np.ndarray) -> np.ndarray:
         """What it believes images, float32 (N, H, W, C) in [0, 1], to have.
@@ -205,8 +199,7 @@ def find_reader(
         "attributes_hash": data.attributes_hash,
         "outputs": [target.classes or 1 for target in test.values()],
     }
-    facts = _read_kept(path, ReaderFacts, key)
-    if facts is not None:
+    if (facts := _read_kept(path, ReaderFacts, key)) is not None:
         return AttributeReader(path, facts)
     started = time.perf_counter()
     images, rows = read_images()
@@ -218,8 +211,8 @@ def find_reader(
         scales.append(scale)
         targets.append(Target((target.values - scale[0]) / scale[1], target.classes))
     model, rounds = _train_network(images, targets, on_round)
-    seconds = time.perf_counter() - started
-    facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": round(seconds, 1)}
+    seconds = round(time.perf_counter() - started, 1)
+    facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": seconds}
     outputs, facts["readings"] = predict(model, data.test_images), []
     for (column, target), scale in zip(test.items(), scales, strict=True):
         own, outputs = np.split(outputs, [target.classes or 1], axis=1)
@@ -250,14 +243,11 @@ def _measure_reading(outputs: np.ndarray, target: Target) -> dict[str, Any]:
     """The quality of outputs (N, classes or 1), see `ReadingFacts`."""
     known = target.known
     if target.classes:
-        if not known.any():
-            return {"quality": 0.0, "quality_interval": [0.0, 0.0], "chance": 1 / target.classes}
-        found = _measure_accuracy(outputs[known].argmax(axis=1), target.labels[known])
-        return {
-            "quality": found["balanced_accuracy"],
-            "quality_interval": found["balanced_accuracy_interval"],
-            "chance": 1 / target.classes,
-        }
+        quality, ends = 0.0, [0.0, 0.0]
+        if known.any():
+            found = _measure_accuracy(outputs[known].argmax(axis=1), target.labels[known])
+            quality, ends = found["balanced_accuracy"], found["balanced_accuracy_interval"]
+        return {"quality": quality, "quality_interval": ends, "chance": 1 / target.classes}
     from scipy.stats import rankdata
 
     count = int(known.sum())
@@ -287,22 +277,17 @@ def find_classifier(
     folder can't be written to.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}.keras"
-    facts = _read_kept(path, ClassifierFacts, {"dataset_hash": data.hash})
-    if facts is not None:
+    key = {"dataset_hash": data.hash}
+    if (facts := _read_kept(path, ClassifierFacts, key)) is not None:
         return ReferenceClassifier(path, facts)
     started = time.perf_counter()
     images, labels = read_labelled()
     target = Target(labels, int(labels.max()) + 1)
     model, rounds = _train_network(images, [target], on_round)
-    seconds = time.perf_counter() - started
+    seconds = round(time.perf_counter() - started, 1)
+    facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": seconds}
     called = predict(model, data.test_images).argmax(axis=1)
-    facts = {
-        "dataset": data.name,
-        "dataset_hash": data.hash,
-        **_measure_accuracy(called, data.test_labels),
-        "rounds": rounds,
-        "seconds": round(seconds, 1),
-    }
+    facts |= _measure_accuracy(called, data.test_labels)
     return ReferenceClassifier(path, _keep(path, model, facts))
 
 
@@ -363,7 +348,7 @@ def _train_network(
     steps = min(max(LEAST_STEPS, -(-len(fitted) // batch_size)), MOST_STEPS)
     losses = ["sparse_categorical_crossentropy" if each.classes else "mse" for each in targets]
     model.compile(keras.optimizers.Adam(LEARNING_RATE), losses, weighted_metrics=[])
-    labels, weights = ([getattr(each, name) for each in targets] for name in ("labels", "weights"))
+    asked = [each.labels for each in targets], [each.weights for each in targets]
     history = model.fit(
         _iterate_batches(images, fitted, targets, batch_size),
         steps_per_epoch=steps,
@@ -371,7 +356,7 @@ def _train_network(
         shuffle=False,  # the batches have their own order
         validation_data=(
             images[held_back],
-            *(tuple(values[held_back] for values in each) for each in (labels, weights)),
+            *(tuple(values[held_back] for values in each) for each in asked),
         ),
         callbacks=[
             keras.callbacks.ReduceLROnPlateau(
@@ -395,7 +380,7 @@ def _iterate_batches(
 ) -> Iterator[tuple[Any, ...]]:
     """Shuffled batches of some of the images without end: changed ones, labels and weights."""
     rng = np.random.default_rng(0)
-    labels, weights = ([getattr(each, name) for each in targets] for name in ("labels", "weights"))
+    asked = [each.labels for each in targets], [each.weights for each in targets]
     mirrors = all(_can_be_mirrored(images[rows], each, rows, rng) for each in targets)
     deforms = look_alike_deformed(images[rows[:MOST_COMPARED]], np.random.default_rng(0))
     while True:
@@ -406,7 +391,7 @@ def _iterate_batches(
             if mirrors:
                 turned = rng.random(len(batch)) < 0.5
                 batch[turned] = batch[turned, :, ::-1]
-            yield batch, *(tuple(part[chosen] for part in each) for each in (labels, weights))
+            yield batch, *(tuple(part[chosen] for part in each) for each in asked)
 
 
 def _can_be_mirrored(

@@ -87,13 +87,12 @@ def save_run(
     of the codes of the training images, if known: its arrays by name.
     """
     begun = path / schema.PARTIAL_SNAPSHOTS
-    names = [schema.ENCODER, schema.DECODER]
-    if history:
-        names.append(schema.HISTORY)
-    if begun.is_file():
-        names.append(schema.SNAPSHOTS)
-    if density is not None:
-        names.append(schema.DENSITY)
+    optional = {
+        schema.HISTORY: bool(history),
+        schema.SNAPSHOTS: begun.is_file(),
+        schema.DENSITY: density is not None,
+    }
+    names = [schema.ENCODER, schema.DECODER, *(name for name, kept in optional.items() if kept)]
     with replace_files(path, (*names, schema.FACTS)) as places:
         save_model(encoder, places[schema.ENCODER])
         save_model(decoder, places[schema.DECODER])
@@ -102,11 +101,10 @@ def save_run(
                 writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(history)
-        if begun.is_file():
+        if schema.SNAPSHOTS in names:
             shutil.copyfile(begun, places[schema.SNAPSHOTS])
         if density is not None:
-            with places[schema.DENSITY].open("wb") as file:
-                np.savez(file, **density)
+            np.savez(places[schema.DENSITY], **density)
         complete = {
             **facts,
             "finished": format_now(),

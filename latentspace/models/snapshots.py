@@ -19,6 +19,11 @@ WATCHED = 400
 # Bounds of what is kept and of what is looked at in one go; MNIST stays well within them.
 IMAGE_BYTES, CODE_BYTES, WATCHED_VALUES = 24_000_000, 6_000_000, 2**24
 
+_GROWING = {  # arrays with an entry for each frame
+    **{"steps": np.int64, "epochs": np.float64, "images_seen": np.int64, "errors": np.float64},
+    **{"reconstructions": np.uint8, "codes": np.float16},
+}
+
 
 @dataclass(frozen=True)
 class Snapshots:
@@ -43,16 +48,11 @@ class Snapshots:
         int64 (M,). Of the first `num_probes` of them reconstructions are kept.
         """
         originals = shrink(to_unit_range(pixels[:num_probes]))
-        return cls(
-            indices=indices,
-            originals=originals,
-            steps=np.empty(0, np.int64),
-            epochs=np.empty(0),
-            images_seen=np.empty(0, np.int64),
-            errors=np.empty(0),
-            reconstructions=np.empty((0, *originals.shape), np.uint8),
-            codes=np.empty((0, len(pixels), latent_dim), np.float16),
-        )
+        shapes = {"reconstructions": originals.shape, "codes": (len(pixels), latent_dim)}
+        frames = {
+            name: np.empty((0, *shapes.get(name, ())), dtype) for name, dtype in _GROWING.items()
+        }
+        return cls(indices, originals, **frames)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -75,14 +75,11 @@ class Snapshots:
 
     def append_frame(self, **frame: Any) -> Self:
         """One frame more; every growing array by its name, one entry of it each."""
-        grown = {}
-        for name in _GROWING:
-            before = getattr(self, name)
-            grown[name] = np.concatenate([before, [frame[name]]]).astype(before.dtype)
+        grown = {
+            name: np.concatenate([getattr(self, name), [frame[name]]]).astype(dtype)
+            for name, dtype in _GROWING.items()
+        }
         return dataclasses.replace(self, **grown)
-
-
-_GROWING = ("steps", "epochs", "images_seen", "errors", "reconstructions", "codes")
 
 
 def choose_watched(

@@ -317,7 +317,7 @@ def test_what_memory_is_asked_for_is_about_what_is_taken(kind: str) -> None:
     if kind in ("u1", "rgba"):
         images = (images * 127 + 128).astype(np.uint8)
     images = images.astype("u1" if kind == "rgba" else kind)
-    needed = estimate_memory([(images.shape, images.dtype)])
+    needed = estimate_memory([images])
     tracemalloc.start()
     try:
         own = images.copy()

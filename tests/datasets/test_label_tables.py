@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from latentspace.core.errors import InputError
-from latentspace.datasets.label_tables import read_labels
-from latentspace.datasets.tables import match_files, name_files, read_table
+from latentspace.datasets.tables import match_files, name_files, read_labels, read_table
 
 FILES = ["0.png", "1.png", "2.png"]
 EXPECTED = {"0.png": "a", "1.png": "b", "2.png": "a"}

@@ -47,14 +47,14 @@ def make_rotated() -> bytes:
 def test_common_formats_are_read(kind: str) -> None:
     picture = Image.new("RGB", (16, 8), (200, 30, 90))
     data = encode(picture, kind)
-    assert inspect_picture(data)[:2] == (8, 16)
+    assert inspect_picture(data).size == (8, 16)
     pixels = crop_to(open_picture(data, 3), (8, 16))
     assert np.abs(pixels.astype(int) - (200, 30, 90)).max() <= 6
 
 
 def test_pictures_stand_upright() -> None:
     data = make_rotated()
-    assert inspect_picture(data)[:3] == (6, 4, True)
+    assert inspect_picture(data)[:2] == ((6, 4), True)
     pixels = crop_to(open_picture(data, 1), (6, 4))
     assert (pixels[:3] == 255).all()
     assert (pixels[3:] == 0).all()
@@ -71,7 +71,7 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
     deep = Image.fromarray(np.array([[0, 32768, 65535]], np.uint16))
     for kind in ("PNG", "TIFF", "PPM"):
         data = encode(deep, kind)
-        assert inspect_picture(data)[2], kind
+        assert inspect_picture(data).grey, kind
         assert crop_to(open_picture(data, 1), (1, 3)).ravel().tolist() == [0, 128, 255], kind
     light = Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32))
     assert crop_to(open_picture(encode(light, "TIFF"), 1), (1, 3)).ravel().tolist() == [0, 128, 255]

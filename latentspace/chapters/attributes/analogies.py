@@ -11,19 +11,19 @@ import numpy as np
 from latentspace.analysis import scores
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.changes import AttributeChanges
-from latentspace.chapters.attributes.values import AttributeValues
-from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows
+from latentspace.chapters.attributes.values import OfAttributes
+from latentspace.chapters.chapter import HIGHER, LOWER, Row, list_rows
 from latentspace.core.pixels import to_unit_range
 
 SCORED = 200  # analogies of each attribute, at most
-PIXELS, CODES, MEANS, TRANSPORT = "pixels", "single_codes", "means", "transport"
-WAYS = {  # in words
-    PIXELS: "pixels",
-    CODES: "single codes",
-    MEANS: "difference of means",
-    TRANSPORT: "transport",
-}
+TRANSPORT = "transport"
+WAYS = ("pixels", "single_codes", "means", TRANSPORT)
 FLOOR, NEAREST = "reconstruction_of_the_truth", "nearest_training_image"
+
+
+def name_way(way: str) -> str:
+    """What a way, or what can be reached, is called in words."""
+    return "difference of means" if way == "means" else way.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,16 @@ class Triples:
     other: np.ndarray
 
 
-class Analogies(Chapter):
+class Analogies(OfAttributes):
     """What is carried over from one image to another."""
 
     section = "analogies"
-    uses_classifier = True
-
-    @property
-    def values(self) -> AttributeValues:
-        """All attributes."""
-        return self.study.of(AttributeValues)
-
-    @property
-    def changes(self) -> AttributeChanges:
-        """What puts attributes on."""
-        return self.study.of(AttributeChanges)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The attributes of `AttributeChanges` that test images have, and have not."""
-        return tuple(name for name in self.changes.names if len(self.choose(name, 1).having))
+        names = self.study.of(AttributeChanges).names
+        return tuple(name for name in names if len(self.choose(name, 1).having))
 
     def choose(self, name: str, count: int) -> Triples:
         """Chooses analogies of an attribute at random.
@@ -82,10 +72,9 @@ class Analogies(Chapter):
 
     def solve(self, name: str, triples: Triples) -> dict[str, np.ndarray]:
         """What comes out, by way, float32 (N, H, W, C) each."""
-        study, changes = self.study, self.changes
-        a, b, c = (study.codes[rows] for rows in (triples.having, triples.lacking, triples.other))
-        images = [study.images[rows] for rows in (triples.having, triples.lacking, triples.other)]
-        forms = changes.fit(name)
+        study, forms = self.study, self.study.of(AttributeChanges).fit(name)
+        rows = np.stack([triples.having, triples.lacking, triples.other])
+        (a, b, c), images = study.codes[rows], study.images[rows]
         without = np.zeros(len(c), bool)
         codes = np.stack([a - b + c, c + forms.difference, forms.move(c, without, forms.tell(a))])
         decoded = study.decode(codes.astype(np.float32))
@@ -116,26 +105,18 @@ class Analogies(Chapter):
             # All at once, for most of the cost of a search is there once a search.
             near, rows = scores.find_nearest(np.concatenate(list(made.values())), study.references)
             ends = np.cumsum([len(images) for images in made.values()])[:-1]
-            for place, distances, nearest in zip(
-                found, np.split(near, ends), np.split(rows, ends), strict=True
-            ):
-                name, _, way = place.rpartition("|")
+            searched = zip(made.items(), np.split(near, ends), np.split(rows, ends), strict=True)
+            for (place, images), distances, nearest in searched:
+                way = place.rpartition("|")[2]
                 if way in WAYS:
                     found[place]["nearest_distance"] = distances.mean()
                 elif way == NEAREST:
-                    copies = study.references[nearest]
-                    error = np.median(scores.squared_errors(made[place], copies))
-                    found[place]["error"] = error
+                    errors = scores.squared_errors(images, study.references[nearest])
+                    found[place]["error"] = np.median(errors)
             return found
 
-        numbers = study.load_or_compute_numbers(
-            "analogies",
-            compute,
-            *study.model_key,
-            study.settings.seed,
-            self.values.readings_key,
-            *self.names,
-        )
+        key = (*study.model_key, study.settings.seed, self.values.readings_key)
+        numbers = study.load_or_compute_numbers("analogies", compute, *key, *self.names)
         nested: dict[str, Any] = {}
         for place, found in numbers.items():
             name, _, way = place.rpartition("|")
@@ -152,8 +133,7 @@ class Analogies(Chapter):
                 "error": (f"{carried}: median squared error", LOWER, 5),
                 "called_so": (f"{carried}: called so", HIGHER, 3),
             }
-            others = {WAYS.get(way, way.replace("_", " ")): way for way in ways}
-            del others[WAYS[TRANSPORT]]
+            others = {name_way(way): way for way in ways if way != TRANSPORT}
             found += list_rows(table, ways, TRANSPORT, others)
         return found
 
@@ -167,19 +147,15 @@ class Analogies(Chapter):
 
     def _score(self, name: str) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
         """By way, and of what can be reached, images and what is measured of them alone."""
-        study, place = self.study, self.values.find(name)
         triples = self.choose(name, SCORED)
-        made, right = self.solve(name, triples), self.find_truth(name, triples)
         found: dict[str, tuple[np.ndarray, dict[str, Any]]] = {}
-        for way, images in made.items():
-            read = self.values.read(images)[:, place]
+        for way, images in self.solve(name, triples).items():
+            read = self.values.read(images)[:, self.values.find(name)]
             called = np.nan if np.isnan(read).all() else (read > 0.5).mean()
             found[way] = images, {"called_so": called}
-        if right is None:
-            return found
-        back = study.decode(study.run.encode(right))
-        for way, images in (*made.items(), (FLOOR, back)):
-            numbers = found[way][1] if way in found else {}
-            numbers["error"] = np.median(scores.squared_errors(right, images))
-            found[way] = images, numbers
-        return {**found, NEAREST: (right, {})}
+        if (right := self.find_truth(name, triples)) is not None:
+            found[FLOOR] = self.study.decode(self.study.run.encode(right)), {}
+            for images, numbers in found.values():
+                numbers["error"] = np.median(scores.squared_errors(right, images))
+            found[NEAREST] = right, {}
+        return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.attributes.analogies import TRANSPORT, WAYS, Analogies
+from latentspace.chapters.attributes.analogies import TRANSPORT, Analogies, name_way
 from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.sweeps import SHOWN_STEPS, AttributeSweeps
 from latentspace.chapters.attributes.values import LEAST_MEMBERS, AttributeValues
@@ -24,7 +24,14 @@ from latentspace.drawing import grids
 from latentspace.drawing.grids import Grid
 from latentspace.drawing.text import Text
 
-CHANGE_MEASURES = (  # in words, and how they are written
+Measures = tuple[tuple[str, str, str], ...]  # in words, and how they are written
+SWEEP_MEASURES: Measures = (
+    ("slope", "slope", ".2f"),
+    ("spearman", "rank correlation", ".2f"),
+    ("same_class", "same class", ".1%"),
+    ("leakage", "leakage", ".2f"),
+)
+CHANGE_MEASURES: Measures = (
     ("read", "AUROC", ".2f"),
     ("put_on", "put on", ".0%"),
     ("taken_off", "taken off", ".0%"),
@@ -33,6 +40,7 @@ CHANGE_MEASURES = (  # in words, and how they are written
 OF_ATTRIBUTES = (AttributeSweeps, AttributeChanges)
 SHOWN_ATTRIBUTES, ANALOGY_ROWS = 8, 2
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
+STILL_STEPS = len(range(0, SHOWN_STEPS, STILL_STRIDE))
 
 
 def draw_attributes(study: Study) -> Drawing:
@@ -50,11 +58,9 @@ def draw_moving_attributes(study: Study) -> Drawing:
         Grid([], [], section.images[np.newaxis], section.title)  # (1, images, steps, H, W, C)
         for section in _list_sections(study)
     ]
-    hold_frames = count_hold_frames(study.settings.fps)
-    text = _describe_attributes(study)
-    return Drawing.of_images(
-        grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=hold_frames
-    )
+    text, hold = _describe_attributes(study), count_hold_frames(study.settings.fps)
+    draw = grids.draw_grid_loop
+    return Drawing.of_images(draw, text, moving=True, grids=found, hold_frames=hold)
 
 
 def draw_analogies(study: Study) -> Drawing:
@@ -72,12 +78,12 @@ def draw_analogies(study: Study) -> Drawing:
             "A with": study.images[own.having],
             "A without": study.images[own.lacking],
             "B without": study.images[own.other],
-            **{WAYS[way]: images for way, images in solved[name].items()},
+            **{name_way(way): images for way, images in solved[name].items()},
             **({} if right is None else {"the truth": right}),
             "nearest of training": nearest[: len(own.having)],
         }
         nearest = nearest[len(own.having) :]
-        title = ": ".join([name, *_format_analogy(numbers[name])])
+        title = f"{name}{_format_analogy(numbers[name])}"
         found.append(Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
     text = Text(
         "A with − A without + B without = B with",
@@ -91,28 +97,26 @@ def draw_analogies(study: Study) -> Drawing:
     return Drawing.of_images(grids.draw_grids, text, grids=found)
 
 
-def _format_analogy(numbers: Mapping[str, Any]) -> list[str]:
-    """What was measured, in a line; none where nothing could be."""
+def _format_analogy(numbers: Mapping[str, Any]) -> str:
+    """What was measured, after the name; empty where nothing could be."""
     parts = []
     for measure, words, form in (("error", "error", ".4f"), ("called_so", "called so", ".0%")):
-        known = [
-            f"{WAYS.get(way, way.replace('_', ' '))} {found[measure]:{form}}"
-            for way, found in numbers.items()
-            if np.isfinite(found.get(measure, np.nan))
-        ]
+        known: list[str] = []
+        for way, found in numbers.items():
+            known += format_metric(name_way(way), found.get(measure, np.nan), form)
         parts += [f"{words}: {', '.join(known)}"] if known else []
-    return ["; ".join(parts)] if parts else []
+    return ": " * bool(parts) + "; ".join(parts)
 
 
 def choose_attributes(study: Study) -> list[str]:
     """The attributes to show: those asked for, or those known most reliably."""
     sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
-    numbers = sweeps.metrics.get("reliability", {})
-    shown = {name: -value for name, value in numbers.items()}
-    shown |= {name: -changes.rank[name] for name in changes.names}
+    ranks = sweeps.metrics.get("reliability", {}) | {
+        name: changes.rank[name] for name in changes.names
+    }
     if asked := study.settings.attribute:
-        return [name for name in asked if name in shown]
-    return sorted(shown, key=lambda name: shown[name])[:SHOWN_ATTRIBUTES]
+        return [name for name in asked if name in ranks]
+    return sorted(ranks, key=lambda name: -ranks[name])[:SHOWN_ATTRIBUTES]
 
 
 def _explain_no_analogies(study: Study) -> str | None:
@@ -136,39 +140,27 @@ def _list_sections(study: Study) -> Iterator[Grid]:
     sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
     for name in choose_attributes(study):
         if name in sweeps.names:
-            steps = np.linspace(-2, 2, len(range(0, SHOWN_STEPS, STILL_STRIDE)))
-            headings = [f"{step:+g}" for step in steps]
             images = sweeps.shown[sweeps.names.index(name)]
-            yield Grid(headings, [], images, f"{name}: {_format_sweep(sweeps.metrics, name)}")
+            headings = [f"{step:+g}" for step in np.linspace(-2, 2, STILL_STEPS)]
+            title = _format_measures(sweeps.metrics, name, SWEEP_MEASURES)
         else:
             images = changes.shown[name]
-            between = [""] * (len(range(0, SHOWN_STEPS, STILL_STRIDE)) - 2)
-            title = f"{name}: {_format_change(changes.metrics, name)}"
-            yield Grid(["without", *between, "with"], [], images, title)
+            headings = ["without", *[""] * (STILL_STEPS - 2), "with"]
+            title = _format_measures(changes.metrics, name, CHANGE_MEASURES, ("pca", "pixels"))
+        yield Grid(headings, [], images, title)
 
 
-def _format_sweep(numbers: Mapping[str, Any], name: str) -> str:
-    measured = {measure: values[name] for measure, values in numbers["codes"].items()}
-    parts = [
-        *format_metric("slope", measured["slope"], ".2f"),
-        *format_metric("rank correlation", measured["spearman"], ".2f"),
-        *format_metric("same class", measured["same_class"], ".1%"),
-        *format_metric("leakage", measured["leakage"], ".2f"),
-        *format_metric("reliability", numbers["reliability"][name], ".1f"),
-    ]
-    return ", ".join(parts) + (" (means nothing)" if name in numbers["meaningless"] else "")
-
-
-def _format_change(numbers: Mapping[str, Any], name: str) -> str:
-    """What becomes of images, in brackets by principal components and in pixels."""
-    parts = []
-    for measure, words, form in CHANGE_MEASURES:
-        own, *others = (numbers[kind][measure][name] for kind in ("codes", "pca", "pixels"))
-        if np.isfinite(own):
-            beside = " · ".join(f"{each:{form}}" for each in others)
-            parts.append(f"{words} {own:{form}} ({beside})")
+def _format_measures(
+    numbers: Mapping[str, Any], name: str, measures: Measures, beside: Sequence[str] = ()
+) -> str:
+    """An attribute with what was measured of it, in brackets the same in what stands beside it."""
+    parts: list[str] = []
+    for measure, words, form in measures:
+        others = " · ".join(f"{numbers[kind][measure][name]:{form}}" for kind in beside)
+        found = format_metric(words, numbers["codes"][measure][name], form)
+        parts += [f"{each} ({others})" if others else each for each in found]
     parts += format_metric("reliability", numbers["reliability"][name], ".1f")
-    return ", ".join(parts) + (" (means nothing)" if name in numbers["meaningless"] else "")
+    return f"{name}: {', '.join(parts)}" + " (means nothing)" * (name in numbers["meaningless"])
 
 
 def _describe_attributes(study: Study) -> Text:

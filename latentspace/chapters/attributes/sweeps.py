@@ -10,8 +10,8 @@ import numpy as np
 
 from latentspace.analysis import directions, scores
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Attributes
-from latentspace.chapters.attributes.values import MOST_MEASURED, AttributeValues
-from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, value_in
+from latentspace.chapters.attributes.values import CODES, MOST_MEASURED, OfAttributes
+from latentspace.chapters.chapter import HIGHER, LOWER, Row
 
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
 SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
@@ -20,23 +20,24 @@ CALIBRATION_IMAGES, CALIBRATION_ROUNDS, CALIBRATION_STEPS = 600, 3, (-1.25, 1.25
 SCORED_IMAGES = 500
 LEAST_IMAGES = 20
 EXTREME_SHARE = 0.2  # of the images of a class, at either end of an attribute
-CODES, PIXELS, RANDOM = "codes", "pixels", "random_codes"
+PIXELS, RANDOM = "pixels", "random_codes"
+MEASURES = {  # of each attribute, in words; deviations are standard ones within a class
+    "slope": ("Change of {} for a step of one deviation", ""),  # in deviations
+    "spearman": ("Rank correlation of {} with the step", HIGHER),  # mean over the images
+    "same_class": ("Still the same class, {} swept", HIGHER),  # share, by the classifier
+    "leakage": ("Largest change of another attribute, {} swept", LOWER),  # for a step
+    "grey_share": ("Ghosting: share of intermediate grey, {} swept", ""),
+}
 TOWARD_DATA = 0.5  # share of the path to its nearest neighbours for a code moved by two steps
 
 # Vectors (N, D), their classes, directions (N, A, D), steps (S,) -> images (A, S, N, H, W, C).
 Sweep = Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarray]
 
 
-class AttributeSweeps(Chapter):
+class AttributeSweeps(OfAttributes):
     """What happens to an image when its code moves along the direction of an attribute."""
 
     section = "attributes"
-    uses_classifier = True
-
-    @property
-    def values(self) -> AttributeValues:
-        """All attributes."""
-        return self.study.of(AttributeValues)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -74,16 +75,9 @@ class AttributeSweeps(Chapter):
         """Codes moved along directions, and the further the more back towards their class.
 
         A straight move leaves the region where codes of images lie; a share of the way to the
-        nearest training codes of the class, growing with the move, keeps it there.
-
-        Args:
-            codes: float32 (N, D).
-            labels: int (N,).
-            moves: float (N, D), what to add.
-            steps: float (N,), how many standard deviations of an attribute that is.
-
-        Returns:
-            float32 (N, D).
+        nearest training codes of the class, growing with the move, keeps it there. To codes,
+        float32 (N, D), of classes int (N,), `moves`, float (N, D), are added, which are `steps`,
+        float (N,), standard deviations of an attribute. Returns float32 (N, D).
         """
         study, rows = self.study, self.study.fit_indices
         references = study.train_codes[rows], study.data.train_labels[rows]
@@ -107,13 +101,10 @@ class AttributeSweeps(Chapter):
     def metrics(self) -> dict[str, Any]:
         """What test images do in a sweep from -2 to +2 steps; empty where there are no attributes.
 
-        For directions in latent space, random ones of equal length there, and directions learnt the
-        same way in pixel space, each attribute's slope (its change per step, both in standard
-        deviations within a class), spearman (of attribute and step, mean over the images),
-        same_class (share that the reference classifier calls the class of the unmoved image),
-        leakage (largest change of another swept attribute per step) and grey_share (ghosting); and
-        the reliability of each direction, with the names of those that mean nothing. Moves in pixel
-        space are straight.
+        They are `MEASURES` of each attribute for directions in latent space, random ones of equal
+        length there, and directions learnt the same way in pixel space, where moves are straight;
+        and the reliability of each direction, with the names of those that mean nothing. The class
+        to be kept is what the reference classifier calls the unmoved image.
         """
         study = self.study
         if self.nothing_to_sweep is not None:
@@ -153,21 +144,9 @@ class AttributeSweeps(Chapter):
                 }
             return numbers
 
-        groups = study.load_or_compute_numbers(
-            "attribute-sweeps",
-            compute,
-            *study.model_key,
-            study.settings.seed,
-            study.classifier_key,
-            self.values.readings_key,
-        )
-        named = {
-            group: {
-                measure: dict(zip(self.names, values, strict=True))
-                for measure, values in numbers.items()
-            }
-            for group, numbers in groups.items()
-        }
+        key = (study.settings.seed, study.classifier_key, self.values.readings_key)
+        groups = study.load_or_compute_numbers("attribute-sweeps", compute, *study.model_key, *key)
+        named = self.name_numbers(groups)
         found = named.pop("directions")["reliability"]
         weak = [name for name, value in found.items() if value < directions.MEANINGLESS]
         return {"reliability": found, **named, "meaningless": weak}
@@ -175,26 +154,8 @@ class AttributeSweeps(Chapter):
     @property
     def rows(self) -> list[Row]:
         """What a sweep along each attribute does, beside pixels and random directions."""
-        found = self.metrics
-        if not found:
-            return []
         others = {"directions of pixels": PIXELS, "random directions": RANDOM}
-        return [
-            Row(
-                words.format(attribute),
-                value_in(found[CODES][measure], attribute),
-                {who: value_in(found[space][measure], attribute) for who, space in others.items()},
-                better=better,
-            )
-            for measure, words, better in (
-                ("slope", "Change of {} for a step of one deviation", ""),
-                ("spearman", "Rank correlation of {} with the step", HIGHER),
-                ("same_class", "Still the same class, {} swept", HIGHER),
-                ("leakage", "Largest change of another attribute, {} swept", LOWER),
-                ("grey_share", "Ghosting: share of intermediate grey, {} swept", ""),
-            )
-            for attribute in found[CODES][measure]
-        ]
+        return self.list_rows_of_each(MEASURES, others)
 
     def classify(self, images: np.ndarray) -> np.ndarray | None:
         """What the reference classifier, if any, calls images (..., H, W, C), int (...)."""
@@ -218,7 +179,10 @@ class AttributeSweeps(Chapter):
         for _ in range(CALIBRATION_ROUNDS):
             images = sweep(train[apart], labels, found.steps[labels], CALIBRATION_STEPS)
             values = self._read(images, found.deviations[labels], measured_only=True)
-            responses = _average_per_class(_fit_slopes(values, CALIBRATION_STEPS), labels, found)
+            slopes = _fit_slopes(values, CALIBRATION_STEPS)
+            members = (labels == label for label in range(len(found.steps)))
+            of_classes = [slopes[:, own] if own.any() else slopes for own in members]
+            responses = np.stack([own.mean(axis=1).filled(np.nan) for own in of_classes])
             # What leaves nothing to measure is taken to do what it says.
             responses = np.where(np.isfinite(responses), responses, np.eye(len(self.names)))
             found = directions.calibrate(found, responses)
@@ -226,11 +190,9 @@ class AttributeSweeps(Chapter):
 
     def _fit_to(self, vectors: np.ndarray) -> Attributes:
         """Directions among vectors (M, D) of all training images, not yet calibrated."""
-        chosen, values = self._measured
-        labels = self.study.data.train_labels[chosen]
-        return directions.fit_attribute_directions(
-            vectors[chosen], labels, values, len(self.study.data.class_names)
-        )
+        data, (chosen, values) = self.study.data, self._measured
+        given = vectors[chosen], data.train_labels[chosen], values
+        return directions.fit_attribute_directions(*given, len(data.class_names))
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
         key = (*self.study.model_key, self.study.settings.seed, self.values.key)
@@ -301,28 +263,18 @@ def _spread(directions: np.ndarray, steps: Sequence[float]) -> np.ndarray:
     return np.array(steps)[:, np.newaxis, np.newaxis] * directions.swapaxes(0, 1)[:, np.newaxis]
 
 
-def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
-    """Change per step of every attribute along every direction: (A, S, N, A) -> (A, N, A)."""
-    weights = np.array(steps)  # of mean 0
-    return np.einsum("s,asnb->anb", weights, values) / np.square(weights).sum()
+def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ma.MaskedArray:
+    """Change per step of every attribute along every direction: (A, S, N, A) -> (A, N, A), masked.
 
-
-def _nan_mean(slopes: np.ndarray) -> np.ndarray:
-    """Means over the images of (A, N, A) without NaN, (A, A); NaN where no image is left."""
-    known = np.isfinite(slopes)
-    counts = known.sum(axis=1)
-    return np.where(known, slopes, 0).sum(axis=1) / np.where(counts, counts, np.nan)
-
-
-def _average_per_class(slopes: np.ndarray, labels: np.ndarray, found: Attributes) -> np.ndarray:
-    """Mean slopes of each class, (classes, A, A); of all images where a class has none."""
-    members = (labels == label for label in range(len(found.steps)))
-    return np.stack([_nan_mean(slopes[:, own] if own.any() else slopes) for own in members])
+    What could not be measured is masked; steps have a mean of 0.
+    """
+    slopes = np.einsum("s,asnb->anb", np.array(steps), values) / np.square(steps).sum()
+    return np.ma.masked_invalid(slopes)
 
 
 def _score_sweep(values: np.ndarray) -> dict[str, np.ndarray]:
     """slope, spearman and leakage, each (A,), from the values (A, S, N, A) of a sweep."""
-    slopes = _nan_mean(_fit_slopes(values, STEPS))
+    slopes = _fit_slopes(values, STEPS).mean(axis=1).filled(np.nan)
     own = np.stack([values[a, :, :, a].T for a in range(len(values))])  # (A, N, S)
     return {
         "slope": np.diag(slopes),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from latentspace.analysis import strokes
-from latentspace.chapters.chapter import Chapter
+from latentspace.chapters.chapter import Chapter, Row, list_rows
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import Attributes, group_columns
@@ -16,22 +18,17 @@ from latentspace.models.classifier import can_tell
 
 LEAST_MEMBERS = 10  # images with an attribute, and without it
 MOST_MEASURED = 12  # attributes
+CODES = "codes"  # the group of numbers of latent space
 SHOWN_NAMES, LONGEST_NAME = 20, 80  # in messages
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How well an attribute is read off unseen real images.
+    """How well an attribute is read off unseen real images."""
 
-    Attributes:
-        quality: Balanced accuracy of yes and no and of names, Spearman's correlation of numbers.
-        low: The lower end of its interval.
-        chance: What guessing reaches.
-    """
-
-    quality: float
-    low: float
-    chance: float
+    quality: float  # balanced accuracy of yes and no and of names, Spearman's of numbers
+    low: float  # the lower end of its interval
+    chance: float  # what guessing reaches
 
     @property
     def is_fit(self) -> bool:
@@ -64,12 +61,8 @@ class AttributeValues(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        if self.names:
-            return None
-        return (
-            "no attribute of the images is known: name a table with --attributes-file; "
-            f"{self.study.strokes_unavailable}"
-        )
+        advice = "no attribute of the images is known: name a table with --attributes-file"
+        return None if self.names else f"{advice}; {self.study.strokes_unavailable}"
 
     @property
     def key(self) -> str:
@@ -83,11 +76,7 @@ class AttributeValues(Chapter):
         return self.key + (reader.facts["sha256"] if reader else "") + self.study.classifier_key
 
     def find(self, name: str) -> int:
-        """The place of an attribute among all.
-
-        Raises:
-            InputError: There is none of that name.
-        """
+        """The place of an attribute among all; an `InputError` where there is none of that name."""
         if name not in self.names:
             shown = ", ".join(self.names[:SHOWN_NAMES]) or "none"
             more = f" and {len(self.names) - SHOWN_NAMES} more" * (len(self.names) > SHOWN_NAMES)
@@ -138,10 +127,8 @@ class AttributeValues(Chapter):
             if own != column
             for place in (group[1:] if len(group) > 1 else group)
         ]
-        found = table.values[:, places].astype(np.float64)
-        known = np.isfinite(found)
-        means = np.where(known, found, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        found = np.where(known, found, means)
+        known = np.ma.masked_invalid(table.values[:, places].astype(np.float64))
+        found = np.where(np.ma.getmaskarray(known), known.mean(axis=0).filled(0), known.data)
         data = self.study.data
         if self.class_name is None and data.has_classes:
             labels = getattr(data, f"{split}_labels")
@@ -161,21 +148,15 @@ class AttributeValues(Chapter):
                     found[name] = Reading(each["quality"], low, each["chance"])
         if self.class_name is not None and referee is not None:
             about = referee.facts
-            found[self.class_name] = Reading(
-                about["balanced_accuracy"], about["balanced_accuracy_interval"][0], about["chance"]
-            )
+            low = about["balanced_accuracy_interval"][0]
+            found[self.class_name] = Reading(about["balanced_accuracy"], low, about["chance"])
         return found | dict.fromkeys(self.names[len(self.known) :], Reading(1.0, 1.0, 0.0))
 
     def read(self, images: np.ndarray, *, measured_only: bool = False) -> np.ndarray:
-        """Reads attributes off images.
+        """Reads attributes off images, float32 (N, H, W, C) in [0, 1], or what needs no reader.
 
-        Args:
-            images: float32 (N, H, W, C) in [0, 1].
-            measured_only: Only what needs no reader.
-
-        Returns:
-            float64 (N, A): of yes and no the probability of yes. NaN of what can't be read off
-            unseen real images, or where an image has no stroke to measure.
+        Returns float64 (N, A): of yes and no the probability of yes. NaN of what can't be read off
+        unseen real images, or where an image has no stroke to measure.
         """
         found = np.full((len(images), len(self.names)), np.nan)
         if not measured_only:
@@ -217,3 +198,37 @@ class AttributeValues(Chapter):
         own = labels[:, np.newaxis].astype(np.float32)
         values = np.hstack([table.values, own]) if table.names else own
         return Attributes((*table.names, self.class_name), values)
+
+
+class OfAttributes(Chapter):
+    """A chapter with numbers of single attributes."""
+
+    uses_classifier = True
+
+    @property
+    def values(self) -> AttributeValues:
+        """All attributes."""
+        return self.study.of(AttributeValues)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes that it measures."""
+        return ()
+
+    def name_numbers(self, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Numbers of each of `names`, by group and measure, each by its name."""
+        return {
+            group: {each: dict(zip(self.names, own, strict=True)) for each, own in numbers.items()}
+            for group, numbers in groups.items()
+        }
+
+    def list_rows_of_each(
+        self, measures: Mapping[str, tuple[str, str]], others: Mapping[str, str]
+    ) -> list[Row]:
+        """`list_rows` of each of `names` for each measure: its words, with {}, and `better`."""
+        rows, groups = [], (CODES, *others.values())
+        for measure, (words, better) in measures.items() if self.metrics else ():
+            table = {name: (words.format(name), better, 3) for name in self.names}
+            numbers = {group: self.metrics[group][measure] for group in groups}
+            rows += list_rows(table, numbers, CODES, others)
+        return rows

@@ -14,21 +14,15 @@ def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
     interval is that of DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more
     correlated ROC curves"; at 0 and 1 it is a point. Scores are float (N,) and (M,), 2 or more.
     """
-    from scipy.stats import norm
+    from scipy.stats import norm, rankdata
 
-    won = _rank_among(ood, own)
-    lost = _rank_among(own, ood)
+    ranks, count = rankdata(np.concatenate([ood, own])), len(ood)
+    won = (ranks[:count] - rankdata(ood)) / len(own)  # by image the share of own ones below it
+    lost = (ranks[count:] - rankdata(own)) / count
     value = float(won.mean())
     deviation = math.sqrt(won.var(ddof=1) / len(won) + lost.var(ddof=1) / len(lost))
     reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * deviation
     return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
-
-
-def _rank_among(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each value the share of others that are lower, equal ones counted half."""
-    ordered = np.sort(others)
-    lower, up_to = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
-    return (lower + up_to) / (2 * len(others))
 
 
 def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -44,9 +38,9 @@ def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 
 def flag_labels(votes: np.ndarray, labels: np.ndarray, agreement: int) -> np.ndarray:
-    """Whether `agreement` neighbours or more agree on another class than the label, bool (N,).
+    """Whether `agreement` of the votes, int (N, classes), or more are for another class, bool (N,).
 
-    Votes are int (N, classes), labels int (N,).
+    Labels are int (N,).
     """
     return (votes.max(axis=1) >= agreement) & (votes.argmax(axis=1) != labels)
 

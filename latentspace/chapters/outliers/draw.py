@@ -105,9 +105,8 @@ def _layout_table(
         y = top + number * row_height + (row_height - EXAMPLE_ROW_GAP) / 2
         labels.append(Label(names_x, y, kind, "lm"))
         texts = [f"{score:.3f}" for score in scores]
-        labels += [
-            Label(middle, y, text, "mm", INK if text == max(texts) else FAINT_INK)
-            for middle, text in zip(middles, texts, strict=True)
-        ]
+        for middle, text in zip(middles, texts, strict=True):
+            color = INK if text == max(texts) else FAINT_INK
+            labels.append(Label(middle, y, text, color=color))
     width = max(round(x), layout.measure_text(heading))
     return layout.join_vertically([layout.make_blank(top, width), body]), labels

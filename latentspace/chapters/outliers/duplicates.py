@@ -99,9 +99,8 @@ class Duplicates(Chapter):
             places, distances = self.pairs[kind]
             for pair, away, *told in zip(places, distances, *self._compare(places), strict=True):
                 about = (cell for place in pair for cell in self.describe(place))
-                lines.append(
-                    (*about, kind, f"{away:.5f}", *("yes" if is_so else "no" for is_so in told))
-                )
+                answers = ("yes" if is_so else "no" for is_so in told)
+                lines.append((*about, kind, f"{away:.5f}", *answers))
         return lines
 
     def describe(self, place: int) -> tuple[str, int, str, str]:

@@ -56,7 +56,9 @@ def _describe(study: Study) -> str:
     """What is measured, how neighbours vote and how well that finds wrong labels."""
     chapter = study.of(Outliers)
     images = chapter.scores
-    votes, letters = "", f"letters are left out: {images.letters_unavailable}."
+    votes, letters = "", "printed in twelve faces of DejaVu, without those that look like a digit"
+    if images.letters_unavailable is not None:
+        letters = f"left out: {images.letters_unavailable}"
     if chapter.labels_unavailable is None:
         codes, pixels = chapter.planted["codes"], chapter.planted["pixels"]
         right = f", {codes['right']:.1%} with the right class" if "right" in codes else ""
@@ -70,16 +72,13 @@ def _describe(study: Study) -> str:
             f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%}). suspect_labels"
             f".csv lists {chapter.metrics['suspect_labels']:,}, also those of training images."
         )
-    if images.letters_unavailable is None:
-        letters = (
-            "letters are printed in twelve faces of DejaVu, without those that look like a digit."
-        )
     return (
         f"{len(images.rows):,} test images of {study.data.name}, {format_model(study)}; under each "
         "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
         f"{images.neighbors} nearest of {len(study.reference_rows):,} training images.{votes} PCA: "
         f"{study.run.latent_dim} components, fitted to the images that the model was fitted to. "
-        f"Upside down and inverted are test images, and some look the same upside down; {letters}"
+        "Upside down and inverted are test images, and some look the same upside down; letters "
+        f"are {letters}."
     )
 
 

@@ -11,7 +11,7 @@ from latentspace.analysis.neighbors import NEIGHBORS, find_nearest
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import INK_IMAGES, Study
-from latentspace.datasets import choose_limited, find_ink_side
+from latentspace.datasets import choose_limited, find_ink
 
 MOST_IMAGES = 10_000  # test images that are looked at
 MOST_OOD = 1_000  # of each kind
@@ -112,22 +112,18 @@ class ImageScores:
 
         It is infinite where the class has no training image.
         """
-        study = self.study
-        found = np.full(len(places), np.inf)
-        codes = study.codes[self.rows[places]]
-        train_codes = study.train_codes[study.reference_rows]
-        labels = self._reference_labels
+        study, found = self.study, np.full(len(places), np.inf)
+        codes, labels = study.codes[self.rows[places]], self._reference_labels
         for label in np.intersect1d(classes, labels):
-            asked, members = classes == label, train_codes[labels == label]
-            found[asked] = find_nearest(codes[asked], members)[0].mean(axis=1)
+            asked, members = classes == label, study.reference_rows[labels == label]
+            found[asked] = find_nearest(codes[asked], study.train_codes[members])[0].mean(axis=1)
         return found
 
     @cached_property
     def _found(self) -> dict[str, dict[str, np.ndarray]]:
-        study = self.study
-        key = (*study.model_key, ",".join(self.kinds), study.settings.seed)
-        counts = (MOST_IMAGES, MOST_OOD, VOTERS)
-        return study.load_or_compute_groups("image_scores", self._measure_all, *key, *counts)
+        study, counts = self.study, (MOST_IMAGES, MOST_OOD, VOTERS)
+        key = (*study.model_key, ",".join(self.kinds), study.settings.seed, *counts)
+        return study.load_or_compute_groups("image_scores", self._measure_all, *key)
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
         study = self.study
@@ -166,7 +162,8 @@ class ImageScores:
 
     @cached_property
     def _ink_side(self) -> int | None:
-        return find_ink_side(self.study.data.test_pixels[:INK_IMAGES])
+        found = find_ink(self.study.data.test_pixels[:INK_IMAGES])
+        return None if found is None else found.side
 
     def _make_images(self, kind: str) -> np.ndarray:
         """All images of a kind, float32 (M, H, W, C) in [0, 1]."""

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods
+from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows, value_in
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, SCORES, ImageScores
-from latentspace.chapters.outliers.suspects import list_suspects
 from latentspace.chapters.study import Study
 
 LISTED = 10
+HEADING = ("split", "index", "file", "label", "suggested", "support")
 PLANTED = 0.01  # share of wrong labels for which it is said how many of the flagged are wrong
 SPACES = ("codes", "pixels")
 RIVALS = {"model's error": "error", "PCA's error": "pca_error", "distance in pixels": "pixels"}
@@ -46,9 +47,8 @@ class Outliers(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        if len(self.study.images) < 2:
-            return "a single test image has no others to stand out from"
-        return None
+        lacks_others = len(self.study.images) < 2
+        return "a single test image has no others to stand out from" if lacks_others else None
 
     @property
     def labels_unavailable(self) -> str | None:
@@ -62,10 +62,11 @@ class Outliers(Chapter):
     @cached_property
     def listings(self) -> dict[str, Listing]:
         """What stands out, by name; without classes, what neighbours vote is left out."""
-        largest = "Largest reconstruction error"
         farthest = "Farthest from the training images in codes"
         found = {
-            "largest_error": self._list_largest("error", largest, "error", 4),
+            "largest_error": self._list_largest(
+                "error", "Largest reconstruction error", "error", 4
+            ),
             "farthest_code": self._list_largest("codes", farthest, "distance", 2),
         }
         if self.labels_unavailable is None:
@@ -77,9 +78,7 @@ class Outliers(Chapter):
     def planted(self) -> dict[str, dict[str, Any]]:
         """How well neighbours, which keep their labels, find a wrong one of each image.
 
-        In codes and in pixels: "found" and "false_alarms", the shares of wrong and of own labels
-        that are flagged; "right", the share of the found ones for which most votes say the own
-        class; "precision" if one label in a hundred is wrong; "auroc" of the votes against a label.
+        In codes and in pixels: the shares `ON_PLANTED`, and "auroc" of the votes against a label.
         "difference": what codes have more than pixels, image by image.
         """
         rng = np.random.default_rng(self.study.settings.seed)
@@ -97,7 +96,7 @@ class Outliers(Chapter):
             right = (votes.argmax(axis=1) == self._labels)[by_image[space]["found"] > 0]
             if len(right):
                 own_rng = np.random.default_rng(self.study.settings.seed)
-                means["right"] = neighborhoods.mean_estimate(right, own_rng)
+                means["right"] = mean(right, rng=own_rng)
             for_wrong, for_own = (votes[np.arange(len(votes)), labels] for labels in given.values())
             found_share, alarms = (means[name].value for name in given)
             found[space] = {
@@ -135,8 +134,8 @@ class Outliers(Chapter):
         if self.labels_unavailable is None:
             found |= {
                 "voters": images.voters,
-                "agreement": self.scores.agreement,
-                "mislabelled": self.mislabelled,
+                "agreement": images.agreement,
+                "mislabelled": len(self._flagged),
                 "planted_share": PLANTED,
                 "planted": self.planted,
                 "suspect_labels": len(self.csv_lines) - 1,
@@ -147,23 +146,44 @@ class Outliers(Chapter):
     def rows(self) -> list[Row]:
         """AUROC of each kind of out-of-distribution images, and what planted labels showed."""
         found = self.metrics
-        rows = [
-            Row(
-                f"Detection of {kind} among test images (AUROC of the distance in codes)",
-                value_in(numbers, "codes"),
-                {words: value_in(numbers, name) for words, name in RIVALS.items()},
-                better=HIGHER,
-            )
-            for kind, numbers in found["auroc"].items()
-        ]
+        rows = []
+        for kind, numbers in found["auroc"].items():
+            words = f"Detection of {kind} among test images (AUROC of the distance in codes)"
+            rivals = {who: value_in(numbers, name) for who, name in RIVALS.items()}
+            rows.append(Row(words, value_in(numbers, "codes"), rivals, better=HIGHER))
         if (planted := found.get("planted")) is not None:
             rows += list_rows(ON_PLANTED, planted, "codes", {"neighbours in pixels": "pixels"})
         return rows
 
     @cached_property
     def csv_lines(self) -> list[tuple[Any, ...]]:
-        """Labels of training and test images that look wrong."""
-        return list_suspects(self.scores) if self.labels_unavailable is None else []
+        """Labels that look wrong, the most support first, then those in the densest places.
+
+        The nearest training images vote, of which an image itself is none. Looked at are the
+        training images of `Study.reference_rows` and the test images of `ImageScores.rows`.
+        """
+        if self.labels_unavailable is not None:
+            return []
+        study, data, count, test = self.study, self.study.data, self.scores.voters, self.scores.own
+
+        def compute() -> dict[str, np.ndarray]:
+            codes = study.train_codes[study.reference_rows]
+            distances, found = find_nearest_others(codes, np.arange(len(codes)), count)
+            return {"voters": found, "distances": distances.mean(axis=1)}
+
+        train = study.load_or_compute("voters", compute, *study.model_key, count)
+        rows = {"train": study.reference_rows, "test": self.scores.rows}
+        places = [(split, int(index)) for split, indices in rows.items() for index in indices]
+        labels = np.concatenate([data.train_labels[rows["train"]], self._labels])
+        voters = np.concatenate([train["voters"], test["codes_neighbors"][:, :count]])
+        votes = neighborhoods.count_votes(labels[voters], len(data.class_names))
+        flagged = np.flatnonzero(detection.flag_labels(votes, labels, self.scores.agreement))
+        support, away = votes.max(axis=1), np.concatenate([train["distances"], test["codes"]])
+        lines: list[tuple[Any, ...]] = [HEADING]
+        for at in flagged[np.lexsort((away[flagged], -support[flagged]))]:
+            suggested, share = data.class_names[votes[at].argmax()], f"{support[at] / count:.2f}"
+            lines.append((*places[at], *data.describe(*places[at]), suggested, share))
+        return lines
 
     @property
     def answer(self) -> str:
@@ -179,14 +199,9 @@ class Outliers(Chapter):
         )
         if self.labels_unavailable is not None:
             return line
-        line += f"; {self.mislabelled:,} of {len(self.scores.rows):,} labels look wrong"
+        line += f"; {len(self._flagged):,} of {len(self.scores.rows):,} labels look wrong"
         first = self.listings["likely_mislabelled"].indices[:1]
         return line + "".join(f", that of #{index} most" for index in first)
-
-    @property
-    def mislabelled(self) -> int:
-        """How many of the images looked at are flagged by their neighbours in codes."""
-        return len(self._flagged)
 
     @cached_property
     def _flagged(self) -> np.ndarray:
@@ -200,50 +215,43 @@ class Outliers(Chapter):
     def _make_listing(self, heading: str, order: np.ndarray, whys: list[list[str]]) -> Listing:
         """A listing of images at places of `ImageScores.rows`, named."""
         indices = self.scores.rows[order]
-        names = [self.study.format_name(index) for index in indices]
-        reasons = [[name, *why] for name, why in zip(names, whys, strict=True)]
-        return Listing(heading, indices, reasons)
+        named = zip(map(self.study.format_name, indices), whys, strict=True)
+        return Listing(heading, indices, [[name, *why] for name, why in named])
 
     def _list_largest(self, score: str, heading: str, word: str, digits: int) -> Listing:
         values = self.scores.own[score]
-        order = np.argsort(-values, kind="stable")[:LISTED]
-        median = np.median(values)
+        order, median = np.argsort(-values, kind="stable")[:LISTED], np.median(values)
         whys = [[f"{word} {value:.{digits}f}"] for value in values[order]]
-        if median > 0:
-            for why, value in zip(whys, values[order], strict=True):
-                why.append(f"{value / median:.1f}x the median")
+        for why, value in zip(whys, values[order], strict=True):
+            why += [f"{value / median:.1f}x the median"] if median > 0 else []
         return self._make_listing(f"{heading}; median {median:.{digits}f}", order, whys)
 
     def _list_ambiguous(self) -> Listing:
         votes = self.scores.count_votes("codes")
         order = detection.sort_by_ambiguity(votes, self.scores.own["codes"])[:LISTED]
         names = self.study.data.class_names
-        leading = [np.argsort(-of, kind="stable")[:2] for of in votes[order]]
         whys = [
-            [f"{names[label]}: {votes[place, label]} votes" for label in labels]
-            for place, labels in zip(order, leading, strict=True)
+            [f"{names[label]}: {of[label]} votes" for label in np.argsort(-of, kind="stable")[:2]]
+            for of in votes[order]
         ]
         return self._make_listing("Most ambiguous", order, whys)
 
     def _list_mislabelled(self) -> Listing:
         names, votes = self.study.data.class_names, self.scores.count_votes("codes")
         classes, strengths = votes.argmax(axis=1), votes.max(axis=1)
-        own, other = (
-            self.scores.measure_distances(labels[self._flagged], self._flagged)
-            for labels in (self._labels, classes)
-        )
+        flagged, measure = self._flagged, self.scores.measure_distances
+        own, other = measure(self._labels[flagged], flagged), measure(classes[flagged], flagged)
         # Unanimous neighbours mean little where their class is dense, unless the own one is far.
         times = own / np.maximum(other, np.finfo(np.float32).eps)
         order = np.argsort(-times, kind="stable")[:LISTED]
-        places = self._flagged[order]
-        whys = [
-            [
-                f"{strengths[place]} of {self.scores.voters} say {names[classes[place]]}",
-                f"its class {farther:.2f}x as far"
-                if np.isfinite(farther)
-                else "its class was never seen",
-            ]
-            for place, farther in zip(places, times[order], strict=True)
-        ]
-        heading = f"Likely mislabelled: {self.mislabelled:,} of {len(self.scores.rows):,}"
+        places = flagged[order]
+        whys = []
+        for place, farther in zip(places, times[order], strict=True):
+            votes_in_words = (
+                f"{strengths[place]} of {self.scores.voters} say {names[classes[place]]}"
+            )
+            is_known = np.isfinite(farther)
+            far = f"its class {farther:.2f}x as far" if is_known else "its class was never seen"
+            whys.append([votes_in_words, far])
+        heading = f"Likely mislabelled: {len(self._flagged):,} of {len(self.scores.rows):,}"
         return self._make_listing(heading, places, whys)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from latentspace.datasets import fit_picture
+from latentspace.datasets import Ink, fit_picture
 from latentspace.drawing.layout import load_matplotlib
 
 FACES = (  # of DejaVu, which matplotlib brings along
@@ -47,7 +47,7 @@ def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray
     folder = f"{load_matplotlib().get_data_path()}/fonts/ttf"
     fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]
     drawn = [_draw_letter(letter, font) for font in fonts for letter in LETTERS]
-    return np.stack([fit_picture(one, image_shape, ink_side=ink_side) for one in drawn])
+    return np.stack([fit_picture(one, image_shape, Ink(ink_side)) for one in drawn])
 
 
 def are_letters(names: Sequence[str]) -> bool:

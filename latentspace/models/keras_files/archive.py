@@ -104,20 +104,18 @@ def _copy_weights(weights: bytes, model: str | None) -> bytes:
     # counts layers becomes that of the place, and that of the whole what the config says.
     target = io.BytesIO()
     with h5py.File(io.BytesIO(weights)) as source, h5py.File(target, "w") as copy:
-        _copy_group(source, copy, model)
+
+        def copy_one(place: str, found: h5py.HLObject) -> None:
+            if isinstance(found, h5py.Dataset):
+                made = copy.create_dataset(place, data=found[()], dtype=found.dtype)
+            else:
+                made = copy.require_group(place)
+            owner = f"/{place}".removesuffix(f"/{VARIABLES}").rpartition("/")[2] or model or ""
+            for key, value in found.attrs.items():
+                is_counted = key == "name" and NUMBER.sub("", str(value)) == NUMBER.sub("", owner)
+                # Once only: what is replaced leaves traces in the file.
+                made.attrs[key] = owner if is_counted else value
+
+        copy_one("/", source)
+        source.visititems(copy_one)  # in the order of their names
     return target.getvalue()
-
-
-def _copy_group(source: Any, copy: Any, owner: str | None) -> None:
-    for key, value in source.attrs.items():
-        is_counted = key == "name" and NUMBER.sub("", str(value)) == NUMBER.sub("", owner or "")
-        # Once only: what is replaced leaves traces in the file.
-        copy.attrs[key] = owner if is_counted else value
-    for name in sorted(source):
-        inner = source[name]
-        if hasattr(inner, "keys"):
-            _copy_group(inner, copy.create_group(name), owner if name == VARIABLES else name)
-        else:
-            array = copy.create_dataset(name, data=inner[()], dtype=inner.dtype)
-            for key, value in inner.attrs.items():
-                array.attrs[key] = value

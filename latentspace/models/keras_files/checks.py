@@ -20,7 +20,6 @@ METADATA, CONFIG, WEIGHTS = MEMBERS = ("metadata.json", "config.json", "model.we
 AGAIN = "save the model again with model.save('NAME.keras')"
 LONGEST_TEXT = 160  # characters, out of the file
 MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
-HDF5 = b"\x89HDF\r\n\x1a\n"  # how such files begin
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
 # Keras looks names up in all of its public interface but for a list of exceptions, which lacks
 # functions that download, write files or change settings. What a model is made of lies here.
@@ -50,8 +49,10 @@ UNKNOWN = re.compile(
 
 def read_config(path: Path) -> dict[str, Any]:
     """The description of a model out of a .keras or HDF5 file, of bounded size; or `InputError`."""
+    import h5py
+
     try:
-        if is_hdf5(path):
+        if h5py.is_hdf5(path):
             text = _read_attribute(path)
         else:
             with zipfile.ZipFile(path) as archive:
@@ -81,12 +82,6 @@ def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise InputError(f"{path} has a {name} that describes no model; {AGAIN}")
     return config
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether a file is of the format of Keras' .h5 files, whatever its name says."""
-    with path.open("rb") as file:
-        return file.read(len(HDF5)) == HDF5
 
 
 def _read_attribute(path: Path) -> bytes:

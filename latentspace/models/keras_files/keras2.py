@@ -7,8 +7,9 @@ Keras sees it. What has no equal in Keras 3 is refused, and never guessed.
 from __future__ import annotations
 
 import inspect
+import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,39 +47,33 @@ EQUALS = {
 CHANGED = ["hard_sigmoid"]  # activations that are others in Keras 3 under the same name
 # Functions of TensorFlow: where Keras has its own, and what it calls their arguments.
 _TWO, _AXIS = {"y": "x2"}, {"axis": "axis", "keepdims": "keepdims"}
+_ACTIVATIONS = ("Sigmoid", "Softplus", "Silu", "Relu", "Relu6", "Elu")
 FUNCTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    **dict.fromkeys(("__operators__.add", "math.add"), ("numpy.Add", _TWO)),
-    **dict.fromkeys(("math.truediv", "math.divide"), ("numpy.TrueDivide", _TWO)),
     **{
-        f"math.{name.lower()}": (f"numpy.{name}", _TWO)
-        for name in ("Subtract", "Multiply", "Maximum", "Minimum")
+        f"{start}{name.lower()}": (f"{home}.{name}", arguments)
+        for start, home, names, arguments in (
+            ("math.", "numpy", ("Add", "Subtract", "Multiply", "Maximum", "Minimum"), _TWO),
+            ("math.", "numpy", ("Negative", "Exp", "Log", "Sqrt", "Square", "Tanh"), {}),
+            ("math.reduce_", "numpy", ("Mean", "Sum", "Max", "Min"), _AXIS),
+            ("math.", "nn", _ACTIVATIONS, {}),
+            ("nn.", "nn", _ACTIVATIONS, {}),
+            ("", "numpy", ("Squeeze", "Stack"), _AXIS),
+        )
+        for name in names
     },
+    "__operators__.add": ("numpy.Add", _TWO),
+    **dict.fromkeys(("math.truediv", "math.divide"), ("numpy.TrueDivide", _TWO)),
     "math.pow": ("numpy.Power", _TWO),
     "linalg.matmul": ("numpy.Matmul", {"b": "x2"}),
-    **{
-        f"math.{name.lower()}": (f"numpy.{name}", {})
-        for name in ("Negative", "Exp", "Log", "Sqrt", "Square", "Tanh")
-    },
     "math.abs": ("numpy.Absolute", {}),
     "nn.tanh": ("numpy.Tanh", {}),
-    **{
-        f"{home}.{name.lower()}": (f"nn.{name}", {})
-        for home in ("math", "nn")
-        for name in ("Sigmoid", "Softplus", "Silu", "Relu", "Relu6", "Elu")
-    },
     "nn.swish": ("nn.Silu", {}),
     "nn.leaky_relu": ("nn.LeakyRelu", {"alpha": "negative_slope"}),
     "nn.softmax": ("nn.Softmax", {"axis": "axis"}),
-    **{
-        f"math.reduce_{name.lower()}": (f"numpy.{name}", _AXIS)
-        for name in ("Mean", "Sum", "Max", "Min")
-    },
     "reshape": ("numpy.Reshape", {"shape": "newshape"}),
     "transpose": ("numpy.Transpose", {"perm": "axes"}),
     "expand_dims": ("numpy.ExpandDims", _AXIS),
-    "squeeze": ("numpy.Squeeze", _AXIS),
     "concat": ("numpy.Concatenate", _AXIS),
-    "stack": ("numpy.Stack", _AXIS),
     "clip_by_value": ("numpy.Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
     "cast": ("core.Cast", {"dtype": "dtype"}),
     "stop_gradient": ("core.StopGradient", {}),
@@ -93,9 +88,8 @@ def is_keras2(config: Config) -> bool:
     for entry, _ in walk(config):
         module = str(entry.get("module")).split(".")
         settings = entry.get("config")
-        if "tf_keras" in module or "engine" in module:
-            return True
-        if isinstance(settings, dict) and "batch_input_shape" in settings:
+        has_shape = isinstance(settings, dict) and "batch_input_shape" in settings
+        if has_shape or "tf_keras" in module or "engine" in module:
             return True
     return False
 
@@ -148,7 +142,6 @@ def _translate_graph(path: Path, kind: str, settings: Any) -> Config:
         settings = {"name": "sequential", "layers": settings}
     entries: list[Config] = settings["layers"]
     name = _fit_name(settings.get("name") or "model")
-    made: Config = {"name": name, "trainable": settings.get("trainable", True)}
     if kind == "Sequential":
         first = entries[0]["config"] if entries else {}
         shape = first.get("batch_input_shape") if isinstance(first, dict) else None
@@ -173,7 +166,7 @@ def _translate_graph(path: Path, kind: str, settings: Any) -> Config:
         layers.append({**layer, "name": _fit_name(entry["name"]), "inbound_nodes": nodes})
     # A functional model inside another one counts itself as its first call, here in Keras 3 too.
     ends = {key: _count_calls(settings[key], graphs) for key in ("input_layers", "output_layers")}
-    return {**made, "layers": layers, **ends}
+    return {"name": name, "trainable": settings.get("trainable", True), "layers": layers, **ends}
 
 
 def _translate_settings(path: Path, kind: str, settings: Config) -> Config:
@@ -284,18 +277,16 @@ def _count_calls(ends: Any, graphs: Mapping[str, str]) -> Any:
 
 
 def _find_needed(entries: list[Config], outputs: Any) -> set[str]:
-    names = {entry["name"] for entry in entries}
-    before = {e["name"]: set(_list_names(e["inbound_nodes"], names)) for e in entries}
+    nodes = {entry["name"]: entry["inbound_nodes"] for entry in entries}
     needed: set[str] = set()
-    waiting = set(_list_names(outputs, names))
+    waiting = {*_list_names(outputs, nodes)}
     while waiting:
-        name = waiting.pop()
-        needed.add(name)
-        waiting |= before[name] - needed
+        needed |= waiting
+        waiting = {*_list_names([nodes[name] for name in waiting], nodes)} - needed
     return needed
 
 
-def _list_names(value: Any, names: set[str]) -> Iterator[str]:
+def _list_names(value: Any, names: Collection[str]) -> Iterator[str]:
     """The layers that are named at the head of a list, anywhere in a structure."""
     if isinstance(value, dict):
         value = list(value.values())
@@ -323,32 +314,29 @@ def arrange_weights(source: h5py.Group, target: h5py.Group, model: keras.Model) 
     """
     import h5py
 
-    tree: dict[str, Any] = {}
+    with h5py.File(io.BytesIO(), "w") as tidy:
 
-    def keep(name: str, found: h5py.HLObject) -> None:
-        if isinstance(found, h5py.Dataset):
-            *way, last = name.replace("\\", "/").split("/")
-            place = tree
-            for step in way:
-                place = place.setdefault(step, {})
-            place[last] = found
+        def keep(name: str, found: h5py.HLObject) -> None:
+            if isinstance(found, h5py.Dataset):
+                tidy[name.replace("\\", "/")] = found[()]
 
-    source.visititems(keep)
-    _arrange(tree, target, model)
+        source.visititems(keep)
+        _arrange(tidy, target, model)
 
 
-def _arrange(tree: Config, target: h5py.Group, model: keras.Model) -> None:
+def _arrange(source: h5py.Group, target: h5py.Group, model: keras.Model) -> None:
     import keras
+    from keras.src.utils.naming import to_snake_case
 
     groups: dict[str, list[tuple[int, Any]]] = {}
-    for name, group in (tree.get(LAYERS) or tree.get(OLD_LAYERS) or {}).items():
+    for name, group in (source.get(LAYERS) or source.get(OLD_LAYERS) or {}).items():
         stem, _, number = name.rpartition("_")
         known = (stem, int(number)) if stem and number.isdecimal() else (name, 0)
         groups.setdefault(known[0], []).append((known[1], group))
     ready = {stem: sorted(found, key=lambda entry: entry[0]) for stem, found in groups.items()}
     counts: dict[str, int] = {}
     for layer in model.layers:
-        stem = _to_snake_case(type(layer).__name__)
+        stem = to_snake_case(type(layer).__name__)
         number = counts[stem] = counts.get(stem, -1) + 1
         if not layer.weights:
             continue
@@ -359,20 +347,7 @@ def _arrange(tree: Config, target: h5py.Group, model: keras.Model) -> None:
         if isinstance(layer, keras.Model):
             _arrange(group, place, layer)
         else:
-            _write(group, place)
+            for name in group:
+                group.copy(name, place)
     if any(ready.values()):
         raise ValueError("the file has weights of more layers than the model")
-
-
-def _write(tree: Config, target: h5py.Group) -> None:
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            _write(value, target.create_group(name))
-        else:
-            target[name] = value[()]
-
-
-def _to_snake_case(name: str) -> str:
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

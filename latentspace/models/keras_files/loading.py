@@ -91,10 +91,11 @@ def _make(path: Path, config: dict[str, Any], *, has_weights: bool) -> keras.Mod
     start_keras()
     # Warnings are on how the file was made, long ago.
     with silence_stderr(), warnings.catch_warnings(action="ignore"):
+        import h5py
         import keras
 
         version = str(config.get("keras_version", "3"))
-        is_old = checks.is_hdf5(path) or is_keras2(config) or not version.startswith("3")
+        is_old = h5py.is_hdf5(path) or is_keras2(config) or not version.startswith("3")
         if is_old:
             config = translate(path, config)
         checks.check_config(path, config)
@@ -108,7 +109,7 @@ def _make(path: Path, config: dict[str, Any], *, has_weights: bool) -> keras.Mod
             return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
         try:
-            if has_weights:
+            if is_whole:
                 checks.check_weights(path)
             model = _load_measured(path, load)
             if has_weights and is_old:
@@ -162,9 +163,6 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         raise InputError(f"there is no file {path}: --weights takes a .weights.h5 or .h5 file")
     with silence_stderr(), warnings.catch_warnings(action="ignore"):
         try:
-            if zipfile.is_zipfile(path):
-                checks.read_config(path)  # which knows what such a file may hold
-            checks.check_weights(path)
             _read_weights(model, path)
         except InputError:
             raise
@@ -178,13 +176,16 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
 def _read_weights(model: keras.Model, path: Path) -> None:
     import h5py
 
+    # What a .keras file may hold is known to those who read its description.
+    config = checks.read_config(path) if zipfile.is_zipfile(path) else None
+    checks.check_weights(path)
     suffix, named = ".keras", path  # by which Keras knows the format that a file really has
-    if not zipfile.is_zipfile(path):
+    if config is None:
         with h5py.File(path) as file:
             is_legacy = "layer_names" in file.attrs or "model_weights" in file
             suffix = ".h5" if is_legacy else ".weights.h5"
     with tempfile.TemporaryDirectory() as folder:
-        if suffix == ".keras" and is_keras2(checks.read_config(path)):
+        if config is not None and is_keras2(config):
             named = Path(folder) / "model.weights.h5"
             with (
                 zipfile.ZipFile(path) as archive,

@@ -5,7 +5,7 @@ import pytest
 
 from latentspace.chapters.outliers import ood
 from latentspace.core.pixels import to_uint8
-from latentspace.datasets import find_ink_side
+from latentspace.datasets import find_ink
 
 IMAGES = np.random.default_rng(1).random((5, 6, 4, 3), np.float32)
 
@@ -49,7 +49,7 @@ def test_letters_are_as_large_as_what_the_data_shows() -> None:
     assert images.shape == (len(ood.FACES) * len(ood.LETTERS), 20, 24, 1)
     assert images.dtype == np.float32
     assert 0 <= images.min() <= images.max() <= 1
-    assert find_ink_side(to_uint8(images)) == 14
+    assert find_ink(to_uint8(images)).side == 14
     assert len(np.unique(to_uint8(images).reshape(len(images), -1), axis=0)) == len(images)
     edges = [images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]]
     assert all((edge == 0).all() for edge in edges)
