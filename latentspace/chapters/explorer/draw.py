@@ -37,7 +37,7 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
-BEHAVIOR = ("page.js", "own_image.js", "live.js")
+BEHAVIOR = ("page.js", "own_image.js", "live.js", "panels.js", "drawing.js")
 WORKER = ("network.js", "paths.js", "worker.js")
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
 

@@ -56,7 +56,7 @@ def draw_explorer(study: Study) -> Drawing:
         pictures=Pictures(sheet, maps.errors, maps.numbers, maps.is_training),
         groups=groups,
         attributes=chapter.attributes,
-        live=live.unavailable or live.model,
+        live=live.model_unavailable or live.model,
         subject=f"{describe_images(maps)}, {format_model(study)}",
         text=text,
     )
@@ -64,5 +64,5 @@ def draw_explorer(study: Study) -> Drawing:
 
 
 RECIPES: Mapping[str, Recipe[Study]] = {
-    "explorer.html": Recipe(draw_explorer, of=(Exploration, Live)),
+    "explorer.html": Recipe(draw_explorer, of=(Exploration,)),
 }

@@ -31,7 +31,7 @@ class Live(Chapter):
     """The model, its codes and its directions, for a page that runs without this program."""
 
     @cached_property
-    def unavailable(self) -> str | None:
+    def model_unavailable(self) -> str | None:
         """Why the page can't run the model; None where it can."""
         layer = str(self._networks["unavailable"])
         return f"it can't run {layer}" if layer else None

@@ -406,6 +406,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   // The model, where the page has it.
 
   function giveUp(reason) {
+    live = null;
     byId("still").textContent = `The model does not run on this page: ${reason}.`;
   }
 
