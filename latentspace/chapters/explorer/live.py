@@ -24,6 +24,7 @@ from latentspace.core.packing import Blob
 from latentspace.datasets import find_ink
 
 MOST_AXES = 12
+MOST_UNITS = 512  # of codes of more, what needs a matrix of units by units is left out
 USUAL = (0.05, 0.95)  # quantiles of the errors of images that are usual
 
 
@@ -56,7 +57,7 @@ class Live(Chapter):
             "towardData": TOWARD_DATA,
             "unmoved": self.attributes_unavailable,
         }
-        if not is_degenerate(study.train_codes):
+        if study.run.latent_dim <= MOST_UNITS and not is_degenerate(study.train_codes):
             facts["terrain"] = _describe_terrain(study.of(Interpolation).terrain, blob)
         facts["knobs"] = self._describe_knobs(blob)
         return facts, bytes(blob.data)
@@ -64,24 +65,26 @@ class Live(Chapter):
     @property
     def attributes_unavailable(self) -> str | None:
         """Why no attribute can be changed; None where some can."""
-        sweeps, changes = self.study.of(AttributeSweeps), self.study.of(AttributeChanges)
-        if self.study.of(AttributeValues).unavailable is None and changes.names:
+        study = self.study
+        if study.run.latent_dim > MOST_UNITS:
+            return f"codes of {study.run.latent_dim:,} units are too long to change them on a page"
+        if study.of(AttributeValues).unavailable is None and study.of(AttributeChanges).names:
             return None
-        return sweeps.nothing_to_sweep
+        return study.of(AttributeSweeps).nothing_to_sweep
 
     def _describe_knobs(self, blob: Blob) -> list[dict[str, Any]]:
         """What can be turned: attributes first, then principal axes, then units."""
-        study, knobs = self.study, []
-        if study.of(AttributeValues).unavailable is None:
+        traversals, knobs = self.study.of(Traversals), []
+        if traversals.unavailable is not None:
+            return []
+        if self.attributes_unavailable is None:
             knobs = self._describe_changes(blob)
-            if study.of(AttributeSweeps).nothing_to_sweep is None:
+            if self.study.of(AttributeSweeps).nothing_to_sweep is None:
                 knobs += self._describe_sweeps(blob)
-        traversals = study.of(Traversals)
-        if traversals.unavailable is None:
-            for number, about in enumerate(traversals.principal.names[:MOST_AXES], 1):
-                knobs.append(self._describe_axis(f"{AXIS}{number}", about, blob))
-            for unit, about in enumerate(traversals.unit_names):
-                knobs.append(self._describe_axis(f"{UNIT}{unit}", about, blob))
+        for number, about in enumerate(traversals.principal.names[:MOST_AXES], 1):
+            knobs.append(self._describe_axis(f"{AXIS}{number}", about, blob))
+        for unit, about in enumerate(traversals.unit_names[:MOST_UNITS]):
+            knobs.append(self._describe_axis(f"{UNIT}{unit}", about, blob))
         return knobs
 
     def _describe_axis(self, name: str, about: str, blob: Blob) -> dict[str, Any]:
