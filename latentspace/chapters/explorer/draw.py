@@ -71,6 +71,7 @@ class Pictures:
     errors: np.ndarray  # float (N,), squared, means over pixels
     numbers: np.ndarray  # int (N,), the index of each among the test or the training images
     is_training: np.ndarray  # bool (N,)
+    files: Sequence[str]  # the name of each; empty where they have none
 
 
 def make_sheet(pictures: np.ndarray) -> Sheet:
@@ -135,6 +136,7 @@ def draw_explorer(
         "nearest": next(iter(maps.values())).neighbors.shape[1],
         "kinds": [kind for kind, _ in described],
         "own": len(groups) + 1,
+        "files": list(pictures.files),
         "live": facts,
         "ramp": _pack_colors(ramp(np.linspace(*RAMP_ENDS, 256))[:, :3]),
     }

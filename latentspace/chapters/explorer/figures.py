@@ -53,7 +53,7 @@ def draw_explorer(study: Study) -> Drawing:
             )
             for space, words in SPACES.items()
         },
-        pictures=Pictures(sheet, maps.errors, maps.numbers, maps.is_training),
+        pictures=Pictures(sheet, maps.errors, maps.numbers, maps.is_training, chapter.files),
         groups=groups,
         attributes=chapter.attributes,
         live=live.model_unavailable or live.model,

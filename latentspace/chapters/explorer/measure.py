@@ -66,6 +66,13 @@ class Exploration(OnMaps):
             for space in SPACES
         }
 
+    @property
+    def files(self) -> list[str]:
+        """The name of each image's file in its folder; empty where they have none."""
+        files = {False: self.study.data.test_files, True: self.study.data.train_files}
+        where = zip(self.maps.is_training, self.maps.numbers, strict=True)
+        return [files[trained][number] for trained, number in where] if any(files.values()) else []
+
     @cached_property
     def attributes(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
         """What is known of each image, by column: all of which something is known.

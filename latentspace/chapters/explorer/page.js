@@ -221,12 +221,17 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
 
   // Lists: of classes, of what gives the colours, and of what is switched off.
 
-  function tally() {
+  // What is selected, or else all that is shown.
+
+  function listCounted() {
     const selected = source.selected.indices;
     const everything = Array.from({ length: count }, (_, index) => index);
-    const counted = selected.length
-      ? selected
-      : everything.filter((index) => shown.booleans[index]);
+    return selected.length ? selected : everything.filter((index) => shown.booleans[index]);
+  }
+
+  function tally() {
+    const selected = source.selected.indices;
+    const counted = listCounted();
     byId("total").textContent = selected.length
       ? `${number(selected.length)} of ${number(count)} selected`
       : `${number(counted.length)} images`;
@@ -280,6 +285,24 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     }
     toggle(kind, [], true);
   }
+
+  // A table of what is counted.
+
+  byId("export").onclick = () => {
+    const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const rows = [...listCounted()].map((index) => [
+      is_training[index] ? "train" : "test",
+      String(numbers[index]),
+      ...known.files.slice(index, index + 1),
+      ...kinds.map((kind) => (isKnown(kind, index) ? textOf(kind, index) : "")),
+    ]);
+    const heads = ["split", "index", ...(known.files.length ? ["file"] : [])];
+    const table = [[...heads, ...kinds.map(({ name }) => name)], ...rows];
+    const text = table.map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+    const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    Object.assign(document.createElement("a"), { href, download: "images.csv" }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+  };
 
   // The menu, and what finds attributes in it where there are many.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ NEIGHBORS = {
 }
 ORIGINALS = tiny_arrays(COUNT, seed=1)[0][..., np.newaxis]
 RECONSTRUCTIONS = 255 - ORIGINALS
+FILES = [f"{HOSTILE_NAMES[index % len(HOSTILE_NAMES)]}\n,{index}.png" for index in range(COUNT)]
 ERRORS = np.linspace(0.001, 0.02, COUNT)
 
 
@@ -54,6 +56,7 @@ def draw_page(**changed) -> bytes:
             ERRORS,
             100 + np.arange(COUNT),
             np.arange(COUNT) >= 50,
+            FILES,
         ),
         "groups": {
             "class": (LABELS, CLASSES),
@@ -175,6 +178,27 @@ def test_a_selection_lights_the_same_images_up_in_the_other_map(page: OpenedMaps
     page.expect_counts("24 of 60 selected", [8, 8, 8])
     page.page.click("#reset")
     expect(page.page.locator("#total")).to_have_text("60 images")
+
+
+def test_what_is_selected_is_saved_as_a_table(page: OpenedMaps, tmp_path: Path) -> None:
+    page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
+    page.expect_counts("28 of 60 selected", [20, 8, 0])
+    with page.page.expect_download() as download:
+        page.page.click("#export")
+    download.value.save_as(tmp_path / "images.csv")
+    with (tmp_path / "images.csv").open(newline="", encoding="utf-8") as table:
+        head, *rows = csv.reader(table)
+    assert head == ["split", "index", "file", "class", "cluster", "error"]
+    assert len(rows) == 28
+    for split, number, file, label, cluster, error in rows:
+        index = int(number) - 100
+        assert split == ("test" if index < 50 else "train")
+        assert file == FILES[index]
+        assert (label, cluster) == (
+            CLASSES[LABELS[index]],
+            f"cluster {(LABELS[index] + 1) % 3 + 1}",
+        )
+        assert error == f"{ERRORS[index]:.5f}"
 
 
 def test_a_class_switched_off_is_gone_from_everything(page: OpenedMaps) -> None:
