@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,13 +12,12 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 from keras import layers
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from latentspace.core import packing
 from latentspace.models.portable import describe_network, lowering, pack
 
 SCRIPT = PROJECT / "latentspace" / "chapters" / "explorer" / "network.js"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SHAPE = (7, 6, 3)
 RUN = """([script, descriptions, packed, inputs]) => new Promise((resolve, reject) => {
     const act = `onmessage = ({ data: [descriptions, bytes, inputs] }) => {
@@ -40,14 +37,9 @@ RUN = """([script, descriptions, packed, inputs]) => new Promise((resolve, rejec
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None and "CI" not in os.environ:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    with sync_playwright() as playwright:
-        launch = playwright.chromium.launch
-        with launch(executable_path=path, args=["--no-sandbox"]) as browser:
-            yield browser.new_page()
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_page() as opened:
+        yield opened
 
 
 def sequence(*parts: Any, shape: tuple[int, ...] = SHAPE) -> keras.Model:
