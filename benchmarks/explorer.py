@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import FloatRect, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, Playwright, sync_playwright
 from results import PROJECT, rewrite_table
 
 from config import VisualizeConfig
@@ -78,11 +78,8 @@ def list_rows(arguments: argparse.Namespace) -> Iterator[str]:
         "| longest pause, random actions below the maps | the same, anywhere |"
     )
     yield f"|{'---|' * 13}"
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        sys.exit(f"none of {', '.join(BROWSERS)} is installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        browser = launch_browser(playwright)
         for name in arguments.run:
             run = find_run(name, arguments.models_dir)
             data = sources.load_images(VisualizeConfig(), frozenset(), run)
@@ -116,6 +113,14 @@ def list_rows(arguments: argparse.Namespace) -> Iterator[str]:
             if troubles:
                 print("errors on the page:", *troubles, sep="\n", file=sys.stderr)
             page.close()
+
+
+def launch_browser(playwright: Playwright) -> Browser:
+    """Chromium or Chrome, without a sandbox, since root may be the one who measures."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        sys.exit(f"none of {', '.join(BROWSERS)} is installed")
+    return playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
 
 
 def note_error(troubles: list[str], error: Exception) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
-from explorer import BROWSERS, STROKES
+from explorer import STROKES, launch_browser
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -73,9 +72,8 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     parser.add_argument("film", type=Path)
     arguments = parser.parse_args()
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        browser = launch_browser(playwright)
         page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
         page.goto(arguments.page.resolve().as_uri())
         page.wait_for_selector("body.live", timeout=60_000)

@@ -22,7 +22,7 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
-from latentspace.datasets import ImageDataset, choose_limited, find_ink, read_image
+from latentspace.datasets import ImageDataset, Ink, choose_limited, find_ink, read_image
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
@@ -159,6 +159,11 @@ class Study:
         if min(self.data.image_shape[:2]) < LEAST_SIDE:
             return f"stroke attributes need images of {LEAST_SIDE} pixels a side or more"
         return None
+
+    @cached_property
+    def ink(self) -> Ink | None:
+        """How what is drawn lies on the ground of the images; None where that can't be told."""
+        return find_ink(self.data.test_pixels[:INK_IMAGES])
 
     @property
     def classes_unavailable(self) -> str | None:
@@ -332,7 +337,7 @@ class Study:
             self._own_images[name] = read_image(
                 Path(name),
                 self.run.image_shape,
-                ink=find_ink(self.data.test_pixels[:INK_IMAGES]),
+                ink=self.ink,
                 value_range=self.data.read_options.value_range,
             )
         return self._own_images[name]

@@ -54,7 +54,7 @@ class Arithmetic(Chapter):
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.attribute is None:
                 study.check_selection(term.name, where)
-            elif self.study.of(Traversals).find_step(term.attribute) is not None:
+            elif study.of(Traversals).parse_axis(term.attribute) is not None:
                 continue
             elif term.attribute in strokes.ATTRIBUTES and study.strokes_unavailable is not None:
                 raise InputError(f"{study.strokes_unavailable}. Received: {where}")

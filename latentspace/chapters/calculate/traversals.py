@@ -96,10 +96,10 @@ class Traversals(Chapter):
         count = self.study.run.latent_dim
         return [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(count)]
 
-    def find_step(self, name: str) -> np.ndarray | None:
-        """What "axis:1", the first principal axis, or "unit:0" adds to a code, float64 (D,).
+    def parse_axis(self, name: str) -> tuple[str, int] | None:
+        """The kind, `AXIS` or `UNIT`, and the place of what "axis:1" or "unit:0" names.
 
-        It is one standard deviation of the training codes; None where it names no axis.
+        None where it names no axis.
 
         Raises:
             InputError: There is no such axis.
@@ -114,9 +114,20 @@ class Traversals(Chapter):
                 f"run {self.study.run.name} has {kind}{first} to {kind}{count - 1 + first}. "
                 f"Received: {name}"
             )
+        return kind, number
+
+    def find_step(self, name: str) -> np.ndarray | None:
+        """What "axis:1", the first principal axis, or "unit:0" adds to a code, float64 (D,).
+
+        It is one standard deviation of the training codes; None and errors are as in `parse_axis`.
+        """
+        if (axis := self.parse_axis(name)) is None:
+            return None
+        kind, number = axis
         if kind == AXIS:
             return self.principal.vectors[number] * self.principal.deviations[number]
-        return np.eye(count)[number] * self.study.train_codes[:, number].std(dtype=np.float64)
+        deviation = self.study.train_codes[:, number].std(dtype=np.float64)
+        return np.eye(self.study.run.latent_dim)[number] * deviation
 
     @cached_property
     def deviations(self) -> np.ndarray:

@@ -4,7 +4,7 @@ const PEN = 0.1; // of the side of the pad
 const PAD = 280; // pixels a side
 const NUDGES = 40; // steps of an arrow key from side to side of the pad
 
-function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, toPicture, keepDrawing, showFound, trace }) {
+function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, keepDrawing, showFound, trace }) {
   const [height, width, channels] = facts.shape;
   const draw = byId("draw");
   const pad = Object.assign(byId("pad"), {
@@ -16,23 +16,22 @@ function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, toPicture
   let pen = null; // where it is
   let cursor = { x: pad.width / 2, y: pad.height / 2, down: false };
 
-  const showDrawn = makeLatest((answer, { image, file }) => {
+  const showDrawn = makeLatest((answer, { file }) => {
+    const [code, picture, near] = [answer.codes, pictureOf({ pictures: answer.taken }), answer.near[0]];
+    put(byId("taken"), picture);
     put(byId("redrawn"), pictureOf(answer));
     const [low, high] = facts.usual;
     const word = answer.error > high ? "more than" : answer.error < low ? "less than" : "as";
     byId("judged").textContent =
       `squared error ${answer.error.toFixed(5)}, ${word} usual: ` +
       `nine of ten images here have ${low.toFixed(5)} to ${high.toFixed(5)}`;
-    showFound(draw, answer.near[0]);
-    trace(draw, [], [{ places: answer.near[0], letter: "✎" }]);
-    const [code, picture, near] = [answer.codes, toPicture(image), answer.near[0]];
+    showFound(draw, near);
+    trace(draw, [], [{ places: near, letter: "✎" }]);
     keepDrawing({ code, picture, near, name: file ?? "my drawing", file });
   });
 
   function place(canvas, file) {
-    const image = fitPicture(canvas, facts);
-    put(byId("taken"), toPicture(image));
-    showDrawn("encode", { image, near: facts.place, file });
+    showDrawn("encode", { image: fitPicture(canvas, facts), near: facts.place, file });
   }
 
   function wipe() {

@@ -5,7 +5,7 @@ const BETWEEN = 6; // images on a map between which the model draws
 
 function startLive(page) {
   const facts = known.live;
-  const [height, width, channels] = facts.shape;
+  const [height, width] = facts.shape;
 
   // The worker: a question, an answer. Of questions under the pointer only the last one counts.
 
@@ -57,17 +57,6 @@ function startLive(page) {
   }
 
   const clear = (canvas) => put(canvas, new ImageData(width, height));
-
-  function toPicture(image) {
-    const picture = new ImageData(width, height);
-    for (let at = 0; at < height * width; at++) {
-      for (let channel = 0; channel < 3; channel++) {
-        picture.data[4 * at + channel] = 255 * image[at * channels + (channels === 3 ? channel : 0)];
-      }
-      picture.data[4 * at + 3] = 255;
-    }
-    return picture;
-  }
 
   // What an image is called: on the page, and where the program can be asked for it.
 
@@ -238,7 +227,7 @@ function startLive(page) {
   const nameOf = ({ name }) => (/^[A-Za-z][\w:=]*$/.test(name) ? name : `"${name}"`);
 
   const tools = {
-    ...{ facts, page, ask, makeLatest, pictureOf, put, clear, toPicture, makeSlots, keepDrawing },
+    ...{ facts, page, ask, makeLatest, pictureOf, put, clear, makeSlots, keepDrawing },
     ...{ partOf, termOf, callOf, nameOf, showFound, trace, quote, say, expressionOf },
   };
 

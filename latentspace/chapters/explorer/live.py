@@ -19,9 +19,7 @@ from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.measure import Interpolation
-from latentspace.chapters.study import INK_IMAGES
 from latentspace.core.packing import Blob
-from latentspace.datasets import find_ink
 
 MOST_AXES = 12
 MOST_UNITS = 512  # of codes of more, what needs a matrix of units by units is left out
@@ -41,7 +39,6 @@ class Live(Chapter):
     def model(self) -> tuple[dict[str, Any], bytes]:
         """Facts that JSON can hold, and the arrays that they point into."""
         study, maps = self.study, self.study.of(Exploration).maps
-        ink = find_ink(study.data.test_pixels[:INK_IMAGES])
         blob = Blob(self._networks["data"].tobytes())
         facts: dict[str, Any] = {
             "networks": json.loads(str(self._networks["facts"])),
@@ -52,7 +49,7 @@ class Live(Chapter):
             "frames": study.settings.frames,
             "place": PLACING_NEIGHBORS,
             "usual": np.quantile(maps.errors, USUAL).tolist(),
-            "ink": ink._asdict() if ink is not None else None,
+            "ink": study.ink._asdict() if study.ink is not None else None,
             "toward": NEIGHBORS,
             "towardData": TOWARD_DATA,
             "unmoved": self.attributes_unavailable,

@@ -23,7 +23,15 @@ function toBytes(text) {
 
 function start({ facts, data, labels }) {
   const bytes = toBytes(data);
-  const read = (place) => unpack(place, bytes);
+  const arrays = new Map(); // several knobs may point at the same one
+
+  function read(place) {
+    if (!arrays.has(place.offset)) {
+      arrays.set(place.offset, unpack(place, bytes));
+    }
+    return arrays.get(place.offset);
+  }
+
   const [encoder, decoder] = makeNetworks(facts.networks, bytes);
   const { dim, count, shape, frames, knobs, towardData, toward } = facts;
   const [height, width, channels] = shape;
@@ -85,9 +93,9 @@ function start({ facts, data, labels }) {
     return found;
   }
 
-  function show(shown, near) {
+  function show(shown, near, images = decode(shown)) {
     const rows = shown.length / dim;
-    const pictures = paint(decode(shown), rows);
+    const pictures = paint(images, rows);
     const places = Array.from({ length: near ? rows : 0 }, (_, row) =>
       findNearest(shown.subarray(row * dim, (row + 1) * dim), near),
     );
@@ -150,11 +158,9 @@ function start({ facts, data, labels }) {
 
     encode({ image, near }) {
       const code = Float32Array.from(encoder.run(image));
-      const answer = show(code, near);
-      const back = decode(code);
-      const clipped = back.map((x) => Math.min(Math.max(x, 0), 1));
-      const error = clipped.reduce((sum, x, at) => sum + (x - image[at]) ** 2, 0) / values;
-      return { ...answer, error };
+      const back = decode(code).map((x) => Math.min(Math.max(x, 0), 1));
+      const error = back.reduce((sum, x, at) => sum + (x - image[at]) ** 2, 0) / values;
+      return { ...show(code, near, back), taken: paint(image, 1), error };
     },
   };
   return {};

@@ -10,8 +10,8 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import NEIGHBORS, find_nearest
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
-from latentspace.chapters.study import INK_IMAGES, Study
-from latentspace.datasets import choose_limited, find_ink
+from latentspace.chapters.study import Study
+from latentspace.datasets import choose_limited
 
 MOST_IMAGES = 10_000  # test images that are looked at
 MOST_OOD = 1_000  # of each kind
@@ -63,7 +63,7 @@ class ImageScores:
         study = self.study
         if study.strokes_unavailable is not None:
             return "letters are drawn for bright strokes on dark ground only"
-        if self._ink_side is None:
+        if study.ink is None:
             return "the images have no dark margin that tells how large a letter should be"
         if ood.are_letters(study.data.class_names):
             return f"{study.data.name} shows letters itself"
@@ -160,17 +160,12 @@ class ImageScores:
     def _reference_labels(self) -> np.ndarray:
         return self.study.data.train_labels[self.study.reference_rows]
 
-    @cached_property
-    def _ink_side(self) -> int | None:
-        found = find_ink(self.study.data.test_pixels[:INK_IMAGES])
-        return None if found is None else found.side
-
     def _make_images(self, kind: str) -> np.ndarray:
         """All images of a kind, float32 (M, H, W, C) in [0, 1]."""
         study = self.study
         if kind == LETTERS:
-            assert self._ink_side is not None  # else letters are unavailable
-            return ood.draw_letters(study.data.image_shape, self._ink_side)
+            assert study.ink is not None  # else letters are unavailable
+            return ood.draw_letters(study.data.image_shape, study.ink.side)
         count = min(MOST_OOD, len(self.rows))
         drawn = np.sort(self._make_rng().choice(self.rows, count, replace=False))
         return ood.MAKERS[kind](study.images[drawn], self._make_rng())
