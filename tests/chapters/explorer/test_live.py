@@ -267,6 +267,26 @@ def test_a_number_that_is_not_there_is_marked(page: Opened) -> None:
     assert page.page.locator("#walk [aria-invalid]").count() == 1
 
 
+@pytest.mark.parametrize("width", [880, 1000, 1120, 1280])
+def test_what_is_known_of_an_image_has_room_in_every_window(
+    browser: Browser, faces: ImageDataset, principal_run: LinearRun, tmp_path: Path, width: int
+) -> None:
+    study = look_at(principal_run, faces, attribute=["glasses"])
+    path = tmp_path / "explorer.html"
+    path.write_bytes(RECIPES["explorer.html"].draw(study).frames)
+    opened = open_page(Opened, browser, path, "body.live", viewport={"width": width, "height": 800})
+    room = opened.page.locator("#details").bounding_box()
+    assert opened.page.locator("#facts").bounding_box()["width"] >= 150
+    ends = opened.page.locator("#image *").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect()).map((box) => [box.right, box.bottom])"
+    )
+    assert max(right for right, _ in ends) <= room["x"] + room["width"]
+    assert max(bottom for _, bottom in ends) <= room["y"] + room["height"]
+    first, second = (opened.page.locator(".near").nth(place).bounding_box() for place in (0, 1))
+    inner = opened.page.locator(".near").first.locator("button").last.bounding_box()
+    assert inner["x"] + inner["width"] <= first["x"] + first["width"] + 1 <= second["x"]
+
+
 def test_a_phone_has_room_for_every_panel(browser: Browser, file: Path) -> None:
     window = {"width": 390, "height": 844}
     phone = open_page(
