@@ -611,9 +611,9 @@ class VisualizeConfig(DataConfig):
     expression: str | None = option(
         None,
         "what arithmetic.png calculates; a term is the index of a test image, class:7 (the mean "
-        "code of a class), an image file, or an attribute (of images; of strokes slant, thick, "
-        "wide, tall), and may carry a factor: '12 - class:1 + class:7', '12 + 1.5*slant', "
-        "'12 + sunglasses'",
+        "code of a class), an image file, an attribute (of images; of strokes slant, thick, "
+        "wide, tall), axis:1 (a principal axis of the codes) or unit:0, and may carry a factor: "
+        "'12 - class:1 + class:7', '12 + 1.5*slant', '12 + sunglasses'",
         group="arithmetic",
         metavar="EXPR",
     )
