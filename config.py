@@ -400,6 +400,7 @@ class VisualizeConfig(DataConfig):
         "python visualize.py                               the whole story of the run trained last",
         "python visualize.py --run mnist --maps --samples 10000",
         "python visualize.py --run mnist-best --run mnist   which of two has learned more",
+        "python visualize.py --run mnist-best --run mnist --explorer   both on a page",
         "python visualize.py --autoencoder mine.keras --dataset FOLDER --save-run mine",
         "python visualize.py --interpolation --from 3 class:7 --to 18 class:1 --format mp4",
         "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
@@ -680,6 +681,8 @@ class VisualizeConfig(DataConfig):
         if given >= {"pixel_range", "input_range", "output_range"}:
             return "--input-range and --output-range stand for --pixel-range: pass it, or the two"
         for_two = {*list_settings(type(self), "data", "run", "maps"), "open"} - {"dims", "place"}
+        if "--explorer" in given:
+            for_two |= {"--explorer", "num_clusters", "frames", "attribute"}
         if self.asks_for_two and (others := given - for_two):
             return (
                 "two runs are compared in pictures of their own, without "

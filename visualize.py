@@ -72,9 +72,10 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
 
     first, second = sources.find_pair(config)
     folder = Path(config.outputs_dir) / f"{first.name}-vs-{second.name}"
+    asked = given & {figure.flag for figure in COMPARED.figures}
+    figures = choose_figures(asked, among=COMPARED.figures)
     if config.dry_run:
-        files = list_files(folder, COMPARED.figures, config)
-        print_plan(config, files)
+        print_plan(config, list_files(folder, figures, config))
         return
 
     from latentspace import report
@@ -83,7 +84,7 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
 
     data = sources.load_images(config, given, first)
     studies = (make_study(config, run, data, thorough=False) for run in (first, second))
-    report.write_pair(folder, Comparison(*studies), command=format_command_line())
+    report.write_pair(folder, figures, Comparison(*studies), command=format_command_line())
 
 
 def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ class Exploration(OnMaps):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """Those of the maps of the page, and how many clusters were sought."""
-        used = self.maps.settings_used
+        """Those of the usual maps, whatever their default number, and how many clusters it has."""
+        used = self.study.of(Maps).settings_used
         if self.clusters_unavailable is None and self._count is not None:
             used["num_clusters"] = self._count
         return used
@@ -53,18 +53,18 @@ class Exploration(OnMaps):
     @cached_property
     def neighbors(self) -> dict[str, np.ndarray]:
         """By space the nearest others of each image before any projection, int64 (N, `NEAREST`)."""
+        return {space: self.find_neighbors(space) for space in SPACES}
+
+    def find_neighbors(self, space: str) -> np.ndarray:
+        """As in `neighbors`, in one space."""
         rows = np.arange(len(self.maps.indices))
 
-        def find(space: str) -> dict[str, np.ndarray]:
+        def compute() -> dict[str, np.ndarray]:
             vectors = self.maps.get_vectors(space)
             return {"neighbors": find_nearest_others(vectors, rows, NEAREST)[1]}
 
-        return {
-            space: self.study.load_or_compute(
-                "nearest", partial(find, space), *self.maps.make_key(space), NEAREST
-            )["neighbors"]
-            for space in SPACES
-        }
+        key = self.maps.make_key(space)
+        return self.study.load_or_compute("nearest", compute, *key, NEAREST)["neighbors"]
 
     @property
     def files(self) -> list[str]:

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from latentspace.chapters.explorer import draw
-from latentspace.chapters.explorer.draw import Map, Pictures, draw_explorer
+from latentspace.chapters.explorer.draw import Map, Model, Pictures, draw_explorer
 from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
@@ -53,7 +53,6 @@ def draw_page(**changed) -> bytes:
         },
         "pictures": Pictures(
             draw.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
-            ERRORS,
             100 + np.arange(COUNT),
             np.arange(COUNT) >= 50,
             FILES,
@@ -63,7 +62,7 @@ def draw_page(**changed) -> bytes:
             "cluster": ((LABELS + 1) % 3, ("cluster 1", "cluster 2", "cluster 3")),
         },
         "attributes": {},
-        "live": "it can't run the layer 'odd' of the kind Lambda",
+        "models": [Model(ERRORS, "it can't run the layer 'odd' of the kind Lambda")],
         "subject": "60 images of <b>bars</b>",
         "text": Text("A <title>", "A caption & more"),
     }
