@@ -424,7 +424,7 @@ def test_two_runs_share_a_page(trained: Trained, pair: Path, tmp_path: Path) -> 
     result = compare(*both, "--explorer")
     folder = tmp_path / "bars-vs-few"
     page, index = folder / "explorer.html", folder / "index.html"
-    assert sorted(os.listdir(folder)) == [".lock", "explorer.html", "index.html", "pictures.json"]
+    assert sorted(os.listdir(folder)) == ["explorer.html", "index.html", "pictures.json"]
     assert result.stdout.splitlines()[-1] == str(index)
     assert '"run": "few"' in page.read_text()
     assert "comparison.png" not in index.read_text()
