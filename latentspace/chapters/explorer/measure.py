@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,12 @@ class Exploration(OnMaps):
         files = {False: self.study.data.test_files, True: self.study.data.train_files}
         where = zip(self.maps.is_training, self.maps.numbers, strict=True)
         return [files[trained][number] for trained, number in where] if any(files.values()) else []
+
+    @property
+    def folder(self) -> str:
+        """The folder that the files are in; empty where they have names and no folder, or none."""
+        source = Path(self.study.data.source or "")
+        return str(source.resolve()) if self.files and source.is_dir() else ""
 
     @cached_property
     def attributes(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
