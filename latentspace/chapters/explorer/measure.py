@@ -15,6 +15,7 @@ from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clu
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, OnMaps
+from latentspace.chapters.outliers.duplicates import KINDS_OF_COPY, Duplicates
 
 MOST_IMAGES = 10_000
 NEAREST = 5
@@ -101,6 +102,12 @@ class Exploration(OnMaps):
             for place, each in zip(places, own.T, strict=True):
                 found[train.names[place]] = each, ["no", "yes"] if is_binary[place] else None
         return {name: fact for name, fact in found.items() if not np.isnan(fact[0]).all()}
+
+    @property
+    def copies(self) -> tuple[np.ndarray, list[str]]:
+        """Whether each image is a copy of one before it, all training images being before tests."""
+        places = self.maps.numbers + ~self.maps.is_training * len(self.study.data.train_pixels)
+        return self.study.of(Duplicates).copies[places].astype(np.float32), KINDS_OF_COPY
 
     @property
     def clusters_unavailable(self) -> str | None:
