@@ -57,7 +57,7 @@ def draw_explorer(study: Study) -> Drawing:
             *(sheet, maps.errors, maps.numbers, maps.is_training, chapter.files, chapter.folder)
         ),
         groups=groups,
-        attributes={"copy": chapter.copies} | chapter.attributes,
+        attributes={"copy": chapter.copies, **chapter.attributes},
         live=live.model_unavailable or live.model,
         subject=f"{describe_images(maps)}, {format_model(study)}",
         text=text,
