@@ -39,6 +39,7 @@ POLICY = (
 )
 BEHAVIOR = (
     *("page.js", "tabs.js", "differences.js"),
+    *("filter.js", "taking_out.js", "map_images.js"),
     *("own_image.js", "live.js", "panels.js", "drawing.js"),
 )
 WORKER = ("network.js", "paths.js", "worker.js")
@@ -92,6 +93,7 @@ class Pictures:
     numbers: np.ndarray  # int (N,), the index of each among the test or the training images
     is_training: np.ndarray  # bool (N,)
     files: Sequence[str]  # the name of each; empty where they have none
+    folder: str  # that these are in; empty where they are in none
 
 
 def make_sheet(pictures: np.ndarray) -> Sheet:
@@ -158,6 +160,7 @@ def draw_explorer(
         "kinds": [kind for kind, _ in described],
         "own": len(own),
         "files": list(pictures.files),
+        "folder": pictures.folder,
         "models": [
             {"letter": one.letter, "run": one.run, "live": facts}
             for one, (facts, _) in zip(models, live, strict=True)

@@ -79,9 +79,9 @@ def draw_page(
             )
             for letter, live in lives.items()
         ],
-        pictures=Pictures(sheet, maps.numbers, maps.is_training, chapter.files),
+        pictures=Pictures(sheet, maps.numbers, maps.is_training, chapter.files, chapter.folder),
         groups=groups,
-        attributes=chapter.attributes,
+        attributes={"copy": chapter.copies, **chapter.attributes},
         subject=subject,
         text=text,
     )

@@ -105,6 +105,11 @@ class Maps(MapImages):
         """The chosen settings, in three dimensions."""
         return dataclasses.replace(self.settings, dims=3)
 
+    @property
+    def points(self) -> dict[str, np.ndarray]:
+        """The flat maps, float32 (samples, 2), by space."""
+        return {space: self.get_points(space) for space in SPACES}
+
     def get_points(
         self, space: str, settings: Settings | None = None, rows: Rows = ALL
     ) -> np.ndarray:

@@ -182,7 +182,7 @@ def test_the_better_model_is_a_group_and_the_difference_a_number(
     assert lines.locator(".name").all_inner_texts() == ["A: small", "B: it's large"]
     assert lines.locator(".count").all_inner_texts() == [*map(str, counts)]
     lines.nth(1).click()
-    expect(page.page.locator("#total")).to_have_text(f"{counts[0]} images")
+    expect(page.page.locator("#total")).to_have_text(f"{counts[0]} of 60 images")
     page.page.click("[data-on=all]")
     page.page.select_option("#coloring", label=difference)
     most = np.quantile(np.abs(more), 0.99)
@@ -195,7 +195,7 @@ def test_the_better_model_is_a_group_and_the_difference_a_number(
 
 def test_a_saved_table_has_all_columns(page: Opened, pair: Comparison, tmp_path: Path) -> None:
     with page.page.expect_download() as download:
-        page.page.click("#export")
+        page.page.click("#table")
     download.value.save_as(tmp_path / "images.csv")
     with (tmp_path / "images.csv").open(newline="", encoding="utf-8") as table:
         head, *rows = csv.reader(table)
