@@ -1,7 +1,5 @@
 """Near copies among images: shifted by a pixel, or saved again with a loss."""
 
-from __future__ import annotations
-
 import io
 import itertools
 

@@ -1,8 +1,7 @@
 """Directions of latent space: attributes, moving between classes, reliability."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -281,7 +280,7 @@ def calibrate(attributes: Attributes, responses: np.ndarray) -> Attributes:
     decoded images of a class changed for one step along direction i.
     """
     steps = np.linalg.pinv(responses, rcond=1e-2) @ attributes.steps
-    return dataclasses.replace(attributes, steps=steps)
+    return replace(attributes, steps=steps)
 
 
 def draw_differences(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

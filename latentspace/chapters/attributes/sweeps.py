@@ -1,7 +1,5 @@
 """Sweeps along directions of attributes that are numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -101,10 +99,7 @@ class AttributeSweeps(OfAttributes):
     def metrics(self) -> dict[str, Any]:
         """What test images do in a sweep from -2 to +2 steps; empty where there are no attributes.
 
-        They are `MEASURES` of each attribute for directions in latent space, random ones of equal
-        length there, and directions learnt the same way in pixel space, where moves are straight;
-        and the reliability of each direction, with the names of those that mean nothing. The class
-        to be kept is what the reference classifier calls the unmoved image.
+        They are `MEASURES` and the reliability of each attribute, see docs/metrics.md.
         """
         study = self.study
         if self.nothing_to_sweep is not None:
@@ -195,8 +190,9 @@ class AttributeSweeps(OfAttributes):
         return directions.fit_attribute_directions(*given, len(data.class_names))
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
-        key = (*self.study.model_key, self.study.settings.seed, self.values.key)
-        return Attributes(**self.study.load_or_compute(kind, lambda: vars(compute()), *key))
+        study = self.study
+        key = (*study.model_key, study.settings.seed, study.data.attributes_hash)
+        return Attributes(**study.load_or_compute(kind, lambda: vars(compute()), *key))
 
     @cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:

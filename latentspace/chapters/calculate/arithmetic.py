@@ -110,10 +110,7 @@ class Arithmetic(Chapter):
     def metrics(self) -> dict[str, Any]:
         """How test images fare that are moved to another class, by class means and by transport.
 
-        target_accuracy (share that the reference classifier calls the target; NaN without one),
-        nearest_distance (to a training image), and for strokes the Spearman correlation of slant
-        and thickness before and after; and the reliability of the difference between any two of
-        measured_classes, with those that mean nothing. Empty without classes.
+        Each number is described in docs/metrics.md. Empty without classes.
         """
         study, measured = self.study, self.measured
         if study.classes_unavailable is not None:
@@ -198,7 +195,7 @@ class Arithmetic(Chapter):
         values, first = self.study.of(AttributeValues), self._terms[0]
         alone = [term for term in self._terms if term.attribute is None] == [first]
         if alone and first.name.isdecimal():
-            known = values.test[int(first.name), values.find(name)]
+            known = values.tables["test"].values[int(first.name), values.find(name)]
             if known == (factor > 0):  # there is nothing to put on or to take off
                 return code
         changes = self.study.of(AttributeChanges)

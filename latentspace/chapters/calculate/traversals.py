@@ -99,10 +99,7 @@ class Traversals(Chapter):
     def parse_axis(self, name: str) -> tuple[str, int] | None:
         """The kind, `AXIS` or `UNIT`, and the place of what "axis:1" or "unit:0" names.
 
-        None where it names no axis.
-
-        Raises:
-            InputError: There is no such axis.
+        None where it names no axis; an `InputError` where there is no such axis.
         """
         kind = next((kind for kind in (AXIS, UNIT) if name.startswith(kind)), None)
         if kind is None:

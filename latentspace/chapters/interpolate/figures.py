@@ -8,7 +8,6 @@ import numpy as np
 from latentspace.chapters.captions import count_hold_frames, describe_classifier, format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.interpolate import draw
-from latentspace.chapters.interpolate.draw import PathOnMap
 from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpolation
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
@@ -43,7 +42,7 @@ def draw_rows(study: Study) -> Drawing:
         draw.draw_interpolation,
         text,
         paths={name: chapter.get_images(kind) for kind, name in ROWS.items()},
-        pair_names=chapter.pair_names,
+        pair_names=[f"{first.name} →\n{second.name}" for first, second in chapter.pairs],
     )
 
 
@@ -116,7 +115,7 @@ def draw_on_map(study: Study) -> Drawing:
     chapter, maps = study.of(Interpolation), study.of(Maps)
     paths = [
         [
-            PathOnMap(f"{name}, {words}", places, images)
+            draw.PathOnMap(f"{name}, {words}", places, images)
             for name, places, images in zip(
                 _name_apart(chapter.pairs[:ON_MAP_PAIRS]),
                 chapter.locate_on_map(kind),

@@ -8,7 +8,6 @@ import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
 from latentspace.drawing.points import (
     LabelledMaps,
     choose_class_colors,
@@ -98,7 +97,7 @@ def draw_image_map(
     for label, cell in locate_names(cells.wanted, labels, range(len(class_names))).items():
         y, x = (cell + 0.5) * (height, width) - (top, left)
         color = tuple(to_uint8(colors[label] * 0.75).tolist())
-        names.append(Label(x, y, class_names[label], color=color, size=size))
+        names.append(layout.Label(x, y, class_names[label], color=color, size=size))
     text_scale = layout.choose_text_scale(body.shape[1])
     return layout.make_page(body, text=text, labels=names, text_scale=text_scale)
 
@@ -214,14 +213,14 @@ def draw_placed(
     stride = (1 + columns[-1].shape[1]) * cell
     starts = [left + 2 * cell + number * stride for number in range(len(neighbors))]
     spaces = zip(starts, neighbors, strict=True)
-    labels = [Label(start, top - 18, f"nearest in {space}", "lm") for start, space in spaces]
+    labels = [layout.Label(start, top - 18, f"nearest in {space}", "lm") for start, space in spaces]
     for row, name in enumerate(names):
         y = top + row * (height + ROW_GAP)
-        labels.append(Label(left - 14, y + height / 2, f"{row + 1}", "rm"))
-        labels.append(Label(left, y + height + 12, name, "lm", size=12))
+        labels.append(layout.Label(left - 14, y + height / 2, f"{row + 1}", "rm"))
+        labels.append(layout.Label(left, y + height + 12, name, "lm", size=12))
         for start, (_, words) in zip(starts, neighbors.values(), strict=True):
             labels += [
-                Label(start + (k + 0.5) * cell - 3, y + height + 12, word, "mm", size=12)
+                layout.Label(start + (k + 0.5) * cell - 3, y + height + 12, word, "mm", size=12)
                 for k, word in enumerate(words[row])
             ]
     return layout.make_page(layout.join_vertically([body, sheet]), text=text, labels=labels)

@@ -18,6 +18,7 @@ from latentspace.core.provenance import hash_content
 DEFAULT_SAMPLES = 5000
 LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
 SPACES = {"pixel": "pixels", "latent": "codes"}  # what is projected, by name, in words
+SPLIT_NAMES = {"test": "test images", "train": "training images", "all": "images"}
 FACT = "fact_"  # begins the names of numbers among arrays in the cache
 ALL = slice(None)
 Rows = np.ndarray | slice  # which of the images, int (R,)
@@ -36,12 +37,7 @@ class MapImages(Chapter):
             wanted = self._available
         self._samples = wanted or min(DEFAULT_SAMPLES, self._available)
         self._projections: dict[tuple[Any, ...], Projection] = {}
-
-    @property
-    def split_name(self) -> str:
-        """Where the images come from, for captions."""
-        kinds = {"test": "test images", "train": "training images", "all": "images"}
-        return kinds[self.study.settings.split]
+        self.split_name = SPLIT_NAMES[study.settings.split]  # where the images come from
 
     @cached_property
     def indices(self) -> np.ndarray:

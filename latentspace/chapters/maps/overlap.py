@@ -9,7 +9,6 @@ import numpy as np
 
 from latentspace.analysis import projection
 from latentspace.analysis.neighbors import find_nearest_others
-from latentspace.analysis.projection import Settings
 from latentspace.chapters.chapter import LOWER, Row, Value
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import OnMaps
@@ -68,7 +67,7 @@ class Overlap(OnMaps):
         return self.maps.labels[self.map_rows]
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> projection.Settings:
         """Those of the flat maps, the perplexity lowered where these images are too few for it."""
         perplexity = projection.choose_perplexity(len(self.map_rows), self.maps.flat.perplexity)
         return dataclasses.replace(self.maps.flat, perplexity=perplexity)
