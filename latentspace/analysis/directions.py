@@ -107,10 +107,7 @@ def balance(has: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def fit_balanced_gaussians(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> Gaussians:
-    """The Gaussians of codes (N, D) without and with an attribute, all else equal, see `balance`.
-
-    Their covariances are shrunk as those of `fit_class_gaussians`.
-    """
+    """Shrunk Gaussians of codes (N, D) without and with an attribute, see `balance`."""
     from sklearn.covariance import ledoit_wolf
 
     weights = balance(has, others)[:, np.newaxis]

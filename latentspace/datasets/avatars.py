@@ -67,10 +67,7 @@ def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def draw(factors: Mapping[str, np.ndarray], side: int = 32) -> np.ndarray:
-    """Draws faces of `side` pixels, a divisor of `DRAWN_SIDE`: uint8 (N, side, side, 3).
-
-    Factors are what `choose_factors` returns, or the like: arrays (N,) by name of `FACTORS`.
-    """
+    """Draws faces of `choose_factors`, `side` dividing `DRAWN_SIDE`: uint8 (N, side, side, 3)."""
     values = [np.asarray(factors[name], int).tolist() for name in KINDS]
     values += [np.asarray(factors[name], float).tolist() for name in RANGES]
     canvas = Image.new("RGB", (DRAWN_SIDE, DRAWN_SIDE))

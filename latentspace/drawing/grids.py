@@ -71,10 +71,7 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
 
 
 def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
-    """Grids of which each cell moves from its first image to its last and back, as a loop.
-
-    T is the same in all; either end is held for `hold_frames`: uint8 (frames, height, width, 3).
-    """
+    """Grids, cells moving over T and back, ends held: uint8 (frames, height, width, 3)."""
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
     frames = draw_grids(grids=moving, text=text)
     return frames[layout.order_loop(len(frames), hold_frames)]

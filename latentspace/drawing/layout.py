@@ -108,10 +108,7 @@ class Page:
     left: int  # column at which it begins
 
     def place(self, body: np.ndarray) -> np.ndarray:
-        """The page with a body, uint8 (..., H, W, 3), in its place: uint8 (..., height, width, 3).
-
-        Labels stay where the body is white.
-        """
+        """A body, uint8 (..., H, W, 3), below the labels: uint8 (..., height, width, 3)."""
         *lead, height, width, _ = body.shape
         frames = np.broadcast_to(self.blank, (*lead, *self.blank.shape)).copy()
         inside = frames[..., self.top : self.top + height, self.left : self.left + width, :]
@@ -239,10 +236,7 @@ def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def order_loop(length: int, hold_frames: int) -> list[int]:
-    """Order of frames in which a path of `length` frames is walked to its end and back, as a loop.
-
-    The first frame `hold_frames` times, the path, the last `hold_frames` times, the path back.
-    """
+    """Frames in order for a loop through `length` and back, each end shown `hold_frames` times."""
     held = [0] * (hold_frames - 1)
     return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
 

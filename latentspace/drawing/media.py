@@ -94,10 +94,7 @@ MOVING_ECONOMIES = (
 
 
 def list_economies(suffix: str, frames: Frames) -> Iterator[Economy]:
-    """What to try one after the other until a file of frames is no larger than `MOST_BYTES`.
-
-    The list has no end, and what comes late makes any file small enough.
-    """
+    """What to try in turn until a file has `MOST_BYTES` or less; in the end something does."""
     economies = {".png": STILL_ECONOMIES, ".gif": MOVING_ECONOMIES}.get(suffix, (EVERYTHING,))
     yield from economies
     least = economies[-1]
@@ -204,10 +201,7 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
 
 
 def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes frames, uint8 (T, H, W, 3), as .gif or .mp4, or one, (H, W, 3), as .png.
-
-    The suffix names the kind. Of a PNG or a GIF is given up what the economy says.
-    """
+    """Encodes uint8 (T, H, W, 3) as .gif or .mp4, or (H, W, 3) as .png, with an economy."""
     if suffix == ".png":
         return encode_png(np.asarray(frames), economy)
     if suffix == ".gif":

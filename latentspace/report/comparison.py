@@ -58,10 +58,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def make_table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
-    """The measures of two runs as cells for a person to read, the headings first.
-
-    `timed` ones have the time that training took, which no two trainings share.
-    """
+    """The measures of two runs as cells, the headings first; `timed` with training time."""
     columns = comparison.baseline_names
     return [
         ["", *comparison.names.values(), "B - A", "95% interval", "better", *columns],

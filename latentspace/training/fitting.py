@@ -44,10 +44,7 @@ class DivergedError(InputError):
 
 
 def choose_batch_size(config: TrainConfig, count: int) -> int:
-    """Images per step, out of `count`: as asked for, or what makes a hundred steps or more of them.
-
-    Chosen is a power of two. There are never more than there are images.
-    """
+    """Images per step of `count`: as asked for, or a power of two for `STEPS_WANTED`."""
     wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
     return min(config.batch_size or min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH), count)
 
@@ -69,18 +66,12 @@ def choose_learning_rate(config: TrainConfig, count: int) -> float:
 
 
 def clipped_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean squared error of images as they are drawn, clipped to [0, 1], in each row.
-
-    Its gradient is that of what is drawn before the clip, see `_clip`.
-    """
+    """Mean squared error in each row, of what is drawn as of `_clip`."""
     return keras.ops.mean(keras.ops.square(images - _clip(drawn)), axis=-1)
 
 
 def _clip(drawn: keras.KerasTensor) -> keras.KerasTensor:
-    """Clips to [0, 1] and lets gradients through as if it did not.
-
-    So what lies beyond white is drawn back by an image that is darker, and only by that.
-    """
+    """Clips to [0, 1] but not gradients, so that darker images draw back what is beyond."""
     return drawn + keras.ops.stop_gradient(keras.ops.clip(drawn, 0, 1) - drawn)
 
 

@@ -165,10 +165,7 @@ class AttributeChanges(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What becomes of unseen images in which an attribute is changed; empty without any.
-
-        For codes, for as many principal components, and for pixels: see docs/metrics.md.
-        """
+        """Test images with attributes changed: see docs/metrics.md; empty without attributes."""
         study = self.study
         if not self.names:
             return {}

@@ -97,10 +97,7 @@ class AttributeSweeps(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What test images do in a sweep from -2 to +2 steps; empty where there are no attributes.
-
-        They are `MEASURES` and the reliability of each attribute, see docs/metrics.md.
-        """
+        """Test images swept along attributes: see docs/metrics.md; empty without attributes."""
         study = self.study
         if self.nothing_to_sweep is not None:
             return {}
@@ -260,10 +257,7 @@ def _spread(directions: np.ndarray, steps: Sequence[float]) -> np.ndarray:
 
 
 def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ma.MaskedArray:
-    """Change per step of every attribute along every direction: (A, S, N, A) -> (A, N, A), masked.
-
-    What could not be measured is masked; steps have a mean of 0.
-    """
+    """Change a step, of steps of mean 0, (A, S, N, A) -> (A, N, A), the unknown masked."""
     slopes = np.einsum("s,asnb->anb", np.array(steps), values) / np.square(steps).sum()
     return np.ma.masked_invalid(slopes)
 

@@ -108,10 +108,7 @@ class Arithmetic(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """How test images fare that are moved to another class, by class means and by transport.
-
-        Each number is described in docs/metrics.md. Empty without classes.
-        """
+        """Test images moved to another class: see docs/metrics.md; empty without classes."""
         study, measured = self.study, self.measured
         if study.classes_unavailable is not None:
             return {}

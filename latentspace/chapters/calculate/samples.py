@@ -64,10 +64,7 @@ class Samples(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What new images of one Gaussian and of the mixture are like, and real unseen images.
-
-        Each number is described in docs/metrics.md. Those of the classifier need a fit one.
-        """
+        """What new and real unseen images are like: see docs/metrics.md; empty without any."""
         study = self.study
         if self.unavailable is not None:
             return {}

@@ -97,10 +97,7 @@ class Traversals(Chapter):
         return [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(count)]
 
     def parse_axis(self, name: str) -> tuple[str, int] | None:
-        """The kind, `AXIS` or `UNIT`, and the place of what "axis:1" or "unit:0" names.
-
-        None where it names no axis; an `InputError` where there is no such axis.
-        """
+        """Kind and place of an axis such as "axis:1", None of others; `InputError` if absent."""
         kind = next((kind for kind in (AXIS, UNIT) if name.startswith(kind)), None)
         if kind is None:
             return None

@@ -137,10 +137,7 @@ def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -
 
 
 def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
-    """Images (N, H, W, C) side by side, as near to a square as they come.
-
-    uint8 (height, width, C) each, sides up to `SHEET_SIDE`; cells left over are black.
-    """
+    """Images in sheets, nearly square, up to `SHEET_SIDE`, the rest black: uint8 (h, w, C)."""
     count, height, width, _ = pixels.shape
     high, wide = _pad_sides(height, width, block)
     square = round(np.sqrt(count * high / wide)) or 1

@@ -57,10 +57,7 @@ class Learning(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What was watched, and by snapshot how well it was drawn and how near classes lay.
-
-        Each number is described in docs/metrics.md.
-        """
+        """What was watched, how well it was drawn and how near classes lay: see docs/metrics.md."""
         film = self.snapshots
         numbers: dict[str, Any] = {
             "images": len(film.indices),

@@ -49,10 +49,7 @@ class Cells:
 
 
 def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
-    """Moves each image of a map to the nearest free cell of a fine grid.
-
-    One that finds none nearby is left out. `shape` is (N, H, W, C), points are float (N, 2).
-    """
+    """Moves images (N, H, W, C) at points, float (N, 2), to free cells near by, if any."""
     zoom, block = _choose_scale(shape)
     height, width = (size * zoom // block for size in shape[1:3])
     side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * shape[0] * height * width))  # pixels
@@ -147,10 +144,7 @@ def draw_overlap(
 
 
 def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
-    """Images decoded at each place of a map, uint8 (height, width, 3).
-
-    `grid` is float32 (rows, columns, H, W, C) in [0, 1], NaN where nothing is to be drawn.
-    """
+    """Images, float32 (rows, columns, H, W, C), NaN where white, as uint8 (height, width, 3)."""
     zoom = layout.choose_zoom(min(grid.shape[2:4]), CELL)
     return layout.make_page(layout.make_mosaic(grid, zoom=zoom, gap=0), text=text)
 

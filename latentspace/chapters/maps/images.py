@@ -41,10 +41,7 @@ class MapImages(Chapter):
 
     @cached_property
     def indices(self) -> np.ndarray:
-        """Sorted indices of the images on the maps, int64 (samples,).
-
-        They count through the split, of "all" through the test and on through the training images.
-        """
+        """Sorted indices, int64 (samples,); of "all", test images come before training images."""
         rng = np.random.default_rng(self.study.settings.seed)
         return np.sort(rng.choice(self._available, self._samples, replace=False))
 
