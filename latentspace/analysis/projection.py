@@ -137,12 +137,9 @@ def project_all(
     cores, count = count_cores(), max(map(len, sources.values()))
     at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
     threads = max(1, cores // at_once)
-    return run_all(
-        project,
-        {name: (vectors, settings, threads) for name, vectors in sources.items()},
-        processes=min(at_once, len(sources), cores),
-        on_report=on_progress,
-    )
+    tasks = {name: (vectors, settings, threads) for name, vectors in sources.items()}
+    processes = min(at_once, len(sources), cores)
+    return run_all(project, tasks, processes=processes, on_report=on_progress)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:

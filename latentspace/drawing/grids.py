@@ -61,13 +61,9 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     widest_title = max(layout.measure_text(grid.title or " ") for grid in grids)
     bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
     names = [name for grid in grids for name in grid.names if name]
-    return layout.make_page(
-        layout.join_vertically(bodies),
-        text=text,
-        labels=labels,
-        left=max(map(layout.measure_text, names), default=0) + 12,
-        top=top,
-    )
+    left = max(map(layout.measure_text, names), default=0) + 12
+    body = layout.join_vertically(bodies)
+    return layout.make_page(body, text=text, labels=labels, left=left, top=top)
 
 
 def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:

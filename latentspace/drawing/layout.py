@@ -155,15 +155,10 @@ def prepare_page(
     if still is not None:
         canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
-        draw.text(
-            (body_x + label.x, body_y + label.y),
-            label.text,
-            label.color,
-            _load_font(round(label.size * text_scale)),
-            anchor=label.anchor,
-            stroke_width=round(2 * text_scale),
-            stroke_fill=(WHITE,) * 3,
-        )
+        place = (body_x + label.x, body_y + label.y)
+        font = _load_font(round(label.size * text_scale))
+        edge: dict[str, Any] = {"stroke_width": round(2 * text_scale), "stroke_fill": (WHITE,) * 3}
+        draw.text(place, label.text, label.color, font, label.anchor, **edge)
     return Page(np.asarray(canvas), body_y, body_x)
 
 

@@ -186,11 +186,9 @@ def fit(
     earlier = earlier or Progress()
     last = len(earlier.rows) + config.epochs
     steps = len(train_pixels) // choose_batch_size(config, len(train_pixels))
-    autoencoder.compile(
-        optimizer=_make_optimizer(config, total_steps=steps * config.epochs),
-        loss=LOSSES[config.loss],
-        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1,
-    )
+    optimizer = _make_optimizer(config, total_steps=steps * config.epochs)
+    joined = min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1
+    autoencoder.compile(optimizer, LOSSES[config.loss], steps_per_execution=joined)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     validation_images = to_unit_range(validation_pixels[:])
     worst = max(float(validation_images.var()), LEAST_WORST)

@@ -210,12 +210,9 @@ class AttributeSweeps(OfAttributes):
         """Codes moved by `move`, decoded."""
         moves = _spread(directions, steps)
         shape, dim = moves.shape[:3], codes.shape[1]
-        moved = self.move(
-            np.broadcast_to(codes, moves.shape).reshape(-1, dim),
-            np.broadcast_to(labels, shape).ravel(),
-            moves.reshape(-1, dim),
-            np.broadcast_to(np.array(steps)[:, np.newaxis], shape).ravel(),
-        )
+        codes, labels = np.broadcast_to(codes, moves.shape), np.broadcast_to(labels, shape)
+        each = np.broadcast_to(np.array(steps)[:, np.newaxis], shape).ravel()
+        moved = self.move(codes.reshape(-1, dim), labels.ravel(), moves.reshape(-1, dim), each)
         return self.study.decode(moved.reshape(moves.shape))
 
     def _sweep_pixels(

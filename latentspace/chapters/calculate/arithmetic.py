@@ -175,11 +175,9 @@ class Arithmetic(Chapter):
             codes.append(shown[0])
         images = study.decode(np.stack([*codes, shown[0]]))
         _, nearest = scores.find_nearest(images, study.references)
-        return Grid(
-            [*(term.label for term in (*plain, *attributes)), "="],
-            ["decoded", "nearest training image"],
-            np.stack([images, study.references[nearest]]),
-        )
+        headings = [*(term.label for term in (*plain, *attributes)), "="]
+        images = np.stack([images, study.references[nearest]])
+        return Grid(headings, ["decoded", "nearest training image"], images)
 
     def _add_attribute(self, code: np.ndarray, name: str, factor: float) -> np.ndarray:
         """A code (1, D) with so much more of an attribute, or so far along an axis."""

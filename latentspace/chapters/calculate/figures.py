@@ -79,28 +79,19 @@ def draw_class_transfer(study: Study) -> Drawing:
 def draw_traversals(study: Study) -> Drawing:
     """A panel an axis: the mean code and real images, moved along it."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
-    return Drawing.of_images(
-        draw.draw_traversals,
-        text,
-        panels={
-            f"{name}: {change:.1f}": images[:, ::STILL_STRIDE]
-            for name, change, images in zip(axes.names, axes.changes, axes.images, strict=True)
-        },
-        starts=axes.starts,
-    )
+    shown = zip(axes.names, axes.changes, axes.images, strict=True)
+    panels = {f"{name}: {change:.1f}": images[:, ::STILL_STRIDE] for name, change, images in shown}
+    return Drawing.of_images(draw.draw_traversals, text, panels=panels, starts=axes.starts)
 
 
 def draw_moving_traversals(study: Study) -> Drawing:
     """The same, a column an axis, each cell moving."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
-    found = [
-        grids.Grid(
-            [name.split(",")[0] for name in axes.names[start : start + draw.MOVING_COLUMNS]],
-            axes.starts,
-            axes.images[start : start + draw.MOVING_COLUMNS].swapaxes(0, 1),
-        )
-        for start in range(0, len(axes.names), draw.MOVING_COLUMNS)
-    ]
+    found = []
+    for start in range(0, len(axes.names), draw.MOVING_COLUMNS):
+        part = slice(start, start + draw.MOVING_COLUMNS)
+        names = [name.split(",")[0] for name in axes.names[part]]
+        found.append(grids.Grid(names, axes.starts, axes.images[part].swapaxes(0, 1)))
     return Drawing.of_images(grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=1)
 
 

@@ -72,12 +72,9 @@ class Traversals(Chapter):
         # What lies elsewhere along an axis begins at the same place of it as the mean.
         offsets = places[order, None] - ((starts - centre) @ vectors[order].T).T[..., None]
         walked = starts[None, :, None] + offsets[..., None] * vectors[order, None, None]
-        return Axes(
-            [names[axis] for axis in order],
-            [MEAN, *(selected.name for selected in chosen)],
-            study.decode(walked.astype(np.float32)),
-            changes[order].astype(float),
-        )
+        shown, moved = [names[axis] for axis in order], [MEAN, *(one.name for one in chosen)]
+        images = study.decode(walked.astype(np.float32))
+        return Axes(shown, moved, images, changes[order].astype(float))
 
     @cached_property
     def principal(self) -> Principal:

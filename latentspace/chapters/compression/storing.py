@@ -82,11 +82,9 @@ class Storing:
         for setting, quantiser in quantisers.items():
             symbols = quantiser.quantise(coded.codes)
             vectors = int(np.count_nonzero(quantiser.levels > 1)) + 1
-            found[setting] = self.measure(
-                coded.decode(quantiser.dequantise(symbols)),
-                len(quantiser.encode(symbols)),
-                tables=quantiser.table_bytes + vectors * coded.vector_bytes,
-            )
+            tables = quantiser.table_bytes + vectors * coded.vector_bytes
+            back, size = coded.decode(quantiser.dequantise(symbols)), len(quantiser.encode(symbols))
+            found[setting] = self.measure(back, size, tables=tables)
         return gather_settings(found)
 
     def make_file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:

@@ -38,12 +38,9 @@ def draw_rows(study: Study) -> Drawing:
         "to where codes of images lie. "
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
     )
-    return Drawing.of_images(
-        draw.draw_interpolation,
-        text,
-        paths={name: chapter.get_images(kind) for kind, name in ROWS.items()},
-        pair_names=[f"{first.name} →\n{second.name}" for first, second in chapter.pairs],
-    )
+    paths = {name: chapter.get_images(kind) for kind, name in ROWS.items()}
+    names = [f"{first.name} →\n{second.name}" for first, second in chapter.pairs]
+    return Drawing.of_images(draw.draw_interpolation, text, paths=paths, pair_names=names)
 
 
 def _describe_numbers(study: Study) -> str:
@@ -69,13 +66,9 @@ def draw_loop(study: Study, spaces: Sequence[str]) -> Drawing:
         f"Pairs of test images of {study.data.name}, {format_model(study)}."
         + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
-    return Drawing.of_images(
-        draw.draw_interpolation_loop,
-        text,
-        moving=True,
-        paths={space: chapter.get_images(kinds[space]) for space in spaces},
-        hold_frames=count_hold_frames(study.settings.fps),
-    )
+    paths = {space: chapter.get_images(kinds[space]) for space in spaces}
+    hold, draw_paths = count_hold_frames(study.settings.fps), draw.draw_interpolation_loop
+    return Drawing.of_images(draw_paths, text, moving=True, paths=paths, hold_frames=hold)
 
 
 def _describe_path(chapter: Interpolation) -> str:

@@ -169,9 +169,6 @@ def _make_chart(
     area = axes.get_window_extent()
     for line in drawn:
         line.set_data([], [])
-    return _Chart(
-        empty=layout.render_figure(figure),
-        whole=whole,
-        places=np.clip(np.rint(places).astype(int), 1, width - 1),
-        rows=(round(len(whole) - area.y1), round(len(whole) - area.y0)),
-    )
+    places = np.clip(np.rint(places).astype(int), 1, width - 1)
+    rows = round(len(whole) - area.y1), round(len(whole) - area.y0)
+    return _Chart(layout.render_figure(figure), whole, places, rows)

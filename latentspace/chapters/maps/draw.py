@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing import layout
 from latentspace.drawing.points import (
+    NAME_BOX,
     LabelledMaps,
     choose_class_colors,
     choose_name_scale,
@@ -30,6 +32,11 @@ PLACED_THUMBNAIL, NEIGHBOR_THUMBNAIL = 44, 56  # pixels a side, at least
 BACKGROUND = 0.25  # opacity of a map on which something else is shown
 MARK = (214, 39, 40)
 FRAME = 3  # pixels
+UNFRAMED: Mapping[str, Any] = {"boxcoords": "offset points", "frameon": False, "pad": 0}
+NUMBER: Mapping[str, Any] = {  # left of a mark
+    **{"textcoords": "offset points", "ha": "right", "va": "center", "weight": "bold"},
+    "bbox": NAME_BOX,
+}
 GAP, ROW_GAP = 6, 26  # pixels between images, and below them for their names
 
 
@@ -129,14 +136,11 @@ def draw_overlap(
     draw_scatters(above, maps, classes=classes)
     axes = below.subplots()
     axes.axis("off")
-    written = axes.table(
-        [[f"{share:.1%}" for share in (*shares, np.mean(shares))] for shares in table.values()],
-        rowLabels=list(table),
-        colLabels=[*(maps.class_names[label] for label in classes), "mean of these"],
-        loc="center",
-        cellLoc="center",
-        colWidths=[0.8 / (len(classes) + 1)] * (len(classes) + 1),
-    )
+    cells = [[f"{share:.1%}" for share in (*shares, np.mean(shares))] for shares in table.values()]
+    columns = [*(maps.class_names[label] for label in classes), "mean of these"]
+    widths = [0.8 / len(columns)] * len(columns)
+    middle: dict[str, Any] = {"loc": "center", "cellLoc": "center", "colWidths": widths}
+    written = axes.table(cells, rowLabels=list(table), colLabels=columns, **middle)
     written.auto_set_font_size(False)
     written.set_fontsize(12)
     written.scale(1, 1.7)
@@ -170,28 +174,11 @@ def draw_placed(
     framed, mark = [_draw_framed(image) for image in images], np.array(MARK) / 255
     for axes, on_map in zip(draw_scatters(figure, maps, strength=BACKGROUND), places, strict=True):
         for number, (thumbnail, place) in enumerate(zip(framed, on_map, strict=True)):
-            axes.add_artist(
-                AnnotationBbox(
-                    OffsetImage(thumbnail, zoom=1, interpolation="nearest"),
-                    place,
-                    xybox=(38, 38),
-                    boxcoords="offset points",
-                    frameon=False,
-                    pad=0,
-                    arrowprops={"arrowstyle": "-", "color": mark},
-                )
-            )
+            image = OffsetImage(thumbnail, zoom=1, interpolation="nearest")
+            line = {"arrowstyle": "-", "color": mark}
+            axes.add_artist(AnnotationBbox(image, place, (38, 38), arrowprops=line, **UNFRAMED))
             axes.plot(*place, "o", color=mark, markersize=7, markeredgecolor="w")
-            axes.annotate(
-                f"{number + 1}",
-                place,
-                (-9, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                weight="bold",
-                bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
-            )
+            axes.annotate(f"{number + 1}", place, (-9, 0), **NUMBER)
     body = layout.render_figure(figure)
 
     zoom = layout.choose_zoom(min(images.shape[1:3]), NEIGHBOR_THUMBNAIL)

@@ -122,13 +122,10 @@ def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
         f"has its own scale. {CAVEAT}",
     )
     points = {name_map("tsne", space): films[space].points for space in spaces}
+    shown = LabelledMaps(points, maps.labels, study.data.class_names)
+    hold = 2 * count_hold_frames(study.settings.fps)
     return Drawing.of_images(
-        clouds.draw_forming,
-        text,
-        moving=True,
-        maps=LabelledMaps(points, maps.labels, study.data.class_names),
-        notes=notes,
-        hold_frames=2 * count_hold_frames(study.settings.fps),
+        clouds.draw_forming, text, moving=True, maps=shown, notes=notes, hold_frames=hold
     )
 
 
@@ -184,12 +181,9 @@ def draw_overlap(study: Study) -> Drawing:
     )
     method = chapter.settings.method
     points = {name_map(method, space): chapter.map_points(space) for space in SPACES}
-    frame = draw.draw_overlap(
-        LabelledMaps(points, chapter.labels, study.data.class_names),
-        classes=chapter.classes,
-        table={words: chapter.mixing[name] for name, words in TABLE_ROWS.items()},
-        text=text,
-    )
+    shown = LabelledMaps(points, chapter.labels, study.data.class_names)
+    table = {words: chapter.mixing[name] for name, words in TABLE_ROWS.items()}
+    frame = draw.draw_overlap(shown, classes=chapter.classes, table=table, text=text)
     return Drawing(frame, text)
 
 

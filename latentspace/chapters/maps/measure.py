@@ -111,12 +111,9 @@ class Maps(MapImages):
         arrays = made[space].arrays
         phases = tsne.plan_phases(self._samples, self.flat.dims)
         iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
-        return Film(
-            _turn(arrays["trajectory"].astype(np.float32), space, made),
-            iterations,
-            arrays["divergences"],
-            iterations <= sum(phase.iterations for phase in phases if phase.early),
-        )
+        exaggerated = iterations <= sum(phase.iterations for phase in phases if phase.early)
+        points = _turn(arrays["trajectory"].astype(np.float32), space, made)
+        return Film(points, iterations, arrays["divergences"], exaggerated)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
