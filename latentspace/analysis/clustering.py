@@ -39,10 +39,7 @@ def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
 def cluster_gaussian_mixture(
     vectors: np.ndarray, count: int, seed: int, *, starts: int = 1
 ) -> Clustering:
-    """A mixture of at most N Gaussians with full covariances, of vectors, float32 (N, D).
-
-    Fitted by EM (Dempster, Laird & Rubin 1977), the best of several starts, which take long.
-    """
+    """A mixture by EM (Dempster, Laird & Rubin 1977) of float32 (N, D), N parts at most."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 

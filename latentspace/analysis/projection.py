@@ -180,14 +180,10 @@ def umap(
     # costs.
     with warnings.catch_warnings(action="ignore"):
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
-        return _load_umap_class()(
-            n_neighbors=neighbors,
-            n_components=min(dims, len(vectors) - 2),
-            min_dist=min_dist,
-            n_epochs=epochs,
-            random_state=seed,
-            precomputed_knn=(None, None, None) if graph is None else (*graph, None),
-        ).fit_transform(vectors)
+        known = (None, None, None) if graph is None else (*graph, None)
+        sizes = {"n_neighbors": neighbors, "n_components": min(dims, len(vectors) - 2)}
+        how = {"min_dist": min_dist, "n_epochs": epochs, "random_state": seed}
+        return _load_umap_class()(**sizes, **how, precomputed_knn=known).fit_transform(vectors)
 
 
 @cache

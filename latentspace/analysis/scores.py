@@ -9,7 +9,7 @@ import numpy as np
 
 from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
-from latentspace.core.pixels import Pixels, to_unit_range
+from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -91,8 +91,7 @@ def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray
     distances = np.empty(len(flat), np.float32)
     found = np.empty(len(flat), np.int64)
     bounds, candidates = _find_candidates(flat, flat_references)
-    for start in range(0, len(flat), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
+    for rows in iterate_parts(flat, ROWS_AT_ONCE):
         away = flat_references[candidates[rows]] - flat[rows, np.newaxis]
         squares = np.einsum("nkp,nkp->nk", away, away)
         best = squares.argmin(axis=1)[:, np.newaxis]
@@ -143,10 +142,7 @@ def _share_among(points: np.ndarray, others: np.ndarray) -> float:
 
 
 def grey_share(images: np.ndarray) -> float:
-    """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
-
-    Of images, float32 (..., H, W, C) in [0, 1], pixels up to `BRIGHT` among all above `INK`.
-    """
+    """Pixels up to `BRIGHT` among all above `INK`, of float32 (..., H, W, C): ghosts."""
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
 

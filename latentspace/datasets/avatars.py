@@ -49,10 +49,7 @@ LENS = np.array([(-1, -0.6), (1.05, -0.95), (1.05, 0.2), (0.5, 0.9), (-0.4, 0.9)
 
 
 def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Chooses each factor of so many faces, independently of the others; equal seeds, equal values.
-
-    By name of `FACTORS`, an array (N,): int64 in [0, kinds) or float64 within its range.
-    """
+    """Independent factors, by name of `FACTORS` (N,): int64 kinds, float64 in their ranges."""
     rng = np.random.default_rng(seed)
     factors: dict[str, np.ndarray] = {}
     for name, kinds in KINDS.items():

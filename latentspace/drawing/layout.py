@@ -163,10 +163,7 @@ def prepare_page(
 
 
 def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
-    """Puts a body, still or animated, uint8 (..., H, W, 3), on a page as of `prepare_page`.
-
-    The body is unchanged but for labels, the same in each frame: uint8 (..., height, width, 3).
-    """
+    """A body, uint8 (..., H, W, 3), on `prepare_page`: uint8 (..., height, width, 3)."""
     still = body if body.ndim == 3 else None
     page = prepare_page(body.shape[-3:-1], text=text, still=still, **options)
     return page.blank if body.ndim == 3 else page.place(body)

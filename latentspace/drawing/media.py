@@ -172,18 +172,14 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
     height, width = (side + side % 2 for side in frames[0].shape[:2])
     with make_temporary_file(".mp4") as path:
         # Not through imageio_ffmpeg.write_frames, which does not tell when an encoder fails.
-        encoder = subprocess.Popen(
-            [
-                *(imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"),
-                *("-f", "rawvideo", "-s", f"{width}x{height}", "-pix_fmt", "rgb24"),
-                *("-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"),
-                *("-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY), "-movflags", "+faststart"),
-                *NOTHING_MORE,
-                str(path),
-            ],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        command = [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"),
+            *("-f", "rawvideo", "-s", f"{width}x{height}", "-pix_fmt", "rgb24"),
+            *("-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"),
+            *("-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY), "-movflags", "+faststart"),
+            *(*NOTHING_MORE, str(path)),
+        ]
+        encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         with encoder:
             assert encoder.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # the encoder has ended, and says why

@@ -27,6 +27,7 @@ TEN_COLORS = (
     *("aadd00", "224411", "770055", "dd4466", "3377ff"),
 )
 NAME_BOX = {"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75}  # behind a name
+CENTRED: Mapping[str, Any] = {"weight": "bold", "ha": "center", "va": "center"}
 LIGHTNESSES = (0.33, 0.58, 0.78)  # of more than ten, in turn, so that neighbouring hues differ
 
 
@@ -99,16 +100,9 @@ def draw_scatters(
         size, colors = np.clip(20_000 / count, 1.5, 25), maps.colors[order]
         axes.scatter(*points[order].T, s=size, c=colors, linewidths=0, alpha=strength)
         for label, place in locate_names(points, maps.labels, shown if named else ()).items():
-            axes.text(
-                *place,
-                maps.class_names[label],
-                fontsize=13 * choose_name_scale(len(shown)),
-                weight="bold",
-                color=choose_class_colors(len(maps.class_names))[label] * 0.6,
-                ha="center",
-                va="center",
-                bbox=NAME_BOX,
-            )
+            name, size = maps.class_names[label], 13 * choose_name_scale(len(shown))
+            color = choose_class_colors(len(maps.class_names))[label] * 0.6
+            axes.text(*place, name, fontsize=size, color=color, bbox=NAME_BOX, **CENTRED)
         style_map_axes(axes, heading)
     add_class_legend(figure, maps.class_names, shown)
     return grid

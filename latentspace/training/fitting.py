@@ -264,12 +264,9 @@ def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
 
 def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizers.Optimizer:
     warmup = max(1, round(WARMUP_SHARE * total_steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        START_RATE_SHARE * config.learning_rate,
-        decay_steps=max(1, total_steps - warmup),
-        warmup_target=config.learning_rate,
-        warmup_steps=warmup,
-    )
+    peak, decay = config.learning_rate, max(1, total_steps - warmup)
+    start, schedules = START_RATE_SHARE * peak, keras.optimizers.schedules
+    rate = schedules.CosineDecay(start, decay, warmup_target=peak, warmup_steps=warmup)
     share = ADAM_RATE_SHARE_OF_BLOCKS if count_blocks(config) else ADAM_RATE_SHARE
     return keras.optimizers.Muon(
         rate, adam_lr_ratio=share, rms_rate=MUON_UPDATE_SIZE, weight_decay=None

@@ -118,8 +118,6 @@ class Analogies(OfAttributes):
             found += list_rows(table, ways, TRANSPORT, others)
         return found
 
-    # --- inside
-
     def find_truth(self, name: str, triples: np.ndarray) -> np.ndarray | None:
         """The right answers, float32 (N, H, W, C); None where nobody knows them."""
         truth = self.study.data.truth

@@ -200,8 +200,6 @@ class AttributeChanges(OfAttributes):
         measures = {name: (words, HIGHER) for name, words in MEASURES.items()}
         return self.list_rows_of_each(measures, {"PCA": PCA, "pixels": PIXELS})
 
-    # --- inside
-
     @cached_property
     def _rows(self) -> np.ndarray:
         """Training images that teach: those that the model was fitted to, or many of them."""

@@ -157,8 +157,6 @@ class AttributeSweeps(OfAttributes):
         called = self.study.classifier.predict_probabilities(flat).argmax(axis=1)
         return called.reshape(images.shape[:-3])
 
-    # --- inside
-
     @cached_property
     def _places(self) -> np.ndarray:
         """Where they stand among all attributes."""

@@ -113,12 +113,8 @@ class AttributeValues(Chapter):
         and of the classes, which the others tell; what is unknown has the mean.
         """
         table, column = self.tables[split], self.columns[self.find(name)]
-        places = [
-            place
-            for own, group in table.groups.items()
-            if own != column
-            for place in (group[1:] if len(group) > 1 else group)
-        ]
+        others = [group for own, group in table.groups.items() if own != column]
+        places = [place for own in others for place in (own[1:] if len(own) > 1 else own)]
         known = np.ma.masked_invalid(table.values[:, places].astype(np.float64))
         found = np.where(np.ma.getmaskarray(known), known.mean(axis=0).filled(0), known.data)
         data = self.study.data
@@ -173,8 +169,6 @@ class AttributeValues(Chapter):
         if self.known:
             found[:, : len(self.known)] = self.tables["train"].values[rows]
         return found
-
-    # --- inside
 
     def _add_class(self, table: Attributes, labels: np.ndarray) -> Attributes:
         if self.class_name is None:

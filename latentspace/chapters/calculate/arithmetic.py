@@ -131,14 +131,10 @@ class Arithmetic(Chapter):
                     after = self._measure_strokes(images)
                     near, _ = scores.find_nearest(images, study.references)
                     called = self._sweeps.classify(images)
-                    numbers[name] = {
-                        "target_accuracy": np.nan if called is None else (called == targets).mean(),
-                        "nearest_distance": near.mean(),
-                        **{
-                            f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
-                            for attribute, values in before.items()
-                        },
-                    }
+                    right = np.nan if called is None else (called == targets).mean()
+                    numbers[name] = {"target_accuracy": right, "nearest_distance": near.mean()}
+                    for own, values in before.items():
+                        numbers[name][f"{own}_kept"] = scores.rank_correlation(values, after[own])
                     bar.update()
             return numbers
 
@@ -147,12 +143,9 @@ class Arithmetic(Chapter):
         table = numbers.pop("classes")["reliability"]
         names = [study.data.class_names[label] for label in measured]
         weak = zip(*np.nonzero(np.triu(np.array(table) < directions.MEANINGLESS)), strict=True)
-        return {
-            "measured_classes": names,
-            "class_reliability": table,
-            "meaningless": [[names[first], names[second]] for first, second in weak],
-            **numbers,
-        }
+        pairs = [[names[first], names[second]] for first, second in weak]
+        about = {"measured_classes": names, "class_reliability": table, "meaningless": pairs}
+        return {**about, **numbers}
 
     @property
     def rows(self) -> list[Row]:

@@ -106,18 +106,10 @@ def draw_tour(study: Study) -> Drawing:
 def draw_on_map(study: Study) -> Drawing:
     """The straight paths above those along the data, pair by pair."""
     chapter, maps = study.of(Interpolation), study.of(Maps)
-    paths = [
-        [
-            draw.PathOnMap(f"{name}, {words}", places, images)
-            for name, places, images in zip(
-                _name_apart(chapter.pairs[:ON_MAP_PAIRS]),
-                chapter.locate_on_map(kind),
-                chapter.get_images(kind),
-                strict=False,
-            )
-        ]
-        for kind, words in ON_MAP.items()
-    ]
+    names, paths = _name_apart(chapter.pairs[:ON_MAP_PAIRS]), []
+    for kind, words in ON_MAP.items():
+        along = zip(names, chapter.locate_on_map(kind), chapter.get_images(kind), strict=False)
+        paths.append([draw.PathOnMap(f"{name}, {words}", *found) for name, *found in along])
     text = Text(
         "Paths between codes on the map of the codes",
         f"{describe_images(maps)}, {format_model(study)}. "

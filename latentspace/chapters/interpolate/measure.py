@@ -109,10 +109,7 @@ class Interpolation(Chapter):
         return self._code_paths[kind]
 
     def get_images(self, kind: str) -> np.ndarray:
-        """The images on the paths of a kind of `KINDS`, once, float32 (pairs, frames, H, W, C).
-
-        Blending ends in the images themselves, walking in their reconstructions.
-        """
+        """On the paths of one of `KINDS`, made once: float32 (pairs, frames, H, W, C)."""
         if kind not in self._images:
             if kind == PIXELS:
                 frames = self.study.settings.frames

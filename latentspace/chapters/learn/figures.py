@@ -53,6 +53,7 @@ def draw_training(study: Study) -> Drawing:
         f"that of {watched}, these among them; so is PCA's. The best epoch reaches an error of "
         f"{facts['scores']['test_mse']:.5f} on the test images.",
     )
+    last, hold = len(film.steps) - 1, 2 * count_hold_frames(study.settings.fps)
     moments = zip(_format_moments(study), film.errors, strict=True)
     return Drawing.of_images(
         draw.draw_training,
@@ -64,10 +65,7 @@ def draw_training(study: Study) -> Drawing:
         curves={watched: (film.images_seen, film.errors), **learned_from},
         baselines={f"PCA, {study.run.latent_dim} components": learning.metrics["pca_mse"]},
         notes=[f"{moment}: mean squared error {error:.4f}" for moment, error in moments],
-        order=[
-            *np.repeat(range(len(film.steps)), _count_frames(study)),
-            *[len(film.steps) - 1] * 2 * count_hold_frames(study.settings.fps),
-        ],
+        order=[*np.repeat(range(last + 1), _count_frames(study)), *[last] * hold],
     )
 
 

@@ -178,12 +178,10 @@ class MapImages(Chapter):
         sources = {space: projection.reduce_dimensions(of)[0] for space, of in vectors.items()}
         total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
         with ExitStack() as stack:
-            bars = {
-                space: stack.enter_context(
-                    self.study.make_bar(f"{METHODS[settings.method]} of {SPACES[space]}", total)
-                )
-                for space in sources
-            }
+            bars = {}
+            for space in sources:
+                text = f"{METHODS[settings.method]} of {SPACES[space]}"
+                bars[space] = stack.enter_context(self.study.make_bar(text, total))
 
             def advance(space: str, iteration: int, divergence: float) -> None:
                 bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)

@@ -221,12 +221,10 @@ class Maps(MapImages):
         found = {}
         for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
-            found[space] = average(by_image[space]) | {
-                "class_knn_preservation": neighborhoods.class_knn_preservation(
-                    *pair, self.labels[rows], rng
-                ),
-                "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
-            }
+            found[space] = average(by_image[space])
+            of_classes = neighborhoods.class_knn_preservation(*pair, self.labels[rows], rng)
+            found[space]["class_knn_preservation"] = of_classes
+            found[space]["distance_correlation"] = neighborhoods.distance_correlation(*pair, rng)
         latent, pixel = by_image["latent"], by_image["pixel"]
         found["difference"] = average({name: latent[name] - pixel[name] for name in COMPARED})
         return found
