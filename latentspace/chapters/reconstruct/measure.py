@@ -37,20 +37,16 @@ class Reconstruction(Chapter):
 
         def compute() -> dict[str, np.ndarray]:
             count = len(study.fit_indices)
-            parts = np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE))
-            train_errors = [
-                scores.squared_errors(
-                    to_unit_range(study.data.train_pixels[part]),
-                    study.run.decode(study.train_codes[part]),
-                )
-                for part in parts
-            ]
+            train_errors = []
+            for part in np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE)):
+                images = to_unit_range(study.data.train_pixels[part])
+                back = study.run.decode(study.train_codes[part])
+                train_errors.append(scores.squared_errors(images, back))
+            pca = scores.fit_components(study.fit_pixels, study.run.latent_dim)
             return {
                 "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
-                "pca_mse": scores.pca_error(
-                    scores.fit_components(study.fit_pixels, study.run.latent_dim), study.images
-                ),
+                "pca_mse": scores.pca_error(pca, study.images),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 
