@@ -70,8 +70,8 @@ def draw_budgets(study: Study) -> Drawing:
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
         f"headers. {_describe_costs(study)}",
     )
-    originals = chapter.storing.images[chapter.storing.shown]
-    return Drawing.of_images(draw.draw_budgets, text, originals=originals, blocks=chapter.blocks)
+    originals, blocks = chapter.originals, chapter.blocks
+    return Drawing.of_images(draw.draw_budgets, text, originals=originals, blocks=blocks)
 
 
 RECIPES = {

@@ -57,8 +57,6 @@ class Maps(MapImages):
             given.method, given.dims, perplexity, given.exaggeration, given.seed
         )
         self.flat, self.solid = (replace(self.settings, dims=dims) for dims in (2, 3))
-        rng = np.random.default_rng(given.seed)
-        self.scored_rows = neighborhoods.choose_scored_rows(self._samples, rng)  # int64 (R,)
 
     def check(self) -> None:
         """Refuses more samples than there are images, and a perplexity too large for them."""
@@ -238,6 +236,12 @@ class Maps(MapImages):
     def knn(self) -> str:
         """What the votes of neighbours on labels are called: by how many there are."""
         return neighborhoods.name_votes(self.labels)
+
+    @cached_property
+    def scored_rows(self) -> np.ndarray:
+        """Which of the images are scored, int64 (R,)."""
+        rng = np.random.default_rng(self.study.settings.seed)
+        return neighborhoods.choose_scored_rows(self._samples, rng)
 
 
 class OnMaps(Chapter):
