@@ -10,6 +10,7 @@ from latentspace.datasets.dataset import (
     group_columns,
     split_validation,
 )
+from latentspace.datasets.lists import read_list
 from latentspace.datasets.named import find_recorded_place, load_dataset
 from latentspace.datasets.own_image import Ink, find_ink, fit_picture, read_image
 
@@ -27,5 +28,6 @@ __all__ = [
     "hash_images",
     "load_dataset",
     "read_image",
+    "read_list",
     "split_validation",
 ]

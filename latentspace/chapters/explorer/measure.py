@@ -69,7 +69,8 @@ class Exploration(OnMaps):
     @property
     def files(self) -> list[str]:
         """The name of each image's file in its folder; empty where they have none."""
-        files = {False: self.study.data.test_files, True: self.study.data.train_files}
+        data = self.study.data.whole
+        files = {False: data.test_files, True: data.train_files}
         where = zip(self.maps.is_training, self.maps.numbers, strict=True)
         return [files[trained][number] for trained, number in where] if any(files.values()) else []
 
