@@ -193,6 +193,11 @@ class ImageDataset:
         both = (self.train_attributes.values, self.test_attributes.values)
         return hash_content(*both, *self.train_attributes.names)
 
+    @cached_property
+    def is_binary(self) -> np.ndarray:
+        """Which attributes are yes or no in all images, bool (A,)."""
+        return self.train_attributes.is_binary & self.whole.test_attributes.is_binary
+
     def describe(self, split: str, index: int) -> tuple[str, str]:
         """File and class of an image of "train" or "test"; empty what it has not."""
         files, labels = (getattr(self, f"{split}_{name}") for name in ("files", "labels"))

@@ -80,9 +80,9 @@ class Exploration(OnMaps):
 
         float32 (N,), NaN where unknown: indices into names, and these; or numbers, and None.
         """
-        train, test = self.study.data.train_attributes, self.study.data.test_attributes
+        train = self.study.data.train_attributes
         values = self.maps.attributes if train.names else np.empty((0, 0))
-        is_binary = train.is_binary & test.is_binary
+        is_binary = self.study.data.is_binary
         found: dict[str, tuple[np.ndarray, list[str] | None]] = {}
         for column, places in train.groups.items():
             own = values[:, places]

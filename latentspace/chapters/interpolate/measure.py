@@ -362,7 +362,7 @@ class Interpolation(Chapter):
     @cached_property
     def _is_light(self) -> bool:
         """Whether the ground of the images is light, so that dark is what shows."""
-        return bool(np.median(self.study.data.test_pixels[:INK_IMAGES]) > LIGHT)
+        return bool(np.median(self.study.data.whole.test_pixels[:INK_IMAGES]) > LIGHT)
 
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
