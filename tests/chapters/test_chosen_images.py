@@ -116,6 +116,7 @@ def test_maps_have_the_images_of_the_whole_under_its_numbers(
     maps, tests = study.of(Exploration).maps, [] if split == "train" else list(chosen.test_numbers)
     assert maps.numbers.tolist() == [*tests, *range(120 * (split != "test"))]
     assert maps.is_training.sum() == len(maps.numbers) - len(tests)
+    assert len(study.of(Exploration).copies[0]) == len(maps.numbers)
     pixels = {False: tiny.test_pixels, True: tiny.train_pixels}
     for at in (0, len(maps.numbers) - 1):
         own = pixels[bool(maps.is_training[at])][maps.numbers[at]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clu
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, OnMaps
+from latentspace.chapters.outliers.duplicates import KINDS_OF_COPY, Duplicates
 
 MOST_IMAGES = 10_000
 NEAREST = 5
@@ -74,6 +76,12 @@ class Exploration(OnMaps):
         where = zip(self.maps.is_training, self.maps.numbers, strict=True)
         return [files[trained][number] for trained, number in where] if any(files.values()) else []
 
+    @property
+    def folder(self) -> str:
+        """The folder that the files are in; empty where they have names and no folder, or none."""
+        source = Path(self.study.data.source or "")
+        return str(source.resolve()) if self.files and source.is_dir() else ""
+
     @cached_property
     def attributes(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
         """What is known of each image, by column: all of which something is known.
@@ -95,6 +103,12 @@ class Exploration(OnMaps):
             for place, each in zip(places, own.T, strict=True):
                 found[train.names[place]] = each, ["no", "yes"] if is_binary[place] else None
         return {name: fact for name, fact in found.items() if not np.isnan(fact[0]).all()}
+
+    @property
+    def copies(self) -> tuple[np.ndarray, list[str]]:
+        """Whether each image is a copy of one before it, all training images being before tests."""
+        places = self.maps.numbers + ~self.maps.is_training * len(self.study.data.train_pixels)
+        return self.study.whole.of(Duplicates).copies[places].astype(np.float32), KINDS_OF_COPY
 
     @property
     def clusters_unavailable(self) -> str | None:

@@ -14,6 +14,7 @@ from latentspace.datasets import choose_limited, hash_images
 
 MOST_IMAGES = 100_000  # among which near copies are sought
 LISTED = 10
+KINDS_OF_COPY = ["no", "near copy", "equal copy"]
 HEADING = (
     *(f"{name}_{which}" for which in (1, 2) for name in ("split", "index", "file", "class")),
     *("kind", "distance", "across_splits", "classes_differ"),
@@ -70,6 +71,14 @@ class Duplicates(Chapter):
             named = {"found": told["found"], **({"false_alarms": alarms} if len(alarms) else {})}
             found |= to_numbers({name: mean_estimate(each, rng) for name, each in named.items()})
             found["nearest_code"] = to_numbers({"found": mean_estimate(told["nearest_code"], rng)})
+        return found
+
+    @property
+    def copies(self) -> np.ndarray:
+        """The place in `KINDS_OF_COPY` of what each place is of one before it, int64 (N,)."""
+        found = np.zeros(len(self._firsts), int)
+        for number, kind in ((1, "near"), (2, "exact")):
+            found[self.pairs[kind][0][:, 1]] = number
         return found
 
     @property
