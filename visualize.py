@@ -51,8 +51,9 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
         )
         return
 
-    from latentspace import chapters, report
+    from latentspace import chapters
     from latentspace.chapters.study import make_study
+    from latentspace.report import visualization
 
     if run is None:
         run, data = sources.import_own_model(config, given)
@@ -62,9 +63,11 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
     study = make_study(config, run, data, thorough=config.all or bool(asked))
     study.check(chapters.load_chapters())
     if board is not None:
-        report.write_projector(board, study)
+        visualization.write_projector(board, study)
     if figures:
-        report.write_story(folder, figures, study, asked=asked, command=format_command_line())
+        visualization.write_story(
+            folder, figures, study, asked=asked, command=format_command_line()
+        )
 
 
 def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
@@ -78,13 +81,13 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
         print_plan(config, files)
         return
 
-    from latentspace import report
     from latentspace.chapters.compare.measure import Comparison
     from latentspace.chapters.study import make_study
+    from latentspace.report import visualization
 
     config, data = sources.read_lists(config, sources.load_images(config, given, first))
     studies = (make_study(config, run, data, thorough=False) for run in (first, second))
-    report.write_pair(folder, Comparison(*studies), command=format_command_line())
+    visualization.write_pair(folder, Comparison(*studies), command=format_command_line())
 
 
 def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:

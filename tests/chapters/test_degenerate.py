@@ -21,8 +21,9 @@ from latentspace.chapters.figure import METHODS
 from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.report import write_metrics, write_page
 from latentspace.report.gallery import find_unavailable
+from latentspace.report.metrics import write_metrics
+from latentspace.report.page import write_page
 
 pytestmark = pytest.mark.slow
 

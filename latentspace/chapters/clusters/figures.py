@@ -47,6 +47,11 @@ def draw_clusters(study: Study) -> Drawing:
         "Accuracy is that of the best matching of clusters and classes. Stability says how far "
         "clusterings of different seeds agree (ARI).",
     )
+    headings = ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)]
+    rows = [
+        [name, _format_range(own["clusters"]), *(_format_cell(own[one], one) for one in columns)]
+        for name, own in numbers["methods"].items()
+    ]
     return Drawing.of_images(
         draw.draw_clusters,
         text,
@@ -64,17 +69,7 @@ def draw_clusters(study: Study) -> Drawing:
         ],
         counts=np.stack([summary.counts for summary in summaries])[:, classes[:MOST_SHOWN]],
         class_names=[names[label] for label in classes[:MOST_SHOWN]],
-        table=(
-            ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)],
-            [
-                [
-                    name,
-                    _format_range(scores["clusters"]),
-                    *(_format_cell(scores[each], each) for each in columns),
-                ]
-                for name, scores in numbers["methods"].items()
-            ],
-        ),
+        table=(headings, rows),
     )
 
 

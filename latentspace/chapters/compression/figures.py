@@ -70,9 +70,8 @@ def draw_budgets(study: Study) -> Drawing:
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
         f"headers. {_describe_costs(study)}",
     )
-    return Drawing.of_images(
-        draw.draw_budgets, text, originals=chapter.originals, blocks=chapter.blocks
-    )
+    originals = chapter.storing.images[chapter.storing.shown]
+    return Drawing.of_images(draw.draw_budgets, text, originals=originals, blocks=chapter.blocks)
 
 
 RECIPES = {

@@ -170,11 +170,6 @@ class Compression(Chapter):
             for budget in (units * bits / BITS_OF_A_BYTE for bits in BUDGET_BITS)
         }
 
-    @property
-    def originals(self) -> np.ndarray:
-        """The images of the blocks as they are, float32 (K, H, W, C)."""
-        return self.storing.images[self.storing.shown]
-
     # --- what follows
 
     @cached_property

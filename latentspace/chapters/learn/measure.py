@@ -57,13 +57,7 @@ class Learning(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What was watched, and by snapshot how well it was drawn and how near classes lay.
-
-        images, probes; steps, images_seen and mse of each snapshot, and pca_mse of the same images,
-        with as many components as the code has units; where there are two classes or more,
-        knn_accuracy of the codes of each snapshot (leave-one-out, by `knn`) beside
-        pixel_knn_accuracy. Of maps, if any, the kl_divergence of the last and of a new one.
-        """
+        """What was watched, how well it was drawn and how near classes lay: see docs/metrics.md."""
         film = self.snapshots
         numbers: dict[str, Any] = {
             "images": len(film.indices),

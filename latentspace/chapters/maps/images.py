@@ -19,6 +19,7 @@ from latentspace.datasets import ImageDataset
 DEFAULT_SAMPLES = 5000
 LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
 SPACES = {"pixel": "pixels", "latent": "codes"}  # what is projected, by name, in words
+SPLIT_NAMES = {"test": "test images", "train": "training images", "all": "images"}
 FACT = "fact_"  # begins the names of numbers among arrays in the cache
 ALL = slice(None)
 Rows = np.ndarray | slice  # which of the images, int (R,)
@@ -41,20 +42,11 @@ class MapImages(Chapter):
             wanted = self._available
         self._samples = wanted or min(DEFAULT_SAMPLES, self._available)
         self._projections: dict[tuple[Any, ...], Projection] = {}
-
-    @property
-    def split_name(self) -> str:
-        """Where the images come from, for captions."""
-        kinds = {"test": "test images", "train": "training images", "all": "images"}
-        return kinds[self.study.settings.split]
+        self.split_name = SPLIT_NAMES[study.settings.split]  # where the images come from
 
     @cached_property
     def indices(self) -> np.ndarray:
-        """Sorted indices of the images on the maps, int64 (samples,).
-
-        They count through the split, of "all" through the test and on through the training images,
-        in the data set with all of its test images.
-        """
+        """Sorted indices among all, int64 (samples,); of "all", those of test images come first."""
         rng = np.random.default_rng(self.study.settings.seed)
         return self._pool[np.sort(rng.choice(self._available, self._samples, replace=False))]
 
@@ -195,12 +187,10 @@ class MapImages(Chapter):
         sources = {space: projection.reduce_dimensions(of)[0] for space, of in vectors.items()}
         total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
         with ExitStack() as stack:
-            bars = {
-                space: stack.enter_context(
-                    self.study.make_bar(f"{METHODS[settings.method]} of {SPACES[space]}", total)
-                )
-                for space in sources
-            }
+            bars = {}
+            for space in sources:
+                text = f"{METHODS[settings.method]} of {SPACES[space]}"
+                bars[space] = stack.enter_context(self.study.make_bar(text, total))
 
             def advance(space: str, iteration: int, divergence: float) -> None:
                 bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)

@@ -46,14 +46,11 @@ class Reconstruction(Chapter):
 
         def compute_train() -> dict[str, np.ndarray]:
             count = len(study.fit_indices)
-            parts = np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE))
-            train_errors = [
-                scores.squared_errors(
-                    to_unit_range(study.data.train_pixels[part]),
-                    study.run.decode(study.train_codes[part]),
-                )
-                for part in parts
-            ]
+            train_errors = []
+            for part in np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE)):
+                images = to_unit_range(study.data.train_pixels[part])
+                back = study.run.decode(study.train_codes[part])
+                train_errors.append(scores.squared_errors(images, back))
             return {"train_mse": np.concatenate(train_errors).mean()}
 
         arrays = study.load_or_compute(
