@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,16 +60,29 @@ def pca_error(pca: PCA, images: np.ndarray) -> float:
     return float(squared_errors(flat, pca.inverse_transform(pca.transform(flat))).mean())
 
 
+def pack_components(pca: PCA) -> dict[str, np.ndarray]:
+    """What `unpack_components` makes the same of."""
+    return {"mean": pca.mean_, "components": pca.components_}
+
+
+def unpack_components(kept: Mapping[str, np.ndarray]) -> PCA:
+    """Principal components that encode and decode as those that were packed."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(len(kept["components"]))
+    pca.mean_, pca.components_ = kept["mean"], kept["components"]
+    pca.n_components_, pca.n_features_in_ = pca.components_.shape
+    return pca
+
+
 def linear_autoencoder(
-    train_pixels: Pixels, components: int
+    pca: PCA, shape: Sequence[int]
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
-    """The best linear autoencoder: principal components as of `fit_components`.
+    """The best linear autoencoder of images of a shape (H, W, C), out of principal components.
 
     What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what decodes
     them; decoded pixels may lie outside [0, 1].
     """
-    shape = train_pixels.shape[1:]
-    pca = fit_components(train_pixels, components)
     return (
         lambda images: pca.transform(images.reshape(len(images), -1)),
         lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),

@@ -112,6 +112,14 @@ ODD: dict[str, tuple[Callable[[], ImageDataset], set[str]]] = {
         lambda: make_bars(24, 1),
         MAPS | PATHS | {"overlapping_classes.png", "clusters.png", "outliers.png"},
     ),
+    "one chosen test image": (
+        lambda: make_bars(24, 20).choose_tests(np.array([7])),
+        MAPS | PATHS | {"overlapping_classes.png", "clusters.png", "outliers.png"},
+    ),
+    "chosen test images of one class": (
+        lambda: make_bars(24, 60).choose_tests(np.arange(1, 60, 3)),
+        {"overlapping_classes.png"},
+    ),
     "two test images": (
         lambda: make_bars(24, 2),
         MAPS | {"overlapping_classes.png", "clusters.png"},

@@ -120,8 +120,9 @@ class Analogies(OfAttributes):
 
     def find_truth(self, name: str, triples: np.ndarray) -> np.ndarray | None:
         """The right answers, float32 (N, H, W, C); None where nobody knows them."""
-        truth = self.study.data.truth
-        made = truth.change(triples[2], name, triples[0]) if truth is not None else None
+        data = self.study.data
+        rows, likes = (data.test_numbers[own] for own in (triples[2], triples[0]))
+        made = None if data.truth is None else data.truth.change(rows, name, likes)
         return None if made is None else to_unit_range(made)
 
     def _score(self, name: str) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:

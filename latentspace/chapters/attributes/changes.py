@@ -122,15 +122,8 @@ class AttributeChanges(OfAttributes):
         read as changed as at any.
         """
         study = self.study
-
-        def compute() -> dict[str, dict[str, float]]:
-            space = Space(study.train_codes, study.codes, study.decode)
-            form, reach = self._find_best(name, space, self.fit(name))
-            return {"codes": {"form": form, "reach": reach}}
-
-        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
-        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
-        return best["form"], best["reach"]
+        space = Space(study.train_codes, study.codes, study.decode)
+        return self._find_best_once(name, space, self.fit(name))
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
@@ -250,7 +243,7 @@ class AttributeChanges(OfAttributes):
             taught, had, others = self._find_taught(name)
             fit = _fit_difference if kind == PIXELS else directions.fit_forms
             forms = fit(space.train[taught], had, others)
-            form, reach = self._find_best(name, space, forms)
+            form, reach = self._find_best_once(name, space, forms, kind)
         moved = forms.move(vectors, has, np.full(len(rows), form))
         moved = vectors + reach * (moved - vectors)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
@@ -282,6 +275,22 @@ class AttributeChanges(OfAttributes):
         known = self.values.tables["train"].values[self._rows, self.values.find(name)]
         rows, known = self._rows[np.isfinite(known)], known[np.isfinite(known)]
         return rows, known == 1, self.values.list_others(name, "train")[rows]
+
+    def _find_best_once(
+        self, name: str, space: Space, forms: Forms | Difference, *kind: str
+    ) -> tuple[int, float]:
+        """What `_find_best` says, kept; of other spaces than codes by their kind."""
+
+        def compute() -> dict[str, dict[str, float]]:
+            form, reach = self._find_best(name, space, forms)
+            return {"codes": {"form": form, "reach": reach}}
+
+        study = self.study
+        model, key = study.whole.model_key, (study.settings.seed, self.values.readings_key, name)
+        best = study.load_or_compute_numbers("attribute-reach", compute, *model, *key, *kind)[
+            "codes"
+        ]
+        return best["form"], best["reach"]
 
     def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:
         """What `find_best_of_codes` says, of any space."""

@@ -82,7 +82,7 @@ def draw_analogies(study: Study) -> Drawing:
         found.append(grids.Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
     text = Text(
         "A with − A without + B without = B with",
-        f"Test images of {study.data.name}, {format_model(study)}. Pixels and single codes are "
+        f"Test images of {study.data.title}, {format_model(study)}. Pixels and single codes are "
         "added as they are; the difference of means, all else equal, and the transport of what A "
         "has are learnt from training images. The last column shows the training image nearest to "
         "the result of the transport. Error: median squared error against the truth, the same "
@@ -160,7 +160,7 @@ def _format_measures(
 
 def _describe_attributes(study: Study) -> Text:
     shown, sweeps = choose_attributes(study), study.of(AttributeSweeps)
-    about = f"Test images of {study.data.name}, {format_model(study)}. "
+    about = f"Test images of {study.data.title}, {format_model(study)}. "
     if set(shown) & set(sweeps.names):
         about += (
             "Numbers go from −2 to +2 standard deviations within the class; slope: measured change "

@@ -111,14 +111,11 @@ class AttributeSweeps(OfAttributes):
             random = rng.normal(size=steps.shape)
             longer = np.linalg.norm(steps, axis=-1) / np.linalg.norm(random, axis=-1)
             random *= longer[..., np.newaxis]
-            train, test = (
-                each.reshape(len(each), -1) for each in (study.data.train_images, study.images)
-            )
-            in_pixels = self._calibrate(self._fit_to(train), train, self._sweep_pixels)
+            test = study.images.reshape(len(study.images), -1)
             spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
                 CODES: (self._sweep_codes, study.codes, steps),
                 RANDOM: (self._sweep_codes, study.codes, random),
-                PIXELS: (self._sweep_pixels, test, in_pixels.steps),
+                PIXELS: (self._sweep_pixels, test, self._pixel_directions.steps),
             }
             numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
             for name, (sweep, vectors, vector_steps) in spaces.items():
@@ -186,8 +183,19 @@ class AttributeSweeps(OfAttributes):
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
         study = self.study
-        key = (*study.model_key, study.settings.seed, study.data.attributes_hash)
+        key = (*study.whole.model_key, study.settings.seed, study.data.attributes_hash)
         return Attributes(**study.load_or_compute(kind, lambda: vars(compute()), *key))
+
+    @property
+    def _pixel_directions(self) -> Attributes:
+        """Calibrated directions among flat pixels."""
+
+        def compute() -> Attributes:
+            train = self.study.data.train_images
+            flat = train.reshape(len(train), -1)
+            return self._calibrate(self._fit_to(flat), flat, self._sweep_pixels)
+
+        return self._load_or_compute("attribute-steps-in-pixels", compute)
 
     @cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:

@@ -84,8 +84,9 @@ class AttributeValues(Chapter):
     def is_number(self) -> np.ndarray:
         """Which of `names` are numbers, and not yes or no."""
         measured = len(self.names) - len(self.known)
-        is_binary = self.tables["train"].is_binary & self.tables["test"].is_binary
-        return np.concatenate([~is_binary, np.ones(measured, bool)])
+        own = ~self.study.data.is_binary
+        of_class = np.zeros(len(self.known) - len(own), bool)
+        return np.concatenate([own, of_class, np.ones(measured, bool)])
 
     @cached_property
     def columns(self) -> list[str]:

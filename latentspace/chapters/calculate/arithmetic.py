@@ -183,7 +183,8 @@ class Arithmetic(Chapter):
         values, first = self.study.of(AttributeValues), self._terms[0]
         alone = [term for term in self._terms if term.attribute is None] == [first]
         if alone and first.name.isdecimal():
-            known = values.tables["test"].values[int(first.name), values.find(name)]
+            place = self.study.find_place(first.name)
+            known = values.tables["test"].values[place, values.find(name)]
             if known == (factor > 0):  # there is nothing to put on or to take off
                 return code
         changes = self.study.of(AttributeChanges)
@@ -208,7 +209,8 @@ class Arithmetic(Chapter):
         moved = moved.reshape(count, count, *moved.shape[1:])
         images = np.concatenate([study.images[firsts][:, np.newaxis], moved], axis=1)
         names = [study.data.class_names[label] for label in shown]
-        return Grid(["A", *names], [f"#{index}" for index in firsts], images, title)
+        numbers = [f"#{number}" for number in study.data.test_numbers[firsts]]
+        return Grid(["A", *names], numbers, images, title)
 
     def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         means = self.study.class_means

@@ -24,7 +24,7 @@ STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 def draw_arithmetic(study: Study) -> Drawing:
     """Sums of codes beside class means and transport, or an expression."""
-    about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
+    about = f"{study.data.title}, {format_model(study)}; images are decoded from codes."
     if study.settings.expression:
         about += f" = {strip_folders(study.settings.expression)}."
     elif study.classes_unavailable is None:
@@ -69,7 +69,7 @@ def draw_class_transfer(study: Study) -> Drawing:
     )
     text = Text(
         "Class transfer: another class, the same style",
-        f"Left: test images of {study.data.name}. Right of each: its code, transported between "
+        f"Left: test images of {study.data.title}. Right of each: its code, transported between "
         f"the Gaussians of the classes ({format_model(study)}). {_format_transport(study)}"
         + (f" Rank correlation before and after: {kept}." if kept else ""),
     )
@@ -101,7 +101,7 @@ def _describe_traversals(study: Study) -> Text:
     alive = "No unit is dead." if chapter.deviations.any() else ""  # one image tells none
     return Text(
         "Moving along axes of latent space",
-        f"{study.data.name}, {format_model(study)}. The mean code and test images, moved along "
+        f"{study.data.title}, {format_model(study)}. The mean code and test images, moved along "
         "each axis from the 1% to the 99% quantile of the training codes; first the axes that "
         "change the image most (number: Euclidean distance of the ends, of the mean code). "
         + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive),
@@ -116,7 +116,7 @@ def draw_samples(study: Study) -> Drawing:
     names = [
         f"{name} ({of_classes[name]:.2f})" if name in of_classes else name for name in chapter.shown
     ]
-    about = f"{study.data.name}, {format_model(study)}. Codes are drawn from a density of the "
+    about = f"{study.data.title}, {format_model(study)}. Codes are drawn from a density of the "
     about += f"training codes, a mixture of {numbers['components']} Gaussians, at temperature "
     about += f"{samples.TEMPERATURE:g},"
     if chapter.classes:

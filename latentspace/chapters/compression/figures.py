@@ -11,7 +11,7 @@ from latentspace.drawing.text import Text
 def _describe_measured(study: Study) -> str:
     storing = study.of(Compression).storing
     return (
-        f"{len(storing.rows):,} test images of {study.data.name}, {format_model(study)}; "
+        f"{study.data.name_tests(len(storing.rows))}, {format_model(study)}; "
         f"each takes {storing.pixels[0].size:,} bytes as it is"
     )
 

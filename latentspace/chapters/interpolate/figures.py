@@ -33,7 +33,7 @@ def draw_rows(study: Study) -> Drawing:
     chapter = study.of(Interpolation)
     text = Text(
         "From one image to another",
-        f"Test images of {study.data.name}, {format_model(study)}. The two images blended; the "
+        f"Test images of {study.data.title}, {format_model(study)}. The two images blended; the "
         "straight line between their codes, decoded; and the path between their codes that keeps "
         "to where codes of images lie. "
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
@@ -63,7 +63,7 @@ def draw_loop(study: Study, spaces: Sequence[str]) -> Drawing:
     kinds = {"pixels": PIXELS, "codes": chapter.path} if "codes" in spaces else {"pixels": PIXELS}
     text = Text(
         ", ".join(LOOPS[space] for space in spaces).capitalize(),
-        f"Pairs of test images of {study.data.name}, {format_model(study)}."
+        f"Pairs of test images of {study.data.title}, {format_model(study)}."
         + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
     paths = {space: chapter.get_images(kinds[space]) for space in spaces}
@@ -85,7 +85,7 @@ def draw_square(
     chapter = study.of(Interpolation)
     text = Text(
         "Four images, blended by their codes",
-        f"{study.data.name}, {format_model(study)}. Codes are interpolated bilinearly between the "
+        f"{study.data.title}, {format_model(study)}. Codes are interpolated bilinearly between the "
         "corners and decoded.",
     )
     names = [corner.name for corner in chapter.corners]
@@ -97,7 +97,7 @@ def draw_tour(study: Study) -> Drawing:
     chapter = study.of(Interpolation)
     text = Text(
         "Through all classes",
-        f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
+        f"{study.data.title}, {format_model(study)}. From the typical image of each class to that "
         f"of the next, and back to the first. {_describe_path(chapter)}",
     )
     return Drawing.of_images(draw.draw_tour, text, moving=True, frames=chapter.tour)

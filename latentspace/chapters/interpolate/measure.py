@@ -326,7 +326,7 @@ class Interpolation(Chapter):
     def _measure_brightness(self, images: np.ndarray) -> np.ndarray:
         """Mean pixels of images (..., H, W, C), from black; from white on light ground."""
         brightness = images.mean(axis=(-3, -2, -1))
-        is_light = np.median(self.study.data.test_pixels[:INK_IMAGES]) > LIGHT
+        is_light = np.median(self.study.data.whole.test_pixels[:INK_IMAGES]) > LIGHT
         return 1 - brightness if is_light else brightness
 
     def _stack_ends(self, part: str) -> tuple[np.ndarray, np.ndarray]:

@@ -125,7 +125,7 @@ class Learning(Chapter):
             return {"codes": points, "pixels": pixels, "divergences": ends}
 
         film = self.snapshots
-        key = (self.study.data.hash, film.indices, film.codes, perplexity, seed)
+        key = (self.study.data.whole.hash, film.indices, film.codes, perplexity, seed)
         return self.study.load_or_compute("training_maps", compute, *key)
 
     @property
@@ -139,10 +139,11 @@ class Learning(Chapter):
 
         def compute() -> dict[str, Any]:
             watched = to_unit_range(study.data.train_pixels[film.indices])
-            pca = scores.fit_components(study.fit_pixels, study.run.latent_dim)
+            pca = study.fit_components(study.run.latent_dim)
             return {"mse": scores.pca_error(pca, watched)}
 
-        key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)
+        fitted = hash_content(study.fit_indices)
+        key = (study.data.whole.hash, film.indices, fitted, study.run.latent_dim)
         return float(study.load_or_compute("learning_pca", compute, *key)["mse"])
 
     @cached_property
@@ -158,7 +159,7 @@ class Learning(Chapter):
             return {"codes": codes, "pixels": score(self._flat_pixels)}
 
         film = self.snapshots
-        key = (self.study.data.hash, film.indices, film.codes)
+        key = (self.study.data.whole.hash, film.indices, film.codes)
         return self.study.load_or_compute("learning_knn", compute, *key)
 
     @cached_property

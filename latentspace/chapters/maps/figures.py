@@ -168,7 +168,7 @@ def draw_overlap(study: Study) -> Drawing:
     names = [study.data.class_names[label] for label in chapter.classes]
     text = Text(
         f"{', '.join(names[:-1])} and {names[-1]} alone: which neighbours are of another class?",
-        f"{len(chapter.map_rows):,} {maps.split_name} of {study.data.name}, "
+        f"{describe_images(maps, len(chapter.map_rows))}, "
         f"{format_model(study)}. "
         f"{describe_maps(maps, chapter.settings, rows=chapter.map_rows)}; maps of these alone. "
         "The table: share of the ten nearest neighbours of an image that belong to another of "
