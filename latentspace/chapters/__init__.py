@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from latentspace.chapters import (
@@ -23,17 +23,12 @@ from latentspace.chapters.figure import Contents, Figure, Part, Recipe
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
 
-STORY = (
-    reconstruct.CONTENTS,
-    learn.CONTENTS,
-    maps.CONTENTS,
-    explorer.CONTENTS,
-    interpolate.CONTENTS,
-    calculate.CONTENTS,
-    attributes.CONTENTS,
-    clusters.CONTENTS,
-    compression.CONTENTS,
-    outliers.CONTENTS,
+STORY: tuple[Contents, ...] = tuple(
+    chapter.CONTENTS
+    for chapter in (
+        *(reconstruct, learn, maps, explorer, interpolate),
+        *(calculate, attributes, clusters, compression, outliers),
+    )
 )
 COMPARED = compare.CONTENTS  # of two runs beside each other
 FIGURES = tuple(figure for contents in STORY for figure in contents.figures)
@@ -53,13 +48,14 @@ def choose_figures(
     *,
     every: bool = False,
     dims: int = 2,
-    among: Iterable[Figure] = FIGURES,
+    among: Sequence[Figure] = FIGURES,
 ) -> list[Figure]:
     """The figures that given flags ask for, `among` some; those of the story where none does.
 
-    With `every` it is all of them; those of "--place" only when their flag is given. Figures of
-    maps of other dimensions than `dims` are left out unless `every`.
+    Other flags ask for nothing. With `every` it is all of them; those of "--place" only when their
+    flag is given. Figures of maps of other dimensions than `dims` are left out unless `every`.
     """
+    flags = {figure.flag for figure in among}.intersection(flags)
     if every:
         return [figure for figure in among if figure.flag != "--place" or figure.flag in flags]
     return [

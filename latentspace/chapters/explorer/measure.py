@@ -71,7 +71,8 @@ class Exploration(OnMaps):
     @property
     def files(self) -> list[str]:
         """The name of each image's file in its folder; empty where they have none."""
-        files = {False: self.study.data.test_files, True: self.study.data.train_files}
+        data = self.study.data.whole
+        files = {False: data.test_files, True: data.train_files}
         where = zip(self.maps.is_training, self.maps.numbers, strict=True)
         return [files[trained][number] for trained, number in where] if any(files.values()) else []
 
@@ -87,9 +88,9 @@ class Exploration(OnMaps):
 
         float32 (N,), NaN where unknown: indices into names, and these; or numbers, and None.
         """
-        train, test = self.study.data.train_attributes, self.study.data.test_attributes
+        train = self.study.data.train_attributes
         values = self.maps.attributes if train.names else np.empty((0, 0))
-        is_binary = train.is_binary & test.is_binary
+        is_binary = self.study.data.is_binary
         found: dict[str, tuple[np.ndarray, list[str] | None]] = {}
         for column, places in train.groups.items():
             own = values[:, places]
@@ -107,7 +108,7 @@ class Exploration(OnMaps):
     def copies(self) -> tuple[np.ndarray, list[str]]:
         """Whether each image is a copy of one before it, all training images being before tests."""
         places = self.maps.numbers + ~self.maps.is_training * len(self.study.data.train_pixels)
-        return self.study.of(Duplicates).copies[places].astype(np.float32), KINDS_OF_COPY
+        return self.study.whole.of(Duplicates).copies[places].astype(np.float32), KINDS_OF_COPY
 
     @property
     def clusters_unavailable(self) -> str | None:

@@ -22,7 +22,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
-from latentspace.report import write_page
+from latentspace.report.page import write_page
 from latentspace.report.records import Record, keep_records
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
