@@ -414,6 +414,13 @@ class VisualizeConfig(DataConfig):
         group="data",
         metavar="NAME|PATH",
     )
+    only: str | None = option(
+        None,
+        "look at these test images alone: a table of split and index (or file), such as the page "
+        "explorer.html saves, or a list of indices; pictures go to outputs/RUN-only-FILE",
+        group="data",
+        metavar="FILE",
+    )
     run: tuple[str, ...] = option(
         (),
         "a run in --models-dir, or the path of one (default: the run trained last); given twice, "
@@ -553,7 +560,8 @@ class VisualizeConfig(DataConfig):
     )
     place: tuple[str, ...] = option(
         (),
-        "image files to place on the finished maps (or indices of test images, or class:7)",
+        "image files to place on the finished maps (or indices of test images, class:7, or a list "
+        "of indices, .txt or .csv, as for --only)",
         group="maps",
         nargs="+",
         metavar="IMAGE",
@@ -567,7 +575,8 @@ class VisualizeConfig(DataConfig):
     )
     start: tuple[str, ...] = option(
         (),
-        "images to walk from: indices of test images, class:7 (a typical member) or image files",
+        "images to walk from: indices of test images, class:7 (a typical member), image files, or "
+        "a list of indices, .txt or .csv, as for --only",
         group="interpolation",
         flag="--from",
         nargs="+",
@@ -660,6 +669,16 @@ class VisualizeConfig(DataConfig):
         """Whether two runs are to be compared."""
         return len(self.run) > 1
 
+    @staticmethod
+    def is_list(name: str) -> bool:
+        """Whether a name stands for the images that a file lists."""
+        return name.lower().endswith((".txt", ".csv"))
+
+    def name_folder(self, run: str) -> Path:
+        """Where pictures of a run, or of two, are written: those of a few images by themselves."""
+        only = "" if self.only is None else f"-only-{Path(self.only).stem}"
+        return Path(self.outputs_dir) / f"{run}{only}"
+
     def is_own_model(self, given: frozenset[str]) -> bool:
         """Whether a person's own model is looked at; --model-code may belong to a run as well."""
         own = list_settings(type(self), "own model") - {"model_code"}
@@ -667,7 +686,8 @@ class VisualizeConfig(DataConfig):
 
     def find_conflict(self, given: frozenset[str]) -> str | None:
         """What is wrong with flags that were given together; None where nothing is."""
-        if len(self.start) != len(self.end):
+        unread = any(map(self.is_list, (*self.start, *self.end)))
+        if len(self.start) != len(self.end) and not unread:
             return (
                 f"--from and --to go together, one image each for every path. Received: "
                 f"{len(self.start)} and {len(self.end)}"

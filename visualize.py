@@ -43,7 +43,7 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
         if config.is_own_model(given)
         else runs.find_run(next(iter(config.run), None), config.models_dir)
     )
-    folder = Path(config.outputs_dir) / (run.name if run else sources.name_own_model(config))
+    folder = config.name_folder(run.name if run else sources.name_own_model(config))
     if config.dry_run:
         files = list_files(folder, figures, config)
         print_plan(
@@ -51,19 +51,23 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
         )
         return
 
-    from latentspace import chapters, report
+    from latentspace import chapters
     from latentspace.chapters.study import make_study
+    from latentspace.report import visualization
 
     if run is None:
         run, data = sources.import_own_model(config, given)
     else:
         data = sources.load_images(config, given, run)
+    config, data = sources.read_lists(config, data)
     study = make_study(config, run, data, thorough=config.all or bool(asked))
     study.check(chapters.load_chapters())
     if board is not None:
-        report.write_projector(board, study)
+        visualization.write_projector(board, study)
     if figures:
-        report.write_story(folder, figures, study, asked=asked, command=format_command_line())
+        visualization.write_story(
+            folder, figures, study, asked=asked, command=format_command_line()
+        )
 
 
 def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
@@ -71,19 +75,19 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
     from latentspace.models import sources
 
     first, second = sources.find_pair(config)
-    folder = Path(config.outputs_dir) / f"{first.name}-vs-{second.name}"
+    folder = config.name_folder(f"{first.name}-vs-{second.name}")
     if config.dry_run:
         files = list_files(folder, COMPARED.figures, config)
         print_plan(config, files)
         return
 
-    from latentspace import report
     from latentspace.chapters.compare.measure import Comparison
     from latentspace.chapters.study import make_study
+    from latentspace.report import visualization
 
-    data = sources.load_images(config, given, first)
+    config, data = sources.read_lists(config, sources.load_images(config, given, first))
     studies = (make_study(config, run, data, thorough=False) for run in (first, second))
-    report.write_pair(folder, Comparison(*studies), command=format_command_line())
+    visualization.write_pair(folder, Comparison(*studies), command=format_command_line())
 
 
 def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:

@@ -31,6 +31,7 @@ from latentspace.models.runs import Run, find_run
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMPARED, TIMED = 100, 60  # images, questions
 SECONDS = 3  # of dragging and of pointing
+ZOOMED = 400  # images that are seen, drawn as images, while a map is moved
 ACTIONS = 2_000
 STROKES = (  # sevens, as shares of the pad
     ((0.25, 0.2), (0.75, 0.2), (0.45, 0.85)),
@@ -75,9 +76,10 @@ def list_rows(arguments: argparse.Namespace) -> Iterator[str]:
     yield (
         "| run | images | file | opens | decoded: grey levels off | encoded: deviations off "
         "| decode | encode | a walk | frames a second, dragging | frame while pointing "
+        f"| frames a second, moving {ZOOMED} images "
         "| longest pause, random actions below the maps | the same, anywhere |"
     )
-    yield f"|{'---|' * 13}"
+    yield f"|{'---|' * 14}"
     with sync_playwright() as playwright:
         browser = launch_browser(playwright)
         for name in arguments.run:
@@ -104,6 +106,7 @@ def list_rows(arguments: argparse.Namespace) -> Iterator[str]:
                     *(f"{1000 * seconds:.1f} ms" for seconds in time_questions(page, run, data)),
                     f"{count_frames_dragging(page):.0f}",
                     f"{measure_pointing(page):.1f} ms",
+                    f"{count_frames_moving(page):.0f}",
                     f"{act_at_random(page, arguments.actions // 2, '#details'):.0f} ms",
                     f"{act_at_random(page, arguments.actions // 2, 'body'):.0f} ms |",
                 ]
@@ -227,6 +230,50 @@ def measure_pointing(page: Page) -> float:
         page.mouse.move(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"])
         at += 1
     return float(np.quantile(page.evaluate("window.gaps"), 0.95))
+
+
+def count_frames_moving(page: Page) -> float:
+    """How often a second the map of the codes is drawn anew while it is moved, zoomed in."""
+    page.evaluate(
+        """(wanted) => {
+            const plot = Bokeh.documents[0].roots()[1];
+            const { latent_x: x, latent_y: y } = plot.renderers[0].data_source.data;
+            const sort = (values) => [...values].sort((a, b) => a - b);
+            const [left, top] = [x, y].map((values) => sort(values)[values.length >> 1]);
+            const far = (own, at) => Math.max(Math.abs(own - left), Math.abs(y[at] - top));
+            const away = [...x].map(far);
+            const reach = sort(away)[Math.min(wanted, away.length) - 1];
+            plot.x_range.setv({ start: left - reach, end: left + reach });
+            plot.y_range.setv({ start: top - reach, end: top + reach });
+        }""",
+        ZOOMED,
+    )
+    page.wait_for_selector("#latent .images", state="visible")
+    page.click("[data-mode=move]")
+    box = page.locator("#latent").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate(
+        """() => {
+            window.moved = new Set();
+            const own = CanvasRenderingContext2D.prototype.drawImage;
+            CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+                this.canvas.matches("#latent .images") && moved.add(document.timeline.currentTime);
+                return own.apply(this, given);
+            };
+        }"""
+    )
+    end, at = time.perf_counter() + SECONDS, 0
+    while time.perf_counter() < end:
+        at += 1
+        page.mouse.move(x + 10 * np.sin(at / 5), y + 10 * np.cos(at / 7))
+    page.mouse.up()
+    frames = float(page.evaluate("moved.size")) / SECONDS
+    page.click("#reset")
+    page.click("[data-mode=box]")
+    return frames
 
 
 def draw_sevens(page: Page) -> Iterator[str]:

@@ -31,8 +31,7 @@ from config import TrainConfig
 from latentspace.chapters import FIGURES, PARTS, load_recipes
 from latentspace.core.errors import InputError
 from latentspace.models import runs
-from latentspace.report import METRICS
-from latentspace.report.metrics import read_metrics
+from latentspace.report.metrics import METRICS, read_metrics
 from latentspace.report.score_rows import Cell, ScoreRow, collect_rows
 
 PROJECT = Path(__file__).resolve().parent.parent

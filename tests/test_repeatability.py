@@ -18,13 +18,9 @@ from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset
 from latentspace.models.runs import DECODER, ENCODER
 from latentspace.models.snapshots import Snapshots
-from latentspace.report import (
-    PAGE,
-    gallery,
-    write_comparison_page,
-    write_metrics,
-    write_page,
-)
+from latentspace.report import gallery
+from latentspace.report.metrics import write_metrics
+from latentspace.report.page import PAGE, write_comparison_page, write_page
 
 pytestmark = pytest.mark.slow
 

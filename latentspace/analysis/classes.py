@@ -7,10 +7,7 @@ import numpy as np
 
 
 def compute_class_means(codes: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Mean code of each class, float (classes, D); without members it has the mean of all.
-
-    Codes are float (N, D), labels int (N,) in 0..classes-1.
-    """
+    """Means of codes, float (N, D), by label, int (N,): (classes, D); of all without members."""
     members = np.bincount(labels, minlength=classes)[:, np.newaxis]
     sums = np.zeros((classes, codes.shape[1]))
     np.add.at(sums, labels, codes)

@@ -26,10 +26,7 @@ class Clustering:
 
 
 def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
-    """Lloyd's k-means of vectors, float32 (N, D), into at most N clusters.
-
-    The best of several starts by k-means++ (Arthur & Vassilvitskii 2007) is taken.
-    """
+    """K-means++ (Arthur & Vassilvitskii 2007) of float32 (N, D), N or fewer clusters."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -42,10 +39,7 @@ def cluster_k_means(vectors: np.ndarray, count: int, seed: int) -> Clustering:
 def cluster_gaussian_mixture(
     vectors: np.ndarray, count: int, seed: int, *, starts: int = 1
 ) -> Clustering:
-    """A mixture of at most N Gaussians with full covariances, of vectors, float32 (N, D).
-
-    Fitted by EM (Dempster, Laird & Rubin 1977), the best of several starts, which take long.
-    """
+    """A mixture by EM (Dempster, Laird & Rubin 1977) of float32 (N, D), N parts at most."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -61,10 +55,7 @@ def cluster_gaussian_mixture(
 
 
 def cluster_hdbscan(vectors: np.ndarray) -> Clustering:
-    """HDBSCAN (Campello, Moulavi & Sander 2013), which finds how many clusters there are.
-
-    A cluster has `LEAST_CLUSTER` of the vectors, float32 (N, D), or more.
-    """
+    """HDBSCAN (Campello et al. 2013) of float32 (N, D), clusters of `LEAST_CLUSTER` or more."""
     from sklearn.cluster import HDBSCAN
 
     least = max(2, round(LEAST_CLUSTER * len(vectors)))

@@ -1,7 +1,5 @@
 """Near copies among images: shifted by a pixel, or saved again with a loss."""
 
-from __future__ import annotations
-
 import io
 import itertools
 
@@ -88,10 +86,7 @@ def find_near_copies(
 
 
 def measure_spectra(pixels: np.ndarray) -> np.ndarray:
-    """How strong each frequency is in images, uint8 (N, H, W, C), as float32 (N, F).
-
-    They are made grey and scaled down to about `SIDE`. A shift changes the phases only.
-    """
+    """How strong frequencies are in small grey copies: uint8 (N, H, W, C) -> float32 (N, F)."""
     steps = [-(-side // SIDE) for side in pixels.shape[1:3]]
     rows, columns = (side // step for side, step in zip(pixels.shape[1:3], steps, strict=True))
     found = []
@@ -122,8 +117,7 @@ def measure_distances(images: np.ndarray, others: np.ndarray, places: np.ndarray
     least = np.full(places.size, np.inf, np.float32)
     for shift in SHIFTS if margin else SHIFTS[:1]:
         moved = take_inner(others, shift)
-        for start in range(0, places.size, PAIRS_AT_ONCE):
-            part = slice(start, start + PAIRS_AT_ONCE)
+        for part in iterate_parts(rows, PAIRS_AT_ONCE):
             away = inner[rows[part]].astype(np.float32) - moved[places.ravel()[part]]
             np.minimum(least[part], np.einsum("ij,ij->i", away, away), out=least[part])
     return (np.sqrt(least / inner.shape[1]) / 255).reshape(places.shape)

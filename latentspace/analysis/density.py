@@ -66,10 +66,7 @@ class Density:
         return present[(shares @ np.eye(len(present))[owners]).argmax(axis=1)]
 
     def _explain(self, codes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """For a part of the codes (N, D) after the other what the mixture says of it.
-
-        Log density (n,), shares of the components (n, K), whitened distances (n, K, D).
-        """
+        """Of parts of codes log density (n,), shares (n, K), whitened distances (n, K, D)."""
         from scipy.special import logsumexp
 
         for at in range(0, len(codes), ROWS_AT_ONCE):

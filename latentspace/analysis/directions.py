@@ -1,8 +1,7 @@
 """Directions of latent space: attributes, moving between classes, reliability."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,10 +107,7 @@ def balance(has: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def fit_balanced_gaussians(codes: np.ndarray, has: np.ndarray, others: np.ndarray) -> Gaussians:
-    """The Gaussians of codes (N, D) without and with an attribute, all else equal, see `balance`.
-
-    Their covariances are shrunk as those of `fit_class_gaussians`.
-    """
+    """Shrunk Gaussians of codes (N, D) without and with an attribute, see `balance`."""
     from sklearn.covariance import ledoit_wolf
 
     weights = balance(has, others)[:, np.newaxis]
@@ -281,7 +277,7 @@ def calibrate(attributes: Attributes, responses: np.ndarray) -> Attributes:
     decoded images of a class changed for one step along direction i.
     """
     steps = np.linalg.pinv(responses, rcond=1e-2) @ attributes.steps
-    return dataclasses.replace(attributes, steps=steps)
+    return replace(attributes, steps=steps)
 
 
 def draw_differences(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from latentspace.analysis.neighbors import NEIGHBORS, find_nearest_others
+from latentspace.core.pixels import iterate_parts
 
 CLASS_NEIGHBORS = 4
 SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
@@ -97,8 +98,7 @@ def trustworthiness(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray)
     if 2 * k >= count:
         return np.full(len(rows), np.nan)
     penalties = np.zeros(len(rows))
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
+    for part in iterate_parts(rows, ROWS_AT_ONCE):
         distances = pairwise_distances(source[rows[part]], source, metric="sqeuclidean")
         distances[np.arange(len(distances)), rows[part]] = np.inf
         for column in np.take_along_axis(distances, neighbors[part], axis=1).T:

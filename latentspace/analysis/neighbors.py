@@ -26,10 +26,7 @@ def find_nearest(
 def find_nearest_others(
     points: np.ndarray, rows: np.ndarray, neighbors: int = NEIGHBORS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest others, k below N, of some rows, int (R,), of points (N, D), nearest first.
-
-    Distances, float (R, k), Euclidean, and indices, int64 (R, k).
-    """
+    """Distances and indices, (R, k), of the nearest others of rows (R,) of points (N, D)."""
     distances, found = find_nearest(points[rows], points, neighbors + 1)
     # A point is left out of its own neighbours; among equal points another one may stand first.
     own = found == rows[:, np.newaxis]

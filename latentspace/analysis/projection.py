@@ -137,12 +137,9 @@ def project_all(
     cores, count = count_cores(), max(map(len, sources.values()))
     at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
     threads = max(1, cores // at_once)
-    return run_all(
-        project,
-        {name: (vectors, settings, threads) for name, vectors in sources.items()},
-        processes=min(at_once, len(sources), cores),
-        on_report=on_progress,
-    )
+    tasks = {name: (vectors, settings, threads) for name, vectors in sources.items()}
+    processes = min(at_once, len(sources), cores)
+    return run_all(project, tasks, processes=processes, on_report=on_progress)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:
@@ -183,14 +180,10 @@ def umap(
     # costs.
     with warnings.catch_warnings(action="ignore"):
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
-        return _load_umap_class()(
-            n_neighbors=neighbors,
-            n_components=min(dims, len(vectors) - 2),
-            min_dist=min_dist,
-            n_epochs=epochs,
-            random_state=seed,
-            precomputed_knn=(None, None, None) if graph is None else (*graph, None),
-        ).fit_transform(vectors)
+        known = (None, None, None) if graph is None else (*graph, None)
+        sizes = {"n_neighbors": neighbors, "n_components": min(dims, len(vectors) - 2)}
+        how = {"min_dist": min_dist, "n_epochs": epochs, "random_state": seed}
+        return _load_umap_class()(**sizes, **how, precomputed_knn=known).fit_transform(vectors)
 
 
 @cache

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
-from latentspace.core.pixels import Pixels, to_unit_range
+from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -24,10 +24,7 @@ SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 
 
 def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Mean squared error per pixel of each image, float64 (N,) in [0, 1], as training minimises it.
-
-    Images and reconstructions are float32 (N, H, W, C) in [0, 1].
-    """
+    """Mean squared error of each image, float32 (N, H, W, C) in [0, 1], per pixel: float64 (N,)."""
     difference = (images - reconstructions).reshape(len(images), -1)
     return np.einsum("ij,ij->i", difference, difference, dtype=np.float64) / difference.shape[1]
 
@@ -52,10 +49,7 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
 
 def fit_components(train_pixels: Pixels, components: int) -> PCA:
-    """Principal components of images, uint8 (N, H, W, C), as float32 in [0, 1].
-
-    Of more than `PCA_IMAGES` so many, evenly spaced, serve; fewer give fewer components.
-    """
+    """PCA of uint8 (N, H, W, C) as float32 in [0, 1], `PCA_IMAGES` at most, evenly spaced."""
     rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
     return fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
 
@@ -66,16 +60,29 @@ def pca_error(pca: PCA, images: np.ndarray) -> float:
     return float(squared_errors(flat, pca.inverse_transform(pca.transform(flat))).mean())
 
 
+def pack_components(pca: PCA) -> dict[str, np.ndarray]:
+    """What `unpack_components` makes the same of."""
+    return {"mean": pca.mean_, "components": pca.components_}
+
+
+def unpack_components(kept: Mapping[str, np.ndarray]) -> PCA:
+    """Principal components that encode and decode as those that were packed."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(len(kept["components"]))
+    pca.mean_, pca.components_ = kept["mean"], kept["components"]
+    pca.n_components_, pca.n_features_in_ = pca.components_.shape
+    return pca
+
+
 def linear_autoencoder(
-    train_pixels: Pixels, components: int
+    pca: PCA, shape: Sequence[int]
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
-    """The best linear autoencoder: principal components as of `fit_components`.
+    """The best linear autoencoder of images of a shape (H, W, C), out of principal components.
 
     What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what decodes
     them; decoded pixels may lie outside [0, 1].
     """
-    shape = train_pixels.shape[1:]
-    pca = fit_components(train_pixels, components)
     return (
         lambda images: pca.transform(images.reshape(len(images), -1)),
         lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),
@@ -97,8 +104,7 @@ def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray
     distances = np.empty(len(flat), np.float32)
     found = np.empty(len(flat), np.int64)
     bounds, candidates = _find_candidates(flat, flat_references)
-    for start in range(0, len(flat), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
+    for rows in iterate_parts(flat, ROWS_AT_ONCE):
         away = flat_references[candidates[rows]] - flat[rows, np.newaxis]
         squares = np.einsum("nkp,nkp->nk", away, away)
         best = squares.argmin(axis=1)[:, np.newaxis]
@@ -149,19 +155,13 @@ def _share_among(points: np.ndarray, others: np.ndarray) -> float:
 
 
 def grey_share(images: np.ndarray) -> float:
-    """Share of the ink that is neither dark nor bright: what makes a blend look like a ghost.
-
-    Of images, float32 (..., H, W, C) in [0, 1], pixels up to `BRIGHT` among all above `INK`.
-    """
+    """Pixels up to `BRIGHT` among all above `INK`, of float32 (..., H, W, C): ghosts."""
     ink = images > INK
     return float((ink & (images < BRIGHT)).sum() / max(ink.sum(), 1))
 
 
 def sharpness(images: np.ndarray) -> np.ndarray:
-    """Mean length of the gradient of each image, per pixel: what blur takes away.
-
-    float32 (..., H, W, C) in [0, 1] -> float32 (...); 0 where a side is a single pixel.
-    """
+    """Mean gradient length, float32 (..., H, W, C) in [0, 1] -> (...); 0 if a side is 1."""
     if min(images.shape[-3:-1]) < 2:
         return np.zeros(images.shape[:-3], np.float32)
     down = np.diff(images, axis=-3)[..., :, :-1, :]

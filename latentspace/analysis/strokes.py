@@ -25,22 +25,16 @@ def measure(
     image; for the thickness it is enlarged four times, cut at half of its range and thinned to its
     medial axis. Images are float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels
     averaged. `on_part` is called with the number of images in each part that has been measured.
-
-    Returns:
-        float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:
-        slant, the angle by which the strokes lean to the right, in radians;
-        thickness, twice the mean distance from the medial axis to the edge, in pixels;
-        width and height, of the parallelogram of that slant that holds all but 2% of the ink
-        in either direction, in pixels.
+    Returns float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:
+    slant, the angle by which the strokes lean to the right, in radians; and in pixels thickness,
+    twice the mean distance from the medial axis to the edge, and width and height, of the
+    parallelogram of that slant that holds all but 2% of the ink in either direction.
     """
     grey = images.mean(axis=-1)
     parts = [grey[start : start + IMAGES_AT_ONCE] for start in range(0, len(grey), IMAGES_AT_ONCE)]
-    rows = run_all(
-        _measure_part,
-        {str(number): (part,) for number, part in enumerate(parts)},
-        processes=1 if len(grey) < WORTH_PROCESSES else count_cores(),
-        on_report=lambda part, count: on_part(count),
-    )
+    tasks = {str(number): (part,) for number, part in enumerate(parts)}
+    processes = 1 if len(grey) < WORTH_PROCESSES else count_cores()
+    rows = run_all(_measure_part, tasks, processes=processes, on_report=lambda _, n: on_part(n))
     return np.concatenate(list(rows.values()))
 
 

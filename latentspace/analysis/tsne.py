@@ -171,17 +171,10 @@ def _initialize(vectors: np.ndarray, dims: int, seed: int) -> np.ndarray:
 
 
 def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) -> Affinities:
-    from openTSNE import affinity, nearest_neighbors
-    from sklearn.neighbors import NearestNeighbors
+    from openTSNE.affinity import PerplexityBasedNN
 
-    count = int(NEIGHBORS_PER_PERPLEXITY * perplexity)
-    search = NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=threads)
-    distances, indices = search.fit(vectors).kneighbors()
-    return affinity.PerplexityBasedNN(
-        perplexity=perplexity,
-        knn_index=nearest_neighbors.PrecomputedNeighbors(indices, distances),
-        n_jobs=threads,
-    )
+    exact: dict[str, Any] = {"method": "exact", "knn_kwargs": {"algorithm": "brute"}}
+    return PerplexityBasedNN(vectors, perplexity, n_jobs=threads, **exact)
 
 
 def _descend(
@@ -210,34 +203,16 @@ def transform(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) ->
     Vectors, float32 (M, D), are placed, float32 (M, dims), in the coordinates of the map, `points`
     (N, dims), that was made of `reference`, float32 (N, D).
     """
-    from openTSNE import TSNEEmbedding, affinity
-    from scipy.sparse import identity
-    from sklearn.neighbors import NearestNeighbors
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
 
-    class Known(affinity.Affinities):
-        """Affinities to the vectors of the map; among these none are needed any more."""
-
-        def __init__(self) -> None:
-            self.P = identity(len(reference), format="csr")
-            count = min(len(reference), NEIGHBORS_PER_PERPLEXITY * PLACING_PERPLEXITY)
-            self._search = NearestNeighbors(n_neighbors=count).fit(reference)
-
-        def to_new(
-            self, data: np.ndarray, perplexity: float, return_distances: bool = False
-        ) -> tuple:
-            distances, indices = self._search.kneighbors(data)
-            new = affinity.joint_probabilities_nn(
-                indices,
-                distances,
-                [min(perplexity, indices.shape[1] / NEIGHBORS_PER_PERPLEXITY)],
-                symmetrize=False,
-                normalization="point-wise",
-                n_reference_samples=len(reference),
-            )
-            return new, indices, distances
-
+    count = len(reference)
+    own = min(PLACING_PERPLEXITY, find_largest_perplexity(count))
+    known = {"n_neighbors": min(NEIGHBORS_PER_PERPLEXITY * PLACING_PERPLEXITY, count)}
+    affinities = PerplexityBasedNN(reference, own, method="exact", n_jobs=-1, knn_kwargs=known)
     # `transform` moves the map onto its own centre, and the new points with it.
     centre = (points.max(axis=0) + points.min(axis=0)) / 2
-    embedding = TSNEEmbedding(points - centre, Known(), negative_gradient_method="bh")
-    placed = embedding.transform(vectors, perplexity=PLACING_PERPLEXITY, k=PLACING_NEIGHBORS)
+    embedding = TSNEEmbedding(points - centre, affinities, negative_gradient_method="bh")
+    perplexity = min(PLACING_PERPLEXITY, count / NEIGHBORS_PER_PERPLEXITY)
+    placed = embedding.transform(vectors, perplexity=perplexity, k=PLACING_NEIGHBORS)
     return (np.asarray(placed) + centre).astype(np.float32)

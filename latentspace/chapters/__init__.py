@@ -23,17 +23,12 @@ from latentspace.chapters.figure import Contents, Figure, Part, Recipe
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
 
-STORY = (
-    reconstruct.CONTENTS,
-    learn.CONTENTS,
-    maps.CONTENTS,
-    explorer.CONTENTS,
-    interpolate.CONTENTS,
-    calculate.CONTENTS,
-    attributes.CONTENTS,
-    clusters.CONTENTS,
-    compression.CONTENTS,
-    outliers.CONTENTS,
+STORY: tuple[Contents, ...] = tuple(
+    chapter.CONTENTS
+    for chapter in (
+        *(reconstruct, learn, maps, explorer, interpolate),
+        *(calculate, attributes, clusters, compression, outliers),
+    )
 )
 COMPARED = compare.CONTENTS  # of two runs beside each other
 FIGURES = tuple(figure for contents in STORY for figure in contents.figures)

@@ -28,6 +28,8 @@ from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
     from config import VisualizeConfig
 
 AnyChapter = TypeVar("AnyChapter", bound=Chapter)
@@ -83,6 +85,7 @@ class Study:
         self._cache_dir, self._models_dir = cache_dir, models_dir
         self._chapters: dict[type[Chapter], Any] = {}
         self._own_images: dict[str, np.ndarray] = {}
+        self._components: dict[int, PCA] = {}
         self._is_computing = False  # something that is kept as a whole
 
     def of(self, chapter: type[AnyChapter]) -> AnyChapter:
@@ -96,6 +99,18 @@ class Study:
         for chapter in chapters:
             self.of(chapter).check()
 
+    @cached_property
+    def whole(self) -> Study:
+        """The study of all test images, where some are chosen; else this one.
+
+        What is said of training images is kept with it, and so the same whatever is chosen.
+        """
+        data = self.data.whole
+        if data is self.data:
+            return self
+        places = {"cache_dir": self._cache_dir, "models_dir": self._models_dir}
+        return Study(self.run, data, self.settings, thorough=self.thorough, **places)
+
     @property
     def images(self) -> np.ndarray:
         """float32 (N, H, W, C) in [0, 1]."""
@@ -104,12 +119,12 @@ class Study:
     @cached_property
     def codes(self) -> np.ndarray:
         """Codes of all images, float32 (N, D)."""
-        return self._encode_split("test")
+        return self.whole._encode_split("test")[self.data.test_numbers]
 
     @cached_property
     def train_codes(self) -> np.ndarray:
         """Codes of all training images, float32 (M, D)."""
-        return self._encode_split("train")
+        return self._encode_split("train") if self.whole is self else self.whole.train_codes
 
     @cached_property
     def reference_rows(self) -> np.ndarray:
@@ -131,7 +146,8 @@ class Study:
     @property
     def is_trained_on_data(self) -> bool:
         """Whether these are the images that the model was trained with."""
-        return not self.run.is_imported and self.data.hash == self.run.facts["dataset"]["hash"]
+        known = self.run.facts["dataset"]["hash"]
+        return not self.run.is_imported and self.data.whole.hash == known
 
     @cached_property
     def fit_indices(self) -> np.ndarray:
@@ -151,7 +167,7 @@ class Study:
         """Why images do not show strokes, bright on dark ground; None where they do."""
         if self.data.image_shape[2] != 1:
             return "stroke attributes are measured on grey images only"
-        pixels = (self.data.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
+        pixels = (self.data.whole.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
         test, train = (to_unit_range(some) for some in pixels)
         inked = min((some > scores.INK).any(axis=(1, 2, 3)).mean() for some in (test, train))
         if np.median(test) > scores.INK or inked < LEAST_INKED:
@@ -163,7 +179,7 @@ class Study:
     @cached_property
     def ink(self) -> Ink | None:
         """How what is drawn lies on the ground of the images; None where that can't be told."""
-        return find_ink(self.data.test_pixels[:INK_IMAGES])
+        return find_ink(self.data.whole.test_pixels[:INK_IMAGES])
 
     @property
     def classes_unavailable(self) -> str | None:
@@ -182,7 +198,7 @@ class Study:
 
         with self.make_bar("training the reference classifier", classifier.MOST_ROUNDS) as bar:
             return classifier.find_classifier(
-                self._models_dir, self.data, read_labelled, on_round=bar.update
+                self._models_dir, self.data.whole, read_labelled, on_round=bar.update
             )
 
     @property
@@ -199,7 +215,7 @@ class Study:
         with self.make_bar("training the reader of attributes", classifier.MOST_ROUNDS) as bar:
             return classifier.find_reader(
                 self._models_dir,
-                self.data,
+                self.data.whole,
                 lambda: (self.references, self.reference_rows),
                 on_round=bar.update,
             )
@@ -220,7 +236,19 @@ class Study:
             rng = np.random.default_rng(0)  # so is that of a run the same with every seed
             return dataclasses.asdict(fit_density(self.train_codes, self.data.train_labels, rng))
 
-        return Density(**self.load_or_compute("density", compute, *self.model_key))
+        return Density(**self.load_or_compute("density", compute, *self.whole.model_key))
+
+    def fit_components(self, count: int) -> PCA:
+        """So many principal components of the images that the model was fitted to, kept."""
+        if count not in self._components:
+
+            def compute() -> dict[str, np.ndarray]:
+                return scores.pack_components(scores.fit_components(self.fit_pixels, count))
+
+            key = (self.data.whole.hash, hash_content(self.fit_indices), count)
+            kept = self.load_or_compute("components", compute, *key)
+            self._components[count] = scores.unpack_components(kept)
+        return self._components[count]
 
     @property
     def model_key(self) -> tuple[str, str]:
@@ -315,7 +343,7 @@ class Study:
         """
         self.check_selection(name, repr(name))
         if name.isdecimal():
-            return self.select_index(int(name))
+            return self.select_index(self.find_place(name))
         if name.startswith(CLASS_PREFIX):
             return self.select_index(self._find_typical(name.removeprefix(CLASS_PREFIX)))
         image = self.read_own_image(name)
@@ -342,22 +370,33 @@ class Study:
             )
         return self._own_images[name]
 
+    def find_place(self, number: str) -> int:
+        """The place among the images of one that a person named by its index among all."""
+        return int(np.searchsorted(self.data.test_numbers, int(number)))
+
     def select_index(self, index: int) -> Selected:
-        """A test image by its index."""
+        """An image by its place."""
         return Selected(self.images[index], self.codes[index], self.format_name(index))
 
     def format_name(self, index: int) -> str:
-        """What a test image is called in a picture: its class, where there are any, and index."""
-        label = self.data.class_names[self.data.test_labels[index]]
-        return f"{label} (#{index})" if self.data.has_classes else f"#{index}"
+        """What an image, by its place, is called: its class, where there are any, and index."""
+        label, number = self.data.test_labels[index], self.data.test_numbers[index]
+        return (
+            f"{self.data.class_names[label]} (#{number})" if self.data.has_classes else f"#{number}"
+        )
 
     def check_selection(self, name: str, where: str) -> None:
         """Refuses by an `InputError` on `where` what `select` can't follow; loads nothing."""
         where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
-            if len(name) > MOST_DIGITS or int(name) >= len(self.data.test_pixels):
-                last = len(self.data.test_pixels) - 1
+            last = len(self.data.whole.test_labels) - 1
+            if len(name) > MOST_DIGITS or int(name) > last:
                 raise InputError(f"{self.data.name} has test images 0 to {last}. Received: {where}")
+            if int(name) not in self.data.test_numbers:
+                raise InputError(
+                    f"test image {int(name)} is not among those of --only. Received: {where}; add "
+                    "it to the list, or leave --only out"
+                )
         elif name.startswith(CLASS_PREFIX):
             if name.removeprefix(CLASS_PREFIX) not in self.data.class_names:
                 known = ", ".join(self.data.class_names)
@@ -370,7 +409,7 @@ class Study:
         label = self.data.class_names.index(class_name)
         members = np.flatnonzero(self.data.test_labels == label)
         if not len(members):
-            raise InputError(f"no test image of {self.data.name} is of the class {class_name}")
+            raise InputError(f"no test image of {self.data.title} is of the class {class_name}")
         away = np.linalg.norm(self.codes[members] - self.class_means[label], axis=1)
         return int(members[away.argmin()])
 

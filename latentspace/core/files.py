@@ -47,10 +47,7 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replace_files(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Path]]:
-    """Several files of a folder, as `replace_file`: none is replaced before all are written.
-
-    It yields the path to write each to, by name; they are replaced in the order of the names.
-    """
+    """Paths to write files of a folder to, by name; all are replaced when all are written."""
     with contextlib.ExitStack() as stack:
         yield {name: stack.enter_context(replace_file(folder / name)) for name in reversed(names)}
 

@@ -1,7 +1,5 @@
 """Arrays in one run of bytes, from which JavaScript reads them as 32-bit floats."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -11,11 +9,7 @@ LARGEST_STEP = 2**15 - 1  # of a 16-bit integer
 
 
 class Blob:
-    """Arrays one after the other.
-
-    Attributes:
-        data: The bytes, in groups of four.
-    """
+    """Arrays one after the other: the bytes of `data`, in groups of four."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray(data)
@@ -24,9 +18,8 @@ class Blob:
     def add(self, array: np.ndarray, *, exact: bool = False) -> dict[str, Any]:
         """Appends an array, as 32-bit floats if it is small or `exact`, else as 16-bit floats.
 
-        Returns:
-            Where it lies, for `unpack` of network.js: "offset" in bytes, "size" in values, and the
-            "scale" of 16-bit floats. An equal array lies there once.
+        Returns where it lies, for `unpack` of network.js: "offset" in bytes, "size" in values, and
+        the "scale" of 16-bit floats. An equal array lies there once.
         """
         values = np.ascontiguousarray(array, np.float32)
         if exact or values.size <= EXACT_VALUES:

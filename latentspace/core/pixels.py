@@ -85,8 +85,8 @@ def count_images_at_once(pixels: Pixels) -> int:
     return max(1, VALUES_AT_ONCE // max(1, pixels[:1].size))
 
 
-def iterate_parts(pixels: Pixels) -> Iterator[slice]:
-    """Slices over the images (N, ...) of an array that is too large to become floats at once."""
-    step = count_images_at_once(pixels)
+def iterate_parts(pixels: Pixels, at_once: int | None = None) -> Iterator[slice]:
+    """Slices over the images (N, ...) of an array, of `at_once` or as many as 256 MB of floats."""
+    step = at_once or count_images_at_once(pixels)
     for start in range(0, len(pixels), step):
         yield slice(start, start + step)

@@ -15,10 +15,7 @@ LOG_SECONDS = 30.0  # of running, before a line is printed, and between two
 
 
 def make_bar(text: str, total: int | None, *, quiet: bool) -> tqdm:
-    """Opens a bar on stderr that a caller updates; where stderr is no terminal, see `_Lines`.
-
-    It counts to `total`, the steps that it takes; None shows how long it has taken.
-    """
+    """Opens a bar of `total` steps, or of time alone; where stderr is no terminal, see `_Lines`."""
     kind = tqdm if sys.stderr.isatty() else _Lines
     form = "{desc} {elapsed}" if total is None else None
     return kind(

@@ -151,12 +151,8 @@ def find_arrays(
             + (f", left out: {_list_arrays(others, unread)}" if others or unread else "")
             + f"; {CHOOSE}"
         )
-    return Arrays(
-        [arrays[images[split]] for split in splits],
-        [arrays[name] for name in labels] or None,
-        notes,
-        attributes,
-    )
+    pixels = [arrays[images[split]] for split in splits]
+    return Arrays(pixels, [arrays[name] for name in labels] or None, notes, attributes)
 
 
 def assemble(

@@ -86,10 +86,7 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def are_aligned(images: np.ndarray) -> bool:
-    """Whether a place means the same in each image, as in faces and digits, not in photographs.
-
-    Then pixels of images, float32 (N, H, W, C), vary in part by their place alone, the mean image.
-    """
+    """Whether images, float32 (N, H, W, C), vary in part by place alone, as photographs do not."""
     whole = float(images.var())
     by_place = float(images.mean(axis=0).var(axis=(0, 1)).mean())
     return by_place > (ALIGNED_SHARE + 1 / len(images)) * whole

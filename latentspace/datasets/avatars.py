@@ -4,9 +4,11 @@ Each face is drawn from independent factors. The same face can be drawn again wi
 changed.
 """
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from latentspace.datasets.dataset import Attributes
 
-Colour = tuple[int, int, int]
+Colour = Sequence[int]  # red, green and blue in 0..255
 
 KINDS = {  # of each factor that is one of several
     "woman": ("man", "woman"),
@@ -40,86 +42,14 @@ CENTRE = np.array((16, 0))
 ACROSS = np.linspace(-1, 1, 13)  # a mouth or a brow, from its left to its right end
 ARCH = 1 - ACROSS**2
 
-SKINS = ((255, 222, 196), (236, 188, 148), (190, 130, 88), (112, 70, 48))
-HAIR_COLOURS = ((38, 32, 40), (112, 68, 40), (236, 196, 96), (196, 80, 36), (172, 172, 180))
-BACKGROUNDS = ((160, 204, 236), (160, 212, 172), (72, 118, 128), (240, 168, 164), (206, 192, 236))
-SHIRTS, LIPS = ((52, 84, 140), (150, 60, 110)), ((160, 56, 56), (214, 40, 76))
 WHITE, INK, RED, GOLD = (255, 255, 255), (34, 30, 40), (214, 40, 50), (214, 160, 40)
-MAROON, PINK, VIOLET, YELLOW = (120, 22, 36), (232, 60, 150), (96, 84, 190), (250, 214, 80)
-SMOKE, SKY, CLEAR = (58, 62, 80), (120, 190, 250), None
+MAROON, SMOKE, SKY, CLEAR = (120, 22, 36), (58, 62, 80), (120, 190, 250), None
 FRAMES = ((INK, CLEAR), (INK, CLEAR), (INK, SMOKE), (RED, CLEAR), (GOLD, SKY))  # with glass
-
-# Outlines, as the points of an SVG polygon, in the frame of the head: x = 1 at its right side,
-# y = -1 at its top, 1 at the chin. One that begins at x = 0 is the right half of its shape.
-HEADS = (
-    "0,-1 .55,-.9 .92,-.5 1,0 .96,.42 .8,.76 .45,.97 0,1",
-    "0,-1 .55,-.9 .93,-.5 1,0 .88,.42 .6,.78 .28,.96 0,1",
-)
-BEHIND = (  # hair behind the head, by family and style
-    (
-        "",
-        "0,-1.42 .25,-1.3 .55,-1.38 .72,-1.16 1.02,-1.14 1.05,-.88 1.32,-.76 1.24,-.5 1.42,-.3 "
-        "1.26,-.1 1.3,.12 1,.2 0,0",
-        "0,-1.52 0,-1.52 .2,-1.12 .52,-1.45 .52,-1.45 .66,-1.05 1.08,-1.18 1.08,-1.18 1.02,-.7 "
-        "1.36,-.66 1.36,-.66 1.05,-.2 0,0",
-        "0,-.5 .9,-.55 1.2,-.4 1.26,-.1 1.12,.2 .8,.2 0,0",
-    ),
-    (
-        "0,-1.16 .75,-1.05 1.18,-.5 1.24,.2 1.36,1.15 .95,1.3 .5,1 0,.9",
-        "0,-1.18 .8,-1.06 1.24,-.5 1.34,.2 1.3,.62 .95,.72 .6,.5 0,.5",
-        "0,-1.56 .36,-1.5 .52,-1.28 .34,-1.05 0,-1",
-        "0,-1 .8,-.7 1.1,-.45 1.46,-.5 1.6,-.1 1.54,.5 1.34,.85 1.24,.4 1.1,-.1 .9,0 0,0",
-    ),
-)
-FRONT = (  # hair before the head
-    (
-        "0,-1.24 .85,-1.02 1.1,-.5 1.05,0 .93,-.32 .75,-.56 .4,-.66 0,-.62",
-        "0,-1.2 .8,-1.02 1.1,-.5 1.06,0 .93,-.3 .75,-.45 .55,-.58 .4,-.5 .2,-.62 0,-.54",
-        "0,-1.1 .75,-.96 1.06,-.5 1.04,-.05 .93,-.35 .7,-.7 .45,-.6 .22,-.78 0,-.64",
-        "",
-    ),
-    (
-        "0,-1.14 .75,-1.02 1.12,-.5 1.16,.25 1,.2 .88,-.3 .45,-.66 0,-.92",
-        "0,-1.16 .8,-1.02 1.16,-.5 1.22,.35 1,.4 .9,-.3 .82,-.4 .4,-.36 0,-.38",
-        "0,-1.12 .75,-1 1.08,-.5 1.04,-.1 .94,-.2 .78,-.6 .4,-.8 0,-.84",
-        "0,-1.14 .75,-1 1.1,-.5 1.05,-.1 .85,-.5 .55,-.62 .25,-.6 0,-.74",
-    ),
-)
-BEARDS = (
-    "0,.36 .3,.33 .62,.42 .84,.1 .9,-.1 1.02,-.1 1.02,.35 .86,.8 .5,1.08 0,1.16",
-    "0,.78 .25,.74 .4,.86 .34,1.06 .16,1.22 0,1.26",
-    "0,.34 .3,.33 .52,.44 .8,.32 .7,.52 .36,.56 0,.46",
-)
-HATS: tuple[tuple[tuple[str, Colour], ...], ...] = (  # from the back to the front
-    (
-        ("0,-1.2 .5,-1.13 .95,-.85 1.14,-.45 0,-.42", RED),
-        ("0,-.72 .75,-.62 1.24,-.4 1.1,-.36 0,-.4", MAROON),
-        ("0,-1.25 .14,-1.2 0,-1.13", WHITE),
-    ),
-    (
-        ("0,-1.58 .5,-1.6 .84,-1.6 .86,-1.5 .82,-1 .8,-.6 0,-.5", INK),
-        ("0,-.86 .83,-.86 .83,-.86 .82,-.6 .82,-.6 0,-.6", RED),
-        ("0,-.62 1.2,-.62 1.42,-.54 1.2,-.46 0,-.46", INK),
-    ),
-    (
-        ("0,-1.5 .25,-1.4 .25,-1.2 0,-1.1", WHITE),
-        ("0,-1.26 .55,-1.16 1,-.85 1.12,-.5 0,-.5", VIOLET),
-        ("0,-.72 1.1,-.68 1.18,-.55 1.1,-.42 0,-.46", YELLOW),
-    ),
-    (
-        ("0,-1.6 0,-1.6 .72,-.7 .72,-.7 0,-.62", PINK),
-        ("0,-1.22 .31,-1.22 .31,-1.22 .5,-.98 .5,-.98 0,-.92", YELLOW),
-        ("0,-1.62 .2,-1.5 0,-1.38", WHITE),
-    ),
-)
 LENS = np.array([(-1, -0.6), (1.05, -0.95), (1.05, 0.2), (0.5, 0.9), (-0.4, 0.9), (-0.95, 0.3)])
 
 
 def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Chooses each factor of so many faces, independently of the others; equal seeds, equal values.
-
-    By name of `FACTORS`, an array (N,): int64 in [0, kinds) or float64 within its range.
-    """
+    """Independent factors, by name of `FACTORS` (N,): int64 kinds, float64 in their ranges."""
     rng = np.random.default_rng(seed)
     factors: dict[str, np.ndarray] = {}
     for name, kinds in KINDS.items():
@@ -134,10 +64,7 @@ def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def draw(factors: Mapping[str, np.ndarray], side: int = 32) -> np.ndarray:
-    """Draws faces of `side` pixels, a divisor of `DRAWN_SIDE`: uint8 (N, side, side, 3).
-
-    Factors are what `choose_factors` returns, or the like: arrays (N,) by name of `FACTORS`.
-    """
+    """Draws faces of `choose_factors`, `side` dividing `DRAWN_SIDE`: uint8 (N, side, side, 3)."""
     values = [np.asarray(factors[name], int).tolist() for name in KINDS]
     values += [np.asarray(factors[name], float).tolist() for name in RANGES]
     canvas = Image.new("RGB", (DRAWN_SIDE, DRAWN_SIDE))
@@ -187,43 +114,45 @@ class _Face:
     def __init__(self, pen: ImageDraw.ImageDraw, values: Mapping[str, Any]) -> None:
         self.pen, self.values = pen, values
         self.woman: int = values["woman"]
-        self.hair = HAIR_COLOURS[values["hair_colour"]]
+        self.shapes = shapes = _load_shapes()
+        self.hair = shapes["hair_colours"][values["hair_colour"]]
         self.dark_hair = _mix(self.hair, (0, 0, 0), 0.22)
-        tone = values["skin"] * (len(SKINS) - 1)
-        lighter = min(int(tone), len(SKINS) - 2)
-        self.skin = _mix(SKINS[lighter], SKINS[lighter + 1], tone - lighter)
+        skins = shapes["skins"]
+        tone = values["skin"] * (len(skins) - 1)
+        lighter = min(int(tone), len(skins) - 2)
+        self.skin = _mix(skins[lighter], skins[lighter + 1], tone - lighter)
         self.shade = _mix(self.skin, MAROON, 0.18)
         self.width, self.height = 6.7 + 3 * values["face"], 10.8 - 1.7 * values["face"]
         self.middle = 17.2  # of the head, from the top
         self.eye_x, self.eye_y = 0.43 * self.width, self.middle - 0.03 * self.height
 
     def draw(self) -> None:
-        values = self.values
-        background = BACKGROUNDS[values["background"]]
+        values, shapes = self.values, self.shapes
+        background = shapes["backgrounds"][values["background"]]
         self.box(-16, 0, 16, 32, background)
-        self.outline(BEHIND[self.woman][values["hair"]], self.dark_hair)
+        self.outline(shapes["behind"][self.woman][values["hair"]], self.dark_hair)
         if values["hat"] and KINDS["hat"][values["hat"]] != "party hat":  # no hair above it
             self.box(-16, 0, 16, self.middle - 0.55 * self.height, background)
         self.draw_body()
-        self.outline(HEADS[self.woman], self.skin)
+        self.outline(shapes["heads"][self.woman], self.skin)
         for x in (-0.62 * self.width, 0.62 * self.width):
             cheek = _mix(self.skin, (232, 84, 84), 0.2)
             self.oval(x, self.middle + 0.36 * self.height, 1.5, 1.1, cheek)
         if values["beard"]:
-            self.outline(BEARDS[values["beard"] - 1], self.hair)
+            self.outline(shapes["beards"][values["beard"] - 1], self.hair)
         self.oval(0, self.middle + 0.22 * self.height, 1, 0.75, self.shade)
         self.draw_mouth(values["smile"])
-        self.outline(FRONT[self.woman][values["hair"]], self.hair)
+        self.outline(shapes["front"][self.woman][values["hair"]], self.hair)
         if values["glasses"]:
             self.draw_glasses(values["glasses"])
         if KINDS["glasses"][values["glasses"]] != "sunglasses":
             self.draw_eyes(values["gaze"])
         if values["hat"]:
-            for shape, colour in HATS[values["hat"] - 1]:
+            for shape, colour in shapes["hats"][values["hat"] - 1]:
                 self.outline(shape, colour)
 
     def draw_body(self) -> None:
-        self.oval(0, 32.5, 11.5 - 1.5 * self.woman, 5.5, SHIRTS[self.woman])
+        self.oval(0, 32.5, 11.5 - 1.5 * self.woman, 5.5, self.shapes["shirts"][self.woman])
         self.box(-2.6, 22, 2.6, 28.6, self.shade)
         self.oval(0, 28.4, 2.6, 1.6, self.shade)
         for x in (-self.width - 0.3, self.width + 0.3):
@@ -234,7 +163,7 @@ class _Face:
         y = self.middle + 0.58 * self.height + smile * 2 * (ARCH - 0.55) - 0.45
         opening = 3 * max(0.0, smile - 0.1) * ARCH
         full = 0.1 + 0.2 * self.woman
-        self.ribbon(x, y - full, y + opening + 0.9 + full, LIPS[self.woman])
+        self.ribbon(x, y - full, y + opening + 0.9 + full, self.shapes["lips"][self.woman])
         if smile > 0.1:
             self.ribbon(x, y + 0.45, y + 0.45 + opening, MAROON)
             self.ribbon(x, y + 0.45, y + 0.45 + 0.5 * opening, WHITE)
@@ -266,14 +195,14 @@ class _Face:
 
     def oval(self, x: float, y: float, across: float, down: float, colour: Colour) -> None:
         left, right, top, bottom = 16 + x - across, 16 + x + across, y - down, y + down
-        self.pen.ellipse((left * UNIT, top * UNIT, right * UNIT, bottom * UNIT), colour)
+        self.pen.ellipse((left * UNIT, top * UNIT, right * UNIT, bottom * UNIT), tuple(colour))
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         corners = ((16 + left) * UNIT, top * UNIT, (16 + right) * UNIT, bottom * UNIT)
-        self.pen.rectangle(corners, colour)
+        self.pen.rectangle(corners, tuple(colour))
 
     def polygon(self, points: np.ndarray, colour: Colour) -> None:
-        self.pen.polygon(((points + CENTRE) * UNIT).ravel().tolist(), colour)
+        self.pen.polygon(((points + CENTRE) * UNIT).ravel().tolist(), tuple(colour))
 
     def outline(self, shape: str, colour: Colour) -> None:
         """A rounded shape in the frame of the head."""
@@ -286,6 +215,12 @@ class _Face:
         points[: len(x), 0], points[len(x) :, 0] = x, x[::-1]
         points[: len(x), 1], points[len(x) :, 1] = upper, lower[::-1]
         self.polygon(points, colour)
+
+
+@lru_cache
+def _load_shapes() -> dict[str, Any]:
+    """What faces are made of, as avatars.toml has it."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 
 
 @lru_cache
@@ -304,5 +239,4 @@ def _round(shape: str) -> np.ndarray:
 
 def _mix(first: Colour, second: Colour, share: float) -> Colour:
     """A colour between two, as far from the first as the share of the second."""
-    red, green, blue = (int(a + share * (b - a)) for a, b in zip(first, second, strict=True))
-    return red, green, blue
+    return [int(a + share * (b - a)) for a, b in zip(first, second, strict=True)]

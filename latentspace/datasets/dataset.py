@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -125,6 +125,8 @@ class ImageDataset:
     train_files: tuple[str, ...] = ()  # of each image, in its folder; empty where it has none
     test_files: tuple[str, ...] = ()
     truth: Truth | None = None  # of the test images, where they can be made again
+    taken_from: "ImageDataset | None" = None  # the whole, where some of its test images are chosen
+    taken: np.ndarray | None = None  # which of them, sorted int64 (M,)
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -138,10 +140,50 @@ class ImageDataset:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of all images and labels."""
+        """SHA-256 of all images and labels; of chosen ones that of the whole, and which."""
+        if self.taken is not None:
+            return hash_content(self.whole.hash, self.taken)
         return hash_content(
             self.train_pixels, self.train_labels, self.test_pixels, self.test_labels
         )
+
+    @property
+    def whole(self) -> "ImageDataset":
+        """The data set with all of its test images."""
+        return self.taken_from or self
+
+    @cached_property
+    def test_numbers(self) -> np.ndarray:
+        """The index of each test image among all of the data set, sorted int64 (M,)."""
+        return np.arange(len(self.test_labels)) if self.taken is None else self.taken
+
+    def choose_tests(self, numbers: np.ndarray) -> "ImageDataset":
+        """The same with these test images alone, by sorted indices int64 (M,)."""
+        files = self.test_files
+        return replace(
+            self,
+            test_pixels=self.test_pixels[numbers],
+            test_labels=self.test_labels[numbers],
+            test_attributes=self.test_attributes.select(numbers),
+            test_files=tuple(files[number] for number in numbers) if files else (),
+            taken_from=self,
+            taken=numbers,
+        )
+
+    @property
+    def title(self) -> str:
+        """Its name, for captions; of chosen test images with how many they are."""
+        return self.name if self.taken is None else f"{self.name} ({self._shares} test images)"
+
+    def name_tests(self, count: int) -> str:
+        """So many test images, for captions; of chosen ones out of how many."""
+        of = [] if self.taken is None else [len(self.test_labels), len(self.whole.test_labels)]
+        counts = dict.fromkeys([count, *of])  # once where all that are chosen are meant
+        return f"{' of '.join(f'{each:,}' for each in counts)} test images of {self.name}"
+
+    @property
+    def _shares(self) -> str:
+        return f"{len(self.test_labels):,} of {len(self.whole.test_labels):,}"
 
     @cached_property
     def attributes_hash(self) -> str:
@@ -150,6 +192,11 @@ class ImageDataset:
             return ""
         both = (self.train_attributes.values, self.test_attributes.values)
         return hash_content(*both, *self.train_attributes.names)
+
+    @cached_property
+    def is_binary(self) -> np.ndarray:
+        """Which attributes are yes or no in all images, bool (A,)."""
+        return self.train_attributes.is_binary & self.whole.test_attributes.is_binary
 
     def describe(self, split: str, index: int) -> tuple[str, str]:
         """File and class of an image of "train" or "test"; empty what it has not."""
@@ -180,8 +227,9 @@ class ImageDataset:
         classes = f"{len(self.class_names):,} classes" if self.has_classes else "no classes"
         named = len(self.train_attributes.names)
         attributes = f", {named:,} attribute{'s' * (named > 1)}" if named else ""
+        tests = f"{len(self.test_pixels):,}" if self.taken is None else self._shares
         return (
-            f"{self.name}, {len(self.train_pixels):,} to train and {len(self.test_pixels):,} to "
+            f"{self.name}, {len(self.train_pixels):,} to train and {tests} to "
             f"test, {format_shape(self.image_shape)}, {classes}{attributes}"
         )
 

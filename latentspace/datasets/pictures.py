@@ -163,10 +163,7 @@ def crop_to(picture: Image.Image, size: tuple[int, int], *, fit: str = "scale") 
 def convert_to(
     pixels: np.ndarray, size: tuple[int, int], channels: int, *, fit: str = "scale"
 ) -> np.ndarray:
-    """Brings images to a size, see `crop_to`, and to grey or colour.
-
-    uint8 (N, H, W, 1 or 3) -> uint8 (N, *size, channels); the input where nothing is to be done.
-    """
+    """uint8 (N, H, W, 1 or 3) -> uint8 (N, *size, channels), if need be, see `crop_to`."""
     if pixels.shape[1:] == (*size, channels):
         return pixels
     mode = "L" if channels == 1 else "RGB"
@@ -178,10 +175,7 @@ def convert_to(
 
 @contextlib.contextmanager
 def _open(data: bytes) -> Iterator[Image.Image]:
-    """Opens an image, and turns what goes wrong while it is read into an `InputError`.
-
-    Only what Pillow does belongs into the block.
-    """
+    """Opens an image for Pillow alone; whatever goes wrong in the block is an `InputError`."""
     try:
         with Image.open(io.BytesIO(data), formats=_list_formats()) as opened:
             count = opened.width * opened.height

@@ -99,15 +99,18 @@ class NamedRows:
         return {file: value for file, value in known.items() if file not in torn}
 
 
-def read_table(path: Path, what: str = "file,label", *, least: int = 2) -> Table:
+def read_table(path: Path, what: str = "file,label", *, least: int = 2, comment: str = "") -> Table:
     """Reads a table in UTF-8, UTF-16 or Latin-1, with comma, semicolon, tab, | or spaces.
 
-    A first line with the number of the others alone is left out. In a table of spaces the heading
-    may lack that of the first column, which then is "file". Where `least` is 1, lines of empty
-    cells are kept. Raises an `InputError`, which says `what` each line should hold, where the table
-    can't be read, or a line has fewer columns than `least`.
+    A first line with the number of the others alone is left out, and so are lines that begin with a
+    `comment`. In a table of spaces the heading may lack that of the first column, which then is
+    "file". Where `least` is 1, lines of empty cells are kept. Raises an `InputError`, which says
+    `what` each line should hold, where the table can't be read, or a line has fewer columns than
+    `least`.
     """
-    text, notes = _read_text(path, what)
+    text, notes = read_text(path, what)
+    if comment:  # an empty line stays, so that others keep their numbers
+        text = re.sub(rf"(?m)^[^\S\n]*{re.escape(comment)}.*$", "", text)
     delimiter = _choose_delimiter(text, least)
     source, is_spaced = io.StringIO(text, newline=""), delimiter == " "
     stripped = map(str.strip, source) if is_spaced else source
@@ -256,7 +259,7 @@ def match_files(files: Sequence[str]) -> Callable[[str], str | None]:
     return match
 
 
-def _read_text(path: Path, what: str) -> tuple[str, list[str]]:
+def read_text(path: Path, what: str) -> tuple[str, list[str]]:
     """The text of a table, and a note where its encoding is a guess."""
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no file {path}: expected a table of {what}")

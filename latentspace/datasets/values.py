@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_uint8
+from latentspace.core.pixels import iterate_parts, to_uint8
 
 Range = tuple[float, float]  # black and white; never int, since keys of the cache are made of it
 
@@ -117,10 +117,9 @@ def to_bytes(values: np.ndarray, chosen: Range) -> np.ndarray:
     low, high = chosen
     dtype = np.promote_types(values.dtype, np.float32)
     result = np.empty(values.shape, np.uint8)
-    step = max(1, AT_ONCE // max(1, values[:1].size))
-    for start in range(0, len(values), step):
-        part = values[start : start + step].astype(dtype, copy=False)
-        result[start : start + step] = to_uint8((part - low) / (high - low))
+    for rows in iterate_parts(values, max(1, AT_ONCE // max(1, values[:1].size))):
+        part = values[rows].astype(dtype, copy=False)
+        result[rows] = to_uint8((part - low) / (high - low))
     return result
 
 

@@ -97,10 +97,7 @@ def draw_solid(maps: LabelledMaps, *, text: Text) -> np.ndarray:
 
 
 def draw_orbit(maps: LabelledMaps, *, fps: float, text: Text) -> DrawnFrames:
-    """One slow turn around maps, float (N, 3) each, in frames, uint8 (height, width, 3).
-
-    The last frame leads to the first; `fps` frames will be shown in a second.
-    """
+    """A slow turn around maps, float (N, 3) each, a loop of uint8 (height, width, 3)."""
     sheet = _prepare_sheet(maps, ORBIT_SIDE, text=text)
     count = max(2, round(TURN_SECONDS * fps))
 

@@ -61,20 +61,13 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     widest_title = max(layout.measure_text(grid.title or " ") for grid in grids)
     bodies.append(np.full((*bodies[0].shape[:-3], 0, widest_title, 3), 255, np.uint8))
     names = [name for grid in grids for name in grid.names if name]
-    return layout.make_page(
-        layout.join_vertically(bodies),
-        text=text,
-        labels=labels,
-        left=max(map(layout.measure_text, names), default=0) + 12,
-        top=top,
-    )
+    left = max(map(layout.measure_text, names), default=0) + 12
+    body = layout.join_vertically(bodies)
+    return layout.make_page(body, text=text, labels=labels, left=left, top=top)
 
 
 def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
-    """Grids of which each cell moves from its first image to its last and back, as a loop.
-
-    T is the same in all; either end is held for `hold_frames`: uint8 (frames, height, width, 3).
-    """
+    """Grids, cells moving over T and back, ends held: uint8 (frames, height, width, 3)."""
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
     frames = draw_grids(grids=moving, text=text)
     return frames[layout.order_loop(len(frames), hold_frames)]

@@ -108,10 +108,7 @@ class Page:
     left: int  # column at which it begins
 
     def place(self, body: np.ndarray) -> np.ndarray:
-        """The page with a body, uint8 (..., H, W, 3), in its place: uint8 (..., height, width, 3).
-
-        Labels stay where the body is white.
-        """
+        """A body, uint8 (..., H, W, 3), below the labels: uint8 (..., height, width, 3)."""
         *lead, height, width, _ = body.shape
         frames = np.broadcast_to(self.blank, (*lead, *self.blank.shape)).copy()
         inside = frames[..., self.top : self.top + height, self.left : self.left + width, :]
@@ -158,23 +155,15 @@ def prepare_page(
     if still is not None:
         canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
     for label in labels:
-        draw.text(
-            (body_x + label.x, body_y + label.y),
-            label.text,
-            label.color,
-            _load_font(round(label.size * text_scale)),
-            anchor=label.anchor,
-            stroke_width=round(2 * text_scale),
-            stroke_fill=(WHITE,) * 3,
-        )
+        place = (body_x + label.x, body_y + label.y)
+        font = _load_font(round(label.size * text_scale))
+        edge: dict[str, Any] = {"stroke_width": round(2 * text_scale), "stroke_fill": (WHITE,) * 3}
+        draw.text(place, label.text, label.color, font, label.anchor, **edge)
     return Page(np.asarray(canvas), body_y, body_x)
 
 
 def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
-    """Puts a body, still or animated, uint8 (..., H, W, 3), on a page as of `prepare_page`.
-
-    The body is unchanged but for labels, the same in each frame: uint8 (..., height, width, 3).
-    """
+    """A body, uint8 (..., H, W, 3), on `prepare_page`: uint8 (..., height, width, 3)."""
     still = body if body.ndim == 3 else None
     page = prepare_page(body.shape[-3:-1], text=text, still=still, **options)
     return page.blank if body.ndim == 3 else page.place(body)
@@ -239,10 +228,7 @@ def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def order_loop(length: int, hold_frames: int) -> list[int]:
-    """Order of frames in which a path of `length` frames is walked to its end and back, as a loop.
-
-    The first frame `hold_frames` times, the path, the last `hold_frames` times, the path back.
-    """
+    """Frames in order for a loop through `length` and back, each end shown `hold_frames` times."""
     held = [0] * (hold_frames - 1)
     return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
 

@@ -94,10 +94,7 @@ MOVING_ECONOMIES = (
 
 
 def list_economies(suffix: str, frames: Frames) -> Iterator[Economy]:
-    """What to try one after the other until a file of frames is no larger than `MOST_BYTES`.
-
-    The list has no end, and what comes late makes any file small enough.
-    """
+    """What to try in turn until a file has `MOST_BYTES` or less; in the end something does."""
     economies = {".png": STILL_ECONOMIES, ".gif": MOVING_ECONOMIES}.get(suffix, (EVERYTHING,))
     yield from economies
     least = economies[-1]
@@ -175,18 +172,14 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
     height, width = (side + side % 2 for side in frames[0].shape[:2])
     with make_temporary_file(".mp4") as path:
         # Not through imageio_ffmpeg.write_frames, which does not tell when an encoder fails.
-        encoder = subprocess.Popen(
-            [
-                *(imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"),
-                *("-f", "rawvideo", "-s", f"{width}x{height}", "-pix_fmt", "rgb24"),
-                *("-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"),
-                *("-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY), "-movflags", "+faststart"),
-                *NOTHING_MORE,
-                str(path),
-            ],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        command = [
+            *(imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"),
+            *("-f", "rawvideo", "-s", f"{width}x{height}", "-pix_fmt", "rgb24"),
+            *("-r", f"{fps:.6f}", "-i", "-", "-an", "-c:v", "libx264"),
+            *("-pix_fmt", "yuv420p", "-crf", str(MP4_QUALITY), "-movflags", "+faststart"),
+            *(*NOTHING_MORE, str(path)),
+        ]
+        encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         with encoder:
             assert encoder.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # the encoder has ended, and says why
@@ -204,10 +197,7 @@ def encode_mp4(frames: Frames, *, fps: float) -> bytes:
 
 
 def encode_as(suffix: str, frames: Frames, *, fps: float, economy: Economy = EVERYTHING) -> bytes:
-    """Encodes frames, uint8 (T, H, W, 3), as .gif or .mp4, or one, (H, W, 3), as .png.
-
-    The suffix names the kind. Of a PNG or a GIF is given up what the economy says.
-    """
+    """Encodes uint8 (T, H, W, 3) as .gif or .mp4, or (H, W, 3) as .png, with an economy."""
     if suffix == ".png":
         return encode_png(np.asarray(frames), economy)
     if suffix == ".gif":

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,8 @@ TEN_COLORS = (
     *("ddaaff", "887700", "77ddcc", "660099", "ffaa77"),
     *("aadd00", "224411", "770055", "dd4466", "3377ff"),
 )
+NAME_BOX = {"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75}  # behind a name
+CENTRED: Mapping[str, Any] = {"weight": "bold", "ha": "center", "va": "center"}
 LIGHTNESSES = (0.33, 0.58, 0.78)  # of more than ten, in turn, so that neighbouring hues differ
 
 
@@ -98,16 +100,9 @@ def draw_scatters(
         size, colors = np.clip(20_000 / count, 1.5, 25), maps.colors[order]
         axes.scatter(*points[order].T, s=size, c=colors, linewidths=0, alpha=strength)
         for label, place in locate_names(points, maps.labels, shown if named else ()).items():
-            axes.text(
-                *place,
-                maps.class_names[label],
-                fontsize=13 * choose_name_scale(len(shown)),
-                weight="bold",
-                color=choose_class_colors(len(maps.class_names))[label] * 0.6,
-                ha="center",
-                va="center",
-                bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
-            )
+            name, size = maps.class_names[label], 13 * choose_name_scale(len(shown))
+            color = choose_class_colors(len(maps.class_names))[label] * 0.6
+            axes.text(*place, name, fontsize=size, color=color, bbox=NAME_BOX, **CENTRED)
         style_map_axes(axes, heading)
     add_class_legend(figure, maps.class_names, shown)
     return grid
@@ -132,15 +127,9 @@ def add_class_legend(
     colors = choose_class_colors(len(class_names))
     handles = [Line2D([], [], linestyle="", marker="o", color=colors[label]) for label in shown]
     columns = -(-len(handles) // LEGEND_LINES)
-    legend = figure.legend(
-        handles,
-        ["class"] * len(handles),
-        loc="outside right center",
-        title="class",
-        frameon=False,
-        ncols=columns,
-        fontsize=10 if columns == 1 else 8,
-    )
+    size, names = 10 if columns == 1 else 8, ["class"] * len(handles)
+    look: dict[str, Any] = {"loc": "outside right center", "title": "class", "frameon": False}
+    legend = figure.legend(handles, names, ncols=columns, fontsize=size, **look)
     # Given to `legend`, a name that begins with _ would be left out.
     for text, label in zip(legend.get_texts(), shown, strict=True):
         text.set_text(class_names[label])

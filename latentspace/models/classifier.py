@@ -192,7 +192,7 @@ def find_reader(
     places among the training images, int (N,). All else is as for `find_classifier`.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}{OF_ATTRIBUTES}.keras"
-    is_binary = data.train_attributes.is_binary & data.test_attributes.is_binary
+    is_binary = data.is_binary
     test = _list_targets(data.test_attributes, is_binary)
     key = {
         "dataset_hash": data.hash,

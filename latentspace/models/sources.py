@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from latentspace import datasets
 from latentspace.core.cache import find_cache_folder
@@ -142,6 +145,35 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
             run = saving.save_run(path, *run.networks, facts=run.facts, history=())
         print(f"{path} is kept: from now on --run {name} is enough")
     return run, data
+
+
+def read_lists(config: VisualizeConfig, data: ImageDataset) -> tuple[VisualizeConfig, ImageDataset]:
+    """Reads the lists of test images that settings name, and says what is left out of them.
+
+    Returns the settings with the indices in place of a list's name, and the images of `--only`.
+    Raises an `InputError` where a list can't be read, or `--from` and `--to` have not as many.
+    """
+
+    def read(name: str) -> list[int]:
+        found, left_out = datasets.read_list(Path(name), data.whole)
+        if left_out:
+            print(f"{name}: {left_out:,} training images are left out, only test images count")
+        return found
+
+    def expand(name: str) -> list[str]:
+        return [str(index) for index in read(name)] if config.is_list(name) else [name]
+
+    start, end, place = (
+        tuple(word for name in names for word in expand(name))
+        for names in (config.start, config.end, config.place)
+    )
+    config = replace(config, start=start, end=end, place=place)
+    if (conflict := config.find_conflict(frozenset())) is not None:
+        raise InputError(conflict)
+    if config.only is not None:
+        data = data.choose_tests(np.unique(read(config.only)))
+        print(f"--only: {data.name_tests(len(data.test_labels))}")
+    return config, data
 
 
 def find_pair(config: VisualizeConfig) -> tuple[Run, Run]:

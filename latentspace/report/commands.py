@@ -22,10 +22,7 @@ def format_flag(name: str) -> str:
 
 
 def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
-    """The command that makes a picture of some runs again wherever its files are at hand.
-
-    It says what settings, a dataclass, differ from defaults by; files and runs without folders.
-    """
+    """The command that makes a picture again, of settings other than defaults, no folders."""
     chosen = {
         item.name: value
         for item in dataclasses.fields(settings)

@@ -58,36 +58,24 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def make_table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
-    """The measures of two runs as cells for a person to read, the headings first.
-
-    `timed` ones have the time that training took, which no two trainings share.
-    """
+    """The measures of two runs as cells, the headings first; `timed` with training time."""
     columns = comparison.baseline_names
-    return [
-        ["", *comparison.names.values(), "B - A", "95% interval", "better", *columns],
-        *(
-            [
-                measure.words,
-                *map(measure.format_number, measure.values),
-                measure.format_number(measure.difference, "+"),
-                measure.format_interval(measure.more),
-                measure.better,
-                *(measure.format_number(measure.baselines.get(name)) for name in columns),
-            ]
-            for measure in comparison.measures
-            if timed or measure.key != "seconds"
-        ),
-    ]
+    rows = [["", *comparison.names.values(), "B - A", "95% interval", "better", *columns]]
+    for one in comparison.measures:
+        if timed or one.key != "seconds":
+            own = map(one.format_number, one.values)
+            more = one.format_number(one.difference, "+"), one.format_interval(one.more)
+            beside = (one.format_number(one.baselines.get(name)) for name in columns)
+            rows.append([one.words, *own, *more, one.better, *beside])
+    return rows
 
 
 def format_table(comparison: Comparison) -> list[str]:
     """The measures of two runs as aligned lines."""
     rows = make_table_rows(comparison)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = []
+    for words, *cells in rows:
+        numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append("  ".join([words.ljust(widths[0]), *numbers]).rstrip())
+    return lines

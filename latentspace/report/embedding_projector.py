@@ -21,10 +21,7 @@ DIGITS = 4  # of a value; pixels need three to be told apart
 
 
 def list_files(folder: Path) -> list[Path]:
-    """The files in a folder, in the order in which they are written: the one that names them last.
-
-    The projector looks for that one under its name, and reads no file outside the folder.
-    """
+    """The files where the projector looks for them, the one that names them last."""
     vectors = [folder / name / VECTORS for name in TENSORS]
     return [*vectors, folder / METADATA, folder / SPRITE, folder / CONFIG]
 

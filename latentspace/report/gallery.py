@@ -44,7 +44,7 @@ def _warn(drawing: Drawing, subject: Any) -> Drawing:
     return Drawing(media.DrawnFrames(len(frames), lambda i: add_banner(frames[i], said)), text)
 
 
-def _encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes]:
+def encode(suffix: str, drawing: Drawing, subject: Any) -> tuple[Drawing, bytes]:
     """A picture and its file, of `MOST_BYTES` at most; what is given up is said in the caption."""
     warned, fps = _warn(drawing, subject), subject.settings.fps
     if isinstance(warned.frames, bytes):
@@ -109,7 +109,7 @@ def write_figures(
                 print(f"{path}  {path.stat().st_size / 1e6:.2f} MB, unchanged")
                 continue
             with show_running(f"writing {path.name}", quiet=settings.quiet):
-                written, encoded = _encode(path.suffix, drawing, subject)
+                written, encoded = encode(path.suffix, drawing, subject)
             about = make_record(figure, recipe, subject, written, command=command)
             about = dataclasses.replace(about, made=now).seal(making)
             write_bytes(path, encoded)

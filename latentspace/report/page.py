@@ -119,20 +119,14 @@ def to_address(name: str) -> str:
 
 def _write(folder: Path, subject: Any, story: Sequence[Contents], **content: Any) -> Path:
     records = read_records(folder)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    how: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, **how)
     environment.filters["to_address"] = to_address
+    parts = dict.fromkeys(contents.part for contents in story)
     html = environment.get_template(TEMPLATE).render(
         {"headlines": [], "scores": {}, "table": [], "answer": "", **content},
-        sections=[
-            _make_section(part, story, folder, records, subject)
-            for part in dict.fromkeys(contents.part for contents in story)
-        ],
+        sections=[_make_section(part, story, folder, records, subject) for part in parts],
         invocations=list_invocations(records.values()),
         images=str(subject.data),
         images_hash=subject.data.hash,

@@ -3,10 +3,9 @@
 It lies beside them as pictures.json. By it a later run knows which of them are out of date.
 """
 
-import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,9 +55,9 @@ class Record:
 
     def seal(self, making: str) -> "Record":
         """The record with the hash of what the picture was made of, which covers its own words."""
-        told = dataclasses.asdict(self)
+        told = asdict(self)
         words = json.dumps({name: told[name] for name in told if name not in OF_ONE_RUN})
-        return dataclasses.replace(self, making=hash_content(making, words))
+        return replace(self, making=hash_content(making, words))
 
     def is_made_of(self, making: str) -> bool:
         """Whether a picture of these bytes, made of `hash_making`, would come out as it was."""
@@ -96,7 +95,7 @@ def make_record(
 def renew_record(one: Record, figure: Figure, subject: Any, *, command: str, made: str) -> Record:
     """The record of a picture that a later visualization run leaves as it is."""
     repeat = _format_repeat(figure, subject)
-    return dataclasses.replace(one, made=made, command=command, repeat=repeat)
+    return replace(one, made=made, command=command, repeat=repeat)
 
 
 def _format_repeat(figure: Figure, subject: Any) -> str:
@@ -125,7 +124,7 @@ def keep_records(folder: Path, records: Mapping[str, Record]) -> None:
     """Adds records of pictures after those of their folder; those of files that are gone go."""
     kept = {name: one for name, one in _read_kept_records(folder).items() if name not in records}
     kept |= records
-    facts = {name: dataclasses.asdict(one) for name, one in kept.items()}
+    facts = {name: asdict(one) for name, one in kept.items()}
     write_document(folder / RECORDS, {"pictures": facts}, version=RECORDS_VERSION)
 
 

@@ -1,10 +1,9 @@
 """The state of a training on disk: written after each epoch, read to go on."""
 
-import dataclasses
 import json
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ class Progress:
         rows = [row for row in self.rows if row["stage"] < stage]
         reached = Progress(rows, start_loss=self.start_loss)
         best = (row["epoch"] for row in rows if row["val_loss"] <= reached.best_loss)
-        return dataclasses.replace(reached, best_epoch=min(best, default=0))
+        return replace(reached, best_epoch=min(best, default=0))
 
     @property
     def best_loss(self) -> float:
@@ -103,7 +102,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.set_model(model)
-        self.progress = dataclasses.replace(earlier, rows=list(earlier.rows), status="running")
+        self.progress = replace(earlier, rows=list(earlier.rows), status="running")
         self._checkpoint, self._facts, self._stage = checkpoint, facts, earlier.stage + 1
         self._last_epoch, self._worst, self._started = last_epoch, worst, 0.0
         self._best = self._copy_weights()
@@ -186,7 +185,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         }
 
     def _save(self) -> None:
-        state = {"facts": self._facts, "progress": dataclasses.asdict(self.progress)}
+        state = {"facts": self._facts, "progress": asdict(self.progress)}
         arrays = {name: _copy_value(value) for name, value in self._name_variables().items()}
         arrays |= self._best
         arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)

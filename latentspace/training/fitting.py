@@ -44,10 +44,7 @@ class DivergedError(InputError):
 
 
 def choose_batch_size(config: TrainConfig, count: int) -> int:
-    """Images per step, out of `count`: as asked for, or what makes a hundred steps or more of them.
-
-    Chosen is a power of two. There are never more than there are images.
-    """
+    """Images per step of `count`: as asked for, or a power of two for `STEPS_WANTED`."""
     wanted = 2 ** int(math.log2(max(count / STEPS_WANTED, 1)))
     return min(config.batch_size or min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH), count)
 
@@ -69,18 +66,12 @@ def choose_learning_rate(config: TrainConfig, count: int) -> float:
 
 
 def clipped_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean squared error of images as they are drawn, clipped to [0, 1], in each row.
-
-    Its gradient is that of what is drawn before the clip, see `_clip`.
-    """
+    """Mean squared error in each row, of what is drawn as of `_clip`."""
     return keras.ops.mean(keras.ops.square(images - _clip(drawn)), axis=-1)
 
 
 def _clip(drawn: keras.KerasTensor) -> keras.KerasTensor:
-    """Clips to [0, 1] and lets gradients through as if it did not.
-
-    So what lies beyond white is drawn back by an image that is darker, and only by that.
-    """
+    """Clips to [0, 1] but not gradients, so that darker images draw back what is beyond."""
     return drawn + keras.ops.stop_gradient(keras.ops.clip(drawn, 0, 1) - drawn)
 
 
@@ -195,11 +186,9 @@ def fit(
     earlier = earlier or Progress()
     last = len(earlier.rows) + config.epochs
     steps = len(train_pixels) // choose_batch_size(config, len(train_pixels))
-    autoencoder.compile(
-        optimizer=_make_optimizer(config, total_steps=steps * config.epochs),
-        loss=LOSSES[config.loss],
-        steps_per_execution=min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1,
-    )
+    optimizer = _make_optimizer(config, total_steps=steps * config.epochs)
+    joined = min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1
+    autoencoder.compile(optimizer, LOSSES[config.loss], steps_per_execution=joined)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     validation_images = to_unit_range(validation_pixels[:])
     worst = max(float(validation_images.var()), LEAST_WORST)
@@ -275,12 +264,9 @@ def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
 
 def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizers.Optimizer:
     warmup = max(1, round(WARMUP_SHARE * total_steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        START_RATE_SHARE * config.learning_rate,
-        decay_steps=max(1, total_steps - warmup),
-        warmup_target=config.learning_rate,
-        warmup_steps=warmup,
-    )
+    peak, decay = config.learning_rate, max(1, total_steps - warmup)
+    start, schedules = START_RATE_SHARE * peak, keras.optimizers.schedules
+    rate = schedules.CosineDecay(start, decay, warmup_target=peak, warmup_steps=warmup)
     share = ADAM_RATE_SHARE_OF_BLOCKS if count_blocks(config) else ADAM_RATE_SHARE
     return keras.optimizers.Muon(
         rate, adam_lr_ratio=share, rms_rate=MUON_UPDATE_SIZE, weight_decay=None

@@ -38,10 +38,7 @@ LOOKED_AT = 4_000  # images that tell what they are like
 
 
 def choose_latent_dim(config: TrainConfig, values: int, count: int) -> int:
-    """Units for `count` images of so many values: the usual number, or a larger power of two.
-
-    It grows with the square root of values. A few images can't tell many units apart.
-    """
+    """Units for `count` images: a power of two by the root of values, few for few images."""
     wanted = config.latent_dim * math.sqrt(values / USUAL_VALUES)
     nearest = 2 ** round(math.log2(max(min(wanted, count / IMAGES_PER_UNIT), 1)))
     return max(min(nearest, MOST_UNITS), config.latent_dim)
@@ -50,10 +47,7 @@ def choose_latent_dim(config: TrainConfig, values: int, count: int) -> int:
 def resume_settings(
     config: TrainConfig, given: frozenset[str]
 ) -> tuple[TrainConfig, dict[str, Any]]:
-    """The settings and the facts of the images that a stopped training began with.
-
-    Raises an `InputError` where there is nothing to resume, or a given setting contradicts it.
-    """
+    """Settings and facts of images that a training began with; else an `InputError`."""
     name = config.run or config.dataset or "mnist"
     path = Path(config.models_dir) / name / CHECKPOINT
     saving.check_resumable(path.parent)

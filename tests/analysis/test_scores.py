@@ -70,7 +70,9 @@ def test_linear_autoencoder_gives_back_what_lies_in_its_components(
     basis = rng.normal(size=(3, 24))
     images = 128 + 10 * (rng.normal(size=(50, 3)) @ basis).reshape(50, 4, 2, 3)
     pixels = np.clip(images, 0, 255).astype(np.uint8)
-    encode, decode = scores.linear_autoencoder(pixels[:40], 3)
+    encode, decode = scores.linear_autoencoder(
+        scores.fit_components(pixels[:40], 3), pixels.shape[1:]
+    )
     unseen = to_unit_range(pixels[40:])
     codes = encode(unseen)
     assert codes.shape == (10, 3)

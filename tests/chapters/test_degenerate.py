@@ -21,8 +21,9 @@ from latentspace.chapters.figure import METHODS
 from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.report import write_metrics, write_page
 from latentspace.report.gallery import find_unavailable
+from latentspace.report.metrics import write_metrics
+from latentspace.report.page import write_page
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,14 @@ ODD: dict[str, tuple[Callable[[], ImageDataset], set[str]]] = {
     "one test image": (
         lambda: make_bars(24, 1),
         MAPS | PATHS | {"overlapping_classes.png", "clusters.png", "outliers.png"},
+    ),
+    "one chosen test image": (
+        lambda: make_bars(24, 20).choose_tests(np.array([7])),
+        MAPS | PATHS | {"overlapping_classes.png", "clusters.png", "outliers.png"},
+    ),
+    "chosen test images of one class": (
+        lambda: make_bars(24, 60).choose_tests(np.arange(1, 60, 3)),
+        {"overlapping_classes.png"},
     ),
     "two test images": (
         lambda: make_bars(24, 2),

@@ -170,7 +170,7 @@ def test_no_file_of_noise_is_larger_than_it_may_be(
     text = Text("title", "Caption.")
     drawing = Drawing.of_images(draw_grids, text, grids=[Grid([], [], images)])
     study = make_study(linear_run, tiny)
-    written, encoded = gallery._encode(suffix, drawing, study)
+    written, encoded = gallery.encode(suffix, drawing, study)
     assert len(encoded) <= most
     assert written.text.caption.startswith("Caption.")
     assert ("To keep the file small" in written.text.caption) == (written is not drawing)
@@ -178,7 +178,7 @@ def test_no_file_of_noise_is_larger_than_it_may_be(
         assert "times smaller" in written.text.caption
     first = get_first_frame(written.frames)
     assert layout.measure_bands(first, written.text) is not None  # what is said stands on it
-    assert gallery._encode(suffix, drawing, study)[1] == encoded
+    assert gallery.encode(suffix, drawing, study)[1] == encoded
 
 
 def test_a_gif_of_noise_is_no_larger_than_five_megabytes(
@@ -186,14 +186,14 @@ def test_a_gif_of_noise_is_no_larger_than_five_megabytes(
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (9, 900, 900, 1), np.uint8)
     drawing = Drawing(to_rgb(noise), Text("a", "b"))
-    _, encoded = gallery._encode(".gif", drawing, make_study(linear_run, tiny))
+    _, encoded = gallery.encode(".gif", drawing, make_study(linear_run, tiny))
     assert 1_000_000 < len(encoded) <= 5_000_000
 
 
 def test_what_is_small_is_written_as_it_is(linear_run: LinearRun, tiny: ImageDataset) -> None:
     frames = to_rgb(np.random.default_rng(0).integers(0, 256, (9, 56, 56, 1), np.uint8))
     drawing = Drawing(frames, Text("a", "b"))
-    written, encoded = gallery._encode(".gif", drawing, make_study(linear_run, tiny, fps=20.0))
+    written, encoded = gallery.encode(".gif", drawing, make_study(linear_run, tiny, fps=20.0))
     assert written is drawing
     assert encoded == encode_gif(frames, fps=20)
 

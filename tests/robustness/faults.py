@@ -41,8 +41,7 @@ from latentspace.core.files import LOCK, PARTIAL
 from latentspace.core.provenance import silence_stderr
 from latentspace.models import runs
 from latentspace.models.run_schema import CHECKPOINT, FACTS, HISTORY
-from latentspace.report import METRICS
-from latentspace.report.metrics import read_metrics
+from latentspace.report.metrics import METRICS, read_metrics
 from latentspace.report.records import RECORDS, read_records
 
 PROJECT = Path(__file__).resolve().parent.parent.parent

@@ -1,8 +1,5 @@
 """Analogies: A with an attribute - A without it + B without it = B with it."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -26,15 +23,6 @@ def name_way(way: str) -> str:
     return "difference of means" if way == "means" else way.replace("_", " ")
 
 
-@dataclass(frozen=True)
-class Triples:
-    """Places of test images, int (N,) each: A with an attribute, A without it, B without it."""
-
-    having: np.ndarray
-    lacking: np.ndarray
-    other: np.ndarray
-
-
 class Analogies(OfAttributes):
     """What is carried over from one image to another."""
 
@@ -44,19 +32,19 @@ class Analogies(OfAttributes):
     def names(self) -> tuple[str, ...]:
         """The attributes of `AttributeChanges` that test images have, and have not."""
         names = self.study.of(AttributeChanges).names
-        return tuple(name for name in names if len(self.choose(name, 1).having))
+        return tuple(name for name in names if self.choose(name, 1).size)
 
-    def choose(self, name: str, count: int) -> Triples:
-        """Chooses analogies of an attribute at random.
+    def choose(self, name: str, count: int) -> np.ndarray:
+        """Chooses analogies at random: test images A with an attribute, A and B without it.
 
         A without it is the one of all images without it that is most alike in what else is known,
-        and of these the nearest in codes; B without it is any other.
+        and of these the nearest in codes; B without it is any other. Indices, int (3, N).
         """
         values, rng = self.values, np.random.default_rng(self.study.settings.seed)
-        known = values.test[:, values.find(name)]
+        known = values.tables["test"].values[:, values.find(name)]
         having, lacking = (np.flatnonzero(known == value) for value in (1, 0))
         if not len(having) or len(lacking) < 2:
-            return Triples(*(np.empty(0, int) for _ in range(3)))
+            return np.empty((3, 0), int)
         having = having[rng.permutation(len(having))[:count]]
         others = values.list_others(name, "test")
         spread = others.std(axis=0)
@@ -68,13 +56,12 @@ class Analogies(OfAttributes):
         other = rng.choice(lacking, len(having))
         again = other == most_alike
         other[again] = lacking[(nearest[again, 0] + 1) % len(lacking)]
-        return Triples(having, most_alike, other)
+        return np.stack([having, most_alike, other])
 
-    def solve(self, name: str, triples: Triples) -> dict[str, np.ndarray]:
-        """What comes out, by way, float32 (N, H, W, C) each."""
+    def solve(self, name: str, triples: np.ndarray) -> dict[str, np.ndarray]:
+        """What comes out of some that were chosen, by way, float32 (N, H, W, C) each."""
         study, forms = self.study, self.study.of(AttributeChanges).fit(name)
-        rows = np.stack([triples.having, triples.lacking, triples.other])
-        (a, b, c), images = study.codes[rows], study.images[rows]
+        (a, b, c), images = study.codes[triples], study.images[triples]
         without = np.zeros(len(c), bool)
         codes = np.stack([a - b + c, c + forms.difference, forms.move(c, without, forms.tell(a))])
         decoded = study.decode(codes.astype(np.float32))
@@ -83,13 +70,7 @@ class Analogies(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """How analogies fare: under "attributes", by name and way; empty where there are none.
-
-        called_so, the share that the reader of the data set says to have the attribute;
-        nearest_distance to a training image; and where the images can be made again with it, error,
-        the median squared error against the image that is right, beside that of its own
-        reconstruction and of the training image nearest to it, which are what can be reached.
-        """
+        """How analogies fare, see docs/metrics.md: by name and way; empty where there are none."""
         study = self.study
         if not self.names:
             return {}
@@ -137,12 +118,11 @@ class Analogies(OfAttributes):
             found += list_rows(table, ways, TRANSPORT, others)
         return found
 
-    # --- inside
-
-    def find_truth(self, name: str, triples: Triples) -> np.ndarray | None:
+    def find_truth(self, name: str, triples: np.ndarray) -> np.ndarray | None:
         """The right answers, float32 (N, H, W, C); None where nobody knows them."""
-        truth = self.study.data.truth
-        made = truth.change(triples.other, name, triples.having) if truth is not None else None
+        data = self.study.data
+        rows, likes = (data.test_numbers[own] for own in (triples[2], triples[0]))
+        made = None if data.truth is None else data.truth.change(rows, name, likes)
         return None if made is None else to_unit_range(made)
 
     def _score(self, name: str) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:

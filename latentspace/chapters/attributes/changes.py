@@ -1,7 +1,5 @@
 """Attributes that an image has or has not: put on, taken off, and read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,11 +67,11 @@ class AttributeChanges(OfAttributes):
         are taken, one of two.
         """
         values, rows = self.values, self._rows
-        found: dict[str, float] = {}
+        table, found = values.tables["train"].values, dict[str, float]()
         for places in values.groups.values():
             own = {}
             for place in places:
-                known = values.train[rows, place] if place < len(values.known) else np.empty(0)
+                known = table[rows, place] if place < len(values.known) else np.empty(0)
                 if min((known == 0).sum(), (known == 1).sum()) >= LEAST_MEMBERS:
                     own[values.names[place]] = self.reliability[values.names[place]]
             if len(places) > 1:
@@ -100,7 +98,7 @@ class AttributeChanges(OfAttributes):
         random = directions.draw_differences(codes, rng)
         found = {}
         for place, name in enumerate(values.known):
-            known = values.train[rows, place]
+            known = values.tables["train"].values[rows, place]
             groups = [np.flatnonzero(known == value) for value in (1, 0)]
             found[name] = np.nan
             if not values.is_number[place] and all(map(len, groups)):
@@ -124,15 +122,8 @@ class AttributeChanges(OfAttributes):
         read as changed as at any.
         """
         study = self.study
-
-        def compute() -> dict[str, dict[str, float]]:
-            space = Space(study.train_codes, study.codes, study.decode)
-            form, reach = self._find_best(name, space, self.fit(name))
-            return {"codes": {"form": form, "reach": reach}}
-
-        key = (*study.model_key, study.settings.seed, self.values.readings_key, name)
-        best = study.load_or_compute_numbers("attribute-reach", compute, *key)["codes"]
-        return best["form"], best["reach"]
+        space = Space(study.train_codes, study.codes, study.decode)
+        return self._find_best_once(name, space, self.fit(name))
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
@@ -167,14 +158,7 @@ class AttributeChanges(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What becomes of unseen images in which an attribute is changed; empty without any.
-
-        For codes, for as many principal components, and for pixels, each by attribute: `MEASURES`,
-        read by a support vector machine, and else called by the reader of the data set, which knows
-        real images only; kept_of, by column the share in which it is read as before, of which kept
-        is the mean and least_kept the least; and reach, see `REACHES`. Also the reliability of
-        each, and how well the reader reads real images.
-        """
+        """Test images with attributes changed: see docs/metrics.md; empty without attributes."""
         study = self.study
         if not self.names:
             return {}
@@ -208,8 +192,6 @@ class AttributeChanges(OfAttributes):
         """What a change of each attribute does, beside principal components and pixels."""
         measures = {name: (words, HIGHER) for name, words in MEASURES.items()}
         return self.list_rows_of_each(measures, {"PCA": PCA, "pixels": PIXELS})
-
-    # --- inside
 
     @cached_property
     def _rows(self) -> np.ndarray:
@@ -261,7 +243,7 @@ class AttributeChanges(OfAttributes):
             taught, had, others = self._find_taught(name)
             fit = _fit_difference if kind == PIXELS else directions.fit_forms
             forms = fit(space.train[taught], had, others)
-            form, reach = self._find_best(name, space, forms)
+            form, reach = self._find_best_once(name, space, forms, kind)
         moved = forms.move(vectors, has, np.full(len(rows), form))
         moved = vectors + reach * (moved - vectors)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
@@ -282,18 +264,33 @@ class AttributeChanges(OfAttributes):
         self, name: str, split: str, most: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Some images, half with an attribute where there are as many, and which have it."""
-        of_train = split == "train"
-        own = (self.values.train if of_train else self.values.test)[:, self.values.find(name)]
-        rows = self._rows if of_train else np.arange(len(own))
+        own = self.values.tables[split].values[:, self.values.find(name)]
+        rows = self._rows if split == "train" else np.arange(len(own))
         half = [rng.permutation(rows[own[rows] == value])[: most // 2] for value in (0, 1)]
         chosen = np.concatenate(half)
         return chosen, own[chosen] == 1
 
     def _find_taught(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Training images that teach an attribute, whether they have it, and what else they do."""
-        known = self.values.train[self._rows, self.values.find(name)]
+        known = self.values.tables["train"].values[self._rows, self.values.find(name)]
         rows, known = self._rows[np.isfinite(known)], known[np.isfinite(known)]
         return rows, known == 1, self.values.list_others(name, "train")[rows]
+
+    def _find_best_once(
+        self, name: str, space: Space, forms: Forms | Difference, *kind: str
+    ) -> tuple[int, float]:
+        """What `_find_best` says, kept; of other spaces than codes by their kind."""
+
+        def compute() -> dict[str, dict[str, float]]:
+            form, reach = self._find_best(name, space, forms)
+            return {"codes": {"form": form, "reach": reach}}
+
+        study = self.study
+        model, key = study.whole.model_key, (study.settings.seed, self.values.readings_key, name)
+        best = study.load_or_compute_numbers("attribute-reach", compute, *model, *key, *kind)[
+            "codes"
+        ]
+        return best["form"], best["reach"]
 
     def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:
         """What `find_best_of_codes` says, of any space."""
@@ -353,6 +350,7 @@ class AttributeChanges(OfAttributes):
         from sklearn.svm import SVC
 
         study, values = self.study, self.values
+        known = {split: table.values for split, table in values.tables.items()}
         rng = np.random.default_rng(study.settings.seed)
         fit = rng.permutation(self._rows)[:READ_FROM]
         scored = rng.permutation(len(study.images))[:READ_OF]
@@ -364,7 +362,7 @@ class AttributeChanges(OfAttributes):
             areas = []
             for name in self.names:
                 place = values.find(name)
-                taught, truth = values.train[fit, place], values.test[scored, place]
+                taught, truth = known["train"][fit, place], known["test"][scored, place]
                 own, told = np.isfinite(taught), np.isfinite(truth)
                 areas.append(np.nan)
                 if len(set(taught[own])) > 1 and len(set(truth[told])) > 1:

@@ -1,7 +1,5 @@
 """Attributes put on, taken off and swept, and analogies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +19,6 @@ from latentspace.chapters.captions import (
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.drawing import grids
-from latentspace.drawing.grids import Grid
 from latentspace.drawing.text import Text
 
 Measures = tuple[tuple[str, str, str], ...]  # in words, and how they are written
@@ -46,7 +43,7 @@ STILL_STEPS = len(range(0, SHOWN_STEPS, STILL_STRIDE))
 def draw_attributes(study: Study) -> Drawing:
     """Every attribute, step by step."""
     found = [
-        Grid(section.headings, [], section.images[:, ::STILL_STRIDE], section.title)
+        grids.Grid(section.headings, [], section.images[:, ::STILL_STRIDE], section.title)
         for section in _list_sections(study)
     ]
     return Drawing.of_images(grids.draw_grids, _describe_attributes(study), grids=found)
@@ -55,7 +52,7 @@ def draw_attributes(study: Study) -> Drawing:
 def draw_moving_attributes(study: Study) -> Drawing:
     """The same, each cell moving."""
     found = [
-        Grid([], [], section.images[np.newaxis], section.title)  # (1, images, steps, H, W, C)
+        grids.Grid([], [], section.images[np.newaxis], section.title)  # (1, images, steps, H, W, C)
         for section in _list_sections(study)
     ]
     text, hold = _describe_attributes(study), count_hold_frames(study.settings.fps)
@@ -73,21 +70,19 @@ def draw_analogies(study: Study) -> Drawing:
     nearest = study.references[scores.find_nearest(carried, study.references)[1]]
     found = []
     for name in names:
-        own, right = triples[name], chapter.find_truth(name, triples[name])
+        images, right = study.images[triples[name]], chapter.find_truth(name, triples[name])
         columns = {
-            "A with": study.images[own.having],
-            "A without": study.images[own.lacking],
-            "B without": study.images[own.other],
-            **{name_way(way): images for way, images in solved[name].items()},
+            **dict(zip(("A with", "A without", "B without"), images, strict=True)),
+            **{name_way(way): made for way, made in solved[name].items()},
             **({} if right is None else {"the truth": right}),
-            "nearest of training": nearest[: len(own.having)],
+            "nearest of training": nearest[: len(images[0])],
         }
-        nearest = nearest[len(own.having) :]
+        nearest = nearest[len(images[0]) :]
         title = f"{name}{_format_analogy(numbers[name])}"
-        found.append(Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
+        found.append(grids.Grid(list(columns), [], np.stack(list(columns.values()), axis=1), title))
     text = Text(
         "A with − A without + B without = B with",
-        f"Test images of {study.data.name}, {format_model(study)}. Pixels and single codes are "
+        f"Test images of {study.data.title}, {format_model(study)}. Pixels and single codes are "
         "added as they are; the difference of means, all else equal, and the transport of what A "
         "has are learnt from training images. The last column shows the training image nearest to "
         "the result of the transport. Error: median squared error against the truth, the same "
@@ -135,7 +130,7 @@ def _explain_no_attributes(study: Study) -> str | None:
     )
 
 
-def _list_sections(study: Study) -> Iterator[Grid]:
+def _list_sections(study: Study) -> Iterator[grids.Grid]:
     """By attribute its images (images, steps, H, W, C), with what was measured of it."""
     sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
     for name in choose_attributes(study):
@@ -147,7 +142,7 @@ def _list_sections(study: Study) -> Iterator[Grid]:
             images = changes.shown[name]
             headings = ["without", *[""] * (STILL_STEPS - 2), "with"]
             title = _format_measures(changes.metrics, name, CHANGE_MEASURES, ("pca", "pixels"))
-        yield Grid(headings, [], images, title)
+        yield grids.Grid(headings, [], images, title)
 
 
 def _format_measures(
@@ -165,7 +160,7 @@ def _format_measures(
 
 def _describe_attributes(study: Study) -> Text:
     shown, sweeps = choose_attributes(study), study.of(AttributeSweeps)
-    about = f"Test images of {study.data.name}, {format_model(study)}. "
+    about = f"Test images of {study.data.title}, {format_model(study)}. "
     if set(shown) & set(sweeps.names):
         about += (
             "Numbers go from −2 to +2 standard deviations within the class; slope: measured change "

@@ -1,7 +1,5 @@
 """Sweeps along directions of attributes that are numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -99,13 +97,7 @@ class AttributeSweeps(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What test images do in a sweep from -2 to +2 steps; empty where there are no attributes.
-
-        They are `MEASURES` of each attribute for directions in latent space, random ones of equal
-        length there, and directions learnt the same way in pixel space, where moves are straight;
-        and the reliability of each direction, with the names of those that mean nothing. The class
-        to be kept is what the reference classifier calls the unmoved image.
-        """
+        """Test images swept along attributes: see docs/metrics.md; empty without attributes."""
         study = self.study
         if self.nothing_to_sweep is not None:
             return {}
@@ -119,14 +111,11 @@ class AttributeSweeps(OfAttributes):
             random = rng.normal(size=steps.shape)
             longer = np.linalg.norm(steps, axis=-1) / np.linalg.norm(random, axis=-1)
             random *= longer[..., np.newaxis]
-            train, test = (
-                each.reshape(len(each), -1) for each in (study.data.train_images, study.images)
-            )
-            in_pixels = self._calibrate(self._fit_to(train), train, self._sweep_pixels)
+            test = study.images.reshape(len(study.images), -1)
             spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
                 CODES: (self._sweep_codes, study.codes, steps),
                 RANDOM: (self._sweep_codes, study.codes, random),
-                PIXELS: (self._sweep_pixels, test, in_pixels.steps),
+                PIXELS: (self._sweep_pixels, test, self._pixel_directions.steps),
             }
             numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
             for name, (sweep, vectors, vector_steps) in spaces.items():
@@ -165,8 +154,6 @@ class AttributeSweeps(OfAttributes):
         called = self.study.classifier.predict_probabilities(flat).argmax(axis=1)
         return called.reshape(images.shape[:-3])
 
-    # --- inside
-
     @cached_property
     def _places(self) -> np.ndarray:
         """Where they stand among all attributes."""
@@ -195,8 +182,20 @@ class AttributeSweeps(OfAttributes):
         return directions.fit_attribute_directions(*given, len(data.class_names))
 
     def _load_or_compute(self, kind: str, compute: Callable[[], Attributes]) -> Attributes:
-        key = (*self.study.model_key, self.study.settings.seed, self.values.key)
-        return Attributes(**self.study.load_or_compute(kind, lambda: vars(compute()), *key))
+        study = self.study
+        key = (*study.whole.model_key, study.settings.seed, study.data.attributes_hash)
+        return Attributes(**study.load_or_compute(kind, lambda: vars(compute()), *key))
+
+    @property
+    def _pixel_directions(self) -> Attributes:
+        """Calibrated directions among flat pixels."""
+
+        def compute() -> Attributes:
+            train = self.study.data.train_images
+            flat = train.reshape(len(train), -1)
+            return self._calibrate(self._fit_to(flat), flat, self._sweep_pixels)
+
+        return self._load_or_compute("attribute-steps-in-pixels", compute)
 
     @cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -217,12 +216,9 @@ class AttributeSweeps(OfAttributes):
         """Codes moved by `move`, decoded."""
         moves = _spread(directions, steps)
         shape, dim = moves.shape[:3], codes.shape[1]
-        moved = self.move(
-            np.broadcast_to(codes, moves.shape).reshape(-1, dim),
-            np.broadcast_to(labels, shape).ravel(),
-            moves.reshape(-1, dim),
-            np.broadcast_to(np.array(steps)[:, np.newaxis], shape).ravel(),
-        )
+        codes, labels = np.broadcast_to(codes, moves.shape), np.broadcast_to(labels, shape)
+        each = np.broadcast_to(np.array(steps)[:, np.newaxis], shape).ravel()
+        moved = self.move(codes.reshape(-1, dim), labels.ravel(), moves.reshape(-1, dim), each)
         return self.study.decode(moved.reshape(moves.shape))
 
     def _sweep_pixels(
@@ -264,10 +260,7 @@ def _spread(directions: np.ndarray, steps: Sequence[float]) -> np.ndarray:
 
 
 def _fit_slopes(values: np.ndarray, steps: Sequence[float]) -> np.ma.MaskedArray:
-    """Change per step of every attribute along every direction: (A, S, N, A) -> (A, N, A), masked.
-
-    What could not be measured is masked; steps have a mean of 0.
-    """
+    """Change a step, of steps of mean 0, (A, S, N, A) -> (A, N, A), the unknown masked."""
     slopes = np.einsum("s,asnb->anb", np.array(steps), values) / np.square(steps).sum()
     return np.ma.masked_invalid(slopes)
 

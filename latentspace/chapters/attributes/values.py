@@ -1,7 +1,5 @@
 """The attributes of images: known of real ones, and read or measured off decoded ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,7 +40,7 @@ class AttributeValues(Chapter):
     @property
     def known(self) -> tuple[str, ...]:
         """Those that are known of each image, and not measured."""
-        return self._of_train.names
+        return self.tables["train"].names
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -65,15 +63,11 @@ class AttributeValues(Chapter):
         return None if self.names else f"{advice}; {self.study.strokes_unavailable}"
 
     @property
-    def key(self) -> str:
-        """What all that is found out with attributes depends on, beside model and images."""
-        return self.study.data.attributes_hash
-
-    @property
     def readings_key(self) -> str:
         """What all that is read off images depends on."""
         reader = self.study.reader
-        return self.key + (reader.facts["sha256"] if reader else "") + self.study.classifier_key
+        known = self.study.data.attributes_hash
+        return known + (reader.facts["sha256"] if reader else "") + self.study.classifier_key
 
     def find(self, name: str) -> int:
         """The place of an attribute among all; an `InputError` where there is none of that name."""
@@ -90,28 +84,28 @@ class AttributeValues(Chapter):
     def is_number(self) -> np.ndarray:
         """Which of `names` are numbers, and not yes or no."""
         measured = len(self.names) - len(self.known)
-        is_binary = self._of_train.is_binary & self._of_test.is_binary
-        return np.concatenate([~is_binary, np.ones(measured, bool)])
+        own = ~self.study.data.is_binary
+        of_class = np.zeros(len(self.known) - len(own), bool)
+        return np.concatenate([own, of_class, np.ones(measured, bool)])
 
     @cached_property
     def columns(self) -> list[str]:
         """The column that each of `names` is of."""
-        return [*self._of_train.columns, *self.names[len(self.known) :]]
+        return [*self.tables["train"].columns, *self.names[len(self.known) :]]
 
     @cached_property
     def groups(self) -> dict[str, list[int]]:
         """The places of the attributes of each column."""
         return group_columns(self.columns)
 
-    @property
-    def train(self) -> np.ndarray:
-        """Of all training images what is `known`, float32 (M, A)."""
-        return self._of_train.values
-
-    @property
-    def test(self) -> np.ndarray:
-        """Of all images what is `known`, float32 (N, A)."""
-        return self._of_test.values
+    @cached_property
+    def tables(self) -> dict[str, Attributes]:
+        """What is `known` of all images of "train" and of "test", by split."""
+        data = self.study.data
+        return {
+            "train": self._add_class(data.train_attributes, data.train_labels),
+            "test": self._add_class(data.test_attributes, data.test_labels),
+        }
 
     def list_others(self, name: str, split: str) -> np.ndarray:
         """What else is known of each image, to be held when an attribute changes, (N, K).
@@ -119,14 +113,9 @@ class AttributeValues(Chapter):
         Values of the attribute's own column are left out, and one of each other column of names
         and of the classes, which the others tell; what is unknown has the mean.
         """
-        table = self._of_train if split == "train" else self._of_test
-        column = self.columns[self.find(name)]
-        places = [
-            place
-            for own, group in table.groups.items()
-            if own != column
-            for place in (group[1:] if len(group) > 1 else group)
-        ]
+        table, column = self.tables[split], self.columns[self.find(name)]
+        others = [group for own, group in table.groups.items() if own != column]
+        places = [place for own in others for place in (own[1:] if len(own) > 1 else own)]
         known = np.ma.masked_invalid(table.values[:, places].astype(np.float64))
         found = np.where(np.ma.getmaskarray(known), known.mean(axis=0).filled(0), known.data)
         data = self.study.data
@@ -179,18 +168,8 @@ class AttributeValues(Chapter):
         images = to_unit_range(self.study.data.train_pixels[rows])
         found = self.read(images, measured_only=True)
         if self.known:
-            found[:, : len(self.known)] = self.train[rows]
+            found[:, : len(self.known)] = self.tables["train"].values[rows]
         return found
-
-    # --- inside
-
-    @cached_property
-    def _of_train(self) -> Attributes:
-        return self._add_class(self.study.data.train_attributes, self.study.data.train_labels)
-
-    @cached_property
-    def _of_test(self) -> Attributes:
-        return self._add_class(self.study.data.test_attributes, self.study.data.test_labels)
 
     def _add_class(self, table: Attributes, labels: np.ndarray) -> Attributes:
         if self.class_name is None:

@@ -108,13 +108,7 @@ class Arithmetic(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """How test images fare that are moved to another class, by class means and by transport.
-
-        target_accuracy (share that the reference classifier calls the target; NaN without one),
-        nearest_distance (to a training image), and for strokes the Spearman correlation of slant
-        and thickness before and after; and the reliability of the difference between any two of
-        measured_classes, with those that mean nothing. Empty without classes.
-        """
+        """Test images moved to another class: see docs/metrics.md; empty without classes."""
         study, measured = self.study, self.measured
         if study.classes_unavailable is not None:
             return {}
@@ -137,14 +131,10 @@ class Arithmetic(Chapter):
                     after = self._measure_strokes(images)
                     near, _ = scores.find_nearest(images, study.references)
                     called = self._sweeps.classify(images)
-                    numbers[name] = {
-                        "target_accuracy": np.nan if called is None else (called == targets).mean(),
-                        "nearest_distance": near.mean(),
-                        **{
-                            f"{attribute}_kept": scores.rank_correlation(values, after[attribute])
-                            for attribute, values in before.items()
-                        },
-                    }
+                    right = np.nan if called is None else (called == targets).mean()
+                    numbers[name] = {"target_accuracy": right, "nearest_distance": near.mean()}
+                    for own, values in before.items():
+                        numbers[name][f"{own}_kept"] = scores.rank_correlation(values, after[own])
                     bar.update()
             return numbers
 
@@ -153,12 +143,9 @@ class Arithmetic(Chapter):
         table = numbers.pop("classes")["reliability"]
         names = [study.data.class_names[label] for label in measured]
         weak = zip(*np.nonzero(np.triu(np.array(table) < directions.MEANINGLESS)), strict=True)
-        return {
-            "measured_classes": names,
-            "class_reliability": table,
-            "meaningless": [[names[first], names[second]] for first, second in weak],
-            **numbers,
-        }
+        pairs = [[names[first], names[second]] for first, second in weak]
+        about = {"measured_classes": names, "class_reliability": table, "meaningless": pairs}
+        return {**about, **numbers}
 
     @property
     def rows(self) -> list[Row]:
@@ -181,11 +168,9 @@ class Arithmetic(Chapter):
             codes.append(shown[0])
         images = study.decode(np.stack([*codes, shown[0]]))
         _, nearest = scores.find_nearest(images, study.references)
-        return Grid(
-            [*(term.label for term in (*plain, *attributes)), "="],
-            ["decoded", "nearest training image"],
-            np.stack([images, study.references[nearest]]),
-        )
+        headings = [*(term.label for term in (*plain, *attributes)), "="]
+        images = np.stack([images, study.references[nearest]])
+        return Grid(headings, ["decoded", "nearest training image"], images)
 
     def _add_attribute(self, code: np.ndarray, name: str, factor: float) -> np.ndarray:
         """A code (1, D) with so much more of an attribute, or so far along an axis."""
@@ -198,7 +183,8 @@ class Arithmetic(Chapter):
         values, first = self.study.of(AttributeValues), self._terms[0]
         alone = [term for term in self._terms if term.attribute is None] == [first]
         if alone and first.name.isdecimal():
-            known = values.test[int(first.name), values.find(name)]
+            place = self.study.find_place(first.name)
+            known = values.tables["test"].values[place, values.find(name)]
             if known == (factor > 0):  # there is nothing to put on or to take off
                 return code
         changes = self.study.of(AttributeChanges)
@@ -223,7 +209,8 @@ class Arithmetic(Chapter):
         moved = moved.reshape(count, count, *moved.shape[1:])
         images = np.concatenate([study.images[firsts][:, np.newaxis], moved], axis=1)
         names = [study.data.class_names[label] for label in shown]
-        return Grid(["A", *names], [f"#{index}" for index in firsts], images, title)
+        numbers = [f"#{number}" for number in study.data.test_numbers[firsts]]
+        return Grid(["A", *names], numbers, images, title)
 
     def _shift(self, codes: np.ndarray, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
         means = self.study.class_means

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
 from latentspace.drawing.text import Text
 
 MOVING_COLUMNS = 8
@@ -38,10 +37,10 @@ def draw_traversals(
     for number, name in enumerate(panels):
         row, column = divmod(number, PANEL_COLUMNS)
         y = row * pitch + HEADING_ROOM / 2
-        labels.append(Label(column * (width + PANEL_GAP), y, name, "lm"))
+        labels.append(layout.Label(column * (width + PANEL_GAP), y, name, "lm"))
     for row in range(len(rows)):
         for at, name in enumerate(starts):
             y = row * pitch + HEADING_ROOM + (at + 0.5) * image_height
-            labels.append(Label(-12, y, name, "rm"))
+            labels.append(layout.Label(-12, y, name, "rm"))
     left = max(map(layout.measure_text, starts)) + 12
     return layout.make_page(layout.join_vertically(rows), text=text, labels=labels, left=left)

@@ -6,13 +6,11 @@ import numpy as np
 
 from latentspace.chapters.calculate import draw, samples
 from latentspace.chapters.calculate.arithmetic import Arithmetic
-from latentspace.chapters.calculate.samples import Samples
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import describe_classifier, format_model, strip_folders
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
 from latentspace.drawing import grids
-from latentspace.drawing.grids import Grid
 from latentspace.drawing.text import Text
 
 SAMPLE_MEASURES = {  # in words, and how they are written
@@ -26,7 +24,7 @@ STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 def draw_arithmetic(study: Study) -> Drawing:
     """Sums of codes beside class means and transport, or an expression."""
-    about = f"{study.data.name}, {format_model(study)}; images are decoded from codes."
+    about = f"{study.data.title}, {format_model(study)}; images are decoded from codes."
     if study.settings.expression:
         about += f" = {strip_folders(study.settings.expression)}."
     elif study.classes_unavailable is None:
@@ -71,7 +69,7 @@ def draw_class_transfer(study: Study) -> Drawing:
     )
     text = Text(
         "Class transfer: another class, the same style",
-        f"Left: test images of {study.data.name}. Right of each: its code, transported between "
+        f"Left: test images of {study.data.title}. Right of each: its code, transported between "
         f"the Gaussians of the classes ({format_model(study)}). {_format_transport(study)}"
         + (f" Rank correlation before and after: {kept}." if kept else ""),
     )
@@ -81,28 +79,19 @@ def draw_class_transfer(study: Study) -> Drawing:
 def draw_traversals(study: Study) -> Drawing:
     """A panel an axis: the mean code and real images, moved along it."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
-    return Drawing.of_images(
-        draw.draw_traversals,
-        text,
-        panels={
-            f"{name}: {change:.1f}": images[:, ::STILL_STRIDE]
-            for name, change, images in zip(axes.names, axes.changes, axes.images, strict=True)
-        },
-        starts=axes.starts,
-    )
+    shown = zip(axes.names, axes.changes, axes.images, strict=True)
+    panels = {f"{name}: {change:.1f}": images[:, ::STILL_STRIDE] for name, change, images in shown}
+    return Drawing.of_images(draw.draw_traversals, text, panels=panels, starts=axes.starts)
 
 
 def draw_moving_traversals(study: Study) -> Drawing:
     """The same, a column an axis, each cell moving."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
-    found = [
-        Grid(
-            [name.split(",")[0] for name in axes.names[start : start + draw.MOVING_COLUMNS]],
-            axes.starts,
-            axes.images[start : start + draw.MOVING_COLUMNS].swapaxes(0, 1),
-        )
-        for start in range(0, len(axes.names), draw.MOVING_COLUMNS)
-    ]
+    found = []
+    for start in range(0, len(axes.names), draw.MOVING_COLUMNS):
+        part = slice(start, start + draw.MOVING_COLUMNS)
+        names = [name.split(",")[0] for name in axes.names[part]]
+        found.append(grids.Grid(names, axes.starts, axes.images[part].swapaxes(0, 1)))
     return Drawing.of_images(grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=1)
 
 
@@ -112,7 +101,7 @@ def _describe_traversals(study: Study) -> Text:
     alive = "No unit is dead." if chapter.deviations.any() else ""  # one image tells none
     return Text(
         "Moving along axes of latent space",
-        f"{study.data.name}, {format_model(study)}. The mean code and test images, moved along "
+        f"{study.data.title}, {format_model(study)}. The mean code and test images, moved along "
         "each axis from the 1% to the 99% quantile of the training codes; first the axes that "
         "change the image most (number: Euclidean distance of the ends, of the mean code). "
         + (f"Dead units: {', '.join(map(str, dead))}." if dead else alive),
@@ -121,13 +110,13 @@ def _describe_traversals(study: Study) -> Text:
 
 def draw_samples(study: Study) -> Drawing:
     """New images, drawn from one Gaussian, from the mixture and from its classes."""
-    chapter = study.of(Samples)
+    chapter = study.of(samples.Samples)
     numbers, count = chapter.metrics, len(study.data.class_names)
     of_classes = numbers.get("class_confidence", {})
     names = [
         f"{name} ({of_classes[name]:.2f})" if name in of_classes else name for name in chapter.shown
     ]
-    about = f"{study.data.name}, {format_model(study)}. Codes are drawn from a density of the "
+    about = f"{study.data.title}, {format_model(study)}. Codes are drawn from a density of the "
     about += f"training codes, a mixture of {numbers['components']} Gaussians, at temperature "
     about += f"{samples.TEMPERATURE:g},"
     if chapter.classes:
@@ -150,7 +139,7 @@ def draw_samples(study: Study) -> Drawing:
         f"{about} beside one Gaussian. One Gaussian, the mixture, and real unseen images: "
         f"{'; '.join(measured)} (Kynkaanniemi et al. 2019).{brackets} {describe_classifier(study)}",
     )
-    grid = Grid([], names, np.stack(list(chapter.shown.values())))
+    grid = grids.Grid([], names, np.stack(list(chapter.shown.values())))
     return Drawing.of_images(grids.draw_grids, text, grids=[grid])
 
 
@@ -161,5 +150,5 @@ RECIPES: Mapping[str, Recipe[Study]] = {
     ),
     "traversals.png": Recipe(draw_traversals, (Traversals,)),
     "traversals.gif": Recipe(draw_moving_traversals, (Traversals,)),
-    "samples.png": Recipe(draw_samples, (Samples,)),
+    "samples.png": Recipe(draw_samples, (samples.Samples,)),
 }

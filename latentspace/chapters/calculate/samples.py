@@ -38,16 +38,11 @@ class Samples(Chapter):
         return why if is_degenerate(self.study.train_codes) else None
 
     @cached_property
-    def gaussian(self) -> Density:
-        """One Gaussian of all training codes."""
-        return fit_gaussian(self.study.train_codes)
-
-    @cached_property
     def shown(self) -> dict[str, np.ndarray]:
         """New images of a Gaussian, the mixture and its classes, float32 (SHOWN, H, W, C)."""
         rng = np.random.default_rng(self.study.settings.seed)
         codes = {
-            ONE_GAUSSIAN: _draw(self.gaussian, SHOWN, rng),
+            ONE_GAUSSIAN: _draw(fit_gaussian(self.study.train_codes), SHOWN, rng),
             EVERYTHING: _draw(self.study.density, SHOWN, rng),
         }
         for label, name in self.classes.items():
@@ -69,14 +64,7 @@ class Samples(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What new images of one Gaussian and of the mixture are like, and real unseen images.
-
-        Real images are seen as their reconstructions. confidence of the reference classifier (left
-        out without one), nearest_distance (to a training image), precision and recall among codes
-        and among pixels, against reconstructions of test images (those of real_images are of
-        training images); class_confidence, in the class that was asked for, by name and real
-        images' in theirs; components of the mixture.
-        """
+        """What new and real unseen images are like: see docs/metrics.md; empty without any."""
         study = self.study
         if self.unavailable is not None:
             return {}
@@ -87,7 +75,7 @@ class Samples(Chapter):
             real = study.codes[np.sort(rng.choice(len(study.codes), count, replace=False))]
             rows = np.sort(rng.permutation(len(study.train_codes))[:count])
             drawn = {
-                GAUSSIAN: _draw(self.gaussian, count, rng),
+                GAUSSIAN: _draw(fit_gaussian(study.train_codes), count, rng),
                 DENSITY: _draw(study.density, count, rng),
                 REAL: study.train_codes[rows],
             }

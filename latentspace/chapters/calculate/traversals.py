@@ -72,12 +72,9 @@ class Traversals(Chapter):
         # What lies elsewhere along an axis begins at the same place of it as the mean.
         offsets = places[order, None] - ((starts - centre) @ vectors[order].T).T[..., None]
         walked = starts[None, :, None] + offsets[..., None] * vectors[order, None, None]
-        return Axes(
-            [names[axis] for axis in order],
-            [MEAN, *(selected.name for selected in chosen)],
-            study.decode(walked.astype(np.float32)),
-            changes[order].astype(float),
-        )
+        shown, moved = [names[axis] for axis in order], [MEAN, *(one.name for one in chosen)]
+        images = study.decode(walked.astype(np.float32))
+        return Axes(shown, moved, images, changes[order].astype(float))
 
     @cached_property
     def principal(self) -> Principal:
@@ -97,13 +94,7 @@ class Traversals(Chapter):
         return [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(count)]
 
     def parse_axis(self, name: str) -> tuple[str, int] | None:
-        """The kind, `AXIS` or `UNIT`, and the place of what "axis:1" or "unit:0" names.
-
-        None where it names no axis.
-
-        Raises:
-            InputError: There is no such axis.
-        """
+        """Kind and place of an axis such as "axis:1", None of others; `InputError` if absent."""
         kind = next((kind for kind in (AXIS, UNIT) if name.startswith(kind)), None)
         if kind is None:
             return None

@@ -57,13 +57,10 @@ def draw_clusters(
     for y, (name, about) in zip(middles, names, strict=True):
         labels += [Label(-12, y - 11, name, "rm"), Label(-12, y + 11, about, "rm", FAINT_INK)]
     written, (room, table_width) = _layout_table(*table, top=body.shape[0] + TABLE_GAP)
-    return layout.make_page(
-        layout.join_vertically([body, layout.make_blank(room - len(body), table_width)]),
-        text=text,
-        labels=[*labels, *written],
-        left=max(layout.measure_text(line) for lines in names for line in lines) + 12,
-        top=HEADING_ROOM,
-    )
+    labels += written
+    body = layout.join_vertically([body, layout.make_blank(room - len(body), table_width)])
+    left = max(layout.measure_text(line) for lines in names for line in lines) + 12
+    return layout.make_page(body, text=text, labels=labels, left=left, top=HEADING_ROOM)
 
 
 def _draw_framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:

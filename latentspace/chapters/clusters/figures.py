@@ -6,6 +6,7 @@ from latentspace.chapters.captions import format_model
 from latentspace.chapters.clusters import draw
 from latentspace.chapters.clusters.measure import Clusters, ClusterSummary
 from latentspace.chapters.figure import Drawing, Recipe
+from latentspace.chapters.maps.describe import describe_images
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
 
@@ -35,7 +36,7 @@ def draw_clusters(study: Study) -> Drawing:
         shown = f" The first {len(summaries)} are drawn."
     text = Text(
         f"{chapter.count} clusters, found without labels",
-        f"All {numbers['images']:,} {chapter.images.split_name} of {study.data.name}, "
+        f"All {describe_images(chapter.images)}, "
         f"{format_model(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown} A "
         "cluster's centre is its mean code, decoded. The most typical images have the codes "
         "nearest to it. The mixture would most likely give the least certain ones to another "
@@ -46,6 +47,11 @@ def draw_clusters(study: Study) -> Drawing:
         "Accuracy is that of the best matching of clusters and classes. Stability says how far "
         "clusterings of different seeds agree (ARI).",
     )
+    headings = ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)]
+    rows = [
+        [name, _format_range(own["clusters"]), *(_format_cell(own[one], one) for one in columns)]
+        for name, own in numbers["methods"].items()
+    ]
     return Drawing.of_images(
         draw.draw_clusters,
         text,
@@ -63,17 +69,7 @@ def draw_clusters(study: Study) -> Drawing:
         ],
         counts=np.stack([summary.counts for summary in summaries])[:, classes[:MOST_SHOWN]],
         class_names=[names[label] for label in classes[:MOST_SHOWN]],
-        table=(
-            ["method", "clusters", *(HEADINGS.get(column, column) for column in columns)],
-            [
-                [
-                    name,
-                    _format_range(scores["clusters"]),
-                    *(_format_cell(scores[each], each) for each in columns),
-                ]
-                for name, scores in numbers["methods"].items()
-            ],
-        ),
+        table=(headings, rows),
     )
 
 

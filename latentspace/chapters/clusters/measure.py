@@ -56,6 +56,7 @@ class Clusters(Chapter):
         super().__init__(study)
         size = int(np.prod(study.data.image_shape))
         self.images = MapImages(study, most=min(MOST_IMAGES, MOST_VALUES // size))
+        self.seeds = [study.settings.seed + number for number in range(SEEDS)]  # of each method
 
     @property
     def unavailable(self) -> str | None:
@@ -85,11 +86,6 @@ class Clusters(Chapter):
     def settings_used(self) -> dict[str, Any]:
         """How many clusters are sought."""
         return {"num_clusters": self.count}
-
-    @cached_property
-    def seeds(self) -> list[int]:
-        """The seeds of each method."""
-        return [self.study.settings.seed + number for number in range(SEEDS)]
 
     @cached_property
     def found(self) -> dict[str, dict[str, np.ndarray]]:

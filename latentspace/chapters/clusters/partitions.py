@@ -33,13 +33,15 @@ def find_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Foun
     study = images.study
     chosen = (study.settings.split, hash_content(images.indices), count)
     compute = partial(_compute_partitions, images, count, seeds)
-    return study.load_or_compute_groups("clusters", compute, *study.model_key, *chosen, *seeds)
+    model = study.whole.model_key
+    return study.load_or_compute_groups("clusters", compute, *model, *chosen, *seeds)
 
 
 def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Found:
     study = images.study
     with study.make_bar("clusters", 8 * len(seeds) + COPIES) as bar:
-        encode, _ = scores.linear_autoencoder(study.fit_pixels, study.run.latent_dim)
+        pca = study.fit_components(study.run.latent_dim)
+        encode, _ = scores.linear_autoencoder(pca, study.data.image_shape)
         flat = {
             PIXELS: images.get_vectors("pixel"),
             f"PCA {study.run.latent_dim}": encode(images.images).astype(np.float32),

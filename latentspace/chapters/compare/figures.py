@@ -27,9 +27,9 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
     text = Text(
         "The same test images through both models",
         f"{_describe_models(comparison)} Under each image its mean squared error per pixel, the "
-        f"smaller of two in black. Mean over all {len(first):,} test images of "
-        f"{comparison.data.name}: A {first.mean():.5f}, B {second.mean():.5f}, B - A "
-        f"{test.format_number(test.difference, '+')}, 95% interval "
+        "smaller of two in black. Mean over all "
+        f"{comparison.data.name_tests(len(first))}: A {first.mean():.5f}, B {second.mean():.5f}, "
+        f"B - A {test.format_number(test.difference, '+')}, 95% interval "
         f"{test.format_interval(test.more)}; PCA with {linear}. B's error is the smaller one on "
         f"{(second < first).sum():,} images, A's on {(first < second).sum():,}.",
     )

@@ -71,7 +71,7 @@ class Comparison:
         scored = len(self._on_maps[A]["knn_preservation"])
         few = f", {scored:,} of them scored" if scored < len(maps.indices) else ""
         return (
-            f"{len(self.data.test_images):,} test images of {self.data.name}; on the maps "
+            f"{self.data.name_tests(len(self.data.test_images))}; on the maps "
             f"{len(maps.indices):,} {maps.split_name}{few}"
         )
 
@@ -218,7 +218,8 @@ class Comparison:
     def _score_components(self, count: int) -> dict[str, np.ndarray]:
         """Scores by image of principal components of the images that A was fitted to."""
         study, maps, images = self.studies[A], self._maps[A], self.data.test_images
-        encode, decode = scores.linear_autoencoder(study.fit_pixels, count)
+        pca = study.fit_components(count)
+        encode, decode = scores.linear_autoencoder(pca, self.data.image_shape)
         back = decode(encode(images))
         return {
             **maps.score_source(encode(maps.images))[1],
@@ -273,10 +274,11 @@ class Comparison:
         ]
 
     def _format_names(self, rows: np.ndarray) -> list[str]:
-        names = self.data.class_names
+        names, numbers = self.data.class_names, self.data.test_numbers[rows]
         if len(names) < 2:
-            return [f"#{row}" for row in rows]
-        return [f"{names[self.data.test_labels[row]]} #{row}" for row in rows]
+            return [f"#{number}" for number in numbers]
+        labels = self.data.test_labels[rows]
+        return [f"{names[label]} #{at}" for label, at in zip(labels, numbers, strict=True)]
 
 
 def _describe_training_data(study: Study) -> str:

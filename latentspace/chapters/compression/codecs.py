@@ -110,10 +110,7 @@ def store_in_sheets(
 
 
 def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -> int:
-    """The one of `BLOCKS` that needs fewest bytes in sheets at equal error; 1 if none clearly does.
-
-    Of images, uint8 (N, H, W, C), whole or `halved`, the first `TRIAL_IMAGES` are tried.
-    """
+    """The one of `BLOCKS` with the smallest sheets at equal error; 1 if none clearly has."""
     tried = pixels[:TRIAL_IMAGES]
     images = to_unit_range(tried)
     height, width = (-(-side // (2 if halved else 1)) for side in pixels.shape[1:3])
@@ -137,10 +134,7 @@ def find_best_block(pixels: np.ndarray, codec: Codec, *, halved: bool = False) -
 
 
 def make_sheets(pixels: np.ndarray, block: int) -> list[np.ndarray]:
-    """Images (N, H, W, C) side by side, as near to a square as they come.
-
-    uint8 (height, width, C) each, sides up to `SHEET_SIDE`; cells left over are black.
-    """
+    """Images in sheets, nearly square, up to `SHEET_SIDE`, the rest black: uint8 (h, w, C)."""
     count, height, width, _ = pixels.shape
     high, wide = _pad_sides(height, width, block)
     square = round(np.sqrt(count * high / wide)) or 1
@@ -157,12 +151,8 @@ def split_sheets(made: list[np.ndarray], shape: tuple[int, ...], block: int) -> 
     """Cuts sheets, as `make_sheets` made them, into images of the shape (N, H, W, C)."""
     count, height, width, channels = shape
     high, wide = _pad_sides(height, width, block)
-    cells = [
-        sheet.reshape(len(sheet) // high, high, -1, wide, channels)
-        .swapaxes(1, 2)
-        .reshape(-1, high, wide, channels)
-        for sheet in made
-    ]
+    rows = [sheet.reshape(len(sheet) // high, high, -1, wide, channels) for sheet in made]
+    cells = [row.swapaxes(1, 2).reshape(-1, high, wide, channels) for row in rows]
     return np.concatenate(cells)[:count, :height, :width]
 
 

@@ -25,6 +25,9 @@ MARK: Mapping[str, Any] = {  # for a method of one setting
     "zorder": 4,
     "clip_on": False,
 }
+BESIDE: Mapping[str, Any] = {  # for words at the lower left of a point
+    **{"textcoords": "offset points", "ha": "right", "va": "top", "color": "0.2"}
+}
 GAP = 4  # pixels between images
 TITLE_GAP = 10
 BLOCK_GAP, HEADING_HEIGHT = 20, 34
@@ -76,13 +79,10 @@ def draw_rate_distortion(
             common = {"color": COLORS[family % len(COLORS)], "label": line.name}
             if len(sizes) == 1:
                 at_edge = measure == "mse" and values[0] <= 0
-                panel.plot(
-                    *(sizes, [0.015] if at_edge else values),
-                    transform=panel.get_xaxis_transform() if at_edge else panel.transData,
-                    marker="D" if line.style == "solid" else "X",
-                    **MARK,
-                    **common,
-                )
+                values = [0.015] if at_edge else values
+                frame = panel.get_xaxis_transform() if at_edge else panel.transData
+                marker = "D" if line.style == "solid" else "X"
+                panel.plot(sizes, values, transform=frame, marker=marker, **MARK, **common)
             else:
                 widths = MINOR if family else MAIN
                 panel.plot(
@@ -99,15 +99,8 @@ def draw_rate_distortion(
         size, error = chosen
         arrow = {"arrowstyle": "<->", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
         panels[0].annotate("", (nearest_size, error), chosen, arrowprops=arrow, zorder=5)
-        panels[0].annotate(
-            f"{size:.1f} and {nearest_size:.1f} bytes\nat error {error:.5f}",
-            chosen,
-            (-6, -4),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color="0.2",
-        )
+        words = f"{size:.1f} and {nearest_size:.1f} bytes\nat error {error:.5f}"
+        panels[0].annotate(words, chosen, (-6, -4), **BESIDE)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     return layout.make_page(layout.render_figure(figure), text=text)
@@ -146,11 +139,7 @@ def draw_budgets(
             cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
             put(row.images, [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)])
     body = layout.join_vertically(bodies)
-    return layout.make_page(
-        body,
-        text=text,
-        labels=labels,
-        left=max(layout.measure_text(label.text) for label in labels if label.x < 0) + 12,
-        right=max(0, max(map(layout.measure_text, headings.values()), default=0) - body.shape[1]),
-        top=TITLE_GAP,
-    )
+    left = max(layout.measure_text(label.text) for label in labels if label.x < 0) + 12
+    beyond = max(map(layout.measure_text, headings.values()), default=0) - body.shape[1]
+    sides = {"left": left, "right": max(0, beyond), "top": TITLE_GAP}
+    return layout.make_page(body, text=text, labels=labels, **sides)

@@ -11,7 +11,7 @@ from latentspace.drawing.text import Text
 def _describe_measured(study: Study) -> str:
     storing = study.of(Compression).storing
     return (
-        f"{len(storing.rows):,} test images of {study.data.name}, {format_model(study)}; "
+        f"{study.data.name_tests(len(storing.rows))}, {format_model(study)}; "
         f"each takes {storing.pixels[0].size:,} bytes as it is"
     )
 
@@ -70,9 +70,8 @@ def draw_budgets(study: Study) -> Drawing:
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
         f"headers. {_describe_costs(study)}",
     )
-    return Drawing.of_images(
-        draw.draw_budgets, text, originals=chapter.originals, blocks=chapter.blocks
-    )
+    originals, blocks = chapter.originals, chapter.blocks
+    return Drawing.of_images(draw.draw_budgets, text, originals=originals, blocks=blocks)
 
 
 RECIPES = {

@@ -63,11 +63,15 @@ class Compression(Chapter):
         """Quantised codes in their forms, and `FLOATS`, what they are before."""
         study, storing = self.study, self.storing
 
-        def compute() -> dict[str, Method]:
-            codes = study.codes[storing.rows]
+        def encode_table() -> dict[str, np.ndarray]:
             # Encoded alone: a code's last digits depend on what else is encoded with it.
             chosen = study.fit_indices[choose_limited(len(study.fit_indices), TABLE_IMAGES)]
-            table = study.run.encode(study.data.train_pixels[chosen])
+            return {"codes": study.run.encode(study.data.train_pixels[chosen])}
+
+        def compute() -> dict[str, Method]:
+            codes = study.codes[storing.rows]
+            key = study.whole.model_key
+            table = study.load_or_compute("compression_table", encode_table, *key)["codes"]
             spread = float(np.sqrt(table.var(axis=0).mean())) or 1.0
             coded = Coded(table, codes, study.run.decode)
             floats = storing.measure(study.run.decode(codes), codes.nbytes)
@@ -86,7 +90,8 @@ class Compression(Chapter):
 
         def compute() -> dict[str, Method]:
             chosen = study.fit_pixels
-            encode, inverse = scores.linear_autoencoder(chosen, MOST_COMPONENTS)
+            pca = study.fit_components(MOST_COMPONENTS)
+            encode, inverse = scores.linear_autoencoder(pca, study.data.image_shape)
             count = min(TABLE_IMAGES, count_images_at_once(chosen))
             table = encode(to_unit_range(chosen[choose_limited(len(chosen), count)]))
             codes = encode(storing.images)

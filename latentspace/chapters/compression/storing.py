@@ -39,30 +39,20 @@ class Storing:
     """The test images that are stored, and what each way of storing them costs and loses."""
 
     def __init__(self, study: Study) -> None:
-        self.study = study
+        """Chooses rows, all int64: `rows` of the test images are measured.
 
-    @cached_property
-    def rows(self) -> np.ndarray:
-        """Test images that are measured: all, or a fixed choice of more."""
-        pixels = self.study.data.test_pixels
-        return choose_limited(len(pixels), min(MEASURED_IMAGES, count_images_at_once(pixels)))
-
-    @cached_property
-    def alone_rows(self) -> np.ndarray:
-        """Those among `rows`, by place, that are stored as a file each."""
-        return choose_limited(len(self.rows), ALONE_IMAGES)
-
-    @cached_property
-    def similar(self) -> np.ndarray:
-        """Those among `alone_rows`, by place, of which structural similarity is measured."""
-        return choose_limited(len(self.alone_rows), SIMILARITY_IMAGES)
-
-    @cached_property
-    def shown(self) -> np.ndarray:
-        """Those shown, by place in `rows`: the first of each of ten classes, else of all."""
-        labels = self.study.data.test_labels[self.rows]
-        _, firsts = np.unique(labels, return_index=True)
-        return firsts if len(firsts) == SHOWN_IMAGES else np.arange(len(self.rows))[:SHOWN_IMAGES]
+        By place in these, `alone_rows` are stored as a file each, and `shown` are the first of each
+        of ten classes, else of all; structural similarity is measured of `similar`, by place in
+        `alone_rows`.
+        """
+        self.study, data = study, study.data
+        count = min(MEASURED_IMAGES, count_images_at_once(data.test_pixels))
+        self.rows = choose_limited(len(data.test_pixels), count)
+        self.alone_rows = choose_limited(len(self.rows), ALONE_IMAGES)
+        self.similar = choose_limited(len(self.alone_rows), SIMILARITY_IMAGES)
+        firsts = np.unique(data.test_labels[self.rows], return_index=True)[1]
+        first = np.arange(len(self.rows))[:SHOWN_IMAGES]
+        self.shown = firsts if len(firsts) == SHOWN_IMAGES else first
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -92,11 +82,9 @@ class Storing:
         for setting, quantiser in quantisers.items():
             symbols = quantiser.quantise(coded.codes)
             vectors = int(np.count_nonzero(quantiser.levels > 1)) + 1
-            found[setting] = self.measure(
-                coded.decode(quantiser.dequantise(symbols)),
-                len(quantiser.encode(symbols)),
-                tables=quantiser.table_bytes + vectors * coded.vector_bytes,
-            )
+            tables = quantiser.table_bytes + vectors * coded.vector_bytes
+            back, size = coded.decode(quantiser.dequantise(symbols)), len(quantiser.encode(symbols))
+            found[setting] = self.measure(back, size, tables=tables)
         return gather_settings(found)
 
     def make_file_tasks(self, codec: codecs.Codec) -> dict[tuple[str, str], Callable[[], Numbers]]:

@@ -37,7 +37,10 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
-BEHAVIOR = ("page.js", "own_image.js", "live.js", "panels.js", "drawing.js")
+BEHAVIOR = (
+    *("page.js", "filter.js", "taking_out.js", "map_images.js"),
+    *("own_image.js", "live.js", "panels.js", "drawing.js"),
+)
 WORKER = ("network.js", "paths.js", "worker.js")
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
 
@@ -72,6 +75,7 @@ class Pictures:
     numbers: np.ndarray  # int (N,), the index of each among the test or the training images
     is_training: np.ndarray  # bool (N,)
     files: Sequence[str]  # the name of each; empty where they have none
+    folder: str  # that these are in; empty where they are in none
 
 
 def make_sheet(pictures: np.ndarray) -> Sheet:
@@ -137,6 +141,7 @@ def draw_explorer(
         "kinds": [kind for kind, _ in described],
         "own": len(groups) + 1,
         "files": list(pictures.files),
+        "folder": pictures.folder,
         "live": facts,
         "ramp": _pack_colors(ramp(np.linspace(*RAMP_ENDS, 256))[:, :3]),
     }

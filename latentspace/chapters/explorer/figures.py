@@ -53,9 +53,11 @@ def draw_explorer(study: Study) -> Drawing:
             )
             for space, words in SPACES.items()
         },
-        pictures=Pictures(sheet, maps.errors, maps.numbers, maps.is_training, chapter.files),
+        pictures=Pictures(
+            *(sheet, maps.errors, maps.numbers, maps.is_training, chapter.files, chapter.folder)
+        ),
         groups=groups,
-        attributes=chapter.attributes,
+        attributes={"copy": chapter.copies, **chapter.attributes},
         live=live.model_unavailable or live.model,
         subject=f"{describe_images(maps)}, {format_model(study)}",
         text=text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clu
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, OnMaps
+from latentspace.chapters.outliers.duplicates import KINDS_OF_COPY, Duplicates
 
 MOST_IMAGES = 10_000
 NEAREST = 5
@@ -69,9 +71,16 @@ class Exploration(OnMaps):
     @property
     def files(self) -> list[str]:
         """The name of each image's file in its folder; empty where they have none."""
-        files = {False: self.study.data.test_files, True: self.study.data.train_files}
+        data = self.study.data.whole
+        files = {False: data.test_files, True: data.train_files}
         where = zip(self.maps.is_training, self.maps.numbers, strict=True)
         return [files[trained][number] for trained, number in where] if any(files.values()) else []
+
+    @property
+    def folder(self) -> str:
+        """The folder that the files are in; empty where they have names and no folder, or none."""
+        source = Path(self.study.data.source or "")
+        return str(source.resolve()) if self.files and source.is_dir() else ""
 
     @cached_property
     def attributes(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
@@ -79,9 +88,9 @@ class Exploration(OnMaps):
 
         float32 (N,), NaN where unknown: indices into names, and these; or numbers, and None.
         """
-        train, test = self.study.data.train_attributes, self.study.data.test_attributes
+        train = self.study.data.train_attributes
         values = self.maps.attributes if train.names else np.empty((0, 0))
-        is_binary = train.is_binary & test.is_binary
+        is_binary = self.study.data.is_binary
         found: dict[str, tuple[np.ndarray, list[str] | None]] = {}
         for column, places in train.groups.items():
             own = values[:, places]
@@ -94,6 +103,12 @@ class Exploration(OnMaps):
             for place, each in zip(places, own.T, strict=True):
                 found[train.names[place]] = each, ["no", "yes"] if is_binary[place] else None
         return {name: fact for name, fact in found.items() if not np.isnan(fact[0]).all()}
+
+    @property
+    def copies(self) -> tuple[np.ndarray, list[str]]:
+        """Whether each image is a copy of one before it, all training images being before tests."""
+        places = self.maps.numbers + ~self.maps.is_training * len(self.study.data.train_pixels)
+        return self.study.whole.of(Duplicates).copies[places].astype(np.float32), KINDS_OF_COPY
 
     @property
     def clusters_unavailable(self) -> str | None:

@@ -29,6 +29,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   let current = 0; // the image in the details
   let held = false; // whether it stays while the pointer moves
   let live = null; // the model at work, where it can be
+  let fits = () => true; // what an image has to be so as to be shown
 
   const css = (color) => `#${(color >>> 8).toString(16).padStart(6, "0")}`;
   // A group that is unknown is one more than there are; a number that is unknown is NaN.
@@ -58,11 +59,15 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
 
   // Pictures: originals come first in the sheet, then as many reconstructions.
 
+  function cornerOf(picture) {
+    const [height, width] = known.tile;
+    return [(picture % known.columns) * width, Math.floor(picture / known.columns) * height];
+  }
+
   function cut(canvas, picture) {
     const [height, width] = known.tile;
     Object.assign(canvas, { width, height });
-    const [x, y] = [picture % known.columns, Math.floor(picture / known.columns)];
-    const area = [x * width, y * height, width, height];
+    const area = [...cornerOf(picture), width, height];
     canvas.getContext("2d").drawImage(sheet, ...area, 0, 0, width, height);
   }
 
@@ -148,6 +153,18 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     live?.redraw();
   }
 
+  function move(space) {
+    mark();
+    images.move(space);
+  }
+
+  const images = makeMapImages({
+    ...{ plots, coordinates, shareOf, cornerOf },
+    colorOf: (index) => css(source.data.color[index]),
+    isShown: (index) => shown.booleans[index],
+    selected: () => new Set(source.selected.indices),
+  });
+
   // Images that are nearest on a map to a point, each with its weight.
 
   function around(space, { x, y }, most) {
@@ -206,9 +223,16 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
 
   function toggle({ off }, groups, on) {
     groups.forEach((group) => (on ? off.delete(group) : off.add(group)));
-    const filters = kinds.filter((kind) => kind.off.size);
-    shown.booleans = Array.from({ length: count }, (_, index) =>
-      filters.every((kind) => !kind.off.has(kind.values[index])),
+    showFitting();
+  }
+
+  // What is shown: what no group that is off holds, and every condition fits.
+
+  function showFitting() {
+    const switched = kinds.filter((kind) => kind.off.size);
+    shown.booleans = Array.from(
+      { length: count },
+      (_, index) => switched.every((kind) => !kind.off.has(kind.values[index])) && fits(index),
     );
     const selected = source.selected.indices;
     const kept = selected.filter((index) => shown.booleans[index]);
@@ -234,7 +258,10 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     const counted = listCounted();
     byId("total").textContent = selected.length
       ? `${number(selected.length)} of ${number(count)} selected`
-      : `${number(counted.length)} images`;
+      : counted.length < count
+        ? `${number(counted.length)} of ${number(count)} images`
+        : `${number(count)} images`;
+    images.redraw();
     for (const kind of kinds.filter(({ list }) => list)) {
       const { list, lines, values, off } = kind;
       list.classList.toggle("chosen", kind === coloring);
@@ -286,10 +313,9 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     toggle(kind, [], true);
   }
 
-  // A table of what is counted.
+  // What is counted is taken out: as a table, as a list, as a command that copies its files.
 
-  byId("export").onclick = () => {
-    const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  byId("table").onclick = () => {
     const rows = [...listCounted()].map((index) => [
       is_training[index] ? "train" : "test",
       String(numbers[index]),
@@ -297,11 +323,22 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       ...kinds.map((kind) => (isKnown(kind, index) ? textOf(kind, index) : "")),
     ]);
     const heads = ["split", "index", ...(known.files.length ? ["file"] : [])];
-    const table = [[...heads, ...kinds.map(({ name }) => name)], ...rows];
-    const text = table.map((row) => `${row.map(quote).join(",")}\r\n`).join("");
-    const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    Object.assign(document.createElement("a"), { href, download: "images.csv" }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
+    saveFile("images.csv", toCsv([[...heads, ...kinds.map(({ name }) => name)], ...rows]), "text/csv");
+  };
+  byId("list").onclick = () => {
+    const tests = [...listCounted()].filter((index) => !is_training[index]);
+    saveFile("images.txt", tests.map((index) => `${numbers[index]}\n`).join(""));
+  };
+  byId("files").hidden = !known.folder;
+  byId("files").onclick = () => {
+    byId("command").value = makeCopying(known.folder, [...listCounted()].map((index) => known.files[index]));
+    byId("copying").showModal();
+    byId("command").select();
+  };
+  byId("copy").onclick = async () => {
+    byId("command").select();
+    const copied = await navigator.clipboard?.writeText(byId("command").value).then(() => true, () => false);
+    byId("copied").textContent = copied ? "copied" : "press Ctrl C or ⌘ C";
   };
 
   // The menu, and what finds attributes in it where there are many.
@@ -370,11 +407,26 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     };
   });
 
+  // Conditions on what is known.
+
+  const columns = [
+    ...(new Set(is_training).size > 1 ? [{ name: "split", names: ["test", "training"], textOf: (index) => (is_training[index] ? "training" : "test") }] : []),
+    { name: "index", textOf: (index) => numbers[index], ranges: true },
+    ...(known.files.length ? [{ name: "file", textOf: (index) => known.files[index] }] : []),
+    ...kinds.map((kind) => ({
+      name: kind.name,
+      names: kind.names,
+      textOf: (index) => textOf(kind, index),
+      ...(kind.ends && { amountOf: (index) => kind.values[index] }),
+    })),
+  ];
+  fits = makeFilters({ added, columns, onChange: showFitting });
+
   const tip = byId("tip");
   let pointed = null; // where the pointer is on a map
 
   function tap(space, event) {
-    const found = nearest(space, event);
+    const found = nearest(space, event, Math.max(REACH, images.sideOf(space) / 2));
     if (found === null) {
       source.selected.indices = [];
       show(current, false);
@@ -397,10 +449,9 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     tally,
     tap,
     doubletap: tap, // two quick ones are still two
-    rangesupdate: mark,
-    reset: mark,
+    move,
     mousemove(space, event) {
-      const found = nearest(space, event, live ? ON_POINT : REACH);
+      const found = nearest(space, event, Math.max(live ? ON_POINT : REACH, images.sideOf(space) / 2));
       pointed = event;
       if (found !== null) {
         cut(tip.firstElementChild, found);

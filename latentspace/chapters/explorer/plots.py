@@ -103,6 +103,8 @@ def _make_plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
         )
 
     plot.add_glyph(source, draw_dots(STRENGTH), nonselection_glyph=draw_dots(FADED), view=view)
-    for event in ("mousemove", "mouseleave", "tap", "doubletap", "rangesupdate", "reset"):
+    for event in ("mousemove", "mouseleave", "tap", "doubletap"):
         plot.js_on_event(event, models.CustomJS(code=f"explorer.{event}('{space}', cb_obj)"))
+    for side in (x_range, y_range):
+        side.js_on_change("start", models.CustomJS(code=f"explorer.move('{space}')"))
     return plot

@@ -61,14 +61,9 @@ def draw_interpolation(
         labels.append(Label(width + 12, y + height / 2, pair_name, "lm"))
         for row, name in enumerate(paths):
             labels.append(Label(-10, y + (row + 0.5) * cell_height, name, "rm"))
-    return layout.make_page(
-        _stack_pairs(bodies),
-        text=text,
-        labels=labels,
-        left=12 + max(map(layout.measure_text, paths)),
-        right=12 + max(map(layout.measure_text, pair_names)),
-        top=26,
-    )
+    left, right = (12 + max(map(layout.measure_text, names)) for names in (paths, pair_names))
+    body = _stack_pairs(bodies)
+    return layout.make_page(body, text=text, labels=labels, left=left, right=right, top=26)
 
 
 def draw_interpolation_loop(

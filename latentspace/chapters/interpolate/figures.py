@@ -8,7 +8,6 @@ import numpy as np
 from latentspace.chapters.captions import count_hold_frames, describe_classifier, format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.interpolate import draw
-from latentspace.chapters.interpolate.draw import PathOnMap
 from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpolation
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
@@ -34,17 +33,14 @@ def draw_rows(study: Study) -> Drawing:
     chapter = study.of(Interpolation)
     text = Text(
         "From one image to another",
-        f"Test images of {study.data.name}, {format_model(study)}. The two images blended; the "
+        f"Test images of {study.data.title}, {format_model(study)}. The two images blended; the "
         "straight line between their codes, decoded; and the path between their codes that keeps "
         "to where codes of images lie. "
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
     )
-    return Drawing.of_images(
-        draw.draw_interpolation,
-        text,
-        paths={name: chapter.get_images(kind) for kind, name in ROWS.items()},
-        pair_names=chapter.pair_names,
-    )
+    paths = {name: chapter.get_images(kind) for kind, name in ROWS.items()}
+    names = [f"{first.name} →\n{second.name}" for first, second in chapter.pairs]
+    return Drawing.of_images(draw.draw_interpolation, text, paths=paths, pair_names=names)
 
 
 def _describe_numbers(study: Study) -> str:
@@ -67,16 +63,12 @@ def draw_loop(study: Study, spaces: Sequence[str]) -> Drawing:
     kinds = {"pixels": PIXELS, "codes": chapter.path} if "codes" in spaces else {"pixels": PIXELS}
     text = Text(
         ", ".join(LOOPS[space] for space in spaces).capitalize(),
-        f"Pairs of test images of {study.data.name}, {format_model(study)}."
+        f"Pairs of test images of {study.data.title}, {format_model(study)}."
         + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
-    return Drawing.of_images(
-        draw.draw_interpolation_loop,
-        text,
-        moving=True,
-        paths={space: chapter.get_images(kinds[space]) for space in spaces},
-        hold_frames=count_hold_frames(study.settings.fps),
-    )
+    paths = {space: chapter.get_images(kinds[space]) for space in spaces}
+    hold, draw_paths = count_hold_frames(study.settings.fps), draw.draw_interpolation_loop
+    return Drawing.of_images(draw_paths, text, moving=True, paths=paths, hold_frames=hold)
 
 
 def _describe_path(chapter: Interpolation) -> str:
@@ -93,7 +85,7 @@ def draw_square(
     chapter = study.of(Interpolation)
     text = Text(
         "Four images, blended by their codes",
-        f"{study.data.name}, {format_model(study)}. Codes are interpolated bilinearly between the "
+        f"{study.data.title}, {format_model(study)}. Codes are interpolated bilinearly between the "
         "corners and decoded.",
     )
     names = [corner.name for corner in chapter.corners]
@@ -105,7 +97,7 @@ def draw_tour(study: Study) -> Drawing:
     chapter = study.of(Interpolation)
     text = Text(
         "Through all classes",
-        f"{study.data.name}, {format_model(study)}. From the typical image of each class to that "
+        f"{study.data.title}, {format_model(study)}. From the typical image of each class to that "
         f"of the next, and back to the first. {_describe_path(chapter)}",
     )
     return Drawing.of_images(draw.draw_tour, text, moving=True, frames=chapter.tour)
@@ -114,18 +106,10 @@ def draw_tour(study: Study) -> Drawing:
 def draw_on_map(study: Study) -> Drawing:
     """The straight paths above those along the data, pair by pair."""
     chapter, maps = study.of(Interpolation), study.of(Maps)
-    paths = [
-        [
-            PathOnMap(f"{name}, {words}", places, images)
-            for name, places, images in zip(
-                _name_apart(chapter.pairs[:ON_MAP_PAIRS]),
-                chapter.locate_on_map(kind),
-                chapter.get_images(kind),
-                strict=False,
-            )
-        ]
-        for kind, words in ON_MAP.items()
-    ]
+    names, paths = _name_apart(chapter.pairs[:ON_MAP_PAIRS]), []
+    for kind, words in ON_MAP.items():
+        along = zip(names, chapter.locate_on_map(kind), chapter.get_images(kind), strict=False)
+        paths.append([draw.PathOnMap(f"{name}, {words}", *found) for name, *found in along])
     text = Text(
         "Paths between codes on the map of the codes",
         f"{describe_images(maps)}, {format_model(study)}. "

@@ -10,7 +10,6 @@ import numpy as np
 
 from latentspace.analysis import projection, scores
 from latentspace.analysis.neighborhoods import Estimate, mean_estimate
-from latentspace.analysis.projection import is_degenerate
 from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, list_rows, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
@@ -102,11 +101,6 @@ class Interpolation(Chapter):
         """The images to walk between: those asked for, else pairs of different classes by seed."""
         return self._asked_pairs or self._select_pairs(self.study.settings.pairs)
 
-    @property
-    def pair_names(self) -> list[str]:
-        """Both ends of each pair, in words."""
-        return [f"{first.name} →\n{second.name}" for first, second in self.pairs]
-
     def get_codes(self, kind: str) -> np.ndarray:
         """The codes on the paths of a kind of `PATHS`, found once, float32 (pairs, frames, D)."""
         if kind not in self._code_paths:
@@ -115,10 +109,7 @@ class Interpolation(Chapter):
         return self._code_paths[kind]
 
     def get_images(self, kind: str) -> np.ndarray:
-        """The images on the paths of a kind of `KINDS`, once, float32 (pairs, frames, H, W, C).
-
-        Blending ends in the images themselves, walking in their reconstructions.
-        """
+        """On the paths of one of `KINDS`, made once: float32 (pairs, frames, H, W, C)."""
         if kind not in self._images:
             if kind == PIXELS:
                 frames = self.study.settings.frames
@@ -241,14 +232,8 @@ class Interpolation(Chapter):
     def metrics(self) -> dict[str, Any]:
         """What paths between pairs of test images are like, by kind of `KINDS`, and real images.
 
-        Real images are seen as their reconstructions. confidence, least_confidence and
-        midpoint_confidence of the reference classifier (means over the paths; left out without
-        one), nearest_distance (to a training image), sharpness (mean gradient), least_brightness
-        (at the darkest place of a path, over what lies evenly between its ends; of dark strokes on
-        light ground their ink), thickness_off (of strokes, pixels from what lies evenly between
-        the ends), grey_share (of images that show strokes), step_ratio (longest step over mean
-        step, of paths on which anything changes) and length, both as seen in the images. "gain" is
-        by how much the least confidence along the data is above that on the straight line.
+        Each number is described in docs/metrics.md. Those of the reference classifier, with "gain",
+        are left out without one, and of strokes where images show none.
         """
         study, seed = self.study, self.study.settings.seed
 
@@ -341,7 +326,8 @@ class Interpolation(Chapter):
     def _measure_brightness(self, images: np.ndarray) -> np.ndarray:
         """Mean pixels of images (..., H, W, C), from black; from white on light ground."""
         brightness = images.mean(axis=(-3, -2, -1))
-        return 1 - brightness if self._is_light else brightness
+        is_light = np.median(self.study.data.whole.test_pixels[:INK_IMAGES]) > LIGHT
+        return 1 - brightness if is_light else brightness
 
     def _stack_ends(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """The "image" or the "code" of the first of each pair, and of the second."""
@@ -359,15 +345,10 @@ class Interpolation(Chapter):
     def _toured(self) -> np.ndarray:
         return np.unique(self.study.data.test_labels)[:TOUR_CLASSES]
 
-    @cached_property
-    def _is_light(self) -> bool:
-        """Whether the ground of the images is light, so that dark is what shows."""
-        return bool(np.median(self.study.data.test_pixels[:INK_IMAGES]) > LIGHT)
-
     def _find_codes(
         self, kind: str, starts: np.ndarray, ends: np.ndarray, frames: int
     ) -> np.ndarray:
-        if kind == "linear" or is_degenerate(self.study.train_codes):
+        if kind == "linear" or projection.is_degenerate(self.study.train_codes):
             return linear_paths(starts, ends, frames)
         if kind == "spherical":
             centre = self.study.train_codes.mean(axis=0)

@@ -76,15 +76,11 @@ def learn_terrain(density: Density, codes: np.ndarray, brightness: np.ndarray) -
     places = (codes - centre) / scale
     slope = np.linalg.lstsq(places, brightness - brightness.mean(), rcond=None)[0]
     within = np.einsum("k,kij->ij", density.weights, density.covariances)
-    return Terrain(
-        density,
-        centre,
-        scale,
-        within / scale[:, np.newaxis] / scale,
-        float(np.quantile(density.log_density(codes), LIKELY)),
-        slope / max(float(brightness.std()), np.finfo(np.float32).tiny),
-        float(np.linalg.norm(places, axis=1).std()) or 1.0,
-    )
+    within = within / scale[:, np.newaxis] / scale
+    likely = float(np.quantile(density.log_density(codes), LIKELY))
+    slope = slope / max(float(brightness.std()), np.finfo(np.float32).tiny)
+    spread = float(np.linalg.norm(places, axis=1).std()) or 1.0
+    return Terrain(density, centre, scale, within, likely, slope, spread)
 
 
 def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 
 from latentspace.core.pixels import to_unit_range
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
 from latentspace.drawing.media import DrawnFrames
 from latentspace.drawing.text import Text
 
@@ -62,14 +61,14 @@ def draw_training(
 
     total_width = max(columns * cell_width - GAP, LEAST_WIDTH)
     labels = [
-        Label((column + 0.5) * cell_width - GAP / 2, -HEADING / 2, members.pop())
+        layout.Label((column + 0.5) * cell_width - GAP / 2, -HEADING / 2, members.pop())
         for column in range(columns)
         if len(members := set(names[column * rows : (column + 1) * rows])) == 1
     ]
     for row in range(rows):
         for part, word in enumerate(("original", "drawn")):
             y = row * cell_height + ((0.5 + part) * height + part) * zoom
-            labels.append(Label(-12, y, word, "rm"))
+            labels.append(layout.Label(-12, y, word, "rm"))
     chart = _make_chart(curves, baselines, total_width)
     size = (rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT, total_width)
     sheet = layout.prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
@@ -170,9 +169,6 @@ def _make_chart(
     area = axes.get_window_extent()
     for line in drawn:
         line.set_data([], [])
-    return _Chart(
-        empty=layout.render_figure(figure),
-        whole=whole,
-        places=np.clip(np.rint(places).astype(int), 1, width - 1),
-        rows=(round(len(whole) - area.y1), round(len(whole) - area.y0)),
-    )
+    places = np.clip(np.rint(places).astype(int), 1, width - 1)
+    rows = round(len(whole) - area.y1), round(len(whole) - area.y0)
+    return _Chart(layout.render_figure(figure), whole, places, rows)

@@ -53,6 +53,8 @@ def draw_training(study: Study) -> Drawing:
         f"that of {watched}, these among them; so is PCA's. The best epoch reaches an error of "
         f"{facts['scores']['test_mse']:.5f} on the test images.",
     )
+    last, hold = len(film.steps) - 1, 2 * count_hold_frames(study.settings.fps)
+    moments = zip(_format_moments(study), film.errors, strict=True)
     return Drawing.of_images(
         draw.draw_training,
         text,
@@ -62,14 +64,8 @@ def draw_training(study: Study) -> Drawing:
         names=[names[label] for label in learning.labels[: len(film.originals)]],
         curves={watched: (film.images_seen, film.errors), **learned_from},
         baselines={f"PCA, {study.run.latent_dim} components": learning.metrics["pca_mse"]},
-        notes=[
-            f"{moment}: mean squared error {error:.4f}"
-            for moment, error in zip(_format_moments(study), film.errors, strict=True)
-        ],
-        order=[
-            *np.repeat(range(len(film.steps)), _count_frames(study)),
-            *[len(film.steps) - 1] * 2 * count_hold_frames(study.settings.fps),
-        ],
+        notes=[f"{moment}: mean squared error {error:.4f}" for moment, error in moments],
+        order=[*np.repeat(range(last + 1), _count_frames(study)), *[last] * hold],
     )
 
 
@@ -99,13 +95,11 @@ def draw_training_map(study: Study) -> Drawing:
         "t-SNE of the pixels, which do not change": _interpolate_points(maps["pixel"], pace),
         "t-SNE of the codes, while the model learns": _interpolate_points(maps["latent"], pace),
     }
+    shown = LabelledMaps(points, learning.labels, study.data.class_names)
+    notes = [[of_pixels] * pace * len(of_codes), np.repeat(of_codes, pace).tolist()]
+    hold = 2 * count_hold_frames(study.settings.fps)
     return Drawing.of_images(
-        clouds.draw_forming,
-        text,
-        moving=True,
-        maps=LabelledMaps(points, learning.labels, study.data.class_names),
-        notes=[[of_pixels] * pace * len(of_codes), np.repeat(of_codes, pace).tolist()],
-        hold_frames=2 * count_hold_frames(study.settings.fps),
+        clouds.draw_forming, text, moving=True, maps=shown, notes=notes, hold_frames=hold
     )
 
 

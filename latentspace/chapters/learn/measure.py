@@ -57,13 +57,7 @@ class Learning(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What was watched, and by snapshot how well it was drawn and how near classes lay.
-
-        images, probes; steps, images_seen and mse of each snapshot, and pca_mse of the same images,
-        with as many components as the code has units; where there are two classes or more,
-        knn_accuracy of the codes of each snapshot (leave-one-out, by `knn`) beside
-        pixel_knn_accuracy. Of maps, if any, the kl_divergence of the last and of a new one.
-        """
+        """What was watched, how well it was drawn and how near classes lay: see docs/metrics.md."""
         film = self.snapshots
         numbers: dict[str, Any] = {
             "images": len(film.indices),
@@ -131,7 +125,7 @@ class Learning(Chapter):
             return {"codes": points, "pixels": pixels, "divergences": ends}
 
         film = self.snapshots
-        key = (self.study.data.hash, film.indices, film.codes, perplexity, seed)
+        key = (self.study.data.whole.hash, film.indices, film.codes, perplexity, seed)
         return self.study.load_or_compute("training_maps", compute, *key)
 
     @property
@@ -145,10 +139,11 @@ class Learning(Chapter):
 
         def compute() -> dict[str, Any]:
             watched = to_unit_range(study.data.train_pixels[film.indices])
-            pca = scores.fit_components(study.fit_pixels, study.run.latent_dim)
+            pca = study.fit_components(study.run.latent_dim)
             return {"mse": scores.pca_error(pca, watched)}
 
-        key = (study.data.hash, film.indices, hash_content(study.fit_indices), study.run.latent_dim)
+        fitted = hash_content(study.fit_indices)
+        key = (study.data.whole.hash, film.indices, fitted, study.run.latent_dim)
         return float(study.load_or_compute("learning_pca", compute, *key)["mse"])
 
     @cached_property
@@ -164,7 +159,7 @@ class Learning(Chapter):
             return {"codes": codes, "pixels": score(self._flat_pixels)}
 
         film = self.snapshots
-        key = (self.study.data.hash, film.indices, film.codes)
+        key = (self.study.data.whole.hash, film.indices, film.codes)
         return self.study.load_or_compute("learning_knn", compute, *key)
 
     @cached_property

@@ -3,13 +3,16 @@
 from latentspace.analysis.projection import Settings
 from latentspace.chapters.captions import format_metric
 from latentspace.chapters.figure import METHODS
-from latentspace.chapters.maps.images import ALL, SPACES, Rows
+from latentspace.chapters.maps.images import ALL, SPACES, MapImages, Rows
 from latentspace.chapters.maps.measure import Maps
 
 
-def describe_images(maps: Maps) -> str:
-    """The images on maps."""
-    return f"{len(maps.indices):,} {maps.split_name} of {maps.study.data.name}"
+def describe_images(maps: MapImages, count: int | None = None) -> str:
+    """The images on maps, or so many of them."""
+    count, data = len(maps.indices) if count is None else count, maps.study.data
+    if maps.study.settings.split == "test":
+        return data.name_tests(count)
+    return f"{count:,} {maps.split_name} of {data.title}"
 
 
 def name_map(method: str, space: str) -> str:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
 from latentspace.drawing.points import (
+    NAME_BOX,
     LabelledMaps,
     choose_class_colors,
     choose_name_scale,
@@ -31,6 +32,11 @@ PLACED_THUMBNAIL, NEIGHBOR_THUMBNAIL = 44, 56  # pixels a side, at least
 BACKGROUND = 0.25  # opacity of a map on which something else is shown
 MARK = (214, 39, 40)
 FRAME = 3  # pixels
+UNFRAMED: Mapping[str, Any] = {"boxcoords": "offset points", "frameon": False, "pad": 0}
+NUMBER: Mapping[str, Any] = {  # left of a mark
+    **{"textcoords": "offset points", "ha": "right", "va": "center", "weight": "bold"},
+    "bbox": NAME_BOX,
+}
 GAP, ROW_GAP = 6, 26  # pixels between images, and below them for their names
 
 
@@ -50,10 +56,7 @@ class Cells:
 
 
 def arrange_images(shape: Sequence[int], points: np.ndarray) -> Cells:
-    """Moves each image of a map to the nearest free cell of a fine grid.
-
-    One that finds none nearby is left out. `shape` is (N, H, W, C), points are float (N, 2).
-    """
+    """Moves images (N, H, W, C) at points, float (N, 2), to free cells near by, if any."""
     zoom, block = _choose_scale(shape)
     height, width = (size * zoom // block for size in shape[1:3])
     side = min(LARGEST_SIDE, math.sqrt(CELLS_PER_IMAGE * shape[0] * height * width))  # pixels
@@ -98,7 +101,7 @@ def draw_image_map(
     for label, cell in locate_names(cells.wanted, labels, range(len(class_names))).items():
         y, x = (cell + 0.5) * (height, width) - (top, left)
         color = tuple(to_uint8(colors[label] * 0.75).tolist())
-        names.append(Label(x, y, class_names[label], color=color, size=size))
+        names.append(layout.Label(x, y, class_names[label], color=color, size=size))
     text_scale = layout.choose_text_scale(body.shape[1])
     return layout.make_page(body, text=text, labels=names, text_scale=text_scale)
 
@@ -133,14 +136,11 @@ def draw_overlap(
     draw_scatters(above, maps, classes=classes)
     axes = below.subplots()
     axes.axis("off")
-    written = axes.table(
-        [[f"{share:.1%}" for share in (*shares, np.mean(shares))] for shares in table.values()],
-        rowLabels=list(table),
-        colLabels=[*(maps.class_names[label] for label in classes), "mean of these"],
-        loc="center",
-        cellLoc="center",
-        colWidths=[0.8 / (len(classes) + 1)] * (len(classes) + 1),
-    )
+    cells = [[f"{share:.1%}" for share in (*shares, np.mean(shares))] for shares in table.values()]
+    columns = [*(maps.class_names[label] for label in classes), "mean of these"]
+    widths = [0.8 / len(columns)] * len(columns)
+    middle: dict[str, Any] = {"loc": "center", "cellLoc": "center", "colWidths": widths}
+    written = axes.table(cells, rowLabels=list(table), colLabels=columns, **middle)
     written.auto_set_font_size(False)
     written.set_fontsize(12)
     written.scale(1, 1.7)
@@ -148,10 +148,7 @@ def draw_overlap(
 
 
 def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
-    """Images decoded at each place of a map, uint8 (height, width, 3).
-
-    `grid` is float32 (rows, columns, H, W, C) in [0, 1], NaN where nothing is to be drawn.
-    """
+    """Images, float32 (rows, columns, H, W, C), NaN where white, as uint8 (height, width, 3)."""
     zoom = layout.choose_zoom(min(grid.shape[2:4]), CELL)
     return layout.make_page(layout.make_mosaic(grid, zoom=zoom, gap=0), text=text)
 
@@ -177,28 +174,11 @@ def draw_placed(
     framed, mark = [_draw_framed(image) for image in images], np.array(MARK) / 255
     for axes, on_map in zip(draw_scatters(figure, maps, strength=BACKGROUND), places, strict=True):
         for number, (thumbnail, place) in enumerate(zip(framed, on_map, strict=True)):
-            axes.add_artist(
-                AnnotationBbox(
-                    OffsetImage(thumbnail, zoom=1, interpolation="nearest"),
-                    place,
-                    xybox=(38, 38),
-                    boxcoords="offset points",
-                    frameon=False,
-                    pad=0,
-                    arrowprops={"arrowstyle": "-", "color": mark},
-                )
-            )
+            image = OffsetImage(thumbnail, zoom=1, interpolation="nearest")
+            line = {"arrowstyle": "-", "color": mark}
+            axes.add_artist(AnnotationBbox(image, place, (38, 38), arrowprops=line, **UNFRAMED))
             axes.plot(*place, "o", color=mark, markersize=7, markeredgecolor="w")
-            axes.annotate(
-                f"{number + 1}",
-                place,
-                (-9, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                weight="bold",
-                bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.75},
-            )
+            axes.annotate(f"{number + 1}", place, (-9, 0), **NUMBER)
     body = layout.render_figure(figure)
 
     zoom = layout.choose_zoom(min(images.shape[1:3]), NEIGHBOR_THUMBNAIL)
@@ -214,14 +194,14 @@ def draw_placed(
     stride = (1 + columns[-1].shape[1]) * cell
     starts = [left + 2 * cell + number * stride for number in range(len(neighbors))]
     spaces = zip(starts, neighbors, strict=True)
-    labels = [Label(start, top - 18, f"nearest in {space}", "lm") for start, space in spaces]
+    labels = [layout.Label(start, top - 18, f"nearest in {space}", "lm") for start, space in spaces]
     for row, name in enumerate(names):
         y = top + row * (height + ROW_GAP)
-        labels.append(Label(left - 14, y + height / 2, f"{row + 1}", "rm"))
-        labels.append(Label(left, y + height + 12, name, "lm", size=12))
+        labels.append(layout.Label(left - 14, y + height / 2, f"{row + 1}", "rm"))
+        labels.append(layout.Label(left, y + height + 12, name, "lm", size=12))
         for start, (_, words) in zip(starts, neighbors.values(), strict=True):
             labels += [
-                Label(start + (k + 0.5) * cell - 3, y + height + 12, word, "mm", size=12)
+                layout.Label(start + (k + 0.5) * cell - 3, y + height + 12, word, "mm", size=12)
                 for k, word in enumerate(words[row])
             ]
     return layout.make_page(layout.join_vertically([body, sheet]), text=text, labels=labels)

@@ -104,31 +104,25 @@ def draw_solid(study: Study, *, turning: bool) -> Drawing:
 def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
     maps = study.of(Maps)
     films = {space: maps.get_film(space) for space in spaces}
-    notes = [
-        [
-            "the start: two principal components"
-            if np.isnan(divergence)
-            else f"iteration {iteration}, "
-            + ("attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}")
-            for iteration, divergence, exaggerated in zip(
-                film.iterations, film.divergences, film.exaggerated, strict=True
-            )
-        ]
-        for film in films.values()
-    ]
+
+    def tell(iteration: int, divergence: float, exaggerated: bool) -> str:
+        if np.isnan(divergence):
+            return "the start: two principal components"
+        words = "attraction exaggerated" if exaggerated else f"KL divergence {divergence:.2f}"
+        return f"iteration {iteration}, {words}"
+
+    told = [(film.iterations, film.divergences, film.exaggerated) for film in films.values()]
+    notes = [list(map(tell, *columns)) for columns in told]
     text = Text(
         "How the maps form" if len(spaces) > 1 else "How the map forms",
         f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. Each frame "
         f"has its own scale. {CAVEAT}",
     )
     points = {name_map("tsne", space): films[space].points for space in spaces}
+    shown = LabelledMaps(points, maps.labels, study.data.class_names)
+    hold = 2 * count_hold_frames(study.settings.fps)
     return Drawing.of_images(
-        clouds.draw_forming,
-        text,
-        moving=True,
-        maps=LabelledMaps(points, maps.labels, study.data.class_names),
-        notes=notes,
-        hold_frames=2 * count_hold_frames(study.settings.fps),
+        clouds.draw_forming, text, moving=True, maps=shown, notes=notes, hold_frames=hold
     )
 
 
@@ -141,13 +135,11 @@ def _explain_no_film(study: Study) -> str | None:
 def draw_projection_methods(study: Study) -> Drawing:
     """A table of maps: by every method, of pixels and of codes."""
     maps, chapter = study.of(Maps), study.of(ProjectionMethods)
-    points = {
-        f"{METHODS[method]} of {words}\n{_format_scores(maps.knn, scores[space])}": maps.get_points(
-            space, chapter.settings[method]
-        )
-        for space, words in SPACES.items()
-        for method, scores in chapter.scores.items()
-    }
+    points = {}
+    for space, words in SPACES.items():
+        for method, scores in chapter.scores.items():
+            heading = f"{METHODS[method]} of {words}\n{_format_scores(maps.knn, scores[space])}"
+            points[heading] = maps.get_points(space, chapter.settings[method])
     text = Text(
         "The same images by four methods of projection",
         f"{describe_images(maps)}, {format_model(study)}. "
@@ -176,7 +168,7 @@ def draw_overlap(study: Study) -> Drawing:
     names = [study.data.class_names[label] for label in chapter.classes]
     text = Text(
         f"{', '.join(names[:-1])} and {names[-1]} alone: which neighbours are of another class?",
-        f"{len(chapter.map_rows):,} {maps.split_name} of {study.data.name}, "
+        f"{describe_images(maps, len(chapter.map_rows))}, "
         f"{format_model(study)}. "
         f"{describe_maps(maps, chapter.settings, rows=chapter.map_rows)}; maps of these alone. "
         "The table: share of the ten nearest neighbours of an image that belong to another of "
@@ -184,12 +176,9 @@ def draw_overlap(study: Study) -> Drawing:
     )
     method = chapter.settings.method
     points = {name_map(method, space): chapter.map_points(space) for space in SPACES}
-    frame = draw.draw_overlap(
-        LabelledMaps(points, chapter.labels, study.data.class_names),
-        classes=chapter.classes,
-        table={words: chapter.mixing[name] for name, words in TABLE_ROWS.items()},
-        text=text,
-    )
+    shown = LabelledMaps(points, chapter.labels, study.data.class_names)
+    table = {words: chapter.mixing[name] for name, words in TABLE_ROWS.items()}
+    frame = draw.draw_overlap(shown, classes=chapter.classes, table=table, text=text)
     return Drawing(frame, text)
 
 

@@ -14,10 +14,12 @@ from latentspace.chapters.figure import METHODS
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import iterate_parts, to_uint8, to_unit_range
 from latentspace.core.provenance import hash_content
+from latentspace.datasets import ImageDataset
 
 DEFAULT_SAMPLES = 5000
 LEAST_IMAGES = 12  # for the ten neighbours by which maps are scored
 SPACES = {"pixel": "pixels", "latent": "codes"}  # what is projected, by name, in words
+SPLIT_NAMES = {"test": "test images", "train": "training images", "all": "images"}
 FACT = "fact_"  # begins the names of numbers among arrays in the cache
 ALL = slice(None)
 Rows = np.ndarray | slice  # which of the images, int (R,)
@@ -29,32 +31,32 @@ class MapImages(Chapter):
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         """Takes the chosen number of images, or all of the split up to `most` where it is given."""
         super().__init__(study)
-        counts = {"test": len(study.data.test_labels), "train": len(study.data.train_labels)}
-        self._available = counts.get(study.settings.split, sum(counts.values()))
+        tests, all_tests = study.data.test_numbers, len(study.data.whole.test_labels)
+        trained = np.arange(len(study.data.train_labels))
+        pools = {"test": tests, "train": trained}
+        both = np.concatenate([tests, all_tests + trained])
+        self._pool = pools.get(study.settings.split, both)
+        self._available = len(self._pool)
         wanted = study.settings.samples if most is None else min(most, self._available)
         if isinstance(wanted, str):
             wanted = self._available
         self._samples = wanted or min(DEFAULT_SAMPLES, self._available)
         self._projections: dict[tuple[Any, ...], Projection] = {}
-
-    @property
-    def split_name(self) -> str:
-        """Where the images come from, for captions."""
-        kinds = {"test": "test images", "train": "training images", "all": "images"}
-        return kinds[self.study.settings.split]
+        self.split_name = SPLIT_NAMES[study.settings.split]  # where the images come from
 
     @cached_property
     def indices(self) -> np.ndarray:
-        """Sorted indices of the images on the maps, int64 (samples,).
-
-        They count through the split, of "all" through the test and on through the training images.
-        """
+        """Sorted indices among all, int64 (samples,); of "all", those of test images come first."""
         rng = np.random.default_rng(self.study.settings.seed)
-        return np.sort(rng.choice(self._available, self._samples, replace=False))
+        return self._pool[np.sort(rng.choice(self._available, self._samples, replace=False))]
+
+    @property
+    def _whole(self) -> ImageDataset:
+        return self.study.data.whole
 
     @cached_property
     def _numbers(self) -> dict[str, np.ndarray]:
-        split, tests = self.study.settings.split, len(self.study.data.test_labels)
+        split, tests = self.study.settings.split, len(self._whole.test_labels)
         if split != "all":
             return {split: self.indices}
         is_test = self.indices < tests
@@ -74,7 +76,7 @@ class MapImages(Chapter):
     @property
     def pixels(self) -> np.ndarray:
         """uint8 (samples, H, W, C)."""
-        return self._pick(lambda split: getattr(self.study.data, f"{split}_pixels"))
+        return self._pick(lambda split: getattr(self._whole, f"{split}_pixels"))
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -84,17 +86,17 @@ class MapImages(Chapter):
     @cached_property
     def labels(self) -> np.ndarray:
         """int64 (samples,)."""
-        return self._pick(lambda split: getattr(self.study.data, f"{split}_labels"))
+        return self._pick(lambda split: getattr(self._whole, f"{split}_labels"))
 
     @property
     def attributes(self) -> np.ndarray:
         """float32 (samples, A), NaN where nothing is known; of data sets that have attributes."""
-        return self._pick(lambda split: getattr(self.study.data, f"{split}_attributes").values)
+        return self._pick(lambda split: getattr(self._whole, f"{split}_attributes").values)
 
     @cached_property
     def codes(self) -> np.ndarray:
         """float32 (samples, D)."""
-        study = self.study
+        study = self.study.whole
         return self._pick(lambda split: study.codes if split == "test" else study.train_codes)
 
     @property
@@ -152,7 +154,7 @@ class MapImages(Chapter):
         study = self.study
         model = (study.run.model_hash,) if space == "latent" else ()
         chosen = hash_content(self.indices[rows])
-        return (space, study.data.hash, *model, study.settings.split, chosen)
+        return (space, study.data.whole.hash, *model, study.settings.split, chosen)
 
     def project(
         self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
@@ -185,12 +187,10 @@ class MapImages(Chapter):
         sources = {space: projection.reduce_dimensions(of)[0] for space, of in vectors.items()}
         total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
         with ExitStack() as stack:
-            bars = {
-                space: stack.enter_context(
-                    self.study.make_bar(f"{METHODS[settings.method]} of {SPACES[space]}", total)
-                )
-                for space in sources
-            }
+            bars = {}
+            for space in sources:
+                text = f"{METHODS[settings.method]} of {SPACES[space]}"
+                bars[space] = stack.enter_context(self.study.make_bar(text, total))
 
             def advance(space: str, iteration: int, divergence: float) -> None:
                 bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)

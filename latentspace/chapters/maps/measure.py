@@ -1,8 +1,7 @@
 """Maps of pixels and of codes, with their scores."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +49,14 @@ class Maps(MapImages):
         super().__init__(study, most=most)
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
         self._scores: dict[tuple[str | int | float, ...], dict[str, dict[str, Estimate]]] = {}
+        given, perplexity = study.settings, study.settings.perplexity
+        if perplexity is None:  # lowered where images are too few for the usual one
+            perplexity = projection.choose_perplexity(self._samples)
+        # How the maps are made, and the same in two and in three dimensions.
+        self.settings = Settings(
+            given.method, given.dims, perplexity, given.exaggeration, given.seed
+        )
+        self.flat, self.solid = (replace(self.settings, dims=dims) for dims in (2, 3))
 
     def check(self) -> None:
         """Refuses more samples than there are images, and a perplexity too large for them."""
@@ -82,28 +89,14 @@ class Maps(MapImages):
         return None
 
     @property
-    def settings(self) -> Settings:
-        """How the maps are made, the default perplexity lowered where images are too few for it."""
-        given = self.study.settings
-        perplexity = given.perplexity
-        if perplexity is None:
-            perplexity = projection.choose_perplexity(self._samples)
-        return Settings(given.method, given.dims, perplexity, given.exaggeration, given.seed)
-
-    @property
     def settings_used(self) -> dict[str, Any]:
         """The number of images, and the perplexity."""
         return {"samples": self._samples, "perplexity": self.settings.perplexity}
 
     @property
-    def flat(self) -> Settings:
-        """The chosen settings, in two dimensions."""
-        return dataclasses.replace(self.settings, dims=2)
-
-    @property
-    def solid(self) -> Settings:
-        """The chosen settings, in three dimensions."""
-        return dataclasses.replace(self.settings, dims=3)
+    def points(self) -> dict[str, np.ndarray]:
+        """The flat maps, float32 (samples, 2), by space."""
+        return {space: self.get_points(space) for space in SPACES}
 
     def get_points(
         self, space: str, settings: Settings | None = None, rows: Rows = ALL
@@ -121,22 +114,13 @@ class Maps(MapImages):
         arrays = made[space].arrays
         phases = tsne.plan_phases(self._samples, self.flat.dims)
         iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
-        return Film(
-            _turn(arrays["trajectory"].astype(np.float32), space, made),
-            iterations,
-            arrays["divergences"],
-            iterations <= sum(phase.iterations for phase in phases if phase.early),
-        )
+        exaggerated = iterations <= sum(phase.iterations for phase in phases if phase.early)
+        points = _turn(arrays["trajectory"].astype(np.float32), space, made)
+        return Film(points, iterations, arrays["divergences"], exaggerated)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The scores of both maps, each mean with its interval, and the pixel map's distance.
-
-        For each space: samples, seconds and what t-SNE says of itself; knn_accuracy,
-        knn_preservation, trustworthiness, silhouette, class_knn_preservation and
-        distance_correlation of the map; source_knn_accuracy and source_silhouette before it. Under
-        "difference": what the latent map has more than the pixel map, by image.
-        """
+        """The scores of both maps with intervals, and their difference: see docs/metrics.md."""
         settings = self.settings
         about: dict[str, Any] = {
             "method": settings.method,
@@ -240,12 +224,10 @@ class Maps(MapImages):
         found = {}
         for space in SPACES:
             pair = (self.get_vectors(space)[rows], made[space].points[rows])
-            found[space] = average(by_image[space]) | {
-                "class_knn_preservation": neighborhoods.class_knn_preservation(
-                    *pair, self.labels[rows], rng
-                ),
-                "distance_correlation": neighborhoods.distance_correlation(*pair, rng),
-            }
+            found[space] = average(by_image[space])
+            of_classes = neighborhoods.class_knn_preservation(*pair, self.labels[rows], rng)
+            found[space]["class_knn_preservation"] = of_classes
+            found[space]["distance_correlation"] = neighborhoods.distance_correlation(*pair, rng)
         latent, pixel = by_image["latent"], by_image["pixel"]
         found["difference"] = average({name: latent[name] - pixel[name] for name in COMPARED})
         return found

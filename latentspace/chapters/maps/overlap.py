@@ -9,8 +9,7 @@ import numpy as np
 
 from latentspace.analysis import projection
 from latentspace.analysis.neighbors import find_nearest_others
-from latentspace.analysis.projection import Settings
-from latentspace.chapters.chapter import LOWER, Row, Value
+from latentspace.chapters.chapter import LOWER, Row, list_rows
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import OnMaps
 from latentspace.datasets import DIGITS
@@ -68,7 +67,7 @@ class Overlap(OnMaps):
         return self.maps.labels[self.map_rows]
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> projection.Settings:
         """Those of the flat maps, the perplexity lowered where these images are too few for it."""
         perplexity = projection.choose_perplexity(len(self.map_rows), self.maps.flat.perplexity)
         return dataclasses.replace(self.maps.flat, perplexity=perplexity)
@@ -119,17 +118,8 @@ class Overlap(OnMaps):
     @property
     def rows(self) -> list[Row]:
         """The share of neighbours of another class, for each class."""
-        found = {name: list(map(Value, shares.tolist())) for name, shares in self.mixing.items()}
-        return [
-            Row(
-                f"Neighbours of another class, {self.study.data.class_names[label]}",
-                found["latent"][place],
-                {"pixels": found["pixel"][place]},
-                {
-                    "on the map of codes": found["latent_map"][place],
-                    "on the map of pixels": found["pixel_map"][place],
-                },
-                LOWER,
-            )
-            for place, label in enumerate(self.classes)
-        ]
+        names = [self.study.data.class_names[label] for label in self.classes]
+        table = {name: (f"Neighbours of another class, {name}", LOWER, 3) for name in names}
+        found = {k: dict(zip(names, own.tolist(), strict=True)) for k, own in self.mixing.items()}
+        maps = {"on the map of codes": "latent_map", "on the map of pixels": "pixel_map"}
+        return list_rows(table, found, "latent", {"pixels": "pixel"}, maps)

@@ -14,6 +14,7 @@ from latentspace.datasets import choose_limited, hash_images
 
 MOST_IMAGES = 100_000  # among which near copies are sought
 LISTED = 10
+KINDS_OF_COPY = ["no", "near copy", "equal copy"]
 HEADING = (
     *(f"{name}_{which}" for which in (1, 2) for name in ("split", "index", "file", "class")),
     *("kind", "distance", "across_splits", "classes_differ"),
@@ -73,6 +74,14 @@ class Duplicates(Chapter):
         return found
 
     @property
+    def copies(self) -> np.ndarray:
+        """The place in `KINDS_OF_COPY` of what each place is of one before it, int64 (N,)."""
+        found = np.zeros(len(self._firsts), int)
+        for number, kind in ((1, "near"), (2, "exact")):
+            found[self.pairs[kind][0][:, 1]] = number
+        return found
+
+    @property
     def rows(self) -> list[Row]:
         """How many test images are copies, and how well near copies are told."""
         groups = {"own": self.metrics, "code": self.metrics.get("nearest_code", {})}
@@ -106,8 +115,10 @@ class Duplicates(Chapter):
     def describe(self, place: int) -> tuple[str, int, str, str]:
         """Split, index, file and class of an image; empty what it has not."""
         data, train = self.study.data, len(self.study.data.train_pixels)
-        split, index = ("test", int(place) - train) if place >= train else ("train", int(place))
-        return split, index, *data.describe(split, index)
+        split, index = "train", int(place)
+        if place >= train:
+            split, index = "test", int(data.test_numbers[place - train])
+        return split, index, *data.whole.describe(split, index)
 
     def take(self, places: np.ndarray) -> np.ndarray:
         """Images at places, uint8 (K, H, W, C)."""
@@ -125,15 +136,30 @@ class Duplicates(Chapter):
     @cached_property
     def _firsts(self) -> np.ndarray:
         """Place of the first image that each image equals, int64 (N,)."""
-        data = self.study.data
-        hashes = np.concatenate([hash_images(data.train_pixels), hash_images(data.test_pixels)])
-        _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+        _, first, which = np.unique(self._contents, return_index=True, return_inverse=True)
         return first[which]
+
+    @cached_property
+    def _contents(self) -> np.ndarray:
+        """What is the same for equal images alone: hashes, of chosen ones places in the whole."""
+        data, whole = self.study.data, self.study.whole
+        if whole is not self.study:
+            train = len(data.train_pixels)
+            kept = np.concatenate([np.arange(train), train + data.test_numbers])
+            return whole.of(Duplicates)._firsts[kept]
+        return np.concatenate([hash_images(data.train_pixels), hash_images(data.test_pixels)])
 
     @cached_property
     def _found(self) -> dict[str, np.ndarray]:
         """What `find_near_copies` says; with "nearest_code", whether that leads to the source."""
         study, chosen = self.study, np.unique(self._firsts)
+        if study.whole is not study:  # those found in the whole that are of its images
+            found = study.whole.of(Duplicates)._found
+            known, first = np.unique(self._contents, return_index=True)
+            own = np.asarray(np.isin(found["pairs"], known).all(axis=1))
+            pairs = np.sort(first[np.searchsorted(known, found["pairs"][own])], axis=1)
+            near = np.array(own[: int(found["near"])].sum())
+            return {**found, "pairs": pairs, "distances": found["distances"][own], "near": near}
         chosen = chosen[choose_limited(len(chosen), MOST_IMAGES)]
         if len(chosen) < LEAST_IMAGES:
             return {"pairs": np.empty((0, 2), int), "distances": np.empty(0), "near": np.array(0)}

@@ -73,7 +73,7 @@ def _describe(study: Study) -> str:
             f".csv lists {chapter.metrics['suspect_labels']:,}, also those of training images."
         )
     return (
-        f"{len(images.rows):,} test images of {study.data.name}, {format_model(study)}; under each "
+        f"{study.data.name_tests(len(images.rows))}, {format_model(study)}; under each "
         "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
         f"{images.neighbors} nearest of {len(study.reference_rows):,} training images.{votes} PCA: "
         f"{study.run.latent_dim} components, fitted to the images that the model was fitted to. "
@@ -110,7 +110,7 @@ def draw_duplicates(study: Study) -> Drawing:
         )
     caption = (
         f"{chapter.answer[0].upper()}{chapter.answer[1:]}. {found['images']:,} training and test "
-        f"images of {study.data.name}, {found['different_images']:,} of them different; pairs "
+        f"images of {study.data.title}, {found['different_images']:,} of them different; pairs "
         f"across splits come first, then those of two classes. {near}."
     )
     text = Text("Images that are there more than once", caption)

@@ -127,7 +127,8 @@ class ImageScores:
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
         study = self.study
-        encode, decode = scores.linear_autoencoder(study.fit_pixels, study.run.latent_dim)
+        pca = study.fit_components(study.run.latent_dim)
+        encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
         train_codes = study.train_codes[study.reference_rows]
         references = study.references.reshape(len(train_codes), -1)
 

@@ -111,7 +111,7 @@ class Outliers(Chapter):
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """What is listed and why, AUROC by kind of images and score, planted labels, counts."""
-        images = self.scores
+        images, numbers = self.scores, self.study.data.test_numbers
         left_out = {LETTERS: images.letters_unavailable, "labels": self.labels_unavailable}
         found: dict[str, Any] = {
             "images": len(images.rows),
@@ -123,7 +123,7 @@ class Outliers(Chapter):
             **{
                 name: [
                     {"index": int(index), "reason": ", ".join(lines)}
-                    for index, lines in zip(listing.indices, listing.reasons, strict=True)
+                    for index, lines in zip(numbers[listing.indices], listing.reasons, strict=True)
                 ]
                 for name, listing in self.listings.items()
             },
@@ -171,8 +171,8 @@ class Outliers(Chapter):
             distances, found = find_nearest_others(codes, np.arange(len(codes)), count)
             return {"voters": found, "distances": distances.mean(axis=1)}
 
-        train = study.load_or_compute("voters", compute, *study.model_key, count)
-        rows = {"train": study.reference_rows, "test": self.scores.rows}
+        train = study.load_or_compute("voters", compute, *study.whole.model_key, count)
+        rows = {"train": study.reference_rows, "test": data.test_numbers[self.scores.rows]}
         places = [(split, int(index)) for split, indices in rows.items() for index in indices]
         labels = np.concatenate([data.train_labels[rows["train"]], self._labels])
         voters = np.concatenate([train["voters"], test["codes_neighbors"][:, :count]])
@@ -182,7 +182,8 @@ class Outliers(Chapter):
         lines: list[tuple[Any, ...]] = [HEADING]
         for at in flagged[np.lexsort((away[flagged], -support[flagged]))]:
             suggested, share = data.class_names[votes[at].argmax()], f"{support[at] / count:.2f}"
-            lines.append((*places[at], *data.describe(*places[at]), suggested, share))
+            about = data.whole.describe(*places[at])
+            lines.append((*places[at], *about, suggested, share))
         return lines
 
     @property
@@ -200,7 +201,7 @@ class Outliers(Chapter):
         if self.labels_unavailable is not None:
             return line
         line += f"; {len(self._flagged):,} of {len(self.scores.rows):,} labels look wrong"
-        first = self.listings["likely_mislabelled"].indices[:1]
+        first = self.study.data.test_numbers[self.listings["likely_mislabelled"].indices[:1]]
         return line + "".join(f", that of #{index} most" for index in first)
 
     @cached_property

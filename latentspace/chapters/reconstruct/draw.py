@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import FAINT_INK, Label
 from latentspace.drawing.text import Text
 
 ERROR_HEIGHT = 26  # pixels under each pair for its error
@@ -30,12 +29,12 @@ def draw_reconstructions(
         # White below the last row too, for its errors.
         body = np.pad(body, ((0, ERROR_HEIGHT), (0, 0), (0, 0)), constant_values=255)
         cell_height, cell_width = pairs.shape[2] * zoom + ERROR_HEIGHT, pairs.shape[3] * zoom + 4
-        labels.append(Label(offset, -12, name, "lm"))
+        labels.append(layout.Label(offset, -12, name, "lm"))
         for index, error in enumerate(errors):
             row, column = divmod(index, columns)
             x = offset + column * cell_width + (cell_width - 4) / 2
             y = (row + 1) * cell_height - ERROR_HEIGHT / 2
-            labels.append(Label(x, y, f"{error:.4f}", color=FAINT_INK))
+            labels.append(layout.Label(x, y, f"{error:.4f}", color=layout.FAINT_INK))
         bodies.append(body)
         offset += body.shape[1] + BLOCK_GAP
     body = layout.join_horizontally(bodies, BLOCK_GAP)

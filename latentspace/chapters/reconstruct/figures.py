@@ -24,8 +24,8 @@ def draw_reconstructions(study: Study) -> Drawing:
         trained_name = f"training split of {study.data.name}, which this model was not trained on"
     text = Text(
         "Originals over reconstructions",
-        f"{study.data.name}, {format_model(study)}. The number under each pair is its mean squared "
-        f"error per pixel. Mean over {len(study.fit_indices):,} "
+        f"{study.data.title}, {format_model(study)}. The number under each pair is its mean "
+        f"squared error per pixel. Mean over {len(study.fit_indices):,} "
         f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
         f"{numbers['train_mse']:.5f}, over all {len(study.images):,} {unseen_name} "
         f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "

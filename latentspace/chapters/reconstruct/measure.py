@@ -36,25 +36,27 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            count = len(study.fit_indices)
-            parts = np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE))
-            train_errors = [
-                scores.squared_errors(
-                    to_unit_range(study.data.train_pixels[part]),
-                    study.run.decode(study.train_codes[part]),
-                )
-                for part in parts
-            ]
             return {
-                "train_mse": np.concatenate(train_errors).mean(),
                 "test_mse": self.by_image["mse"].mean(),
                 "pca_mse": scores.pca_error(
-                    scores.fit_components(study.fit_pixels, study.run.latent_dim), study.images
+                    study.fit_components(study.run.latent_dim), study.images
                 ),
                 "test_ssim": self.by_image["ssim"].mean(),
             }
 
-        arrays = study.load_or_compute("reconstruction", compute, *study.model_key)
+        def compute_train() -> dict[str, np.ndarray]:
+            count = len(study.fit_indices)
+            train_errors = []
+            for part in np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE)):
+                images = to_unit_range(study.data.train_pixels[part])
+                back = study.run.decode(study.train_codes[part])
+                train_errors.append(scores.squared_errors(images, back))
+            return {"train_mse": np.concatenate(train_errors).mean()}
+
+        arrays = study.load_or_compute(
+            "reconstruction_train", compute_train, *study.whole.model_key
+        )
+        arrays |= study.load_or_compute("reconstruction_test", compute, *study.model_key)
         return {name: float(value) for name, value in arrays.items()}
 
     @property

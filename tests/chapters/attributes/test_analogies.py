@@ -23,15 +23,15 @@ def study(principal_run: LinearRun, faces: ImageDataset) -> Study:
 def test_triples_are_with_without_and_another_without(study: Study) -> None:
     triples = study.of(Analogies).choose("hat", 50)
     hat = study.data.test_attributes.values[:, study.data.test_attributes.names.index("hat")]
-    assert hat[triples.having].all()
-    assert not hat[triples.lacking].any()
-    assert not hat[triples.other].any()
-    assert (triples.lacking != triples.other).all()
-    assert len(set(triples.having.tolist())) == len(triples.having)
+    assert hat[triples[0]].all()
+    assert not hat[triples[1]].any()
+    assert not hat[triples[2]].any()
+    assert (triples[1] != triples[2]).all()
+    assert len(set(triples[0].tolist())) == len(triples[0])
     # The one without it is most alike in what else is known.
     others = study.of(Analogies).values.list_others("hat", "test")
-    away = np.abs(others[triples.having] - others[triples.lacking]).sum(axis=1)
-    assert away.mean() < np.abs(others[triples.having] - others[triples.other]).sum(axis=1).mean()
+    away = np.abs(others[triples[0]] - others[triples[1]]).sum(axis=1)
+    assert away.mean() < np.abs(others[triples[0]] - others[triples[2]]).sum(axis=1).mean()
 
 
 def test_the_truth_is_the_other_image_drawn_with_what_a_has(study: Study) -> None:
@@ -39,8 +39,8 @@ def test_the_truth_is_the_other_image_drawn_with_what_a_has(study: Study) -> Non
     triples = chapter.choose("hat", 20)
     right = chapter.find_truth("hat", triples)
     factors, rows = study.data.truth.factors, study.data.truth.rows
-    assert (factors["hat"][rows[triples.having]] > 0).all()
-    changed = np.abs(right - study.images[triples.other]).mean(axis=(2, 3))  # (N, H)
+    assert (factors["hat"][rows[triples[0]]] > 0).all()
+    changed = np.abs(right - study.images[triples[2]]).mean(axis=(2, 3))  # (N, H)
     assert (changed.max(axis=1) > 0).all()
     assert changed[:, :8].sum() > 3 * changed[:, 8:].sum()  # hats are on top
 

@@ -28,7 +28,7 @@ def test_attributes_are_those_of_the_data_of_two_classes_and_of_strokes(
 ) -> None:
     values = look_at(principal_run, faces).of(AttributeValues)
     assert values.names == (*faces.train_attributes.names, "woman")
-    np.testing.assert_array_equal(values.test[:, -1], faces.test_labels)
+    np.testing.assert_array_equal(values.tables["test"].values[:, -1], faces.test_labels)
     assert list(values.is_number[:4]) == [False, False, False, True]
     alone = look_at(principal_run, without_classes(faces)).of(AttributeValues)
     assert alone.names == faces.train_attributes.names

@@ -100,7 +100,7 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     assert codes.values == pytest.approx(expected)
     assert codes.baselines["pixels"] == pytest.approx(accuracy(tiny.test_images.reshape(60, -1)))
     fitted = tiny.train_pixels[comparison.studies["A"].fit_indices]
-    encode, _ = scores.linear_autoencoder(fitted, 16)
+    encode, _ = scores.linear_autoencoder(scores.fit_components(fitted, 16), tiny.image_shape)
     assert codes.baselines["PCA 16"] == pytest.approx(accuracy(encode(tiny.test_images)))
     linear = measures["test_mse"].baselines
     assert set(linear) == {"PCA 8", "PCA 16"}

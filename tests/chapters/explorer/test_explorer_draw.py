@@ -22,7 +22,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
 from latentspace.drawing.points import choose_class_colors
 from latentspace.drawing.text import Text
-from latentspace.report import write_page
+from latentspace.report.page import write_page
 from latentspace.report.records import Record, keep_records
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -57,6 +57,7 @@ def draw_page(**changed) -> bytes:
             100 + np.arange(COUNT),
             np.arange(COUNT) >= 50,
             FILES,
+            "/a folder/it's",
         ),
         "groups": {
             "class": (LABELS, CLASSES),
@@ -184,7 +185,7 @@ def test_what_is_selected_is_saved_as_a_table(page: OpenedMaps, tmp_path: Path) 
     page.select("pixel", (-0.4, 11.6), (11.5, 15.4))
     page.expect_counts("28 of 60 selected", [20, 8, 0])
     with page.page.expect_download() as download:
-        page.page.click("#export")
+        page.page.click("#table")
     download.value.save_as(tmp_path / "images.csv")
     with (tmp_path / "images.csv").open(newline="", encoding="utf-8") as table:
         head, *rows = csv.reader(table)
@@ -207,7 +208,7 @@ def test_a_class_switched_off_is_gone_from_everything(page: OpenedMaps) -> None:
     page.page.locator("#classes button").first.click()
     page.expect_counts("8 of 60 selected", [0, 8, 0])
     page.page.click("#reset")
-    page.expect_counts("40 images", [0, 20, 20])
+    page.expect_counts("40 of 60 images", [0, 20, 20])
     for space, before in zip(POINTS, ground, strict=True):
         index = 33
         after = page.color(space, index)
@@ -335,10 +336,10 @@ def test_names_of_an_attribute_are_switched_like_classes(with_attributes: Opened
     lines.nth(2).focus()  # by keyboard: all that is unknown goes, then what is to the left
     page.keyboard.press("Space")
     lines.nth(0).click()
-    with_attributes.expect_counts("27 images", [9, 9, 9])
+    with_attributes.expect_counts("27 of 60 images", [9, 9, 9])
     page.select_option("#coloring", "class")  # what is switched off stays so, and in sight
     page.locator("#classes button").first.click()
-    with_attributes.expect_counts("18 images", [0, 9, 9])
+    with_attributes.expect_counts("18 of 60 images", [0, 9, 9])
     expect(lines.locator(".count")).to_have_text(["0", "18", "0"])
     page.click("[data-on=all]")
     with_attributes.expect_counts("60 images", [20, 20, 20])
@@ -346,7 +347,7 @@ def test_names_of_an_attribute_are_switched_like_classes(with_attributes: Opened
     assert lines.first.is_hidden()
     page.select_option("#coloring", "pose")
     page.click("[data-on='']")
-    with_attributes.expect_counts("0 images", [0, 0, 0])
+    with_attributes.expect_counts("0 of 60 images", [0, 0, 0])
 
 
 def test_numbers_of_an_attribute_have_a_scale(with_attributes: OpenedMaps) -> None:

@@ -200,3 +200,27 @@ def make_unlabelled(run: LinearRun, data: ImageDataset, **options) -> Study:
     fields = {name: getattr(data, name) for name in ("train_pixels", "test_pixels")}
     made = ImageDataset(name="bars", source=None, class_names=UNLABELLED, **fields, **zeros)
     return make_study(run, made, **options)
+
+
+@pytest.mark.parametrize("split", ["test", "all"])
+def test_copies_are_told_of_whatever_they_copy(
+    linear_run: LinearRun, tiny: ImageDataset, split: str
+) -> None:
+    test, train = tiny.test_pixels.copy(), tiny.train_pixels.copy()
+    test[7], test[9], train[5] = train[3], test[8], train[4]
+    data = dataclasses.replace(tiny, test_pixels=test, train_pixels=train)
+    chapter = make_study(linear_run, data, split=split, samples="all").of(Exploration)
+    kinds, names = chapter.copies
+    equal = kinds == names.index("equal copy")
+    where = zip(chapter.maps.is_training[equal], chapter.maps.numbers[equal], strict=True)
+    expected = {(False, 7), (False, 9), (True, 5)}
+    assert {*where} >= {one for one in expected if split == "all" or not one[0]}
+    pixels = chapter.maps.pixels[equal]
+    earlier = np.concatenate([train, test])
+    for (trained, number), own in zip(
+        zip(chapter.maps.is_training[equal], chapter.maps.numbers[equal], strict=True),
+        pixels,
+        strict=True,
+    ):
+        place = number if trained else len(train) + number
+        assert (earlier[:place] == own).all(axis=(1, 2, 3)).any()

@@ -150,7 +150,8 @@ def test_attributes_are_put_on_and_taken_off_as_by_the_program(
     path = tmp_path / "explorer.html"
     path.write_bytes(RECIPES["explorer.html"].draw(study).frames)
     opened = open_page(Opened, browser, path, ready="body.live")
-    has = study.of(AttributeValues).test[:, study.of(AttributeValues).find("glasses")]
+    values = study.of(AttributeValues)
+    has = values.tables["test"].values[:, values.find("glasses")]
     for value, sign in ((0, "+"), (1, "-")):
         index = int(np.flatnonzero(has == value)[0])
         fill(opened, "change", base=index)

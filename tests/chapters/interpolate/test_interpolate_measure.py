@@ -37,7 +37,7 @@ def test_paths_end_at_the_images_and_at_their_reconstructions(
         assert paths.shape == (2, 7, 14, 11, 1)
         ends = tiny.test_images[[4, 11]] if kind == "pixels" else back
         np.testing.assert_allclose(paths[0, [0, -1]], ends, atol=1e-5)
-    assert chapter.pair_names[0] == "lying (#4) →\nslanted (#11)"
+    assert [end.name for end in chapter.pairs[0]] == ["lying (#4)", "slanted (#11)"]
 
 
 def test_the_grid_has_its_corners_where_they_are_named(
