@@ -441,8 +441,8 @@ class VisualizeConfig(DataConfig):
     )
     autoencoder: str | None = option(
         None,
-        "look into this model of images -> images; it is cut at its narrowest layer. An "
-        "architecture in .json takes --weights",
+        "look into this model of images -> images, in .keras, .h5 or .onnx; it is cut at its "
+        "narrowest layer. An architecture in .json takes --weights",
         group="own model",
         metavar="A.keras",
     )
@@ -457,7 +457,8 @@ class VisualizeConfig(DataConfig):
     )
     bottleneck: str | None = option(
         None,
-        "layer after which --autoencoder is cut (default: the narrowest)",
+        "layer, or tensor of an ONNX model, after which --autoencoder is cut (default: the "
+        "narrowest)",
         group="own model",
         metavar="LAYER",
     )

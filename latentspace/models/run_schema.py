@@ -6,6 +6,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from typing_extensions import TypedDict
 
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
+ONNX = ("encoder.onnx", "decoder.onnx")  # in their place, of a model that is not of Keras
 FACTS, HISTORY, SNAPSHOTS, DENSITY = "run.json", "history.csv", "snapshots.npz", "density.npz"
 # Of a training that is not finished.
 CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"

@@ -17,6 +17,7 @@ from latentspace.core.progress import show_running
 from latentspace.datasets import ImageDataset
 from latentspace.models import runs, saving
 from latentspace.models.backend import start_keras
+from latentspace.models.onnx_files.reading import SUFFIX
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
 
     Raises an `InputError` where the model can't be read or cut, or does not reconstruct the images.
     """
-    start_keras()
+    named = (config.autoencoder, config.encoder, config.decoder)
+    if not any(path is not None and Path(path).suffix.lower() == SUFFIX for path in named):
+        start_keras()
     from latentspace.models.importing.run import import_model, load_interface
 
     name = name_own_model(config)
