@@ -61,7 +61,7 @@ class Exploration(OnMaps):
 
         return {
             space: self.study.load_or_compute(
-                "nearest", partial(find, space), *self.maps.make_key(space), NEAREST
+                "nearest", partial(find, space), *self.maps.make_key(space, labels=False), NEAREST
             )["neighbors"]
             for space in SPACES
         }
@@ -127,9 +127,8 @@ class Exploration(OnMaps):
             found = clustering.cluster_gaussian_mixture(points, count, seed, starts=starts)
             return {"labels": found.labels}
 
-        made = self.study.load_or_compute(
-            "quick_clusters", compute, *self.maps.make_key("latent"), seed, finder, count or 0
-        )
+        key = self.maps.make_key("latent", labels=False)
+        made = self.study.load_or_compute("quick_clusters", compute, *key, seed, finder, count or 0)
         method = f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
         return self._name_clusters(made["labels"], method)
 

@@ -117,7 +117,9 @@ class MapImages(Chapter):
                 pixels[part] = to_uint8(back)
             return {"pixels": pixels, "errors": errors}
 
-        return self.study.load_or_compute("reconstructed", compute, *self.make_key("latent"))
+        return self.study.load_or_compute(
+            "reconstructed", compute, *self.make_key("latent", labels=False)
+        )
 
     @cached_property
     def table(self) -> dict[str, Sequence[object]]:
@@ -147,18 +149,21 @@ class MapImages(Chapter):
         """What one of `SPACES` holds: flat pixels, float32 (samples, H * W * C), or codes."""
         return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
 
-    def make_key(self, space: str, rows: Rows = ALL) -> tuple[str, ...]:
-        """What the vectors of some of the images, in one of `SPACES`, depend on."""
+    def make_key(self, space: str, rows: Rows = ALL, *, labels: bool = True) -> tuple[str, ...]:
+        """What the vectors of some of the images, in one of `SPACES`, and labels depend on."""
         study = self.study
         model = (study.run.model_hash,) if space == "latent" else ()
         chosen = hash_content(self.indices[rows])
-        return (space, study.data.hash, *model, study.settings.split, chosen)
+        images = study.data.hash if labels else study.data.images_hash
+        return (space, images, *model, study.settings.split, chosen)
 
     def project(
         self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
     ) -> dict[str, Projection]:
         """Projections of the images, or of `rows`, int (R,), by space; from memory or the cache."""
-        keys = {space: (*self.make_key(space, rows), *settings.key) for space in spaces}
+        keys = {
+            space: (*self.make_key(space, rows, labels=False), *settings.key) for space in spaces
+        }
         fresh: dict[str, Projection] = {}
 
         def compute(space: str) -> dict[str, np.ndarray]:
