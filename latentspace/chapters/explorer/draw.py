@@ -7,7 +7,7 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -37,7 +37,9 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
-BEHAVIOR = ("page.js", "own_image.js", "live.js", "panels.js", "drawing.js")
+BEHAVIOR = (
+    *("page.js", "tabs.js", "labels.js", "own_image.js", "live.js", "panels.js", "drawing.js"),
+)
 WORKER = ("network.js", "paths.js", "worker.js")
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
 
@@ -74,6 +76,17 @@ class Pictures:
     files: Sequence[str]  # the name of each; empty where they have none
 
 
+@dataclass(frozen=True)
+class Check:
+    """What there is to check of labels."""
+
+    suspects: Sequence[tuple[int, int, int]]  # images that look wrong, the class of most voters,
+    voters: int  # and how many of these are of it
+    unavailable: str  # why none can be told; else empty
+    corrected: Sequence[tuple[str, int, str, str]]  # split, index, file, label: corrected before
+    hash: str  # of the images
+
+
 def make_sheet(pictures: np.ndarray) -> Sheet:
     """Lays pictures out, scaled down where so many need more than `MOST_PIXELS`.
 
@@ -105,6 +118,7 @@ def draw_explorer(
     groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
     attributes: Mapping[str, tuple[np.ndarray, Sequence[str] | None]],
     live: tuple[Mapping[str, Any], bytes] | str,
+    check: Check,
     text: Text,
     subject: str,
 ) -> bytes:
@@ -118,6 +132,7 @@ def draw_explorer(
         attributes: By name groups likewise, or numbers and None: float (N,), NaN where unknown.
         live: What runs the model on the page: facts that JSON can hold, and the arrays that they
             point into; or why it can't be run there.
+        check: What there is to check of the classes.
         subject: Whose images they are.
 
     Returns:
@@ -138,6 +153,7 @@ def draw_explorer(
         "own": len(groups) + 1,
         "files": list(pictures.files),
         "live": facts,
+        "check": asdict(check),
         "ramp": _pack_colors(ramp(np.linspace(*RAMP_ENDS, 256))[:, :3]),
     }
     arrays = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.chapters.captions import CAVEAT, format_model
 from latentspace.chapters.explorer import draw
-from latentspace.chapters.explorer.draw import Map, Pictures, make_sheet
+from latentspace.chapters.explorer.draw import Check, Map, Pictures, make_sheet
 from latentspace.chapters.explorer.live import Live
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.figure import Drawing, Recipe
@@ -19,6 +19,7 @@ from latentspace.chapters.maps.describe import (
     name_map,
 )
 from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
 
@@ -57,6 +58,13 @@ def draw_explorer(study: Study) -> Drawing:
         groups=groups,
         attributes=chapter.attributes,
         live=live.model_unavailable or live.model,
+        check=Check(
+            chapter.suspects,
+            study.of(Outliers).scores.voters if chapter.suspects else 0,
+            study.of(Outliers).labels_unavailable or "",
+            chapter.corrected,
+            data.images_hash,
+        ),
         subject=f"{describe_images(maps)}, {format_model(study)}",
         text=text,
     )

@@ -184,7 +184,7 @@ function startLive(page) {
   }
 
   function redraw() {
-    const { lines, marks } = traces[shown] ?? { lines: [], marks: [] };
+    const { lines, marks } = traces[tabs.shown()] ?? { lines: [], marks: [] };
     for (const [space, overlay] of Object.entries(overlays)) {
       const draw = (kind, properties) => {
         const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -231,48 +231,19 @@ function startLive(page) {
     ...{ partOf, termOf, callOf, nameOf, showFound, trace, quote, say, expressionOf },
   };
 
-  // Panels: one is shown, and a click on a map does what it needs.
-
-  let shown = "image";
-  const panels = {
+  const { tabs } = page;
+  Object.assign(tabs.panels, {
     walk: makeWalk(tools),
     change: makeChange(tools),
     calculate: makeCalculate(tools),
     draw: makeDrawing(tools),
-  };
-  const tabs = [...document.querySelectorAll("[data-panel]")];
-
-  function choosePanel(name) {
-    panels[shown]?.leave?.();
-    shown = name;
-    for (const tab of tabs) {
-      const isChosen = tab.dataset.panel === name;
-      tab.setAttribute("aria-selected", isChosen);
-      tab.tabIndex = isChosen ? 0 : -1;
-      byId(tab.dataset.panel).hidden = !isChosen;
-    }
-    panels[name]?.enter?.();
-    redraw();
-  }
-
-  tabs.forEach((tab, place) => {
-    tab.onclick = () => choosePanel(tab.dataset.panel);
-    tab.onkeydown = ({ key }) => {
-      const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
-      if (way) {
-        const next = tabs[(place + way + tabs.length) % tabs.length];
-        choosePanel(next.dataset.panel);
-        next.focus();
-      }
-    };
   });
 
   let betweenShown = null;
   const showBetween = makeLatest((answer) => betweenShown(pictureOf(answer)));
   ask("start", { facts, data: byId("model").textContent, labels: page.labels }).then(
     () => {
-      byId("tabs").hidden = false;
-      choosePanel("image");
+      tabs.offer();
       document.body.classList.add("live");
     },
     ({ message }) => page.giveUp(`this browser can't run the model (${message})`),
@@ -282,7 +253,6 @@ function startLive(page) {
     ask,
     redraw,
     drawn: () => drawing,
-    take: (index) => panels[shown]?.take?.(index),
     // What the model draws between images on a map; `then` gets the picture.
     between(space, point, then) {
       betweenShown = then;

@@ -14,6 +14,7 @@ from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clu
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, OnMaps
+from latentspace.chapters.outliers.measure import Outliers
 
 MOST_IMAGES = 10_000
 NEAREST = 5
@@ -94,6 +95,28 @@ class Exploration(OnMaps):
             for place, each in zip(places, own.T, strict=True):
                 found[train.names[place]] = each, ["no", "yes"] if is_binary[place] else None
         return {name: fact for name, fact in found.items() if not np.isnan(fact[0]).all()}
+
+    @cached_property
+    def suspects(self) -> list[tuple[int, int, int]]:
+        """Images whose labels look wrong: place, class of most of their voters, votes for it."""
+        maps, outliers = self.maps, self.study.of(Outliers)
+        if outliers.labels_unavailable is not None:
+            return []
+        splits = np.where(maps.is_training, "train", "test")
+        rows = {split: maps.numbers[splits == split] for split in np.unique(splits).tolist()}
+        found = outliers.find_suspects(rows)
+        places = {
+            place: at
+            for at, place in enumerate(zip(splits.tolist(), maps.numbers.tolist(), strict=True))
+        }
+        return [(places[one.split, one.index], one.suggested, one.votes) for one in found]
+
+    @property
+    def corrected(self) -> list[tuple[str, int, str, str]]:
+        """Labels that were corrected before: split, index, file and label."""
+        data = self.study.data
+        places = data.corrections.places if data.corrections is not None else ()
+        return [(*place, *data.describe(*place)) for place in places]
 
     @property
     def clusters_unavailable(self) -> str | None:

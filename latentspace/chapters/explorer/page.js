@@ -286,10 +286,23 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     toggle(kind, [], true);
   }
 
-  // A table of what is counted.
+  function relabel(index, group) {
+    classes.values[index] = group;
+    paint(coloring);
+    show(current);
+  }
+
+  // Tables: of what is counted, and of labels.
+
+  function saveTable(name, table) {
+    const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const text = table.map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+    const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    Object.assign(document.createElement("a"), { href, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+  }
 
   byId("export").onclick = () => {
-    const quote = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const rows = [...listCounted()].map((index) => [
       is_training[index] ? "train" : "test",
       String(numbers[index]),
@@ -297,11 +310,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       ...kinds.map((kind) => (isKnown(kind, index) ? textOf(kind, index) : "")),
     ]);
     const heads = ["split", "index", ...(known.files.length ? ["file"] : [])];
-    const table = [[...heads, ...kinds.map(({ name }) => name)], ...rows];
-    const text = table.map((row) => `${row.map(quote).join(",")}\r\n`).join("");
-    const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    Object.assign(document.createElement("a"), { href, download: "images.csv" }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
+    saveTable("images.csv", [[...heads, ...kinds.map(({ name }) => name)], ...rows]);
   };
 
   // The menu, and what finds attributes in it where there are many.
@@ -380,7 +389,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       show(current, false);
     } else {
       show(found, true);
-      live?.take(found);
+      tabs.take(found);
     }
   }
 
@@ -430,13 +439,18 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
 
   function giveUp(reason) {
     live = null;
+    tabs.offer(["image", "check"]);
     byId("still").textContent = `The model does not run on this page: ${reason}.`;
   }
 
+  const tabs = makeTabs(() => live?.redraw());
+  const shared = { added, callOf, cut, isTraining: is_training, numbers, show, tabs };
+  shared.current = () => current;
+  const ofLabels = { classes, held: () => held, latent: neighbors.latent, relabel, saveTable };
+  tabs.panels.check = makeCheck({ ...shared, ...ofLabels });
   if (known.live.networks) {
-    const shared = { added, around, callOf, captionOf, coordinates, cut, giveUp, numbers, plots };
-    const more = { isTraining: is_training, labels: classes.values, shareOf, show };
-    live = startLive({ ...shared, ...more, current: () => current });
+    const more = { around, captionOf, coordinates, giveUp, labels: classes.values, plots, shareOf };
+    live = startLive({ ...shared, ...more });
     Object.assign(explorer, { live, nameOf: (index) => textOf(classes, index) });
   } else {
     giveUp(known.live.unavailable);

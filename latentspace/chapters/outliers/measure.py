@@ -45,7 +45,7 @@ class Suspect:
     split: str  # "train" or "test"
     index: int
     suggested: int  # the class that its neighbours have
-    support: float  # share of them
+    votes: int  # how many of them have it
 
 
 class Outliers(Chapter):
@@ -176,7 +176,9 @@ class Outliers(Chapter):
         lines: list[tuple[Any, ...]] = [HEADING]
         for one in self.find_suspects(rows):
             told = data.describe(one.split, one.index), data.class_names[one.suggested]
-            lines.append((one.split, one.index, *told[0], told[1], f"{one.support:.2f}"))
+            lines.append(
+                (one.split, one.index, *told[0], told[1], f"{one.votes / self.scores.voters:.2f}")
+            )
         return lines
 
     def find_suspects(self, rows: Mapping[str, np.ndarray]) -> list[Suspect]:
@@ -185,16 +187,17 @@ class Outliers(Chapter):
         The training images whose codes are nearest vote, of which an image itself is none. Images
         are given by "train" and "test", int (N,). Where labels are available.
         """
-        data, count, found = self.study.data, self.scores.voters, list[tuple[float, Suspect]]()
+        data, found = self.study.data, list[tuple[float, Suspect]]()
         for split, indices in rows.items():
             voters, away = self._find_voters(split, indices)
             labels = data.train_labels[self.study.reference_rows][voters]
             votes = neighborhoods.count_votes(labels, len(data.class_names))
             own = getattr(data, f"{split}_labels")[indices]
             for at in np.flatnonzero(detection.flag_labels(votes, own, self.scores.agreement)):
-                suggested, support = int(votes[at].argmax()), float(votes[at].max() / count)
-                found.append((away[at], Suspect(split, int(indices[at]), suggested, support)))
-        return [each for away, each in sorted(found, key=lambda one: (-one[1].support, one[0]))]
+                suggested = int(votes[at].argmax())
+                one = Suspect(split, int(indices[at]), suggested, int(votes[at, suggested]))
+                found.append((away[at], one))
+        return [each for away, each in sorted(found, key=lambda one: (-one[1].votes, one[0]))]
 
     def _find_voters(self, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The nearest of `Study.reference_rows`, int64 (N, voters), and how far they are, (N,)."""
