@@ -32,6 +32,7 @@ class ReadOptionsFacts(TypedDict):
     test_fraction: Share
     limit: Annotated[int, Ge(1)] | None
     labels: str | None
+    corrections: NotRequired[str | None]
     label_column: NotRequired[str | None]
     classes_from: NotRequired[Annotated[int, Ge(1)] | Literal["none"] | None]
     frames_as: NotRequired[Literal["images", "first"] | None]
@@ -48,6 +49,7 @@ class DatasetFacts(TypedDict):
     name: str
     source: str | None
     hash: str
+    images_hash: NotRequired[str]
     reading: NotRequired[ReadOptionsFacts]
 
 

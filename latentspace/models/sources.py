@@ -56,12 +56,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
     ):
         print("the run's images have moved: they are read as they were read then")
         kept = recorded
-    options = {**shape, **kept, **config.read_options(given)}
+    asked = read_options(config, given)
+    options = {**shape, **kept, **asked}
     for name, flag, without in (
         ("labels", "--labels", "--no-labels"),
+        ("corrections", "--labels", "--no-labels"),
         ("attributes_file", "--attributes-file", "--attributes-file none to go on without"),
     ):
-        path = None if getattr(config, name) else options.get(name)
+        path = None if asked.get(name) else options.get(name)
         if path not in (None, "none") and not Path(path).exists():
             raise InputError(
                 f"the {name.partition('_')[0]} of the run's images are no longer at "
@@ -69,6 +71,17 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
                 f"{without}"
             )
     return read_images(config, options, place)
+
+
+def read_options(config: TrainConfig | VisualizeConfig, given: frozenset[str]) -> dict[str, Any]:
+    """`config.read_options`; a table that corrects labels leaves what tells the others as it is."""
+    asked = config.read_options(given)
+    if config.labels is None or not datasets.is_corrections(Path(config.labels)):
+        if conflict := config.find_label_conflict(given):
+            raise InputError(conflict)
+        return asked
+    others = {name: asked[name] for name in asked.keys() & {*given, "channels"} - {"labels"}}
+    return {**others, "corrections": asked["labels"]}
 
 
 def read_images(
@@ -125,7 +138,7 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
     interface = load_interface(config)
-    asked = {**interface.reading, **config.read_options(given)}
+    asked = {**interface.reading, **read_options(config, given)}
     data = read_images(config, asked, config.dataset)
     padded = None
     if config.fit is None and data.can_be_padded:
