@@ -83,21 +83,16 @@ def read_model(path: Path) -> onnx.ModelProto:
             raise InputError(
                 f"{path} has {shown}, a branch or loop, and a plain graph is expected; {AGAIN}"
             )
-    _read_weights(onnx, path, [*_list_tensors(graph)])
+    _read_weights(onnx, path, graph)
     with explain(f"{path} is no sound ONNX model"):
         onnx.checker.check_model(model)
     return model
 
 
-def _list_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from [attribute.t] if attribute.HasField("t") else attribute.tensors
-
-
-def _read_weights(onnx: Any, path: Path, tensors: list[onnx.TensorProto]) -> None:
+def _read_weights(onnx: Any, path: Path, graph: onnx.GraphProto) -> None:
     """Puts weights that lie in other files of the model's folder into it."""
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    tensors = [*graph.initializer, *(x for each in attributes for x in (each.t, *each.tensors))]
     outside = [tensor for tensor in tensors if tensor.data_location == onnx.TensorProto.EXTERNAL]
     folder, needed = path.parent.resolve(), path.stat().st_size
     for tensor in outside:
