@@ -153,7 +153,8 @@ class DataConfig:
     labels: str | None = option(
         None,
         "file of the labels, where --dataset has none: .npz or .npy for these, a table of "
-        "file,label for a folder of images (default: its labels.csv)",
+        "file,label for a folder of images (default: its labels.csv); or, for any --dataset, a "
+        "table of split,index,label that corrects some of them",
         group="data",
         metavar="FILE",
     )
@@ -257,10 +258,16 @@ class DataConfig:
             for names in LABEL_SOURCES:
                 if not names & given:
                     asked |= {name: getattr(self, name) for name in names}
+            asked["corrections"] = None
         return {**asked, "channels": 1} if self.grayscale else asked
 
     def find_conflict(self, given: frozenset[str]) -> str | None:
         """What is wrong with flags that were given together; None where nothing is."""
+        may_correct = "classes_from" in given  # what the folders say; the table shows whether
+        return self.find_label_conflict(given - {"labels"} if may_correct else given)
+
+    def find_label_conflict(self, given: frozenset[str]) -> str | None:
+        """As `find_conflict`, where --labels does not name a table of corrections."""
         asked = [names & given for names in LABEL_SOURCES if names & given]
         if len(asked) > 1:
             return (
@@ -441,8 +448,8 @@ class VisualizeConfig(DataConfig):
     )
     autoencoder: str | None = option(
         None,
-        "look into this model of images -> images; it is cut at its narrowest layer. An "
-        "architecture in .json takes --weights",
+        "look into this model of images -> images, in .keras, .h5 or .onnx; it is cut at its "
+        "narrowest layer. An architecture in .json takes --weights",
         group="own model",
         metavar="A.keras",
     )
@@ -457,7 +464,8 @@ class VisualizeConfig(DataConfig):
     )
     bottleneck: str | None = option(
         None,
-        "layer after which --autoencoder is cut (default: the narrowest)",
+        "layer, or tensor of an ONNX model, after which --autoencoder is cut (default: the "
+        "narrowest)",
         group="own model",
         metavar="LAYER",
     )

@@ -52,7 +52,7 @@ def _describe(path: Path, head: bytes) -> str:
     if name.endswith(MODELS):
         return (
             "a model by its name, and --dataset takes images: visualize.py --autoencoder takes a "
-            ".keras file"
+            ".keras or an .onnx file"
         )
     if head.startswith(b"PK\x03\x04") and b".npy" in head[:300]:
         return "a file of arrays: give it a name that ends in .npz"

@@ -17,7 +17,6 @@ from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
-from latentspace.models.run_schema import DECODER, ENCODER
 
 SHOWN = 10  # images in a row of examples
 LATENT = "latent"  # of `maps.images.SPACES`
@@ -269,8 +268,7 @@ class Comparison:
         pairs = zip(test.values, train, strict=True)
         ratios = [None if error is None else value / error for value, error in pairs]
         runs = [study.run for study in self.studies.values()]
-        files = (ENCODER, DECODER)
-        sizes = [sum((run.path / name).stat().st_size for name in files) for run in runs]
+        sizes = [sum((run.path / name).stat().st_size for name in run.files) for run in runs]
         trained_on = [_describe_training_data(study) for study in self.studies.values()]
         rows: list[tuple[str, str, list[Any], int]] = [
             ("train_mse", "mean squared training error", train, 5),

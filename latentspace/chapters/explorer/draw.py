@@ -7,7 +7,7 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -38,7 +38,7 @@ POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
 BEHAVIOR = (
-    *("page.js", "tabs.js", "differences.js"),
+    *("page.js", "tabs.js", "differences.js", "labels.js"),
     *("filter.js", "taking_out.js", "map_images.js"),
     *("own_image.js", "live.js", "panels.js", "drawing.js"),
 )
@@ -96,6 +96,17 @@ class Pictures:
     folder: str  # that these are in; empty where they are in none
 
 
+@dataclass(frozen=True)
+class Check:
+    """What there is to check of labels."""
+
+    suspects: Sequence[tuple[int, int, int]]  # images that look wrong, the class of most voters,
+    voters: int  # and how many of these are of it
+    unavailable: str  # why none can be told; else empty
+    corrected: Sequence[tuple[str, int, str, str]]  # split, index, file, label: corrected before
+    hash: str  # of the images
+
+
 def make_sheet(pictures: np.ndarray) -> Sheet:
     """Lays pictures out, scaled down where so many need more than `MOST_PIXELS`.
 
@@ -127,6 +138,7 @@ def draw_explorer(
     pictures: Pictures,
     groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
     attributes: Mapping[str, tuple[np.ndarray, Sequence[str] | None]],
+    check: Check,
     text: Text,
     subject: str,
 ) -> bytes:
@@ -139,6 +151,7 @@ def draw_explorer(
         groups: By "class" their classes, which can be switched off and on, then their clusters,
             where there are any: the group of each, int (N,), and what each is called.
         attributes: By name groups likewise, or numbers and None: float (N,), NaN where unknown.
+        check: What there is to check of the classes.
         subject: Whose images they are.
 
     Returns:
@@ -161,6 +174,7 @@ def draw_explorer(
         "own": len(own),
         "files": list(pictures.files),
         "folder": pictures.folder,
+        "check": asdict(check),
         "models": [
             {"letter": one.letter, "run": one.run, "live": facts}
             for one, (facts, _) in zip(models, live, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.chapters.captions import CAVEAT, format_model
 from latentspace.chapters.explorer import draw
-from latentspace.chapters.explorer.draw import Map, Model, Pictures, make_sheet
+from latentspace.chapters.explorer.draw import Check, Map, Model, Pictures, make_sheet
 from latentspace.chapters.explorer.live import Live
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.figure import Drawing, Recipe
@@ -19,6 +19,7 @@ from latentspace.chapters.maps.describe import (
     name_map,
 )
 from latentspace.chapters.maps.images import SPACES
+from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
 
@@ -55,6 +56,7 @@ def draw_page(
     lives = {letter: study.of(Live) for letter, study in studies.items()}
     chapter = next(iter(chapters.values()))
     maps, data, sentences = chapter.maps, chapter.study.data, [about]
+    outliers = chapter.study.of(Outliers)
     backs = [one.maps.reconstructions for one in chapters.values()]
     sheet = make_sheet(np.concatenate([maps.pixels, *backs]))
     groups = {"class": (maps.labels, list(data.class_names))}
@@ -82,6 +84,13 @@ def draw_page(
         pictures=Pictures(sheet, maps.numbers, maps.is_training, chapter.files, chapter.folder),
         groups=groups,
         attributes={"copy": chapter.copies, **chapter.attributes},
+        check=Check(
+            chapter.suspects,
+            outliers.scores.voters if chapter.suspects else 0,
+            outliers.labels_unavailable or "",
+            chapter.corrected,
+            data.whole.images_hash,
+        ),
         subject=subject,
         text=text,
     )

@@ -323,6 +323,12 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     toggle(kind, [], true);
   }
 
+  function relabel(index, group) {
+    classes.values[index] = group;
+    paint(coloring);
+    show(current);
+  }
+
   // What is counted is taken out: as a table, as a list, as a command that copies its files.
 
   byId("table").onclick = () => {
@@ -440,7 +446,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       show(current, false);
     } else {
       show(found, true);
-      tabs.panels[tabs.shown()]?.take?.(found);
+      tabs.take(found);
     }
   }
 
@@ -490,13 +496,15 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   // The models, where the page has them.
 
   const shared = { added, callOf, captionOf, coordinates, cut, numbers, plots, tabs };
-  const more = { isTraining: is_training, labels: classes.values, shareOf, show };
-  live = startLive({ ...shared, ...more, current: () => current });
+  Object.assign(shared, { current: () => current, isTraining: is_training, show });
+  const nearInCodes = Object.values(neighbors).at(isPair ? 0 : -1);
+  tabs.panels.check = makeCheck({ ...shared, classes, held: () => held, nearInCodes, relabel });
+  live = startLive({ ...shared, labels: classes.values, shareOf });
   Object.assign(explorer, { live, nameOf: (index) => textOf(classes, index) });
+  tabs.offer(["check"]);
   if (isPair) {
     const errors = kinds.filter(({ isError }) => isError).map(({ values }) => values);
-    const each = { added, cut, count, captionOf, callOf, show, listCounted, errors };
-    tabs.panels.differences = makeDifferences({ ...each, current: () => current });
+    tabs.panels.differences = makeDifferences({ ...shared, count, listCounted, errors });
     tabs.offer(["differences"]);
   }
 

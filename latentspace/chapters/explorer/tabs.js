@@ -41,5 +41,5 @@ function makeTabs(onChoose) {
     choose(offered().some(({ dataset }) => dataset.panel === shown) ? shown : "image");
   }
 
-  return { panels, choose, offer, shown: () => shown };
+  return { panels, choose, offer, shown: () => shown, take: (index) => panels[shown]?.take?.(index) };
 }

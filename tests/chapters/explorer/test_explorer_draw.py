@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from latentspace.chapters.explorer import draw
-from latentspace.chapters.explorer.draw import Map, Model, Pictures, draw_explorer
+from latentspace.chapters.explorer.draw import Check, Map, Model, Pictures, draw_explorer
 from latentspace.chapters.explorer.plots import MARGIN
 from latentspace.datasets import ImageDataset
 from latentspace.datasets.dataset import index_classes
@@ -42,6 +42,7 @@ NEIGHBORS = {
 ORIGINALS = tiny_arrays(COUNT, seed=1)[0][..., np.newaxis]
 RECONSTRUCTIONS = 255 - ORIGINALS
 FILES = [f"{HOSTILE_NAMES[index % len(HOSTILE_NAMES)]}\n,{index}.png" for index in range(COUNT)]
+SUSPECTS = [(7, 0, 20), (52, 2, 19), (3, 1, 18)]
 ERRORS = np.linspace(0.001, 0.02, COUNT)
 
 
@@ -64,6 +65,7 @@ def draw_page(**changed) -> bytes:
         },
         "attributes": {},
         "models": [Model(ERRORS, "it can't run the layer 'odd' of the kind Lambda")],
+        "check": Check(SUSPECTS, 20, "", [], "hash"),
         "subject": "60 images of <b>bars</b>",
         "text": Text("A <title>", "A caption & more"),
     }
