@@ -172,7 +172,7 @@ def test_the_better_model_is_a_group_and_the_difference_a_number(
     difference = "error of B − error of A"
     assert menu == [
         *("class", "cluster of A", "cluster of B", "error of A", "error of B"),
-        *("better model", difference),
+        *("better model", difference, "copy"),
     ]
     errors = find_errors(pair)
     more = errors["B"] - errors["A"]
@@ -202,7 +202,7 @@ def test_a_saved_table_has_all_columns(page: Opened, pair: Comparison, tmp_path:
     difference = "error of B − error of A"
     assert head == [
         *("split", "index", "class", "cluster of A", "cluster of B", "error of A", "error of B"),
-        *("better model", difference),
+        *("better model", difference, "copy"),
     ]
     errors = find_errors(pair)
     for row in rows:
