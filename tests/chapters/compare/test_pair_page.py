@@ -343,7 +343,9 @@ def test_without_any_model_that_runs_the_differences_are_there(
 ) -> None:
     opened = open_refused("AB", "body.ready")
     assert opened.page.inner_text("#still").count("does not run on this page") == 2
-    assert opened.page.locator("[role=tab]:visible").all_inner_texts() == ["Image", "Differences"]
+    assert opened.page.locator("[role=tab]:visible").all_inner_texts() == [
+        *("Image", "Differences", "Check")
+    ]
     opened.page.click("[data-panel=differences]")
     assert opened.page.locator(".side button").count() > 0
     assert opened.troubles == []
