@@ -153,7 +153,8 @@ class DataConfig:
     labels: str | None = option(
         None,
         "file of the labels, where --dataset has none: .npz or .npy for these, a table of "
-        "file,label for a folder of images (default: its labels.csv)",
+        "file,label for a folder of images (default: its labels.csv); or, for any --dataset, a "
+        "table of split,index,label that corrects some of them",
         group="data",
         metavar="FILE",
     )
@@ -257,10 +258,16 @@ class DataConfig:
             for names in LABEL_SOURCES:
                 if not names & given:
                     asked |= {name: getattr(self, name) for name in names}
+            asked["corrections"] = None
         return {**asked, "channels": 1} if self.grayscale else asked
 
     def find_conflict(self, given: frozenset[str]) -> str | None:
         """What is wrong with flags that were given together; None where nothing is."""
+        may_correct = "classes_from" in given  # what the folders say; the table shows whether
+        return self.find_label_conflict(given - {"labels"} if may_correct else given)
+
+    def find_label_conflict(self, given: frozenset[str]) -> str | None:
+        """As `find_conflict`, where --labels does not name a table of corrections."""
         asked = [names & given for names in LABEL_SOURCES if names & given]
         if len(asked) > 1:
             return (
@@ -400,6 +407,7 @@ class VisualizeConfig(DataConfig):
         "python visualize.py                               the whole story of the run trained last",
         "python visualize.py --run mnist --maps --samples 10000",
         "python visualize.py --run mnist-best --run mnist   which of two has learned more",
+        "python visualize.py --run mnist-best --run mnist --explorer   both on a page",
         "python visualize.py --autoencoder mine.keras --dataset FOLDER --save-run mine",
         "python visualize.py --interpolation --from 3 class:7 --to 18 class:1 --format mp4",
         "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
@@ -440,8 +448,8 @@ class VisualizeConfig(DataConfig):
     )
     autoencoder: str | None = option(
         None,
-        "look into this model of images -> images; it is cut at its narrowest layer. An "
-        "architecture in .json takes --weights",
+        "look into this model of images -> images, in .keras, .h5 or .onnx; it is cut at its "
+        "narrowest layer. An architecture in .json takes --weights",
         group="own model",
         metavar="A.keras",
     )
@@ -456,7 +464,8 @@ class VisualizeConfig(DataConfig):
     )
     bottleneck: str | None = option(
         None,
-        "layer after which --autoencoder is cut (default: the narrowest)",
+        "layer, or tensor of an ONNX model, after which --autoencoder is cut (default: the "
+        "narrowest)",
         group="own model",
         metavar="LAYER",
     )
@@ -700,6 +709,8 @@ class VisualizeConfig(DataConfig):
         if given >= {"pixel_range", "input_range", "output_range"}:
             return "--input-range and --output-range stand for --pixel-range: pass it, or the two"
         for_two = {*list_settings(type(self), "data", "run", "maps"), "open"} - {"dims", "place"}
+        if "--explorer" in given:
+            for_two |= {"--explorer", "num_clusters", "frames", "attribute"}
         if self.asks_for_two and (others := given - for_two):
             return (
                 "two runs are compared in pictures of their own, without "

@@ -24,9 +24,9 @@ def main() -> None:
     started: dict[str, Any] = {}  # what a resumed training says of its images
     if config.resume:
         config, started = session.resume_settings(config, given)
-    options = {**started.get("reading", {}), **config.read_options(given)}
+    options = {**started.get("reading", {}), **sources.read_options(config, given)}
     data = sources.read_images(config, options, config.dataset)
-    if started and started["hash"] != data.hash:
+    if started and not data.are_images_of(started):
         raise InputError(
             f"{config.run} was begun with other images: pass the --dataset and --data-dir of then, "
             "or start over with --overwrite"

@@ -76,9 +76,9 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
 
     first, second = sources.find_pair(config)
     folder = config.name_folder(f"{first.name}-vs-{second.name}")
+    figures = choose_figures(given, among=COMPARED.figures)
     if config.dry_run:
-        files = list_files(folder, COMPARED.figures, config)
-        print_plan(config, files)
+        print_plan(config, list_files(folder, figures, config))
         return
 
     from latentspace.chapters.compare.measure import Comparison
@@ -87,7 +87,7 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
 
     config, data = sources.read_lists(config, sources.load_images(config, given, first))
     studies = (make_study(config, run, data, thorough=False) for run in (first, second))
-    visualization.write_pair(folder, Comparison(*studies), command=format_command_line())
+    visualization.write_pair(folder, figures, Comparison(*studies), command=format_command_line())
 
 
 def print_plan(config: VisualizeConfig, files: Iterable[Path]) -> None:

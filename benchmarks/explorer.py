@@ -94,7 +94,7 @@ def list_rows(arguments: argparse.Namespace) -> Iterator[str]:
             page.wait_for_selector("body.ready", timeout=60_000)
             opened = time.perf_counter() - begun
             page.wait_for_selector("body.live", timeout=60_000)
-            count = page.evaluate("known.live.count")
+            count = page.evaluate("known.models[0].live.count")
             yield " | ".join(
                 [
                     f"| {run.name}, {'x'.join(map(str, run.image_shape))}",
@@ -174,8 +174,8 @@ def compare_encoded(page: Page, run: Run, data: ImageDataset) -> float:
 def time_questions(page: Page, run: Run, data: ImageDataset) -> Iterator[float]:
     """Seconds from a question to its answer, at the median: to decode, to encode, to walk."""
     image = to_unit_range(data.test_pixels[0]).ravel().tolist()
-    last = page.evaluate("known.live.count") - 1
-    path = "data" if page.evaluate("!!known.live.terrain") else "linear"
+    last = page.evaluate("known.models[0].live.count") - 1
+    path = "data" if page.evaluate("!!known.models[0].live.terrain") else "linear"
     for what, more, times in (
         ("make", {"parts": [{"index": 0, "weight": 1}], "near": 0}, TIMED),
         ("encode", {"image": image, "near": 10}, TIMED),

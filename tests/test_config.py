@@ -71,7 +71,6 @@ def test_runs_add_up_and_are_spelled_as_given() -> None:
         (["--seed", "-1"], "expected"),
         (["--preset", "huge"], "invalid choice: 'huge'"),
         (["--epoch", "3"], "unrecognized arguments: --epoch"),
-        (["--classes-from", "1", "--labels", "a.csv"], "Received: --classes-from, --labels; pass"),
         (["--no-labels", "--label-column", "a"], "Received: --label-column, --no-labels; pass one"),
         (["--no-labels", "--classes-from", "none"], "Received: --classes-from, --no-labels; pass"),
     ],
@@ -136,13 +135,13 @@ def test_a_command_that_is_no_text_can_be_kept(monkeypatch: pytest.MonkeyPatch) 
 
 def test_how_folders_and_tables_are_read_is_asked_for_by_flags() -> None:
     config, given = train("--classes-from", "2", "--frames-as", "images")
-    nothing = {"labels": None, "label_column": None, "labels_key": None}
+    nothing = {"labels": None, "label_column": None, "labels_key": None, "corrections": None}
     assert config.read_options(given) == {
         "classes_from": 2, "frames_as": "images", "no_labels": False, **nothing
     }  # fmt: skip
     config, given = train("--label-column", "breed")  # not what a run has on record
     assert config.read_options(given) == {
-        "label_column": "breed", "classes_from": None, "no_labels": False
+        "label_column": "breed", "classes_from": None, "no_labels": False, "corrections": None
     }  # fmt: skip
     config, given = train("--no-labels")
     assert config.read_options(given) == {"no_labels": True, "classes_from": None, **nothing}

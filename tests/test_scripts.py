@@ -353,7 +353,7 @@ def compare(trained: Trained, pair: Path, outputs: Path, *arguments: str, code: 
 def test_two_runs_are_compared(trained: Trained, pair: Path, tmp_path: Path) -> None:
     result = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--samples", "50")
     folder = tmp_path / "bars-vs-few"
-    files = [figure.file for figure in COMPARED.figures]
+    files = [figure.file for figure in COMPARED.figures if figure.in_story]
     assert sorted(os.listdir(folder)) == sorted([*files, "comparison.csv", *BESIDE])
     for file in files:
         with Image.open(folder / file) as image:
@@ -407,11 +407,36 @@ def test_a_comparison_of_other_images_without_classes_says_so(
 
 
 def test_a_planned_comparison_makes_nothing(trained: Trained, pair: Path, tmp_path: Path) -> None:
-    planned = compare(trained, pair, tmp_path, "--run", "bars", "--run", "few", "--dry-run").stdout
+    both = (trained, pair, tmp_path, "--run", "bars", "--run", "few")
+    planned = compare(*both, "--dry-run").stdout
     assert [line.split("/")[-1] for line in planned.splitlines() if "/bars-vs-few/" in line] == [
-        figure.file for figure in COMPARED.figures
+        figure.file for figure in COMPARED.figures if figure.in_story
+    ]
+    paged = compare(*both, "--explorer", "--frames", "9", "--dry-run").stdout
+    assert [line.split("/")[-1] for line in paged.splitlines() if "/bars-vs-few/" in line] == [
+        "explorer.html"
     ]
     assert os.listdir(tmp_path) == []
+
+
+def test_two_runs_share_a_page(trained: Trained, pair: Path, tmp_path: Path) -> None:
+    both = (trained, pair, tmp_path, "--run", "bars", "--run", "few", "--samples", "50")
+    result = compare(*both, "--explorer")
+    folder = tmp_path / "bars-vs-few"
+    page, index = folder / "explorer.html", folder / "index.html"
+    assert sorted(os.listdir(folder)) == ["explorer.html", "index.html", "pictures.json"]
+    assert result.stdout.splitlines()[-1] == str(index)
+    assert '"run": "few"' in page.read_text()
+    assert "comparison.png" not in index.read_text()
+    assert "--run bars --run few --explorer --samples 50" in index.read_text()
+    compare(*both)
+    kept = page.read_bytes()
+    again = compare(*both, "--explorer")
+    assert f"{page}  " in again.stdout
+    assert "MB, unchanged\n" in again.stdout
+    assert "A (bars) has learned more" in again.stdout
+    assert page.read_bytes() == kept
+    assert "Out of date" not in index.read_text()
 
 
 @pytest.mark.parametrize(
@@ -421,6 +446,8 @@ def test_a_planned_comparison_makes_nothing(trained: Trained, pair: Path, tmp_pa
         (["few", "bars", "few"], "two runs can be compared. Received: --run 3 times"),
         (["few", "nope"], "no run 'nope'"),
         (["few", "bars", "--interpolation", "--from", "3", "--to", "4"], "--from, --interpolation"),
+        (["few", "bars", "--explorer", "--clusters"], "without --clusters: leave it out"),
+        (["few", "bars", "--frames", "9"], "without --frames"),
         (["few", "bars", "--all"], "without --all: leave it out, or pass --run once"),
         (["few", "bars", "--dims", "3"], "without --dims"),
         (["few", "bars", "--samples", "61"], "60 test images"),

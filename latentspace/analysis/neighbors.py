@@ -28,8 +28,16 @@ def find_nearest_others(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices, (R, k), of the nearest others of rows (R,) of points (N, D)."""
     distances, found = find_nearest(points[rows], points, neighbors + 1)
-    # A point is left out of its own neighbours; among equal points another one may stand first.
-    own = found == rows[:, np.newaxis]
-    own[:, -1] |= ~own.any(axis=1)
+    return leave_out(distances, found, found == rows[:, np.newaxis])
+
+
+def leave_out(
+    distances: np.ndarray, found: np.ndarray, own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leaves each point out of its own neighbours: where `own`, bool (N, k + 1), or else the last.
+
+    Among equal points another one may stand first. Returns distances and indices, (N, k).
+    """
     others = ~own
-    return distances[others].reshape(len(rows), -1), found[others].reshape(len(rows), -1)
+    others[:, -1] &= own.any(axis=1)
+    return tuple(each[others].reshape(len(others), -1) for each in (distances, found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from latentspace.chapters import (
@@ -43,17 +43,24 @@ def find_part(figure: Figure) -> Part:
     return next(contents.part for contents in everything if figure in contents.figures)
 
 
-def choose_figures(flags: Collection[str], *, every: bool, dims: int) -> list[Figure]:
-    """The figures that given flags of `FIGURES` ask for; those of the story where none does.
+def choose_figures(
+    flags: Collection[str],
+    *,
+    every: bool = False,
+    dims: int = 2,
+    among: Sequence[Figure] = FIGURES,
+) -> list[Figure]:
+    """The figures that given flags ask for, `among` some; those of the story where none does.
 
-    With `every` it is all of them; those of "--place" only when their flag is given. Figures of
-    maps of other dimensions than `dims` are left out unless `every`.
+    Other flags ask for nothing. With `every` it is all of them; those of "--place" only when their
+    flag is given. Figures of maps of other dimensions than `dims` are left out unless `every`.
     """
+    flags = {figure.flag for figure in among}.intersection(flags)
     if every:
-        return [figure for figure in FIGURES if figure.flag != "--place" or figure.flag in flags]
+        return [figure for figure in among if figure.flag != "--place" or figure.flag in flags]
     return [
         figure
-        for figure in FIGURES
+        for figure in among
         if (figure.flag in flags if flags else figure.in_story) and figure.dims in (None, dims)
     ]
 

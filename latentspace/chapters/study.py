@@ -146,8 +146,8 @@ class Study:
     @property
     def is_trained_on_data(self) -> bool:
         """Whether these are the images that the model was trained with."""
-        known = self.run.facts["dataset"]["hash"]
-        return not self.run.is_imported and self.data.whole.hash == known
+        whole = self.data.whole
+        return not self.run.is_imported and whole.are_images_of(self.run.facts["dataset"])
 
     @cached_property
     def fit_indices(self) -> np.ndarray:
@@ -228,7 +228,8 @@ class Study:
     @cached_property
     def density(self) -> Density:
         """The density of the training codes, by class: that of the run, or one fitted to them."""
-        kept = self.run.read_density() if self.is_trained_on_data else None
+        has_labels_of_run = self.data.whole.hash == self.run.facts["dataset"]["hash"]
+        kept = self.run.read_density() if self.is_trained_on_data and has_labels_of_run else None
         if kept is not None:
             return Density(**kept)
 
@@ -254,6 +255,11 @@ class Study:
     def model_key(self) -> tuple[str, str]:
         """What everything that the model says of these images depends on."""
         return self.run.model_hash, self.data.hash
+
+    @property
+    def images_key(self) -> tuple[str, str]:
+        """What everything depends on that the model says of these images whatever their labels."""
+        return self.run.model_hash, self.data.images_hash
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Codes (..., D) -> images (..., H, W, C), all in one batch.
@@ -420,7 +426,7 @@ class Study:
             with self.make_bar(f"encoding {split} images", len(pixels)) as bar:
                 return {"codes": self.run.encode(pixels, bar.update)}
 
-        return self.load_or_compute("codes", compute, split, *self.model_key)["codes"]
+        return self.load_or_compute("codes", compute, split, *self.images_key)["codes"]
 
 
 def make_study(settings: VisualizeConfig, run: Run, data: ImageDataset, *, thorough: bool) -> Study:

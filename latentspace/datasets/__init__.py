@@ -2,6 +2,7 @@
 
 from latentspace.datasets.arrays import hash_images
 from latentspace.datasets.class_names import DIGITS
+from latentspace.datasets.corrections import is_corrections
 from latentspace.datasets.dataset import (
     Attributes,
     ImageDataset,
@@ -26,6 +27,7 @@ __all__ = [
     "fit_picture",
     "group_columns",
     "hash_images",
+    "is_corrections",
     "load_dataset",
     "read_image",
     "read_list",

@@ -1,7 +1,7 @@
 """`ImageDataset`, what every reader ends in, and how it is split."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -30,6 +30,7 @@ class ReadOptions:
     test_fraction: float = 0.2  # becomes test images where a data set has none of its own
     limit: int | None = None  # most images to use, a choice by a fixed seed
     labels: str | None = None  # file of the labels, where the images' own file has none
+    corrections: str | None = None  # a table of the labels that are wrong, see `correct_labels`
     label_column: str | None = None  # of a table of labels, by its heading or number, from 1
     classes_from: int | str | None = None  # of a folder: level of its classes, from 1, or "none"
     no_labels: bool = False
@@ -91,6 +92,14 @@ class Attributes:
 NO_ATTRIBUTES = Attributes()
 
 
+@dataclass(frozen=True)
+class Corrections:
+    """Labels that a table has corrected."""
+
+    hash: str  # of the data set before
+    places: tuple[tuple[str, int], ...]  # "train" or "test" and index of each image in the table
+
+
 class Truth(Protocol):
     """Makes test images again, with something changed."""
 
@@ -127,6 +136,7 @@ class ImageDataset:
     truth: Truth | None = None  # of the test images, where they can be made again
     taken_from: "ImageDataset | None" = None  # the whole, where some of its test images are chosen
     taken: np.ndarray | None = None  # which of them, sorted int64 (M,)
+    corrections: Corrections | None = None  # of the labels
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -166,6 +176,7 @@ class ImageDataset:
             test_labels=self.test_labels[numbers],
             test_attributes=self.test_attributes.select(numbers),
             test_files=tuple(files[number] for number in numbers) if files else (),
+            corrections=None,  # of the whole
             taken_from=self,
             taken=numbers,
         )
@@ -184,6 +195,15 @@ class ImageDataset:
     @property
     def _shares(self) -> str:
         return f"{len(self.test_labels):,} of {len(self.whole.test_labels):,}"
+
+    @property
+    def images_hash(self) -> str:
+        """The hash before labels were corrected: what says nothing of classes depends on it."""
+        return self.hash if self.corrections is None else self.corrections.hash
+
+    def are_images_of(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a run that kept `facts` was trained on these images, whatever their labels."""
+        return self.images_hash == facts.get("images_hash", facts["hash"])
 
     @cached_property
     def attributes_hash(self) -> str:
@@ -211,6 +231,7 @@ class ImageDataset:
             "name": self.name,
             "source": self.source,
             "hash": self.hash,
+            "images_hash": self.images_hash,
             "reading": asdict(self.read_options),
             "notes": list(self.notes),
         }

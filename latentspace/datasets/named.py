@@ -17,6 +17,7 @@ from latentspace.core.provenance import hash_content
 from latentspace.datasets import avatars
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
 from latentspace.datasets.class_names import CLASS_NAMES
+from latentspace.datasets.corrections import correct_labels
 from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, choose_limited
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
@@ -33,6 +34,7 @@ ARRAY_SUFFIXES = (".npz", ".npy")
 # Settings of `ReadOptions` that only arrays in files, or only folders of images, have a use for.
 ARRAY_FLAGS = ("images_key", "labels_key")
 FOLDER_FLAGS = ("label_column", "classes_from", "frames_as")
+CORRECT = "a table with the columns split, index and label corrects some of them"
 Download = Callable[[str], tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]
 
 
@@ -56,14 +58,31 @@ def load_dataset(
         download: Name of a set -> its training and its test images and labels, asked where the set
             is not in `data_dir`; raises an OSError where it can't be had. None has none.
 
-    Raises:
-        InputError: The name is unknown, nothing is there, or a file is no such file.
+    Labels are corrected last, see `correct_labels`: test images stay test images. Raises an
+    `InputError` where the name is unknown, nothing is there, or a file is no such file.
     """
-    for name in ("labels", "attributes_file"):  # so that they are found again from another folder
+    for name in (
+        "labels",
+        "corrections",
+        "attributes_file",
+    ):  # so that they are found again from another folder
         if (path := getattr(read_options, name)) not in (None, "none"):
             recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
             read_options = replace(read_options, **recorded)
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
+    data = _find(dataset, data_dir, read_options, download, how)
+    table = read_options.corrections
+    return data if table is None else correct_labels(data, Path(table))
+
+
+def _find(
+    dataset: str | None,
+    data_dir: str | None,
+    read_options: ReadOptions,
+    download: Download | None,
+    how: dict[str, Any],
+) -> ImageDataset:
+    """As `load_dataset`, with the labels that the images have."""
     if dataset is None or dataset in CLASS_NAMES:
         try:
             return _load_named(dataset or "mnist", data_dir, read_options, download, **how)
@@ -117,6 +136,8 @@ def _read(
     if not (files or is_idx):
         return read_image_folder(path, read_options, **common, **how)
     _refuse_flags(read_options, FOLDER_FLAGS, f"{path} is no folder of image files")
+    if is_idx:
+        _refuse_flags(read_options, ("labels",), f"{path} has labels: {CORRECT}")
     arrays = read_idx_folder(path) if is_idx else _read_arrays(files, read_options)
     return assemble(arrays, read_options, **common, class_names=CLASS_NAMES.get(name, ()))
 
@@ -184,6 +205,7 @@ def _load_named(
             if path.exists():
                 return _read(path, read_options, name=name, source=None, **how)
     _refuse_flags(read_options, (*ARRAY_FLAGS, *FOLDER_FLAGS), f"{name} is read as it is")
+    _refuse_flags(read_options, ("labels",), f"{name} has labels: {CORRECT}")
     if name == "avatars":
         return _load_avatars(read_options, how["cache_dir"])
     arrays = _load_digits() if name == "digits" else _download(name, download)

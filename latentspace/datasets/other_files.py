@@ -54,7 +54,7 @@ def _describe(path: Path, head: bytes) -> str:
     write = partial(_format_command, path)
     if name.endswith(MODELS):
         why = "a model by its name, and --dataset takes images"
-        return f"{why}: visualize.py --autoencoder takes a .keras file"
+        return f"{why}: visualize.py --autoencoder takes a .keras or an .onnx file"
     if head.startswith(b"PK\x03\x04") and b".npy" in head[:300]:
         return "a file of arrays: give it a name that ends in .npz"
     if head.startswith(ONE_ARRAY):

@@ -6,6 +6,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from typing_extensions import TypedDict
 
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
+ONNX = ("encoder.onnx", "decoder.onnx")  # in their place, of a model that is not of Keras
 FACTS, HISTORY, SNAPSHOTS, DENSITY = "run.json", "history.csv", "snapshots.npz", "density.npz"
 # Of a training that is not finished.
 CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
@@ -31,6 +32,7 @@ class ReadOptionsFacts(TypedDict):
     test_fraction: Share
     limit: Annotated[int, Ge(1)] | None
     labels: str | None
+    corrections: NotRequired[str | None]
     label_column: NotRequired[str | None]
     classes_from: NotRequired[Annotated[int, Ge(1)] | Literal["none"] | None]
     frames_as: NotRequired[Literal["images", "first"] | None]
@@ -47,6 +49,7 @@ class DatasetFacts(TypedDict):
     name: str
     source: str | None
     hash: str
+    images_hash: NotRequired[str]
     reading: NotRequired[ReadOptionsFacts]
 
 

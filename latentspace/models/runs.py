@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from latentspace.core.npz import read_arrays
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models.keras_files.loading import load_model
+from latentspace.models.onnx_files.network import OnnxNetwork
 from latentspace.models.run_schema import (
     CHECKPOINT,
     DECODER,
@@ -28,6 +29,7 @@ from latentspace.models.run_schema import (
     ENCODER,
     FACTS,
     HISTORY,
+    ONNX,
     RUN_VERSION,
     SNAPSHOTS,
     RunFacts,
@@ -37,6 +39,7 @@ from latentspace.models.snapshots import Snapshots
 if TYPE_CHECKING:
     import keras
 
+AnyNetwork: TypeAlias = "keras.Model | OnnxNetwork"
 PREDICT_BATCH = 1024
 OnBatch = Callable[[int], object]
 WEIGHT_BYTES = 4  # of a float32
@@ -50,7 +53,7 @@ class Run:
 
     folder: Path | None  # where it lies; None in memory
     facts: dict[str, Any]  # what run.json says, or will say
-    networks: tuple[keras.Model, keras.Model] | None = None  # both, of an unsaved imported model
+    networks: tuple[AnyNetwork, AnyNetwork] | None = None  # both, of an unsaved imported model
     label: str = ""  # what a run in memory is called
 
     @property
@@ -93,9 +96,14 @@ class Run:
         return None
 
     @property
+    def files(self) -> tuple[str, str]:
+        """What the files of its encoder and its decoder are called."""
+        return ONNX if {*ONNX} <= self.facts["sha256"].keys() else (ENCODER, DECODER)
+
+    @property
     def model_hash(self) -> str:
         """SHA-256 of both model files, as one string."""
-        return self.facts["sha256"][ENCODER] + self.facts["sha256"][DECODER]
+        return "".join(self.facts["sha256"][name] for name in self.files)
 
     @cached_property
     def hash(self) -> str:
@@ -109,7 +117,7 @@ class Run:
         """Size of the decoder's file; of its float32 weights where it lies in memory only."""
         if self.networks is not None:
             return int(self.networks[1].count_params()) * WEIGHT_BYTES
-        return (self.path / DECODER).stat().st_size
+        return (self.path / self.files[1]).stat().st_size
 
     def read_history(self) -> dict[str, np.ndarray]:
         """The columns of history.csv, float64 (epochs,); an `InputError` without such a table."""
@@ -145,12 +153,12 @@ class Run:
             return None
 
     @cached_property
-    def _encoder(self) -> keras.Model:
-        return self.networks[0] if self.networks else self._load_network(ENCODER)
+    def _encoder(self) -> AnyNetwork:
+        return self.networks[0] if self.networks else self._load_network(self.files[0])
 
     @cached_property
-    def _decoder(self) -> keras.Model:
-        return self.networks[1] if self.networks else self._load_network(DECODER)
+    def _decoder(self) -> AnyNetwork:
+        return self.networks[1] if self.networks else self._load_network(self.files[1])
 
     def encode(self, images: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
         """Images as for `predict` -> float32 codes (N, D); an `InputError` if not finite."""
@@ -174,6 +182,8 @@ class Run:
         from latentspace.models import portable
 
         networks = (self._encoder, self._decoder)
+        if isinstance(self._encoder, OnnxNetwork):
+            raise portable.NotPortableError("ONNX models")
         return portable.pack([portable.describe_network(each) for each in networks])
 
     def _check_finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
@@ -187,11 +197,11 @@ class Run:
             )
         return values
 
-    def _load_network(self, name: str) -> keras.Model:
-        model = load_model(self.path / name)
+    def _load_network(self, name: str) -> AnyNetwork:
+        model = (OnnxNetwork.load if name in ONNX else load_model)(self.path / name)
         self._check(name)  # a training may have replaced it since run.json was read
         sides = [self.image_shape, (self.latent_dim,)]
-        wanted = sides if name == ENCODER else sides[::-1]
+        wanted = sides if name == self.files[0] else sides[::-1]
         found = [tuple(side[1:]) for side in (model.input_shape, model.output_shape)]
         if found != wanted:
             raise InputError(
@@ -210,19 +220,26 @@ class Run:
             )
 
 
-def predict(model: keras.Model, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
+def list_files(networks: tuple[AnyNetwork, AnyNetwork]) -> tuple[str, str]:
+    """What the files of an encoder and a decoder are called in a run."""
+    return ONNX if isinstance(networks[0], OnnxNetwork) else (ENCODER, DECODER)
+
+
+def predict(model: AnyNetwork, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently; it gives float32 (N, ...).
 
     Inputs are float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
     `on_batch` is called after each batch with the number of inputs in it.
     """
-    import keras
-
-    watch = keras.callbacks.Callback()
-    if on_batch is not None:
-        watch.on_predict_batch_end = lambda batch, logs=None: on_batch(len(logs["outputs"]))
 
     def run(part: np.ndarray) -> np.ndarray:
+        if isinstance(model, OnnxNetwork):
+            return model.predict(part, on_batch)
+        import keras
+
+        watch = keras.callbacks.Callback()
+        if on_batch is not None:
+            watch.on_predict_batch_end = lambda batch, logs=None: on_batch(len(logs["outputs"]))
         return model.predict(part, batch_size=PREDICT_BATCH, verbose=0, callbacks=[watch])
 
     if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
@@ -279,7 +296,7 @@ def _load_run(path: Path) -> Run:
             f"{shlex.quote(path.name)}"
         )
     run = Run(path, _read_facts(path))
-    for name in (ENCODER, DECODER):
+    for name in run.files:
         if not (path / name).is_file():
             raise InputError(f"{path} has no {name}: {_describe_remedy(path)}")
         if name not in run.facts["sha256"]:

@@ -6,7 +6,7 @@ import csv
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,8 @@ from latentspace.core.files import replace_files
 from latentspace.core.provenance import format_now, hash_file, read_versions
 from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import save_model
-from latentspace.models.runs import Run
-
-if TYPE_CHECKING:
-    import keras
+from latentspace.models.onnx_files.network import OnnxNetwork
+from latentspace.models.runs import AnyNetwork, Run, list_files
 
 LONGEST_NAME = 120  # bytes: the folder of a comparison has two names in one, of at most 255
 
@@ -68,8 +66,8 @@ def check_resumable(path: Path) -> None:
 
 def save_run(
     path: Path,
-    encoder: keras.Model,
-    decoder: keras.Model,
+    encoder: AnyNetwork,
+    decoder: AnyNetwork,
     *,
     facts: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
@@ -92,10 +90,14 @@ def save_run(
         schema.SNAPSHOTS: begun.is_file(),
         schema.DENSITY: density is not None,
     }
-    names = [schema.ENCODER, schema.DECODER, *(name for name, kept in optional.items() if kept)]
+    networks = dict(zip(list_files((encoder, decoder)), (encoder, decoder), strict=True))
+    names = [*networks, *(name for name, kept in optional.items() if kept)]
     with replace_files(path, (*names, schema.FACTS)) as places:
-        save_model(encoder, places[schema.ENCODER])
-        save_model(decoder, places[schema.DECODER])
+        for name, network in networks.items():
+            if isinstance(network, OnnxNetwork):
+                places[name].write_bytes(network.to_bytes())
+            else:
+                save_model(network, places[name])
         if history:
             with places[schema.HISTORY].open("w", newline="") as file:
                 writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")

@@ -17,6 +17,7 @@ from latentspace.core.progress import show_running
 from latentspace.datasets import ImageDataset
 from latentspace.models import runs, saving
 from latentspace.models.backend import start_keras
+from latentspace.models.onnx_files.reading import SUFFIX
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -55,12 +56,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
     ):
         print("the run's images have moved: they are read as they were read then")
         kept = recorded
-    options = {**shape, **kept, **config.read_options(given)}
+    asked = read_options(config, given)
+    options = {**shape, **kept, **asked}
     for name, flag, without in (
         ("labels", "--labels", "--no-labels"),
+        ("corrections", "--labels", "--no-labels"),
         ("attributes_file", "--attributes-file", "--attributes-file none to go on without"),
     ):
-        path = None if getattr(config, name) else options.get(name)
+        path = None if asked.get(name) else options.get(name)
         if path not in (None, "none") and not Path(path).exists():
             raise InputError(
                 f"the {name.partition('_')[0]} of the run's images are no longer at "
@@ -68,6 +71,17 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
                 f"{without}"
             )
     return read_images(config, options, place)
+
+
+def read_options(config: TrainConfig | VisualizeConfig, given: frozenset[str]) -> dict[str, Any]:
+    """`config.read_options`; a table that corrects labels leaves what tells the others as it is."""
+    asked = config.read_options(given)
+    if config.labels is None or not datasets.is_corrections(Path(config.labels)):
+        if conflict := config.find_label_conflict(given):
+            raise InputError(conflict)
+        return asked
+    others = {name: asked[name] for name in asked.keys() & {*given, "channels"} - {"labels"}}
+    return {**others, "corrections": asked["labels"]}
 
 
 def read_images(
@@ -114,7 +128,9 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
 
     Raises an `InputError` where the model can't be read or cut, or does not reconstruct the images.
     """
-    start_keras()
+    named = (config.autoencoder, config.encoder, config.decoder)
+    if not any(path is not None and Path(path).suffix.lower() == SUFFIX for path in named):
+        start_keras()
     from latentspace.models.importing.run import import_model, load_interface
 
     name = name_own_model(config)
@@ -122,7 +138,7 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     if config.save_run is not None and path.exists():
         raise InputError(f"{path} exists: choose another name for --save-run")
     interface = load_interface(config)
-    asked = {**interface.reading, **config.read_options(given)}
+    asked = {**interface.reading, **read_options(config, given)}
     data = read_images(config, asked, config.dataset)
     padded = None
     if config.fit is None and data.can_be_padded:

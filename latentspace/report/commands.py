@@ -31,7 +31,8 @@ def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
     }
     is_own = not settings.run and any(name in chosen for name in OWN_MODEL)
     words = [] if is_own else [word for run in runs for word in ("--run", run)]
-    if len(runs) == 1 and "all" not in chosen and flag.removeprefix("--") not in chosen:
+    by_runs = flag.startswith("--run ")  # what two runs are shown in
+    if not by_runs and "all" not in chosen and flag.removeprefix("--") not in chosen:
         words.append(flag)
     for name, value in chosen.items():
         plain = [] if value is True else strip_place(name, value)

@@ -89,18 +89,19 @@ def write_page(folder: Path, study: Study) -> Path:
     )
 
 
-def write_comparison_page(folder: Path, comparison: Comparison) -> Path:
-    """Writes the page of two runs beside each other, as `write_page`."""
+def write_comparison_page(folder: Path, comparison: Comparison, *, measured: bool = True) -> Path:
+    """Writes the page of two runs beside each other, as `write_page`; a table if `measured`."""
     runs = {letter: study.run for letter, study in comparison.studies.items()}
-    rows = make_table_rows(comparison, timed=False)
+    rows = make_table_rows(comparison, timed=False) if measured else []
+    lead = [f"{comparison.images}.", *comparison.notes] if measured else [f"{comparison.data}."]
     return _write(
         folder,
         comparison,
         (COMPARED,),
         title=" against ".join(run.name for run in runs.values()),
-        lead=" ".join([f"{comparison.images}.", *comparison.notes]),
+        lead=" ".join(lead),
         table=[["" if cell == UNKNOWN else cell for cell in row] for row in rows],
-        answer=comparison.answer,
+        answer=comparison.answer if measured else "",
         facts={f"{letter}: {run.name}": collect_facts(run.facts) for letter, run in runs.items()},
     )
 

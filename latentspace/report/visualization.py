@@ -61,16 +61,23 @@ def _explain_unmade(figures: Sequence[Figure], study: Study) -> str:
     )
 
 
-def write_pair(folder: Path, comparison: Comparison, *, command: str) -> None:
-    """Draws and measures what two models make of the same images, as `write_story`."""
+def write_pair(
+    folder: Path, figures: Sequence[Figure], comparison: Comparison, *, command: str
+) -> None:
+    """Draws figures of what two models make of the same images, as `write_story`.
+
+    It measures both where a figure of the story is among them, or the folder has the measures.
+    """
     with lock_folder(folder, wait=True):
         recipes = COMPARED.load_recipes()
-        write_figures(folder, COMPARED.figures, recipes, comparison, command=command)
-        with show_running("comparing", quiet=comparison.settings.quiet):
-            write_comparison(folder, comparison)
-        print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
-        print("\n".join([*format_table(comparison), *comparison.notes, comparison.answer]))
-        page = write_comparison_page(folder, comparison)
+        write_figures(folder, figures, recipes, comparison, command=command)
+        measured = any(one.in_story for one in figures) or (folder / TABLE).is_file()
+        if measured:
+            with show_running("comparing", quiet=comparison.settings.quiet):
+                write_comparison(folder, comparison)
+            print(f"{folder / TABLE}\n{folder / METRICS}\n\n{comparison.images}")
+            print("\n".join([*format_table(comparison), *comparison.notes, comparison.answer]))
+        page = write_comparison_page(folder, comparison, measured=measured)
         announce_page(page, in_browser=comparison.settings.open)
 
 

@@ -19,8 +19,9 @@ from latentspace.chapters.figure import Figure
 
 
 def test_files_are_unique_and_flags_are_known() -> None:
-    files = [figure.file for figure in (*FIGURES, *COMPARED.figures)]
+    files = [figure.file for figure in FIGURES]
     assert len(set(files)) == len(files)
+    assert len({figure.file for figure in COMPARED.figures}) == len(COMPARED.figures)
     assert {figure.flag for figure in FIGURES} == {*FLAGS, "--place"}
     assert {file.rsplit(".", 1)[1] for file in files} == {"png", "gif", "html"}
 
@@ -41,6 +42,9 @@ def test_pictures_are_chosen_by_flag_story_and_dimensions() -> None:
     everything = choose_figures(set(), every=True, dims=2)
     assert set(FIGURES) - set(everything) == {f for f in FIGURES if f.flag == "--place"}
     assert choose_figures({"--place"}, every=True, dims=2) == list(FIGURES)
+    *pair, page = COMPARED.figures
+    assert choose_figures(set(), among=COMPARED.figures) == pair
+    assert choose_figures({page.flag}, among=COMPARED.figures) == [page]
 
 
 def test_animations_are_written_in_the_format_asked_for() -> None:
@@ -50,8 +54,8 @@ def test_animations_are_written_in_the_format_asked_for() -> None:
         [".mp4"],
         [".gif", ".mp4"],
     ]
-    assert all(figure.list_suffixes("both") == [".png"] for figure in COMPARED.figures)
-    page = next(figure for figure in FIGURES if figure.flag == "--explorer")
+    *stills, page = COMPARED.figures
+    assert all(figure.list_suffixes("both") == [".png"] for figure in stills)
     assert page.list_suffixes("both") == [".html"]
 
 

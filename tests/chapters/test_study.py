@@ -17,6 +17,7 @@ from latentspace.chapters.study import Study
 from latentspace.core import progress
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
+from latentspace.datasets.dataset import Corrections
 
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
@@ -158,6 +159,32 @@ def test_the_density_is_that_of_the_run_or_fitted_once(
     np.testing.assert_array_equal(again.means, fitted.means)
     kept = dataclasses.asdict(fitted) | {"means": fitted.means + 1}
     monkeypatch.setattr(linear_run, "read_density", lambda: kept, raising=False)
-    monkeypatch.setattr(Study, "is_trained_on_data", True)
+    linear_run.facts["dataset"]["hash"] = tiny.hash
     of_run = make_study(linear_run, tiny).density
     np.testing.assert_array_equal(of_run.means, fitted.means + 1)
+
+
+def test_corrected_labels_change_what_depends_on_them_alone(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linear_run.facts["dataset"]["hash"] = tiny.hash
+    before = make_study(linear_run, tiny, tmp_path)
+    fitted = before.density
+    assert len(before.codes) == 60
+    kept = dataclasses.asdict(fitted) | {"means": fitted.means + 1}
+    monkeypatch.setattr(linear_run, "read_density", lambda: kept)
+    labels = tiny.train_labels.copy()
+    labels[:9] = 0
+    corrections = Corrections(tiny.hash, (("train", 1),))
+    data = dataclasses.replace(tiny, train_labels=labels, corrections=corrections)
+    after = make_study(linear_run, data, tmp_path)
+    assert after.is_trained_on_data
+    np.testing.assert_array_equal(after.fit_indices, before.fit_indices)
+    assert len(after.fit_indices) < 120
+    calls = list(linear_run.calls)
+    np.testing.assert_array_equal(after.codes, before.codes)
+    assert np.abs(after.density.means - kept["means"]).max() > 0.1
+    assert np.abs(after.density.means - fitted.means).max() > 0.05
+    mean = after.train_codes[labels == 2].mean(axis=0)
+    np.testing.assert_allclose(after.class_means[2], mean, rtol=1e-5)
+    assert linear_run.calls == calls

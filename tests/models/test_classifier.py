@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import Attributes, ImageDataset
+from latentspace.datasets.dataset import Corrections
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier, Target
 
@@ -39,7 +40,9 @@ def test_one_is_trained_once_and_kept_with_its_accuracy(
     )
 
 
-@pytest.mark.parametrize("damage", ["other images", "damaged model", "no facts"])
+@pytest.mark.parametrize(
+    "damage", ["other images", "corrected labels", "damaged model", "no facts"]
+)
 def test_one_that_does_not_fit_is_trained_anew(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
@@ -56,6 +59,10 @@ def test_one_that_does_not_fit_is_trained_anew(
     data = tiny
     if damage == "other images":
         data = dataclasses.replace(tiny, train_pixels=255 - tiny.train_pixels)
+    elif damage == "corrected labels":
+        corrections = Corrections(tiny.hash, (("test", 0),))
+        labels = np.append(2, tiny.test_labels[1:])
+        data = dataclasses.replace(tiny, test_labels=labels, corrections=corrections)
     elif damage == "damaged model":
         (tmp_path / "classifiers" / "bars.keras").write_bytes(b"no model")
     else:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from config import VisualizeConfig
 from latentspace.core.errors import InputError
@@ -61,3 +62,49 @@ def test_labels_that_have_moved_are_asked_for(tmp_path: Path) -> None:
         look(data)
     assert look(data, labels=str(tmp_path / "z.npy")).hash == data.hash
     assert not look(data, no_labels=True).has_classes
+
+
+def test_corrections_leave_what_the_run_has_on_record(tmp_path: Path) -> None:
+    images, labels = write(tmp_path / "x.npy"), tmp_path / "y.npy"
+    np.save(labels, np.arange(30) % 3)
+    data = load_dataset(str(images), read_options=ReadOptions(labels=str(labels), limit=20))
+    table = tmp_path / "c.csv"
+    table.write_text("split,index,label\ntest,0,7\n")
+    corrected = look(data, labels=str(table))
+    assert corrected.describe("test", 0)[1] == "7"
+    assert (corrected.test_labels[1:] == data.test_labels[1:]).all()
+    assert corrected.are_images_of(data.facts)
+    assert not look(data, limit=19).are_images_of(data.facts)
+    # They travel with a run, which is known again with others, with fewer and without.
+    assert look(corrected).hash == corrected.hash
+    table.write_text("split,index,label\ntest,0,7\ntest,1,7\n")
+    more = look(corrected)
+    assert more.are_images_of(corrected.facts)
+    assert more.hash != corrected.hash
+    without = look(corrected, labels=str(labels))
+    assert without.hash == data.hash
+    assert without.are_images_of(corrected.facts)
+    del (old := data.facts)["images_hash"]  # as older versions kept it
+    assert more.are_images_of(old)
+    table.unlink()
+    with pytest.raises(InputError, match=r"^the corrections of the run's images are no longer at"):
+        look(corrected)
+
+
+def test_a_table_of_all_labels_excludes_folders_and_one_of_corrections_does_not(
+    tmp_path: Path,
+) -> None:
+    for place in ("a/x", "a/y", "b/x", "b/y"):
+        (tmp_path / "data" / place).mkdir(parents=True)
+        for number in range(2):
+            pixels = np.random.default_rng(len(place) + number).integers(0, 256, (8, 8), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / place / f"{number}.png")
+    folder, table = str(tmp_path / "data"), tmp_path / "t.csv"
+    data = load_dataset(folder)
+    table.write_text(f"split,index,file,label\n,,{data.test_files[0]},b\n")
+    found = look(data, dataset=folder, classes_from=1, labels=str(table))
+    assert found.class_names == ("a", "b")
+    assert found.describe("test", 0) == (data.test_files[0], "b")
+    table.write_text("file,label\n0.png,b\n")
+    with pytest.raises(InputError, match="Received: --classes-from, --labels; pass one of them"):
+        look(data, dataset=folder, classes_from=1, labels=str(table))

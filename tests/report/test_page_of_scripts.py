@@ -76,7 +76,7 @@ def test_two_runs_have_a_page_of_their_own(trained: Trained, tmp_path: Path) -> 
     read = Page(page)
     assert read.texts("h1") == ["bars against b#r's"]
     assert read.texts("h2") == ["Side by side", "Scores", "How it was made"]
-    assert read.shown == [figure.file for figure in COMPARED.figures]
+    assert read.shown == [figure.file for figure in COMPARED.figures if figure.in_story]
     written = json.loads((page.parent / "metrics.json").read_text())
     assert (written["maps"]["samples"], written["maps"]["perplexity"]) == (50, 8)
     table = (page.parent / "comparison.csv").read_text().splitlines()

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure
+from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, ON_MAP_SETTINGS, Contents, Figure
 
 compared = partial(Figure, "--run A --run B", settings=MAP_SETTINGS)
 CONTENTS = Contents(
@@ -16,6 +16,13 @@ CONTENTS = Contents(
         compared(
             "comparison_maps.png",
             "two models: maps of both models' codes side by side, with their scores",
+        ),
+        Figure(
+            "--explorer",
+            "explorer.html",
+            "two models, with --run A --run B: both maps of codes on a page, and both models in it",
+            (*ON_MAP_SETTINGS, "num_clusters", "frames", "attribute"),
+            in_story=False,
         ),
     ),
 )

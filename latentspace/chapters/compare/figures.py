@@ -1,10 +1,15 @@
 """Two models beside each other."""
 
-from latentspace.chapters.captions import CAVEAT
+from collections.abc import Mapping
+
+from latentspace.chapters.captions import CAVEAT, format_metric
 from latentspace.chapters.compare import draw
-from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.compare.measure import LATENT, Comparison
+from latentspace.chapters.explorer.draw import Map
+from latentspace.chapters.explorer.figures import draw_page
+from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.figure import Drawing, Recipe
-from latentspace.chapters.maps.describe import describe_maps
+from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.draw import draw_comparison
 from latentspace.chapters.maps.measure import Maps
 from latentspace.drawing.points import LabelledMaps
@@ -40,6 +45,7 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
 def draw_maps(comparison: Comparison) -> Drawing:
     """Maps of the codes of both models, with their scores."""
     measures = {measure.key: measure for measure in comparison.measures}
+    maps = {letter: study.of(Maps) for letter, study in comparison.studies.items()}
     knn = comparison.knn
     known = {key: words.format(knn=knn) for key, words in IN_HEADINGS.items() if key in measures}
     headings = [
@@ -61,14 +67,51 @@ def draw_maps(comparison: Comparison) -> Drawing:
         )
     text = Text(
         "The same images, mapped from the codes of both models",
-        f"{comparison.images}. {_describe_models(comparison)} {_describe_maps(comparison)}. B's "
+        f"{comparison.images}. {_describe_models(comparison)} {_describe_maps(maps)}. B's "
         "map is turned and mirrored onto A's; each has its own scale. B - A, with its 95% "
         f"interval: {differences}.{before} {CAVEAT}",
     )
     points = dict(zip(headings, comparison.points.values(), strict=True))
-    labels = comparison.studies["A"].of(Maps).labels
-    shown = LabelledMaps(points, labels, comparison.data.class_names)
+    shown = LabelledMaps(points, maps["A"].labels, comparison.data.class_names)
     return Drawing(draw_comparison(shown, text=text), text)
+
+
+def draw_explorer(comparison: Comparison) -> Drawing:
+    """Maps of the codes of both models, linked, with everything that is known of each image."""
+    studies, maps = comparison.studies, comparison.explored
+    about = (
+        f"{_describe_maps(maps)}. B's map is turned and mirrored onto A's; each has its own scale. "
+        f"{CAVEAT} Errors are squared, "
+        "means over pixels. The nearest are those of the images shown, in the codes of A and of B "
+        "themselves, not on the maps. The file holds the networks of both models."
+    )
+    return draw_page(
+        studies,
+        {
+            letter: Map(
+                f"{name}, {studies[letter].run.latent_dim} units",
+                _format_scores(maps[letter]),
+                comparison.explored_points[letter],
+                f"nearest in codes of {letter}",
+                studies[letter].of(Exploration).find_neighbors(LATENT),
+                model,
+            )
+            for model, (letter, name) in enumerate(comparison.names.items())
+        },
+        "The same images, in the codes of two models",
+        " ".join([about, *comparison.origins]),
+        describe_images(maps["A"]),
+    )
+
+
+def _format_scores(maps: Maps) -> str:
+    """How well the map of the codes tells the classes apart, and the error on its images."""
+    found = []
+    if maps.study.data.has_classes:
+        scored = maps.score_images(LATENT, maps.flat)
+        found += format_metric(f"{maps.knn} label accuracy", scored["knn_accuracy"].mean())
+        found += format_metric("silhouette", scored["silhouette"].mean())
+    return ", ".join([*found, f"mean error {maps.errors.mean():.5f}"])
 
 
 def _describe_models(comparison: Comparison) -> str:
@@ -77,13 +120,17 @@ def _describe_models(comparison: Comparison) -> str:
     return " ".join([f"{names}.", *comparison.notes])
 
 
-def _describe_maps(comparison: Comparison) -> str:
-    first, second = (study.of(Maps) for study in comparison.studies.values())
-    words = describe_maps(first, first.flat, "latent")
+def _describe_maps(maps: Mapping[str, Maps]) -> str:
+    first, second = maps.values()
+    words = describe_maps(first, first.flat, LATENT)
     if first.flat.method != "tsne":
         return words
-    facts = second.project(first.flat, spaces=("latent",))["latent"].facts
+    facts = second.project(first.flat, spaces=(LATENT,))[LATENT].facts
     return f"{words} (A), {facts['kl_divergence']:.2f} (B)"
 
 
-RECIPES = {"comparison.png": Recipe(draw_reconstructions), "comparison_maps.png": Recipe(draw_maps)}
+RECIPES = {
+    "comparison.png": Recipe(draw_reconstructions),
+    "comparison_maps.png": Recipe(draw_maps),
+    "explorer.html": Recipe(draw_explorer),
+}

@@ -1,5 +1,6 @@
 """Two models beside each other: the same images through both, and which is better by what."""
 
+from collections.abc import Mapping
 from functools import cached_property, partial
 from itertools import product
 from typing import Any
@@ -10,12 +11,12 @@ from latentspace.analysis import projection, scores
 from latentspace.chapters.attributes.changes import CODES, MEASURES, PCA, PIXELS, AttributeChanges
 from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
+from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
-from latentspace.models.run_schema import DECODER, ENCODER
 
 SHOWN = 10  # images in a row of examples
 LATENT = "latent"  # of `maps.images.SPACES`
@@ -79,7 +80,15 @@ class Comparison:
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers, a sentence each."""
-        found = [
+        if self.has_classes:
+            return self.origins
+        without = "Measures of classes are left out: they need two classes, and one of two images."
+        return [*self.origins, without]
+
+    @property
+    def origins(self) -> list[str]:
+        """Which model was not trained on these images, a sentence each."""
+        return [
             f"{self.names[letter]} was trained elsewhere, perhaps on these images."
             if study.run.is_imported
             else f"{self.names[letter]} was, by its record, not trained on these images of "
@@ -87,11 +96,6 @@ class Comparison:
             for letter, study in self.studies.items()
             if not study.is_trained_on_data
         ]
-        if not self.has_classes:
-            found.append(
-                "Measures of classes are left out: they need two classes, and one of two images."
-            )
-        return found
 
     @cached_property
     def has_classes(self) -> bool:
@@ -103,11 +107,17 @@ class Comparison:
     @cached_property
     def points(self) -> dict[str, np.ndarray]:
         """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
-        first, second = (
-            maps.project(maps.flat, spaces=(LATENT,))[LATENT].points for maps in self._maps.values()
-        )
-        turn, shift = projection.align(second, first)
-        return {A: first, B: second @ turn + shift}
+        return _align_maps(self._maps)
+
+    @property
+    def explored(self) -> dict[str, Maps]:
+        """The maps of the page to explore, which may have more images, by letter."""
+        return {letter: study.of(Exploration).maps for letter, study in self.studies.items()}
+
+    @cached_property
+    def explored_points(self) -> dict[str, np.ndarray]:
+        """Those of `explored`, as `points`."""
+        return _align_maps(self.explored)
 
     @property
     def errors(self) -> np.ndarray:
@@ -258,8 +268,7 @@ class Comparison:
         pairs = zip(test.values, train, strict=True)
         ratios = [None if error is None else value / error for value, error in pairs]
         runs = [study.run for study in self.studies.values()]
-        files = (ENCODER, DECODER)
-        sizes = [sum((run.path / name).stat().st_size for name in files) for run in runs]
+        sizes = [sum((run.path / name).stat().st_size for name in run.files) for run in runs]
         trained_on = [_describe_training_data(study) for study in self.studies.values()]
         rows: list[tuple[str, str, list[Any], int]] = [
             ("train_mse", "mean squared training error", train, 5),
@@ -281,6 +290,12 @@ class Comparison:
             return [f"#{number}" for number in numbers]
         labels = self.data.test_labels[rows]
         return [f"{names[label]} #{at}" for label, at in zip(labels, numbers, strict=True)]
+
+
+def _align_maps(maps: Mapping[str, Maps]) -> dict[str, np.ndarray]:
+    first, second = (of.project(of.flat, spaces=(LATENT,))[LATENT].points for of in maps.values())
+    turn, shift = projection.align(second, first)
+    return {A: first, B: second @ turn + shift}
 
 
 def _describe_training_data(study: Study) -> str:

@@ -11,7 +11,7 @@ CONTENTS = Contents(
             "--explorer",
             "explorer.html",
             "both maps on a page, and the model in it: point, select, walk, change, calculate, "
-            "draw",
+            "draw, check labels",
             (*ON_MAP_SETTINGS, "num_clusters", "frames", "attribute"),
             in_story=False,
         ),

@@ -7,7 +7,7 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,7 +19,7 @@ from latentspace.chapters.explorer.plots import plot_maps
 from latentspace.core.pixels import resize, tile, to_pil, to_uint8
 from latentspace.drawing.layout import load_matplotlib
 from latentspace.drawing.media import encode_image
-from latentspace.drawing.points import choose_class_colors
+from latentspace.drawing.points import TEN_COLORS, choose_class_colors
 from latentspace.drawing.text import Text
 
 RAMP, RAMP_ENDS = "plasma", (0.22, 0.88)  # those seen on white and on black
@@ -38,11 +38,17 @@ POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
 BEHAVIOR = (
-    *("page.js", "filter.js", "taking_out.js", "map_images.js"),
+    *("page.js", "tabs.js", "differences.js", "labels.js"),
+    *("filter.js", "taking_out.js", "map_images.js"),
     *("own_image.js", "live.js", "panels.js", "drawing.js"),
 )
 WORKER = ("network.js", "paths.js", "worker.js")
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
+BACK = Template(
+    '<figure><canvas id="reconstruction$letter"></canvas><figcaption>$words</figcaption></figure>'
+)
+NETWORKS = Template('<script type="text/plain" id="model$place">$data</script>')
+BLUE, RED, MIDDLE = 9, 8, (0.72, 0.74, 0.78)  # of two models, among ten colours; of neither
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,41 @@ class Map:
     points: np.ndarray  # float (N, 2)
     near: str  # what the nearest images are called
     neighbors: np.ndarray  # int (N, K), the images nearest to each in the space, nearest first
+    model: int = 0  # which one draws between the points
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model makes of the images."""
+
+    errors: np.ndarray  # float (N,), squared, means over pixels
+    # What runs it on the page: facts that JSON can hold, and the arrays that they point into; or
+    # why it can't be run there.
+    live: tuple[Mapping[str, Any], bytes] | str
+    letter: str = ""  # what it is called beside another one; empty where it is the only one
+    run: str = ""  # the name of its run, where there are two
 
 
 @dataclass(frozen=True)
 class Pictures:
     """The images, with what is said of each."""
 
-    sheet: Sheet  # the images, and after them their reconstructions
-    errors: np.ndarray  # float (N,), squared, means over pixels
+    sheet: Sheet  # the images, and after them their reconstructions, of one model after the other
     numbers: np.ndarray  # int (N,), the index of each among the test or the training images
     is_training: np.ndarray  # bool (N,)
     files: Sequence[str]  # the name of each; empty where they have none
     folder: str  # that these are in; empty where they are in none
+
+
+@dataclass(frozen=True)
+class Check:
+    """What there is to check of labels."""
+
+    suspects: Sequence[tuple[int, int, int]]  # images that look wrong, the class of most voters,
+    voters: int  # and how many of these are of it
+    unavailable: str  # why none can be told; else empty
+    corrected: Sequence[tuple[str, int, str, str]]  # split, index, file, label: corrected before
+    hash: str  # of the images
 
 
 def make_sheet(pictures: np.ndarray) -> Sheet:
@@ -105,10 +134,11 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
 def draw_explorer(
     *,
     maps: Mapping[str, Map],
+    models: Sequence[Model],
     pictures: Pictures,
     groups: Mapping[str, tuple[np.ndarray, Sequence[str]]],
     attributes: Mapping[str, tuple[np.ndarray, Sequence[str] | None]],
-    live: tuple[Mapping[str, Any], bytes] | str,
+    check: Check,
     text: Text,
     subject: str,
 ) -> bytes:
@@ -116,12 +146,12 @@ def draw_explorer(
 
     Args:
         maps: The maps by the names of their spaces.
+        models: The model, or two of them.
         pictures: The images.
-        groups: By "class" their classes, which can be switched off and on, and by "cluster", where
-            there are any, their clusters: the group of each, int (N,), and what each is called.
+        groups: By "class" their classes, which can be switched off and on, then their clusters,
+            where there are any: the group of each, int (N,), and what each is called.
         attributes: By name groups likewise, or numbers and None: float (N,), NaN where unknown.
-        live: What runs the model on the page: facts that JSON can hold, and the arrays that they
-            point into; or why it can't be run there.
+        check: What there is to check of the classes.
         subject: Whose images they are.
 
     Returns:
@@ -131,18 +161,25 @@ def draw_explorer(
     from bokeh.resources import Resources
 
     sheet, ramp = pictures.sheet, load_matplotlib().colormaps[RAMP]
-    kinds = [*groups.items(), ("error", (pictures.errors, None)), *attributes.items()]
-    facts, model = ({"unavailable": live}, b"") if isinstance(live, str) else live
-    described = [_describe(name, of, words) for name, (of, words) in kinds]
+    own = [_describe(name, *of) for name, of in groups.items()]
+    own[0][0]["switches"] = True
+    own += _describe_errors(models)
+    described = [*own, *(_describe(name, *of) for name, of in attributes.items())]
+    live = [(one.live, b"") if isinstance(one.live, str) else one.live for one in models]
     known = {
         "tile": sheet.tile,
         "columns": sheet.columns,
         "nearest": next(iter(maps.values())).neighbors.shape[1],
         "kinds": [kind for kind, _ in described],
-        "own": len(groups) + 1,
+        "own": len(own),
         "files": list(pictures.files),
         "folder": pictures.folder,
-        "live": facts,
+        "check": asdict(check),
+        "models": [
+            {"letter": one.letter, "run": one.run, "live": facts}
+            for one, (facts, _) in zip(models, live, strict=True)
+        ],
+        "drawnBy": {space: one.model for space, one in maps.items()},
         "ramp": _pack_colors(ramp(np.linspace(*RAMP_ENDS, 256))[:, :3]),
     }
     arrays = {
@@ -170,10 +207,19 @@ def draw_explorer(
             NEAR.substitute(space=space, heading=html.escape(one.near))
             for space, one in maps.items()
         ),
+        backs="".join(
+            BACK.substitute(
+                letter=one.letter, words=f"by {one.letter}" if one.letter else "reconstruction"
+            )
+            for one in models
+        ),
         sheet="data:image/webp;base64," + base64.b64encode(sheet.encoded).decode(),
         known=json.dumps(known).replace("<", r"\u003c"),
         policy=POLICY,
-        model=base64.b64encode(model).decode(),
+        networks="\n".join(
+            NETWORKS.substitute(place=place, data=base64.b64encode(data).decode())
+            for place, (_, data) in enumerate(live)
+        ),
         style=_read_part("page.css"),
         behavior="\n".join(map(_read_part, BEHAVIOR)),
         worker="\n".join(map(_read_part, WORKER)),
@@ -190,6 +236,32 @@ def _describe(name: str, of: np.ndarray, names: Sequence[str] | None) -> tuple[A
     groups = np.where(np.isnan(of), len(names), of).astype(np.min_scalar_type(len(names)))
     colors = _pack_colors(choose_class_colors(len(names)))
     return {"name": name, "names": names, "colors": colors}, groups
+
+
+def _describe_errors(models: Sequence[Model]) -> list[tuple[dict[str, Any], np.ndarray]]:
+    """The errors of a model; of two those of both, which is better, and by how much."""
+    found = []
+    for one in models:
+        of, by = (one.letter and f" {word} {one.letter}" for word in ("of", "by"))
+        about, error = _describe(f"error{of}", one.errors, None)
+        about |= {"isError": True, "about": f"squared error of the reconstruction{by}"}
+        found.append((about, error))
+    if len(models) == 1:
+        return found
+    first, second = models
+    more = second.errors - first.errors
+    names = [f"{one.letter}: {one.run}" for one in models] + ["neither"] * bool((more == 0).any())
+    labels = np.where(more > 0, 0, np.where(more < 0, 1, 2))
+    better, labels = _describe("better model", labels, names)
+    title = f"error of {second.letter} − error of {first.letter}"
+    signed, _ = _describe(title, more, None)
+    most = float(np.quantile(np.abs(more), QUANTILES[1])) or 1.0
+    colors = np.vstack([choose_class_colors(len(TEN_COLORS))[[BLUE, RED]], MIDDLE])
+    sides = np.linspace(-1, 1, 256)[:, np.newaxis]
+    ramp = MIDDLE + np.abs(sides) * (np.where(sides < 0, colors[1], colors[0]) - MIDDLE)
+    signed |= {"ends": [-most, most], "ramp": _pack_colors(ramp), "about": title, "untold": True}
+    better |= {"switches": True, "colors": _pack_colors(colors[: len(names)])}
+    return [*found, (better, labels), (signed, more.astype(np.float32))]
 
 
 def _pack_colors(colors: np.ndarray) -> list[int]:

@@ -4,19 +4,20 @@ const PEN = 0.1; // of the side of the pad
 const PAD = 280; // pixels a side
 const NUDGES = 40; // steps of an arrow key from side to side of the pad
 
-function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, keepDrawing, showFound, trace }) {
+function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, keepDrawing, before, showFound, trace }) {
   const [height, width, channels] = facts.shape;
   const draw = byId("draw");
-  const pad = Object.assign(byId("pad"), {
-    width: Math.round(PAD * Math.min(1, width / height)),
-    height: Math.round(PAD * Math.min(1, height / width)),
-  });
+  const pad = byId("pad");
+  if (!before.drawing) {
+    pad.width = Math.round(PAD * Math.min(1, width / height));
+    pad.height = Math.round(PAD * Math.min(1, height / width));
+  }
   const paper = pad.getContext("2d", { willReadFrequently: true });
   byId("ink").hidden = channels === 1;
   let pen = null; // where it is
   let cursor = { x: pad.width / 2, y: pad.height / 2, down: false };
 
-  const showDrawn = makeLatest((answer, { file }) => {
+  const showDrawn = makeLatest((answer, { image, file }) => {
     const [code, picture, near] = [answer.codes, pictureOf({ pictures: answer.taken }), answer.near[0]];
     put(byId("taken"), picture);
     put(byId("redrawn"), pictureOf(answer));
@@ -27,12 +28,14 @@ function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, keepDrawi
       `nine of ten images here have ${low.toFixed(5)} to ${high.toFixed(5)}`;
     showFound(draw, near);
     trace(draw, [], [{ places: near, letter: "✎" }]);
-    keepDrawing({ code, picture, near, name: file ?? "my drawing", file });
+    keepDrawing({ image, code, picture, near, name: file ?? "my drawing", file });
   });
 
   function place(canvas, file) {
-    showDrawn("encode", { image: fitPicture(canvas, facts), near: facts.place, file });
+    encode({ image: fitPicture(canvas, facts), file });
   }
+
+  const encode = ({ image, file }) => showDrawn("encode", { image, near: facts.place, file });
 
   function wipe() {
     keepDrawing(null);
@@ -133,6 +136,6 @@ function makeDrawing({ facts, page, makeLatest, pictureOf, put, clear, keepDrawi
     [...event.dataTransfer.files].slice(0, 1).forEach(open);
   };
 
-  wipe();
+  before.drawing ? encode(before.drawing) : wipe();
   return {};
 }

@@ -1,43 +1,82 @@
-// The model at work. A worker runs it; here is what its panels share, and the panel that is shown.
+// The models at work, each in a worker of its own; what its panels share; and which one they are for.
 // `page` is what `explore` shares.
 
-const BETWEEN = 6; // images on a map between which the model draws
+const BETWEEN = 6; // images on a map between which a model draws
+const WORKING = ["walk", "change", "calculate", "draw"]; // panels that need a model
 
-function startLive(page) {
-  const facts = known.live;
-  const [height, width] = facts.shape;
+// A model in its worker, which starts with the first question: a question, an answer.
 
-  // The worker: a question, an answer. Of questions under the pointer only the last one counts.
-
-  const source = new Blob([byId("worker").textContent], { type: "text/javascript" });
-  const worker = new Worker(URL.createObjectURL(source));
+function makeEngine(facts, place, labels, onFail) {
   const waiting = new Map();
-  let asked = 0;
-  worker.onmessage = ({ data: { number, failed, ...answer } }) => {
-    const { resolve, reject } = waiting.get(number);
-    waiting.delete(number);
-    failed ? reject(new Error(failed)) : resolve(answer);
-  };
-  worker.onerror = ({ message }) => page.giveUp(`this browser can't run the model (${message})`);
-  const ask = (what, more) =>
+  let [asked, worker, started] = [0, null, null];
+  const send = (what, more) =>
     new Promise((resolve, reject) => {
       waiting.set(++asked, { resolve, reject });
       worker.postMessage({ number: asked, ask: what, ...more });
     });
 
-  function makeLatest(show) {
-    let [busy, next] = [false, null];
-    return async function latest(what, more) {
-      next = [what, more];
-      while (!busy && next) {
-        const question = next;
-        [busy, next] = [true, null];
-        const answer = await ask(...question).finally(() => (busy = false));
-        if (!next) {
-          show(answer, question[1]);
-        }
-      }
+  function start() {
+    const source = new Blob([byId("worker").textContent], { type: "text/javascript" });
+    worker = new Worker(URL.createObjectURL(source));
+    worker.onmessage = ({ data: { number, failed, ...answer } }) => {
+      const { resolve, reject } = waiting.get(number);
+      waiting.delete(number);
+      failed ? reject(new Error(failed)) : resolve(answer);
     };
+    return new Promise((resolve) => {
+      const fail = ({ message }) => onFail(`this browser can't run the model (${message})`);
+      worker.onerror = fail;
+      send("start", { facts, data: byId(`model${place}`).textContent, labels }).then(resolve, fail);
+    });
+  }
+
+  return async function ask(what, more) {
+    await (started ??= start());
+    return what ? send(what, more) : null;
+  };
+}
+
+// Of questions under the pointer only the last one counts.
+
+function makeLatest(ask, show) {
+  let [busy, next] = [false, null];
+  return async function latest(what, more) {
+    next = [what, more];
+    while (!busy && next) {
+      const question = next;
+      [busy, next] = [true, null];
+      const answer = await ask(...question).finally(() => (busy = false));
+      if (!next) {
+        show(answer, question[1]);
+      }
+    }
+  };
+}
+
+function startLive(page) {
+  const { tabs } = page;
+  const models = known.models.map(({ letter, run, live: facts }, place) => {
+    const model = { letter, facts, title: letter ? `Model ${letter} (${run})` : "The model" };
+    model.button = page.added(byId("models"), "button", { type: "button", textContent: `${letter}: ${run}` });
+    model.button.onclick = () => model === chosen || choose(model);
+    model.ask = makeEngine(facts, place, page.labels, (why) => giveUp(model, why));
+    model.between = makeLatest(model.ask, (answer) => model.then(pictureOf(answer)));
+    return model;
+  });
+  const isPair = models.length > 1;
+  const [height, width] = models.find(({ facts }) => facts.shape)?.facts.shape ?? [1, 1];
+  let chosen = null; // the model that the panels are for
+
+  function giveUp(model, why) {
+    Object.assign(model, { why }).button.disabled = true;
+    byId("still").textContent = models
+      .filter(({ why }) => why)
+      .map(({ title, why }) => `${title} does not run on this page: ${why}.`)
+      .join(" ");
+    if (model === chosen) {
+      const other = models.find(({ why }) => !why);
+      other ? choose(other) : tabs.offer(WORKING, false);
+    }
   }
 
   // Pictures.
@@ -74,11 +113,15 @@ function startLive(page) {
   // Slots hold images: by a click on a map into the slot that is armed, or by their number.
 
   let drawing = null; // what was drawn or opened, as an image among others
-  const offers = []; // buttons that take it
+  let offers = []; // buttons that take it
+  let trays = {}; // slots by panel
+  // Beside models A and B images are 1, 2 and 3.
+  const tell = (letter) => (isPair ? (({ A: "1", B: "2", C: "3" })[letter] ?? letter) : letter);
 
   function makeSlots(panel, letters, onChange, signs = {}) {
     const room = panel.querySelector(".slots");
     const filled = {};
+    room.replaceChildren();
     let armed = letters[0];
 
     function arm(letter) {
@@ -104,11 +147,11 @@ function startLive(page) {
       letters.map((letter) => {
         const slot = page.added(room, "div", { className: "slot" });
         const button = page.added(slot, "button", { type: "button" });
-        button.ariaLabel = letter ? `Choose ${letter} on a map` : "Choose an image on a map";
+        button.ariaLabel = letter ? `Choose ${tell(letter)} on a map` : "Choose an image on a map";
         const canvas = page.added(button, "canvas", { width, height });
-        const label = page.added(slot, "label", { textContent: signs[letter] ?? letter });
+        const label = page.added(slot, "label", { textContent: `${signs[letter] ?? ""}${tell(letter)}` });
         const input = page.added(label, "input", { placeholder: "#", inputMode: "numeric" });
-        input.ariaLabel = `Number of the test image${letter && ` ${letter}`}`;
+        input.ariaLabel = `Number of the test image${letter && ` ${tell(letter)}`}`;
         input.onchange = () => {
           const index = findNumber(input.value);
           if (index < 0 && input.value !== "") {
@@ -130,6 +173,7 @@ function startLive(page) {
       next();
     };
     arm(letters[0]);
+    trays[panel.id] = { filled, fill };
     return {
       filled,
       fill,
@@ -176,7 +220,7 @@ function startLive(page) {
       return [space, overlay];
     }),
   );
-  const traces = {}; // by panel
+  let traces = {}; // by panel
 
   function trace(panel, lines = [], marks = []) {
     traces[panel.id] = { lines, marks };
@@ -184,7 +228,8 @@ function startLive(page) {
   }
 
   function redraw() {
-    const { lines, marks } = traces[shown] ?? { lines: [], marks: [] };
+    byId("models").hidden = !isPair || !WORKING.includes(tabs.shown());
+    const { lines, marks } = traces[tabs.shown()] ?? { lines: [], marks: [] };
     for (const [space, overlay] of Object.entries(overlays)) {
       const draw = (kind, properties) => {
         const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -211,6 +256,7 @@ function startLive(page) {
 
   const quote = (text) => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   const say = (panel, text) => (panel.querySelector("code").textContent = text);
+  const command = (flags) => (isPair ? `--run ${quote(known.models[models.indexOf(chosen)].run)} ${flags}` : flags);
 
   function expressionOf(terms) {
     if (terms.some(([, term]) => term === null || /\s/.test(term.replace(/^".*"$/, "")))) {
@@ -221,72 +267,81 @@ function startLive(page) {
       const sign = amount < 0 ? "- " : at ? "+ " : "";
       return `${sign}${size}${term}`;
     });
-    return `--arithmetic --expression '${sum.join(" ").replaceAll("'", "'\\''")}'`;
+    return command(`--arithmetic --expression '${sum.join(" ").replaceAll("'", "'\\''")}'`);
   }
 
   const nameOf = ({ name }) => (/^[A-Za-z][\w:=]*$/.test(name) ? name : `"${name}"`);
 
-  const tools = {
-    ...{ facts, page, ask, makeLatest, pictureOf, put, clear, makeSlots, keepDrawing },
-    ...{ partOf, termOf, callOf, nameOf, showFound, trace, quote, say, expressionOf },
-  };
+  // The panels are made anew for the model that is chosen; images that were chosen stay so. What the
+  // model that was chosen before is still to answer is answered to nobody.
 
-  // Panels: one is shown, and a click on a map does what it needs.
-
-  let shown = "image";
-  const panels = {
-    walk: makeWalk(tools),
-    change: makeChange(tools),
-    calculate: makeCalculate(tools),
-    draw: makeDrawing(tools),
-  };
-  const tabs = [...document.querySelectorAll("[data-panel]")];
-
-  function choosePanel(name) {
-    panels[shown]?.leave?.();
-    shown = name;
-    for (const tab of tabs) {
-      const isChosen = tab.dataset.panel === name;
-      tab.setAttribute("aria-selected", isChosen);
-      tab.tabIndex = isChosen ? 0 : -1;
-      byId(tab.dataset.panel).hidden = !isChosen;
+  function choose(model) {
+    tabs.panels[tabs.shown()]?.leave?.();
+    const before = { trays, drawing, ...tabs.panels.change?.carry(), ...tabs.panels.calculate?.carry() };
+    [chosen, offers, trays, traces] = [model, [], {}, {}];
+    models.forEach((each) => each.button.setAttribute("aria-pressed", each === model));
+    const { facts } = model;
+    const pending = new Promise(() => {});
+    const mine = trays;
+    const ask = async (what, more) => {
+      const answer = await model.ask(what, more);
+      return mine === trays ? answer : pending;
+    };
+    const tools = {
+      ...{ facts, page, ask, pictureOf, put, clear, makeSlots, keepDrawing, before, tell, command },
+      ...{ partOf, termOf, callOf, nameOf, showFound, trace, quote, say, expressionOf },
+      makeLatest: (show) => makeLatest(ask, show),
+    };
+    Object.assign(tabs.panels, {
+      walk: makeWalk(tools),
+      change: makeChange(tools),
+      calculate: makeCalculate(tools),
+      draw: makeDrawing(tools),
+    });
+    for (const [panel, { filled }] of Object.entries(before.trays)) {
+      for (const [letter, subject] of Object.entries(filled).filter(([, subject]) => subject)) {
+        encode(subject, ask).then((own) => trays[panel].fill(own, letter));
+      }
     }
-    panels[name]?.enter?.();
     redraw();
+    model.ask().then(() => {
+      if (!document.body.classList.contains("live")) {
+        tabs.offer(WORKING);
+        document.body.classList.add("live");
+      }
+    });
   }
 
-  tabs.forEach((tab, place) => {
-    tab.onclick = () => choosePanel(tab.dataset.panel);
-    tab.onkeydown = ({ key }) => {
-      const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
-      if (way) {
-        const next = tabs[(place + way + tabs.length) % tabs.length];
-        choosePanel(next.dataset.panel);
-        next.focus();
-      }
-    };
-  });
+  // An image as the chosen model has it.
 
-  let betweenShown = null;
-  const showBetween = makeLatest((answer) => betweenShown(pictureOf(answer)));
-  ask("start", { facts, data: byId("model").textContent, labels: page.labels }).then(
-    () => {
-      byId("tabs").hidden = false;
-      choosePanel("image");
-      document.body.classList.add("live");
-    },
-    ({ message }) => page.giveUp(`this browser can't run the model (${message})`),
-  );
+  async function encode(subject, ask) {
+    if (!subject.image) {
+      return subject;
+    }
+    const { codes, near } = await ask("encode", { image: subject.image, near: chosen.facts.place });
+    return { ...subject, code: codes, near: near[0] };
+  }
+
+  for (const model of models.filter(({ facts }) => !facts.networks)) {
+    giveUp(model, model.facts);
+  }
+  const first = models.find(({ why }) => !why);
+  if (first) {
+    choose(first);
+  }
 
   return {
-    ask,
+    ask: (...question) => chosen.ask(...question),
     redraw,
     drawn: () => drawing,
-    take: (index) => panels[shown]?.take?.(index),
-    // What the model draws between images on a map; `then` gets the picture.
-    between(space, point, then) {
-      betweenShown = then;
-      showBetween("make", { parts: page.around(space, point, BETWEEN), near: 0 });
+    // What draws between the images on a map: from images and weights, for `then`.
+    drawerOf(space) {
+      const model = models[known.drawnBy[space]];
+      const draw = (parts, then) => {
+        model.then = then;
+        model.between("make", { parts, near: 0 });
+      };
+      return model.why ? null : { letter: model.letter, draw };
     },
   };
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STAR
 from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, OnMaps
 from latentspace.chapters.outliers.duplicates import KINDS_OF_COPY, Duplicates
+from latentspace.chapters.outliers.measure import Outliers
 
 MOST_IMAGES = 10_000
 NEAREST = 5
@@ -36,8 +37,8 @@ class Exploration(OnMaps):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """Those of the maps of the page, and how many clusters were sought."""
-        used = self.maps.settings_used
+        """Those of the usual maps, whatever their default number, and how many clusters it has."""
+        used = self.study.of(Maps).settings_used
         if self.clusters_unavailable is None and self._count is not None:
             used["num_clusters"] = self._count
         return used
@@ -55,18 +56,18 @@ class Exploration(OnMaps):
     @cached_property
     def neighbors(self) -> dict[str, np.ndarray]:
         """By space the nearest others of each image before any projection, int64 (N, `NEAREST`)."""
+        return {space: self.find_neighbors(space) for space in SPACES}
+
+    def find_neighbors(self, space: str) -> np.ndarray:
+        """As in `neighbors`, in one space."""
         rows = np.arange(len(self.maps.indices))
 
-        def find(space: str) -> dict[str, np.ndarray]:
+        def compute() -> dict[str, np.ndarray]:
             vectors = self.maps.get_vectors(space)
             return {"neighbors": find_nearest_others(vectors, rows, NEAREST)[1]}
 
-        return {
-            space: self.study.load_or_compute(
-                "nearest", partial(find, space), *self.maps.make_key(space), NEAREST
-            )["neighbors"]
-            for space in SPACES
-        }
+        key = self.maps.make_key(space, labels=False)
+        return self.study.load_or_compute("nearest", compute, *key, NEAREST)["neighbors"]
 
     @property
     def files(self) -> list[str]:
@@ -103,6 +104,28 @@ class Exploration(OnMaps):
             for place, each in zip(places, own.T, strict=True):
                 found[train.names[place]] = each, ["no", "yes"] if is_binary[place] else None
         return {name: fact for name, fact in found.items() if not np.isnan(fact[0]).all()}
+
+    @cached_property
+    def suspects(self) -> list[tuple[int, int, int]]:
+        """Images whose labels look wrong: place, class of most of their voters, votes for it."""
+        maps, outliers = self.maps, self.study.of(Outliers)
+        if outliers.labels_unavailable is not None:
+            return []
+        splits = np.where(maps.is_training, "train", "test")
+        rows = {split: maps.numbers[splits == split] for split in np.unique(splits).tolist()}
+        found = outliers.find_suspects(rows)
+        places = {
+            place: at
+            for at, place in enumerate(zip(splits.tolist(), maps.numbers.tolist(), strict=True))
+        }
+        return [(places[one.split, one.index], one.suggested, one.votes) for one in found]
+
+    @property
+    def corrected(self) -> list[tuple[str, int, str, str]]:
+        """Labels that were corrected before: split, index, file and label."""
+        data = self.study.data.whole
+        places = data.corrections.places if data.corrections is not None else ()
+        return [(*place, *data.describe(*place)) for place in places]
 
     @property
     def copies(self) -> tuple[np.ndarray, list[str]]:
@@ -142,9 +165,8 @@ class Exploration(OnMaps):
             found = clustering.cluster_gaussian_mixture(points, count, seed, starts=starts)
             return {"labels": found.labels}
 
-        made = self.study.load_or_compute(
-            "quick_clusters", compute, *self.maps.make_key("latent"), seed, finder, count or 0
-        )
+        key = self.maps.make_key("latent", labels=False)
+        made = self.study.load_or_compute("quick_clusters", compute, *key, seed, finder, count or 0)
         method = f"{CODES}: {'UMAP, ' if on_manifold else ''}{finder}"
         return self._name_clusters(made["labels"], method)
 

@@ -21,15 +21,19 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     ...kind,
     values: values[place],
     off: new Set(),
-    switches: place === 0 || place >= known.own,
+    switches: kind.switches || place >= known.own,
     isAttribute: place >= known.own,
   }));
   const [classes, attributes] = [kinds[0], kinds.slice(known.own)];
   let coloring = classes;
   let current = 0; // the image in the details
   let held = false; // whether it stays while the pointer moves
-  let live = null; // the model at work, where it can be
+  let live = null; // the models at work, where they can be
   let fits = () => true; // what an image has to be so as to be shown
+
+  const isPair = known.models.length > 1;
+  document.body.classList.toggle("two", isPair);
+  const tabs = makeTabs(() => live?.redraw());
 
   const css = (color) => `#${(color >>> 8).toString(16).padStart(6, "0")}`;
   // A group that is unknown is one more than there are; a number that is unknown is NaN.
@@ -39,7 +43,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
 
   function write(kind, value, decimals = 5) {
     if (!kind.isAttribute) {
-      return value.toFixed(decimals);
+      return `${kind.ramp && value > 0 ? "+" : ""}${value.toFixed(decimals)}`;
     }
     return String(Math.abs(value) < 100 ? Number(value.toPrecision(3)) : Math.round(value));
   }
@@ -57,7 +61,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     return element;
   }
 
-  // Pictures: originals come first in the sheet, then as many reconstructions.
+  // Pictures: originals come first in the sheet, then as many reconstructions, model by model.
 
   function cornerOf(picture) {
     const [height, width] = known.tile;
@@ -85,16 +89,18 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   function show(index, hold = held) {
     [current, held] = [index, hold];
     cut(byId("original"), index);
-    cut(byId("reconstruction"), count + index);
+    known.models.forEach(({ letter }, place) =>
+      cut(byId(`reconstruction${letter}`), (place + 1) * count + index),
+    );
     const rows = [
       ["image", callOf(index)],
-      ...kinds.slice(0, known.own).map((kind) => [kind.name, textOf(kind, index)]),
-      ...(is_training[index] ? [] : [["flag", `--from ${numbers[index]}`]]),
+      ...kinds.slice(0, known.own).filter(({ untold }) => !untold).map((kind) => [kind.name, textOf(kind, index)]),
+      ...(is_training[index] || isPair ? [] : [["flag", `--from ${numbers[index]}`]]),
     ];
     byId("facts").replaceChildren();
     for (const [term, text] of rows) {
       added(byId("facts"), "dt", { textContent: term });
-      added(byId("facts"), "dd", { textContent: text });
+      added(byId("facts"), "dd", { textContent: text, title: text });
     }
     showAttributes(index);
     for (const { places, buttons } of near) {
@@ -205,7 +211,8 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     if (kind.isAttribute) {
       kind.list.ariaLabel = kind.name;
     } else {
-      kind.list.id = kind === classes ? "classes" : "clusters";
+      kind.list.id = kind === classes ? "classes" : kind.name.replaceAll(" ", "-");
+      kind.list.className = kind === classes ? "" : "group";
     }
     byId("scale").before(kind.list);
     const unknown = values.includes(names.length) ? [UNKNOWN] : [];
@@ -256,6 +263,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   function tally() {
     const selected = source.selected.indices;
     const counted = listCounted();
+    tabs.panels[tabs.shown()]?.tally?.();
     byId("total").textContent = selected.length
       ? `${number(selected.length)} of ${number(count)} selected`
       : counted.length < count
@@ -281,13 +289,13 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   // Colours.
 
   function colorOf(kind, index) {
-    const { values, colors, ends } = kind;
+    const { values, colors, ends, ramp = known.ramp } = kind;
     if (colors || !isKnown(kind, index)) {
       return colors?.[values[index]] ?? GREY;
     }
     const share = (values[index] - ends[0]) / (ends[1] - ends[0] || 1);
-    const step = Math.round(share * (known.ramp.length - 1));
-    return known.ramp[Math.min(Math.max(step, 0), known.ramp.length - 1)];
+    const step = Math.round(share * (ramp.length - 1));
+    return ramp[Math.min(Math.max(step, 0), ramp.length - 1)];
   }
 
   function paint(kind) {
@@ -303,7 +311,9 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     }
     if (kind.ends) {
       const [low, high] = kind.ends.map((end) => write(kind, end, 4));
-      byId("measured").textContent = kind.isAttribute ? kind.name : "squared error of the reconstruction";
+      byId("measured").textContent = kind.about ?? kind.name;
+      const stops = (kind.ramp ?? known.ramp).map(css).join(", ");
+      byId("ramp").style.background = `linear-gradient(to right, ${stops})`;
       byId("low").textContent = `${low} or less`;
       byId("high").textContent = `${high} or more`;
       const unknown = kind.values.filter(Number.isNaN).length;
@@ -311,6 +321,12 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       byId("unknown").lastElementChild.textContent = number(unknown);
     }
     toggle(kind, [], true);
+  }
+
+  function relabel(index, group) {
+    classes.values[index] = group;
+    paint(coloring);
+    show(current);
   }
 
   // What is counted is taken out: as a table, as a list, as a command that copies its files.
@@ -375,8 +391,6 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       offer();
     }
   };
-  const stops = known.ramp.map(css).join(", ");
-  byId("ramp").style.background = `linear-gradient(to right, ${stops})`;
   byId("unknown").style.setProperty("--color", css(GREY));
 
   // What dragging does, in both plots; without any a finger scrolls the page.
@@ -432,7 +446,7 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
       show(current, false);
     } else {
       show(found, true);
-      live?.take(found);
+      tabs.take(found);
     }
   }
 
@@ -451,7 +465,9 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     doubletap: tap, // two quick ones are still two
     move,
     mousemove(space, event) {
-      const found = nearest(space, event, Math.max(live ? ON_POINT : REACH, images.sideOf(space) / 2));
+      const drawn = live?.drawerOf(space);
+      const within = Math.max(drawn ? ON_POINT : REACH, images.sideOf(space) / 2);
+      const found = nearest(space, event, within);
       pointed = event;
       if (found !== null) {
         cut(tip.firstElementChild, found);
@@ -459,12 +475,12 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
         if (!held && found !== current) {
           show(found);
         }
-      } else if (live) {
-        live.between(space, event, (picture) => {
+      } else if (drawn) {
+        drawn.draw(around(space, event, BETWEEN), (picture) => {
           if (pointed === event) {
             const [canvas, { width, height }] = [tip.firstElementChild, picture];
             Object.assign(canvas, { width, height }).getContext("2d").putImageData(picture, 0, 0);
-            showTip(space, event, "drawn by the model");
+            showTip(space, event, `drawn by ${drawn.letter || "the model"}`);
           }
         });
       } else {
@@ -477,20 +493,19 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
     },
   };
 
-  // The model, where the page has it.
+  // The models, where the page has them.
 
-  function giveUp(reason) {
-    live = null;
-    byId("still").textContent = `The model does not run on this page: ${reason}.`;
-  }
-
-  if (known.live.networks) {
-    const shared = { added, around, callOf, captionOf, coordinates, cut, giveUp, numbers, plots };
-    const more = { isTraining: is_training, labels: classes.values, shareOf, show };
-    live = startLive({ ...shared, ...more, current: () => current });
-    Object.assign(explorer, { live, nameOf: (index) => textOf(classes, index) });
-  } else {
-    giveUp(known.live.unavailable);
+  const shared = { added, callOf, captionOf, coordinates, cut, numbers, plots, tabs };
+  Object.assign(shared, { current: () => current, isTraining: is_training, show });
+  const nearInCodes = Object.values(neighbors).at(isPair ? 0 : -1);
+  tabs.panels.check = makeCheck({ ...shared, classes, held: () => held, nearInCodes, relabel });
+  live = startLive({ ...shared, labels: classes.values, shareOf });
+  Object.assign(explorer, { live, nameOf: (index) => textOf(classes, index) });
+  tabs.offer(["check"]);
+  if (isPair) {
+    const errors = kinds.filter(({ isError }) => isError).map(({ values }) => values);
+    tabs.panels.differences = makeDifferences({ ...shared, count, listCounted, errors });
+    tabs.offer(["differences"]);
   }
 
   paint(classes);

@@ -6,7 +6,7 @@ const FRAME_MS = 70;
 
 // From A to B, along the data or straight.
 
-function makeWalk({ facts, ask, pictureOf, put, clear, makeSlots, partOf, termOf, callOf, trace, quote, say }) {
+function makeWalk({ facts, ask, pictureOf, put, clear, makeSlots, tell, partOf, termOf, callOf, trace, quote, say, command }) {
   const [height, width] = facts.shape;
   const walk = byId("walk");
   let walks = {}; // by path, as they were answered
@@ -15,7 +15,7 @@ function makeWalk({ facts, ask, pictureOf, put, clear, makeSlots, partOf, termOf
   const askWalk = async ({ A, B }) => {
     walks = {};
     if (!A || !B) {
-      say(walk, "Click an image on a map for A, then one for B.");
+      say(walk, `Click an image on a map for ${tell("A")}, then one for ${tell("B")}.`);
       return drawWalk();
     }
     const ends = { first: partOf(A), last: partOf(B), near: facts.place };
@@ -46,7 +46,7 @@ function makeWalk({ facts, ask, pictureOf, put, clear, makeSlots, partOf, termOf
     const ends = [pins.filled.A, pins.filled.B].map(termOf);
     const [from, to] = ends.map((end) => end && quote(end));
     const flags = `--interpolation --from ${from} --to ${to} --path ${byId("path").value}`;
-    say(walk, ends.includes(null) ? "training images and drawings have no number that --from takes" : flags);
+    say(walk, ends.includes(null) ? "training images and drawings have no number that --from takes" : command(flags));
     drawStep();
   }
 
@@ -69,15 +69,17 @@ function makeWalk({ facts, ask, pictureOf, put, clear, makeSlots, partOf, termOf
     const lines = order.map(([path, walk]) => ({ places: whole(walk), chosen: path === chosen }));
     const places = whole(answer);
     trace(walk, lines, [
-      { places: places[0], letter: "A" },
-      { places: places.at(-1), letter: "B" },
+      { places: places[0], letter: tell("A") },
+      { places: places.at(-1), letter: tell("B") },
       { places: places[frame], letter: "" },
     ]);
   }
 
   const pins = makeSlots(walk, ["A", "B"], askWalk);
   Object.assign(byId("step"), { max: facts.frames - 1, oninput: drawStep });
-  byId("path").value = facts.terrain ? "data" : "linear";
+  if (!facts.terrain) {
+    byId("path").value = "linear";
+  }
   byId("path").disabled = !facts.terrain;
   byId("path").onchange = drawWalk;
   byId("save").onclick = () => {
@@ -116,11 +118,12 @@ function makeWalk({ facts, ask, pictureOf, put, clear, makeSlots, partOf, termOf
 
 // Knobs of attributes, principal axes and units.
 
-function makeChange({ facts, page, makeLatest, pictureOf, put, clear, makeSlots, partOf, termOf, nameOf, trace, say, expressionOf }) {
+function makeChange({ facts, page, makeLatest, pictureOf, put, clear, makeSlots, before, partOf, termOf, nameOf, trace, say, expressionOf }) {
   const change = byId("change");
   const knobs = facts.knobs.map((knob, place) => ({ ...knob, place }));
   const turned = () =>
     knobs.flatMap(({ slider, place }) => (Number(slider.value) ? [{ knob: place, amount: Number(slider.value) }] : []));
+  let { amounts = {} } = before; // of attributes, by name
   const hasIt = (knob, { index }) => (index === undefined ? "?" : (knob.has?.[index] ?? "?"));
 
   const showChange = makeLatest((answer) => {
@@ -145,15 +148,17 @@ function makeChange({ facts, page, makeLatest, pictureOf, put, clear, makeSlots,
       const has = knob.kind === "attribute" && subject ? hasIt(knob, subject) : "?";
       const most = knob.kind === "attribute" ? 1 : 3;
       Object.assign(knob.slider, { min: has === "0" ? 0 : -most, max: has === "1" ? 0 : most });
-      knob.slider.value = 0;
-      knob.output.textContent = "0";
+      knob.slider.value = amounts[knob.name] ?? 0;
+      knob.output.textContent = knob.slider.value;
     }
+    amounts = {};
     turn();
   }
 
   const groups = Map.groupBy
     ? Map.groupBy(knobs, ({ group }) => group)
     : knobs.reduce((map, knob) => map.set(knob.group, [...(map.get(knob.group) ?? []), knob]), new Map());
+  byId("knobs").replaceChildren();
   for (const [group, members] of groups) {
     const set = page.added(byId("knobs"), "fieldset");
     page.added(set, "legend", { textContent: group });
@@ -178,12 +183,17 @@ function makeChange({ facts, page, makeLatest, pictureOf, put, clear, makeSlots,
   return {
     take: base.take,
     enter: () => base.filled[""] ?? base.take(page.current()),
+    carry: () => ({
+      amounts: Object.fromEntries(
+        knobs.flatMap(({ group, name, slider }) => (group === "attributes" ? [[name, slider.value]] : [])),
+      ),
+    }),
   };
 }
 
 // A - B + C, and an attribute.
 
-function makeCalculate({ facts, page, makeLatest, pictureOf, put, clear, makeSlots, partOf, termOf, nameOf, showFound, trace, say, expressionOf }) {
+function makeCalculate({ facts, page, makeLatest, pictureOf, put, clear, makeSlots, before, tell, partOf, termOf, nameOf, showFound, trace, say, expressionOf }) {
   const calculate = byId("calculate");
   const factors = { A: 1, B: -1, C: 1 };
   const addable = [...facts.knobs.entries()].filter(([, { group }]) => group === "attributes");
@@ -196,7 +206,8 @@ function makeCalculate({ facts, page, makeLatest, pictureOf, put, clear, makeSlo
   function sum() {
     const used = Object.entries(factors).filter(([letter]) => tray.filled[letter]);
     if (!tray.filled.A) {
-      return say(calculate, "Click images on a map for A, B and C; B and C may stay empty.");
+      const [A, B, C] = Object.keys(factors).map(tell);
+      return say(calculate, `Click images on a map for ${A}, ${B} and ${C}; ${B} and ${C} may stay empty.`);
     }
     const [knob, amount] = [byId("added").value, Number(byId("amount").value)];
     const more = knob !== "" && amount ? [{ knob: Number(knob), amount }] : [];
@@ -206,17 +217,18 @@ function makeCalculate({ facts, page, makeLatest, pictureOf, put, clear, makeSlo
     terms.push(...more.map(() => [amount, nameOf(facts.knobs[knob])]));
     say(calculate, expressionOf(terms));
     calculate.querySelector("figcaption").textContent = used
-      .map(([letter, sign], at) => `${sign < 0 ? "− " : at ? "+ " : ""}${letter}`)
+      .map(([letter, sign], at) => `${sign < 0 ? "− " : at ? "+ " : ""}${tell(letter)}`)
       .join(" ");
   }
 
+  byId("added").replaceChildren();
   page.added(byId("added"), "option", { value: "", textContent: "nothing" });
-  addable.forEach(([place, { about }]) =>
-    page.added(byId("added"), "option", { value: place, textContent: about }),
+  addable.forEach(([value, { about, name }]) =>
+    page.added(byId("added"), "option", { value, textContent: about, selected: name === before.added }),
   );
   byId("added").disabled = byId("amount").disabled = !addable.length;
   byId("added").onchange = byId("amount").oninput = sum;
-  const tray = makeSlots(calculate, ["A", "B", "C"], sum, { B: "− B", C: "+ C" });
+  const tray = makeSlots(calculate, ["A", "B", "C"], sum, { B: "− ", C: "+ " });
   byId("clear").onclick = () => {
     ["A", "B", "C"].forEach((letter) => tray.fill(null, letter));
     clear(byId("result"));
@@ -225,6 +237,8 @@ function makeCalculate({ facts, page, makeLatest, pictureOf, put, clear, makeSlo
   };
 
   clear(byId("result"));
+  showFound(calculate, []);
+  calculate.querySelector("figcaption").textContent = `${tell("A")} − ${tell("B")} + ${tell("C")}`;
   sum();
-  return { take: tray.take };
+  return { take: tray.take, carry: () => ({ added: facts.knobs[byId("added").value]?.name }) };
 }

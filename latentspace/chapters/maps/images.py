@@ -119,7 +119,9 @@ class MapImages(Chapter):
                 pixels[part] = to_uint8(back)
             return {"pixels": pixels, "errors": errors}
 
-        return self.study.load_or_compute("reconstructed", compute, *self.make_key("latent"))
+        return self.study.load_or_compute(
+            "reconstructed", compute, *self.make_key("latent", labels=False)
+        )
 
     @cached_property
     def table(self) -> dict[str, Sequence[object]]:
@@ -149,18 +151,22 @@ class MapImages(Chapter):
         """What one of `SPACES` holds: flat pixels, float32 (samples, H * W * C), or codes."""
         return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
 
-    def make_key(self, space: str, rows: Rows = ALL) -> tuple[str, ...]:
-        """What the vectors of some of the images, in one of `SPACES`, depend on."""
+    def make_key(self, space: str, rows: Rows = ALL, *, labels: bool = True) -> tuple[str, ...]:
+        """What the vectors of some of the images, in one of `SPACES`, and labels depend on."""
         study = self.study
         model = (study.run.model_hash,) if space == "latent" else ()
         chosen = hash_content(self.indices[rows])
-        return (space, study.data.whole.hash, *model, study.settings.split, chosen)
+        whole = study.data.whole
+        images = whole.hash if labels else whole.images_hash
+        return (space, images, *model, study.settings.split, chosen)
 
     def project(
         self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
     ) -> dict[str, Projection]:
         """Projections of the images, or of `rows`, int (R,), by space; from memory or the cache."""
-        keys = {space: (*self.make_key(space, rows), *settings.key) for space in spaces}
+        keys = {
+            space: (*self.make_key(space, rows, labels=False), *settings.key) for space in spaces
+        }
         fresh: dict[str, Projection] = {}
 
         def compute(space: str) -> dict[str, np.ndarray]:

@@ -122,7 +122,7 @@ class ImageScores:
     @cached_property
     def _found(self) -> dict[str, dict[str, np.ndarray]]:
         study, counts = self.study, (MOST_IMAGES, MOST_OOD, VOTERS)
-        key = (*study.model_key, ",".join(self.kinds), study.settings.seed, *counts)
+        key = (*study.images_key, ",".join(self.kinds), study.settings.seed, *counts)
         return study.load_or_compute_groups("image_scores", self._measure_all, *key)
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:

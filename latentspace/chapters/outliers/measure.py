@@ -1,5 +1,6 @@
 """Images that stand out, labels that may be wrong, detection of out-of-distribution images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods
-from latentspace.analysis.neighbors import find_nearest_others
+from latentspace.analysis.neighbors import find_nearest, leave_out
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows, value_in
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, SCORES, ImageScores
 from latentspace.chapters.study import Study
+from latentspace.core.provenance import hash_content
 
 LISTED = 10
 HEADING = ("split", "index", "file", "label", "suggested", "support")
@@ -34,6 +36,16 @@ class Listing:
     heading: str  # in which way
     indices: np.ndarray  # of the test images, int64 (K,)
     reasons: list[list[str]]  # for each what it is called, and why it is listed, in short lines
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image whose label looks wrong."""
+
+    split: str  # "train" or "test"
+    index: int
+    suggested: int  # the class that its neighbours have
+    votes: int  # how many of them have it
 
 
 class Outliers(Chapter):
@@ -157,34 +169,50 @@ class Outliers(Chapter):
 
     @cached_property
     def csv_lines(self) -> list[tuple[Any, ...]]:
-        """Labels that look wrong, the most support first, then those in the densest places.
-
-        The nearest training images vote, of which an image itself is none. Looked at are the
-        training images of `Study.reference_rows` and the test images of `ImageScores.rows`.
-        """
+        """`find_suspects` of the training images that vote and the test images looked at."""
         if self.labels_unavailable is not None:
             return []
-        study, data, count, test = self.study, self.study.data, self.scores.voters, self.scores.own
+        data, count = self.study.data, self.scores.voters
+        tests = data.test_numbers[self.scores.rows]
+        lines: list[tuple[Any, ...]] = [HEADING]
+        for one in self.find_suspects({"train": self.study.reference_rows, "test": tests}):
+            about = data.whole.describe(one.split, one.index)
+            told = data.class_names[one.suggested], f"{one.votes / count:.2f}"
+            lines.append((one.split, one.index, *about, *told))
+        return lines
+
+    def find_suspects(self, rows: Mapping[str, np.ndarray]) -> list[Suspect]:
+        """Labels that look wrong, the most support first, then those in the densest places.
+
+        The training images whose codes are nearest vote, of which an image itself is none. Images
+        are given by "train" and "test", int (N,), of the whole set. Where labels are available.
+        """
+        data, found = self.study.data.whole, list[tuple[float, Suspect]]()
+        for split, indices in rows.items():
+            voters, away = self._find_voters(split, indices)
+            labels = data.train_labels[self.study.reference_rows][voters]
+            votes = neighborhoods.count_votes(labels, len(data.class_names))
+            own = getattr(data, f"{split}_labels")[indices]
+            for at in np.flatnonzero(detection.flag_labels(votes, own, self.scores.agreement)):
+                suggested = int(votes[at].argmax())
+                one = Suspect(split, int(indices[at]), suggested, int(votes[at, suggested]))
+                found.append((away[at], one))
+        return [each for away, each in sorted(found, key=lambda one: (-one[1].votes, one[0]))]
+
+    def _find_voters(self, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest of `Study.reference_rows`, int64 (N, voters), and how far they are, (N,)."""
+        study, references, count = self.study.whole, self.study.reference_rows, self.scores.voters
 
         def compute() -> dict[str, np.ndarray]:
-            codes = study.train_codes[study.reference_rows]
-            distances, found = find_nearest_others(codes, np.arange(len(codes)), count)
-            return {"voters": found, "distances": distances.mean(axis=1)}
+            codes = study.train_codes if split == "train" else study.codes
+            near = find_nearest(codes[indices], study.train_codes[references], count + 1)
+            own = (references[near[1]] == indices[:, np.newaxis]) & (split == "train")
+            distances, voters = leave_out(*near, own)
+            return {"voters": voters, "distances": distances.mean(axis=1)}
 
-        train = study.load_or_compute("voters", compute, *study.whole.model_key, count)
-        rows = {"train": study.reference_rows, "test": data.test_numbers[self.scores.rows]}
-        places = [(split, int(index)) for split, indices in rows.items() for index in indices]
-        labels = np.concatenate([data.train_labels[rows["train"]], self._labels])
-        voters = np.concatenate([train["voters"], test["codes_neighbors"][:, :count]])
-        votes = neighborhoods.count_votes(labels[voters], len(data.class_names))
-        flagged = np.flatnonzero(detection.flag_labels(votes, labels, self.scores.agreement))
-        support, away = votes.max(axis=1), np.concatenate([train["distances"], test["codes"]])
-        lines: list[tuple[Any, ...]] = [HEADING]
-        for at in flagged[np.lexsort((away[flagged], -support[flagged]))]:
-            suggested, share = data.class_names[votes[at].argmax()], f"{support[at] / count:.2f}"
-            about = data.whole.describe(*places[at])
-            lines.append((*places[at], *about, suggested, share))
-        return lines
+        key = (*study.images_key, split, hash_content(indices), count)
+        found = study.load_or_compute("voters", compute, *key)
+        return found["voters"], found["distances"]
 
     @property
     def answer(self) -> str:

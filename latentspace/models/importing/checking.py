@@ -1,15 +1,16 @@
 """Whether an encoder and a decoder in the form of a run reconstruct images, and what would help."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
 from latentspace.datasets.values import BYTES, UNIT, Range
-from latentspace.models.runs import predict
+from latentspace.models.runs import AnyNetwork, predict
 
 USUAL_RANGES: tuple[Range, ...] = (UNIT, (-1.0, 1.0), BYTES, (-0.5, 0.5))
 TRIED_IMAGES = 256
@@ -81,8 +82,8 @@ def list_ranges(images: np.ndarray) -> list[Range]:
 
 
 def check(
-    encoder: keras.Model,
-    decoder: keras.Model,
+    encoder: AnyNetwork,
+    decoder: AnyNetwork,
     images: np.ndarray,
     *,
     built_with: tuple[Range, Range] = (UNIT, UNIT),
@@ -145,8 +146,8 @@ def measure(images: np.ndarray, reconstructed: np.ndarray) -> Score:
 
 
 def try_ranges(
-    encoder: keras.Model,
-    decoder: keras.Model,
+    encoder: AnyNetwork,
+    decoder: AnyNetwork,
     images: np.ndarray,
     *,
     built_with: tuple[Range, Range],

@@ -1,14 +1,17 @@
 """What can be told about a person's model before there are images, and how images fit it."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-import keras
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError
-from latentspace.models.importing.tracing import Shape, format_shape, is_graph
+from latentspace.models.importing.graph import Shape, Trace, format_shape, refuse_inputs
+
+if TYPE_CHECKING:
+    import keras
 
 ImageShape = tuple[int, int, int]  # height, width, channels
 CHANNELS = (1, 3, 4)  # what tells the axis of channels from those of an image's sides
@@ -16,9 +19,10 @@ CHANNELS = (1, 3, 4)  # what tells the axis of channels from those of an image's
 
 @dataclass(frozen=True)
 class Interface:
-    models: tuple[keras.Model, ...]  # an autoencoder, or an encoder and a decoder
+    models: tuple[Any, ...]  # an autoencoder, or an encoder and a decoder
     names: tuple[str, ...]  # of their files, or of the function that made them
     takes: tuple[Shape | None, ...]  # by one input, None for an open side; None: unknown
+    trace: Callable[[Any, Shape], Trace]  # all steps of one, for inputs of a shape
     whole: str | None = None  # the model whose parts they are, where Keras can't see its inside
 
     @property
@@ -42,14 +46,18 @@ def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
     A subclassed autoencoder is taken for its two parts. Raises an `InputError` where one takes
     several inputs, or is a subclass without such parts.
     """
+    import keras
+
+    from latentspace.models.importing.tracing import is_graph, trace
+
     if len(models) == 2 or is_graph(models[0]):
-        return Interface(tuple(models), tuple(names), tuple(map(read_input_shape, models)))
+        return Interface(tuple(models), tuple(names), tuple(map(read_input_shape, models)), trace)
     (model,) = models
     encoder, decoder = (getattr(model, part, None) for part in ("encoder", "decoder"))
     if not isinstance(encoder, keras.Model) or not isinstance(decoder, keras.Model):
         raise refuse_cutting(model.name)
     takes = (read_input_shape(model) or read_input_shape(encoder), read_input_shape(decoder))
-    return Interface((encoder, decoder), tuple(names), takes, whole=model.name)
+    return Interface((encoder, decoder), tuple(names), takes, trace, whole=model.name)
 
 
 def read_input_shape(model: keras.Model) -> Shape | None:
@@ -61,10 +69,7 @@ def read_input_shape(model: keras.Model) -> Shape | None:
     if shape is None:
         return None
     if isinstance(shape, dict) or any(isinstance(side, list | tuple) for side in shape):
-        raise InputError(
-            f"the model {model.name!r} takes {len(shape)} inputs, where images alone, or codes "
-            "alone, are expected: save a model that takes one"
-        )
+        raise refuse_inputs(model.name, len(shape))
     return tuple(shape[1:])
 
 

@@ -8,10 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import keras
-
 from latentspace.core.errors import InputError
 from latentspace.datasets.values import Range
+from latentspace.models.importing.graph import (
+    Shape,
+    Step,
+    Tensor,
+    Trace,
+    count_values,
+    format_shape,
+)
 from latentspace.models.importing.inspecting import (
     ImageShape,
     Interface,
@@ -19,28 +25,14 @@ from latentspace.models.importing.inspecting import (
     refuse_cutting,
     refuse_images,
 )
-from latentspace.models.importing.tracing import (
-    Shape,
-    Step,
-    Trace,
-    count_values,
-    format_shape,
-    trace,
-)
 
 if TYPE_CHECKING:
     from config import VisualizeConfig
 
-# Layers that give each value of a code another scale or form, and the code its final one.
-ELEMENTWISE = (
-    *(keras.layers.Activation, keras.layers.ELU, keras.layers.LeakyReLU, keras.layers.PReLU),
-    *(keras.layers.ReLU, keras.layers.Softmax),
-    *(keras.layers.BatchNormalization, keras.layers.LayerNormalization),
-)
 MAX_LISTED = 12
 
-Dominator = tuple[Step, keras.KerasTensor]
-Named = tuple[str, keras.KerasTensor]  # a tensor by its name
+Dominator = tuple[Step, Tensor]
+Named = tuple[str, Tensor]  # a tensor by its name
 
 
 @dataclass(frozen=True)
@@ -48,8 +40,8 @@ class Section:
     """All that leads from one tensor of a model to another."""
 
     trace: Trace
-    start: keras.KerasTensor
-    end: keras.KerasTensor
+    start: Tensor
+    end: Tensor
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,7 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     layout = fit_layout(takes, image_shape)
     if layout is None:
         raise refuse_images(f"the model {model.name!r} takes", [takes], image_shape)
-    graph = trace(model, layout)
+    graph = interface.trace(model, layout)
     if len(interface.models) == 1:
         encoder, decoder, place = _cut(graph, image_shape, config)
     else:
@@ -107,7 +99,7 @@ def _cut(
     image = _find_image(graph, image_shape)
     if image is None:
         raise InputError(
-            f"the model {graph.model.name!r} takes images of "
+            f"the model {graph.name!r} takes images of "
             f"{format_shape(graph.source.shape[1:])} values and gives none: its outputs are "
             f"{_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
         )
@@ -148,7 +140,7 @@ def _pair(
         )
     name, code = _choose_code(graph, config.latent_output)
     encoder, model = _lead_to(graph, code), interface.models[1]
-    decoder = trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
+    decoder = interface.trace(model, _fit_code(model.name, interface.takes[1], code.shape[1:]))
     image = _find_image(decoder, image_shape)
     if image is None:
         shapes = [tensor.shape[1:] for _, tensor in decoder.outputs]
@@ -177,17 +169,17 @@ def _choose_code(encoder: Trace, wanted: str | None) -> Named:
     means = [output for output in encoder.outputs if says_mean(output[0])]
     if len(means) != 1:
         raise InputError(
-            f"the encoder {encoder.model.name!r} has several outputs and no name tells which is "
+            f"the encoder {encoder.name!r} has several outputs and no name tells which is "
             f"the code: choose one with --latent-output ({_list_outputs(encoder)})"
         )
     return means[0]
 
 
-def _lead_to(graph: Trace, code: keras.KerasTensor) -> Section:
+def _lead_to(graph: Trace, code: Tensor) -> Section:
     """The encoder of a code, the size of which has to be known."""
     if count_values(code) is None:
         raise InputError(
-            f"the encoder {graph.model.name!r} gives codes of {format_shape(code.shape[1:])} "
+            f"the encoder {graph.name!r} gives codes of {format_shape(code.shape[1:])} "
             "values, of which the number is open: give its layers fixed sizes"
         )
     return Section(graph, graph.source, code)
@@ -207,7 +199,7 @@ def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
     return takes
 
 
-def _find_image(graph: Trace, image_shape: ImageShape) -> keras.KerasTensor | None:
+def _find_image(graph: Trace, image_shape: ImageShape) -> Tensor | None:
     images = [x for _, x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
     alike = [x for x in images if x.shape == graph.source.shape]
     return next(iter(alike + images), None)
@@ -226,7 +218,7 @@ def _find_narrowest(graph: Trace, dominators: list[Dominator], image_shape: Imag
         is_skipped = any(0 < count < whole for count in inner)
         why = ", as where skip connections lead past the middle" if is_skipped else ""
         raise InputError(
-            f"the model {graph.model.name!r} has no bottleneck: nothing that all of the image "
+            f"the model {graph.name!r} has no bottleneck: nothing that all of the image "
             f"passes through is narrower than its {whole} values{why}; {mend}"
         )
     return widths.index(least)
@@ -237,10 +229,8 @@ def _pass_elementwise(dominators: list[Dominator], at: int) -> int:
     for index in range(at + 1, len(dominators) - 1):
         step, tensor = dominators[index]
         before = dominators[index - 1][1]
-        # Operations of keras.ops and keras.activations, such as Relu, are no layers.
-        function = type(step.operation).__name__.lower() in dir(keras.activations)
         if (
-            not (isinstance(step.operation, ELEMENTWISE) or function)
+            not step.is_elementwise
             or [id(x) for x in step.inputs] != [id(before)]
             or tensor.shape != before.shape
         ):
@@ -249,7 +239,11 @@ def _pass_elementwise(dominators: list[Dominator], at: int) -> int:
 
 
 def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
-    found = [index for index, (step, _) in enumerate(dominators) if _is_called(step.name, name)]
+    found = [
+        index
+        for index, (step, tensor) in enumerate(dominators)
+        if _is_called(step.name, name) or tensor.name == name
+    ]
     inside = [i for i, (step, _) in enumerate(dominators) if f"/{name}/" in f"/{step.name}"]
     if found or inside:
         return found[0] if found else inside[-1]
@@ -274,11 +268,12 @@ def _find_tensor(graph: Trace, name: str) -> Named:
         label, tensor = graph.outputs[int(name)]
         return label or f"output {name}", tensor
     layers = [(step.name, step.outputs[0]) for step in graph.steps if len(step.outputs) == 1]
+    layers += [(tensor.name, tensor) for step in graph.steps for tensor in step.outputs]
     for label, tensor in [*graph.outputs, *layers]:
         if _is_called(label, name):
             return label, tensor
     raise InputError(
-        f"the model {graph.model.name!r} has no output or layer {name!r} for --latent-output; its "
+        f"the model {graph.name!r} has no output or layer {name!r} for --latent-output; its "
         f"outputs: {_list_outputs(graph)}"
     )
 

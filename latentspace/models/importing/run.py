@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from latentspace.core.errors import InputError
@@ -20,10 +19,12 @@ from latentspace.models.importing.checking import CLEARLY, Finding, check, list_
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import plan
 from latentspace.models.keras_files import loading
-from latentspace.models.run_schema import DECODER, ENCODER
-from latentspace.models.runs import Run
+from latentspace.models.onnx_files.reading import SUFFIX, import_packages
+from latentspace.models.runs import AnyNetwork, Run, list_files, predict
 
 if TYPE_CHECKING:
+    import keras
+
     from config import VisualizeConfig
 
 CHECKED_IMAGES = 1000
@@ -52,6 +53,20 @@ def load_interface(config: VisualizeConfig) -> Interface:
             "--model-code FILE.py:FUNCTION: pass one of them"
         )
     paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
+    of_onnx = [path for path in paths if path.suffix.lower() == SUFFIX]
+    if of_onnx and (len(of_onnx) < len(paths) or config.model_code or config.weights):
+        raise InputError(
+            f"{of_onnx[0].name} is an ONNX model, which goes with no Keras model, --model-code or "
+            "--weights: pass ONNX models alone"
+        )
+    if of_onnx:
+        import_packages()
+        from latentspace.models.onnx_files.graph import OnnxModel
+
+        found = [OnnxModel(path) for path in paths]
+        shapes = tuple(model.input_shape for model in found)
+        called = tuple(model.name for model in found)
+        return Interface(tuple(found), called, shapes, OnnxModel.trace)
     plain = [path.name for path in paths if path.suffix.lower() == loading.ARCHITECTURE]
     if config.weights and build is None and len(plain) < len(paths):
         raise InputError(
@@ -122,9 +137,10 @@ def import_model(
     facts = {said: getattr(config, said) or None for said in ON_RECORD}
     notes += [finding.note] if finding.note is not None else []
     facts |= {"notes": notes, "warning": finding.problem}
+    networks = (encoder, decoder)
     hashes = {
         file: hash_content(json.dumps([description, facts]), *model.get_weights())
-        for file, model in ((ENCODER, encoder), (DECODER, decoder))
+        for file, model in zip(list_files(networks), networks, strict=True)
     }
     return Run(
         None,
@@ -144,10 +160,10 @@ def import_model(
     )
 
 
-def is_random(encoder: keras.Model) -> bool:
+def is_random(encoder: AnyNetwork) -> bool:
     """Whether the same image gets another code each time."""
     image = np.full((1, *encoder.input_shape[1:]), 0.5, np.float32)
-    first, second = (keras.ops.convert_to_numpy(encoder(image)) for _ in range(2))
+    first, second = (predict(encoder, image) for _ in range(2))
     return not np.array_equal(first, second, equal_nan=True)
 
 
@@ -174,6 +190,8 @@ def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:
             f"{spec} failed: {type(error).__name__}: {loading.shorten(error)}; the function is "
             "called without arguments"
         ) from error
+    import keras
+
     models = list(result) if isinstance(result, list | tuple) else [result]
     if len(models) not in (1, 2) or not all(isinstance(model, keras.Model) for model in models):
         kinds = ", ".join(type(model).__name__ for model in models)

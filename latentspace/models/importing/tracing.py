@@ -1,7 +1,6 @@
 """The steps that a Keras model takes from its input to its outputs, and models made of some."""
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +8,16 @@ from typing import Any
 import keras
 
 from latentspace.core.errors import InputError
+from latentspace.models.importing.graph import Shape, Trace, format_shape
 from latentspace.models.keras_files.loading import shorten
 
-Shape = tuple[int | None, ...]
 GRAPHS = (keras.Function, keras.Sequential)
+# Layers that give each value of a code another scale or form, and the code its final one.
+ELEMENTWISE = (
+    *(keras.layers.Activation, keras.layers.ELU, keras.layers.LeakyReLU, keras.layers.PReLU),
+    *(keras.layers.ReLU, keras.layers.Softmax),
+    *(keras.layers.BatchNormalization, keras.layers.LayerNormalization),
+)
 
 
 @dataclass(frozen=True)
@@ -30,46 +35,22 @@ class Step:
         """The symbolic tensors among the arguments."""
         return find_tensors([self.args, self.kwargs])
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it is an activation or normalisation; operations of keras.ops are no layers."""
+        is_function = type(self.operation).__name__.lower() in dir(keras.activations)
+        return isinstance(self.operation, ELEMENTWISE) or is_function
+
 
 @dataclass(frozen=True)
-class Trace:
-    """All steps of a model, those of the models inside it included."""
+class KerasTrace(Trace):
+    """All steps of a Keras model; networks made of them are of Keras' own layers beside."""
 
+    name: str
     model: keras.Model
-    source: keras.KerasTensor  # its input
-    steps: list[Step]  # in an order in which they can be taken
-    outputs: list[tuple[str, keras.KerasTensor]]  # each after its name, "" where it has none
-
-    def between(self, start: keras.KerasTensor, end: keras.KerasTensor) -> list[Step]:
-        """The steps that lead from one tensor to another, in order."""
-        reached = {id(start)}
-        after = [step for step in self.steps if _touches(step.inputs, reached, step.outputs)]
-        needed = {id(end)}
-        before = [step for step in after[::-1] if _touches(step.outputs, needed, step.inputs)]
-        return before[::-1]
-
-    def dominators(self, end: keras.KerasTensor) -> list[tuple[Step, keras.KerasTensor]]:
-        """The tensors that everything on its path from the input to `end` passes through, in order.
-
-        Each with the step that made it; `end` is the last. In any order of the steps, all that is
-        still needed after one of them is its result.
-        """
-        steps = self.between(self.source, end)
-        last_use = {id(end): len(steps)}
-        for index, step in enumerate(steps):
-            last_use |= dict.fromkeys(map(id, step.inputs), index)
-        open_until = last_use[id(self.source)] if steps else 0
-        found = []
-        for index, step in enumerate(steps):
-            uses = [(last_use[id(x)], x) for x in step.outputs if id(x) in last_use]
-            if open_until <= index and len(uses) == 1:
-                found.append((step, uses[0][1]))
-            open_until = max([open_until, *(use for use, _ in uses)])
-        return found
-
-    def is_whole(self, start: keras.KerasTensor, end: keras.KerasTensor) -> bool:
-        """Whether two tensors are the input of the model and its only output."""
-        return start is self.source and [id(x) for _, x in self.outputs] == [id(end)]
+    source: keras.KerasTensor
+    steps: list[Step]
+    outputs: list[tuple[str, keras.KerasTensor]]
 
     def extract(
         self, start: keras.KerasTensor, end: keras.KerasTensor, *, name: str
@@ -96,8 +77,38 @@ class Trace:
             known.update(zip(map(id, step.outputs), results, strict=True))
         return keras.Model(source, known[id(end)], name=name)
 
+    def begin(self, shape: tuple[int, ...], name: str) -> Any:
+        return keras.Input(shape, name=name)
 
-def trace(model: keras.Model, shape: Shape) -> Trace:
+    def apply(self, start: Any, end: Any, x: Any, name: str) -> Any:
+        (result,) = keras.tree.flatten(self.extract(start, end, name=name)(x))
+        return result
+
+    def permute(self, x: Any, axes: tuple[int, ...]) -> Any:
+        return keras.layers.Permute(axes)(x)
+
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return keras.layers.Reshape(shape)(x)
+
+    def rescale(self, x: Any, scale: float, offset: float) -> Any:
+        return keras.layers.Rescaling(scale, offset=offset)(x)
+
+    def as_float32(self, x: Any) -> Any:
+        return x if x.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(x)
+
+    def finish(self, source: Any, end: Any, name: str) -> keras.Model:
+        wrapper = keras.Model(source, end, name=name)
+        _, inner, *others = wrapper.layers
+        needed = (
+            others  # more than an input and the model
+            or not is_graph(inner)
+            or not isinstance(inner.output, keras.KerasTensor)  # but a list or dict of one
+            or inner.input_shape != wrapper.input_shape
+        )
+        return wrapper if needed else inner
+
+
+def trace(model: keras.Model, shape: Shape) -> KerasTrace:
     """Takes all steps of a model once, symbolically, for inputs of a shape without the batch.
 
     A subclassed model, in it or as a whole, is a single step: Keras can't see its inside. Raises an
@@ -116,7 +127,7 @@ def trace(model: keras.Model, shape: Shape) -> Trace:
     names = list(model.output_names) if isinstance(model, keras.Function) else [""] * len(tensors)
     if isinstance(outputs, dict):
         names = [str(path[0]) for path, _ in keras.tree.flatten_with_path(outputs)]
-    return Trace(model, source, steps, list(zip(names, tensors, strict=True)))
+    return KerasTrace(model.name, model, source, steps, list(zip(names, tensors, strict=True)))
 
 
 def is_graph(model: Any) -> bool:
@@ -130,17 +141,6 @@ def is_graph(model: Any) -> bool:
 def find_tensors(structure: Any) -> list[keras.KerasTensor]:
     """The symbolic tensors in nested lists, tuples and dicts, in a fixed order."""
     return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
-
-
-def count_values(tensor: keras.KerasTensor) -> int | None:
-    """Number of values for one image; None where a side is open."""
-    sides = tensor.shape[1:]
-    return None if None in sides else math.prod(sides)
-
-
-def format_shape(shape: Sequence[int | None]) -> str:
-    """A shape for a person: 28x28x1, with ? for an open side."""
-    return "x".join("?" if side is None else str(side) for side in shape)
 
 
 def _record(operation: Any, steps: list[Step], *, prefix: str, outermost: bool = False) -> Any:
@@ -176,10 +176,3 @@ def _can_be_entered(operation: Any, args: Sequence[Any], kwargs: dict[str, Any])
         return True
     # Keras would add or take away a last axis to fit, which no step would show.
     return [len(x.shape) for x in find_tensors(args)] == [len(x.shape) for x in operation.inputs]
-
-
-def _touches(sources: list, reached: set[int], targets: list) -> bool:
-    """Whether a step touches what was reached, and if so, adds the other side of it."""
-    found = not reached.isdisjoint(map(id, sources))
-    reached.update(map(id, targets) if found else ())
-    return found

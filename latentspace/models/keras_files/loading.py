@@ -36,11 +36,13 @@ from latentspace.models.keras_files.keras2 import arrange_weights, is_keras2, tr
 if TYPE_CHECKING:
     import keras
 
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
 ARCHITECTURE = ".json"  # ending of what `to_json` of a model gives
 WEIGHTS = (".weights.h5", ".h5", ".keras")  # endings; the first that fits counts
-WORDY = (  # in Keras' messages: bold type, whole models, values of weights, what is said anyway
+WORDY = (  # in messages: bold type, whole models, values of weights, places in a source
     r"\x1b\[\d*m",
     *(r", value=\[.*", r"Full object config:.*", r"config=\{.*"),
+    *(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", r"/onnxruntime_src/\S+ [^(]*\(.*?\) "),
     r"A total of \d+ objects could not be loaded. Example error message for object ",
     r"The shape of the target variable and the shape of the target value in \S+ must match. ",
 )
@@ -64,8 +66,14 @@ def load_model(path: str | Path) -> keras.Model:
         raise InputError(f"{path} is {what}: save the model {SAVE}")
     if not path.is_file():
         raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
+    if path.suffix.lower() in CHECKPOINTS:
+        raise InputError(
+            f"{path} is a checkpoint of PyTorch, which needs its code to be read: load it there, "
+            f'and pass what torch.onnx.export(model, image, "{path.stem}.onnx") writes'
+        )
     if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise InputError(f"a model is a .keras or a .h5 file. Received: {path}; save it {SAVE}")
+        wanted = f"a .keras, a .h5 or an .onnx file. Received: {path}"
+        raise InputError(f"a model is {wanted}; save it {SAVE}")
     return _make(path, checks.read_config(path), has_weights=True)
 
 

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from keras import activations, layers
 
-from latentspace.models.importing.tracing import Step, format_shape, trace
+from latentspace.models.importing.graph import format_shape
+from latentspace.models.importing.tracing import Step, trace
 from latentspace.models.portable import steps
 from latentspace.models.portable.steps import Builder, Network, NotPortableError, Tensor, to_numpy
 

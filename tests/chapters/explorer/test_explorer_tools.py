@@ -137,7 +137,7 @@ def test_files_are_copied_by_the_command_on_the_page(browser: Browser, tmp_path:
         (folder / name).write_text(name)
     pictures = Pictures(
         draw.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
-        *(ERRORS, np.arange(COUNT), np.zeros(COUNT, bool), files, str(folder)),
+        *(np.arange(COUNT), np.zeros(COUNT, bool), files, str(folder)),
     )
     (tmp_path / "page.html").write_bytes(draw_page(pictures=pictures))
     page = open_page(OpenedMaps, browser, tmp_path / "page.html")
@@ -164,7 +164,7 @@ def test_without_a_folder_there_is_no_command(
     expect(page.page.locator("#files")).to_be_visible()
     pictures = Pictures(
         draw.make_sheet(np.concatenate([ORIGINALS, RECONSTRUCTIONS])),
-        *(ERRORS, np.arange(COUNT), np.zeros(COUNT, bool), [], ""),
+        *(np.arange(COUNT), np.zeros(COUNT, bool), [], ""),
     )
     (tmp_path / "page.html").write_bytes(draw_page(pictures=pictures))
     other = open_page(OpenedMaps, browser, tmp_path / "page.html")

@@ -246,10 +246,12 @@ def test_what_keras_says_is_brought_to_one_line(dense: Path) -> None:
 
 def test_other_formats_are_named(dense: Path, tmp_path: Path) -> None:
     (tmp_path / "m.h5").touch()
-    (tmp_path / "m.pt").touch()
+    for name in ("m.pb", "m.pt"):
+        (tmp_path / name).touch()
     for name, message in {
         "m.h5": r"m\.h5 is damaged or no Keras model",
-        "m.pt": r"a model is a \.keras or a \.h5 file\. Received: .*m\.pt",
+        "m.pb": r"a model is a \.keras, a \.h5 or an \.onnx file\. Received: .*m\.pb",
+        "m.pt": r"m\.pt is a checkpoint of PyTorch, .* torch\.onnx\.export\(model, image, \"m",
         "none.keras": r"there is no file .*none\.keras",
         ".": "is a folder, such as TensorFlow's SavedModel",
     }.items():

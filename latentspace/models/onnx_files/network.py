@@ -1,0 +1,96 @@
+"""An ONNX model in the form of a run, and how it is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentspace.core.errors import InputError
+from latentspace.models.keras_files.loading import BYTES_PER_VALUE, shorten
+from latentspace.models.onnx_files.reading import AGAIN, import_packages, read_model
+
+if TYPE_CHECKING:
+    import onnx
+
+MOST_BYTES = 1 << 28  # of the largest values between operators, for the images run at once
+MOST_IMAGES = 1024  # at once
+
+OnBatch = Callable[[int], object]
+
+
+class OnnxNetwork:
+    """One input, one output, both of float32; as a Keras model where a run asks for one."""
+
+    def __init__(self, model: onnx.ModelProto, name: str) -> None:
+        """Finds the shapes of a model that was checked; an `InputError` where it has others."""
+        from latentspace.models.onnx_files.shapes import find_inputs, measure_shapes
+
+        self.model, self.name = model, name
+        try:
+            (source,), (result,) = find_inputs(model), model.graph.output
+            sides = [side.dim_value for side in source.type.tensor_type.shape.dim]
+            self.batch = sides[0]  # 0: any number of images at once
+            shapes = measure_shapes(model, (self.batch or 1, *sides[1:]))
+            self._gives = shapes[result.name][0][1:]
+            self.input_shape, self.output_shape = (None, *sides[1:]), (None, *self._gives)
+        except InputError:
+            raise
+        except Exception as error:  # what onnx makes of a model that is no network raises anything
+            raise InputError(f"{name} is no network of a run: {shorten(error)}; {AGAIN}") from error
+        self._largest = max(math.prod(shape) for shape, _ in shapes.values()) // (self.batch or 1)
+
+    @classmethod
+    def load(cls, path: Path) -> OnnxNetwork:
+        """That of a file of a run; an `InputError` as `read_model`, or if it is no such network."""
+        return cls(read_model(path), str(path))
+
+    def count_params(self) -> int:
+        """Number of weights."""
+        onnx, _ = import_packages()
+        kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+        weights = (each for each in self.model.graph.initializer if each.data_type in kinds)
+        return sum(math.prod(each.dims) for each in weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All that it computes by, as one array of bytes."""
+        return [np.frombuffer(self.to_bytes(), np.uint8)]
+
+    def to_bytes(self) -> bytes:
+        """The file of it; equal models give equal bytes."""
+        return self.model.SerializeToString(deterministic=True)
+
+    def predict(self, inputs: np.ndarray, on_batch: OnBatch | None = None) -> np.ndarray:
+        """float32 (N, ...) -> float32 (N, ...), in batches; of one where it takes no more at once.
+
+        `on_batch` is called after each with the number of inputs in it. Raises an `InputError`
+        where onnxruntime can't run the model.
+        """
+        many = MOST_BYTES // (BYTES_PER_VALUE * self._largest)
+        size = self.batch or max(1, min(MOST_IMAGES, many))
+        given = np.empty((len(inputs), *self._gives), np.float32)
+        for start in range(0, len(inputs), size):
+            part = inputs[start : start + size]
+            missing = size - len(part) if self.batch else 0
+            whole = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
+            try:
+                (values,) = self._session.run(None, {self._session.get_inputs()[0].name: whole})
+                given[start : start + size] = values[: len(part)]
+            except Exception as error:  # onnxruntime raises errors of its own
+                raise InputError(
+                    f"onnxruntime can't run {self.name} on {len(whole)} images at once: "
+                    f"{shorten(error)}; {AGAIN}"
+                ) from error
+            if on_batch is not None:
+                on_batch(len(part))
+        return given
+
+    @cached_property
+    def _session(self) -> Any:
+        from latentspace.models.onnx_files.shapes import start_session
+
+        return start_session(self.model)
