@@ -196,8 +196,9 @@ def find_reader(
         scale = (float(known.mean()), float(known.std()) or 1.0) if not target.classes else (0, 1)
         scales.append(scale)
         targets.append(Target((target.values - scale[0]) / scale[1], target.classes))
-    model, trained = _train_network(images, targets, on_round, started)
-    facts = {"dataset": data.name, **key, **trained}
+    model, rounds = _train_network(images, targets, on_round)
+    seconds = round(time.perf_counter() - started, 1)
+    facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": seconds}
     outputs, facts["readings"] = predict(model, data.test_images), []
     for (column, target), scale in zip(test.items(), scales, strict=True):
         own, outputs = np.split(outputs, [target.classes or 1], axis=1)
@@ -267,8 +268,9 @@ def find_classifier(
     started = time.perf_counter()
     images, labels = read_labelled()
     target = Target(labels, int(labels.max()) + 1)
-    model, trained = _train_network(images, [target], on_round, started)
-    facts = {"dataset": data.name, **key, **trained}
+    model, rounds = _train_network(images, [target], on_round)
+    seconds = round(time.perf_counter() - started, 1)
+    facts = {"dataset": data.name, **key, "rounds": rounds, "seconds": seconds}
     called = predict(model, data.test_images).argmax(axis=1)
     facts |= _measure_accuracy(called, data.test_labels)
     return ReferenceClassifier(path, _keep(path, model, facts))
@@ -313,9 +315,9 @@ def _measure_accuracy(called: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _train_network(
-    images: np.ndarray, targets: Sequence[Target], on_round: Callable[[], object], started: float
-) -> tuple[keras.Model, dict[str, float]]:
-    """A model of images -> probabilities or a number for each target; its rounds and seconds.
+    images: np.ndarray, targets: Sequence[Target], on_round: Callable[[], object]
+) -> tuple[keras.Model, int]:
+    """A model of images -> probabilities or a number for each target, and its rounds.
 
     Images are deformed anew each time, and mirrored where that makes no difference. It stops when
     held-back images are known no better. Outputs (N, classes or 1) stand beside each other.
@@ -349,8 +351,7 @@ def _train_network(
     if len(targets) > 1:
         outputs = keras.layers.Concatenate()(model.outputs)
         model = keras.Model(model.inputs, outputs, name=model.name)
-    seconds = round(time.perf_counter() - started, 1)
-    return model, {"rounds": len(history.epoch), "seconds": seconds}
+    return model, len(history.epoch)
 
 
 def _iterate_batches(
