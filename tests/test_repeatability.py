@@ -16,7 +16,7 @@ from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset
-from latentspace.models.runs import DECODER, ENCODER
+from latentspace.models.run_schema import DECODER, ENCODER
 from latentspace.models.snapshots import Snapshots
 from latentspace.report import gallery
 from latentspace.report.metrics import write_metrics

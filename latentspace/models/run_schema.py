@@ -6,6 +6,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from typing_extensions import TypedDict
 
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
+KERAS = (ENCODER, DECODER)
 ONNX = ("encoder.onnx", "decoder.onnx")  # in their place, of a model that is not of Keras
 FACTS, HISTORY, SNAPSHOTS, DENSITY = "run.json", "history.csv", "snapshots.npz", "density.npz"
 # Of a training that is not finished.
@@ -23,9 +24,7 @@ Score = Annotated[float, Ge(0), Lt(float("inf"))]
 Channels = Literal[1, 3]
 
 
-class ReadOptionsFacts(TypedDict):
-    """How the images were read, see `datasets.ReadOptions`."""
-
+class ReadOptionsFacts(TypedDict):  # how the images were read, see `datasets.ReadOptions`
     __pydantic_config__ = CLOSED  # type: ignore[misc]
     image_size: tuple[Side, Side] | None
     channels: Channels | None
@@ -53,17 +52,13 @@ class DatasetFacts(TypedDict):
     reading: NotRequired[ReadOptionsFacts]
 
 
-class OriginFacts(TypedDict):
-    """Where a model that was trained elsewhere comes from."""
-
+class OriginFacts(TypedDict):  # of a model that was trained elsewhere
     __pydantic_config__ = OPEN  # type: ignore[misc]
     description: str
     warning: NotRequired[str | None]
 
 
-class SettingsFacts(TypedDict):
-    """Settings of the training that a look at the run asks for."""
-
+class SettingsFacts(TypedDict):  # of the training, as far as a look at the run asks for them
     __pydantic_config__ = OPEN  # type: ignore[misc]
     validation_split: NotRequired[Share]
     seed: NotRequired[Count]

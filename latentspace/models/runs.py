@@ -20,20 +20,10 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.npz import read_arrays
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 from latentspace.core.provenance import hash_content, hash_file
+from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import load_model
 from latentspace.models.onnx_files.network import OnnxNetwork
-from latentspace.models.run_schema import (
-    CHECKPOINT,
-    DECODER,
-    DENSITY,
-    ENCODER,
-    FACTS,
-    HISTORY,
-    ONNX,
-    RUN_VERSION,
-    SNAPSHOTS,
-    RunFacts,
-)
+from latentspace.models.run_schema import CHECKPOINT, DENSITY, FACTS, HISTORY, SNAPSHOTS
 from latentspace.models.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -91,14 +81,13 @@ class Run:
     @property
     def history_unavailable(self) -> str | None:
         """Why there is no history of a training; None where there is one."""
-        if self.is_imported:
-            return "this model was not trained here, so nothing tells how it learned"
-        return None
+        reason = "this model was not trained here, so nothing tells how it learned"
+        return reason if self.is_imported else None
 
     @property
     def files(self) -> tuple[str, str]:
         """What the files of its encoder and its decoder are called."""
-        return ONNX if {*ONNX} <= self.facts["sha256"].keys() else (ENCODER, DECODER)
+        return schema.ONNX if {*schema.ONNX} <= self.facts["sha256"].keys() else schema.KERAS
 
     @property
     def model_hash(self) -> str:
@@ -174,16 +163,12 @@ class Run:
         return np.clip(images, 0, 1, out=images)
 
     def describe_networks(self) -> tuple[list[dict[str, Any]], bytes]:
-        """Encoder and decoder as plain steps, and the arrays that they point into, see `portable`.
-
-        Raises:
-            NotPortableError: A layer of them can't be expressed.
-        """
+        """Both as steps, and the arrays of these; raises a `NotPortableError` of `portable`."""
         from latentspace.models import portable
 
-        networks = (self._encoder, self._decoder)
         if isinstance(self._encoder, OnnxNetwork):
             raise portable.NotPortableError("ONNX models")
+        networks = (self._encoder, self._decoder)
         return portable.pack([portable.describe_network(each) for each in networks])
 
     def _check_finite(self, values: np.ndarray, what: str, made_of: str) -> np.ndarray:
@@ -198,7 +183,7 @@ class Run:
         return values
 
     def _load_network(self, name: str) -> AnyNetwork:
-        model = (OnnxNetwork.load if name in ONNX else load_model)(self.path / name)
+        model = (OnnxNetwork.load if name in schema.ONNX else load_model)(self.path / name)
         self._check(name)  # a training may have replaced it since run.json was read
         sides = [self.image_shape, (self.latent_dim,)]
         wanted = sides if name == self.files[0] else sides[::-1]
@@ -222,7 +207,7 @@ class Run:
 
 def list_files(networks: tuple[AnyNetwork, AnyNetwork]) -> tuple[str, str]:
     """What the files of an encoder and a decoder are called in a run."""
-    return ONNX if isinstance(networks[0], OnnxNetwork) else (ENCODER, DECODER)
+    return schema.ONNX if isinstance(networks[0], OnnxNetwork) else schema.KERAS
 
 
 def predict(model: AnyNetwork, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
@@ -254,24 +239,23 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     the run finished last. Raises an `InputError` where there is none, or it is not whole.
     """
     folder = Path(models_dir)
+    found = sorted(folder.glob(f"*/{FACTS}"))
     if name is None:
-        finished = {path: _describe_end(path) for path in sorted(folder.glob(f"*/{FACTS}"))}
-        if not finished:
+        if not found:
             raise InputError(f"no trained run in {folder}: train one with python train_cae.py")
-        return _load_run(max(finished, key=lambda path: finished[path]).parent)
+        return _load_run(max(found, key=_find_end).parent)
     for path in (folder / name, Path(name)):
         if path.is_dir():
             # A run is called what its folder is, and "." and ".." are no names.
             return _load_run(path if path.name.strip(".") else path.resolve())
-    names = sorted(path.parent.name for path in folder.glob(f"*/{FACTS}"))
-    known = ", ".join(to_printable(name, LONGEST_SHOWN) for name in names) or "none"
+    known = ", ".join(to_printable(path.parent.name, LONGEST_SHOWN) for path in found) or "none"
     raise InputError(
         f"no run {to_printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
         f"{folder} ({known})"
     )
 
 
-def _describe_end(path: Path) -> str:
+def _find_end(path: Path) -> str:
     try:
         return str(_read_facts(path.parent).get("finished", ""))
     except InputError:
@@ -279,7 +263,8 @@ def _describe_end(path: Path) -> str:
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
-    return read_document(path / FACTS, RunFacts, version=RUN_VERSION, renew=_describe_remedy(path))
+    kind, version = schema.RunFacts, schema.RUN_VERSION
+    return read_document(path / FACTS, kind, version=version, renew=_describe_remedy(path))
 
 
 def _load_run(path: Path) -> Run:

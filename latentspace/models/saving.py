@@ -27,13 +27,8 @@ def check_name(name: str) -> str:
 
     Raises an `InputError` where it leads elsewhere, can't be typed, printed or seen, or is taken.
     """
-    if (
-        not name.isprintable()
-        or name != name.strip()
-        or name[:1] in ("", ".", "-")
-        or Path(name).name != name
-        or len(name.encode()) > LONGEST_NAME
-    ):
+    is_plain = name.isprintable() and name == name.strip() and name[:1] not in ("", ".", "-")
+    if not is_plain or Path(name).name != name or len(name.encode()) > LONGEST_NAME:
         raise InputError(
             "a run's name is that of one folder: letters that can be printed, at most "
             f"{LONGEST_NAME} bytes of them, without / in it, with no . or - before it and no space "
@@ -48,7 +43,7 @@ def check_name(name: str) -> str:
 
 def check_available(path: Path, *, overwrite: bool) -> None:
     """Refuses, by an `InputError`, a folder with a run, whole or begun, unless to `overwrite`."""
-    if not overwrite and ((path / schema.FACTS).exists() or (path / schema.CHECKPOINT).exists()):
+    if not overwrite and any((path / name).exists() for name in (schema.FACTS, schema.CHECKPOINT)):
         raise InputError(
             f"{path} exists: pass --resume to go on where it was stopped, --overwrite to replace "
             "it, or --run NAME for another run"
@@ -77,21 +72,16 @@ def save_run(
 
     All files are written before the first of them is replaced, and run.json is replaced last. So an
     interruption leaves the old run or the new one; in the moment between, a run that `find_run`
-    refuses, and that can be resumed from its checkpoint. The folder is made where it is missing.
-    Snapshots of the training, where there are any, lie there as `PARTIAL_SNAPSHOTS`.
+    refuses, and that can be resumed from its checkpoint.
 
     The facts are what run.json is to say; time, versions and hashes are added. The history has one
-    row per epoch, each with the same keys; none of a model trained elsewhere. The density is that
-    of the codes of the training images, if known: its arrays by name.
+    row per epoch, each with the same keys. The density is that of the training codes: its arrays by
+    name. Snapshots lie in the folder as `PARTIAL_SNAPSHOTS`.
     """
     begun = path / schema.PARTIAL_SNAPSHOTS
-    optional = {
-        schema.HISTORY: bool(history),
-        schema.SNAPSHOTS: begun.is_file(),
-        schema.DENSITY: density is not None,
-    }
     networks = dict(zip(list_files((encoder, decoder)), (encoder, decoder), strict=True))
-    names = [*networks, *(name for name, kept in optional.items() if kept)]
+    names = [*networks, *[schema.HISTORY] * bool(history), *[schema.SNAPSHOTS] * begun.is_file()]
+    names += [schema.DENSITY] if density is not None else []
     with replace_files(path, (*names, schema.FACTS)) as places:
         for name, network in networks.items():
             if isinstance(network, OnnxNetwork):

@@ -33,10 +33,7 @@ def name_own_model(config: VisualizeConfig) -> str:
 
 
 def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> ImageDataset:
-    """The images that were asked for, or those of a run, in the form that its model takes.
-
-    Layers of a person's own, which the model of the run may need, are defined first.
-    """
+    """The images asked for, or those of a run, as its model takes them; reads --model-code too."""
     if config.model_code is not None:
         from latentspace.models.keras_files.loading import load_code
 
@@ -45,15 +42,11 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
     trained_on, place = run.facts["dataset"], config.dataset
-    recorded = trained_on.get("reading", {})
+    source, recorded = trained_on["source"], trained_on.get("reading", {})
     kept = {"fit": recorded.get("fit", "scale")}
     if place is None:
         kept, place = recorded, datasets.find_recorded_place(trained_on)
-    elif (
-        (source := trained_on["source"]) is not None
-        and not Path(source).exists()
-        and Path(place).resolve().name == Path(source).name
-    ):
+    elif source and not Path(source).exists() and Path(place).resolve().name == Path(source).name:
         print("the run's images have moved: they are read as they were read then")
         kept = recorded
     asked = read_options(config, given)
@@ -96,13 +89,13 @@ def read_images(
 def _load(
     config: TrainConfig | VisualizeConfig, options: Mapping[str, Any], dataset: str | None
 ) -> ImageDataset:
-    uncached = getattr(config, "no_cache", False)  # a training has no such flag
     try:
         return datasets.load_dataset(
             dataset,
             config.data_dir,
             read_options=datasets.ReadOptions(**options),
-            cache_dir=None if uncached else find_cache_folder(),
+            # A training has no such flag.
+            cache_dir=None if getattr(config, "no_cache", False) else find_cache_folder(),
             show_progress=not config.quiet,
             download=_download,
         )
@@ -124,10 +117,7 @@ def _download(name: str) -> Any:
 
 
 def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, ImageDataset]:
-    """A person's own model as a run, checked with the images that are read for it.
-
-    Raises an `InputError` where the model can't be read or cut, or does not reconstruct the images.
-    """
+    """A person's model as a run, and its images; an `InputError` if it is of no use for them."""
     named = (config.autoencoder, config.encoder, config.decoder)
     if not any(path is not None and Path(path).suffix.lower() == SUFFIX for path in named):
         start_keras()
@@ -161,9 +151,8 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
 
 
 def read_lists(config: VisualizeConfig, data: ImageDataset) -> tuple[VisualizeConfig, ImageDataset]:
-    """Reads the lists of test images that settings name, and says what is left out of them.
+    """The settings with indices in place of the lists that they name, and the images of `--only`.
 
-    Returns the settings with the indices in place of a list's name, and the images of `--only`.
     Raises an `InputError` where a list can't be read, or `--from` and `--to` have not as many.
     """
 

@@ -1,9 +1,4 @@
-"""Building a run's encoder and decoder as planned.
-
-In a run the encoder takes float32 images (N, H, W, C) in [0, 1] and gives float32 codes (N, D), and
-the decoder goes back. Where a model is of another form, the conversion becomes a part of it, made
-of Keras' own layers, or of operators of ONNX.
-"""
+"""Building a run's encoder and decoder as planned; what converts images becomes a part of them."""
 
 import math
 from typing import Any
@@ -13,11 +8,10 @@ from latentspace.models.importing.planning import Plan, Section
 
 
 def build(plan: Plan) -> tuple[Any, Any]:
-    """Makes an encoder and a decoder in the form of a run, as `plan` decided.
+    """An encoder of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and a decoder back.
 
-    Returns networks of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and back, of the kind that
-    the person's models are. Those of Keras share their layers with these, and are these where
-    nothing has to be converted. Whether they reconstruct images is for `checking` to find.
+    They are of the kind that the person's models are. Those of Keras share their layers with these,
+    and are these where nothing has to be converted.
     """
     (black, white), (low, high) = plan.ranges
     parts = plan.encoder.trace

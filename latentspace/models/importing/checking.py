@@ -91,11 +91,10 @@ def check(
 ) -> Finding:
     """Finds out whether an encoder and a decoder in the form of a run reconstruct images.
 
-    The two are as from `build`, `built_with` are the ranges of their input and output, `ranges`
-    others that are tried. Images are float32 (N, H, W, C) in [0, 1]; some hundred tell enough.
-    There is a problem where reconstructions are far outside of [0, 1], all the same, or no better
-    than the mean image; else, a note where other ranges are clearly better. Raises an `InputError`
-    where reconstructions are of another shape, or not finite.
+    Images are float32 (N, H, W, C) in [0, 1]; some hundred tell enough. `built_with` are the ranges
+    of input and output, `ranges` others to try. It is a problem where reconstructions are far
+    outside of [0, 1], all the same, or no better than the mean image. Raises an `InputError` where
+    they are of another shape, or not finite.
     """
     codes = predict(encoder, images)
     reconstructed = predict(decoder, codes)
@@ -116,9 +115,9 @@ def check(
     collapse = _find_collapse(codes, reconstructed, images)
     if score.passes and collapse is None:
         now = measure(some, reconstructed[:TRIED_IMAGES]).error
-        note = None
-        if trials and trials[0].score.error < CLEARLY * now:
-            note = f"other ranges are clearly better, the error is {now:.4f}: {_advise(trials)}"
+        if not trials or trials[0].score.error >= CLEARLY * now:
+            return Finding(score, score)
+        note = f"other ranges are clearly better, the error is {now:.4f}: {_advise(trials)}"
         return Finding(score, score, note=note)
     best = trials[0].score if trials else score
     if collapse is not None and (not trials or best.error > DOUBTFUL * best.bar):
@@ -153,13 +152,11 @@ def try_ranges(
     built_with: tuple[Range, Range],
     ranges: Sequence[Range],
 ) -> list[Trial]:
-    """Reconstructs images with other ranges of pixels, as if the two were built with these.
+    """What passes of all pairs of ranges, and logits, if the two were built with it; best first.
 
-    Of all pairs of ranges, and logits, those that pass, the best first. Of those that come to the
-    same, as they do for a network without bias, the one with one range for both.
+    Of those that come to the same, as in a network without bias, the one with one range for both.
     """
     (black, white), (low, high) = built_with
-    apart = built_with[0] != built_with[1]
     found = []
     for takes in ranges:
         # The images as they would reach the model, and back, with that range built in.
@@ -168,7 +165,7 @@ def try_ranges(
         for gives in (*ranges, None):
             score = measure(images, _show(raw, gives))
             if (takes, gives) != built_with and score.passes:
-                found.append(Trial(score, takes, gives, apart))
+                found.append(Trial(score, takes, gives, built_with[0] != built_with[1]))
     found.sort(key=lambda one: (round(one.score.error, 6), one.takes != one.gives))
     return [
         one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from latentspace.core.errors import InputError
@@ -18,7 +19,8 @@ class Tensor(Protocol):
     shape: Shape  # with the batch, None, in front
 
 
-class Step(Protocol):
+@dataclass(frozen=True)
+class Step:
     """One call of a layer or operator that holds no steps of its own."""
 
     name: str  # of the layer, after the names of the models around it: "encoder/codes"
@@ -44,10 +46,9 @@ class Trace(Protocol):
         return before[::-1]
 
     def dominators(self, end: Any) -> list[tuple[Any, Any]]:
-        """The tensors that everything on its path from the input to `end` passes through, in order.
+        """The tensors that all on the path from the input to `end` passes through, in order.
 
-        Each with the step that made it; `end` is the last. In any order of the steps, all that is
-        still needed after one of them is its result.
+        Each with the step that made it, the last result that is still needed; `end` is the last.
         """
         steps = self.between(self.source, end)
         last_use = {id(end): len(steps)}
@@ -67,27 +68,15 @@ class Trace(Protocol):
         return start is self.source and [id(x) for _, x in self.outputs] == [id(end)]
 
     # How a network of one input and one output is put together, of these steps and a few more.
+    # Shapes are without the batch, which stays in front; axes are counted from 1.
 
-    def begin(self, shape: tuple[int, ...], name: str) -> Any:
-        """The input of a network: float32 of a shape without the batch."""
-
-    def apply(self, start: Any, end: Any, x: Any, name: str) -> Any:
-        """What the steps between two tensors make of another tensor, given for the first."""
-
-    def permute(self, x: Any, axes: tuple[int, ...]) -> Any:
-        """Other axes first, counted from 1; the batch stays in front."""
-
-    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
-        """The same values in another shape without the batch."""
-
-    def rescale(self, x: Any, scale: float, offset: float) -> Any:
-        """Each value times the scale, and the offset added."""
-
-    def as_float32(self, x: Any) -> Any:
-        """Values of a model with mixed precision in the type that NumPy computes with."""
-
-    def finish(self, source: Any, end: Any, name: str) -> Any:
-        """The network from an input of `begin` to what was made of it."""
+    def begin(self, shape: tuple[int, ...], name: str) -> Any: ...  # its input, of float32
+    def apply(self, start: Any, end: Any, x: Any, name: str) -> Any: ...  # the steps between two
+    def permute(self, x: Any, axes: tuple[int, ...]) -> Any: ...
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any: ...
+    def rescale(self, x: Any, scale: float, offset: float) -> Any: ...  # x * scale + offset
+    def as_float32(self, x: Any) -> Any: ...  # where a model computes in another precision
+    def finish(self, source: Any, end: Any, name: str) -> Any: ...  # from the input to a result
 
 
 def count_values(tensor: Tensor) -> int | None:

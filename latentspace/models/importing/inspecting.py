@@ -43,8 +43,8 @@ class Interface:
 def inspect(models: Sequence[keras.Model], names: Sequence[str]) -> Interface:
     """Finds out what an autoencoder, or an encoder and a decoder, take; names are for messages.
 
-    A subclassed autoencoder is taken for its two parts. Raises an `InputError` where one takes
-    several inputs, or is a subclass without such parts.
+    A subclassed autoencoder is taken for its two parts; an `InputError` if it has none, or one
+    takes several inputs.
     """
     import keras
 
@@ -89,11 +89,10 @@ def fit_layout(shape: Shape, image_shape: ImageShape) -> tuple[int, ...] | None:
     """
     height, width, channels = image_shape
     flat, plain = (height * width * channels,), (height, width)
-    layouts = [image_shape, (channels, height, width), flat, *([plain] if channels == 1 else [])]
+    layouts = [image_shape, (channels, height, width), flat, *[plain] * (channels == 1)]
     for layout in layouts:
-        if len(layout) == len(shape) and all(
-            side in (None, wanted) for side, wanted in zip(shape, layout, strict=True)
-        ):
+        sides = zip(shape, layout, strict=False)
+        if len(layout) == len(shape) and all(side in (None, wanted) for side, wanted in sides):
             return layout
     return None
 

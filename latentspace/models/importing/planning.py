@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from latentspace.core.errors import InputError
 from latentspace.datasets.values import Range
+from latentspace.models.importing import inspecting
 from latentspace.models.importing.graph import (
     Shape,
     Step,
@@ -18,13 +19,7 @@ from latentspace.models.importing.graph import (
     count_values,
     format_shape,
 )
-from latentspace.models.importing.inspecting import (
-    ImageShape,
-    Interface,
-    fit_layout,
-    refuse_cutting,
-    refuse_images,
-)
+from latentspace.models.importing.inspecting import ImageShape, Interface, fit_layout
 
 if TYPE_CHECKING:
     from config import VisualizeConfig
@@ -57,20 +52,16 @@ class Plan:
 def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig) -> Plan:
     """Decides what of a person's model becomes the encoder, what the decoder.
 
-    An autoencoder is cut at the narrowest tensor that everything in it passes through. Models
-    inside the model are looked into. Of several tensors of the same size the first is taken,
-    together with activations and normalisations that follow it directly. Where a sample is drawn
-    there (Kingma & Welling 2014, "Auto-encoding variational Bayes"), the code is the mean it is
-    drawn around, if a name tells which layer that is, and the decoder starts from the sample.
-
-    A person says in `config` after which layer to cut, which output is the code, and what the model
-    takes for black and for white. Raises an `InputError` where images, codes or outputs do not fit,
-    or there is no place to cut.
+    An autoencoder is cut at the first narrowest tensor that everything in it passes through, after
+    activations and normalisations that follow it directly; `config` may name another. Where a
+    sample is drawn there (Kingma & Welling 2014, "Auto-encoding variational Bayes"), the code is
+    the mean that it is drawn around, if a name tells which layer that is. Raises an `InputError`
+    where images, codes or outputs do not fit, or there is no place to cut.
     """
     model, takes = interface.models[0], interface.takes[0] or image_shape
     layout = fit_layout(takes, image_shape)
     if layout is None:
-        raise refuse_images(f"the model {model.name!r} takes", [takes], image_shape)
+        raise inspecting.refuse_images(f"the model {model.name!r} takes", [takes], image_shape)
     graph = interface.trace(model, layout)
     if len(interface.models) == 1:
         encoder, decoder, place = _cut(graph, image_shape, config)
@@ -132,9 +123,9 @@ def _pair(
     graph: Trace, interface: Interface, image_shape: ImageShape, config: VisualizeConfig
 ) -> tuple[Section, Section, str]:
     """An encoder and a decoder, and what is taken of them, as the end of a sentence."""
-    if config.bottleneck is not None and interface.whole is not None:
-        raise refuse_cutting(interface.whole)
     if config.bottleneck is not None:
+        if interface.whole is not None:
+            raise inspecting.refuse_cutting(interface.whole)
         raise InputError(
             "--bottleneck says where to cut one model, not an encoder and a decoder: leave it out"
         )
@@ -144,22 +135,18 @@ def _pair(
     image = _find_image(decoder, image_shape)
     if image is None:
         shapes = [tensor.shape[1:] for _, tensor in decoder.outputs]
-        raise refuse_images(f"the decoder {model.name!r} gives", shapes, image_shape)
-    is_chosen = bool(name) and not graph.is_whole(graph.source, code)
-    place = f"(output {name!r}) " if is_chosen else ""
-    place += f"and {interface.names[-1]} are taken as they are"
+        raise inspecting.refuse_images(f"the decoder {model.name!r} gives", shapes, image_shape)
+    chosen, used = "", ""
+    if name and not graph.is_whole(graph.source, code):
+        chosen, used = f"(output {name!r}) ", f", with {name!r} for the code"
+    place = f"{chosen}and {interface.names[-1]} are taken as they are"
     if interface.whole is not None:
-        chosen = f", with {name!r} for the code" if is_chosen else ""
-        place = f"is cut between its parts encoder and decoder{chosen}"
+        place = f"is cut between its parts encoder and decoder{used}"
     return encoder, Section(decoder, decoder.source, image), place
 
 
 def _choose_code(encoder: Trace, wanted: str | None) -> Named:
-    """The code among what an encoder gives, with its name, "" where it has none.
-
-    It is what a person wants, or the only output (where that is a sample, the mean behind it), or
-    the one whose name says that it is a mean.
-    """
+    """What is wanted, else an encoder's only output or the mean behind it, else the only mean."""
     if wanted is not None:
         return _find_tensor(encoder, wanted)
     if len(encoder.outputs) == 1:
@@ -201,8 +188,7 @@ def _fit_code(name: str, takes: Shape | None, code: Shape) -> Shape:
 
 def _find_image(graph: Trace, image_shape: ImageShape) -> Tensor | None:
     images = [x for _, x in graph.outputs if fit_layout(x.shape[1:], image_shape) is not None]
-    alike = [x for x in images if x.shape == graph.source.shape]
-    return next(iter(alike + images), None)
+    return min(images, key=lambda x: x.shape != graph.source.shape, default=None)
 
 
 def _find_narrowest(graph: Trace, dominators: list[Dominator], image_shape: ImageShape) -> int:
@@ -229,22 +215,16 @@ def _pass_elementwise(dominators: list[Dominator], at: int) -> int:
     for index in range(at + 1, len(dominators) - 1):
         step, tensor = dominators[index]
         before = dominators[index - 1][1]
-        if (
-            not step.is_elementwise
-            or [id(x) for x in step.inputs] != [id(before)]
-            or tensor.shape != before.shape
-        ):
+        follows = [id(x) for x in step.inputs] == [id(before)] and tensor.shape == before.shape
+        if not step.is_elementwise or not follows:
             return index - 1
     return max(at, len(dominators) - 2)
 
 
 def _find_layer(graph: Trace, dominators: list[Dominator], name: str) -> int:
-    found = [
-        index
-        for index, (step, tensor) in enumerate(dominators)
-        if _is_called(step.name, name) or tensor.name == name
-    ]
-    inside = [i for i, (step, _) in enumerate(dominators) if f"/{name}/" in f"/{step.name}"]
+    steps = [*enumerate(dominators)]
+    found = [i for i, (step, x) in steps if _is_called(step.name, name) or x.name == name]
+    inside = [i for i, (step, _) in steps if f"/{name}/" in f"/{step.name}"]
     if found or inside:
         return found[0] if found else inside[-1]
     listed = _list_narrow(dominators) or "none"

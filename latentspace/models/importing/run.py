@@ -46,7 +46,8 @@ def load_interface(config: VisualizeConfig) -> Interface:
             )
     if (encoder is None) != (decoder is None):
         raise InputError("--encoder and --decoder go together: pass both, or one --autoencoder")
-    build = loading.load_code(config.model_code) if config.model_code is not None else None
+    spec = config.model_code or ""
+    build = loading.load_code(spec) if config.model_code is not None else None
     if sum(source is not None for source in (autoencoder, encoder, build)) != 1:
         raise InputError(
             "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, or "
@@ -59,14 +60,14 @@ def load_interface(config: VisualizeConfig) -> Interface:
             f"{of_onnx[0].name} is an ONNX model, which goes with no Keras model, --model-code or "
             "--weights: pass ONNX models alone"
         )
+    names = [path.name for path in paths]
     if of_onnx:
         import_packages()
         from latentspace.models.onnx_files.graph import OnnxModel
 
         found = [OnnxModel(path) for path in paths]
         shapes = tuple(model.input_shape for model in found)
-        called = tuple(model.name for model in found)
-        return Interface(tuple(found), called, shapes, OnnxModel.trace)
+        return Interface(tuple(found), tuple(names), shapes, OnnxModel.trace)
     plain = [path.name for path in paths if path.suffix.lower() == loading.ARCHITECTURE]
     if config.weights and build is None and len(plain) < len(paths):
         raise InputError(
@@ -78,12 +79,8 @@ def load_interface(config: VisualizeConfig) -> Interface:
             f"{plain[0]} holds the architecture of a model without its weights: pass --weights "
             f"FILE{' FILE, those of the encoder first' if len(paths) > 1 else ''}"
         )
-    spec = str(config.model_code)
-    if build is None:
-        names = [path.name for path in paths]
-        models = [_load(path, len(paths)) for path in paths]
-    else:
-        models = _build(build, spec)
+    models = [_load(path, len(paths)) for path in paths] if build is None else _build(build, spec)
+    if build is not None:
         names = [spec] * len(models)
     if config.weights and len(config.weights) != len(models):
         mend = "" if build is None else ", or load them in the function"
@@ -106,10 +103,9 @@ def import_model(
 ) -> Run:
     """Makes a run in memory out of a person's model; `saving.save_run` can keep it.
 
-    The images check it. What a person said of it is kept on record. `padded` are the same images
-    padded where `data` holds them scaled, to be taken where the model reconstructs them clearly
-    better. The facts of the run say which were. Raises an `InputError` where it can't be cut, or is
-    no model that reconstructs the images.
+    `padded` are the images of `data` padded, not scaled, for where the model reconstructs them
+    clearly better: the facts of the run say which were taken. Raises an `InputError` where the
+    model can't be cut, or does not reconstruct the images.
     """
     planned = plan(interface, data.image_shape, config)
     encoder, decoder = build(planned)
@@ -135,29 +131,21 @@ def import_model(
     if finding.problem is not None and not config.anyway:
         raise InputError(f"{finding.problem}; --anyway looks at the model as it is")
     facts = {said: getattr(config, said) or None for said in ON_RECORD}
-    notes += [finding.note] if finding.note is not None else []
-    facts |= {"notes": notes, "warning": finding.problem}
+    facts |= {"notes": [*notes, *filter(None, [finding.note])], "warning": finding.problem}
     networks = (encoder, decoder)
-    hashes = {
-        file: hash_content(json.dumps([description, facts]), *model.get_weights())
-        for file, model in zip(list_files(networks), networks, strict=True)
+    hashes = (hash_content(json.dumps([description, facts]), *x.get_weights()) for x in networks)
+    complete = {
+        "status": "adopted",
+        "adopted": {"description": description, **facts},
+        "dataset": data.facts,
+        "image_shape": list(encoder.input_shape[1:]),
+        "latent_dim": int(encoder.output_shape[-1]),
+        "settings": {},
+        "parameters": encoder.count_params() + decoder.count_params(),
+        "scores": {"test_mse": finding.score.error},
+        "sha256": dict(zip(list_files(networks), hashes, strict=True)),
     }
-    return Run(
-        None,
-        {
-            "status": "adopted",
-            "adopted": {"description": description, **facts},
-            "dataset": data.facts,
-            "image_shape": list(encoder.input_shape[1:]),
-            "latent_dim": int(encoder.output_shape[-1]),
-            "settings": {},
-            "parameters": encoder.count_params() + decoder.count_params(),
-            "scores": {"test_mse": finding.score.error},
-            "sha256": hashes,
-        },
-        (encoder, decoder),
-        label=name,
-    )
+    return Run(None, complete, networks, label=name)
 
 
 def is_random(encoder: AnyNetwork) -> bool:
@@ -169,9 +157,9 @@ def is_random(encoder: AnyNetwork) -> bool:
 
 def _load(path: Path, count: int) -> keras.Model:
     """One of some models out of a file; advice on a single one is completed for a pair."""
+    is_plain = path.suffix.lower() == loading.ARCHITECTURE
     try:
-        is_plain = path.suffix.lower() == loading.ARCHITECTURE
-        return loading.load_architecture(path) if is_plain else loading.load_model(path)
+        return (loading.load_architecture if is_plain else loading.load_model)(path)
     except InputError as error:
         if count == 1 or "--weights" not in str(error):
             raise

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from latentspace.core.errors import InputError
+from latentspace.models.importing import graph
 from latentspace.models.importing.graph import Shape, Trace, format_shape
 from latentspace.models.keras_files.loading import shorten
 
@@ -21,25 +22,12 @@ ELEMENTWISE = (
 
 
 @dataclass(frozen=True)
-class Step:
-    """One call, on symbolic tensors, of a layer or operation that holds no steps of its own."""
+class Step(graph.Step):
+    """One call, on symbolic tensors, of a layer or of an operation of keras.ops."""
 
-    name: str  # of the layer, after the names of the models around it: "encoder/codes"
     operation: keras.Operation
     args: Sequence[Any]
     kwargs: dict[str, Any]
-    outputs: list[keras.KerasTensor]
-
-    @property
-    def inputs(self) -> list[keras.KerasTensor]:
-        """The symbolic tensors among the arguments."""
-        return find_tensors([self.args, self.kwargs])
-
-    @property
-    def is_elementwise(self) -> bool:
-        """Whether it is an activation or normalisation; operations of keras.ops are no layers."""
-        is_function = type(self.operation).__name__.lower() in dir(keras.activations)
-        return isinstance(self.operation, ELEMENTWISE) or is_function
 
 
 @dataclass(frozen=True)
@@ -52,36 +40,28 @@ class KerasTrace(Trace):
     steps: list[Step]
     outputs: list[tuple[str, keras.KerasTensor]]
 
-    def extract(
-        self, start: keras.KerasTensor, end: keras.KerasTensor, *, name: str
-    ) -> keras.Model:
-        """A model of the steps from one tensor to a later one that depends on it alone.
-
-        It shares the layers and their weights, and is the model itself where these are all steps.
-        """
-        if self.is_whole(start, end):
-            return self.model
-        source = keras.Input(start.shape[1:], dtype=start.dtype, name=name + "_input")
-        known = {id(start): source}
-        names: dict[str, keras.Operation] = {}
-
-        for step in self.between(start, end):
-            operation = step.operation
-            if names.setdefault(operation.name, operation) is not operation:
-                # Layers of two models inside may share a name, which within one model none may.
-                operation.name = step.name.replace("/", "_")
-                names[operation.name] = operation
-            asked = (step.args, step.kwargs)
-            args, kwargs = keras.tree.map_structure(lambda x: known.get(id(x), x), asked)
-            results = find_tensors(operation(*args, **kwargs))
-            known.update(zip(map(id, step.outputs), results, strict=True))
-        return keras.Model(source, known[id(end)], name=name)
-
     def begin(self, shape: tuple[int, ...], name: str) -> Any:
         return keras.Input(shape, name=name)
 
     def apply(self, start: Any, end: Any, x: Any, name: str) -> Any:
-        (result,) = keras.tree.flatten(self.extract(start, end, name=name)(x))
+        """Calls a model of these steps, which shares their layers; the whole, if all."""
+        model = self.model
+        if not self.is_whole(start, end):
+            source = keras.Input(start.shape[1:], dtype=start.dtype, name=name + "_input")
+            known = {id(start): source}
+            names: dict[str, keras.Operation] = {}
+            for step in self.between(start, end):
+                operation = step.operation
+                if names.setdefault(operation.name, operation) is not operation:
+                    # Layers of two models inside may share a name, which within one none may.
+                    operation.name = step.name.replace("/", "_")
+                    names[operation.name] = operation
+                asked = (step.args, step.kwargs)
+                args, kwargs = keras.tree.map_structure(lambda x: known.get(id(x), x), asked)
+                results = find_tensors(operation(*args, **kwargs))
+                known.update(zip(map(id, step.outputs), results, strict=True))
+            model = keras.Model(source, known[id(end)], name=name)
+        (result,) = keras.tree.flatten(model(x))
         return result
 
     def permute(self, x: Any, axes: tuple[int, ...]) -> Any:
@@ -99,13 +79,10 @@ class KerasTrace(Trace):
     def finish(self, source: Any, end: Any, name: str) -> keras.Model:
         wrapper = keras.Model(source, end, name=name)
         _, inner, *others = wrapper.layers
-        needed = (
-            others  # more than an input and the model
-            or not is_graph(inner)
-            or not isinstance(inner.output, keras.KerasTensor)  # but a list or dict of one
-            or inner.input_shape != wrapper.input_shape
-        )
-        return wrapper if needed else inner
+        if others or not is_graph(inner) or inner.input_shape != wrapper.input_shape:
+            return wrapper
+        # The output of the model inside may be a list or dict of one.
+        return inner if isinstance(inner.output, keras.KerasTensor) else wrapper
 
 
 def trace(model: keras.Model, shape: Shape) -> KerasTrace:
@@ -162,7 +139,12 @@ def _record(operation: Any, steps: list[Step], *, prefix: str, outermost: bool =
             single = isinstance(outputs, list | tuple) and len(outputs) == 1
             return outputs[0] if single else outputs
         outputs = operation(*args, **kwargs)
-        steps.append(Step(prefix + operation.name, operation, args, kwargs, find_tensors(outputs)))
+        is_function = type(operation).__name__.lower() in dir(keras.activations)  # of keras.ops
+        is_elementwise = isinstance(operation, ELEMENTWISE) or is_function
+        tensors = find_tensors([args, kwargs]), find_tensors(outputs)
+        steps.append(
+            Step(prefix + operation.name, *tensors, is_elementwise, operation, args, kwargs)
+        )
         return outputs
 
     return call

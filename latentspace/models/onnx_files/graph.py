@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 
 from latentspace.core.errors import InputError
-from latentspace.models.importing.graph import Shape, Trace, format_shape, refuse_inputs
+from latentspace.models.importing.graph import Shape, Step, Trace, format_shape, refuse_inputs
 from latentspace.models.keras_files.loading import shorten
 from latentspace.models.onnx_files.network import OnnxNetwork
-from latentspace.models.onnx_files.reading import AGAIN, read_model
+from latentspace.models.onnx_files.reading import AGAIN, FLOATS, read_model
 from latentspace.models.onnx_files.shapes import Shapes, collect, find_inputs, measure_shapes
 
 TRIED = 13  # images at once: so long is the first axis of what belongs to them, and little else
@@ -34,37 +34,11 @@ class Tensor:
     dtype: int  # as onnx numbers them
 
 
-@dataclass(frozen=True)
-class Step:
-    """One operator, with those of its tensors that depend on the input."""
-
-    name: str  # of its layer, the last operator of which it is; else of the operator in the layer
-    node: onnx.NodeProto
-    inputs: list[Tensor]
-    outputs: list[Tensor]
-
-    @property
-    def is_elementwise(self) -> bool:
-        """Whether it gives each value another scale or form."""
-        return self.node.op_type in ELEMENTWISE.split()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A network that is being made."""
-
-    arrays: dict[str, onnx.TensorProto]  # that its operators may read, by name
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Value:
+@dataclass(frozen=True, eq=False)
+class Value(Tensor):
     """A tensor of a network that is being made."""
 
-    name: str
-    shape: Shape
-    dtype: int
-    part: Part
+    part: onnx.GraphProto  # its operators, and the arrays that the model has not
 
 
 class OnnxModel:
@@ -77,8 +51,7 @@ class OnnxModel:
         if len(inputs) != 1:
             raise refuse_inputs(self.name, len(inputs))
         said = inputs[0].type.tensor_type
-        kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-        if said.elem_type not in kinds or not said.shape.dim:
+        if said.elem_type not in FLOATS or not said.shape.dim:
             raise InputError(
                 f"the model {self.name!r} should take floats, of images or codes. Received: "
                 f"{len(said.shape.dim)} axes of type {said.elem_type} of ONNX; {AGAIN}"
@@ -88,10 +61,8 @@ class OnnxModel:
         self.input_shape: Shape = tuple(sides)
 
     def trace(self, shape: Shape) -> OnnxTrace:
-        """All its steps for inputs of a shape; an `InputError` where it can't take such an input.
-
-        A model that says that it takes any number of images at once may do so with one alone.
-        """
+        """All its steps for inputs of a shape; an `InputError` where it can't take such."""
+        # A model that says that it takes any number of images at once may do so with one alone.
         for batch in [self.batch] if self.batch else [TRIED, 1]:
             try:
                 shapes = measure_shapes(self.model, (batch, *shape))  # type: ignore[arg-type]
@@ -101,11 +72,8 @@ class OnnxModel:
                 reason = error
                 continue
             trace = OnnxTrace(self, shapes, batch)
-            if (
-                self.batch
-                or batch == 1
-                or any(tensor.shape != NO_IMAGES for _, tensor in trace.outputs)
-            ):
+            is_last = self.batch or batch == 1
+            if is_last or any(tensor.shape != NO_IMAGES for _, tensor in trace.outputs):
                 return trace
         raise InputError(
             f"the model {self.name!r} can't be called on {format_shape(shape)} values: "
@@ -117,10 +85,7 @@ class OnnxTrace(Trace):
     """All steps of an ONNX model, and networks made of some of them."""
 
     def __init__(self, model: OnnxModel, shapes: Shapes, batch: int) -> None:
-        """Those steps of a model that depend on its images, so many of them at once.
-
-        What only asks for the shape of a tensor does not: it is told it.
-        """
+        """Those steps that depend on the images of a batch; what asks for a shape is told it."""
         self.name, self.model, self.shapes, self._tried = model.name, model.model, shapes, batch
         self.batch = batch if model.batch or batch == 1 else 0  # 0: any number of images at once
         self._own = f"{max(shapes, key=len)}_"  # begins names that the model has none of
@@ -138,22 +103,23 @@ class OnnxTrace(Trace):
                 outputs = [self._make_tensor(name) for name in node.output if name]
                 tensors |= {output.name: output for output in outputs}
                 taken.append((node, inputs, outputs))
-        layers = [_name_layer(node) for node, *_ in taken]
-        last = {layer: number for number, layer in enumerate(layers)}
-        self.steps = [
-            Step(layer if last[layer] == number else f"{layer}/{node.op_type}", node, *tensors_of)
-            for number, (layer, (node, *tensors_of)) in enumerate(zip(layers, taken, strict=True))
-        ]
+        self.steps: list[Step] = []
+        ended = set()
+        for node, inputs, outputs in reversed(taken):  # the last of a layer is called as it is
+            layer, kind = _name_layer(node), node.op_type
+            name = f"{layer}/{kind}" if layer in ended else layer
+            self.steps.insert(0, Step(name, inputs, outputs, kind in ELEMENTWISE.split()))
+            ended.add(layer)
         given = [value.name for value in model.model.graph.output]
         self.outputs = [(name, tensors[name]) for name in given if name in tensors]
 
     def begin(self, shape: tuple[int, ...], name: str) -> Value:
-        part = Part({weights.name: weights for weights in self.model.graph.initializer})
-        return Value(f"{self._own}{name}", (None, *shape), onnx.TensorProto.FLOAT, part)
+        whole, kind = (None, *shape), onnx.TensorProto.FLOAT
+        return Value(f"{self._own}{name}", whole, kind, onnx.GraphProto())
 
     def apply(self, start: Tensor, end: Tensor, x: Value, name: str) -> Value:
-        x.part.nodes.append(onnx.helper.make_node("Cast", [x.name], [start.name], to=start.dtype))
-        x.part.nodes.extend(collect(self.nodes, [end.name], start.name))
+        x.part.node.append(onnx.helper.make_node("Cast", [x.name], [start.name], to=start.dtype))
+        x.part.node.extend(collect(self.nodes, [end.name], start.name))
         return Value(end.name, end.shape, end.dtype, x.part)
 
     def permute(self, x: Value, axes: tuple[int, ...]) -> Value:
@@ -172,15 +138,16 @@ class OnnxTrace(Trace):
         return x if x.dtype == kind else self._add("Cast", x, x.shape, to=kind)
 
     def finish(self, source: Value, end: Value, name: str) -> OnnxNetwork:
-        nodes, part, helper = [*end.part.nodes], end.part, onnx.helper
+        nodes, helper = [*end.part.node], onnx.helper
         if any(self._any in node.input for node in nodes):
             first = onnx.numpy_helper.from_array(np.array([0], np.int64), f"{self._own}first")
-            part.arrays[first.name] = first
+            end.part.initializer.append(first)
             sides = f"{self._own}sides"
             count = helper.make_node("Gather", [sides, first.name], [self._any])
-            nodes = [helper.make_node("Shape", [source.name], [sides]), count, *nodes]
+            nodes[:0] = helper.make_node("Shape", [source.name], [sides]), count
         read = {each for node in nodes for each in node.input}
-        arrays = [array for array in part.arrays.values() if array.name in read]
+        held = (*self.model.graph.initializer, *end.part.initializer)
+        arrays = [array for array in held if array.name in read]
         given, result = (
             helper.make_tensor_value_info(
                 x.name, onnx.TensorProto.FLOAT, [self.batch or "N", *x.shape[1:]]
@@ -211,21 +178,20 @@ class OnnxTrace(Trace):
 
     def _add(self, kind: str, x: Value, shape: Shape, *arrays: np.ndarray, **options: Any) -> Value:
         """An operator more, of a tensor and arrays; a cast gives another type."""
-        part = x.part
-        name = f"{self._own}{len(part.nodes)}"
+        name = f"{self._own}{len(x.part.node)}"
         held = [onnx.numpy_helper.from_array(array, f"{name}_{kind}") for array in arrays]
-        part.arrays.update((array.name, array) for array in held)
+        x.part.initializer.extend(held)
         read = [x.name, *(array.name for array in held)]
-        part.nodes.append(onnx.helper.make_node(kind, read, [name], **options))
-        return Value(name, shape, options.get("to", x.dtype), part)
+        x.part.node.append(onnx.helper.make_node(kind, read, [name], **options))
+        return Value(name, shape, options.get("to", x.dtype), x.part)
 
 
 def _name_layer(node: onnx.NodeProto) -> str:
     """What the layer of an operator was called where the model was made, as far as it tells."""
     for entry in node.metadata_props:
-        if entry.key.endswith("name_scopes"):  # PyTorch's list of modules around it
-            *_, layer, _ = ["", "", *re.findall("'([^']*)'", entry.value)]
-            if layer:
-                return layer
-    *around, own = node.name.strip("/").split("/")
-    return "/".join(around) or own or node.output[0]
+        # PyTorch's list of modules around it.
+        scopes = re.findall("'([^']*)'", entry.value) if entry.key.endswith("name_scopes") else []
+        if layer := ["", "", *scopes][-2]:
+            return layer
+    around, _, own = node.name.strip("/").rpartition("/")
+    return around or own or node.output[0]

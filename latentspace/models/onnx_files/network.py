@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentspace.core.errors import InputError
-from latentspace.models.keras_files.loading import BYTES_PER_VALUE, shorten
-from latentspace.models.onnx_files.reading import AGAIN, import_packages, read_model
+from latentspace.models.keras_files.loading import BYTES_PER_VALUE
+from latentspace.models.onnx_files.reading import FLOATS, explain, import_packages, read_model
 
 if TYPE_CHECKING:
     import onnx
@@ -31,17 +30,13 @@ class OnnxNetwork:
         from latentspace.models.onnx_files.shapes import find_inputs, measure_shapes
 
         self.model, self.name = model, name
-        try:
+        with explain(f"{name} is no network of a run"):
             (source,), (result,) = find_inputs(model), model.graph.output
             sides = [side.dim_value for side in source.type.tensor_type.shape.dim]
             self.batch = sides[0]  # 0: any number of images at once
             shapes = measure_shapes(model, (self.batch or 1, *sides[1:]))
             self._gives = shapes[result.name][0][1:]
             self.input_shape, self.output_shape = (None, *sides[1:]), (None, *self._gives)
-        except InputError:
-            raise
-        except Exception as error:  # what onnx makes of a model that is no network raises anything
-            raise InputError(f"{name} is no network of a run: {shorten(error)}; {AGAIN}") from error
         self._largest = max(math.prod(shape) for shape, _ in shapes.values()) // (self.batch or 1)
 
     @classmethod
@@ -51,10 +46,8 @@ class OnnxNetwork:
 
     def count_params(self) -> int:
         """Number of weights."""
-        onnx, _ = import_packages()
-        kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-        weights = (each for each in self.model.graph.initializer if each.data_type in kinds)
-        return sum(math.prod(each.dims) for each in weights)
+        held = self.model.graph.initializer
+        return sum(math.prod(each.dims) for each in held if each.data_type in FLOATS)
 
     def get_weights(self) -> list[np.ndarray]:
         """All that it computes by, as one array of bytes."""
@@ -65,11 +58,7 @@ class OnnxNetwork:
         return self.model.SerializeToString(deterministic=True)
 
     def predict(self, inputs: np.ndarray, on_batch: OnBatch | None = None) -> np.ndarray:
-        """float32 (N, ...) -> float32 (N, ...), in batches; of one where it takes no more at once.
-
-        `on_batch` is called after each with the number of inputs in it. Raises an `InputError`
-        where onnxruntime can't run the model.
-        """
+        """As `runs.predict`, float32 (N, ...) to float32; an `InputError` where it can't be run."""
         many = MOST_BYTES // (BYTES_PER_VALUE * self._largest)
         size = self.batch or max(1, min(MOST_IMAGES, many))
         given = np.empty((len(inputs), *self._gives), np.float32)
@@ -77,20 +66,20 @@ class OnnxNetwork:
             part = inputs[start : start + size]
             missing = size - len(part) if self.batch else 0
             whole = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-            try:
+            with explain(f"onnxruntime can't run {self.name} on {len(whole)} images at once"):
                 (values,) = self._session.run(None, {self._session.get_inputs()[0].name: whole})
                 given[start : start + size] = values[: len(part)]
-            except Exception as error:  # onnxruntime raises errors of its own
-                raise InputError(
-                    f"onnxruntime can't run {self.name} on {len(whole)} images at once: "
-                    f"{shorten(error)}; {AGAIN}"
-                ) from error
             if on_batch is not None:
                 on_batch(len(part))
         return given
 
     @cached_property
     def _session(self) -> Any:
-        from latentspace.models.onnx_files.shapes import start_session
-
         return start_session(self.model)
+
+
+def start_session(model: onnx.ModelProto) -> Any:
+    """What runs a model: onnxruntime, on the CPU; random operators draw the same every time."""
+    _, runtime = import_packages()
+    runtime.set_seed(0)
+    return runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

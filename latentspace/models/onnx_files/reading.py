@@ -6,6 +6,7 @@ and be damaged.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ SUFFIX = ".onnx"
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # of operators that onnxruntime brings
 LONGEST_PATH = 120  # letters, in messages
 MOST_BYTES = (1 << 31) - 1  # that Protocol Buffers can hold
+FLOATS = (1, 10, 11)  # of 32, 16 and 64 bits, as onnx numbers types of values
 COPIES = 4  # of the weights, while a model is cut and its shapes are found
 AGAIN = 'export it again with torch.onnx.export(model, image, "NAME.onnx")'
 PACKAGES = "ONNX models need two more packages: pip install onnxruntime onnx"
@@ -40,24 +42,30 @@ def import_packages() -> tuple[Any, Any]:
     return onnx, onnxruntime
 
 
+@contextlib.contextmanager
+def explain(problem: str) -> Iterator[None]:
+    """Raises an `InputError` of a problem for what onnx, onnxruntime or Protocol Buffers raise."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # of a class of their own, or any where a model is damaged
+        raise InputError(f"{problem}: {shorten(error)}; {AGAIN}") from error
+
+
 def read_model(path: Path) -> onnx.ModelProto:
     """The model in a file, its weights in it, wherever they lay.
 
-    Raises an `InputError` where the file is missing, damaged or of another format, where its
-    weights lie outside of its folder or fit no memory, and where it holds more than a plain graph
-    of operators that are known.
+    Raises an `InputError` where the file is missing, damaged, large or of another format, has its
+    weights outside of its folder, or holds more than a plain graph of operators that are known.
     """
     onnx, _ = import_packages()
     if not path.is_file():
         raise InputError(f"there is no file {path}: name a model exported as NAME.onnx")
     _refuse_large(path.stat().st_size, path)
     model = onnx.ModelProto()
-    try:
+    with explain(f"{path} is damaged or no ONNX model"):
         model.ParseFromString(path.read_bytes())
-    except Exception as error:  # of Protocol Buffers
-        raise InputError(
-            f"{path} is damaged or no ONNX model: {shorten(error)}; {AGAIN}"
-        ) from error
     graph = model.graph
     if not graph.node:
         raise InputError(f"{path} holds no ONNX model, since it has no operators; {AGAIN}")
@@ -76,10 +84,8 @@ def read_model(path: Path) -> onnx.ModelProto:
                 f"{path} has {shown}, a branch or loop, and a plain graph is expected; {AGAIN}"
             )
     _read_weights(onnx, path, [*_list_tensors(graph)])
-    try:
+    with explain(f"{path} is no sound ONNX model"):
         onnx.checker.check_model(model)
-    except Exception as error:  # of the checker, or of Protocol Buffers
-        raise InputError(f"{path} is no sound ONNX model: {shorten(error)}; {AGAIN}") from error
     return model
 
 
@@ -109,13 +115,11 @@ def _read_weights(onnx: Any, path: Path, tensors: list[onnx.TensorProto]) -> Non
         length, size = said.get("length", ""), file.stat().st_size
         needed += min(size, int(length)) if re.fullmatch("[0-9]{1,19}", length) else size
     _refuse_large(needed, path)
-    try:
+    with explain(f"{path} has damaged weights"):
         for tensor in outside:
             onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
-    except Exception as error:  # entries that are damaged make it raise anything
-        raise InputError(f"{path} has damaged weights: {shorten(error)}; {AGAIN}") from error
 
 
 def _refuse_large(size: int, path: Path) -> None:

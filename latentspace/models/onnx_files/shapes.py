@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.models.keras_files.loading import BYTES_PER_VALUE, LEAST_BATCH
+from latentspace.models.onnx_files.network import start_session
 from latentspace.models.onnx_files.reading import AGAIN
 
 # What these give may be of any size, whatever the size of what they take.
@@ -43,23 +43,13 @@ def collect(
     return found[::-1]
 
 
-def start_session(model: onnx.ModelProto) -> Any:
-    """What runs a model: onnxruntime, on the CPU; random operators draw the same every time."""
-    onnxruntime.set_seed(0)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-
-
 def measure_shapes(model: onnx.ModelProto, shape: tuple[int, ...]) -> Shapes:
     """All sides of every tensor, and the type of its values, for an input of all these sides.
 
-    Where shapes alone do not tell a size, parts of the model are run to see it. Raises an
-    `InputError` where that can't be, or no memory holds the model; and what onnx and onnxruntime
-    raise where the input is of no use to the model.
+    Parts of the model are run where shapes alone do not tell a size. Raises an `InputError` where
+    that can't be, or no memory holds the model, and what onnx and onnxruntime raise of the input.
     """
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
+    fixed = copy.deepcopy(model)
     graph, (source,) = fixed.graph, find_inputs(model)
     kind = source.type.tensor_type.elem_type
     del graph.input[:], graph.value_info[:]
@@ -76,48 +66,42 @@ def measure_shapes(model: onnx.ModelProto, shape: tuple[int, ...]) -> Shapes:
             sides = tuple(side.dim_value for side in said.shape.dim if side.HasField("dim_value"))
             if said.HasField("shape") and len(sides) == len(said.shape.dim):
                 found[value.name] = sides, said.elem_type
-        _refuse_large(model, found, shape[0])
+        held = sum(math.prod(weights.dims) for weights in model.graph.initializer)
+        largest = max(math.prod(sides) for sides, _ in found.values()) // shape[0]
+        refuse_too_large(
+            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
+            f"an ONNX model of {held:,} weights and up to {largest:,} values between its operators",
+            "pass a smaller model",
+        )
         unknown = [name for name in makers if name not in found]
         if not unknown:
             return found
         # What comes after one that may be of any size waits until this one is known.
         open_sized = [name for name in unknown if makers[name] in SIZED_BY_VALUES]
-        before = names[: names.index(open_sized[0])] if open_sized else names
+        before = names[: names.index(open_sized[0]) if open_sized else None]
         ahead = [x for x in before if x not in told and (x not in found or _is_sizes(*found[x]))]
         if not ahead:
             raise InputError(
                 f"nothing tells how large {to_printable(open_sized[0])!r} is, which the operator "
                 f"{makers[open_sized[0]]} gives, before the model is run: {AGAIN}"
             )
-        part = onnx.ModelProto()
-        part.CopyFrom(fixed)
+        part = copy.deepcopy(fixed)
         del part.graph.node[:], part.graph.output[:]
         part.graph.node.extend(collect(graph.node, ahead))
         part.graph.output.extend(onnx.ValueInfoProto(name=name) for name in ahead)
         zeros = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind))
         values = start_session(part).run(ahead, {source.name: zeros})
         for name, value in zip(ahead, values, strict=True):
-            sides = onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
-            graph.value_info.append(onnx.helper.make_tensor_value_info(name, *sides))
-            found[name] = value.shape, sides[0]
-            if _is_sizes(value.shape, sides[0]):
+            found[name] = value.shape, onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+            sides, dtype = found[name]
+            graph.value_info.append(onnx.helper.make_tensor_value_info(name, dtype, sides))
+            if _is_sizes(sides, dtype):
                 graph.initializer.append(onnx.numpy_helper.from_array(value, name))
                 told.add(name)
-        rest = [node for node in graph.node if not told.issuperset({*node.output} - {""})]
-        del graph.node[:]
-        graph.node.extend(rest)
+        for node in [node for node in graph.node if told.issuperset({*node.output} - {""})]:
+            graph.node.remove(node)
 
 
 def _is_sizes(shape: tuple[int, ...], kind: int) -> bool:
     """Whether a tensor is one of whole numbers that may tell the size of others."""
     return kind == onnx.TensorProto.INT64 and len(shape) < 2 and math.prod(shape) <= MOST_SIZES
-
-
-def _refuse_large(model: onnx.ModelProto, shapes: Shapes, batch: int) -> None:
-    held = sum(math.prod(weights.dims) for weights in model.graph.initializer)
-    largest = max(math.prod(sides) for sides, _ in shapes.values()) // batch
-    refuse_too_large(
-        BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
-        f"an ONNX model of {held:,} weights and up to {largest:,} values between its operators",
-        "pass a smaller model",
-    )
