@@ -44,11 +44,7 @@ def find_part(figure: Figure) -> Part:
 
 
 def choose_figures(
-    flags: Collection[str],
-    *,
-    every: bool = False,
-    dims: int = 2,
-    among: Sequence[Figure] = FIGURES,
+    flags: Collection[str], *, every: bool = False, dims: int = 2, among: Sequence[Figure] = FIGURES
 ) -> list[Figure]:
     """The figures that given flags ask for, `among` some; those of the story where none does.
 

@@ -97,6 +97,4 @@ def draw_page(
     return Drawing(page, text)
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
-    "explorer.html": Recipe(draw_explorer, of=(Exploration,)),
-}
+RECIPES: Mapping[str, Recipe[Study]] = {"explorer.html": Recipe(draw_explorer, of=(Exploration,))}

@@ -17,9 +17,7 @@ STRENGTH, FADED = 0.85, 0.06  # of selected points and of others
 
 
 def plot_maps(
-    points: Mapping[str, np.ndarray],
-    colors: np.ndarray,
-    more: Mapping[str, Any],
+    points: Mapping[str, np.ndarray], colors: np.ndarray, more: Mapping[str, Any]
 ) -> tuple[str, dict[str, str]]:
     """Draws maps of the same images.
 
