@@ -24,10 +24,9 @@ def is_corrections(path: Path) -> bool:
 def correct_labels(data: ImageDataset, path: Path) -> ImageDataset:
     """A data set with the labels that a table wants, and a note of how many differ.
 
-    Where images have names of files and a row has one, that says which image it is of; else its
-    split, "train" or "test", and its index do. Classes may be new; those that lose all their images
-    are left out. Raises an `InputError`, which says the line, where a row names no image or no
-    class, or two rows want different labels of an image.
+    A row's image is that of its file, where images have files; else of its split and index. Classes
+    may be new; those without images are left out. Raises an `InputError`, which says the line, if
+    a row names no image or no class, or two rows want different labels of an image.
     """
     if not data.has_classes:
         raise InputError(

@@ -17,12 +17,10 @@ COMMENT = "#"
 def read_list(path: Path, data: ImageDataset) -> tuple[list[int], int]:
     """Reads which test images of a data set, with all of them, a file lists.
 
-    It is a table with a heading: index, or file where the data set has files, which then decides,
-    and split, without which they are test images. Or it has indices alone, between them spaces,
-    commas or lines. Blank lines, and those that begin with #, are skipped.
-
-    Returns the indices of the test images, as they are listed, and how many training images are.
-    Raises an `InputError`, with the line, where the file can't be read or lists what is not there.
+    It is a table with a heading: file, which decides, or index, and split, else they are tests. Or
+    it has indices alone. Blank lines, and those that begin with #, are skipped. Returns the indices
+    of the test images, as they are listed, and how many training images are. An `InputError` tells,
+    with the line, where the file can't be read or lists what is not there.
     """
     text, _ = read_text(path, WHAT)
     lines = [(at, line.strip()) for at, line in enumerate(text.splitlines(), 1)]
