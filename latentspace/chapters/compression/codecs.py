@@ -93,7 +93,7 @@ def store_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[
 def store_in_sheets(
     pixels: np.ndarray, codec: Codec, quality: int | None, *, block: int = 1, halved: bool = False
 ) -> tuple[int, np.ndarray]:
-    """As `store_alone`, in one file or a few, padded to multiples of `block`, or `halved`."""
+    """As `store_alone`, in a file or a few, padded to multiples of `block`, `halved` or not."""
     height, width = pixels.shape[1:3]
     small = pixels
     if halved:

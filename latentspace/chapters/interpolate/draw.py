@@ -108,7 +108,7 @@ def _enlarge(images: np.ndarray) -> np.ndarray:
 
 
 def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """Images float32 (side, side, H, W, C) in [0, 1], names at the corners, row by row: uint8."""
+    """A square, float32 (side, side, H, W, C) in [0, 1], with names: uint8 (height, width, 3)."""
     body = layout.make_mosaic(grid, zoom=layout.choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
     return layout.make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
 

@@ -26,7 +26,7 @@ def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray
 def spherical_paths(
     starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray
 ) -> np.ndarray:
-    """Paths along great circles about a centre (D,): the length grows evenly; else `linear_paths`.
+    """As `linear_paths`, along great circles about a centre (D,); the length grows evenly.
 
     Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where both codes lie in
     (nearly) the same or opposite directions, or in the centre, the path is straight.

@@ -96,7 +96,7 @@ class Maps(MapImages):
     def get_points(
         self, space: str, settings: Settings | None = None, rows: Rows = ALL
     ) -> np.ndarray:
-        """A map, float32 (samples, dims), of `rows`; codes are turned onto the map of pixels."""
+        """A map, float32 (samples, dims), by `settings` or `flat`, turned onto that of pixels."""
         made = self.project(settings or self.flat, rows)
         return _turn(made[space].points, space, made)
 
