@@ -40,28 +40,18 @@ def open_run(name: str | None = None, models_dir: str | None = None) -> Run:
     """Opens a run of train_cae.py, or a model that was kept by `--save-run`.
 
     Its `encode` takes images, float32 (N, H, W, C) in [0, 1] or uint8, to codes, float32 (N, D);
-    its `decode` takes codes to images, float32 in [0, 1]; both in batches.
-
-    Args:
-        name: The run's name, or the path of its folder; None takes the one finished last.
-        models_dir: The folder of all runs; None takes models/ of this project.
-
-    Raises:
-        InputError: There is no such run, or it is not whole.
+    its `decode` takes codes to images, float32 in [0, 1]. The name may be the path of its folder;
+    None takes the run finished last, and as `models_dir` models/ of this project. Raises an
+    `InputError` where there is no such run, or it is not whole.
     """
     return runs.find_run(name, models_dir or _make_settings().models_dir)
 
 
 def load_images(run: Run, dataset: str | None = None, **reading: Any) -> ImageDataset:
-    """Reads images in the form that a run takes.
+    """Reads images in the form that a run takes; an `InputError` where that can't be.
 
-    Args:
-        run: The run.
-        dataset: A name, a file or a folder, as for `--dataset`; None takes the run's own images.
-        reading: What `--help` lists under "data", with underscores, such as `limit=1000`.
-
-    Raises:
-        InputError: There are no such images, or a setting is none.
+    The data set is a name, a file or a folder, as for `--dataset`; None takes the run's own images.
+    `reading` is what `--help` lists under "data", with underscores, such as `limit=1000`.
     """
     settings = _make_settings(dataset=dataset, quiet=True, **reading)
     return sources.load_images(settings, frozenset(reading), run)
@@ -76,7 +66,7 @@ def study(
     """Looks at images through a run. What takes long is kept in the cache of the scripts.
 
     Args:
-        run: The run.
+        run: As `open_run` returns it.
         images: As `load_images` returns them, which None does; or an array of any shape and range
             that `--dataset` takes, a fifth of which are then test images; or two such arrays, of
             training and of test images.
@@ -117,15 +107,10 @@ class Study:
     def show(self, name: str) -> Image.Image | Shown:
         """A picture as the last line of a cell shows it.
 
-        Args:
-            name: One of `pictures`, or what comes before its ending, or the name of a flag, such as
-                "maps": of several pictures the first.
-
-        Returns:
-            The picture; of an animation or a page what shows itself and has its bytes as `data`.
-
-        Raises:
-            InputError: There is no such picture, or the images do not allow it, and why.
+        The name is one of `pictures`, or what comes before its ending, or that of a flag, such as
+        "maps": of several pictures the first. Returns the picture; of an animation or a page what
+        shows itself and has its bytes as `data`. Raises an `InputError` where there is no such
+        picture, or the images do not allow it, and why.
         """
         figure, recipe = self._find(name)
         if (reason := find_unavailable(recipe, self._study)) is not None:
@@ -137,8 +122,7 @@ class Study:
     def metrics(self, name: str) -> dict[str, Any]:
         """The numbers of a section of metrics.json, such as "maps", or of those behind a picture.
 
-        Raises:
-            InputError: There are no such numbers, or the images do not allow them, and why.
+        Raises an `InputError` where there are none, or the images do not allow them, and why.
         """
         for chapter in self._find_chapters(name):
             if chapter.section:
@@ -148,11 +132,7 @@ class Study:
         raise InputError(f"there are no numbers of {name!r}: expected one of {self._sections}")
 
     def arrays(self, name: str) -> Mapping[str, Any]:
-        """The arrays behind a picture, or a section, by name; each is computed when it is read.
-
-        Raises:
-            InputError: There is no such picture.
-        """
+        """The arrays behind a picture, or a section, by name; each is computed when it is read."""
         return _ArraysOf([self._study.of(chapter) for chapter in self._find_chapters(name)])
 
     @cached_property
@@ -160,13 +140,10 @@ class Study:
         return ", ".join(one.section for one in chapters.load_chapters() if one.section)
 
     def _find(self, name: str) -> tuple[Figure, Recipe[Any]]:
-        names = [
-            (figure.file, PurePath(figure.file).stem, figure.flag.removeprefix("--"))
-            for figure in chapters.FIGURES
-        ]
-        for of_kind in zip(*names, strict=True):
-            if name.removeprefix("--") in of_kind:
-                figure = chapters.FIGURES[of_kind.index(name.removeprefix("--"))]
+        named = [(one.file, PurePath(one.file).stem, one.flag[2:]) for one in chapters.FIGURES]
+        for of_kind in zip(*named, strict=True):
+            if (wanted := name.removeprefix("--")) in of_kind:
+                figure = chapters.FIGURES[of_kind.index(wanted)]
                 return figure, chapters.load_recipes()[figure.file]
         raise InputError(f"no picture {name!r}: expected one of {', '.join(self.pictures)}")
 
@@ -222,8 +199,6 @@ def _make_settings(**given: Any) -> Any:
 
     known = {field.name for field in dataclasses.fields(VisualizeConfig)}
     if unknown := given.keys() - known:
-        raise InputError(
-            f"no setting {', '.join(map(repr, sorted(unknown)))}: expected one of "
-            f"{', '.join(sorted(known))}"
-        )
+        shown = ", ".join(map(repr, sorted(unknown)))
+        raise InputError(f"no setting {shown}: expected one of {', '.join(sorted(known))}")
     return VisualizeConfig(**given)

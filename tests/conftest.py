@@ -231,6 +231,7 @@ class LinearRun:
     name: str = "linear"
     model_hash: str = "linear"
     decoder_bytes: int = 5000
+    files: tuple[str, str] = ("encoder.keras", "decoder.keras")
     is_imported: bool = False
     history_unavailable: str | None = None
     warning: str | None = None

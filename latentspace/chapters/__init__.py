@@ -44,16 +44,12 @@ def find_part(figure: Figure) -> Part:
 
 
 def choose_figures(
-    flags: Collection[str],
-    *,
-    every: bool = False,
-    dims: int = 2,
-    among: Sequence[Figure] = FIGURES,
+    flags: Collection[str], *, every: bool = False, dims: int = 2, among: Sequence[Figure] = FIGURES
 ) -> list[Figure]:
     """The figures that given flags ask for, `among` some; those of the story where none does.
 
-    Other flags ask for nothing. With `every` it is all of them; those of "--place" only when their
-    flag is given. Figures of maps of other dimensions than `dims` are left out unless `every`.
+    With `every` it is all of them; those of "--place" only when their flag is given. Figures of
+    maps of other dimensions than `dims` are left out unless `every`.
     """
     flags = {figure.flag for figure in among}.intersection(flags)
     if every:

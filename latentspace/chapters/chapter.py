@@ -23,10 +23,7 @@ class Value:
 
 
 def value_in(numbers: Mapping[str, Any], name: str) -> Value:
-    """A number out of `metrics`, with the interval that stands beside it under `{name}_interval`.
-
-    A mapping with "median", "low" and "high" is a number with its range. NaN where there is none.
-    """
+    """A number out of `metrics`, or a median, with its interval; NaN where there is none."""
     found = numbers.get(name)
     if isinstance(found, Mapping):
         return Value(found["median"], found.get("low"), found.get("high"))
@@ -50,11 +47,9 @@ def list_rows(
     baselines: Mapping[str, str],
     references: Mapping[str, str] | None = None,
 ) -> list[Row]:
-    """Lines of the table out of numbers by group and name.
+    """Lines of a table (words, `better`, digits by name) out of numbers by group and name.
 
-    The table has words, `better` and digits of a line by the name of its number. `own` is the group
-    of what this model reaches. Baselines are what others are called, with their groups; so are
-    references, which do not compete.
+    `own` is the group of what this model reaches; baselines and references are groups by name.
     """
     rows = []
     for name, (words, better, digits) in table.items():

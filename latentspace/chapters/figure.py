@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -105,6 +106,13 @@ class Figure:
         return PurePath(self.file).suffix == ".gif"
 
 
+# The page to explore, of one model or of two, which say what it shows.
+PAGE_SETTINGS = (*ON_MAP_SETTINGS, "num_clusters", "frames", "attribute")
+explorer_page = partial(
+    Figure, "--explorer", "explorer.html", settings=PAGE_SETTINGS, in_story=False
+)
+
+
 def list_files(
     folder: Path, figures: Iterable[Figure], settings: VisualizeConfig
 ) -> Iterator[Path]:
@@ -127,10 +135,7 @@ class Drawing:
     def of_images(
         cls, draw: Callable[..., Frames], text: Text, *, moving: bool = False, **shown: Any
     ) -> Drawing:
-        """Draws images, scaled down where the file would be too large; the caption says so.
-
-        `draw` takes all of `shown`, see `tiles.fit_tiles`, and `text`; an animation is `moving`.
-        """
+        """Draws by `draw`, which takes `shown` and `text`; too large images are scaled down."""
         from latentspace.drawing.tiles import fit_tiles
 
         fitting, note = fit_tiles(shown, moving=moving)

@@ -54,11 +54,7 @@ class Selected:
 
 
 class Study:
-    """A model, images, and the codes of the images, each computed on demand and once.
-
-    It knows no chapter: `of` hands out whichever is asked for. All images are test images unless a
-    name says otherwise. Settings are what a person chose to look at.
-    """
+    """What chapters share, each computed on demand and once; images are test images."""
 
     def __init__(
         self,
@@ -72,8 +68,8 @@ class Study:
     ) -> None:
         """Checks that the images fit the model, by an `InputError`.
 
-        `thorough` measures also what takes minutes, for captions and metrics.json. What takes long
-        is kept in `cache_dir`; `models_dir`, of all runs, has the classifier; None goes without.
+        `thorough` measures also what takes minutes. What takes long is kept in `cache_dir`, and
+        classifiers in `models_dir`, that of all runs; None goes without.
         """
         if data.image_shape != run.image_shape:
             raise InputError(
@@ -101,10 +97,7 @@ class Study:
 
     @cached_property
     def whole(self) -> Study:
-        """The study of all test images, where some are chosen; else this one.
-
-        What is said of training images is kept with it, and so the same whatever is chosen.
-        """
+        """The study of all test images, which keeps what is said of training images."""
         data = self.data.whole
         if data is self.data:
             return self
@@ -154,8 +147,8 @@ class Study:
         """Training images that the model was fitted to, by index; all if it is of other data."""
         if not self.is_trained_on_data:
             return np.arange(len(self.data.train_pixels))
-        settings = self.run.facts["settings"]
-        return self.data.split_validation(settings["validation_split"], settings["seed"])[0]
+        made = self.run.facts["settings"]
+        return self.data.split_validation(made["validation_split"], made["seed"])[0]
 
     @property
     def fit_pixels(self) -> Subset:
@@ -184,21 +177,21 @@ class Study:
     @property
     def classes_unavailable(self) -> str | None:
         """Why nothing can be said of classes; None where there are several."""
-        several = len(np.unique(self.data.train_labels)) > 1
-        return None if several else "without two classes or more there is nothing to tell apart"
+        if len(np.unique(self.data.train_labels)) > 1:
+            return None
+        return "without two classes or more there is nothing to tell apart"
 
     @cached_property
     def trained_classifier(self) -> ReferenceClassifier | None:
         """The classifier of this data set, trained where there is none yet, however good it is."""
         if self._models_dir is None or self.classes_unavailable is not None:
             return None
-
-        def read_labelled() -> tuple[np.ndarray, np.ndarray]:
-            return self.references, self.data.train_labels[self.reference_rows]
-
         with self.make_bar("training the reference classifier", classifier.MOST_ROUNDS) as bar:
             return classifier.find_classifier(
-                self._models_dir, self.data.whole, read_labelled, on_round=bar.update
+                self._models_dir,
+                self.data.whole,
+                lambda: (self.references, self.data.train_labels[self.reference_rows]),
+                on_round=bar.update,
             )
 
     @property
@@ -262,10 +255,7 @@ class Study:
         return self.run.model_hash, self.data.images_hash
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (..., D) -> images (..., H, W, C), all in one batch.
-
-        They are kept for the next look, unless they are very many or go into what is kept itself.
-        """
+        """Codes (..., D) -> images (..., H, W, C), in one batch; kept unless they are very many."""
         codes_in_rows = codes.reshape(-1, codes.shape[-1])
         size = len(codes_in_rows) * math.prod(self.run.image_shape) * np.float32().itemsize
 
@@ -342,10 +332,10 @@ class Study:
         return make_bar(text, total, quiet=self.settings.quiet)
 
     def select(self, name: str) -> Selected:
-        """The image that a name stands for, refused by an `InputError` where there is none.
+        """The index of a test image, "class:7" or the path of an image file -> the image.
 
-        It is the index of a test image, "class:7" for the typical member of a class (the test image
-        whose code is nearest to the mean code of the class), or the path of an image file.
+        "class:7" is the test image whose code is nearest to the mean code of the class. Raises an
+        `InputError` where there is none.
         """
         self.check_selection(name, repr(name))
         if name.isdecimal():
@@ -386,10 +376,8 @@ class Study:
 
     def format_name(self, index: int) -> str:
         """What an image, by its place, is called: its class, where there are any, and index."""
-        label, number = self.data.test_labels[index], self.data.test_numbers[index]
-        return (
-            f"{self.data.class_names[label]} (#{number})" if self.data.has_classes else f"#{number}"
-        )
+        label, name = self.data.test_labels[index], f"#{self.data.test_numbers[index]}"
+        return f"{self.data.class_names[label]} ({name})" if self.data.has_classes else name
 
     def check_selection(self, name: str, where: str) -> None:
         """Refuses by an `InputError` on `where` what `select` can't follow; loads nothing."""

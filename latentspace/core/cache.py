@@ -32,11 +32,10 @@ def load_or_compute(
 ) -> dict[str, np.ndarray]:
     """Reads arrays by name from an .npz file, or computes and stores them.
 
-    A file that is damaged, or was kept by another version, is said to be so in a line to stderr,
-    computed again and replaced. A folder that can't be written to costs the cache, not the result.
-    The name of the file is made of a content hash; None computes without a cache. The version is
-    that of what `compute` gives for the same name; `check` raises an InputError or OSError where
-    something else that belongs to the arrays is damaged.
+    A file that is damaged, or of another version, is computed again, after a line to stderr. A
+    folder that can't be written to costs the cache, not the result. The name of the file is made of
+    a content hash; None computes without a cache. The version is that of what `compute` gives;
+    `check` raises an InputError or OSError where what else belongs to the arrays is damaged.
     """
     if path is None:
         return compute()
@@ -57,21 +56,18 @@ def load_or_compute(
             np.savez(temporary, **arrays, **{MARK: np.array(mark)})  # type: ignore[arg-type]
     except OSError as error:
         reason = getattr(error.__cause__, "strerror", error)
-        warn_once(
-            f"nothing can be kept in {path.parent} ({reason}), so the next look computes it again: "
-            "name another folder in the environment variable LATENTSPACE_CACHE"
-        )
+        why = f"nothing can be kept in {path.parent} ({reason}), so the next look computes it again"
+        warn_once(f"{why}: name another folder in the environment variable LATENTSPACE_CACHE")
     return arrays
 
 
 def map_or_write(
     path: Path, write: Callable[[BinaryIO], dict[str, np.ndarray]], *, version: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """As `load_or_compute`, with bytes that need not fit into memory, in a .raw file of their own.
+    """As `load_or_compute`, with bytes that need not fit into memory, in a .raw file beside it.
 
-    It lies beside the .npz file. `write` writes the bytes to a file, and gives arrays that tell of
-    them. Returns the bytes, uint8 (N,), read from disk as they are needed, and the arrays by name.
-    Raises an `OSError` where they can't be kept.
+    `write` writes the bytes to a file, and gives arrays that tell of them. Returns the bytes, uint8
+    (N,), read from disk as needed, and the arrays. Raises an `OSError` where they can't be kept.
     """
     raw = path.with_suffix(".raw")
 

@@ -37,8 +37,8 @@ def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> Non
 def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[str, Any]:
     """Reads a JSON object as `encode_document` makes it, as `kind` reads it, less its version.
 
-    `version` is the newest version of the schema that is known; `renew` says in messages what makes
-    the file anew. Raises an `InputError` where it is unreadable, none, or of a newer program.
+    `version` is the newest that is known; `renew` says in messages what makes the file anew. Raises
+    an `InputError` where it is unreadable, none, or of a newer program.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -50,15 +50,12 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read as JSON ({error}): {renew}") from error
     if not isinstance(value, dict):
-        raise InputError(
-            f"{path} should hold a JSON object. Received: a {type(value).__name__}; {renew}"
-        )
+        received = f"a {type(value).__name__}"
+        raise InputError(f"{path} should hold a JSON object. Received: {received}; {renew}")
     found = value.get(VERSION, UNVERSIONED)
     if type(found) is not int or not UNVERSIONED <= found <= version:
-        raise InputError(
-            f"{path} is of schema version {_format_value(found)}, and this program knows "
-            f"{UNVERSIONED} to {version}: update the program, or {renew}"
-        )
+        known = f"this program knows {UNVERSIONED} to {version}: update the program, or {renew}"
+        raise InputError(f"{path} is of schema version {_format_value(found)}, and {known}")
     content = validate(text, kind, where=str(path), renew=renew)
     content.pop(VERSION, None)
     return content
@@ -91,11 +88,9 @@ def validate(text: bytes, kind: Any, *, where: str, renew: str) -> Any:
         return _get_adapter(kind).validate_json(text, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "its content"
-        raise InputError(
-            f"{where}: {to_printable(place, SHOWN)} is wrong ({first['msg'].lower()}). Received: "
-            f"{_format_value(first['input'])}; {renew}"
-        ) from error
+        place = to_printable(".".join(map(str, first["loc"])) or "its content", SHOWN)
+        received, wrong = _format_value(first["input"]), f"is wrong ({first['msg'].lower()})"
+        raise InputError(f"{where}: {place} {wrong}. Received: {received}; {renew}") from error
 
 
 @cache

@@ -21,11 +21,10 @@ class UnwritableError(InputError, OSError):
 
 @contextlib.contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary path beside `path` and moves it onto `path` when the block succeeds.
+    """Gives a temporary path beside `path`, of its suffix, and moves it there after the block.
 
-    A reader sees the old file or the new one, never a part of either. The temporary file keeps the
-    suffix of `path`, since some writers choose their format by it. The folder is made where it is
-    missing. Raises an `UnwritableError` where it can't be written to, or the disk is full.
+    A reader sees the old file or the new one, never a part of either. The folder is made where it
+    is missing. Raises an `UnwritableError` where it can't be written to, or the disk is full.
     """
     target = Path(path)
     try:
@@ -39,10 +38,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     except UnwritableError:
         raise
     except OSError as error:
-        raise UnwritableError(
-            f"{target} can't be written ({error.strerror or error}), and is left as it was: make "
-            "room there, or name another folder"
-        ) from error
+        why = f"{target} can't be written ({error.strerror or error}), and is left as it was"
+        raise UnwritableError(f"{why}: make room there, or name another folder") from error
 
 
 @contextlib.contextmanager
@@ -54,10 +51,9 @@ def replace_files(folder: Path, names: tuple[str, ...]) -> Iterator[dict[str, Pa
 
 @contextlib.contextmanager
 def make_temporary_file(suffix: str, folder: Path | None = None) -> Iterator[Path]:
-    """The path of a new empty file in an existing folder, gone after the block.
+    """The path of a new empty file in a folder, or the system's for such, gone after the block.
 
     Where a process is killed in between, the next one that makes such a file there removes it.
-    Without a folder it is that of the system for temporary files.
     """
     folder = folder or Path(tempfile.gettempdir())
     if not IS_WINDOWS:
@@ -89,9 +85,8 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     folder = Path(path).absolute()
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     if not nearest.is_dir():
-        raise InputError(
-            f"expected a folder to write to. Received: {path}, but {nearest} is a file"
-        )
+        received = f"{path}, but {nearest} is a file"
+        raise InputError(f"expected a folder to write to. Received: {received}")
     if not os.access(nearest, os.W_OK):
         raise InputError(f"{path} can't be written to: {nearest} is closed to you")
 
@@ -101,30 +96,25 @@ def check_temporary_folder() -> None:
     try:
         tempfile.gettempdir()
     except FileNotFoundError as error:
-        raise InputError(
-            "no folder for temporary files can be written to: name one in the environment variable "
-            "TMPDIR"
-        ) from error
+        what = "no folder for temporary files can be written to"
+        raise InputError(f"{what}: name one in the environment variable TMPDIR") from error
 
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, *, wait: bool) -> Iterator[None]:
     """Keeps a folder for this process while the block runs, so that two never mix their files.
 
-    The lock lies on a file in the folder and ends with the process, however that ends. A file
-    system without locks, such as some of networks, goes without. The folder is made where it is
-    missing, and then removed where nothing has come to lie in it. With `wait` it waits until
-    another process has done, after a line to stdout; else it raises an `InputError`.
+    The lock ends with the process, however that ends. The folder is made where it is missing, and
+    then removed where nothing has come to lie in it. With `wait` it waits until another process has
+    done, after a line to stdout; else it raises an `InputError`.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     handle = _try_lock_folder(folder, wait=False)
     if handle is None:
+        why = f"another process is writing to {folder}"
         if not wait:
-            raise InputError(
-                f"another process is writing to {folder}: wait until it has ended, or name another "
-                "folder"
-            )
-        print(f"waiting: another process is writing to {folder}", flush=True)
+            raise InputError(f"{why}: wait until it has ended, or name another folder")
+        print(f"waiting: {why}", flush=True)
         handle = _try_lock_folder(folder, wait=True)
     try:
         _sweep(folder)
@@ -149,9 +139,8 @@ def _try_lock_folder(folder: Path, *, wait: bool) -> int | None:
             except FileNotFoundError:  # whoever had locked it has removed it
                 continue
         except OSError as error:
-            raise UnwritableError(
-                f"{folder} can't be written to ({error.strerror}): name another folder"
-            ) from error
+            what = f"{folder} can't be written to ({error.strerror})"
+            raise UnwritableError(f"{what}: name another folder") from error
         if not _lock(handle, wait=wait):
             os.close(handle)
             return None

@@ -13,19 +13,15 @@ UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB", "EB")
 
 def refuse_too_large(needed: int, what: str, advice: str) -> None:
     """Refuses, by an `InputError` with advice, what needs more bytes of memory than there are."""
-    available = measure_available()
-    if needed > available:
-        raise InputError(
-            f"{what} needs {format_bytes(needed)} of memory. There are {format_bytes(available)}: "
-            f"{advice}"
-        )
+    if needed > (available := measure_available()):
+        needs = f"{what} needs {format_bytes(needed)} of memory"
+        raise InputError(f"{needs}. There are {format_bytes(available)}: {advice}")
 
 
 def measure_available() -> int:
     """Bytes of memory that this process can still take without swapping or being ended for it.
 
-    The least of what the system has left, what the control groups of the process leave it (as
-    containers and batch systems set them), and what a limit on its address space does.
+    The least of what the system, its control groups and a limit on its address space leave it.
     """
     left = [psutil.virtual_memory().available, *_measure_control_groups()]
     if (limited := _measure_address_space()) is not None:

@@ -48,9 +48,9 @@ class UnreadKindError(InputError):
 def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, Header]:
     """What the arrays of an .npz file, or the one of an .npy file, are, by name, without values.
 
-    The array of an .npy file has the name of the file. `unread` gets what is no array of numbers or
-    text, by its name: its shape and kind in words; None refuses it. Raises an `InputError` where
-    the file is unreadable, damaged, or holds other things than that, or two arrays of a name.
+    `unread` gets what is no array of numbers or text, by its name: its shape and kind in words;
+    None refuses it. Raises an `InputError` where the file is unreadable, damaged, or holds other
+    things than that, or two arrays of a name.
     """
     with _open(path, unread) as found:
         return {name: header for name, (header, _) in found.items()}
@@ -81,24 +81,20 @@ def _open(path: Path, unread: dict[str, str] | None) -> Iterator[dict[str, tuple
             yield _read_members([member], path, unread)
         else:
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-                members = [
-                    (member.filename, member.file_size, partial(archive.open, member))
-                    for member in archive.infolist()
-                ]
+                inside, get = archive.infolist(), archive.open
+                members = [(one.filename, one.file_size, partial(get, one)) for one in inside]
                 yield _read_members(members, path, unread)
     except InputError:
         raise
     # What damage makes of a file is unpacked and parsed by zipfile, zlib, lzma, NumPy and Python's
     # own parser, and each raises what it likes.
     except Exception as error:
+        what = f"{path} can't be read as an {kind} file: {format_reason(error)}"
         with contextlib.suppress(OSError), path.open("rb") as file:
             if not is_npy and file.read(len(ONE_ARRAY)) == ONE_ARRAY:
-                raise InputError(
-                    f"{path} is no NPZ file: it holds a single array, whose name should end in .npy"
-                ) from error
-        raise InputError(
-            f"{path} can't be read as an {kind} file: {format_reason(error)}"
-        ) from error
+                what = f"{path} is no NPZ file: it holds a single array, "
+                what += "whose name should end in .npy"
+        raise InputError(what) from error
 
 
 def _read_members(
@@ -143,8 +139,6 @@ def _read_header(file: IO[bytes], size: int, shown: str, path: Path) -> Header:
     if is_empty or any(isinstance(side, bool) or side < 0 for side in shape):
         raise InputError(f"{path}: {shown} has no possible shape: {shape}")
     if start + header.nbytes != size:
-        raise InputError(
-            f"{path}: {shown} should hold {header.nbytes:,} bytes of values, as its shape "
-            f"{shape} says. Received: {size - start:,}"
-        )
+        wanted = f"{header.nbytes:,} bytes of values, as its shape {shape} says"
+        raise InputError(f"{path}: {shown} should hold {wanted}. Received: {size - start:,}")
     return header

@@ -16,10 +16,9 @@ class Blob:
         self._places: dict[bytes, dict[str, Any]] = {}
 
     def add(self, array: np.ndarray, *, exact: bool = False) -> dict[str, Any]:
-        """Appends an array, as 32-bit floats if it is small or `exact`, else as 16-bit floats.
+        """Appends an array, if it is small or `exact` as 32-bit floats, else as 16-bit floats.
 
-        Returns where it lies, for `unpack` of network.js: "offset" in bytes, "size" in values, and
-        the "scale" of 16-bit floats. An equal array lies there once.
+        Returns where it lies: "offset" in bytes, "size" in values, and "scale" of 16-bit floats.
         """
         values = np.ascontiguousarray(array, np.float32)
         if exact or values.size <= EXACT_VALUES:

@@ -33,26 +33,22 @@ def run_all(
 ) -> dict[str, Any]:
     """Calls a function once for each input, and returns what it returned, by the name of the input.
 
-    The function takes an input and, last, a function to which it may report numbers: `on_report` is
-    called in this process with the name of the input and what was reported. Of at most so many
-    processes at the same time, 1 calls one after the other, in this process; for several the
-    function is of a module's top level. Raises an `InputError` where one was ended from outside.
+    The function, of a module's top level, takes an input and, last, a function to which it may
+    report numbers: `on_report` gets the name of the input and what was reported. With fewer than
+    two `processes` it runs in this one. Raises an `InputError` where one was ended from outside.
     """
     if processes < 2:
         return {name: function(*of, partial(on_report, name)) for name, of in inputs.items()}
     context = get_context("spawn")  # what has loaded TensorFlow must not be forked
     try:
         reports = context.Queue()
-        pool = ProcessPoolExecutor(
-            processes, mp_context=context, initializer=_Worker.begin, initargs=(reports,)
-        )
+        pool = ProcessPoolExecutor(processes, context, _Worker.begin, (reports,))
     except (OSError, NotImplementedError):  # no room in /dev/shm, or none at all: no semaphores
         return run_all(function, inputs, processes=1, on_report=on_report)
     with pool:
-        futures = {
-            name: pool.submit(_Worker.call, function, name, arguments)
-            for name, arguments in inputs.items()
-        }
+        futures = {}
+        for name, arguments in inputs.items():
+            futures[name] = pool.submit(_Worker.call, function, name, arguments)
         while wait(futures.values(), timeout=0).not_done:
             try:
                 on_report(*reports.get(timeout=POLL_SECONDS))
@@ -61,10 +57,8 @@ def run_all(
         try:
             return {name: future.result() for name, future in futures.items()}
         except BrokenProcessPool as error:
-            raise InputError(
-                "a process was ended from outside, most likely for want of memory: take fewer "
-                "images, by --samples or --limit"
-            ) from error
+            why = "a process was ended from outside, most likely for want of memory"
+            raise InputError(f"{why}: take fewer images, by --samples or --limit") from error
 
 
 class _Worker:

@@ -18,9 +18,8 @@ def make_bar(text: str, total: int | None, *, quiet: bool) -> tqdm:
     """Opens a bar of `total` steps, or of time alone; where stderr is no terminal, see `_Lines`."""
     kind = tqdm if sys.stderr.isatty() else _Lines
     form = "{desc} {elapsed}" if total is None else None
-    return kind(
-        total=total, desc=text, leave=False, disable=quiet, delay=DELAY_SECONDS, bar_format=form
-    )
+    how = {"leave": False, "disable": quiet, "delay": DELAY_SECONDS, "bar_format": form}
+    return kind(total=total, desc=text, **how)
 
 
 @contextlib.contextmanager

@@ -19,9 +19,8 @@ REPORTED_PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn")
 def silence_stderr() -> Iterator[None]:
     """Sends what native libraries write to stderr nowhere while the block runs.
 
-    TensorFlow greets with lines on its build and on missing GPUs before it reads any setting of
-    its own. Python's errors pass. Its advice on speed, logged later, is kept back as well. Nothing
-    is hidden where TF_CPP_MIN_LOG_LEVEL asks for output.
+    TensorFlow greets with lines on its build and on missing GPUs before it reads any setting of its
+    own. Python's errors pass, and all where TF_CPP_MIN_LOG_LEVEL asks for output.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") in "012":
         yield

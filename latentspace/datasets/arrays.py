@@ -85,9 +85,8 @@ def find_arrays(
             if name in unread:
                 raise _refuse_unread(name, unread[name], where)
             if name not in arrays:
-                raise InputError(
-                    f"{where} has no array {to_printable(name)} for {flag}. Received: {listed}"
-                )
+                asked = f"{to_printable(name)} for {flag}"
+                raise InputError(f"{where} has no array {asked}. Received: {listed}")
     unclear = InputError(f"{where}: {EXPECTED}. Received: {listed}; {CHOOSE}")
     images: dict[str, str] = {}
     for name in images_key or [name for name, array in arrays.items() if array.ndim in (3, 4)]:
@@ -102,12 +101,9 @@ def find_arrays(
     # Test images alone are split as any others.
     splits = sorted(images, key=lambda split: split == "test")
     labels: list[str] = []
-    rest = {
-        name: arrays[name]
-        for name in labels_key or arrays
-        if name not in (*images.values(), validation)
-        and (labels_key or arrays[name].ndim in (1, 2))
-    }
+    could_be = labels_key or [name for name, array in arrays.items() if array.ndim in (1, 2)]
+    used = (*images.values(), validation)
+    rest = {name: arrays[name] for name in could_be if name not in used}
     if not read_options.no_labels:
         for split in splits:
             count = len(arrays[images[split]])
@@ -116,10 +112,8 @@ def find_arrays(
             elif (found := _find_labels(split, count, rest, unread, where)) is not None:
                 labels.append(found)
         if len(labels) != len(splits) and (labels or labels_key):
-            raise InputError(
-                f"{where}: training and test images should both have labels, or neither. Received: "
-                f"{listed}; {CHOOSE}"
-            )
+            wanted = "training and test images should both have labels, or neither"
+            raise InputError(f"{where}: {wanted}. Received: {listed}; {CHOOSE}")
     notes, own = [], None
     if validation is not None and labels:
         with contextlib.suppress(InputError):  # what is not needed blocks nothing
@@ -131,10 +125,8 @@ def find_arrays(
         labels[1:1] = [own] if own else []
         notes.append(f"{len(arrays[validation]):,} images of {_join_names([validation])} validate")
     further = {name: array for name, array in arrays.items() if name not in labels}
-    columns = _find_attributes(
-        further if read_options.attributes_file != "none" else {},
-        {split: len(arrays[images[split]]) for split in splits},
-    )
+    counts = {split: len(arrays[images[split]]) for split in splits}
+    columns = _find_attributes(further, counts) if read_options.attributes_file != "none" else {}
     texts = {
         plain: [text for name in names for text in _decode(arrays[name]).astype(str).ravel()]
         for plain, names in columns.items()
@@ -163,11 +155,10 @@ def assemble(
     source: str | None,
     class_names: Sequence[str] = (),
 ) -> ImageDataset:
-    """Brings arrays into the contract of a data set.
+    """Brings arrays into the contract of a data set; see `ImageDataset` for its source.
 
-    The source is where a person said it is, else None. The class names are of the labels 0, 1, ...,
-    used where they cover all labels. Raises an `InputError` where something is no image or no
-    label, or there are fewer than two images.
+    The class names are of the labels 0, 1, ..., used where they cover all labels. Raises an
+    `InputError` where something is no image or no label, or there are fewer than two images.
     """
     where = source or name
     if read_options.no_labels:
@@ -190,34 +181,29 @@ def assemble(
         parts.append(to_pixels(chosen, ranges[about.own], where))
     labels, attributes = labels[rows], attributes.select(rows)
     if len({part.shape[1:] for part in parts}) > 1:
-        raise InputError(
-            f"{where}: training and test images should have one shape. Received: "
-            f"{' and '.join(str(part.shape[1:]) for part in parts)}"
-        )
+        shapes = " and ".join(str(part.shape[1:]) for part in parts)
+        wanted = "training and test images should have one shape"
+        raise InputError(f"{where}: {wanted}. Received: {shapes}")
     num_validation = 0
     if len(parts) > 2:
         num_validation = len(parts[1])
         parts[:2] = [np.concatenate(parts[:2])]
     if min(map(len, parts)) < (1 if len(parts) > 1 else 2):
-        raise InputError(
-            f"{where}: a data set needs a training image and a test image. Received: "
-            f"{len(rows)} images"
-            + (f" of --limit {read_options.limit}" if read_options.limit else "")
-        )
+        received = f"{len(rows)} images"
+        received += f" of --limit {read_options.limit}" if read_options.limit else ""
+        wanted = "a data set needs a training image and a test image"
+        raise InputError(f"{where}: {wanted}. Received: {received}")
     if len(parts) > 1:
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
         train, test = split_train_test(labels, hash_images(parts[0]), read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
-    size, common = read_options.image_size or train_pixels.shape[1:3], find_common(ranges.values())
-    channels = read_options.channels or train_pixels.shape[3]
-    shape = train_pixels.shape[1:]
+    shape, common = train_pixels.shape[1:], find_common(ranges.values())
+    size, channels = read_options.image_size or shape[:2], read_options.channels or shape[2]
     if shape != (*size, channels):
-        notes.append(
-            f"images of {format_shape(shape)} are brought to {format_shape((*size, channels))}"
-            + format_fit(shape[:2], size, read_options.fit)
-        )
+        brought = format_shape((*size, channels)) + format_fit(shape[:2], size, read_options.fit)
+        notes.append(f"images of {format_shape(shape)} are brought to {brought}")
     return ImageDataset(
         name=name,
         source=source,
@@ -238,9 +224,8 @@ def assemble(
 def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
     """Brings an array of images to uint8 (N, H, W, 1 or 3), `value_range` to black and white.
 
-    Images are (N, H, W), (N, H, W, C) or (N, C, H, W) with 1, 3 or 4 channels, the fourth an
-    opacity, which is laid on white; finite numbers or booleans. Raises an `InputError`, which names
-    the file `where`, for another shape.
+    They are finite numbers or booleans, (N, H, W), (N, H, W, C) or (N, C, H, W) of 1, 3 or 4
+    channels, the fourth an opacity, which is laid on white. Raises an `InputError` for others.
     """
     pixels = to_bytes(_to_channels_last(images, where), value_range)
     if pixels.shape[3] == 4:
@@ -261,10 +246,8 @@ def look_at_values(images: np.ndarray, where: str) -> Values:
         return Values(own, *own, *own)
     values = measure_values(found, own)
     if max(-values.low, values.high) > WIDEST:
-        raise InputError(
-            f"{where}: values of images should be at most {WIDEST:g}. Received: {values.low:g} to "
-            f"{values.high:g}"
-        )
+        wanted = f"values of images should be at most {WIDEST:g}"
+        raise InputError(f"{where}: {wanted}. Received: {values.low:g} to {values.high:g}")
     return values
 
 
@@ -273,10 +256,8 @@ def _to_channels_last(images: np.ndarray, where: str) -> np.ndarray:
     if found.ndim == 4 and found.shape[3] not in CHANNELS and found.shape[1] in CHANNELS:
         found = np.moveaxis(found, 1, 3)
     if found.ndim != 4 or found.shape[3] not in CHANNELS or min(found.shape[1:]) < 1:
-        raise InputError(
-            f"{where}: images should have the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with "
-            f"C of 1, 3 or 4. Received: {images.shape}"
-        )
+        wanted = "the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with C of 1, 3 or 4"
+        raise InputError(f"{where}: images should have {wanted}. Received: {images.shape}")
     return found
 
 
@@ -310,10 +291,8 @@ def _to_indices(
     counts = [len(images) for images in arrays.images]
     if arrays.labels is None or not any(counts):
         return np.zeros(sum(counts), np.int64), UNLABELLED
-    values = [
-        _flatten_labels(labels, count, where)
-        for labels, count in zip(arrays.labels, counts, strict=True)
-    ]
+    given = zip(arrays.labels, counts, strict=True)
+    values = [_flatten_labels(labels, count, where) for labels, count in given]
     if len({part.dtype.kind in "SU" for part in values}) > 1:
         raise InputError(f"{where}: labels should be numbers or names, not both")
     joined = np.concatenate(values)
@@ -340,10 +319,9 @@ def _flatten_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
             whole = values.astype(np.int64)
             if (whole == values).all():
                 return whole
-    raise InputError(
-        f"{where}: labels should be {count} whole numbers or names. Received: shape "
-        f"{labels.shape}, {labels.dtype}; --labels-key takes another array, --no-labels none"
-    )
+    wanted, received = f"{count} whole numbers or names", f"shape {labels.shape}, {labels.dtype}"
+    advice = "--labels-key takes another array, --no-labels none"
+    raise InputError(f"{where}: labels should be {wanted}. Received: {received}; {advice}")
 
 
 def _is_text(values: np.ndarray) -> bool:
@@ -380,20 +358,17 @@ def _find_labels(
             raise _refuse_unread(name, what, where)
     chosen = named if len(named) == 1 else list(filter(could_be, named or own))
     if len(chosen) > 1:
-        raise InputError(
-            f"{where}: {_join_names(chosen)} could each be the labels: pass --labels-key with one "
-            "of them, or --no-labels"
-        )
+        what = f"{_join_names(chosen)} could each be the labels"
+        raise InputError(f"{where}: {what}: pass --labels-key with one of them, or --no-labels")
     return chosen[0] if chosen else None
 
 
 def _find_attributes(
     arrays: Mapping[str, np.ndarray], counts: Mapping[str, int]
 ) -> dict[str, list[str]]:
-    """Arrays that hold a value for every image, by what is left of their names without splits.
+    """Names of arrays with a value for each of so many images of a split, in the order of splits.
 
-    Of the arrays but chosen labels, and of the number of images of each split: their names, in the
-    order of splits.
+    They stand by what is left of the names without splits.
     """
     found: dict[str, dict[str, str]] = {}
     for name, array in arrays.items():
@@ -426,13 +401,11 @@ def _decode(values: np.ndarray) -> np.ndarray:
 
 
 def _refuse_unread(name: str, what: str, where: str) -> InputError:
-    own = to_printable(name.rpartition("/")[2])
-    as_text = (
-        "numpy.save('NEW.npy', numpy.load(FILE, allow_pickle=True).astype(str))"
-        if where.lower().endswith(".npy")
-        else f"d = dict(numpy.load(FILE, allow_pickle=True)); d[{own!r}] = d[{own!r}].astype(str); "
-        "numpy.savez('NEW.npz', **d)"
-    )
+    own, load = to_printable(name.rpartition("/")[2]), "numpy.load(FILE, allow_pickle=True)"
+    as_text = f"numpy.save('NEW.npy', {load}.astype(str))"
+    if not where.lower().endswith(".npy"):
+        as_text = f"d = dict({load}); d[{own!r}] = d[{own!r}].astype(str); "
+        as_text += "numpy.savez('NEW.npz', **d)"
     return InputError(
         f"{where}: {to_printable(name)} is {what}, which is not read, since that can run code. "
         f"{CHOOSE}. If you trust the file, write text in place of objects: {as_text}"

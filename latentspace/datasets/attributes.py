@@ -24,11 +24,7 @@ IDENTIFIERS = {"id", "index", "idx", "file", "filename", "path", "name", "key", 
 
 
 def read_attribute_table(path: Path, count: int) -> tuple[Attributes, list[str]]:
-    """Reads a table with a heading and one line for each of `count` images, in their order.
-
-    Raises an `InputError` where it can't be read, has another number of lines, or a cell is not
-    what its column holds.
-    """
+    """Reads a table with a heading and a line for each of `count` images, or an `InputError`."""
     table = read_table(path, "a value or more", least=1)
     if len(table.rows) != count + 1:
         raise InputError(
@@ -46,9 +42,8 @@ def read_named_attributes(
 ) -> tuple[dict[str, int], Attributes, list[str]]:
     """Reads attributes by file, out of all columns but those `told`, which tell something else.
 
-    Returns the row in the attributes of each file that the table names beyond doubt, these, and
-    notes on what is left out. Raises an `InputError` where two columns have one name, or a cell is
-    not what its column holds.
+    Returns the row of each file that the table names beyond doubt, the attributes, and notes.
+    Raises an `InputError` where two columns have one name, or a cell is not what its column holds.
     """
     places = [place for place in named.others if place not in told]
     names = [named.columns[place].strip() or str(place + 1) for place in places]
@@ -75,9 +70,8 @@ def read_columns(
 ) -> tuple[Attributes, list[str]]:
     """Columns of text by name -> attributes, and the names of the columns that are left out.
 
-    Columns are of 0 and 1 or other two numbers, yes and no, numbers, or names. A cell of a column
-    of numbers that is none raises an `InputError` that says `where` its row and column are; where
-    that is None, the column is left out.
+    Columns are of two values, numbers, or names. A cell of a column of numbers that is none raises
+    an `InputError` that says `where` it is; where that is None, the column is left out.
     """
     found: list[tuple[str, np.ndarray]] = []
     left = []

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from latentspace.core.pixels import iterate_parts
+
 ROTATION = 7.0  # degrees, either way; each value is the end of a uniform range
 SCALE = 0.07  # relative
 SHEAR = 0.1
@@ -23,16 +25,14 @@ def deform(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Rotates, scales, shears, shifts and bends each image a little, by bilinear interpolation.
 
     The bending follows Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural
-    networks applied to visual document analysis", with a coarse grid of random displacements in
-    place of blurred noise. The result is float32 (N, H, W, C), as the images are, which do not
-    change, within their range; what lies outside an image is taken from its nearest border.
+    networks applied to visual document analysis", on a coarse grid. Images and result are float32
+    (N, H, W, C), of one range; what lies outside an image is taken from its nearest border.
     """
     _, height, width, _ = images.shape
     at_once = max(1, PIXELS_AT_ONCE // (height * width))
     low, high = images.min(initial=np.inf), images.max(initial=-np.inf)
     deformed = np.empty_like(images)
-    for start in range(0, len(images), at_once):
-        part = slice(start, start + at_once)
+    for part in iterate_parts(images, at_once):
         # Rounding can leave the range of the input by one part in ten million.
         np.clip(_deform_part(images[part], rng), low, high, out=deformed[part])
     return deformed
@@ -93,11 +93,10 @@ def are_aligned(images: np.ndarray) -> bool:
 
 
 def looks_alike_mirrored(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> bool:
-    """Whether images and their mirror images, left for right, can't be told apart.
+    """Whether images and their mirror images can't be told apart, as of faces, not of writing.
 
-    So it is of faces and of most photographs, not of writing. Mirrored, some images are then as
-    near to the others of their class as they were, up to `MIRROR_TOLERANCE`. Images are float32 (N,
-    H, W, C), labels int (N,), all equal where there are no classes; `rng` chooses what is tried.
+    Mirrored, some images are then as near to the others of their class, up to `MIRROR_TOLERANCE`.
+    Images are float32 (N, H, W, C), labels int (N,), all equal without classes.
     """
     away = _measure_distance(images, labels, rng, lambda some: some[:, :, ::-1])
     return away <= MIRROR_TOLERANCE
@@ -106,9 +105,9 @@ def looks_alike_mirrored(images: np.ndarray, labels: np.ndarray, rng: np.random.
 def look_alike_deformed(images: np.ndarray, rng: np.random.Generator) -> bool:
     """Whether images and deformed ones can't be told apart, as of writing and of photographs.
 
-    Images that were drawn or taken in one way alone lie farther than `DEFORMED_TOLERANCE` times as
-    far from all others when they are deformed. Of fewer images than `MANY_IMAGES` it is taken to be
-    so: deformed ones keep a model from learning them by heart. Arguments as `looks_alike_mirrored`.
+    Images that were drawn or taken in one way alone lie more than `DEFORMED_TOLERANCE` times as far
+    from all others when deformed. Of fewer than `MANY_IMAGES` it is taken to be so: else a model
+    learns them by heart. Arguments as `looks_alike_mirrored`.
     """
     if len(images) < MANY_IMAGES:
         return True
@@ -117,11 +116,11 @@ def look_alike_deformed(images: np.ndarray, rng: np.random.Generator) -> bool:
     return away <= DEFORMED_TOLERANCE
 
 
+Change = Callable[[np.ndarray], np.ndarray]
+
+
 def _measure_distance(
-    images: np.ndarray,
-    labels: np.ndarray,
-    rng: np.random.Generator,
-    change: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, change: Change
 ) -> float:
     """How much farther changed images lie from the nearest others of their class, as a factor."""
     from sklearn.metrics import euclidean_distances
@@ -131,11 +130,8 @@ def _measure_distance(
     if not len(tried):
         return math.inf
     differs = labels[tried, np.newaxis] != labels[others]
-    flat = images[others].reshape(len(others), -1)
-    away = (
-        euclidean_distances(some.reshape(len(some), -1), flat)
-        for some in (images[tried], change(images[tried]))
-    )
+    flat, both = images[others].reshape(len(others), -1), (images[tried], change(images[tried]))
+    away = (euclidean_distances(some.reshape(len(some), -1), flat) for some in both)
     plain, changed = (np.where(differs, np.inf, distances).min(axis=1) for distances in away)
     known = np.isfinite(plain)
     near, far = float(plain[known].sum()), float(changed[known].sum())

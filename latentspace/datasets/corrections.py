@@ -1,25 +1,17 @@
 """Tables that correct labels: a row for each image whose label is wrong."""
 
-from __future__ import annotations
-
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from latentspace.core.errors import InputError
 from latentspace.datasets.dataset import Corrections, ImageDataset, natural_sort_key, tell_apart
-from latentspace.datasets.tables import SHOWN, Table, fold_heading, match_files, read_table, show
+from latentspace.datasets.places import Place, Places
+from latentspace.datasets.tables import SHOWN, Table, fold_heading, read_table, show
 
-SPLITS = ("train", "test")
 WHAT = "split,index,label"  # headings; there may be file beside them
-SURROGATES = "[\ud800-\udfff]"  # in names that are no UTF-8; a browser writes \ufffd for each
-MOST_DIGITS = 18  # of an index
-
-Place = tuple[str, int]  # split and index of an image
 
 
 def is_corrections(path: Path) -> bool:
@@ -32,10 +24,9 @@ def is_corrections(path: Path) -> bool:
 def correct_labels(data: ImageDataset, path: Path) -> ImageDataset:
     """A data set with the labels that a table wants, and a note of how many differ.
 
-    Where images have names of files and a row has one, that says which image it is of; else its
-    split, "train" or "test", and its index do. Classes may be new; those that lose all their images
-    are left out. Raises an `InputError`, which says the line, where a row names no image or no
-    class, or two rows want different labels of an image.
+    A row's image is that of its file, where images have files; else of its split and index. Classes
+    may be new; those without images are left out. Raises an `InputError`, which says the line, if
+    a row names no image or no class, or two rows want different labels of an image.
     """
     if not data.has_classes:
         raise InputError(
@@ -56,7 +47,7 @@ def correct_labels(data: ImageDataset, path: Path) -> ImageDataset:
         names.sort(key=natural_sort_key)
     numbers = {name: number for number, name in enumerate(names)}
     renumbered = np.array([numbers[name] for name in known])
-    labels = {split: renumbered[getattr(data, f"{split}_labels")] for split in SPLITS}
+    labels = {split: renumbered[getattr(data, f"{split}_labels")] for split in ("train", "test")}
     before = np.concatenate([*labels.values()])
     for (split, index), name in wanted.items():
         labels[split][index] = numbers[name]
@@ -82,23 +73,19 @@ def _read_rows(table: Table, data: ImageDataset) -> Iterator[tuple[str, Place, s
     headings = [fold_heading(cell) for cell in table.rows[0]]
     if "label" not in headings:
         raise InputError(f"{table.path} has no column label: expected the columns {WHAT}")
-    places: dict[str, list[Place]] = {}  # by file; of frames there are several
-    for split in SPLITS:
-        for index, file in enumerate(getattr(data, f"{split}_files")):
-            places.setdefault(re.sub(SURROGATES, "\ufffd", file), []).append((split, index))
-    match, absent = cache(lambda: match_files([*places])), list[str]()
+    places, absent = Places(data), list[str]()
     for line, row in zip(table.lines[1:], table.rows[1:], strict=True):
         where, cells = f"{table.path}, line {line}", dict(zip(headings, row, strict=True))
         if not cells["label"].strip():
             raise InputError(f"{where}: expected a class in the column label. Received: nothing")
-        file = cells.get("file", "") if places else ""
-        found = places.get(file) or places.get(match()(file) or "", [])
+        file = cells.get("file", "") if places.of_files else ""
+        found = places.find_file(file)
         if file.strip() and not found:
             absent.append(show(file))
         elif len(found) == 1:
             yield where, found[0], cells["label"]
         else:
-            place = _find_place(cells["split"], cells["index"], data, where)
+            place = places.find(cells["split"], cells["index"], where)
             if found and place not in found:
                 raise InputError(
                     f"{where}: expected split and index of one of the {len(found)} images of "
@@ -108,23 +95,10 @@ def _read_rows(table: Table, data: ImageDataset) -> Iterator[tuple[str, Place, s
     if absent and len(absent) == len(table.rows) - 1:
         raise InputError(
             f"{table.path} names no file of {data.name}: expected names such as "
-            f"{show(next(iter(places)))}, or no column file. Received: {absent[0]}"
+            f"{show(next(iter(places.of_files)))}, or no column file. Received: {absent[0]}"
         )
     if absent:
         table.notes.append(
             f"{len(absent)} files that {table.path} corrects are not among the images: "
             f"{', '.join(absent[:SHOWN])}"
         )
-
-
-def _find_place(split: str, index: str, data: ImageDataset, where: str) -> Place:
-    split, index = split.strip().lower(), index.strip()
-    if split not in SPLITS:
-        raise InputError(f"{where}: expected the split train or test. Received: {show(split)!r}")
-    count = len(getattr(data, f"{split}_labels"))
-    if not (index.isdecimal() and len(index) <= MOST_DIGITS and int(index) < count):
-        raise InputError(
-            f"{where}: expected the index of one of the {split} images of {data.name}, 0 to "
-            f"{count - 1}. Received: {show(index)!r}"
-        )
-    return split, int(index)

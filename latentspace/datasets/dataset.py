@@ -106,11 +106,10 @@ class Truth(Protocol):
     def change(
         self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
     ) -> np.ndarray | None:
-        """Test images with yes and no of an attribute, or of a class, turned into the other.
+        """Test images with an attribute or class turned into another, uint8 (N, H, W, C), or None.
 
-        `rows` are places of test images, int (N,), `likes` places of images, int (N,), of which
-        each gets what it is to have; None leaves out what they have. Returns uint8 (N, H, W, C);
-        None of what can't be changed.
+        `rows` are places of test images, int (N,), `likes` those of images, int (N,), of which each
+        gets what it is to have; None leaves out what they have.
         """
 
 
@@ -317,11 +316,7 @@ def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
 
 
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Splits 2 or more training images into those to fit and those to validate with.
-
-    Returns two sorted int64 arrays of indices: fitted, and held back, a share in (0, 1) of them, at
-    least one image and at most all but one.
-    """
+    """Two sorted int64 arrays of indices: to fit, and held back, a share in (0, 1) of 2 or more."""
     held_back = min(max(1, round(count * share)), count - 1)
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[held_back:]), np.sort(order[:held_back])
@@ -330,12 +325,11 @@ def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, n
 def split_train_test(
     labels: np.ndarray, contents: np.ndarray, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Splits images that come without test images of their own, class by class.
+    """Splits images class by class: two sorted int64 arrays of indices, training and test.
 
     Copies of an image stay together: a test image that the model has trained on would flatter it.
-    Labels are int (N,), N at least 2, contents (N,) equal for copies of each other. A share in (0,
-    1) of each class is to be tested. Returns two sorted int64 arrays of indices, training and test,
-    each with at least one image; of every class one trains, and one tests if it has two.
+    Labels are int (N,), N at least 2, contents (N,) equal for copies. A share in (0, 1) of each
+    class is tested; each split has an image, of every class one trains, and one tests if it can.
     """
     rng = np.random.default_rng(SPLIT_SEED)
     _, groups = np.unique(contents, return_inverse=True)

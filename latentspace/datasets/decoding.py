@@ -63,13 +63,12 @@ def decode_files(
     cache_dir: Path | None,
     show_progress: bool,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decodes files in parallel, or takes them from the cache, see `convert_to`.
+    """Decodes files in parallel, or takes them from the cache, see `crop_to`.
 
-    Frames of a file follow each other. Pixels are kept in `cache_dir` under a key made of the
-    hashes; None keeps them in memory. Returns uint8 (K, H, W, C), those that could be decoded, in
-    the given order, read from disk as needed where they lie in the cache; and what was wrong with
-    each of the others, by its number. Raises an `InputError` where a file is another than it was at
-    the first look, or the pixels have to be kept in memory, and there is not enough.
+    Frames of a file follow each other. Without `cache_dir` pixels are kept in memory. Returns uint8
+    (K, H, W, C), those that could be decoded, in the given order, read from disk as needed where
+    they lie in the cache; and what was wrong with each of the others, by its number. Raises an
+    `InputError` where a file has changed since the first look, or there is not enough memory.
     """
     draft = max(size) if fit == "scale" else None
 
@@ -100,10 +99,8 @@ def decode_files(
                 failures[number] = str(image)
             else:
                 file.write(image.tobytes())
-        return {
-            "failed": np.array([*failures], np.int64),
-            "reasons": np.array([*failures.values()], str),
-        }
+        reasons = np.array([*failures.values()], str)
+        return {"failed": np.array([*failures], np.int64), "reasons": reasons}
 
     shape, pixels = (*size, channels), None
     keys = ["-".join(map(str, filter(None, frame[1:]))) for frame in frames]
@@ -115,12 +112,10 @@ def decode_files(
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)
     if pixels is None:
-        refuse_too_large(
-            len(frames) * math.prod(shape),
-            f"{len(frames):,} images of {format_shape(shape)}, which can't be kept in the cache,",
-            "mend or allow the cache, where they are read from as they are needed, or pass "
-            "--limit N or a smaller --image-size",
-        )
+        what = f"{len(frames):,} images of {format_shape(shape)}, which can't be kept in the cache,"
+        advice = "mend or allow the cache, where they are read from as they are needed, or pass"
+        advice += " --limit N or a smaller --image-size"
+        refuse_too_large(len(frames) * math.prod(shape), what, advice)
         held = io.BytesIO()
         about = write_images(held)
         pixels = np.frombuffer(held.getbuffer(), np.uint8)

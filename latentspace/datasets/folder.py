@@ -12,34 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
+from latentspace.datasets import dataset, values
 from latentspace.datasets.attributes import read_named_attributes
-from latentspace.datasets.dataset import (
-    AS_IT_IS,
-    NO_ATTRIBUTES,
-    UNLABELLED,
-    Attributes,
-    ImageDataset,
-    ReadOptions,
-    choose_limited,
-    format_fit,
-    format_shape,
-    index_classes,
-    natural_sort_key,
-    split_train_test,
-)
+from latentspace.datasets.dataset import NO_ATTRIBUTES, Attributes, ImageDataset, ReadOptions
 from latentspace.datasets.decoding import Frame, decode_files, inspect_files
 from latentspace.datasets.layout import arrange
 from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import Look, is_image_file
 from latentspace.datasets.tables import NamedRows, name_files, read_labels, read_table
-from latentspace.datasets.values import (
-    BYTES,
-    Range,
-    choose_ranges,
-    describe_range,
-    find_common,
-    measure_values,
-)
+from latentspace.datasets.values import BYTES, Range
 
 LABELS_FILE, ATTRIBUTES_FILE = "labels.csv", "attributes.csv"
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
@@ -85,10 +66,9 @@ def read_image_folder(
 ) -> ImageDataset:
     """Reads a folder of image files, see `find_images`.
 
-    Decoded images are kept in the cache in one file, from which only what is needed is read into
-    memory: a million images need little more memory than a thousand. Without `cache_dir` they are
-    kept in memory. The source is where a person said the data is, else None. Raises an `InputError`
-    where fewer than two images can be read.
+    Decoded images lie in the cache, from which only what is needed is read into memory; without
+    `cache_dir` in memory. The source is where a person said the data is, else None. Raises an
+    `InputError` where fewer than two images can be read.
     """
     listing = find_images(folder, read_options)
     how = {"cache_dir": cache_dir, "show_progress": show_progress}
@@ -100,11 +80,10 @@ def _read_files(
     folder: Path, listing: Listing, read_options: ReadOptions, how: Mapping[str, Any], **named: Any
 ) -> ImageDataset:
     every, notes, attributes = listing
-    files = [every[index] for index in choose_limited(len(every), read_options.limit)]
+    files = [every[index] for index in dataset.choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
-    looks = inspect_files(
-        [file.path for file in files], show_progress=how["show_progress"], frames_too=takes_frames
-    )
+    paths, shows = [file.path for file in files], how["show_progress"]
+    looks = inspect_files(paths, show_progress=shows, frames_too=takes_frames)
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
         if isinstance(look, Look):
@@ -112,39 +91,27 @@ def _read_files(
         else:
             failures[_format_place(folder, file.path)] = str(look)
     if (stacks := [look.frames for _, look in seen if look.frames > 1]) and not takes_frames:
-        notes.append(
-            f"{sum(stacks) - len(stacks):,} further pages or frames in {len(stacks):,} files are "
-            "left out; --frames-as images takes each as an image"
-        )
+        what = f"{sum(stacks) - len(stacks):,} further pages or frames in {len(stacks):,} files"
+        notes.append(f"{what} are left out; --frames-as images takes each as an image")
     if cut := sum(look.cut for _, look in seen):
-        notes.append(
-            f"{cut:,} files of colour or with transparency have 16 bits a channel, of which the "
-            "upper 8 are read; an .npz file of their arrays is read whole"
-        )
+        read = "16 bits a channel, of which the upper 8 are read; an .npz file of their arrays is"
+        notes.append(f"{cut:,} files of colour or with transparency have {read} read whole")
     value_ranges = _choose_values(seen, read_options.value_range, notes)
-    units = [
-        _Unit(file, look, number)
-        for file, look in seen
-        for number in range(look.frames if takes_frames else 1)
-    ]
-    units = [units[index] for index in choose_limited(len(units), read_options.limit)]
+    counted = [(file, look, look.frames if takes_frames else 1) for file, look in seen]
+    units = [_Unit(file, look, number) for file, look, n in counted for number in range(n)]
+    units = [units[index] for index in dataset.choose_limited(len(units), read_options.limit)]
     _check_count(len(units), folder, failures)
     size, channels = _choose_form([unit.look for unit in units], read_options, notes)
     train, test, num_validation = _split(units, read_options.test_fraction)
     ordered = [units[index] for index in (*train, *test)]
-    pixels, undecoded = decode_files(
-        [
-            Frame(file.path, look.digest, number, value_ranges.get(file.path))
-            for file, look, number in ordered
-        ],
-        size=size,
-        channels=channels,
-        fit=read_options.fit,
-        **how,
-    )
-    failures |= {
-        _format_place(folder, ordered[number].file.path): text for number, text in undecoded.items()
-    }
+    frames = [
+        Frame(file.path, look.digest, number, value_ranges.get(file.path))
+        for file, look, number in ordered
+    ]
+    how = {**how, "size": size, "channels": channels, "fit": read_options.fit}
+    pixels, undecoded = decode_files(frames, **how)
+    for number, text in undecoded.items():
+        failures[_format_place(folder, ordered[number].file.path)] = text
     kept = [number not in undecoded for number in range(len(ordered))]
     first_test = sum(kept[: len(train)])
     num_validation = sum(kept[len(train) - num_validation : len(train)])
@@ -152,12 +119,12 @@ def _read_files(
         _check_count(0, folder, failures)
     if read_options.value_range is not None and pixels.min() == pixels.max():
         notes.append(f"all pixels are {pixels.min()} of 255: check --value-range")
-    if not value_ranges and (note := describe_range(measure_values(pixels, BYTES), BYTES)):
+    measured = None if value_ranges else values.measure_values(pixels, BYTES)
+    if measured is not None and (note := values.describe_range(measured, BYTES)):
         notes.append(note)
     if failures:
-        notes.append(
-            f"{len(failures)} files can't be read and are skipped: {_format_failures(failures)}"
-        )
+        shown = _format_failures(failures)
+        notes.append(f"{len(failures)} files can't be read and are skipped: {shown}")
     decoded = [unit.file for unit in itertools.compress(ordered, kept)]
     known = [file.label for file in decoded]
     if lost := {file.label for file in files} - set(known):
@@ -166,7 +133,8 @@ def _read_files(
     labels, class_names = _index_labels(known)
     rows = np.array([file.row for file in decoded])
     names = tuple(file.path.relative_to(folder).as_posix() for file in decoded)
-    common = find_common(value_ranges.values())
+    common = values.find_common(value_ranges.values())
+    sizes = {look.size for _, look in seen}
     return ImageDataset(
         **named,
         train_pixels=pixels[:first_test],
@@ -181,32 +149,28 @@ def _read_files(
         train_files=names[:first_test],
         test_files=names[first_test:],
         notes=tuple(notes),
-        found_size=sizes.pop() if len(sizes := {look.size for _, look in seen}) == 1 else None,
+        found_size=sizes.pop() if len(sizes) == 1 else None,
     )
 
 
-def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
-    """Lists the image files of a folder, with their classes and attributes.
+def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> Listing:
+    """Lists the image files of a folder, in natural order, with their classes and attributes.
 
     Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
-    the classes, see `tables.read_labels`. An attributes.csv, or what else stands in
-    labels.csv, tells more of each. The `labels` of the options are the path of the labels.csv; None
-    takes the one in the folder, where there is one, as with `attributes_file`, where "none" takes
-    nothing. With `classes_from` the folders name the classes, or none, as with `no_labels`.
+    the classes, see `tables.read_labels`. An attributes.csv, or what else stands in labels.csv,
+    tells more of each. The `labels` and the `attributes_file` of the options are the paths of other
+    tables. With `classes_from` the folders name the classes, or none, as with `no_labels`.
 
-    Returns the files, in natural order within their splits, and notes on what was understood and
-    what is left out. Hidden files, files that are no images by their names or first bytes, and
-    links that lead out of the folder are left out. Raises an `InputError` where there is no image,
-    or one of the tables can't be read.
+    Hidden files, what is no image by its name or first bytes, and links that lead out of the folder
+    are left out. Raises an `InputError` where there is no image, or a table can't be read.
     """
     notes: list[str] = []
     table = Path(read_options.labels or folder / LABELS_FILE)
     classes_from = "none" if read_options.no_labels else read_options.classes_from
     has_table = classes_from is None and (read_options.labels is not None or table.is_file())
     if read_options.label_column is not None and not has_table:
-        raise InputError(
-            f"--label-column needs a table of labels, and {folder} has none: pass --labels FILE"
-        )
+        needed = f"a table of labels, and {folder} has none"
+        raise InputError(f"--label-column needs {needed}: pass --labels FILE")
     asked = read_options.attributes_file
     about = folder / ATTRIBUTES_FILE if asked in (None, "none") else Path(asked)
     has_attributes = asked != "none" and (asked is not None or about.is_file())
@@ -215,39 +179,35 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
             refuse_outside(found, folder)
     paths = _walk(folder, notes, known=(table, about))
     if not paths:
-        raise InputError(
-            f"{folder} holds no images: expected files such as PNG or JPEG, in subfolders named by "
-            "class or all in one folder; four IDX files; or NPZ files"
-            + (f". Received: {'; '.join(notes)}" if notes else "")
-        )
-    places = [path.relative_to(folder) for path in paths]
-    names = {place.as_posix(): row for row, place in enumerate(places)}
+        wanted = "files such as PNG or JPEG, in subfolders named by class or all in one folder"
+        received = f". Received: {'; '.join(notes)}" if notes else ""
+        wanted += f"; four IDX files; or NPZ files{received}"
+        raise InputError(f"{folder} holds no images: expected {wanted}")
+    places = [path.relative_to(folder).as_posix() for path in paths]
+    names = {place: row for row, place in enumerate(places)}
     tables: dict[str, tuple[NamedRows, list[int]]] = {}  # that tell attributes, and what else
 
     def label(rows: list[int]) -> dict[int, str]:
-        named = name_files(read_table(table), [places[row].as_posix() for row in rows])
+        own = [places[row] for row in rows]
+        named = name_files(read_table(table), own)
         known, told = read_labels(named, read_options.label_column)
         tables["labels"] = named, told
         if known is None:
-            known = dict.fromkeys((places[row].as_posix() for row in rows), UNLABELLED[0])
-            notes.append(
-                f"which column of {table} is the class is not clear: all are attributes; "
-                "--label-column names it"
-            )
+            known = dict.fromkeys(own, dataset.UNLABELLED[0])
+            unclear = f"which column of {table} is the class is not clear"
+            notes.append(f"{unclear}: all are attributes; --label-column names it")
         notes.extend(named.table.notes)
         if len(known) < len(rows):
             notes.append(f"{len(rows) - len(known)} images without a label in {table} are left out")
         return {names[name]: found for name, found in known.items()}
 
     with _keep_notes(notes):
-        arranged, said = arrange(
-            [place.parts for place in places], classes_from, label if has_table else None
-        )
+        parts = [Path(place).parts for place in places]
+        arranged, said = arrange(parts, classes_from, label if has_table else None)
         if has_attributes:
             named = name_files(read_table(about, "file,value"), list(names))
             tables = {"attributes": (named, [])}
-        rows: dict[str, int] = {}
-        attributes = NO_ATTRIBUTES
+        rows, attributes = dict[str, int](), NO_ATTRIBUTES
         for named, told in tables.values() if asked != "none" else ():
             try:
                 rows, attributes, more = read_named_attributes(named, told)
@@ -257,7 +217,7 @@ def find_images(folder: Path, read_options: ReadOptions = AS_IT_IS) -> Listing:
                 more = [f"{error}: its attributes are left out"]
             said += [note for note in (*named.table.notes, *more) if note not in notes]
     files = [
-        ImageFile(paths[row], of_class, split, rows.get(places[row].as_posix(), -1))
+        ImageFile(paths[row], of_class, split, rows.get(places[row], -1))
         for row, split, of_class in arranged
     ]
     return Listing(files, notes + said, attributes)
@@ -276,29 +236,30 @@ def _keep_notes(notes: Sequence[str]) -> Iterator[None]:
 
 def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path]:
     """The image files of a data set, with notes on all else but known files."""
-    images: list[Path] = []
-    outside, dead, repeated, others = [], [], [], []
-    entered: set[str] = set()  # folders that were reached over links
+    images, outside, dead, repeated, others = (list[Path]() for _ in range(5))
+    entered = set[str]()  # folders that were reached over links
     real_folder = os.path.realpath(folder)
     for parent, folders, names in os.walk(folder, followlinks=True):
         real_parent = os.path.realpath(parent)
         place = os.path.join(real_folder, os.path.relpath(parent, folder))
         linked = real_parent != os.path.normpath(place)  # below a link to a folder
         inner = []
-        for name in sorted((name for name in folders if name[0] != "."), key=natural_sort_key):
+        for name in sorted(
+            (name for name in folders if name[0] != "."), key=dataset.natural_sort_key
+        ):
             path = Path(parent, name)
             real = os.path.realpath(path)
+            over_link = linked or path.is_symlink()
             if leads_outside(path, folder):
                 outside.append(path)
-            elif not (linked or path.is_symlink()):
-                inner.append(name)
-            elif real in entered or Path(real_parent).is_relative_to(real):
+            elif over_link and (real in entered or Path(real_parent).is_relative_to(real)):
                 repeated.append(path)
             else:
-                entered.add(real)
                 inner.append(name)
+                if over_link:
+                    entered.add(real)
         folders[:] = inner
-        for name in sorted(names, key=natural_sort_key):
+        for name in sorted(names, key=dataset.natural_sort_key):
             path = Path(parent, name)
             if name[0] == "." or name in SYSTEM_FILES:
                 continue
@@ -306,12 +267,8 @@ def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path
                 outside.append(path)
             elif not path.is_file():
                 dead.append(path)
-            elif path in known:
-                continue
-            elif is_image_file(path):
-                images.append(path)
-            else:
-                others.append(path)
+            elif path not in known:
+                (images if is_image_file(path) else others).append(path)
     for paths, what in (
         (outside, f"links that lead out of {folder} are left out"),
         (repeated, "links to folders that are in the data set already are left out"),
@@ -325,10 +282,8 @@ def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path
         notes.append(f"{len(others)} files are no images and are left out: {_join(shown)}")
         bare = {path.parent for path in others} - {path.parent for path in images} - {folder}
         if bare:
-            notes.append(
-                f"{len(bare)} folders hold no images but other files: "
-                f"{_format_places(folder, sorted(bare))}"
-            )
+            shown_bare = _format_places(folder, sorted(bare))
+            notes.append(f"{len(bare)} folders hold no images but other files: {shown_bare}")
     return images
 
 
@@ -347,9 +302,10 @@ def _choose_form(
     channels = read_options.channels or (1 if all(look.grey for look in looks) else 3)
     if set(sizes) != {size}:
         what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*looks[0].size)
+        brought = dataset.format_shape((*size, channels))
+        brought += dataset.format_fit(None, size, read_options.fit)
         notes.append(
-            f"images of {what} are brought to {format_shape((*size, channels))}"
-            f"{format_fit(None, size, read_options.fit)}; --image-size chooses another size"
+            f"images of {what} are brought to {brought}; --image-size chooses another size"
         )
     return size, channels
 
@@ -359,7 +315,7 @@ def _choose_values(
 ) -> dict[Path, Range]:
     """Which values are black and white, by file. Without deep files only what is given counts."""
     deep = {file.path: look.values for file, look in seen if look.values is not None}
-    ranges, found = choose_ranges(deep.values(), given)
+    ranges, found = values.choose_ranges(deep.values(), given)
     notes.extend(found)
     if not deep and given is not None:
         return {file.path: given for file, _ in seen}
@@ -377,13 +333,15 @@ def _split(units: Sequence[_Unit], test_fraction: float) -> tuple[np.ndarray, np
     if len(set(digests)) * test_fraction < 1:  # frames of a few stacks can't stay together
         digests = [f"{unit.look.digest}-{unit.number}" for unit in units]
     labels, _ = _index_labels([unit.file.label for unit in units])
-    return *split_train_test(labels, np.array(digests), test_fraction), 0
+    return *dataset.split_train_test(labels, np.array(digests), test_fraction), 0
 
 
 def _index_labels(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels, of all images or of none, as `index_classes` gives them."""
+    """Labels, of all images or of none, as `dataset.index_classes` gives them."""
     named = [label for label in labels if label is not None]
-    return index_classes(named) if named else (np.zeros(len(labels), int), UNLABELLED)
+    return (
+        dataset.index_classes(named) if named else (np.zeros(len(labels), int), dataset.UNLABELLED)
+    )
 
 
 def _format_places(folder: Path, paths: Sequence[Path]) -> str:
@@ -397,10 +355,9 @@ def _format_place(folder: Path, path: Path) -> str:
 def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
     if count < 2:
         unread = f"Can't be read: {_format_failures(failures)}"
-        raise InputError(
-            f"{folder} should hold a training image and a test image that can be read. "
-            f"{unread if failures else f'Received: {count} images'}"
-        )
+        received = unread if failures else f"Received: {count} images"
+        wanted = "a training image and a test image that can be read"
+        raise InputError(f"{folder} should hold {wanted}. {received}")
 
 
 def _format_failures(failures: Mapping[str, str]) -> str:

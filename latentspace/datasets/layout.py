@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from latentspace.core.errors import InputError, to_printable
@@ -32,6 +32,8 @@ _COMPANIONS = (
 FILLERS, COMPANIONS = frozenset(_FILLERS.split()), frozenset(_COMPANIONS.split())
 SHOWN = 8  # folders and classes, in messages
 Paths = Sequence[tuple[str, ...]]
+Level = int | str | None  # of the folders that name the classes, see `arrange`
+Rows = Sequence[int]  # of paths
 Labelling = Callable[[list[int]], Mapping[int, str]]  # rows of paths -> the classes of some
 
 
@@ -44,30 +46,27 @@ class Place(NamedTuple):
 
 
 def arrange(
-    paths: Paths, classes_from: int | str | None = None, label: Labelling | None = None
+    paths: Paths, classes_from: Level = None, label: Labelling | None = None
 ) -> tuple[list[Place], list[str]]:
     """Understands how the folders of a data set are meant.
 
     Single folders around all others are stepped through, folders named as splits are the splits,
     and the folders below are the classes. Of images beside their masks the images are taken.
 
-    Paths are the parts of each file's path within the data set, the file's name at the end.
-    `classes_from` is the level of folders that names the classes, 1 for those in the data set's
-    own; "none" is for no classes, None finds the level. `label` gives rows of paths their classes
-    in place of the folders, or leaves them out. Returns the places of the files that are taken, in
-    the order of splits, and notes on what was understood and what is left out. Without test images
-    there are no splits. Raises an `InputError` where no file lies on the level asked for.
+    Paths are the parts of each file's path within the data set. `classes_from` is the level of
+    folders that names the classes, from 1; "none" is for no classes, None finds the level. `label`
+    gives rows of paths their classes in place of the folders, or leaves them out. Returns the
+    places of the files that are taken, in the order of splits, and notes on what was understood and
+    left out. Raises an `InputError` where no file lies on the level asked for.
     """
     layout = _Layout(paths, classes_from, label)
     places = layout.find()
     if paths and not places:
-        deepest = max(map(len, paths)) - 1
-        raise InputError(
-            f"no image lies in a folder of level {classes_from}: pass --classes-from with a level "
-            f"from 1 to {deepest}, or --classes-from none"
-            if deepest
-            else "images lie in no folders that could be classes: pass --classes-from none"
-        )
+        why = "images lie in no folders that could be classes: pass"
+        if deepest := max(map(len, paths)) - 1:
+            why = f"no image lies in a folder of level {classes_from}: pass --classes-from with a "
+            why += f"level from 1 to {deepest}, or"
+        raise InputError(f"{why} --classes-from none")
     return places, layout.notes
 
 
@@ -88,9 +87,7 @@ def find_splits(names: Collection[str]) -> dict[str, str]:
 class _Layout:
     """Goes down from the data set's folder; a level is a folder's number in the paths, from 0."""
 
-    def __init__(
-        self, paths: Paths, classes_from: int | str | None, label: Labelling | None
-    ) -> None:
+    def __init__(self, paths: Paths, classes_from: Level, label: Labelling | None) -> None:
         self.paths, self.label, self.notes = paths, label, list[str]()
         self.forced = classes_from - 1 if isinstance(classes_from, int) else None
         self.has_classes = label is None and classes_from != "none"
@@ -115,17 +112,13 @@ class _Layout:
             places = [p._replace(label=labels[p.row]) for p in places if p.row in labels]
         places = self._name_splits(self._drop_unlabelled(places), splits)
         if counts := Counter(place.label for place in places if place.label is not None):
-            shown = [
-                f"{to_printable(name)} {counts[name]:,}"
-                for name in sorted(counts, key=natural_sort_key)
-            ]
+            names = sorted(counts, key=natural_sort_key)
+            shown = [f"{to_printable(name)} {counts[name]:,}" for name in names]
             where = "" if self.label else f", in folders of level {self.level + 1}"
             self.notes.append(f"files by class{where}: {_join(shown)}")
         return places
 
-    def _find_in_splits(
-        self, level: int, rows: Iterable[int], splits: dict[str, str]
-    ) -> list[Place]:
+    def _find_in_splits(self, level: int, rows: Rows, splits: dict[str, str]) -> list[Place]:
         rows = self._leave_others(level, rows, splits)
         members: dict[str, list[int]] = {}
         for row in rows:
@@ -139,9 +132,7 @@ class _Layout:
             places += self._label(below, own, split)
         return places
 
-    def _step_in(
-        self, level: int, rows: Sequence[int], classes: Collection[str] = ()
-    ) -> tuple[int, Sequence[int]]:
+    def _step_in(self, level: int, rows: Rows, classes: Collection[str] = ()) -> tuple[int, Rows]:
         """The level below all single folders, and the files there."""
         while level != self.forced:
             folders = self._count(level, rows)
@@ -153,7 +144,7 @@ class _Layout:
             level += 1
         return level, rows
 
-    def _label(self, level: int, rows: Sequence[int], split: str | None) -> list[Place]:
+    def _label(self, level: int, rows: Rows, split: str | None) -> list[Place]:
         """The places of files whose classes are the folders of a level."""
         level = level if self.forced is None else self.forced
         folders = self._count(level, rows)
@@ -175,16 +166,13 @@ class _Layout:
             return places
         told = [PURPOSES[split] for split in SPLITS if split in labelled]
         if bare[0] == next(split for split in SPLITS if split in present):
-            self.notes.append(
-                f"classes of the images {_join(told)} are left out, since those to train have none"
-            )
+            left_out = f"classes of the images {_join(told)} are left out"
+            self.notes.append(f"{left_out}, since those to train have none")
             return [place._replace(label=None) for place in places]
         kept = [place for place in places if place.split in labelled]
-        self.notes.append(
-            f"{len(places) - len(kept):,} images {_join([PURPOSES[split] for split in bare])} have "
-            "no classes, while those to train have some, and are left out; --classes-from none "
-            "takes all, without classes"
-        )
+        left_out = f"{len(places) - len(kept):,} images {_join([PURPOSES[one] for one in bare])}"
+        why = "have no classes, while those to train have some, and are left out"
+        self.notes.append(f"{left_out} {why}; --classes-from none takes all, without classes")
         return kept
 
     def _name_splits(self, places: list[Place], splits: dict[str, str]) -> list[Place]:
@@ -195,28 +183,25 @@ class _Layout:
             return places
         purposes = dict.fromkeys(used, "validation") | {used[0]: "train", used[-1]: "test"}
         names = {split: [to_printable(n) for n in splits if splits[n] == split] for split in used}
-        told = [
-            f"{_join(names[split])} {counts[split]:,} "
-            + (PURPOSES[purposes[split]] if len(used) > 1 else "to train and to test")
-            for split in used
-        ]
+        meant = {split: PURPOSES[purpose] for split, purpose in purposes.items()}
+        if len(used) == 1:
+            meant = {used[0]: "to train and to test"}
+        told = [f"{_join(names[split])} {counts[split]:,} {meant[split]}" for split in used]
         self.notes.append(f"files by split: {', '.join(told)}")
         if len(used) == 1:  # test images are split off
             return [place._replace(split=None) for place in places]
         return [place._replace(split=purposes[str(place.split)]) for place in places]
 
-    def _leave_others(
-        self, level: int, rows: Iterable[int], folders: Collection[str | None]
-    ) -> list[int]:
+    def _leave_others(self, level: int, rows: Rows, folders: Collection[str | None]) -> list[int]:
         """The files in some folders of a level (None: in no folder), with a note on the others."""
-        rows = list(rows)
-        kept = [row for row in rows if self._get_folder(row, level) in folders]
-        others = [row for row in rows if self._get_folder(row, level) not in folders]
-        inside = [row for row in others if self._get_folder(row, level) is not None]
+        names = {row: self._get_folder(row, level) for row in rows}
+        kept = [row for row, name in names.items() if name in folders]
+        others = [row for row, name in names.items() if name not in folders]
+        inside = [row for row in others if names[row] is not None]
         if inside:
             places = {"/".join(self.paths[row][: level + 1]) for row in inside}
-            names = _join([to_printable(place) for place in sorted(places, key=natural_sort_key)])
-            self.notes.append(f"{len(inside):,} images in {names} are left out")
+            shown = _join([to_printable(place) for place in sorted(places, key=natural_sort_key)])
+            self.notes.append(f"{len(inside):,} images in {shown} are left out")
         if beside := len(others) - len(inside):
             self.notes.append(f"{beside:,} images beside the folders of classes are left out")
         return kept
@@ -225,7 +210,7 @@ class _Layout:
         parts = self.paths[row]
         return parts[level] if level < len(parts) - 1 else None
 
-    def _count(self, level: int, rows: Iterable[int]) -> Counter[str]:
+    def _count(self, level: int, rows: Rows) -> Counter[str]:
         found = (self._get_folder(row, level) for row in rows)
         return Counter(name for name in found if name is not None)
 

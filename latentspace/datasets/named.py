@@ -22,7 +22,7 @@ from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, ch
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
 from latentspace.datasets.links import refuse_outside
-from latentspace.datasets.other_files import explain_file
+from latentspace.datasets.other_files import EXPECTED, explain_file
 from latentspace.datasets.pictures import list_suffixes
 
 DIGITS_TEST_SHARE = 0.2
@@ -47,25 +47,19 @@ def load_dataset(
     show_progress: bool = False,
     download: Download | None = None,
 ) -> ImageDataset:
-    """Finds and reads a data set.
+    """Finds and reads a data set; its `name` says what was really loaded.
 
     Args:
         dataset: A named set (a key of `CLASS_NAMES`), a folder of four IDX files (raw or .gz), an
             .npz or .npy file or a folder of some (see `find_arrays`), or a folder of image files
-            (see `find_images`). None asks for MNIST, and for `digits` where MNIST is neither on
-            disk nor to be downloaded.
+            (see `find_images`). None asks for MNIST, or for `digits` where it can't be had.
         data_dir: A folder in which a named set is a subfolder or an .npz file.
         cache_dir: Where decoded image files are kept; None keeps them in memory.
         download: Name of a set -> its training and its test images and labels, asked where the set
             is not in `data_dir`; raises an OSError where it can't be had. None has none.
 
-    Labels are corrected last, see `correct_labels`: test images stay test images. The `name` of
-    what is returned says what was really loaded. Raises an `InputError` where the
-    name is unknown, nothing is there, or a file is no such file.
-
-    Example:
-        >>> load_dataset("digits").image_shape
-        (28, 28, 1)
+    Labels are corrected last, see `correct_labels`: test images stay test images. Raises an
+    `InputError` where the name is unknown, nothing is there, or a file is no such file.
     """
     for name in (
         "labels",
@@ -100,10 +94,8 @@ def _find(
     if path.is_file() and path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InputError(explain_file(path))
     if not path.is_dir() and not path.is_file():
-        raise InputError(
-            f"no data set {dataset!r}: expected one of {', '.join(CLASS_NAMES)}, an .npz or .npy "
-            "file, or a folder of image files, of four IDX files, of .npz or of .npy files"
-        )
+        wanted = f"one of {', '.join(CLASS_NAMES)}, {EXPECTED}"
+        raise InputError(f"no data set {dataset!r}: expected {wanted}")
     name = to_printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
     return _read(path, read_options, name=name, source=_to_recorded(path), **how)
 
@@ -113,25 +105,19 @@ def _to_recorded(path: Path) -> str:
     try:
         return str(path.resolve()).encode().decode()
     except UnicodeEncodeError as error:
-        raise InputError(
-            f"{to_printable(str(path), LONGEST_NAME)} can't be kept on record, since its name is "
-            "no UTF-8: rename it"
-        ) from error
+        why = "can't be kept on record, since its name is no UTF-8: rename it"
+        raise InputError(f"{to_printable(str(path), LONGEST_NAME)} {why}") from error
 
 
 def find_recorded_place(facts: Mapping[str, Any]) -> str:
     """Where images of `ImageDataset.facts` lie, for `load_dataset`; an `InputError` if nowhere."""
     place = facts["source"] or facts["name"]
     if facts["source"] is not None and not Path(place).exists():
-        raise InputError(
-            f"the images of the run are no longer at {to_printable(place, LONGEST_PATH)}: pass "
-            "--dataset with their new place"
-        )
+        where = f"no longer at {to_printable(place, LONGEST_PATH)}"
+        raise InputError(f"the images of the run are {where}: pass --dataset with their new place")
     if facts["source"] is None and place not in CLASS_NAMES:
-        raise InputError(
-            f"the images are on record as {to_printable(place)!r}, which is no data set of that "
-            "name: pass --dataset"
-        )
+        what = f"{to_printable(place)!r}, which is no data set of that name"
+        raise InputError(f"the images are on record as {what}: pass --dataset")
     return place
 
 
@@ -172,16 +158,11 @@ def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
     if read_options.labels is not None:
         named.append((Path(read_options.labels), False))
     headers = [each for path, _ in named for each in read_headers(path, unread={}).values()]
-    refuse_too_large(
-        estimate_memory(headers),
-        where,
-        "store fewer images or bytes in place of floats, or pass a folder of image files, which "
-        "are read as they are needed",
-    )
-    found: dict[str, np.ndarray] = {}
-    unread: dict[str, str] = {}
+    instead = "store fewer images or bytes in place of floats, or pass a folder of image files"
+    refuse_too_large(estimate_memory(headers), where, f"{instead}, which are read as needed")
+    found, unread = dict[str, np.ndarray](), dict[str, str]()
     for number, (path, with_file) in enumerate(named):
-        left: dict[str, str] = {}
+        left = dict[str, str]()
         call = partial(_name_array, path, with_file=with_file, is_labels=number == len(paths))
         found |= {call(name): array for name, array in read_arrays(path, unread=left).items()}
         unread |= {call(name): what for name, what in left.items()}
@@ -256,10 +237,9 @@ def _load_digits() -> Arrays:
     # Cubic upsampling of 8x8 by 3.5; grid_mode keeps the image centred.
     large = zoom(digits.images / 16, (1, 3.5, 3.5), order=3, mode="grid-constant", grid_mode=True)
     pixels = np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
-    train, test = train_test_split(
-        np.arange(len(pixels)), test_size=DIGITS_TEST_SHARE, random_state=0, stratify=digits.target
-    )
-    return Arrays([pixels[train], pixels[test]], [digits.target[train], digits.target[test]])
+    how = {"test_size": DIGITS_TEST_SHARE, "random_state": 0, "stratify": digits.target}
+    *images, train, test = train_test_split(pixels, digits.target, **how)
+    return Arrays(images, [train, test])
 
 
 def _load_avatars(read_options: ReadOptions, cache_dir: Path | None) -> ImageDataset:
@@ -267,10 +247,8 @@ def _load_avatars(read_options: ReadOptions, cache_dir: Path | None) -> ImageDat
     factors = avatars.choose_factors(AVATARS)
     key = hash_content(AVATARS_VERSION, PIL.__version__)
     path = None if cache_dir is None else cache_dir / f"avatars-{key}.npz"
-    drawn = load_or_compute(
-        path, lambda: {"images": avatars.draw(factors)}, version=AVATARS_VERSION
-    )["images"]
-    count = AVATARS - TEST_AVATARS
+    kept = load_or_compute(path, lambda: {"images": avatars.draw(factors)}, version=AVATARS_VERSION)
+    drawn, count = kept["images"], AVATARS - TEST_AVATARS
     images, labels = (np.split(values, [count]) for values in (drawn, factors["woman"]))
     arrays = Arrays(images, labels, attributes=avatars.describe(factors))
     names = CLASS_NAMES["avatars"]

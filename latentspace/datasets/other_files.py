@@ -11,6 +11,9 @@ from latentspace.datasets.tables import DELIMITERS
 
 LONGEST_NAME = 255
 HEAD = 4096  # bytes that are looked at
+EXPECTED = (
+    "an .npz or .npy file, or a folder of image files, of four IDX files, of .npz or of .npy files"
+)
 LEAST_COLUMNS = 17  # of a table of pixels: a label and 4x4
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 MODELS = (".keras", ".weights.h5", ".pt", ".pth", ".onnx", ".tflite", ".safetensors")
@@ -50,10 +53,8 @@ def _describe(path: Path, head: bytes) -> str:
     name, suffix = path.name.lower(), path.suffix.lower()
     write = partial(_format_command, path)
     if name.endswith(MODELS):
-        return (
-            "a model by its name, and --dataset takes images: visualize.py --autoencoder takes a "
-            ".keras or an .onnx file"
-        )
+        why = "a model by its name, and --dataset takes images"
+        return f"{why}: visualize.py --autoencoder takes a .keras or an .onnx file"
     if head.startswith(b"PK\x03\x04") and b".npy" in head[:300]:
         return "a file of arrays: give it a name that ends in .npz"
     if head.startswith(ONE_ARRAY):
@@ -63,28 +64,22 @@ def _describe(path: Path, head: bytes) -> str:
     if suffix == ".mat":
         return f"a MATLAB file. Make an .npz file of it: {write(MATLAB)}"
     if head.startswith(b"PAR1"):
-        return (
-            "a Parquet file. Make an .npz file of it, with pandas and pyarrow and with the names "
-            f"of your columns: {write(PARQUET)}"
-        )
+        needed = "with pandas and pyarrow and with the names of your columns"
+        return f"a Parquet file. Make an .npz file of it, {needed}: {write(PARQUET)}"
     if suffix in (".csv", ".tsv"):
         return f"a table. {_explain_table(path, head)}"
     if suffix in (".pkl", ".pickle", ".joblib") or head[:1] == b"\x80":
-        return (
-            "a pickle, which is not read, since it can run code. If you trust who made it, make an "
-            f".npz file of it, with the names of its parts: {write(PICKLE)}"
-        )
+        how = f"make an .npz file of it, with the names of its parts: {write(PICKLE)}"
+        why = "which is not read, since it can run code. If you trust who made it"
+        return f"a pickle, {why}, {how}"
     if "idx" in name and (suffix == ".gz" or head.startswith(b"\0\0")):
         return f"one of four IDX files: pass the folder of all four, {path.parent}"
     if suffix in ARCHIVES:
         return "an archive: unpack it, and pass the folder"
     if suffix in list_suffixes():
         return "one image: pass the folder that holds all images"
-    return (
-        "no data set: expected an .npz or .npy file, or a folder of image files, of four IDX "
-        "files, of .npz or of .npy files. Write images (N, H, W) or (N, H, W, C) with "
-        "numpy.savez('FILE.npz', images=..., labels=...)"
-    )
+    how = "numpy.savez('FILE.npz', images=..., labels=...)"
+    return f"no data set: expected {EXPECTED}. Write images (N, H, W) or (N, H, W, C) with {how}"
 
 
 def _explain_table(path: Path, head: bytes) -> str:
@@ -93,19 +88,13 @@ def _explain_table(path: Path, head: bytes) -> str:
     columns = [column.strip('" ') for column in lines[0].split(comma)]
     count = len(columns) if len(lines) > 1 else LEAST_COLUMNS
     if count < LEAST_COLUMNS:
-        return (
-            "A table of file,label goes with a folder of image files: --dataset FOLDER "
-            f"--labels {shlex.quote(str(path))}"
-        )
+        how = f"--dataset FOLDER --labels {shlex.quote(str(path))}"
+        return f"A table of file,label goes with a folder of image files: {how}"
     has_labels = round(count**0.5) ** 2 != count
-    code = _format_command(
-        path,
-        PIXELS,
-        comma=comma,
-        heading=int(not columns[0].lstrip("-").replace(".", "").isdigit()),
-        first=int(has_labels),
-        labels=", labels=t[:, 0]" if has_labels else "",
-    )
+    labels = ", labels=t[:, 0]" if has_labels else ""
+    heading = int(not columns[0].lstrip("-").replace(".", "").isdigit())
+    about = {"comma": comma, "heading": heading, "first": int(has_labels), "labels": labels}
+    code = _format_command(path, PIXELS, **about)
     return f"Where it holds a label and square grey images, make an .npz file of it: {code}"
 
 

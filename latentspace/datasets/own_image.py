@@ -31,16 +31,12 @@ def read_image(
     ink: Ink | None = None,
     value_range: Range | None = None,
 ) -> np.ndarray:
-    """Reads a person's own image file and brings it to the shape of a data set.
+    """Reads a person's own image file -> float32 `image_shape`, (H, W, C), in [0, 1].
 
-    The picture is scaled to fit, aspect kept, and centred on its own ground. A grey picture on
-    light ground is inverted, since grey data sets here are bright on dark. The result is float32
-    `image_shape`, (height, width, channels), in [0, 1].
-
-    `ink` says how images of the data set lie on their ground, see `find_ink`: margins are cut off,
-    and what is left gets that size and place; None keeps the whole picture.
-    `value_range` has the values that are black and white in the data set, where that is known; an
-    image of more than 8 bits that plainly has other values is read by its own. Raises an
+    It is scaled to fit, aspect kept, and centred on its own ground; grey on light ground is
+    inverted. With `ink`, see `find_ink`, margins are cut off, and what is left gets that size and
+    place. `value_range` has the values that are black and white in the data set, where that is
+    known; an image of more than 8 bits that plainly has other values is read by its own. Raises an
     `InputError` where the file is no image that Pillow reads.
     """
     try:
@@ -52,9 +48,8 @@ def read_image(
                 value_range = choose_ranges([values], None)[0][values.own]
             picture = open_picture(data, image_shape[2], value_range=value_range)
     except (InputError, OSError) as error:
-        raise InputError(
-            f"{to_printable(str(path), LONGEST_PATH)} can't be read as an image: {error}"
-        ) from error
+        shown = to_printable(str(path), LONGEST_PATH)
+        raise InputError(f"{shown} can't be read as an image: {error}") from error
     return fit_picture(picture, image_shape, ink)
 
 
@@ -86,8 +81,7 @@ def fit_picture(
 def find_ink(pixels: np.ndarray) -> Ink | None:
     """How what is drawn on dark ground usually lies there, of images, uint8 (N, H, W, C).
 
-    None for colour, and where the images have no dark margin, so that what is drawn can't be told
-    from the ground.
+    None for colour, and where the images have no dark margin.
     """
     if pixels.shape[3] != 1:
         return None

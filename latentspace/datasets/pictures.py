@@ -86,8 +86,8 @@ class Look(NamedTuple):
 def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
     """Looks at an image file's bytes, which are decoded only where they hold more than 8 bits.
 
-    With `frames_too` the values of `DECODED_FRAMES` pages or frames are, not of the first alone.
-    Raises an `InputError` where they are no image that Pillow reads, or one too large.
+    With `frames_too` up to `DECODED_FRAMES` pages or frames are. Raises an `InputError` where they
+    are no image that Pillow reads, or one too large.
     """
     with _open(data) as picture:
         width, height = picture.size
@@ -100,12 +100,11 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
         frames = min(getattr(picture, "n_frames", 1), MOST_FRAMES) if is_stack else 1
         found = []
         with contextlib.suppress(Exception):  # a decoder's, which is said when it is decoded
-            for frame in np.linspace(0, frames - 1, min(frames, DECODED_FRAMES)).astype(int):
-                if frame == 0 or frames_too:
-                    picture.seek(int(frame))
-                    found += [values] if (values := _find_depth(picture)) is not None else []
-        digest = hashlib.sha256(data).hexdigest()
-        joined = join_values(found) if found else None
+            looked_at = min(frames, DECODED_FRAMES) if frames_too else 1
+            for frame in np.linspace(0, frames - 1, looked_at).astype(int):
+                picture.seek(int(frame))
+                found += [values] if (values := _find_depth(picture)) is not None else []
+        joined, digest = join_values(found) if found else None, hashlib.sha256(data).hexdigest()
         return Look((height, width), grey, frames, joined, cut, digest)
 
 
@@ -125,12 +124,11 @@ def _find_depth(picture: Image.Image) -> Values | None:
 def open_picture(
     data: bytes, channels: int, *, draft: int | None = None, value_range: Range | None = None
 ) -> Image.Image:
-    """Decodes the bytes of an image file to a picture of mode L (1 channel) or RGB (3).
+    """Decodes the bytes of an image file to an upright picture of mode L (1 channel) or RGB (3).
 
-    It is upright, and what is transparent is white. `draft` is a side that is enough: a JPEG file
-    is then decoded at a fraction of its size where that leaves both sides as long. The values of
-    `value_range` are black and white; None takes those of the file's type. Raises an `InputError`
-    where they are no image that Pillow reads, or too large to be decoded.
+    What is transparent is white. A JPEG file is decoded at a fraction of its size that leaves both
+    sides as long as `draft`. The values of `value_range` are black and white; None takes those of
+    the file's type. Raises an `InputError` where Pillow reads no image, or one too large.
     """
     return next(open_frames(data, channels, (0,), draft, value_range))
 
@@ -149,8 +147,7 @@ def open_frames(
 def crop_to(picture: Image.Image, size: tuple[int, int], *, fit: str = "scale") -> np.ndarray:
     """Brings a picture of mode L or RGB to a height and a width, as uint8 (H, W, 1 or 3).
 
-    It is scaled, aspect kept, and the middle cut out. With `fit` "pad" it keeps its scale: black is
-    laid around it, and what is too large is cut off on all sides.
+    The middle is cut out, scaled to fit; with `fit` "pad" in its own scale, black around it.
     """
     if picture.size != size[::-1] and fit == "pad":
         left, top = (-((new - old) // 2) for new, old in zip(size[::-1], picture.size, strict=True))
@@ -180,21 +177,18 @@ def _open(data: bytes) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data), formats=_list_formats()) as opened:
             count = opened.width * opened.height
             # Pillow refuses twice as many, and only warns of these, unless warnings are off.
-            if Image.MAX_IMAGE_PIXELS is not None and count > Image.MAX_IMAGE_PIXELS:
-                raise InputError(
-                    f"{count:,} pixels are more than {Image.MAX_IMAGE_PIXELS:,} and may be a "
-                    "decompression bomb"
-                )
+            if (most := Image.MAX_IMAGE_PIXELS) is not None and count > most:
+                why = f"are more than {most:,} and may be a decompression bomb"
+                raise InputError(f"{count:,} pixels {why}")
             if _has_deep_planes(opened):
                 raise InputError(
                     "channels of 16 bits in separate planes, which Pillow misreads: save it with "
                     "the channels of each pixel together"
                 )
-            if count <= LARGE:
-                yield opened
-                return
-            with _one_at_a_time:
-                refuse_too_large(16 * count, f"a picture of {count:,} pixels", "make it smaller")
+            with _one_at_a_time if count > LARGE else contextlib.nullcontext():
+                if count > LARGE:
+                    what = f"a picture of {count:,} pixels"
+                    refuse_too_large(16 * count, what, "make it smaller")
                 yield opened
     except InputError:
         raise
@@ -227,9 +221,8 @@ def _has_deep_planes(picture: Image.Image) -> bool:
     """Whether the channels of a TIFF lie one after the other in more than 8 bits each."""
     if picture.format != "TIFF" or len(picture.getbands()) < 2:
         return False
-    bits = picture.tag_v2.get(BITS, 8)  # type: ignore[attr-defined]
-    deepest = max(bits) if isinstance(bits, tuple) else bits
-    return deepest > 8 and ";16" not in _find_raw_mode(picture)
+    bits = np.max(picture.tag_v2.get(BITS, 8))  # type: ignore[attr-defined]
+    return bool(bits > 8) and ";16" not in _find_raw_mode(picture)
 
 
 def _find_own(picture: Image.Image) -> Range:
@@ -248,8 +241,7 @@ def _take_picture(
         return Image.fromarray(deep).convert(mode)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture)
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     picture = picture.convert(mode)
     if value_range is not None:
         picture = Image.fromarray(to_bytes(np.asarray(picture), value_range))

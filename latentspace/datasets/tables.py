@@ -103,10 +103,9 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2, comment:
     """Reads a table in UTF-8, UTF-16 or Latin-1, with comma, semicolon, tab, | or spaces.
 
     A first line with the number of the others alone is left out, and so are lines that begin with a
-    `comment`. In a table of spaces the heading may lack that of the first column, which then is
-    "file". Where `least` is 1, lines of empty cells are kept. Raises an `InputError`, which says
-    `what` each line should hold, where the table can't be read, or a line has fewer columns than
-    `least`.
+    `comment`. In a table of spaces the heading may lack "file". Where `least` is 1, lines of empty
+    cells are kept. Raises an `InputError`, which says `what` each line should hold, where the table
+    can't be read, or a line has fewer columns than `least`.
     """
     text, notes = read_text(path, what)
     if comment:  # an empty line stays, so that others keep their numbers
@@ -139,11 +138,7 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2, comment:
 
 
 def name_files(table: Table, files: Sequence[str]) -> NamedRows:
-    """Finds the column of a table, with or without a heading, that names files.
-
-    Files are paths in the data set with "/" between their parts. Raises an `InputError` where no
-    name in the table is that of one.
-    """
+    """Finds the column that names files, paths with "/"; an `InputError` where there is none."""
     rows, headings = table.rows, [fold_heading(cell) for cell in table.rows[0]]
     match = cache(match_files(files))  # most cells, such as 0 and 1, come many times
     width = len(headings)
@@ -187,9 +182,8 @@ def read_labels(
 ) -> tuple[dict[str, str] | None, list[int]]:
     """Reads classes by file, of a column by its heading or number, from 1; None finds it.
 
-    Returns the class of each file that the table names beyond doubt, and the columns that tell
-    nothing else. None where there are several columns, and none of them is clearly that of labels.
-    Raises an `InputError` where there is no such column.
+    Returns the class of each file that the table names beyond doubt, None where no column is clear,
+    and the columns that tell nothing else. Raises an `InputError` where there is no such column.
     """
     names, rows, others = named.columns, named.rows, named.others
     folded = [fold_heading(name) for name in names]
@@ -232,10 +226,7 @@ def _read_one_hot(
 
 
 def match_files(files: Sequence[str]) -> Callable[[str], str | None]:
-    """A function from a name in a table to the file that is meant; None where there is doubt.
-
-    Names may have other folders in front, \\ for /, another case, or lack endings.
-    """
+    """A function from a name, nearly that of a file, to the file; None where there is doubt."""
     # By style: files by all parts of their paths, and by the last few.
     indices: dict[Callable[[str], Parts], tuple[Index, Index]] = {}
     for style in (_split, _fold, _fold_without_suffix):
@@ -279,8 +270,7 @@ def read_text(path: Path, what: str) -> tuple[str, list[str]]:
         except UnicodeDecodeError as error:
             reason = error
             continue
-        said = [f"{path} is read as {shown}, since it is no UTF-8"]
-        return text, said if shown != "UTF-8" else []
+        return text, [f"{path} is read as {shown}, since it is no UTF-8"] * (shown != "UTF-8")
     raise InputError(
         f"{path} can't be read as a table of {what}: {reason}; save it as UTF-8"
     ) from reason

@@ -58,10 +58,9 @@ def choose_ranges(
     `InputError` where the `given` one is no range, or leaves nothing but black or white.
     """
     if given is not None and not given[0] < given[1]:
-        raise InputError(
-            "--value-range should be two numbers, black and then white, the first below the "
-            f"second. Received: {given[0]:g} {given[1]:g}"
-        )
+        wanted = "two numbers, black and then white, the first below the second"
+        received = f"{given[0]:g} {given[1]:g}"
+        raise InputError(f"--value-range should be {wanted}. Received: {received}")
     by_own: dict[Range, list[Values]] = {}
     for values in found:
         by_own.setdefault(values.own, []).append(values)
@@ -75,22 +74,18 @@ def describe_range(values: Values, chosen: Range) -> str | None:
     """A line on how values are read, where one might wonder; an `InputError` if all look alike."""
     low, high = chosen
     if values.low < values.high and (values.high <= low or values.low >= high):
-        raise InputError(
-            f"--value-range {low:g} {high:g} leaves nothing of the images, whose values lie from "
-            f"{values.low:g} to {values.high:g}: pass another, or leave it out"
-        )
+        found = f"the images, whose values lie from {values.low:g} to {values.high:g}"
+        what = f"--value-range {low:g} {high:g} leaves nothing of {found}"
+        raise InputError(f"{what}: pass another, or leave it out")
+    whole = f"{low:g} (black) to {high:g} (white)"
     used, rounding = values.most_high - values.most_low, (high - low) / 255
     if 0 < used < LITTLE * (high - low):
-        return (
-            f"nearly all values lie from {values.most_low:g} to {values.most_high:g}, a small part "
-            f"of {low:g} (black) to {high:g} (white): --value-range {values.most_low:g} "
-            f"{values.most_high:g} shows more of them"
-        )
+        ends, part = (f"{values.most_low:g}", f"{values.most_high:g}"), f"a small part of {whole}"
+        advice = f"--value-range {' '.join(ends)} shows more of them"
+        return f"nearly all values lie from {' to '.join(ends)}, {part}: {advice}"
     if chosen != values.own or values.low < low - rounding or values.high > high + rounding:
-        return (
-            f"values from {values.low:g} to {values.high:g} are read as {low:g} (black) to "
-            f"{high:g} (white); --value-range LOW HIGH sets others"
-        )
+        read = f"values from {values.low:g} to {values.high:g} are read as {whole}"
+        return f"{read}; --value-range LOW HIGH sets others"
     return None
 
 
@@ -131,9 +126,9 @@ def find_common(ranges: Iterable[Range]) -> Range | None:
 
 def join_values(values: Sequence[Values]) -> Values:
     """The values of several files or frames of one type: a rare one does not tell what most are."""
-    table = np.array([(one.low, one.high, one.most_low, one.most_high) for one in values])
-    low, high = float(table[:, 0].min()), float(table[:, 1].max())
-    most_low, most_high = np.quantile(table[:, 2], 0.05), np.quantile(table[:, 3], 0.95)
+    low, high = min(one.low for one in values), max(one.high for one in values)
+    most_low = np.quantile([one.most_low for one in values], 0.05)
+    most_high = np.quantile([one.most_high for one in values], 0.95)
     return Values(values[0].own, low, high, float(most_low), float(most_high))
 
 
@@ -142,7 +137,5 @@ def _choose_range(values: Values) -> Range:
     if low == high:  # nothing to be seen, whatever is black and white
         around = [one for one in (values.own, *KNOWN) if one[0] <= low <= one[1]]
         return around[0] if around else (min(low, 0.0), max(high, 0.0))
-    for known in KNOWN:
-        if fits(values, known):
-            return known
-    return (0.0 if 0 <= low < high / 2 else low), high
+    plain = (0.0 if 0 <= low < high / 2 else low), high
+    return next((known for known in KNOWN if fits(values, known)), plain)

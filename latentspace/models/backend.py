@@ -33,10 +33,8 @@ def start_keras() -> None:
         reason = format_reason(error)
         if isinstance(error, ImportError) or "import backend" in reason:
             asked = os.environ.get("KERAS_BACKEND")
-            source = f"KERAS_BACKEND={asked}" if asked else file
-            raise InputError(
-                f"Keras can't use the backend that {source} names: {reason}; {TENSORFLOW}"
-            ) from error
+            what = f"the backend that {f'KERAS_BACKEND={asked}' if asked else file} names"
+            raise InputError(f"Keras can't use {what}: {reason}; {TENSORFLOW}") from error
         raise InputError(f"Keras can't use {file}: {reason}; mend or delete it") from error
     if (backend := keras.backend.backend()) not in TRAINING:
         raise InputError(f"Keras' backend {backend} can't train networks: {TENSORFLOW}")

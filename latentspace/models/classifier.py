@@ -97,13 +97,11 @@ class Target:
     classes: int  # 0 of a number
 
     @property
-    def known(self) -> np.ndarray:
-        """Where there is a value, bool (N,)."""
+    def known(self) -> np.ndarray:  # bool (N,): where there is a value
         return self.values >= 0 if self.classes else np.isfinite(self.values)
 
     @property
-    def labels(self) -> np.ndarray:
-        """Values as a network takes them."""
+    def labels(self) -> np.ndarray:  # values as a network takes them
         return np.where(self.known, self.values, 0).astype(np.int64 if self.classes else np.float32)
 
     @property
@@ -139,17 +137,12 @@ class ReferenceClassifier(KeptNetwork):
         low, high = self.facts["balanced_accuracy_interval"]
         if can_tell(reached, low, chance):
             return None
-        return (
-            f"a classifier trained on the real images is {reached:.1%} right on unseen ones "
-            f"(balanced over classes; {low:.1%} to {high:.1%}), too near to guessing "
-            f"({chance:.1%}) to say what an image shows"
-        )
+        ends = f"(balanced over classes; {low:.1%} to {high:.1%})"
+        found = f"is {reached:.1%} right on unseen ones {ends}, too near to guessing ({chance:.1%})"
+        return f"a classifier trained on the real images {found} to say what an image shows"
 
     def predict_probabilities(self, images: np.ndarray) -> np.ndarray:
-        """What it believes images, float32 (N, H, W, C) in [0, 1], to show.
-
-        Returns float32 (N, classes), each row of sum 1; its largest value is the confidence.
-        """
+        """What images, float32 (N, H, W, C) in [0, 1], show: float32 (N, classes), of sum 1."""
         return predict(self._model, images)
 
 
@@ -157,10 +150,9 @@ class AttributeReader(KeptNetwork):
     """Reads attributes off images, see `ReaderFacts`."""
 
     def read(self, images: np.ndarray) -> np.ndarray:
-        """What it believes images, float32 (N, H, W, C) in [0, 1], to have.
+        """The attributes of images, float32 (N, H, W, C) in [0, 1], in the order of the data set.
 
-        Returns float32 (N, A), in the order of the attributes of the data set: of yes and no the
-        probability of yes, of one of several names that of it, of numbers the number.
+        Returns float32 (N, A): the probability of yes, or of a name, or the number.
         """
         outputs, found = predict(self._model, images), []
         for reading, width in zip(self.facts["readings"], self.facts["outputs"], strict=True):
@@ -173,8 +165,7 @@ class AttributeReader(KeptNetwork):
 def can_tell(quality: float, low: float, chance: float) -> bool:
     """Whether what is that good on unseen images can say what decoded ones show.
 
-    It can where it comes more than half of the way from guessing to always being right, and the
-    interval of that, from `low`, excludes guessing.
+    It is half of the way or more from guessing to always right, and its interval above guessing.
     """
     return quality >= (1 + chance) / 2 and low > chance
 
@@ -192,20 +183,15 @@ def find_reader(
     places among the training images, int (N,). All else is as for `find_classifier`.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}{OF_ATTRIBUTES}.keras"
-    is_binary = data.is_binary
-    test = _list_targets(data.test_attributes, is_binary)
-    key = {
-        "dataset_hash": data.hash,
-        "attributes_hash": data.attributes_hash,
-        "outputs": [target.classes or 1 for target in test.values()],
-    }
+    test = _list_targets(data.test_attributes, data.is_binary)
+    widths = [target.classes or 1 for target in test.values()]
+    key = {"dataset_hash": data.hash, "attributes_hash": data.attributes_hash, "outputs": widths}
     if (facts := _read_kept(path, ReaderFacts, key)) is not None:
         return AttributeReader(path, facts)
     started = time.perf_counter()
     images, rows = read_images()
-    train = _list_targets(data.train_attributes.select(rows), is_binary)
     targets, scales = [], []
-    for target in train.values():
+    for target in _list_targets(data.train_attributes.select(rows), data.is_binary).values():
         known = target.values[target.known]
         scale = (float(known.mean()), float(known.std()) or 1.0) if not target.classes else (0, 1)
         scales.append(scale)
@@ -241,12 +227,12 @@ def _list_targets(attributes: Attributes, is_binary: np.ndarray) -> dict[str, Ta
 
 def _measure_reading(outputs: np.ndarray, target: Target) -> dict[str, Any]:
     """The quality of outputs (N, classes or 1), see `ReadingFacts`."""
-    known = target.known
+    known, found = target.known, dict[str, Any]()
     if target.classes:
-        quality, ends = 0.0, [0.0, 0.0]
         if known.any():
             found = _measure_accuracy(outputs[known].argmax(axis=1), target.labels[known])
-            quality, ends = found["balanced_accuracy"], found["balanced_accuracy_interval"]
+        quality = found.get("balanced_accuracy", 0.0)
+        ends = found.get("balanced_accuracy_interval", [0.0, 0.0])
         return {"quality": quality, "quality_interval": ends, "chance": 1 / target.classes}
     from scipy.stats import rankdata
 
@@ -270,11 +256,10 @@ def find_classifier(
 ) -> ReferenceClassifier:
     """Takes the reference classifier of a data set from disk, or trains it and keeps it.
 
-    They lie in the subfolder `classifiers` of the folder of all runs. The test images of the data
-    set tell the accuracy; a classifier of another one is replaced. Where one is trained,
-    `read_labelled` gives images for it, float32 (N, H, W, C) in [0, 1], and labels, int (N,), and
-    `on_round` is called after each of up to `MOST_ROUNDS` rounds. Raises an `OSError` where the
-    folder can't be written to.
+    It lies in the subfolder `classifiers` of the folder of all runs; one of another data set of the
+    name is replaced. Where one is trained, `read_labelled` gives images, float32 (N, H, W, C) in
+    [0, 1], and labels, int (N,), and `on_round` is called after each of up to `MOST_ROUNDS` rounds.
+    Raises an `OSError` where the folder can't be written to.
     """
     path = models_dir / CLASSIFIERS / f"{data.name}.keras"
     key = {"dataset_hash": data.hash}
@@ -335,8 +320,7 @@ def _train_network(
     """A model of images -> probabilities or a number for each target, and its rounds.
 
     Images are deformed anew each time, and mirrored where that makes no difference. It stops when
-    held-back images are known no better. Returns the model, whose outputs (N, classes or 1) of all
-    targets stand beside each other.
+    held-back images are known no better. Outputs (N, classes or 1) stand beside each other.
     """
     start_keras()
     import keras
@@ -349,24 +333,19 @@ def _train_network(
     losses = ["sparse_categorical_crossentropy" if each.classes else "mse" for each in targets]
     model.compile(keras.optimizers.Adam(LEARNING_RATE), losses, weighted_metrics=[])
     asked = [each.labels for each in targets], [each.weights for each in targets]
+    known = [tuple(values[held_back] for values in each) for each in asked]
+    gain = {"min_delta": LEAST_GAIN}
+    waits, ends = -(-SLOWING_PATIENCE // steps), -(-PATIENCE // steps)
+    slow = keras.callbacks.ReduceLROnPlateau(factor=SLOWER, patience=waits, **gain)
+    stop = keras.callbacks.EarlyStopping(patience=ends, restore_best_weights=True, **gain)
+    tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_round())
     history = model.fit(
         _iterate_batches(images, fitted, targets, batch_size),
         steps_per_epoch=steps,
         epochs=MOST_ROUNDS,
         shuffle=False,  # the batches have their own order
-        validation_data=(
-            images[held_back],
-            *(tuple(values[held_back] for values in each) for each in asked),
-        ),
-        callbacks=[
-            keras.callbacks.ReduceLROnPlateau(
-                factor=SLOWER, patience=-(-SLOWING_PATIENCE // steps), min_delta=LEAST_GAIN
-            ),
-            keras.callbacks.EarlyStopping(
-                patience=-(-PATIENCE // steps), min_delta=LEAST_GAIN, restore_best_weights=True
-            ),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_round()),
-        ],
+        validation_data=(images[held_back], *known),
+        callbacks=[slow, stop, tell],
         verbose=0,
     )
     if len(targets) > 1:

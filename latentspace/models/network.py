@@ -32,31 +32,25 @@ ZEROS = {"padding": "same", "kernel_initializer": "zeros"}  # of convolutions th
 
 
 def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
-    """Principal components of an image, and corrections of them.
+    """A model of images, float32 (N, H, W, C) in [0, 1], -> codes, float32 (N, latent_dim).
 
     Where details count (`TrainConfig.blocks`), convolutions correct the image before it is
-    projected. Where each place in an image has its meaning (`TrainConfig.aligned`), strided
-    convolutions and a hidden layer correct the code. Sides of images need not be divisible by
-    anything. A model of float32 (N, H, W, C) in [0, 1] -> float32 (N, latent_dim).
+    projected to principal components. Where each place in an image has its meaning
+    (`TrainConfig.aligned`), strided convolutions and a hidden layer correct the code.
     """
     images = keras.Input(image_shape, name="images")
-    x = images
+    x, channels = images, config.channels
     if blocks := count_blocks(config) // 2:
         correction = _correct_details(images, config, blocks, name="encoder_detail")
         x = layers.Add(name="corrected_images")([images, correction])
     x = layers.Flatten(name="flatten_images")(x)
     codes = layers.Dense(config.latent_dim, trainable=False, name=PROJECTED)(x)
     if config.aligned:
-        x = images
+        x, how = images, {"padding": "same", "activation": ACTIVATION}
         for stage in range(_count_halvings(max(image_shape[:2]), min(image_shape[:2]))):
-            x = layers.Conv2D(
-                config.channels[min(stage, len(config.channels) - 1)],
-                KERNEL_SIZE,
-                STRIDE,
-                padding="same",
-                activation=ACTIVATION,
-                name=f"down_{stage}",
-            )(x)  # (N, ceil(H / 2), ceil(W / 2), channels)
+            filters = channels[min(stage, len(channels) - 1)]
+            x = layers.Conv2D(filters, KERNEL_SIZE, STRIDE, name=f"down_{stage}", **how)(x)
+            # (N, ceil(H / 2), ceil(W / 2), filters)
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(config.hidden_units, activation=ACTIVATION, name="hidden")(x)
         correction = layers.Dense(config.latent_dim, kernel_initializer="zeros", name=CODES)(x)
@@ -65,12 +59,11 @@ def build_encoder(image_shape: tuple[int, int, int], config: TrainConfig) -> ker
 
 
 def build_decoder(image_shape: tuple[int, int, int], config: TrainConfig) -> keras.Model:
-    """The image that principal components give, a correction of its details, and a clip.
+    """A model of codes, float32 (N, latent_dim), -> images, float32 (N, H, W, C) in [0, 1].
 
-    What corrects sees that image and, where images are aligned, what dense layers and transposed
-    convolutions make of the code. Each activation is a layer of its own, so that a gradient can be
-    led back layer by layer (`refinement.refine`). Returns a model of float32 codes (N, latent_dim)
-    -> float32 images (N, H, W, C) in [0, 1].
+    What corrects the image that principal components give sees it and, where images are aligned,
+    what dense layers and transposed convolutions make of the code. Each activation is a layer of
+    its own, so that a gradient can be led back layer by layer (`refinement.refine`).
     """
     codes = keras.Input((config.latent_dim,), name="latent")
     x = layers.Dense(math.prod(image_shape), trainable=False, name=COMPONENTS)(codes)
@@ -110,11 +103,10 @@ def standardize_codes(
 ) -> tuple[keras.Model, keras.Model]:
     """Gives each latent unit mean 0 and standard deviation 1 without changing a reconstruction.
 
-    A step of 1 then means the same in every direction. The map z -> (z - mean) / std is folded into
-    the dense layers that make the code, where nothing follows them, and its inverse into those that
-    read it. A unit that never moves keeps its scale. The encoder may be refined; `codes`, float32
-    (N, D), are what it makes of the training images. Returns both, with all weights trainable; the
-    given ones do not change.
+    The map z -> (z - mean) / std is folded into the dense layers that make the code, where nothing
+    follows them, and its inverse into those that read it. A unit that never moves keeps its scale.
+    `codes`, float32 (N, D), are what the encoder makes of the training images. Returns both, with
+    all weights trainable; the given ones do not change.
     """
     mean = codes.mean(axis=0, dtype=np.float64)
     std = codes.std(axis=0, dtype=np.float64)
@@ -162,10 +154,9 @@ def _correct_details(
 ) -> keras.KerasTensor:
     """What to add to images: nothing to begin with.
 
-    Strided convolutions read them on a coarser grid, residual blocks work there (He et al. 2016,
-    "Identity mappings in deep residual networks"), each nothing to begin with (Zhang, Dauphin & Ma
-    2019, "Fixup initialization"), and a transposed convolution leads back.
-    `drawn` are features on that grid, (N, h, w, F), which are seen as well.
+    Strided convolutions read them on a coarser grid, as well as features there, (N, h, w, F), that
+    are `drawn`; residual blocks (He et al. 2016, "Identity mappings in deep residual networks")
+    begin at nothing (Zhang, Dauphin & Ma 2019, "Fixup initialization").
     """
     height, width, channels = images.shape[1:]
     stride = _choose_stride(height, width)
@@ -208,9 +199,8 @@ def _draw_coarsely(
     while sides:
         name = f"up_{len(sides)}"
         x = layers.Activation(ACTIVATION, name=f"activate_{name}")(x)
-        x = layers.Conv2DTranspose(
-            outputs[len(sides) - 1], KERNEL_SIZE, STRIDE, padding="same", name=name
-        )(x)
+        size = (outputs[len(sides) - 1], KERNEL_SIZE, STRIDE)
+        x = layers.Conv2DTranspose(*size, padding="same", name=name)(x)
         excess = (STRIDE * height - sides[-1][0], STRIDE * width - sides[-1][1])
         height, width = sides.pop()
         if any(excess):  # an odd side was rounded up on the way down

@@ -9,16 +9,14 @@ def refine(
 ) -> keras.Model:
     """Appends learned corrections, so many steps, to an encoder, a model of images -> codes.
 
-    An encoder falls short of the best code that its decoder could be given, most of all on images
-    that it has never seen (the amortization gap of Cremer, Li & Duvenaud 2018, "Inference
-    suboptimality in variational autoencoders"). So each step decodes the code at hand, leads what
-    is missing in the image back through the decoder, and lets a small network turn code and
-    gradient into a correction (Marino, Yue & Mandt 2018, "Iterative amortized inference"). All of
-    it is made of Keras' own layers. A new step corrects nothing.
+    An encoder falls short of the best code that its decoder could be given (the amortization gap of
+    Cremer, Li & Duvenaud 2018, "Inference suboptimality in variational autoencoders"). So each step
+    decodes the code at hand, leads what is missing in the image back through the decoder, and lets
+    a small network turn code and gradient into a correction, of nothing to begin with (Marino, Yue
+    & Mandt 2018, "Iterative amortized inference").
 
     Both models are shared with the result, and frozen: the decoder, of `build_decoder`, must not
-    change any more, since its kernels are copied for the way back. Of the result, a model of images
-    -> codes, only the corrections are trainable.
+    change any more, since its kernels are copied for the way back. Only corrections are trainable.
     """
     encoder.trainable = decoder.trainable = False
     images, codes = encoder.input, encoder.output
@@ -48,10 +46,8 @@ def refine(
                 gradients[id(tensor)] = summed
         x = layers.concatenate([codes, gradients[id(decoder.input)]])
         x = layers.Dense(hidden_units, activation="silu", name=f"evidence_{step}")(x)
-        correction = layers.Dense(
-            codes.shape[-1], kernel_initializer="zeros", name=f"correction_{step}"
-        )(x)
-        codes = layers.add([codes, correction])
+        begun = {"kernel_initializer": "zeros", "name": f"correction_{step}"}
+        codes = layers.add([codes, layers.Dense(codes.shape[-1], **begun)(x)])
     return keras.Model(images, codes, name=encoder.name)
 
 
@@ -66,12 +62,11 @@ def _transpose_layer(layer: layers.Layer) -> layers.Layer:
     if isinstance(layer, layers.Dense):
         kernel = keras.ops.transpose(kernel)
         back = layers.Dense(layer.input.shape[-1], **options)
-    else:
-        # Both lay their kernels out so that the same array serves both directions.
+    else:  # both lay their kernels out so that the same array serves both directions
         is_up = isinstance(layer, layers.Conv2DTranspose)
         kind = layers.Conv2D if is_up else layers.Conv2DTranspose
-        size = (layer.kernel_size, layer.strides)
-        back = kind(layer.input.shape[-1], *size, padding=layer.padding, **options)
+        size = (layer.input.shape[-1], layer.kernel_size, layer.strides)
+        back = kind(*size, padding=layer.padding, **options)
     back.build(layer.output.shape)
     back.set_weights([keras.ops.convert_to_numpy(kernel)])
     return back

@@ -42,16 +42,13 @@ class Snapshots:
     def begin(
         cls, indices: np.ndarray, pixels: np.ndarray, *, num_probes: int, latent_dim: int
     ) -> Self:
-        """Snapshots without a frame, of codes of so many values.
+        """Snapshots without a frame, of pixels, uint8 (M, H, W, C), whose indices are int64 (M,).
 
-        What is watched are pixels, uint8 (M, H, W, C), with their indices in the training split,
-        int64 (M,). Of the first `num_probes` of them reconstructions are kept.
+        Of the first `num_probes` of them reconstructions are kept.
         """
         originals = shrink(to_unit_range(pixels[:num_probes]))
         shapes = {"reconstructions": originals.shape, "codes": (len(pixels), latent_dim)}
-        frames = {
-            name: np.empty((0, *shapes.get(name, ())), dtype) for name, dtype in _GROWING.items()
-        }
+        frames = {name: np.empty((0, *shapes.get(name, ())), of) for name, of in _GROWING.items()}
         return cls(indices, originals, **frames)
 
     @classmethod
@@ -75,11 +72,9 @@ class Snapshots:
 
     def append_frame(self, **frame: Any) -> Self:
         """One frame more; every growing array by its name, one entry of it each."""
-        grown = {
-            name: np.concatenate([getattr(self, name), [frame[name]]]).astype(dtype)
-            for name, dtype in _GROWING.items()
-        }
-        return dataclasses.replace(self, **grown)
+        for name, dtype in _GROWING.items():
+            frame[name] = np.concatenate([getattr(self, name), [frame[name]]]).astype(dtype)
+        return dataclasses.replace(self, **frame)
 
 
 def choose_watched(
@@ -102,8 +97,7 @@ def choose_watched(
     turns[by_class] = np.arange(len(rows)) - np.searchsorted(classes[by_class], classes[by_class])
     rows = rows[np.argsort(turns, kind="stable")][: max(most, probes)]
     probes = min(probes, len(rows))
-    shown = rows[:probes]
-    rows[:probes] = shown[np.argsort(labels[shown], kind="stable")]
+    rows[:probes] = sorted(rows[:probes], key=labels.__getitem__)
     return rows, probes
 
 
@@ -119,8 +113,7 @@ def shrink(images: np.ndarray) -> np.ndarray:
     uint8 (P, H // s, W // s, C), each pixel the mean of s x s, with the least s that will do.
     """
     count, height, width, channels = images.shape
-    most = IMAGE_BYTES / (MOST_FRAMES + 1)
-    factor = 1
+    most, factor = IMAGE_BYTES / (MOST_FRAMES + 1), 1
     while count * (height // factor) * (width // factor) * channels > most:
         factor += 1
     height, width = height // factor, width // factor

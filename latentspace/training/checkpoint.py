@@ -85,9 +85,8 @@ def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
 class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the history, the best weights and a checkpoint of everything after each epoch.
 
-    The optimiser of the model is built; checkpoint, facts and earlier progress are as for `fit`.
-    `worst` is a validation loss beyond reason: what stays above it for `PATIENCE` epochs without
-    getting better has exploded: of clipped images a loss can't grow without bounds.
+    The optimiser of the model is built; checkpoint, facts and earlier progress are as for `fit`. A
+    validation loss that stays above `worst` for `PATIENCE` epochs, and no better, has exploded.
     """
 
     def __init__(
@@ -141,9 +140,8 @@ class CheckpointCallback(keras.callbacks.Callback):
             self._raise_diverged()
         self._save()
         # Keras' bar shows whatever stands in the logs, so the time left appears beside the loss.
-        spent = [row["seconds"] for row in rows if row["stage"] == self._stage]
-        mean_seconds = sum(spent) / len(spent)
-        logs["minutes_left"] = mean_seconds * (self._last_epoch - epoch - 1) / 60
+        seconds = np.mean([row["seconds"] for row in rows if row["stage"] == self._stage])
+        logs["minutes_left"] = float(seconds) * (self._last_epoch - epoch - 1) / 60
 
     def _raise_diverged(self) -> None:
         self.progress.status = "diverged"
@@ -165,24 +163,17 @@ class CheckpointCallback(keras.callbacks.Callback):
             for name, variable in variables.items():
                 variable.assign(arrays[name])
         except ValueError as error:
-            raise InputError(
-                f"{self._checkpoint} is of another model than its settings describe: {START_OVER}"
-            ) from error
+            what = "is of another model than its settings describe"
+            raise InputError(f"{self._checkpoint} {what}: {START_OVER}") from error
         self._best = {name: arrays[name] for name in self._best}
 
     def _name_variables(self) -> dict[str, keras.Variable]:
-        groups = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
-        return {
-            f"{group}_{number}": variable
-            for group, variables in groups.items()
-            for number, variable in enumerate(variables)
-        }
+        optimizer = enumerate(self.model.optimizer.variables)
+        named = {f"model_{number}": one for number, one in enumerate(self.model.variables)}
+        return named | {f"optimizer_{number}": one for number, one in optimizer}
 
     def _copy_weights(self) -> dict[str, np.ndarray]:
-        return {
-            f"best_{number}": _copy_value(variable)
-            for number, variable in enumerate(self.model.variables)
-        }
+        return {f"best_{n}": _copy_value(one) for n, one in enumerate(self.model.variables)}
 
     def _save(self) -> None:
         state = {"facts": self._facts, "progress": asdict(self.progress)}

@@ -78,9 +78,8 @@ def _clip(drawn: keras.KerasTensor) -> keras.KerasTensor:
 def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
     """`clipped_error`, and what structural similarity says is missing, of each image.
 
-    Squared error alone leaves out what it can't place: fine lines become their blurred mean.
-    Structural similarity compares the contrast of each window, so that blur costs as much as
-    displacement (Zhao et al. 2017, "Loss functions for image restoration with neural networks").
+    It compares the contrast of each window, so that blur costs as much as displacement (Zhao et al.
+    2017, "Loss functions for image restoration with neural networks").
     """
     ops, side = keras.ops, min(SSIM_WINDOW, *images.shape[1:3])
     squares = ops.mean(clipped_error(images, drawn), axis=(1, 2))
@@ -106,10 +105,8 @@ class Batches(keras.utils.PyDataset):
     """Shuffled, partly deformed batches of (images, images): a function of seed and epoch alone.
 
     So a resumed training sees the batches that an uninterrupted one would have seen. The last,
-    incomplete batch is left out, another choice of images each epoch.
-
-    Many batches are shuffled and deformed at once: doing it batch by batch, while the model trains
-    on the one before, costs several times as much where every core is busy: both then wait.
+    incomplete batch is left out. Many batches are made at once: batch by batch, while the model
+    trains on the one before, costs several times as much where every core is busy.
     """
 
     def __init__(self, pixels: Pixels, config: TrainConfig, epoch: int = 0) -> None:
@@ -169,15 +166,13 @@ def fit(
     """Trains a stage by mean squared error and leaves the best epoch's weights in the model.
 
     Muon (Jordan et al. 2024) updates the dense kernels and Adam the rest; the rate warms up and
-    then follows a cosine to zero. After each epoch the whole state is written to `checkpoint`. A
-    loss that is no longer finite, or stays above that of plain grey, ends the training.
+    then follows a cosine to zero. A loss that is no longer finite, or stays above that of plain
+    grey, ends the training.
 
-    The model, of images -> images, is trained in place. Pixels to train on, uint8 (N, H, W, C), may
-    lie on disk, of which a part is read at a time; those to validate with, uint8 (M, H, W, C), are
-    never trained on. The config says how long, how fast, in what order, and whether to go on from
-    `checkpoint`, which must then come from the same images, model and settings. `facts` are kept in
-    it for whoever resumes: "settings" and "dataset", as in run.json. `earlier` is what earlier
-    stages reached with a model that draws what this one draws; epochs are counted on from there.
+    Pixels to train on, uint8 (N, H, W, C), may lie on disk; those to validate with are uint8
+    (M, H, W, C). After each epoch the state is written to `checkpoint`, with `facts` for whoever
+    resumes: "settings" and "dataset", as in run.json. To resume, images, model and settings must be
+    the same. `earlier` is what earlier stages reached; epochs are counted on from there.
 
     Returns the progress, earlier stages included; its status says how the training ended. Raises a
     `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the
@@ -191,11 +186,11 @@ def fit(
     autoencoder.compile(optimizer, LOSSES[config.loss], steps_per_execution=joined)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
     validation_images = to_unit_range(validation_pixels[:])
+    pairs = validation_images, validation_images
     worst = max(float(validation_images.var()), LEAST_WORST)
     worst += SHARPNESS if config.loss == "sharp" else 0
-    keeper = CheckpointCallback(
-        autoencoder, checkpoint, facts, last_epoch=last, earlier=earlier, worst=worst
-    )
+    bounds: dict[str, Any] = {"last_epoch": last, "earlier": earlier, "worst": worst}
+    keeper = CheckpointCallback(autoencoder, checkpoint, facts, **bounds)
     if config.resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
@@ -203,13 +198,11 @@ def fit(
     try:
         with allow_interrupts() as watcher:
             if keeper.progress.start_loss is None:
-                keeper.progress.start_loss = autoencoder.evaluate(
-                    validation_images, validation_images, at_once, verbose=0
-                )
+                keeper.progress.start_loss = autoencoder.evaluate(*pairs, at_once, verbose=0)
             autoencoder.fit(
                 Batches(train_pixels, config, epoch=finished),
                 shuffle=False,  # the batches have their own order, which resuming can repeat
-                validation_data=(validation_images, validation_images),
+                validation_data=pairs,
                 validation_batch_size=at_once,
                 epochs=last,
                 initial_epoch=finished,
@@ -220,10 +213,9 @@ def fit(
         keeper.progress.status = "interrupted"
     progress = keeper.progress
     if not progress.rows and progress.status == "diverged":
-        raise DivergedError(
-            "the loss was no longer finite before the end of the first epoch, so there is nothing "
-            "to keep: train with a lower --learning-rate"
-        )
+        why = "the loss was no longer finite before the end of the first epoch"
+        why += ", so there is nothing to keep"
+        raise DivergedError(f"{why}: train with a lower --learning-rate")
     if not progress.rows:
         raise InputError("stopped before the end of the first epoch: go on with --resume")
     if progress.status == "running":
@@ -236,9 +228,8 @@ def fit(
 def allow_interrupts() -> Iterator[keras.callbacks.Callback]:
     """Lets Ctrl-C, or SIGTERM, end a training between two steps, and a second one at once.
 
-    Raised wherever Python happens to be, an interrupt is now and then lost: it may come while a
-    finalizer or a callback out of TensorFlow runs, where Python only reports exceptions. So a
-    callback, for the training, is yielded that raises KeyboardInterrupt after either.
+    An interrupt may come while a finalizer or a callback out of TensorFlow runs, where Python only
+    reports exceptions. So a callback, for the training, is yielded that raises KeyboardInterrupt.
     """
     asked = threading.Event()
 
@@ -268,9 +259,8 @@ def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizer
     start, schedules = START_RATE_SHARE * peak, keras.optimizers.schedules
     rate = schedules.CosineDecay(start, decay, warmup_target=peak, warmup_steps=warmup)
     share = ADAM_RATE_SHARE_OF_BLOCKS if count_blocks(config) else ADAM_RATE_SHARE
-    return keras.optimizers.Muon(
-        rate, adam_lr_ratio=share, rms_rate=MUON_UPDATE_SIZE, weight_decay=None
-    )
+    how = {"adam_lr_ratio": share, "rms_rate": MUON_UPDATE_SIZE, "weight_decay": None}
+    return keras.optimizers.Muon(rate, **how)
 
 
 def _can_join_steps(model: keras.Model) -> bool:

@@ -26,12 +26,11 @@ SHOWN = ("loss", "val_loss")  # of what Keras counts; its own callback adds the 
 
 
 class Recorder(keras.callbacks.Callback):
-    """Looks at fixed images at chosen steps, and writes what it saw after each epoch.
+    """Looks at fixed images at chosen steps, and writes what it saw after each epoch to `path`.
 
-    One recorder goes through all stages of a training, of which `config` is that of the whole;
-    where it resumes one, frames go on from those that are kept at `path`. Some of the images that
-    the model does not learn from are watched: `held_back`, indices in the training split, int64
-    (V,). All frames so far are its `snapshots`.
+    One recorder goes through all stages of a training, of which `config` is that of the whole; one
+    that resumes goes on from the frames at `path`. Some of the images that are `held_back`, indices
+    in the training split, int64 (V,), are watched. All frames so far are its `snapshots`.
     """
 
     def __init__(
@@ -39,9 +38,8 @@ class Recorder(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         labels, units = data.train_labels[held_back], config.latent_dim
-        rows, num_probes = snapshots.choose_watched(
-            labels, data.image_shape, latent_dim=units, seed=config.seed
-        )
+        how = {"latent_dim": units, "seed": config.seed}
+        rows, num_probes = snapshots.choose_watched(labels, data.image_shape, **how)
         indices = held_back[rows]
         pixels = data.train_pixels[indices]
         self.snapshots = Snapshots.begin(indices, pixels, num_probes=num_probes, latent_dim=units)
@@ -98,10 +96,8 @@ class Recorder(keras.callbacks.Callback):
 class TrainingLog(keras.callbacks.TensorBoard):
     """Logs losses, learning rate, graph, and reconstructions of validation images.
 
-    One log may follow several fits, the stages of a training, and a training that was stopped and
-    goes on: epochs are counted through, from 1 as in history.csv. The subfolders train and
-    validation of its folder are the runs of TensorBoard. Of the validation images, uint8
-    (M, H, W, C), a few are drawn, evenly spread.
+    One log may follow several fits, the stages of a training, and a training that goes on: epochs
+    are counted through, from 1. Of the images, uint8 (M, H, W, C), a few are drawn.
     """
 
     def __init__(self, folder: Path, validation_pixels: Pixels) -> None:

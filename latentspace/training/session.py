@@ -58,16 +58,13 @@ def resume_settings(
     text = json.dumps(facts["settings"]).encode()
     begun = validate(text, type(config), where=str(path), renew=START_OVER).of_model
     if unknown := set(facts["settings"]) - set(begun):
-        raise InputError(
-            f"{path} has settings that this version does not know, "
-            f"{to_printable(', '.join(sorted(unknown)))}: {START_OVER}"
-        )
+        shown = to_printable(", ".join(sorted(unknown)))
+        what = f"settings that this version does not know, {shown}"
+        raise InputError(f"{path} has {what}: {START_OVER}")
     for key, value in config.of_model.items():
         if key in given and value != begun[key]:
-            raise InputError(
-                f"{path.parent} was begun with {key} = {begun[key]}. Received: {value}; "
-                "drop the flag, or start over with --overwrite"
-            )
+            found = f"{path.parent} was begun with {key} = {begun[key]}. Received: {value}"
+            raise InputError(f"{found}; drop the flag, or start over with --overwrite")
     place = config.dataset or datasets.find_recorded_place(facts["dataset"])
     return dataclasses.replace(config, **begun, run=name, dataset=place), dict(facts["dataset"])
 
@@ -75,9 +72,8 @@ def resume_settings(
 def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path) -> Run:
     """Trains a model on images and saves it as a run, saying on the way what is done.
 
-    Settings that were given are not chosen by the data. Part of the images to train on is held back
-    to watch the error. Nobody else may write to the folder. Raises an `InputError` where there is
-    too little to learn from, or the training can't be logged.
+    Settings that were `given` are not chosen by the data. Nobody else may write to the folder.
+    Raises an `InputError` where there is too little to learn from, or it can't be logged.
     """
     log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
     fitted, held_back = data.split_validation(config.validation_split, config.seed)
@@ -129,10 +125,9 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         learned = predict(encoder, data.train_pixels)
         of_tests = predict(encoder, data.test_pixels)
         codes = {"train": learned[fitted], "validation": learned[held_back], "test": of_tests}
-        errors = {
-            f"{split}_mse": stages.measure_mean_error(decoder, codes[split], pixels)
-            for split, pixels in splits.items()
-        }
+        errors = dict[str, float]()
+        for split, pixels in splits.items():
+            errors[f"{split}_mse"] = stages.measure_mean_error(decoder, codes[split], pixels)
         errors["pca_mse"] = scores.pca_error(pca, data.test_images)
     density = None
     if progress.status == "complete":
@@ -194,17 +189,15 @@ def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> li
 
 
 def _check_enough(data: ImageDataset, num_fitted: int) -> None:
+    height, width, _ = data.image_shape
     if num_fitted < 2:
-        raise InputError(
-            f"{data.name} should have at least 3 training images. Received: "
-            f"{len(data.train_pixels)}; raise --limit, or lower --test-fraction"
-        )
-    if min(data.image_shape[:2]) < LEAST_SIDE:
-        height, width, _ = data.image_shape
-        raise InputError(
-            f"images should have at least {LEAST_SIDE}x{LEAST_SIDE} pixels. Received: "
-            f"{height}x{width}; pass a larger --image-size"
-        )
+        received = f"{len(data.train_pixels)}; raise --limit, or lower --test-fraction"
+        wanted = f"{data.name} should have at least 3 training images"
+        raise InputError(f"{wanted}. Received: {received}")
+    if min(height, width) < LEAST_SIDE:
+        received = f"{height}x{width}; pass a larger --image-size"
+        wanted = f"images should have at least {LEAST_SIDE}x{LEAST_SIDE} pixels"
+        raise InputError(f"{wanted}. Received: {received}")
 
 
 def _check_log(log: Path, config: TrainConfig) -> None:
@@ -213,10 +206,8 @@ def _check_log(log: Path, config: TrainConfig) -> None:
         raise InputError("--tensorboard needs the package tensorboard: pip install tensorboard")
     earlier = [] if config.resume else list(log.glob("*/events.out.tfevents.*"))
     if earlier and not config.overwrite:
-        raise InputError(
-            f"{log} is the log of an earlier training: pass --overwrite to replace it, --run NAME "
-            "for another run, or another --tensorboard DIR"
-        )
+        how = "--overwrite to replace it, --run NAME for another run, or another --tensorboard DIR"
+        raise InputError(f"{log} is the log of an earlier training: pass {how}")
     for file in earlier:
         file.unlink()
 
@@ -238,11 +229,10 @@ def choose_settings(
         print(f"{units} units, for images of {values:,} values; --latent-dim N chooses another")
     at_once = count_images_at_once(data.train_pixels)
     rows = fitted[choose_limited(count, min(LOOKED_AT, at_once))]
-    images = to_unit_range(data.train_pixels[rows])
+    images, labels = to_unit_range(data.train_pixels[rows]), data.train_labels[rows]
     chosen["aligned"] = augmentation.are_aligned(images)
-    chosen["mirrored"] = augmentation.looks_alike_mirrored(
-        images, data.train_labels[rows], np.random.default_rng(config.seed)
-    )
+    rng = np.random.default_rng(config.seed)
+    chosen["mirrored"] = augmentation.looks_alike_mirrored(images, labels, rng)
     if chosen["mirrored"]:
         print("mirrored images look alike: half of them are mirrored while it trains")
     rng = np.random.default_rng(config.seed)
@@ -256,10 +246,8 @@ def choose_settings(
         if "refine_epochs" not in given:
             refined = round(refined * epochs / config.epochs)
         chosen |= {"epochs": epochs, "refine_epochs": refined}
-        print(
-            f"{count:,} images are few: {epochs} + {refined} epochs, to make as many steps as "
-            "learning takes; --epochs N chooses another number"
-        )
+        why = f"{epochs} + {refined} epochs, to make as many steps as learning takes"
+        print(f"{count:,} images are few: {why}; --epochs N chooses another number")
     if "learning_rate" not in given:
         chosen["learning_rate"] = choose_learning_rate(config, count)
     return dataclasses.replace(config, **chosen)

@@ -47,11 +47,10 @@ def train(
 ) -> tuple[keras.Model, keras.Model, Progress]:
     """Makes and trains an autoencoder, in one stage or two; the arguments are those of `fit`.
 
-    In the first, encoder and decoder learn together what to correct of PCA. In the second the
-    encoder learns to correct its codes by the gradient of the finished decoder, see `refine`. `pca`
-    is that of the training images, with as many components as there are latent units, where it is
-    at hand. Returns the encoder, the decoder (their codes have mean 0 and standard deviation 1 over
-    the training images) and the progress, whose status says how the training ended. Raises an
+    In the first, encoder and decoder learn together what to correct of PCA (`pca` is that of the
+    training images, where it is at hand). In the second the encoder learns to correct its codes by
+    the gradient of the finished decoder, see `refine`. Returns encoder and decoder, whose codes of
+    the training images have mean 0 and standard deviation 1, and the progress. Raises an
     `InputError` where there was no epoch to keep, or nothing to resume.
     """
     begun = read_checkpoint(checkpoint)[0]["progress"] if config.resume else Progress()
@@ -84,7 +83,6 @@ class RelativeNoise(keras.layers.GaussianNoise):
 
     It makes near codes decode to near images, so that distances in latent space mean something
     (Poole, Sohl-Dickstein & Ganguli 2014, "Analyzing noise in autoencoders and deep networks").
-    Larger codes do not escape it.
     """
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
@@ -96,10 +94,9 @@ class RelativeNoise(keras.layers.GaussianNoise):
 def join_autoencoder(
     encoder: keras.Model, decoder: keras.Model, *, code_noise: float = 0.0
 ) -> keras.Model:
-    """The model to train, of images -> images, made of an encoder and a decoder.
+    """The model to train, of images -> images not yet clipped; it shares the weights of both.
 
-    It shares their weights. What it draws is not clipped yet. While training, its layer
-    `CODE_NOISE` adds `RelativeNoise` to the codes.
+    While training, its layer `CODE_NOISE` adds `RelativeNoise` to the codes.
     """
     codes = RelativeNoise(code_noise, name=CODE_NOISE)(encoder.output)
     unclipped = keras.Model(decoder.input, decoder.get_layer(IMAGE).output, name=decoder.name)
@@ -118,16 +115,14 @@ def measure_mean_error(decoder: keras.Model, codes: np.ndarray, pixels: Pixels) 
 def make_repeatable(seed: int, *, bitwise: bool) -> None:
     """Seeds Python, NumPy and the backend.
 
-    If `bitwise`, the backend, which has to be TensorFlow, adds numbers in a fixed order too, so
-    that the same machine gives the same weights bit for bit. Raises an `InputError` where `bitwise`
-    is asked of another backend than TensorFlow.
+    If `bitwise`, the same machine gives the same weights bit for bit: numbers are added in a fixed
+    order. Raises an `InputError` where that is asked of another backend than TensorFlow.
     """
     keras.utils.set_random_seed(seed)
     if bitwise:
         if (name := keras.backend.backend()) != "tensorflow":
-            raise InputError(
-                f"--deterministic needs KERAS_BACKEND=tensorflow. Received: {name}; drop the flag"
-            )
+            needed = "--deterministic needs KERAS_BACKEND=tensorflow"
+            raise InputError(f"{needed}. Received: {name}; drop the flag")
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -146,8 +141,7 @@ def list_devices() -> list[str]:
 def distribute_over(names: list[str]) -> contextlib.AbstractContextManager[object]:
     """The scope in which to build a model and fit it so that each step runs on all devices at once.
 
-    With TensorFlow it is that of `tf.distribute.MirroredStrategy`. With one device it does nothing,
-    nor with other backends, which have ways of their own (keras.distribution).
+    With one device, or another backend than TensorFlow, it does nothing.
     """
     if len(names) < 2 or keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()

@@ -187,8 +187,8 @@ HEAD = ("split", "index", "label")
     ("rows", "message"),
     [
         ([("val", 1, "2")], "line 2: expected the split train or test. Received: 'val'"),
-        ([("test", 60, "2")], "one of the test images of bars, 0 to 59. Received: '60'"),
-        ([("test", "-1", "2")], "expected the index of one of the test images"),
+        ([("test", 60, "2")], "bars has test images 0 to 59. Received: '60'"),
+        ([("test", "-1", "2")], "bars has test images 0 to 59. Received: '-1'"),
         ([("test", "1.0", "2")], "Received: '1.0'"),
         ([("test", "", "2")], "Received: ''"),
         ([("test", "9" * 5000, "2")], "Received: '999"),

@@ -10,7 +10,7 @@ CONTENTS = Contents(
     part=CALCULATE,
     flags={
         "--attributes": "attributes of images, such as glasses or the slant of strokes, changed "
-        "along directions of latent space",
+        "along directions of latent space"
     },
     figures=(
         of_attributes("attributes.png", "attributes put on, taken off or changed step by step"),

@@ -35,10 +35,9 @@ class Analogies(OfAttributes):
         return tuple(name for name in names if self.choose(name, 1).size)
 
     def choose(self, name: str, count: int) -> np.ndarray:
-        """Chooses analogies at random: test images A with an attribute, A and B without it.
+        """Chooses at random test images A with an attribute, A and B without it, int (3, N).
 
-        A without it is the one of all images without it that is most alike in what else is known,
-        and of these the nearest in codes; B without it is any other. Indices, int (3, N).
+        A without it is the image most alike in what else is known, of these the nearest in codes.
         """
         values, rng = self.values, np.random.default_rng(self.study.settings.seed)
         known = values.tables["test"].values[:, values.find(name)]

@@ -61,11 +61,7 @@ class AttributeChanges(OfAttributes):
 
     @cached_property
     def rank(self) -> dict[str, float]:
-        """By attribute that enough training images have, and enough have not: larger comes first.
-
-        They come by reliability, values of columns of names last. Of these the most reliable ones
-        are taken, one of two.
-        """
+        """By attribute that enough images have, and have not, larger first; names come last."""
         values, rows = self.values, self._rows
         table, found = values.tables["train"].values, dict[str, float]()
         for places in values.groups.values():
@@ -116,11 +112,7 @@ class AttributeChanges(OfAttributes):
         return self._fitted[name]
 
     def find_best_of_codes(self, name: str) -> tuple[int, float]:
-        """The form that is given in latent space, and how far, as training images tell.
-
-        It is the form that is read most surely, and the least of `REACHES` at which as many are
-        read as changed as at any.
-        """
+        """The form that is read most surely, and the least of `REACHES` that is as good as any."""
         study = self.study
         space = Space(study.train_codes, study.codes, study.decode)
         return self._find_best_once(name, space, self.fit(name))
@@ -128,11 +120,10 @@ class AttributeChanges(OfAttributes):
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
     ) -> np.ndarray:
-        """Moves codes from where images lie that have an attribute to those without it, or back.
+        """Moves codes, float (N, D), with an attribute or without it, bool (N,), to the other side.
 
-        It is the transport between the Gaussians of both, all else equal, as far as training images
-        show that it takes, see `REACHES`. The name is one of `names`. Codes, float (N, D), have the
-        attribute or not, bool (N,), and go shares of the change, float (N,). Returns float32.
+        It is the transport between the Gaussians of both, as far as training images show that it
+        takes; of that shares, float (N,), are gone. The name is one of `names`. Returns float32.
         """
         form, reach = self.find_best_of_codes(name)
         moved = self.fit(name).move(codes, has, np.full(len(codes), form))
@@ -285,11 +276,10 @@ class AttributeChanges(OfAttributes):
             form, reach = self._find_best(name, space, forms)
             return {"codes": {"form": form, "reach": reach}}
 
-        study = self.study
-        model, key = study.whole.model_key, (study.settings.seed, self.values.readings_key, name)
-        best = study.load_or_compute_numbers("attribute-reach", compute, *model, *key, *kind)[
-            "codes"
-        ]
+        study, readings = self.study, self.values.readings_key
+        key = (*study.whole.model_key, study.settings.seed, readings, name)
+        found = study.load_or_compute_numbers("attribute-reach", compute, *key, *kind)
+        best = found["codes"]
         return best["form"], best["reach"]
 
     def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:

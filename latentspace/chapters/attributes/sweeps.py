@@ -70,12 +70,10 @@ class AttributeSweeps(OfAttributes):
     def move(
         self, codes: np.ndarray, labels: np.ndarray, moves: np.ndarray, steps: np.ndarray
     ) -> np.ndarray:
-        """Codes moved along directions, and the further the more back towards their class.
+        """Codes float32 (N, D), of classes int (N,), moved along directions: float32 (N, D).
 
-        A straight move leaves the region where codes of images lie; a share of the way to the
-        nearest training codes of the class, growing with the move, keeps it there. To codes,
-        float32 (N, D), of classes int (N,), `moves`, float (N, D), are added, which are `steps`,
-        float (N,), standard deviations of an attribute. Returns float32 (N, D).
+        To codes `moves`, float (N, D), are added, of `steps`, float (N,), standard deviations. A
+        share of the way to the nearest training codes of the class keeps them where codes lie.
         """
         study, rows = self.study, self.study.fit_indices
         references = study.train_codes[rows], study.data.train_labels[rows]
@@ -109,8 +107,8 @@ class AttributeSweeps(OfAttributes):
             labels = study.data.test_labels[chosen]
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
-            longer = np.linalg.norm(steps, axis=-1) / np.linalg.norm(random, axis=-1)
-            random *= longer[..., np.newaxis]
+            lengths = (np.linalg.norm(each, axis=-1, keepdims=True) for each in (steps, random))
+            random *= np.divide(*lengths)
             test = study.images.reshape(len(study.images), -1)
             spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
                 CODES: (self._sweep_codes, study.codes, steps),
@@ -122,9 +120,8 @@ class AttributeSweeps(OfAttributes):
                 images = sweep(vectors[chosen], labels, vector_steps[labels], STEPS)
                 values = self._read(images, self.directions.deviations[labels])
                 called = self.classify(images)  # (A, S, N)
-                if called is None:
-                    kept = np.full(len(images), np.nan)
-                else:
+                kept = np.full(len(images), np.nan)
+                if called is not None:
                     kept = (called == called[0, STEPS.index(0)]).mean(axis=(1, 2))
                 numbers[name] = {
                     **_score_sweep(values),

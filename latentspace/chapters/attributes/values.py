@@ -110,8 +110,7 @@ class AttributeValues(Chapter):
     def list_others(self, name: str, split: str) -> np.ndarray:
         """What else is known of each image, to be held when an attribute changes, (N, K).
 
-        Values of the attribute's own column are left out, and one of each other column of names
-        and of the classes, which the others tell; what is unknown has the mean.
+        Of each other column of names, and of classes, one is left out; the unknown has the mean.
         """
         table, column = self.tables[split], self.columns[self.find(name)]
         others = [group for own, group in table.groups.items() if own != column]
@@ -144,8 +143,7 @@ class AttributeValues(Chapter):
     def read(self, images: np.ndarray, *, measured_only: bool = False) -> np.ndarray:
         """Reads attributes off images, float32 (N, H, W, C) in [0, 1], or what needs no reader.
 
-        Returns float64 (N, A): of yes and no the probability of yes. NaN of what can't be read off
-        unseen real images, or where an image has no stroke to measure.
+        Returns float64 (N, A), of yes and no the probability of yes; NaN of what can't be read.
         """
         found = np.full((len(images), len(self.names)), np.nan)
         if not measured_only:

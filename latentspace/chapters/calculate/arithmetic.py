@@ -122,9 +122,8 @@ class Arithmetic(Chapter):
             targets = measured[(np.searchsorted(measured, sources) + further) % many]
             before = self._measure_strokes(study.images[chosen])
             with study.make_bar("class transfer", 3) as bar:
-                numbers: dict[str, dict[str, Any]] = {
-                    "classes": {"reliability": self._measure_reliability(rng)}
-                }
+                apart = self._measure_reliability(rng)
+                numbers: dict[str, dict[str, Any]] = {"classes": {"reliability": apart}}
                 bar.update()
                 for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
                     images = study.decode(move(study.codes[chosen], sources, targets))
@@ -150,10 +149,8 @@ class Arithmetic(Chapter):
     @property
     def rows(self) -> list[Row]:
         """What becomes of test images that are moved to another class, and what they keep."""
-        found = self.metrics
-        if not found:
-            return []
-        return list_rows(ROWS, found, TRANSPORT, {"class means": MEANS})
+        table = ROWS if self.metrics else {}
+        return list_rows(table, self.metrics, TRANSPORT, {"class means": MEANS})
 
     def _make_expression_section(self) -> Grid:
         study = self.study

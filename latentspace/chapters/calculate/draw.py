@@ -16,10 +16,7 @@ LEAST_SIDE = 56  # pixels of an image
 def draw_traversals(
     *, panels: Mapping[str, np.ndarray], starts: Sequence[str], text: Text
 ) -> np.ndarray:
-    """Panels side by side, rows of images moved along an axis in each, uint8 (height, width, 3).
-
-    They are by heading float32 (starts, steps, H, W, C) in [0, 1]; `starts` is a name a row.
-    """
+    """Panels float32 (starts, steps, H, W, C) in [0, 1] by heading: uint8 (height, width, 3)."""
     images = np.stack(list(panels.values()))
     zoom = layout.choose_zoom(min(images.shape[3:5]), LEAST_SIDE)
     bodies = layout.make_mosaic(images, zoom=zoom, gap=CELL_GAP)  # (panels, height, width, 3)

@@ -40,12 +40,10 @@ class Term:
 def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term, ...]:
     """Parses sums and differences such as "12 - class:1 + 0.5*class:7".
 
-    A term is the index of an image, class:NAME, an attribute, a principal axis as in axis:1, a
-    latent unit as in unit:0, or the path of an image file, with an optional factor before a `*`;
-    terms that begin with a letter end at a space, those of attributes with their names. A name in
-    double quotes is an attribute, whatever else it could be. `attributes` are those there are,
-    beside those of strokes. At least one of the terms, in their order, is an image. Raises an
-    `InputError` on what is no term, and where.
+    A term is the index of an image, class:NAME, an attribute, an axis as in axis:1 or unit:0, or
+    the path of an image file, with an optional factor before a `*`. A name in double quotes is an
+    attribute, whatever else it could be. `attributes` are those there are, beside those of strokes.
+    At least one term is an image. Raises an `InputError` on what is no term, and where.
     """
     terms: list[Term] = []
     named = {*attributes, *STROKES, *SHORT}
@@ -59,12 +57,11 @@ def parse_expression(text: str, attributes: Collection[str] = ()) -> tuple[Term,
             expected = "a term" if not terms or text[position] in "+-" else "+ or -"
             plain_first = sorted([*attributes, *STROKES], key=lambda name: "=" in name)
             own = map(to_printable, plain_first[:SHOWN_NAMES])
-            known = ", ".join(
-                ["an index", "class:NAME", *own, "axis:NUMBER", "unit:NUMBER", "an image file"]
-            )
+            known = ["an index", "class:NAME", *own, "axis:NUMBER", "unit:NUMBER", "an image file"]
             raise InputError(
                 f"can't read {text!r} at character {position + 1}, {text[position:]!r}: expected "
-                f"{expected}; a term is one of {known}, as in '12 - class:1 + 0.5*class:7'"
+                f"{expected}; a term is one of {', '.join(known)}, as in "
+                "'12 - class:1 + 0.5*class:7'"
             )
         name, attribute = term
         factor = float(start["factor"] or 1) * (-1 if start["sign"] == "-" else 1)

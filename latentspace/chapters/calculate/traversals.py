@@ -89,8 +89,7 @@ class Traversals(Chapter):
     @cached_property
     def unit_names(self) -> list[str]:
         """What each unit is called."""
-        dead = self.dead_units
-        count = self.study.run.latent_dim
+        dead, count = self.dead_units, self.study.run.latent_dim
         return [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(count)]
 
     def parse_axis(self, name: str) -> tuple[str, int] | None:
@@ -108,10 +107,7 @@ class Traversals(Chapter):
         return kind, number
 
     def find_step(self, name: str) -> np.ndarray | None:
-        """What "axis:1", the first principal axis, or "unit:0" adds to a code, float64 (D,).
-
-        It is one standard deviation of the training codes; None and errors are as in `parse_axis`.
-        """
+        """A standard deviation along "axis:1" or "unit:0", float64 (D,); else as `parse_axis`."""
         if (axis := self.parse_axis(name)) is None:
             return None
         kind, number = axis

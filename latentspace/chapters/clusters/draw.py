@@ -31,9 +31,8 @@ def draw_clusters(
     """A row for each cluster, and a table below, uint8 (height, width, 3).
 
     Centres are float32 (clusters, H, W, C) in [0, 1]; members are by heading, for each cluster,
-    some of its images, float32 (K, H, W, C), and which of them to frame, bool (K,). Each cluster
-    has a name and a line about it, and counts, int (clusters, classes), of its images by class;
-    without names of classes these are left out. The table has headings, and rows of words.
+    images, float32 (K, H, W, C), and which to frame, bool (K,). A cluster has a name, a line about
+    it, and counts of its images by class, int (clusters, classes), unless there are no class names.
     """
     zoom = layout.choose_zoom(min(centres.shape[1:3]))
     height, width = centres.shape[1] * zoom, centres.shape[2] * zoom

@@ -113,8 +113,9 @@ class Clusters(Chapter):
         """The clusters that are drawn, in the order of the classes that they stand for."""
         last, codes = len(self.study.data.class_names), self.images.codes
         table = clustering.contingency_table(self.images.labels, self.labels, last)
-        has_classes = self._has_classes
-        matches = clustering.match_clusters(table) if has_classes else np.full(len(table), -1)
+        matches = (
+            clustering.match_clusters(table) if self._has_classes else -np.ones(len(table), int)
+        )
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
         uncertainty = self.found[self.shown]["uncertainty"][0]

@@ -26,7 +26,6 @@ Made = TypeVar("Made")
 def find_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Found:
     """So many clusters by each method, by its name, from the cache where possible.
 
-    They are sought in pixels, in principal components, in codes, and in what UMAP makes of these.
     For each seed "labels", int64 (seeds, N), and "uncertainty", float64 (seeds, N), are those of a
     `Clustering`, "seconds", float64 (seeds,), the wall time of one with all that it needs.
     """

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, ON_MAP_SETTINGS, Contents, Figure
+from latentspace.chapters.figure import COMPARE, MAP_SETTINGS, Contents, Figure, explorer_page
 
 compared = partial(Figure, "--run A --run B", settings=MAP_SETTINGS)
 CONTENTS = Contents(
@@ -17,12 +17,8 @@ CONTENTS = Contents(
             "comparison_maps.png",
             "two models: maps of both models' codes side by side, with their scores",
         ),
-        Figure(
-            "--explorer",
-            "explorer.html",
-            "two models, with --run A --run B: both maps of codes on a page, and both models in it",
-            (*ON_MAP_SETTINGS, "num_clusters", "frames", "attribute"),
-            in_story=False,
+        explorer_page(
+            "two models, with --run A --run B: both maps of codes on a page, and both models in it"
         ),
     ),
 )

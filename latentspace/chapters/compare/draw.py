@@ -27,10 +27,7 @@ class Examples:
 def draw_reconstructions(
     *, blocks: Sequence[Examples], rows: Sequence[str], text: Text
 ) -> np.ndarray:
-    """Originals over the reconstructions of both models, with errors, uint8 (height, width, 3).
-
-    Blocks lie one below the other, each in three named rows; the smaller error is printed darker.
-    """
+    """Blocks in three named rows, the smaller error printed darker, uint8 (height, width, 3)."""
     zoom = layout.choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom
     widest = max(layout.measure_text(name) for block in blocks for name in block.names)

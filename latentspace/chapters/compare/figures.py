@@ -46,7 +46,7 @@ def draw_maps(comparison: Comparison) -> Drawing:
     """Maps of the codes of both models, with their scores."""
     measures = {measure.key: measure for measure in comparison.measures}
     maps = {letter: study.of(Maps) for letter, study in comparison.studies.items()}
-    knn = comparison.knn
+    knn = maps["A"].knn
     known = {key: words.format(knn=knn) for key, words in IN_HEADINGS.items() if key in measures}
     headings = [
         f"{name}\n"
@@ -81,27 +81,23 @@ def draw_explorer(comparison: Comparison) -> Drawing:
     studies, maps = comparison.studies, comparison.explored
     about = (
         f"{_describe_maps(maps)}. B's map is turned and mirrored onto A's; each has its own scale. "
-        f"{CAVEAT} Errors are squared, "
-        "means over pixels. The nearest are those of the images shown, in the codes of A and of B "
-        "themselves, not on the maps. The file holds the networks of both models."
-    )
-    return draw_page(
-        studies,
-        {
-            letter: Map(
-                f"{name}, {studies[letter].run.latent_dim} units",
-                _format_scores(maps[letter]),
-                comparison.explored_points[letter],
-                f"nearest in codes of {letter}",
-                studies[letter].of(Exploration).find_neighbors(LATENT),
-                model,
-            )
-            for model, (letter, name) in enumerate(comparison.names.items())
-        },
-        "The same images, in the codes of two models",
-        " ".join([about, *comparison.origins]),
-        describe_images(maps["A"]),
-    )
+        f"{CAVEAT} Errors are squared, means over pixels. The nearest are those of the images "
+        "shown, in the codes of A and of B themselves, not on the maps. The file holds the "
+        f"networks of both models. {' '.join(comparison.origins)}"
+    ).rstrip()
+    shown = {
+        letter: Map(
+            f"{name}, {studies[letter].run.latent_dim} units",
+            _format_scores(maps[letter]),
+            comparison.explored_points[letter],
+            f"nearest in codes of {letter}",
+            studies[letter].of(Exploration).find_neighbors(LATENT),
+            model,
+        )
+        for model, (letter, name) in enumerate(comparison.names.items())
+    }
+    title = "The same images, in the codes of two models"
+    return draw_page(studies, shown, title, about, describe_images(maps["A"]))
 
 
 def _format_scores(maps: Maps) -> str:

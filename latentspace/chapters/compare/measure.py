@@ -44,10 +44,8 @@ class Comparison:
         for study in (first, second):
             study.of(Maps).check()
             if (reason := study.of(Maps).unavailable) is not None:
-                raise InputError(
-                    f"two runs can't be compared without maps of both: of run {study.run.name} "
-                    f"{reason}"
-                )
+                without = "two runs can't be compared without maps of both"
+                raise InputError(f"{without}: of run {study.run.name} {reason}")
         self.studies = {A: first, B: second}
         self.data, self.settings = first.data, first.settings
 
@@ -80,10 +78,8 @@ class Comparison:
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers, a sentence each."""
-        if self.has_classes:
-            return self.origins
         without = "Measures of classes are left out: they need two classes, and one of two images."
-        return [*self.origins, without]
+        return [*self.origins, *[without] * (not self.has_classes)]
 
     @property
     def origins(self) -> list[str]:
@@ -101,8 +97,6 @@ class Comparison:
     def has_classes(self) -> bool:
         """Whether the labels of the images on the maps say anything."""
         return bool(np.isfinite(self._on_maps[A]["silhouette"]).all())
-
-    # --- what is shown
 
     @cached_property
     def points(self) -> dict[str, np.ndarray]:
@@ -122,15 +116,15 @@ class Comparison:
     @property
     def errors(self) -> np.ndarray:
         """Mean squared error per pixel of every test image, float64 (2, N): A's and B's."""
-        both = (study.of(Reconstruction).by_image["mse"] for study in self.studies.values())
-        return np.stack(list(both))
+        return np.stack(
+            [study.of(Reconstruction).by_image["mse"] for study in self.studies.values()]
+        )
 
     @cached_property
     def examples(self) -> list[Examples]:
         """Images drawn by seed, and those on which the models differ most, either way."""
-        errors = self.errors
+        errors, rng = self.errors, np.random.default_rng(self.settings.seed)
         worse = errors[0] - errors[1]  # of A than of B
-        rng = np.random.default_rng(self.settings.seed)
         order = np.argsort(-worse, kind="stable")
         first, last = order[:SHOWN], order[::-1][:SHOWN]
         chosen = {
@@ -141,15 +135,13 @@ class Comparison:
         every = np.concatenate(list(chosen.values()))
         back = [study.decode(study.codes[every]) for study in self.studies.values()]
         images = np.stack([self.data.test_images[every], *back])
-        ends = np.cumsum([len(rows) for rows in chosen.values()])
-        parts = np.split(images, ends[:-1], axis=1)
+        ends = np.cumsum([len(rows) for rows in chosen.values()])[:-1]
+        parts = zip(chosen.items(), np.split(images, ends, axis=1), strict=True)
         return [
             Examples(title, self._format_names(rows), part, errors[:, rows])
-            for (title, rows), part in zip(chosen.items(), parts, strict=True)
+            for (title, rows), part in parts
             if len(rows)
         ]
-
-    # --- what is measured
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -157,21 +149,17 @@ class Comparison:
         rng = np.random.default_rng(self.settings.seed)
         found = []
         for key, (words, form) in OF_IMAGES.items():
-            of_images = [study.of(Reconstruction).by_image[key] for study in self.studies.values()]
             options = {"baselines": self._find_baselines(key), **form}
-            found.append(measure_pairs(f"test_{key}", words, of_images, rng, **options))
+            pair = [study.of(Reconstruction).by_image[key] for study in self.studies.values()]
+            found.append(measure_pairs(f"test_{key}", words, pair, rng, **options))
         for key, words in {**(OF_CLASSES if self.has_classes else {}), **OF_MAPS}.items():
             on_maps = [scored[key] for scored in self._on_maps.values()]
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
                 continue
             options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
-            found.append(measure_pairs(key, words.format(knn=self.knn), on_maps, rng, **options))
+            said = words.format(knn=self._maps[A].knn)
+            found.append(measure_pairs(key, said, on_maps, rng, **options))
         return [*found, *self._measure_attributes(), *self._measure_facts(found[0])]
-
-    @property
-    def knn(self) -> str:
-        """What the votes of neighbours on labels are called."""
-        return self._maps[A].knn
 
     @property
     def baseline_names(self) -> list[str]:
@@ -203,11 +191,7 @@ class Comparison:
 
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
-        """What has learned nothing: the pixels, and as many principal components as units.
-
-        By name its means over images: source_knn_accuracy and source_silhouette of the images on
-        the maps; of principal components also mse and ssim of the test images.
-        """
+        """By what has learned nothing, pixels and principal components, the means of its scores."""
         study, maps = self.studies[A], self._maps[A]
         key = (self.data.hash, self.settings.split, hash_content(maps.indices), self.settings.seed)
 
@@ -215,12 +199,10 @@ class Comparison:
             return maps.score_source(maps.get_vectors("pixel"))[1]
 
         found = {"pixels": study.load_or_compute("baseline_pixels", score_pixels, *key)}
+        fitted = (*key, hash_content(study.fit_indices))
         for count in sorted({study.run.latent_dim for study in self.studies.values()}):
-            found[f"PCA {count}"] = study.load_or_compute(
-                "baseline_pca",
-                partial(self._score_components, count),
-                *(*key, hash_content(study.fit_indices), count),
-            )
+            score = partial(self._score_components, count)
+            found[f"PCA {count}"] = study.load_or_compute("baseline_pca", score, *fitted, count)
         return {
             name: {key: float(values.mean()) for key, values in by_image.items()}
             for name, by_image in found.items()
@@ -251,12 +233,11 @@ class Comparison:
             values = [each.metrics[CODES][key][name] for each in both]
             if not np.isfinite(values).all():  # no reader can tell it
                 continue
-            baselines = {"pixels": both[0].metrics[PIXELS][key][name]}
+            others = {"pixels": both[0].metrics[PIXELS][key][name]}
             for each in both:
-                baselines[f"PCA {each.study.run.latent_dim}"] = each.metrics[PCA][key][name]
-            options: dict[str, Any] = {"is_learned": False, "baselines": baselines, "decimals": 3}
-            pair = values[0], values[1]
-            found.append(Measure(f"{name}_{key}", words.format(name), pair, **options))
+                others[f"PCA {each.study.run.latent_dim}"] = each.metrics[PCA][key][name]
+            about, pair = (f"{name}_{key}", words.format(name)), (values[0], values[1])
+            found.append(Measure(*about, pair, is_learned=False, baselines=others, decimals=3))
         return found
 
     def _measure_facts(self, test: Measure) -> list[Measure]:
@@ -285,11 +266,11 @@ class Comparison:
         ]
 
     def _format_names(self, rows: np.ndarray) -> list[str]:
-        names, numbers = self.data.class_names, self.data.test_numbers[rows]
-        if len(names) < 2:
-            return [f"#{number}" for number in numbers]
-        labels = self.data.test_labels[rows]
-        return [f"{names[label]} #{at}" for label, at in zip(labels, numbers, strict=True)]
+        numbers = [f"#{number}" for number in self.data.test_numbers[rows]]
+        if not self.data.has_classes:
+            return numbers
+        names = (self.data.class_names[label] for label in self.data.test_labels[rows])
+        return [" ".join(each) for each in zip(names, numbers, strict=True)]
 
 
 def _align_maps(maps: Mapping[str, Maps]) -> dict[str, np.ndarray]:

@@ -70,11 +70,7 @@ class Measure:
 def measure_pairs(
     key: str, words: str, by_image: Sequence[np.ndarray], rng: np.random.Generator, **options: Any
 ) -> Measure:
-    """A measure that each image has, of both models, with the interval of its mean difference.
-
-    `by_image` are those of A and of B, float (N,), of the same images; key, words and options are
-    those of `Measure`, and `rng` is the source of the resamples.
-    """
+    """A `Measure` of what each image has by A and by B, float (N,), with an interval by `rng`."""
     first, second = by_image
     more = neighborhoods.mean_estimate(second - first, rng)
     return Measure(key, words, (float(first.mean()), float(second.mean())), more, **options)

@@ -93,11 +93,7 @@ def store_alone(pixels: np.ndarray, codec: Codec, quality: int | None) -> tuple[
 def store_in_sheets(
     pixels: np.ndarray, codec: Codec, quality: int | None, *, block: int = 1, halved: bool = False
 ) -> tuple[int, np.ndarray]:
-    """As `store_alone`, but side by side in one file, or a few.
-
-    Images are padded to multiples of `block`, by their own edge. If `halved`, they are stored at
-    half their height and width, and what comes back is enlarged.
-    """
+    """As `store_alone`, in a file or a few, padded to multiples of `block`, `halved` or not."""
     height, width = pixels.shape[1:3]
     small = pixels
     if halved:

@@ -35,10 +35,7 @@ class Quantiser:
         return int(self.levels.sum()) * ENTRY_BYTES
 
     def encode(self, symbols: np.ndarray) -> bytes:
-        """Writes numbers of cells (N, D) as one stream, unit after unit.
-
-        Range coding (Martin 1979) with each unit's training frequencies, by Bamler's constriction.
-        """
+        """Writes cells (N, D) as one stream by range coding (Martin 1979; Bamler's library)."""
         from constriction import stream
 
         encoder = stream.queue.RangeEncoder()
@@ -52,8 +49,7 @@ class Quantiser:
 def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
     """2^bits cells, of 1 bit or more, for each unit over the range of training codes (N, D).
 
-    Of a few ranges, which leave out more or less of the tails, each unit gets the one with the
-    least squared error: with few cells a single far value would cost all others their precision.
+    Of a few ranges, with more or less of the tails, each unit gets that of least squared error.
     """
     levels = np.full(codes.shape[1], 2**bits)
     best, least = np.zeros((2, codes.shape[1])), np.full(codes.shape[1], np.inf)
@@ -69,11 +65,7 @@ def fit_by_range(codes: np.ndarray, bits: int) -> Quantiser:
 
 
 def fit_by_step(codes: np.ndarray, step: float) -> Quantiser:
-    """Cells of the same width for all units of training codes (N, D), one centred on each mean.
-
-    Bits then go where the deviations are large, and a unit that hardly moves costs hardly any
-    bytes: transform coding as in Goyal 2001, "Theoretical foundations of transform coding".
-    """
+    """Cells of one width for all units of training codes (N, D): transform coding (Goyal 2001)."""
     mean = codes.mean(axis=0, dtype=np.float64)
     first, last = (np.rint((end - mean) / step) for end in (codes.min(axis=0), codes.max(axis=0)))
     low = mean + (first - 0.5) * step

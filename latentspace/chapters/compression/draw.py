@@ -62,11 +62,7 @@ def draw_rate_distortion(
     nearest_size: float | None,
     text: Text,
 ) -> np.ndarray:
-    """Bytes an image against mean squared error and similarity, uint8 (height, width, 3).
-
-    A line of a single point becomes a mark of its own, at the lower edge where its error is 0. An
-    arrow leads from the `chosen` bytes and error to the nearest size at that error, if any.
-    """
+    """Bytes an image against errors, with an arrow from `chosen`, uint8 (height, width, 3)."""
     figure = layout.make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -109,11 +105,7 @@ def draw_rate_distortion(
 def draw_budgets(
     *, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]], text: Text
 ) -> np.ndarray:
-    """The same images, stored within several budgets, uint8 (height, width, 3).
-
-    The originals, float32 (K, H, W, C) in [0, 1], are shown once. Each row lies below its budget in
-    bytes and says its bytes and its error; more bytes than the budget has are written in `OVER`.
-    """
+    """Originals, float32 (K, H, W, C) in [0, 1], over rows by budget, uint8 (height, width, 3)."""
     zoom = layout.choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
     bodies: list[np.ndarray] = []

@@ -1,7 +1,4 @@
-"""Ways of storing images, measured at several settings, and what follows from them.
-
-Their curves of error over bytes are read between points along straight lines in both logarithms.
-"""
+"""Ways of storing images, measured at several settings, and what follows from them."""
 
 import math
 from collections.abc import Mapping
@@ -13,6 +10,7 @@ NEAR = 1.05  # an error so many times that of unquantised codes is as good
 LEAST_ERROR = 1e-12  # stands for none at all, which has no logarithm
 SIZES = 2000  # at which curves are compared, evenly spaced in their logarithm
 
+# Curves are read between points along straight lines in both logarithms.
 Curve = tuple[np.ndarray, np.ndarray]  # sizes and errors, float (S,) each, in any order
 
 
@@ -57,10 +55,7 @@ class Verdict:
 def compare_codes(
     codes: Mapping[str, Method], others: Mapping[str, Method], *, error: float, decoder_bytes: int
 ) -> Verdict:
-    """Compares codes, by the names of their forms, with the best of everything else, by name.
-
-    `error` is that of unquantised codes; a reader needs `decoder_bytes` besides their tables.
-    """
+    """Compares codes by form with the best of all else; `error` is that of unquantised codes."""
     places = _list_places(codes)
     sizes, errors = (np.array([place[axis] for place in places]) for axis in (0, 1))
     allowed = max(NEAR * error, errors.min())
@@ -137,10 +132,7 @@ def error_at(curve: Curve, size: float) -> float:
 
 
 def find_overtaking(curve: Curve, others: list[Curve]) -> float | None:
-    """The bytes from which on one of the others, not mixed, always has less error than a curve.
-
-    None where it is never overtaken; the least size of the others where it is at every size.
-    """
+    """The bytes from which on one of the others always has less error; None where none has."""
     ends = [size for sizes, _ in (curve, *others) for size in (sizes.min(), sizes.max())]
     sizes = np.geomspace(min(ends), max(ends), SIZES)
     least = np.array([min(error_at(other, size) for other in others) for size in sizes])
@@ -152,10 +144,7 @@ def find_overtaking(curve: Curve, others: list[Curve]) -> float | None:
 
 
 def mean_ratio(curve: Curve, other: Curve) -> float:
-    """How many times the bytes of another curve a curve needs at equal errors.
-
-    The geometric mean over the other's errors that both reach; without any, over sizes as they are.
-    """
+    """How many times the bytes of another curve a curve needs: geometric mean at equal errors."""
     sizes, errors = pareto_front(other)
     least, most = curve[1].min(), curve[1].max()
     shared = (errors >= least) & (errors <= most)

@@ -39,11 +39,10 @@ class Storing:
     """The test images that are stored, and what each way of storing them costs and loses."""
 
     def __init__(self, study: Study) -> None:
-        """Chooses rows, all int64: `rows` of the test images are measured.
+        """Chooses rows, int64: `rows` of the test images are measured; others are places in these.
 
-        By place in these, `alone_rows` are stored as a file each, and `shown` are the first of each
-        of ten classes, else of all; structural similarity is measured of `similar`, by place in
-        `alone_rows`.
+        `alone_rows` are stored as a file each, `similar` of these are compared, and `shown` are the
+        first of each of ten classes, else of all.
         """
         self.study, data = study, study.data
         count = min(MEASURED_IMAGES, count_images_at_once(data.test_pixels))
@@ -121,8 +120,7 @@ class Storing:
         """Numbers of one setting.
 
         What comes back is float32 (N, H, W, C) in [0, 1], of all `rows`, or of those at the places
-        `among` them. `size` is the bytes of all these together, where a stream of nothing counts as
-        one; `tables` those of what does not grow with them.
+        `among` them; `size` is its bytes, `tables` those of what does not grow with it.
         """
         images = self.images if among is None else self.images[among]
         similar = self.alone_rows[self.similar] if among is None else self.similar

@@ -108,13 +108,7 @@ class Check:
 
 
 def make_sheet(pictures: np.ndarray) -> Sheet:
-    """Lays pictures out, scaled down where so many need more than `MOST_PIXELS`.
-
-    The sheet is about square, so that no side comes near the 16,383 pixels that WebP allows.
-
-    Args:
-        pictures: uint8 (N, H, W, 1 or 3).
-    """
+    """Lays out pictures, uint8 (N, H, W, 1 or 3), scaled down where they need too many pixels."""
     count, height, width, _ = pictures.shape
     scale = math.sqrt(MOST_PIXELS / (count * height * width))
     notes = []
@@ -122,6 +116,7 @@ def make_sheet(pictures: np.ndarray) -> Sheet:
         height, width = (max(1, int(side * scale)) for side in (height, width))
         pictures = resize(pictures, height, width, Image.Resampling.BOX)
         notes.append(f"scaled down to {height}x{width} pixels")
+    # About square, so that no side comes near the 16,383 pixels that WebP allows.
     columns = min(count, math.ceil(math.sqrt(count * height / width)))
     image = to_pil(tile(pictures, columns))
     encoded = encode_image(image, "WEBP", method=2, lossless=True, quality=EFFORT)
@@ -142,21 +137,12 @@ def draw_explorer(
     text: Text,
     subject: str,
 ) -> bytes:
-    """Two maps of the same images, linked: what is pointed at or selected in one is so in both.
+    """Two maps of the same images, linked, as one HTML file that opens without a network.
 
-    Args:
-        maps: The maps by the names of their spaces.
-        models: The model, or two of them.
-        pictures: The images.
-        groups: By "class" their classes, which can be switched off and on, then their clusters,
-            where there are any: the group of each, int (N,), and what each is called.
-        attributes: By name groups likewise, or numbers and None: float (N,), NaN where unknown.
-        check: What there is to check of the classes.
-        subject: Whose images they are.
-
-    Returns:
-        The HTML page, one file that opens without a network. Its pictures are uint8, exact where
-        the sheet's note does not say otherwise.
+    Maps are by the names of their spaces; there are one or two models. Groups are by "class" the
+    classes, which can be switched off and on, then clusters: the group of each image, int (N,), and
+    what each is called. Attributes are by name groups likewise, or numbers and None: float (N,),
+    NaN where unknown. The subject says whose images they are.
     """
     from bokeh.resources import Resources
 
@@ -190,35 +176,25 @@ def draw_explorer(
     }
     colors = np.array(described[0][0]["colors"], np.uint32)[groups["class"][0]]
     script, plots = plot_maps({space: one.points for space, one in maps.items()}, colors, arrays)
+    shown, near = "", ""
+    for space, one in maps.items():
+        heading, scores, words = map(html.escape, (one.heading, one.scores, one.near))
+        shown += MAP.substitute(space=space, heading=heading, scores=scores, plot=plots[space])
+        near += NEAR.substitute(space=space, heading=words)
+    letters = {one.letter: f"by {one.letter}" if one.letter else "reconstruction" for one in models}
+    networks = [base64.b64encode(data).decode() for _, data in live]
     page = Template(_read_part("page.html")).substitute(
         title=html.escape(text.title),
         subject=html.escape(subject),
         caption=html.escape(text.caption),
-        maps="".join(
-            MAP.substitute(
-                space=space,
-                heading=html.escape(one.heading),
-                scores=html.escape(one.scores),
-                plot=plots[space],
-            )
-            for space, one in maps.items()
-        ),
-        near="".join(
-            NEAR.substitute(space=space, heading=html.escape(one.near))
-            for space, one in maps.items()
-        ),
-        backs="".join(
-            BACK.substitute(
-                letter=one.letter, words=f"by {one.letter}" if one.letter else "reconstruction"
-            )
-            for one in models
-        ),
-        sheet="data:image/webp;base64," + base64.b64encode(sheet.encoded).decode(),
+        maps=shown,
+        near=near,
+        backs="".join(BACK.substitute(letter=one, words=by) for one, by in letters.items()),
+        sheet=f"data:image/webp;base64,{base64.b64encode(sheet.encoded).decode()}",
         known=json.dumps(known).replace("<", r"\u003c"),
         policy=POLICY,
         networks="\n".join(
-            NETWORKS.substitute(place=place, data=base64.b64encode(data).decode())
-            for place, (_, data) in enumerate(live)
+            NETWORKS.substitute(place=place, data=data) for place, data in enumerate(networks)
         ),
         style=_read_part("page.css"),
         behavior="\n".join(map(_read_part, BEHAVIOR)),

@@ -28,24 +28,23 @@ def draw_explorer(study: Study) -> Drawing:
     """Both maps, linked, with everything that is known of each image."""
     chapter = study.of(Exploration)
     maps = chapter.maps
-    return draw_page(
-        {"": study},
-        {
-            space: Map(
-                name_map(study.settings.method, space),
-                format_scores(maps, maps.flat, space, words=" label accuracy"),
-                maps.get_points(space),
-                f"nearest in {words}",
-                chapter.neighbors[space],
-            )
-            for space, words in SPACES.items()
-        },
-        "The same images, in pixels and in codes",
-        f"{describe_maps(maps, maps.flat)}. The map of the codes is turned and "
-        f"mirrored onto the other. {CAVEAT} Errors are squared, means over pixels. The nearest are "
-        "those of the images shown, in pixels and in codes themselves, not on the maps.",
-        f"{describe_images(maps)}, {format_model(study)}",
+    shown = {
+        space: Map(
+            name_map(study.settings.method, space),
+            format_scores(maps, maps.flat, space, words=" label accuracy"),
+            maps.get_points(space),
+            f"nearest in {words}",
+            chapter.find_neighbors(space),
+        )
+        for space, words in SPACES.items()
+    }
+    about = (
+        f"{describe_maps(maps, maps.flat)}. The map of the codes is turned and mirrored onto the "
+        f"other. {CAVEAT} Errors are squared, means over pixels. The nearest are those of the "
+        "images shown, in pixels and in codes themselves, not on the maps."
     )
+    title, subject = "The same images, in pixels and in codes", describe_images(maps)
+    return draw_page({"": study}, shown, title, about, f"{subject}, {format_model(study)}")
 
 
 def draw_page(
@@ -53,50 +52,39 @@ def draw_page(
 ) -> Drawing:
     """The page of the images of a study, or of two by the letters of their models, on two maps."""
     chapters = {letter: study.of(Exploration) for letter, study in studies.items()}
-    lives = {letter: study.of(Live) for letter, study in studies.items()}
     chapter = next(iter(chapters.values()))
-    maps, data, sentences = chapter.maps, chapter.study.data, [about]
-    outliers = chapter.study.of(Outliers)
-    backs = [one.maps.reconstructions for one in chapters.values()]
+    maps, data, outliers = chapter.maps, chapter.study.data, chapter.study.of(Outliers)
+    backs = [one.maps.reconstructed["pixels"] for one in chapters.values()]
     sheet = make_sheet(np.concatenate([maps.pixels, *backs]))
     groups = {"class": (maps.labels, list(data.class_names))}
     if (without_clusters := chapter.clusters_unavailable) is None:
         for letter, one in chapters.items():
             found = one.clusters
             groups["cluster" + (letter and f" of {letter}")] = found.labels, found.names
-        sentences.append(f"Clusters were found without labels ({chapter.clusters.method}).")
+        about += f" Clusters were found without labels ({chapter.clusters.method})."
     else:
-        sentences.append(f"There are no clusters: {without_clusters}.")
+        about += f" There are no clusters: {without_clusters}."
     if sheet.note:
-        sentences.append(f"To keep the file small, pictures are {sheet.note}.")
-    text = Text(title, " ".join(sentences))
+        about += f" To keep the file small, pictures are {sheet.note}."
+    models = []
+    for letter, study in studies.items():
+        live, errors = study.of(Live), chapters[letter].maps.errors
+        runs_it = live.model_unavailable or live.model
+        models.append(Model(errors, runs_it, letter, study.run.name))
+    suspects, text = chapter.suspects, Text(title, about)
+    voters = outliers.scores.voters if suspects else 0
+    why, known = outliers.labels_unavailable or "", data.whole.images_hash
     page = draw.draw_explorer(
         maps=shown,
-        models=[
-            Model(
-                chapters[letter].maps.errors,
-                live.model_unavailable or live.model,
-                letter,
-                live.study.run.name,
-            )
-            for letter, live in lives.items()
-        ],
+        models=models,
         pictures=Pictures(sheet, maps.numbers, maps.is_training, chapter.files, chapter.folder),
         groups=groups,
         attributes={"copy": chapter.copies, **chapter.attributes},
-        check=Check(
-            chapter.suspects,
-            outliers.scores.voters if chapter.suspects else 0,
-            outliers.labels_unavailable or "",
-            chapter.corrected,
-            data.whole.images_hash,
-        ),
+        check=Check(suspects, voters, why, chapter.corrected, known),
         subject=subject,
         text=text,
     )
     return Drawing(page, text)
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
-    "explorer.html": Recipe(draw_explorer, of=(Exploration,)),
-}
+RECIPES: Mapping[str, Recipe[Study]] = {"explorer.html": Recipe(draw_explorer, of=(Exploration,))}

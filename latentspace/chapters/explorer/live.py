@@ -78,18 +78,17 @@ class Live(Chapter):
             knobs = self._describe_changes(blob)
             if self.study.of(AttributeSweeps).nothing_to_sweep is None:
                 knobs += self._describe_sweeps(blob)
-        for number, about in enumerate(traversals.principal.names[:MOST_AXES], 1):
-            knobs.append(self._describe_axis(f"{AXIS}{number}", about, blob))
-        for unit, about in enumerate(traversals.unit_names[:MOST_UNITS]):
-            knobs.append(self._describe_axis(f"{UNIT}{unit}", about, blob))
+        for group, kind, first, names in (
+            ("principal axes", AXIS, 1, traversals.principal.names[:MOST_AXES]),
+            ("units", UNIT, 0, traversals.unit_names[:MOST_UNITS]),
+        ):
+            for number, about in enumerate(names, first):
+                name = f"{kind}{number}"
+                step = traversals.find_step(name)
+                assert step is not None  # since the name is that of an axis
+                common = {"kind": "axis", "group": group, "name": name, "about": about}
+                knobs.append({**common, "step": blob.add(step)})
         return knobs
-
-    def _describe_axis(self, name: str, about: str, blob: Blob) -> dict[str, Any]:
-        step = self.study.of(Traversals).find_step(name)
-        assert step is not None  # since the name is that of an axis
-        group = "principal axes" if name.startswith(AXIS) else "units"
-        where = blob.add(step)
-        return {"kind": "axis", "group": group, "name": name, "about": about, "step": where}
 
     def _describe_sweeps(self, blob: Blob) -> list[dict[str, Any]]:
         """Numbers: what a standard deviation within its class adds to a code."""
@@ -131,8 +130,8 @@ class Live(Chapter):
                 weights = np.column_stack([fit.teller.coef_, fit.teller.intercept_])
                 if len(weights) == 1:  # of two forms the score of the second
                     weights = np.vstack([np.zeros_like(weights), weights])
-                knob |= {"forms": fit.teller.classes_.tolist()}
-                knob |= {"teller": [blob.add(row) for row in weights]}
+                told = [blob.add(row) for row in weights]
+                knob |= {"forms": fit.teller.classes_.tolist(), "teller": told}
             knobs.append(knob)
         return knobs
 
@@ -156,7 +155,8 @@ class Live(Chapter):
 def _describe_terrain(terrain: paths.Terrain, blob: Blob) -> dict[str, Any]:
     """Where data is, as paths.js reads it."""
     density = terrain.density
-    dim = len(terrain.centre)
+    exact = {name: getattr(terrain, name) for name in ("centre", "scale", "brightness", "within")}
+    exact |= {name: getattr(density, name) for name in ("offset", "heights")}
     return {
         "chain": paths.CHAIN,
         "rounds": paths.ROUNDS,
@@ -167,21 +167,11 @@ def _describe_terrain(terrain: paths.Terrain, blob: Blob) -> dict[str, Any]:
             "brightness": paths.BRIGHTNESS_PULL,
             "radius": paths.RADIUS_PULL,
         },
-        "longest": paths.LONGEST_MOVE * np.sqrt(dim) / paths.STEP,
+        "longest": paths.LONGEST_MOVE * np.sqrt(len(terrain.centre)) / paths.STEP,
         "likely": terrain.likely,
         "spread": terrain.spread,
         "classes": density.classes.tolist(),
         "solve": blob.add(paths.invert_springs(paths.CHAIN)),
-        **{
-            name: blob.add(array, exact=True)
-            for name, array in (
-                ("centre", terrain.centre),
-                ("scale", terrain.scale),
-                ("brightness", terrain.brightness),
-                ("within", terrain.within),
-                ("offset", density.offset),
-                ("heights", density.heights),
-            )
-        },
+        **{name: blob.add(array, exact=True) for name, array in exact.items()},
         "whitening": blob.add(density.whitening),
     }

@@ -13,7 +13,6 @@ from latentspace.analysis import clustering
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.clusters.measure import LEAST_IMAGES, MOST_VALUES, Clusters
 from latentspace.chapters.clusters.partitions import CODES, DENSE, MANIFOLD_STARTS, MIXTURE
-from latentspace.chapters.maps.images import SPACES
 from latentspace.chapters.maps.measure import Maps, OnMaps
 from latentspace.chapters.outliers.duplicates import KINDS_OF_COPY, Duplicates
 from latentspace.chapters.outliers.measure import Outliers
@@ -53,17 +52,11 @@ class Exploration(OnMaps):
         larger = Maps(study, most=MOST_IMAGES)
         return usual if len(larger.indices) == len(usual.indices) else larger
 
-    @cached_property
-    def neighbors(self) -> dict[str, np.ndarray]:
-        """By space the nearest others of each image before any projection, int64 (N, `NEAREST`)."""
-        return {space: self.find_neighbors(space) for space in SPACES}
-
     def find_neighbors(self, space: str) -> np.ndarray:
-        """As in `neighbors`, in one space."""
-        rows = np.arange(len(self.maps.indices))
+        """The nearest others of each image before any projection, int64 (N, `NEAREST`)."""
 
         def compute() -> dict[str, np.ndarray]:
-            vectors = self.maps.get_vectors(space)
+            vectors, rows = self.maps.get_vectors(space), np.arange(len(self.maps.indices))
             return {"neighbors": find_nearest_others(vectors, rows, NEAREST)[1]}
 
         key = self.maps.make_key(space, labels=False)
@@ -72,10 +65,9 @@ class Exploration(OnMaps):
     @property
     def files(self) -> list[str]:
         """The name of each image's file in its folder; empty where they have none."""
-        data = self.study.data.whole
-        files = {False: data.test_files, True: data.train_files}
-        where = zip(self.maps.is_training, self.maps.numbers, strict=True)
-        return [files[trained][number] for trained, number in where] if any(files.values()) else []
+        places, data = self._places, self.study.data.whole
+        has_files = bool(data.train_files or data.test_files)
+        return [data.describe(*place)[0] for place in places] if has_files else []
 
     @property
     def folder(self) -> str:
@@ -85,10 +77,7 @@ class Exploration(OnMaps):
 
     @cached_property
     def attributes(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
-        """What is known of each image, by column: all of which something is known.
-
-        float32 (N,), NaN where unknown: indices into names, and these; or numbers, and None.
-        """
+        """By column float32 (N,), NaN where unknown: places in names, and these; or numbers."""
         train = self.study.data.train_attributes
         values = self.maps.attributes if train.names else np.empty((0, 0))
         is_binary = self.study.data.is_binary
@@ -108,17 +97,17 @@ class Exploration(OnMaps):
     @cached_property
     def suspects(self) -> list[tuple[int, int, int]]:
         """Images whose labels look wrong: place, class of most of their voters, votes for it."""
-        maps, outliers = self.maps, self.study.of(Outliers)
+        outliers, places = self.study.of(Outliers), {at: k for k, at in enumerate(self._places)}
         if outliers.labels_unavailable is not None:
             return []
-        splits = np.where(maps.is_training, "train", "test")
-        rows = {split: maps.numbers[splits == split] for split in np.unique(splits).tolist()}
-        found = outliers.find_suspects(rows)
-        places = {
-            place: at
-            for at, place in enumerate(zip(splits.tolist(), maps.numbers.tolist(), strict=True))
-        }
+        found = outliers.find_suspects(self.maps.numbers_of_splits)
         return [(places[one.split, one.index], one.suggested, one.votes) for one in found]
+
+    @property
+    def _places(self) -> list[tuple[str, int]]:
+        """Split and index of each image."""
+        numbers = self.maps.numbers_of_splits.items()
+        return [(split, index) for split, own in numbers for index in own.tolist()]
 
     @property
     def corrected(self) -> list[tuple[str, int, str, str]]:
@@ -147,8 +136,7 @@ class Exploration(OnMaps):
     def clusters(self) -> Grouping:
         """Clusters found without labels, in the order of the classes that they stand for.
 
-        Quicker ones than those of the chapter on clusters, also where these are known: what a page
-        shows must not depend on what else was looked at before.
+        Quicker ones than those of the chapter on clusters, whatever else was looked at before.
         """
         codes, count, seed = self.maps.codes, self._count, self.study.settings.seed
         on_manifold = len(codes) <= MOST_ON_MANIFOLD
@@ -184,12 +172,11 @@ class Exploration(OnMaps):
         table = clustering.contingency_table(self.maps.labels, found, classes)
         match = clustering.match_clusters(table) if data.has_classes else -np.ones(len(numbers))
         order = np.lexsort((-table.sum(axis=1), np.where(match < 0, classes, match)))
-        labels = np.full(len(found), len(order))
-        names = []
+        labels, names = np.full(len(found), len(order)), []
         for place, number in enumerate(order):
             labels[found == numbers[number]] = place
-            counts = table[number]
-            mostly = f", mostly {data.class_names[counts.argmax()]}" if data.has_classes else ""
+            commonest = data.class_names[table[number].argmax()]
+            mostly = f", mostly {commonest}" if data.has_classes else ""
             names.append(f"cluster {place + 1}{mostly}")
         if (found == clustering.NOISE).any():
             names.append("in no cluster")

@@ -17,20 +17,12 @@ STRENGTH, FADED = 0.85, 0.06  # of selected points and of others
 
 
 def plot_maps(
-    points: Mapping[str, np.ndarray],
-    colors: np.ndarray,
-    more: Mapping[str, Any],
+    points: Mapping[str, np.ndarray], colors: np.ndarray, more: Mapping[str, Any]
 ) -> tuple[str, dict[str, str]]:
-    """Draws maps of the same images.
+    """Draws maps of the same images, by space float (N, 2), in colours uint32 (N,), 0xRRGGBBAA.
 
-    Args:
-        points: For each space, by name, float (N, 2).
-        colors: Of each point, uint32 (N,) as 0xRRGGBBAA.
-        more: What else `explore` of page.js is to be given: arrays, or mappings of them.
-
-    Returns:
-        A script that draws them when the page is loaded and then calls `explore` of page.js; and
-        for each space the element that its plot is drawn into. Both are HTML.
+    `explore` of page.js is given `more`, arrays or mappings of them. Returns HTML: a script that
+    draws and then calls `explore`, and for each space the element that its plot is drawn into.
     """
     from bokeh.document import Document
     from bokeh.embed import components

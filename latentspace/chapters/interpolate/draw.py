@@ -41,10 +41,7 @@ PATH_POINTS, LINE_POINTS = 200, 12  # by which it is seen what an image hides
 def draw_interpolation(
     *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], text: Text
 ) -> np.ndarray:
-    """For each pair of images one row per path, from first to last, uint8 (height, width, 3).
-
-    Paths are by the label of a row the images on it, float32 (pairs, T, H, W, C) in [0, 1].
-    """
+    """By path a row of images, float32 (pairs, T, H, W, C) in [0, 1]: uint8 (height, width, 3)."""
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
     steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
@@ -69,10 +66,7 @@ def draw_interpolation(
 def draw_interpolation_loop(
     *, paths: Mapping[str, np.ndarray], hold_frames: int, text: Text
 ) -> np.ndarray:
-    """All pairs at once, there and back again, as a loop: uint8 (frames, height, width, 3).
-
-    The paths are as in `draw_interpolation`, the order of the frames is that of `order_loop`.
-    """
+    """All pairs at once, there and back again, as a loop: uint8 (frames, height, width, 3)."""
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     pairs, _, length, height, width, _ = images.shape
     columns = min(ANIMATION_COLUMNS, pairs)
@@ -114,21 +108,13 @@ def _enlarge(images: np.ndarray) -> np.ndarray:
 
 
 def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A square of images with names at its corners, uint8 (height, width, 3).
-
-    The grid is float32 (side, side, H, W, C) in [0, 1]; the corners are top left, top right, bottom
-    left, bottom right.
-    """
+    """A square, float32 (side, side, H, W, C) in [0, 1], with names: uint8 (height, width, 3)."""
     body = layout.make_mosaic(grid, zoom=layout.choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
     return layout.make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
 
 
 def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A walk through the square of `draw_corner_grid`, with the image of the moment beside it.
-
-    Every second row is walked backwards, and the first column joins the end of the walk to its
-    beginning. The result is uint8 (frames, height, width, 3).
-    """
+    """A walk through the square of `draw_corner_grid`, a loop: uint8 (frames, height, width, 3)."""
     rows, columns, height, width, _ = grid.shape
     zoom = layout.choose_zoom(min(height, width), 40)
     still = layout.make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
@@ -183,8 +169,8 @@ def draw_paths_on_map(
 ) -> np.ndarray:
     """Paths over a map of the codes, a panel each, images beside them: uint8 (height, width, 3).
 
-    The images do not overlap. Points are float (N, 2), labels int (N,) indices into `class_names`,
-    paths rows of panels, all of the same length. With `as_ink` bright strokes are dark on white.
+    Points are float (N, 2), labels int (N,), paths rows of panels, all of the same length. With
+    `as_ink` bright strokes are dark on white.
     """
     rows, columns = len(paths), len(paths[0])
     figure = layout.make_figure(5.6 * columns + 1.2, 5.9 * rows)
@@ -231,8 +217,7 @@ def _place_images(
 ) -> np.ndarray:
     """Centres (K, 2) of images beside anchors (K, 2): near, off the points, lines uncrossed.
 
-    One after the other takes the place that costs least; all are then placed anew in turn. All lies
-    in [0, 1], so do the images with `half` their width and height. They hide little of the path.
+    One after the other takes the place that costs least; all are then placed anew in turn.
     """
     angles = np.arange(RING_STEPS) * 2 * np.pi / RING_STEPS
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -15,7 +15,7 @@ from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, list_rows,
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.paths import PATHS, linear_paths
-from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_unit_range
@@ -173,10 +173,9 @@ class Interpolation(Chapter):
     def reason(self) -> str | None:
         """Why the straight line is taken and no path along the data; None where that is better.
 
-        It is where it does not leap from one end to the other, and the reference classifier is
-        surer at its worst place, by an interval that excludes 0. Without one, or where it would
-        have to be trained for that alone, images half-way have to be nearer to what real ones at
-        the ends are, in brightness, sharpness and distance to the nearest training image.
+        It is where it does not leap, and the reference classifier is surer at its worst place, by
+        an interval that excludes 0. Without one, or where it would have to be trained for that
+        alone, images half-way have to be more like real ones in brightness, sharpness, distance.
         """
         choice = self._choice
         if choice["leap"] > LARGEST_LEAP:
@@ -194,11 +193,7 @@ class Interpolation(Chapter):
 
     @cached_property
     def _choice(self) -> dict[str, Any]:
-        """What `reason` goes by.
-
-        By how much images half-way depart less from the ends along the data than on the straight
-        line ("gain"), and the "leap": the longest step along the data as a share of that, a median.
-        """
+        """What `reason` goes by: the "gain" of images half-way, and the "leap", a median share."""
         study = self.study
 
         def compute() -> dict[str, Any]:
@@ -209,14 +204,11 @@ class Interpolation(Chapter):
             whole = np.linalg.norm(codes[1] - codes[0], axis=1)
             halves = (codes[0] + codes[1]) / 2, along[:, SCORED_FRAMES // 2]
             of_starts, of_ends, *of_halves = map(self._describe, (*codes, *halves))
-            straight, bent = (
-                np.abs(half - (of_starts + of_ends) / 2).mean(axis=0) for half in of_halves
-            )
+            middle = (of_starts + of_ends) / 2
+            straight, bent = (np.abs(half - middle).mean(axis=0) for half in of_halves)
             rng = np.random.default_rng(0)  # the choice is the same with every seed
-            return {
-                "gain": np.array(mean_estimate(straight - bent, rng)),
-                "leap": np.array(np.median(steps / np.maximum(whole, paths.TINY))),
-            }
+            leap = np.median(steps / np.maximum(whole, paths.TINY))
+            return {"gain": np.array(mean_estimate(straight - bent, rng)), "leap": np.array(leap)}
 
         found = study.load_or_compute("path-choice", compute, *study.model_key)
         return {name: value.tolist() for name, value in found.items()}
@@ -230,11 +222,7 @@ class Interpolation(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What paths between pairs of test images are like, by kind of `KINDS`, and real images.
-
-        Each number is described in docs/metrics.md. Those of the reference classifier, with "gain",
-        are left out without one, and of strokes where images show none.
-        """
+        """Means over paths by kind of `KINDS`, and of real images; see docs/metrics.md."""
         study, seed = self.study, self.study.settings.seed
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
@@ -254,11 +242,8 @@ class Interpolation(Chapter):
             numbers[REAL] = self._score_frames(study.decode(study.codes[rows])[:, np.newaxis])[0]
             if least["data"] is not None:
                 rng = np.random.default_rng(seed)
-                gain = mean_estimate(least["data"] - least["linear"], rng)
-                numbers["gain"] = {
-                    "least_confidence": np.array(gain.value),
-                    "least_confidence_interval": np.array(gain[1:]),
-                }
+                gain = {"least_confidence": mean_estimate(least["data"] - least["linear"], rng)}
+                numbers["gain"] = to_numbers(gain)
             return numbers
 
         key = (*study.model_key, seed, study.classifier_key)

@@ -18,11 +18,7 @@ TINY = 1e-9
 
 
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-    """Straight paths at constant speed between codes (N, D) or images (N, H, W, C).
-
-    They are float (N, steps, ...) of the dtype of `starts`, both ends included exactly. Raises a
-    `ValueError` where there are fewer than 2 steps.
-    """
+    """Straight paths (N, steps, ...) with both ends exactly; a `ValueError` below 2 steps."""
     share = _make_shares(starts, steps)
     return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
 
@@ -30,11 +26,10 @@ def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray
 def spherical_paths(
     starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray
 ) -> np.ndarray:
-    """Paths along great circles about a centre: the direction turns and the length grows evenly.
+    """As `linear_paths`, along great circles about a centre (D,); the length grows evenly.
 
-    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where the two codes lie
-    in (nearly) the same or opposite directions, or in the centre, no great circle is defined and
-    the path is straight. Codes are float (N, D), the centre (D,), else as `linear_paths`.
+    Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where both codes lie in
+    (nearly) the same or opposite directions, or in the centre, the path is straight.
     """
     share = _make_shares(starts, steps).astype(np.float64)
     middle = centre.astype(np.float64)
@@ -66,11 +61,7 @@ class Terrain:
 
 
 def learn_terrain(density: Density, codes: np.ndarray, brightness: np.ndarray) -> Terrain:
-    """What paths along the data need to know.
-
-    The density is of the training codes, the codes are some of these, float32 (N, D), not all
-    equal; the mean pixel of the image of each, `brightness` (N,), is regressed on them.
-    """
+    """What paths along the data need of codes, (N, D), not all equal, and of mean pixels, (N,)."""
     centre, scale = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
     scale[scale == 0] = scale.max()
     places = (codes - centre) / scale
@@ -87,11 +78,10 @@ def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: in
     """Paths that keep to where data is, and keep the image on the way.
 
     A chain of codes, at first on the sphere, is drawn together as by springs (as in the active
-    contours of Kass, Witkin & Terzopoulos 1988), pushed to where the density of codes is that of
-    typical images, and held in a corridor between its ends: in brightness, since the densest codes
-    are often the emptiest images, and in distance from the centre, since codes near to the centre
-    are blurred. What is unlikely is crossed in a few wide steps. Codes are float32 (N, D); steps,
-    paths and errors are as in `linear_paths`.
+    contours of Kass, Witkin & Terzopoulos 1988), pushed to where the density is that of typical
+    images, and held between its ends in brightness, since the densest codes are often the emptiest
+    images, and in distance from the centre, where codes are blurred. Codes are float32 (N, D);
+    steps, paths and errors are as in `linear_paths`.
     """
     _make_shares(starts, steps)
     first, last = ((codes - terrain.centre) / terrain.scale for codes in (starts, ends))
@@ -109,8 +99,7 @@ def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: in
 def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     """Chains (N, CHAIN, D) about the centre, moved until springs and forces balance; ends stay.
 
-    The springs are solved for implicitly, so that a step may be as long as the forces allow; the
-    density's gradient is counted in its components' covariance, or flat ones led too far.
+    Springs are solved for implicitly, so that a step may be as long as the forces allow.
     """
     from scipy.special import expit
 

@@ -78,11 +78,10 @@ def draw_image_map(
     as_ink: bool,
     text: Text,
 ) -> np.ndarray:
-    """The images themselves at their places, none hiding another, their class shown by colour.
+    """Images at their places, none hiding another, classes by colour: uint8 (height, width, 3).
 
-    Strokes on dark ground (`as_ink`) become coloured ink on white paper; other images keep their
-    colours and get a frame. Images are float32 (N, H, W, C) in [0, 1], cells of `arrange_images`,
-    labels int (N,) indices into names, written at the clusters: uint8 (height, width, 3).
+    Strokes on dark ground (`as_ink`) become coloured ink on white paper; other images get a frame.
+    Images are float32 (N, H, W, C) in [0, 1], cells of `arrange_images`, labels int (N,).
     """
     thumbnails = _make_thumbnails(images)
     _, height, width, _ = thumbnails.shape
@@ -125,11 +124,10 @@ def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.
 def draw_overlap(
     maps: LabelledMaps, *, classes: Sequence[int], table: Mapping[str, np.ndarray], text: Text
 ) -> np.ndarray:
-    """Maps of a few classes alone over a table of how often neighbours are of another of them.
+    """Maps of a few classes, float (N, 2) each, over a table: uint8 (height, width, 3).
 
-    The maps are float (N, 2) each; of all their classes, each keeps its colour. Those with the
-    indices `classes` are shown, and are the table's columns: row name -> share for each of them, in
-    [0, 1]. The result is uint8 (height, width, 3).
+    The classes with the indices `classes` are shown, and are the columns of the table: row name ->
+    share for each of them, in [0, 1].
     """
     figure = layout.make_figure(14.2, 9.4, dpi=110)
     above, below = figure.subfigures(2, 1, height_ratios=(7.2, 2.2), squeeze=False)[:, 0]
@@ -164,9 +162,9 @@ def draw_placed(
 ) -> np.ndarray:
     """Further images on finished maps, each numbered, and below them their nearest neighbours.
 
-    The maps are float (N, 2) each; the images, float32 (M, H, W, C) in [0, 1], have their names and
-    their places on each map, float (M, 2). Neighbours are by the name of a space the nearest
-    images, float32 (M, K, H, W, C), and their captions, str (M, K): uint8 (height, width, 3).
+    Maps are float (N, 2) each; images, float32 (M, H, W, C) in [0, 1], have names and places on
+    each map, float (M, 2). By space neighbours are images, float32 (M, K, H, W, C), and captions,
+    str (M, K). Returns uint8 (height, width, 3).
     """
     figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -229,11 +227,7 @@ def _draw_framed(image: np.ndarray) -> np.ndarray:
 
 
 def _choose_scale(shape: Sequence[int]) -> tuple[int, int]:
-    """How many times images (N, H, W, C) are enlarged, and blocks of what side are averaged.
-
-    They get at least `LEAST_THUMBNAIL` pixels and less than twice that, but more where they are so
-    few that the map would be smaller than `LEAST_SIDE`.
-    """
+    """How many times images (N, H, W, C) are enlarged, and the side of blocks that are averaged."""
     count, height, width, _ = shape
     side = min(height, width)
     map_side = math.sqrt(CELLS_PER_IMAGE * count * height * width)

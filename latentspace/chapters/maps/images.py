@@ -33,9 +33,8 @@ class MapImages(Chapter):
         super().__init__(study)
         tests, all_tests = study.data.test_numbers, len(study.data.whole.test_labels)
         trained = np.arange(len(study.data.train_labels))
-        pools = {"test": tests, "train": trained}
         both = np.concatenate([tests, all_tests + trained])
-        self._pool = pools.get(study.settings.split, both)
+        self._pool = {"test": tests, "train": trained, "all": both}[study.settings.split]
         self._available = len(self._pool)
         wanted = study.settings.samples if most is None else min(most, self._available)
         if isinstance(wanted, str):
@@ -55,7 +54,8 @@ class MapImages(Chapter):
         return self.study.data.whole
 
     @cached_property
-    def _numbers(self) -> dict[str, np.ndarray]:
+    def numbers_of_splits(self) -> dict[str, np.ndarray]:
+        """The index of each image in its split, by "test" and "train", int64 (K,)."""
         split, tests = self.study.settings.split, len(self._whole.test_labels)
         if split != "all":
             return {split: self.indices}
@@ -65,13 +65,13 @@ class MapImages(Chapter):
     @property
     def is_training(self) -> np.ndarray:
         """Whether an image is a training image, bool (samples,)."""
-        numbers = self._numbers.items()
+        numbers = self.numbers_of_splits.items()
         return np.concatenate([np.full(len(each), split == "train") for split, each in numbers])
 
     @property
     def numbers(self) -> np.ndarray:
         """The index of each image among the test or the training images, int64 (samples,)."""
-        return np.concatenate(list(self._numbers.values()))
+        return np.concatenate(list(self.numbers_of_splits.values()))
 
     @property
     def pixels(self) -> np.ndarray:
@@ -100,17 +100,14 @@ class MapImages(Chapter):
         return self._pick(lambda split: study.codes if split == "test" else study.train_codes)
 
     @property
-    def reconstructions(self) -> np.ndarray:
-        """uint8 (samples, H, W, C)."""
-        return self._reconstructed["pixels"]
-
-    @property
     def errors(self) -> np.ndarray:
         """Mean squared error of each reconstruction per pixel, float64 (samples,)."""
-        return self._reconstructed["errors"]
+        return self.reconstructed["errors"]
 
     @cached_property
-    def _reconstructed(self) -> dict[str, np.ndarray]:
+    def reconstructed(self) -> dict[str, np.ndarray]:
+        """Reconstructions, "pixels", uint8 (samples, H, W, C), and their `errors`."""
+
         def compute() -> dict[str, np.ndarray]:
             pixels, errors = np.empty(self.images.shape, np.uint8), np.empty(len(self.images))
             for part in iterate_parts(self.images):
@@ -119,17 +116,12 @@ class MapImages(Chapter):
                 pixels[part] = to_uint8(back)
             return {"pixels": pixels, "errors": errors}
 
-        return self.study.load_or_compute(
-            "reconstructed", compute, *self.make_key("latent", labels=False)
-        )
+        key = self.make_key("latent", labels=False)
+        return self.study.load_or_compute("reconstructed", compute, *key)
 
     @cached_property
     def table(self) -> dict[str, Sequence[object]]:
-        """What is known of each image, by column, each as long as there are samples.
-
-        A name that no other image has, its index in its split, its label where there are classes,
-        its split, and the error of its reconstruction.
-        """
+        """What is known of each image, by column: a name of its own first, and the error last."""
         data = self.study.data
         splits = np.where(self.is_training, "train", "test").tolist()
         labels = [data.class_names[label] if data.has_classes else "" for label in self.labels]
@@ -144,7 +136,7 @@ class MapImages(Chapter):
 
     def _pick(self, get: Callable[[str], np.ndarray]) -> np.ndarray:
         """Takes the images' rows out of what belongs to each split, asked for where needed."""
-        parts = [get(split)[numbers] for split, numbers in self._numbers.items()]
+        parts = [get(split)[numbers] for split, numbers in self.numbers_of_splits.items()]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def get_vectors(self, space: str) -> np.ndarray:
@@ -153,12 +145,10 @@ class MapImages(Chapter):
 
     def make_key(self, space: str, rows: Rows = ALL, *, labels: bool = True) -> tuple[str, ...]:
         """What the vectors of some of the images, in one of `SPACES`, and labels depend on."""
-        study = self.study
-        model = (study.run.model_hash,) if space == "latent" else ()
+        model = (self.study.run.model_hash,) if space == "latent" else ()
+        images = self._whole.hash if labels else self._whole.images_hash
         chosen = hash_content(self.indices[rows])
-        whole = study.data.whole
-        images = whole.hash if labels else whole.images_hash
-        return (space, images, *model, study.settings.split, chosen)
+        return (space, images, *model, self.study.settings.split, chosen)
 
     def project(
         self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES

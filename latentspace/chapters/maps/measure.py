@@ -93,18 +93,10 @@ class Maps(MapImages):
         """The number of images, and the perplexity."""
         return {"samples": self._samples, "perplexity": self.settings.perplexity}
 
-    @property
-    def points(self) -> dict[str, np.ndarray]:
-        """The flat maps, float32 (samples, 2), by space."""
-        return {space: self.get_points(space) for space in SPACES}
-
     def get_points(
         self, space: str, settings: Settings | None = None, rows: Rows = ALL
     ) -> np.ndarray:
-        """A map, float32 (samples, dims); that of the codes is turned and mirrored onto the other.
-
-        It is made as `settings` say, or `flat`; of `rows`, int (R,), of the images where given.
-        """
+        """A map, float32 (samples, dims), by `settings` or `flat`, turned onto that of pixels."""
         made = self.project(settings or self.flat, rows)
         return _turn(made[space].points, space, made)
 
@@ -162,10 +154,7 @@ class Maps(MapImages):
         return f"{verdict}: {'; '.join(parts)}"
 
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
-        """Scores of each scored image in one of `SPACES`, before the projection and in the map.
-
-        Each float64 (R,), by the names in `metrics`; those of before begin with "source_".
-        """
+        """By name float64 (R,) of each scored image, in the map and, as "source_", before it."""
 
         def compute() -> dict[str, np.ndarray]:
             vectors = self.get_vectors(space)
@@ -185,10 +174,7 @@ class Maps(MapImages):
         return self.study.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
 
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What is known of vectors of the images, float (samples, D), without any projection.
-
-        Neighbours of the scored images, int64 (R, k), and the "source_" scores, float64 (R,).
-        """
+        """Neighbours, int64 (R, k), among vectors, float (samples, D), and "source_" scores."""
         rows = self.scored_rows
         neighbors = find_nearest_others(vectors, rows)[1]
         return neighbors, {

@@ -36,10 +36,7 @@ class Overlap(OnMaps):
 
     @cached_property
     def classes(self) -> list[int]:
-        """The labels: the article's choice of digits, else those that mix most in pixels.
-
-        Labels of 0 to 9 are often mere numbers of classes: a person's own images are measured.
-        """
+        """The labels: of named digits the article's choice, else those that mix most in pixels."""
         names, is_named_set = self.study.data.class_names, self.study.data.source is None
         if is_named_set and names == DIGITS:
             return [names.index(name) for name in ARTICLES_CHOICE]
@@ -83,10 +80,7 @@ class Overlap(OnMaps):
 
     @cached_property
     def mixing(self) -> dict[str, np.ndarray]:
-        """Share of the 10 nearest neighbours that belong to another of these classes, by class.
-
-        For each of "pixel", "pixel_map", "latent" and "latent_map", float64 (classes,).
-        """
+        """By map the share of the 10 nearest of another of these classes, float64 (classes,)."""
 
         def compute() -> dict[str, np.ndarray]:
             rows, labels = np.arange(len(self.map_rows)), self.labels

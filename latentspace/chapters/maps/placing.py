@@ -28,10 +28,9 @@ class Placing(OnMaps):
 
     @cached_property
     def grid(self) -> np.ndarray:
-        """A square of cells over the latent map, each decoded from the codes near it.
+        """The latent map in cells, each decoded from the codes near it.
 
         float32 (side, side, H, W, C), the top row first; NaN in cells without an image near them.
-        Codes are weighted by the inverse of their squared distance on the map.
         """
         points, codes = self.maps.get_points("latent"), self.maps.codes
         low, high = points.min(axis=0), points.max(axis=0)
@@ -55,11 +54,7 @@ class Placing(OnMaps):
 
     @cached_property
     def placed(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Where they lie on each map, by space; the maps stay as they are.
-
-        Their places, float (M, 2), and which images of the map are nearest to each before the
-        projection, nearest first, int (M, `SHOWN_NEIGHBORS`).
-        """
+        """By map places, float (M, 2), and the nearest images, int (M, `SHOWN_NEIGHBORS`)."""
         chosen = {
             "pixel": np.stack([item.image.ravel() for item in self.selected]),
             "latent": np.stack([item.code for item in self.selected]),

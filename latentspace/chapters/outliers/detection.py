@@ -26,10 +26,9 @@ def auroc(own: np.ndarray, ood: np.ndarray) -> Estimate:
 
 
 def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Images whose neighbours are not all of one class, the most ambiguous first, int64 (K,).
+    """Images with neighbours of several classes, the most ambiguous first, int64 (K,).
 
-    The smaller the margin between the two classes with the most of the votes, int (N, classes), the
-    more ambiguous; then the fewer votes for others; then the nearer by its distance, float (N,).
+    By the margin of votes, int (N, classes), then few votes for others, then distance, float (N,).
     """
     ranked = np.sort(votes, axis=1)[:, ::-1]
     margins, others = ranked[:, 0] - ranked[:, 1], ranked[:, 2:].sum(axis=1)
@@ -38,10 +37,7 @@ def sort_by_ambiguity(votes: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 
 def flag_labels(votes: np.ndarray, labels: np.ndarray, agreement: int) -> np.ndarray:
-    """Whether `agreement` of the votes, int (N, classes), or more are for another class, bool (N,).
-
-    Labels are int (N,).
-    """
+    """Whether `agreement` of votes, int (N, classes), or more are not for a label, bool (N,)."""
     return (votes.max(axis=1) >= agreement) & (votes.argmax(axis=1) != labels)
 
 
@@ -51,9 +47,6 @@ def draw_wrong_labels(labels: np.ndarray, num_classes: int, rng: np.random.Gener
 
 
 def precision(found: float, false_alarms: float, share: float) -> float:
-    """Share of errors among what is flagged, where errors are `share` of all; NaN if nothing is.
-
-    The shares `found` of the errors and `false_alarms` of the rest are flagged.
-    """
+    """Share of errors among what is flagged, where errors are `share` of all; NaN if nothing is."""
     right, wrong = found * share, false_alarms * (1 - share)
     return right / (right + wrong) if right + wrong > 0 else math.nan

@@ -39,8 +39,7 @@ def draw_outliers(
 ) -> np.ndarray:
     """Rows of images over others, and a table if there is any: uint8 (height, width, 3).
 
-    The lines of the table, by name, are examples, float32 (K, H, W, C) in [0, 1] with K the same in
-    all, and how well each of `score_names` tells them, the highest darker.
+    Its lines, by name, are examples, float32 (K, H, W, C) in [0, 1], and a number a score.
     """
     words = [line for block in blocks for lines in block.reasons for line in lines]
     widest = max((layout.measure_text(line, REASON_SIZE) for line in words), default=0)

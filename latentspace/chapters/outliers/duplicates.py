@@ -33,10 +33,7 @@ class Duplicates(Chapter):
 
     @cached_property
     def pairs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Places, int64 (P, 2) ascending, and distances, (P,), across splits and classes first.
-
-        Of "exact" copies with the first that they equal, of "near" ones, and of the "next" pairs.
-        """
+        """By kind places, int64 (P, 2) ascending, and distances, (P,), across splits first."""
         later = np.flatnonzero(self._firsts != np.arange(len(self._firsts)))
         pairs, away, near = (self._found[name] for name in ("pairs", "distances", "near"))
         found = {
@@ -114,11 +111,9 @@ class Duplicates(Chapter):
 
     def describe(self, place: int) -> tuple[str, int, str, str]:
         """Split, index, file and class of an image; empty what it has not."""
-        data, train = self.study.data, len(self.study.data.train_pixels)
-        split, index = "train", int(place)
-        if place >= train:
-            split, index = "test", int(data.test_numbers[place - train])
-        return split, index, *data.whole.describe(split, index)
+        data, test = self.study.data, place - len(self.study.data.train_pixels)
+        image = ("train", int(place)) if test < 0 else ("test", int(data.test_numbers[test]))
+        return *image, *data.whole.describe(*image)
 
     def take(self, places: np.ndarray) -> np.ndarray:
         """Images at places, uint8 (K, H, W, C)."""

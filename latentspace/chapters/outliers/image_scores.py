@@ -28,10 +28,7 @@ OWN = "own"  # the group of the test images in the cache
 
 
 class ImageScores:
-    """Reconstruction errors, and distances to training images, also out of distribution.
-
-    Those of the model stand beside those of PCA of as many components and of pixels.
-    """
+    """Errors of the model and of PCA, and distances to training images in codes and in pixels."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -76,10 +73,9 @@ class ImageScores:
 
     @property
     def own(self) -> dict[str, np.ndarray]:
-        """Each of `SCORES` for the test images of `rows`, and their neighbours.
+        """Each of `SCORES` for the test images of `rows`, float64 (N,), and their neighbours.
 
-        Scores are float64 (N,); "codes_neighbors" and "pixels_neighbors" are int64 (N, K), places
-        in `Study.reference_rows`, the nearest first.
+        "codes_neighbors" and "pixels_neighbors" are int64 (N, K) places in `Study.reference_rows`.
         """
         return self._found[OWN]
 
@@ -108,10 +104,7 @@ class ImageScores:
         return neighborhoods.count_votes(self._reference_labels[found], count)
 
     def measure_distances(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Mean distance in codes of images, int places in `rows`, to the nearest of a class each.
-
-        It is infinite where the class has no training image.
-        """
+        """Mean distance in codes of images at places in `rows` to a class each, or infinite."""
         study, found = self.study, np.full(len(places), np.inf)
         codes, labels = study.codes[self.rows[places]], self._reference_labels
         for label in np.intersect1d(classes, labels):

@@ -59,13 +59,13 @@ class Outliers(Chapter):
 
     @property
     def unavailable(self) -> str | None:
-        lacks_others = len(self.study.images) < 2
-        return "a single test image has no others to stand out from" if lacks_others else None
+        several = len(self.study.images) > 1
+        return None if several else "a single test image has no others to stand out from"
 
     @property
     def labels_unavailable(self) -> str | None:
         """Why neighbours can't say anything of labels; None where they can."""
-        if not self.study.data.has_classes or len(np.unique(self.study.data.train_labels)) < 2:
+        if self.study.classes_unavailable is not None:
             return "without two classes or more no label can be wrong"
         if self.scores.voters < LEAST_VOTERS:
             return f"half of its classes have fewer than {2 * LEAST_VOTERS} training images"
@@ -74,12 +74,10 @@ class Outliers(Chapter):
     @cached_property
     def listings(self) -> dict[str, Listing]:
         """What stands out, by name; without classes, what neighbours vote is left out."""
-        farthest = "Farthest from the training images in codes"
+        worst, far = "Largest reconstruction error", "Farthest from the training images in codes"
         found = {
-            "largest_error": self._list_largest(
-                "error", "Largest reconstruction error", "error", 4
-            ),
-            "farthest_code": self._list_largest("codes", farthest, "distance", 2),
+            "largest_error": self._list_largest("error", worst, "error", 4),
+            "farthest_code": self._list_largest("codes", far, "distance", 2),
         }
         if self.labels_unavailable is None:
             found["most_ambiguous"] = self._list_ambiguous()
@@ -88,11 +86,7 @@ class Outliers(Chapter):
 
     @cached_property
     def planted(self) -> dict[str, dict[str, Any]]:
-        """How well neighbours, which keep their labels, find a wrong one of each image.
-
-        In codes and in pixels: the shares `ON_PLANTED`, and "auroc" of the votes against a label.
-        "difference": what codes have more than pixels, image by image.
-        """
+        """How well neighbours find planted labels: `ON_PLANTED` by space, and the difference."""
         rng = np.random.default_rng(self.study.settings.seed)
         wrong = detection.draw_wrong_labels(self._labels, len(self.study.data.class_names), rng)
         given = {"found": wrong, "false_alarms": self._labels}
@@ -107,8 +101,7 @@ class Outliers(Chapter):
             means = {name: mean(values) for name, values in by_image[space].items()}
             right = (votes.argmax(axis=1) == self._labels)[by_image[space]["found"] > 0]
             if len(right):
-                own_rng = np.random.default_rng(self.study.settings.seed)
-                means["right"] = mean(right, rng=own_rng)
+                means["right"] = mean(right, rng=np.random.default_rng(self.study.settings.seed))
             for_wrong, for_own = (votes[np.arange(len(votes)), labels] for labels in given.values())
             found_share, alarms = (means[name].value for name in given)
             found[space] = {
@@ -157,8 +150,7 @@ class Outliers(Chapter):
     @property
     def rows(self) -> list[Row]:
         """AUROC of each kind of out-of-distribution images, and what planted labels showed."""
-        found = self.metrics
-        rows = []
+        found, rows = self.metrics, []
         for kind, numbers in found["auroc"].items():
             words = f"Detection of {kind} among test images (AUROC of the distance in codes)"
             rivals = {who: value_in(numbers, name) for who, name in RIVALS.items()}
@@ -172,9 +164,8 @@ class Outliers(Chapter):
         """`find_suspects` of the training images that vote and the test images looked at."""
         if self.labels_unavailable is not None:
             return []
-        data, count = self.study.data, self.scores.voters
+        data, count, lines = self.study.data, self.scores.voters, list[tuple[Any, ...]]([HEADING])
         tests = data.test_numbers[self.scores.rows]
-        lines: list[tuple[Any, ...]] = [HEADING]
         for one in self.find_suspects({"train": self.study.reference_rows, "test": tests}):
             about = data.whole.describe(one.split, one.index)
             told = data.class_names[one.suggested], f"{one.votes / count:.2f}"
@@ -182,10 +173,9 @@ class Outliers(Chapter):
         return lines
 
     def find_suspects(self, rows: Mapping[str, np.ndarray]) -> list[Suspect]:
-        """Labels that look wrong, the most support first, then those in the densest places.
+        """Labels that look wrong by their nearest training images, those of the most support first.
 
-        The training images whose codes are nearest vote, of which an image itself is none. Images
-        are given by "train" and "test", int (N,), of the whole set. Where labels are available.
+        Images are given by "train" and "test", int (N,), of the whole set, where they have labels.
         """
         data, found = self.study.data.whole, list[tuple[float, Suspect]]()
         for split, indices in rows.items():
@@ -267,20 +257,18 @@ class Outliers(Chapter):
 
     def _list_mislabelled(self) -> Listing:
         names, votes = self.study.data.class_names, self.scores.count_votes("codes")
-        classes, strengths = votes.argmax(axis=1), votes.max(axis=1)
-        flagged, measure = self._flagged, self.scores.measure_distances
-        own, other = measure(self._labels[flagged], flagged), measure(classes[flagged], flagged)
+        classes, flagged, whys = votes.argmax(axis=1), self._flagged, []
+        own, other = (
+            self.scores.measure_distances(labels[flagged], flagged)
+            for labels in (self._labels, classes)
+        )
         # Unanimous neighbours mean little where their class is dense, unless the own one is far.
         times = own / np.maximum(other, np.finfo(np.float32).eps)
         order = np.argsort(-times, kind="stable")[:LISTED]
-        places = flagged[order]
-        whys = []
-        for place, farther in zip(places, times[order], strict=True):
-            votes_in_words = (
-                f"{strengths[place]} of {self.scores.voters} say {names[classes[place]]}"
-            )
+        for place, farther in zip(flagged[order], times[order], strict=True):
+            said = f"{votes[place].max()} of {self.scores.voters} say {names[classes[place]]}"
             is_known = np.isfinite(farther)
             far = f"its class {farther:.2f}x as far" if is_known else "its class was never seen"
-            whys.append([votes_in_words, far])
-        heading = f"Likely mislabelled: {len(self._flagged):,} of {len(self.scores.rows):,}"
-        return self._make_listing(heading, places, whys)
+            whys.append([said, far])
+        heading = f"Likely mislabelled: {len(flagged):,} of {len(self.scores.rows):,}"
+        return self._make_listing(heading, flagged[order], whys)

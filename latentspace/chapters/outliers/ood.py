@@ -40,10 +40,7 @@ MAKERS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 
 
 def draw_letters(image_shape: tuple[int, int, int], ink_side: int) -> np.ndarray:
-    """All of `LETTERS` in each of `FACES`, bright on dark, float32 (N, H, W, 1) in [0, 1].
-
-    Images are (height, width, 1); the longer side of a letter has `ink_side` pixels.
-    """
+    """`LETTERS` in all `FACES`, `ink_side` pixels long: float32 (N, H, W, 1) in [0, 1]."""
     folder = f"{load_matplotlib().get_data_path()}/fonts/ttf"
     fonts = [ImageFont.truetype(f"{folder}/DejaVu{face}.ttf", FONT_SIZE) for face in FACES]
     drawn = [_draw_letter(letter, font) for font in fonts for letter in LETTERS]

@@ -36,26 +36,20 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            return {
-                "test_mse": self.by_image["mse"].mean(),
-                "pca_mse": scores.pca_error(
-                    study.fit_components(study.run.latent_dim), study.images
-                ),
-                "test_ssim": self.by_image["ssim"].mean(),
-            }
+            mse, ssim = (self.by_image[name].mean() for name in ("mse", "ssim"))
+            pca = scores.pca_error(study.fit_components(study.run.latent_dim), study.images)
+            return {"test_mse": mse, "pca_mse": pca, "test_ssim": ssim}
 
         def compute_train() -> dict[str, np.ndarray]:
-            count = len(study.fit_indices)
-            train_errors = []
-            for part in np.array_split(study.fit_indices, -(-count // IMAGES_AT_ONCE)):
+            errors, parts = [], -(-len(study.fit_indices) // IMAGES_AT_ONCE)
+            for part in np.array_split(study.fit_indices, parts):
                 images = to_unit_range(study.data.train_pixels[part])
                 back = study.run.decode(study.train_codes[part])
-                train_errors.append(scores.squared_errors(images, back))
-            return {"train_mse": np.concatenate(train_errors).mean()}
+                errors.append(scores.squared_errors(images, back))
+            return {"train_mse": np.concatenate(errors).mean()}
 
-        arrays = study.load_or_compute(
-            "reconstruction_train", compute_train, *study.whole.model_key
-        )
+        key = study.whole.model_key
+        arrays = study.load_or_compute("reconstruction_train", compute_train, *key)
         arrays |= study.load_or_compute("reconstruction_test", compute, *study.model_key)
         return {name: float(value) for name, value in arrays.items()}
 

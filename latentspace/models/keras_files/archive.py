@@ -1,8 +1,7 @@
 """The bytes of a .keras file, rid of all that says when and where it was written.
 
 Keras leaves in them the time of saving, addresses of objects in memory as identifiers, and names of
-unnamed layers that count all layers made before, of other models too. So no two files of equal
-models were equal. What the model is and does stays as it was.
+unnamed layers that count all layers made before. What the model is and does stays as it was.
 """
 
 import io
@@ -13,7 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from latentspace.models.keras_files.checks import CONFIG, METADATA, WEIGHTS, walk
+from latentspace.models.keras_files.checks import CONFIG, METADATA, WEIGHTS, get_settings, walk
 
 VARIABLES = "vars"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
@@ -23,11 +22,9 @@ NUMBER = re.compile(r"_\d+$")
 
 
 def canonicalize(archive: bytes) -> bytes:
-    """What `keras.Model.save` has written, in bytes that depend on the model alone.
+    """A .keras file as `keras.Model.save` writes it, in bytes that depend on the model alone.
 
-    Returns a .keras file: its members in a fixed order, dated alike, without the time of saving;
-    shared objects and unnamed layers counted from the first of the model itself. A name that is
-    made of a class in one place of the model and given in another stays.
+    A name that is made of a class in one place of the model and given in another stays.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         members = {name: source.read(name) for name in source.namelist()}
@@ -48,10 +45,8 @@ def canonicalize(archive: bytes) -> bytes:
 
 def _choose_names(config: Any) -> dict[str, str]:
     """New names of unnamed layers, after their class and place, by the old ones."""
-    settings = ((entry, entry.get("config")) for entry, _ in walk(config))
-    named = [
-        entry for entry, of in settings if isinstance(of, dict) and isinstance(of.get("name"), str)
-    ]
+    every = [entry for entry, _ in walk(config)]
+    named = [entry for entry in every if isinstance(get_settings(entry).get("name"), str)]
     counted = [entry["config"]["name"] for entry in named if _is_counted(entry)]
     given = {entry["config"]["name"] for entry in named if not _is_counted(entry)}
     names: dict[str, str] = {}

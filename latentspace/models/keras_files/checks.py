@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -62,19 +63,16 @@ def read_config(path: Path) -> dict[str, Any]:
     except InputError:
         raise
     except Exception as error:  # the ways to compress and encrypt a file have errors of their own
-        raise InputError(
-            f"{path} is damaged or no Keras model: {format_reason(error)}; {AGAIN}"
-        ) from error
+        reason = format_reason(error)
+        raise InputError(f"{path} is damaged or no Keras model: {reason}; {AGAIN}") from error
     return parse_config(text, path, CONFIG)
 
 
 def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
     """The description of a model, out of a file or member `name`; an `InputError` if none."""
     if len(text) > MAX_CONFIG_BYTES:
-        raise InputError(
-            f"{path} has a {name} of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no "
-            f"description of a model; {AGAIN}"
-        )
+        what = f"of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no description of a model"
+        raise InputError(f"{path} has a {name} {what}; {AGAIN}")
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -94,26 +92,22 @@ def _read_attribute(path: Path) -> bytes:
             return text if isinstance(text, bytes) else str(text).encode()
         held, about = list(file), list(file.attrs)
     if "layer_names" in about or {"layers", "_layer_checkpoint_dependencies"} & set(held):
-        raise InputError(
-            f"{path} holds weights only, and no description of the model: pass it as --weights, "
-            "with --model-code FILE.py:FUNCTION that builds the model"
-        )
+        what = "weights only, and no description of the model: pass it as --weights, with"
+        raise InputError(f"{path} holds {what} --model-code FILE.py:FUNCTION that builds the model")
     shown = to_printable(", ".join(held), LONGEST_TEXT) or "nothing"
     raise InputError(f"{path} is an HDF5 file without a Keras model: it holds {shown}; {AGAIN}")
 
 
 def check_config(path: Path, config: dict[str, Any]) -> None:
-    """Refuses what Keras itself would let a model do while it is loaded or called.
+    """Refuses, by an `InputError`, what Keras would let a model do while it is loaded or called.
 
-    Code in the file, other packages and other files are for Keras to refuse, see `explain`. Raises
-    an `InputError` where the model computes with constants, passes any arguments to a function,
-    needs another backend, or names a part of Keras that no model is made of.
+    So is what computes with constants, passes arguments to a function, needs another backend, or
+    no model is made of. Code, other packages and files are for Keras to refuse, see `explain`.
     """
     for entry, layer in walk(config):
         if _calls_on_constants(entry):
-            raise InputError(
-                f"{path} computes its layer {layer!r} while it is loaded, out of no image: {AGAIN}"
-            )
+            what = f"computes its layer {layer!r} while it is loaded, out of no image"
+            raise InputError(f"{path} {what}: {AGAIN}")
         kind, module = str(entry["class_name"]), entry.get("module")
         # Without a module Keras 3 looks a class up as Keras 2 did, which wrote no .keras so.
         is_known = "module" in entry or kind.startswith("__")
@@ -143,10 +137,8 @@ def explain(path: Path, config: dict[str, Any], error: Exception) -> InputError 
 def _refuse_unsafe(path: Path, kind: str, layer: str) -> InputError:
     what = "a lambda function in its" if kind == "__lambda__" else f"a {kind}"
     reach = {**REFUSED_HERE, **REFUSED_BY_KERAS}[kind]
-    return InputError(
-        f"{path} has {what} layer {layer!r}, which {reach}: pass --model-code "
-        f"FILE.py:FUNCTION that builds the model, with {name_weights(path)}"
-    )
+    code = f"--model-code FILE.py:FUNCTION that builds the model, with {name_weights(path)}"
+    return InputError(f"{path} has {what} layer {layer!r}, which {reach}: pass {code}")
 
 
 def name_weights(path: Path) -> str:
@@ -172,12 +164,9 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     names = archive.namelist()
     if CONFIG not in names:
         raise InputError(f"{path} is no Keras model: it has no {CONFIG}; {AGAIN}")
-    odd = [name for name in names if name not in MEMBERS or names.count(name) > 1]
-    if odd:
-        raise InputError(
-            f"{path} should hold {', '.join(MEMBERS)}, each once. Received: "
-            f"{to_printable(odd[0], LONGEST_TEXT)}"
-        )
+    if odd := [name for name in names if name not in MEMBERS or names.count(name) > 1]:
+        wanted, received = ", ".join(MEMBERS), to_printable(odd[0], LONGEST_TEXT)
+        raise InputError(f"{path} should hold {wanted}, each once. Received: {received}")
     needed = sum(member.file_size for member in archive.infolist())
     refuse_too_large(needed, f"unpacking {path}", "pass a smaller model")
 
@@ -189,13 +178,18 @@ def walk(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
         value, layer = waiting.pop()
         if isinstance(value, dict):
             if "class_name" in value:
-                settings = value.get("config")
-                named = settings.get("name") if isinstance(settings, dict) else None
-                layer = to_printable(str(value.get("name") or named or layer))
+                named = value.get("name") or get_settings(value).get("name")
+                layer = to_printable(str(named or layer))
                 yield value, layer
             value = list(value.values())
         if isinstance(value, list):
             waiting.extend((inner, layer) for inner in reversed(value))
+
+
+def get_settings(entry: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that an object in a config is made of; none where they have another form."""
+    settings = entry.get("config")
+    return settings if isinstance(settings, dict) else {}
 
 
 def _calls_on_constants(entry: dict[str, Any]) -> bool:
@@ -204,11 +198,9 @@ def _calls_on_constants(entry: dict[str, Any]) -> bool:
     Keras itself writes no such calls, since those without an image are no part of a model.
     """
     nodes = entry.get("inbound_nodes")
-    return isinstance(nodes, list) and any(
-        all(inner["class_name"] != "__keras_tensor__" for inner, _ in walk(node))
-        for node in nodes
-        if isinstance(node, dict)
-    )
+    calls = [node for node in nodes if isinstance(node, dict)] if isinstance(nodes, list) else []
+    kinds = [{str(inner["class_name"]) for inner, _ in walk(node)} for node in calls]
+    return any("__keras_tensor__" not in within for within in kinds)
 
 
 def _read_name(entry: dict[str, Any]) -> str:
@@ -219,23 +211,9 @@ def _read_name(entry: dict[str, Any]) -> str:
 def check_weights(path: Path) -> None:
     """Makes sure that the weights in an HDF5 or a .keras file are numbers and fit into memory.
 
-    HDF5 files can hold arrays larger than any memory that were never written, and ones of texts
-    that are all the same long text. Keras reads what is smaller than 4 GiB. It refuses itself what
-    lies in other files. Raises an `InputError`; of damaged files h5py raises anything.
+    HDF5 files can hold arrays larger than any memory that were never written. Keras itself refuses
+    what lies in other files. Raises an `InputError`; of damaged files h5py raises anything.
     """
-    import h5py
-
-    if not zipfile.is_zipfile(path):
-        with h5py.File(path, "r") as file:
-            _check_group(file, path)
-        return
-    with zipfile.ZipFile(path) as archive:
-        if WEIGHTS in archive.namelist():  # without it there are no weights, as Keras says
-            with archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
-                _check_group(file, path)
-
-
-def _check_group(file: h5py.File, path: Path) -> None:
     import h5py
 
     needed = 0
@@ -247,15 +225,21 @@ def _check_group(file: h5py.File, path: Path) -> None:
             about = found.attrs.get_id(said)
             # HDF5 makes room for as much as an attribute says that it has, before it reads it.
             if math.prod(about.shape or ()) * about.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
-                raise InputError(
-                    f"{path} has an attribute of {shown} that is larger than any that Keras "
-                    "writes; save the weights again"
-                )
+                what = f"an attribute of {shown} that is larger than any that Keras writes"
+                raise InputError(f"{path} has {what}; save the weights again")
         if isinstance(found, h5py.Dataset) and found.shape is not None:
             if found.dtype.hasobject or found.dtype.fields:
                 raise InputError(f"{path} should hold weights only. Received: {shown}, no numbers")
             needed += math.prod(found.shape) * found.dtype.itemsize
 
-    look("/", file)
-    file.visititems(look)  # each object once, along no link to elsewhere
+    with contextlib.ExitStack() as stack:
+        source: Any = path
+        if zipfile.is_zipfile(path):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            if WEIGHTS not in archive.namelist():
+                return  # there are no weights, as Keras says
+            source = stack.enter_context(archive.open(WEIGHTS))
+        file = stack.enter_context(h5py.File(source, "r"))
+        look("/", file)
+        file.visititems(look)  # each object once, along no link to elsewhere
     refuse_too_large(needed, f"reading the weights in {path}", "pass a smaller model")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError, to_printable
-from latentspace.models.keras_files.checks import name_weights, walk
+from latentspace.models.keras_files.checks import get_settings, name_weights, walk
 
 if TYPE_CHECKING:
     import h5py
@@ -39,11 +39,8 @@ RENAMED = {
     "LeakyReLU": {"alpha": "negative_slope"},
     "ThresholdedReLU": {"theta": "threshold"},
 }
-EQUALS = {
-    "ThresholdedReLU": "ReLU",
-    "Convolution2D": "Conv2D",
-    "Convolution2DTranspose": "Conv2DTranspose",
-}
+EQUALS = {"ThresholdedReLU": "ReLU", "Convolution2D": "Conv2D"}
+EQUALS["Convolution2DTranspose"] = "Conv2DTranspose"
 CHANGED = ["hard_sigmoid"]  # activations that are others in Keras 3 under the same name
 # Functions of TensorFlow: where Keras has its own, and what it calls their arguments.
 _TWO, _AXIS = {"y": "x2"}, {"axis": "axis", "keepdims": "keepdims"}
@@ -87,9 +84,7 @@ def is_keras2(config: Config) -> bool:
     """Whether a description is of Keras 2, by what is in it."""
     for entry, _ in walk(config):
         module = str(entry.get("module")).split(".")
-        settings = entry.get("config")
-        has_shape = isinstance(settings, dict) and "batch_input_shape" in settings
-        if has_shape or "tf_keras" in module or "engine" in module:
+        if "batch_input_shape" in get_settings(entry) or {"tf_keras", "engine"} & {*module}:
             return True
     return False
 
@@ -97,23 +92,20 @@ def is_keras2(config: Config) -> bool:
 def translate(path: Path, config: Config) -> Config:
     """The description of a model of Keras 2, or of any in HDF5, as .keras files of Keras 3 have it.
 
-    How weights are initialised and constrained is left out: they are read, and not trained. The
-    path is that of the file, for messages. Raises an `InputError` where it has something that Keras
-    3 has no equal for, or describes no model.
+    How weights are initialised and constrained is left out: they are read, and not trained. Raises
+    an `InputError` where it has something that Keras 3 has no equal for, or describes no model.
     """
     try:
         for entry, layer in walk(config) if is_keras2(config) else ():
-            settings = entry.get("config")
-            for key, value in settings.items() if isinstance(settings, dict) else ():
+            for key, value in get_settings(entry).items():
                 if "activation" in key and value in CHANGED:
                     raise _refuse(path, f"the activation {value}, which has changed,", layer)
         return _translate(path, config)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} has a damaged description of a model of Keras 2; save the model again"
-        ) from error
+        what = "a damaged description of a model of Keras 2"
+        raise InputError(f"{path} has {what}; save the model again") from error
 
 
 def _translate(path: Path, entry: Config) -> Config:
@@ -140,11 +132,10 @@ def _translate(path: Path, entry: Config) -> Config:
 def _translate_graph(path: Path, kind: str, settings: Any) -> Config:
     if isinstance(settings, list):  # a sequential model, before Keras 2.2.3
         settings = {"name": "sequential", "layers": settings}
-    entries: list[Config] = settings["layers"]
-    name = _fit_name(settings.get("name") or "model")
+    entries, name = settings["layers"], _fit_name(settings.get("name") or "model")
     if kind == "Sequential":
-        first = entries[0]["config"] if entries else {}
-        shape = first.get("batch_input_shape") if isinstance(first, dict) else None
+        first = get_settings(entries[0]) if entries else {}
+        shape = first.get("batch_input_shape")
         if shape is not None and entries[0]["class_name"] != "InputLayer":
             source = {"batch_input_shape": shape, "name": f"{first.get('name')}_input"}
             entries = [{"class_name": "InputLayer", "config": source}, *entries]
@@ -174,12 +165,8 @@ def _translate_settings(path: Path, kind: str, settings: Config) -> Config:
     import keras
 
     home, name = getattr(keras.layers, kind), str(settings.get("name"))
-    known = {
-        argument
-        for base in home.__mro__
-        if "__init__" in vars(base)
-        for argument in inspect.signature(base.__init__).parameters
-    }
+    makers = [vars(base)["__init__"] for base in home.__mro__ if "__init__" in vars(base)]
+    known = {argument for make in makers for argument in inspect.signature(make).parameters}
     made: Config = {}
     for key, value in settings.items():
         if ONLY_TRAINING.match(key):
@@ -233,15 +220,12 @@ def _translate_node(path: Path, name: str, node: Any, graphs: Mapping[str, str])
         return node
     if not isinstance(node, list):
         raise _refuse(path, "inputs by name", name)
-    is_one = not isinstance(node[0], list)
-    entries = [node] if is_one else node
+    entries = node if isinstance(node[0], list) else [node]
     tensors = [_translate_tensor(entry, graphs) for entry in entries]
     extra = entries[0][3] if len(entries[0]) > 3 else {}
-    kwargs = {
-        key: _translate_tensor(value, graphs) if _is_tensor(value, graphs) else value
-        for key, value in extra.items()
-        if key != "name" and value is not None
-    }
+    kwargs = {key: value for key, value in extra.items() if key != "name" and value is not None}
+    for key, value in kwargs.items():
+        kwargs[key] = _translate_tensor(value, graphs) if _is_tensor(value, graphs) else value
     return {"args": [tensors[0] if len(tensors) == 1 else tensors], "kwargs": kwargs}
 
 
@@ -278,8 +262,7 @@ def _count_calls(ends: Any, graphs: Mapping[str, str]) -> Any:
 
 def _find_needed(entries: list[Config], outputs: Any) -> set[str]:
     nodes = {entry["name"]: entry["inbound_nodes"] for entry in entries}
-    needed: set[str] = set()
-    waiting = {*_list_names(outputs, nodes)}
+    needed, waiting = set[str](), {*_list_names(outputs, nodes)}
     while waiting:
         needed |= waiting
         waiting = {*_list_names([nodes[name] for name in waiting], nodes)} - needed
@@ -298,26 +281,23 @@ def _list_names(value: Any, names: Collection[str]) -> Iterator[str]:
 
 
 def _refuse(path: Path, what: str, layer: str) -> InputError:
-    return InputError(
-        f"{path} is a model of Keras 2 with {what} in its layer {to_printable(layer)!r}, for which "
-        "Keras 3 has no equal: pass --model-code FILE.py:FUNCTION that builds the model in Keras "
-        f"3, with {name_weights(path)}"
-    )
+    where = f"in its layer {to_printable(layer)!r}, for which Keras 3 has no equal"
+    code = f"FILE.py:FUNCTION that builds the model in Keras 3, with {name_weights(path)}"
+    return InputError(f"{path} is a model of Keras 2 with {what} {where}: pass --model-code {code}")
 
 
 def arrange_weights(source: h5py.Group, target: h5py.Group, model: keras.Model) -> None:
     """Copies the weights in a .keras file of Keras 2 to where Keras 3 looks for them.
 
-    Both count layers by class, but Keras 2 counted those with weights twice until 2.14, and wrote
-    names of folders as the system did. The order is the same. Raises a `ValueError` where the
-    weights are of more or fewer layers than the model has.
+    Both count layers by class, in the same order, but Keras 2 counted those with weights twice
+    until 2.14. Raises a `ValueError` where they are of more or fewer layers than the model has.
     """
     import h5py
 
     with h5py.File(io.BytesIO(), "w") as tidy:
 
         def keep(name: str, found: h5py.HLObject) -> None:
-            if isinstance(found, h5py.Dataset):
+            if isinstance(found, h5py.Dataset):  # Keras 2 wrote folders as the system did
                 tidy[name.replace("\\", "/")] = found[()]
 
         source.visititems(keep)
@@ -346,8 +326,8 @@ def _arrange(source: h5py.Group, target: h5py.Group, model: keras.Model) -> None
         place = target.create_group(f"{LAYERS}/{stem}_{number}" if number else f"{LAYERS}/{stem}")
         if isinstance(layer, keras.Model):
             _arrange(group, place, layer)
-        else:
-            for name in group:
-                group.copy(name, place)
+            continue
+        for name in group:
+            group.copy(name, place)
     if any(ready.values()):
         raise ValueError("the file has weights of more layers than the model")

@@ -1,9 +1,8 @@
 """Reading a person's own Keras model, its weights and its code, from files.
 
 A model file is data, but one that names classes for Keras to call. Keras refuses code in it, other
-files, and what it doesn't know: what was not registered by a file of Python that the person named.
-What it would not refuse is looked for before it sees the file. Nothing else here runs code of
-anyone.
+files, and what was not registered by a file of Python that the person named. What it would not
+refuse is looked for before it sees the file. Nothing else here runs code of anyone.
 """
 
 from __future__ import annotations
@@ -51,22 +50,20 @@ BYTES_PER_VALUE = 4  # weights and images are 32-bit floats nearly always
 LEAST_BATCH = 32  # images; as many go through a model at once, or more
 WITHOUT_STATE = "while in a stateless scope"  # is how Keras says what can't be done there
 SHOWN_ERROR = 240  # characters; Keras likes to print whole models
+SAVE = "with model.save('NAME.keras')"
 
 
 def load_model(path: str | Path) -> keras.Model:
     """Loads a whole model, not compiled, without running code out of the file.
 
-    It may be a .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name. Its
-    custom classes have to be registered with Keras. Raises an `InputError` where the file is
-    missing, damaged, of another format, of a Keras that this one can't read, or asks for code that
-    is neither part of Keras nor registered.
+    It may be a .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name.
+    Raises an `InputError` where the file is missing, damaged, of another format, or asks for code
+    that is neither part of Keras nor registered with it.
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(
-            f"{path} is a folder, such as TensorFlow's SavedModel, which Keras 3 can't open: save "
-            "the model with model.save('NAME.keras')"
-        )
+        what = "a folder, such as TensorFlow's SavedModel, which Keras 3 can't open"
+        raise InputError(f"{path} is {what}: save the model {SAVE}")
     if not path.is_file():
         raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
     if path.suffix.lower() in CHECKPOINTS:
@@ -75,10 +72,8 @@ def load_model(path: str | Path) -> keras.Model:
             f'and pass what torch.onnx.export(model, image, "{path.stem}.onnx") writes'
         )
     if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise InputError(
-            f"a model is a .keras, a .h5 or an .onnx file. Received: {path}; save it with "
-            "model.save('NAME.keras')"
-        )
+        wanted = f"a .keras, a .h5 or an .onnx file. Received: {path}"
+        raise InputError(f"a model is {wanted}; save it {SAVE}")
     return _make(path, checks.read_config(path), has_weights=True)
 
 
@@ -125,26 +120,24 @@ def _make(path: Path, config: dict[str, Any], *, has_weights: bool) -> keras.Mod
         except InputError:
             raise
         except Exception as error:  # a damaged model makes Keras raise anything
-            raise checks.explain(path, config, error) or InputError(
-                f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}; "
-                f"{checks.AGAIN}"
-            ) from error
+            plain = f"{path} can't be loaded by Keras {keras.__version__}: {shorten(error)}"
+            known = checks.explain(path, config, error)
+            raise known or InputError(f"{plain}; {checks.AGAIN}") from error
 
 
 def load_code(spec: str) -> Callable[[], Any] | None:
     """Imports a file of Python, so that Keras knows its layers, and takes a function out of it.
 
-    Layers, functions and whatever else Keras makes out of a config are registered under their own
-    name, as `custom_objects` would, where the file or one beside it defines them and does not
-    register them. Of FILE.py, without :FUNCTION, None is returned. Raises an `InputError` where
-    there is no such file or function, or the file can't be imported.
+    What Keras may make out of a config is registered under its own name where the file, or one
+    beside it, defines it and does not register it. Of FILE.py, without :FUNCTION, None is returned.
+    Raises an `InputError` where there is no such file or function, or it can't be imported.
     """
-    match = re.fullmatch(r"(.+\.py)(?::(\w+))?", spec)
+    match, takes = re.fullmatch(r"(.+\.py)(?::(\w+))?", spec), "--model-code takes FILE.py"
     if match is None:
-        raise InputError(f"--model-code takes FILE.py or FILE.py:FUNCTION. Received: {spec!r}")
+        raise InputError(f"{takes} or FILE.py:FUNCTION. Received: {spec!r}")
     path, name = Path(match[1]), match[2]
     if not path.is_file():
-        raise InputError(f"there is no file {path}: --model-code takes FILE.py or FILE.py:FUNCTION")
+        raise InputError(f"there is no file {path}: {takes} or FILE.py:FUNCTION")
     module = _import_file(path.resolve())
     if name is None:
         return None
@@ -152,18 +145,16 @@ def load_code(spec: str) -> Callable[[], Any] | None:
         return function
     functions = inspect.getmembers(module, inspect.isfunction)
     known = [key for key, value in functions if value.__module__ == module.__name__]
-    raise InputError(
-        f"{path} has no function {name!r}; its functions: {', '.join(known) or 'none'}"
-    )
+    shown = ", ".join(known) or "none"
+    raise InputError(f"{path} has no function {name!r}; its functions: {shown}")
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
     """Reads weights into a model that is built, of the architecture that they were saved from.
 
-    The first lines of the file, not its name, tell its format: a .weights.h5 file, a legacy .h5
-    file of weights or of a whole model, or a .keras file, of which only the weights are read.
-    Legacy weights are matched by the order of the layers, others by their place in the model.
-    Raises an `InputError` where the file is missing, damaged or of another format, or does not fit.
+    What is in the file, not its name, tells its format: a .weights.h5 file, a legacy .h5 file of
+    weights or of a whole model, or a .keras file, of which only the weights are read. Raises an
+    `InputError` where the file is missing, damaged or of another format, or does not fit.
     """
     path = Path(path)
     if not path.is_file():
@@ -174,10 +165,9 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         except InputError:
             raise
         except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
-            raise InputError(
-                f"{path} can't be read into the model {model.name!r}: {shorten(error)}; pass "
-                "the --model-code, or the .json, of the model that they were saved from"
-            ) from error
+            why = f"{path} can't be read into the model {model.name!r}: {shorten(error)}"
+            code = "the --model-code, or the .json, of the model that they were saved from"
+            raise InputError(f"{why}; pass {code}") from error
 
 
 def _read_weights(model: keras.Model, path: Path) -> None:
@@ -227,17 +217,13 @@ def _load_measured(path: Path, load: Callable[[], Any]) -> keras.Model:
         with keras.StatelessScope(initialize_variables=False) as scope:
             model = load()
         if not isinstance(model, keras.Model):
-            raise InputError(
-                f"{path} should hold a Keras model. Received: a {type(model).__name__}; save the "
-                "whole model with model.save('NAME.keras')"
-            )
+            received = f"a {type(model).__name__}; save the whole model {SAVE}"
+            raise InputError(f"{path} should hold a Keras model. Received: {received}")
         held = sum(math.prod(variable.shape) for variable in model.variables)
         largest = max((math.prod(shape) for shape in _list_shapes(model)), default=0)
-        refuse_too_large(
-            BYTES_PER_VALUE * (held + LEAST_BATCH * largest),
-            f"{path}, a model of {held:,} weights and up to {largest:,} values between its layers,",
-            "pass a smaller model",
-        )
+        what = f"a model of {held:,} weights and up to {largest:,} values between its layers"
+        needed = BYTES_PER_VALUE * (held + LEAST_BATCH * largest)
+        refuse_too_large(needed, f"{path}, {what},", "pass a smaller model")
     except Exception as error:
         keras.utils.clear_session()  # it would give the variables their values some time
         if WITHOUT_STATE not in str(error) or not keras.saving.get_custom_objects():
@@ -282,10 +268,9 @@ def _import_file(path: Path) -> types.ModuleType:
         with named_as_script(str(path)):
             specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # anything may be in that file
-        raise InputError(
-            f"{path} can't be imported: {type(error).__name__}: {shorten(error)}; mend the file "
-            f"so that python {path.name} defines the model and ends without an error"
-        ) from error
+        why = f"{path} can't be imported: {type(error).__name__}: {shorten(error)}"
+        end = f"so that python {path.name} defines the model and ends without an error"
+        raise InputError(f"{why}; mend the file {end}") from error
     known = keras.saving.get_custom_objects()
     for value in list(vars(module).values()):
         if _is_own(value, path.parent) and value not in known.values():
@@ -298,10 +283,8 @@ def _is_own(value: Any, folder: Path) -> bool:
     is_made = isinstance(value, type) and hasattr(value, "from_config")
     if not is_made and not isinstance(value, types.FunctionType):
         return False
-    home = getattr(sys.modules.get(value.__module__), "__file__", None)
-    if home is None or "site-packages" in Path(home).parts:
-        return False
-    return folder in Path(home).resolve().parents
+    home = Path(getattr(sys.modules.get(value.__module__), "__file__", None) or "/")
+    return "site-packages" not in home.parts and folder in home.resolve().parents
 
 
 @contextlib.contextmanager
@@ -320,10 +303,6 @@ def named_as_script(path: str) -> Iterator[None]:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Saves a whole model so that equal models give equal bytes, whenever and wherever they are.
-
-    It is an ordinary .keras file; `keras.models.load_model` opens it without this project. Raises
-    an `OSError` where the file can't be written to.
-    """
+    """Saves a whole model as a .keras file, equal ones in equal bytes; an `OSError` if it can't."""
     model.save(path)
     path.write_bytes(canonicalize(path.read_bytes()))

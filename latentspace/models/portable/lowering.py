@@ -12,6 +12,7 @@ from keras import activations, layers
 
 from latentspace.models.importing.graph import format_shape
 from latentspace.models.importing.tracing import Step, trace
+from latentspace.models.portable import steps
 from latentspace.models.portable.steps import Builder, Network, NotPortableError, Tensor, to_numpy
 
 Shape = tuple[int, ...]
@@ -20,17 +21,11 @@ Lowering = Callable[[Builder, Any, Tensor, Shape], Tensor]
 
 
 def describe_network(model: keras.Model, shape: Shape | None = None) -> Network:
-    """Lowers a network as it is used for inference.
+    """Lowers a network, a graph of Keras' own layers, as it is used for inference, in float32.
 
-    Mixed precision is computed in float32.
-
-    Args:
-        model: One input, one output; a graph of Keras' own layers, nested or not.
-        shape: Of the input without the batch, where sides of it are open.
-
-    Raises:
-        NotPortableError: A layer, or an option of one, is not among those that can be expressed.
-        InputError: The model can't be called on such a shape.
+    It has one input and one output; `shape` is of the input without the batch, where sides of it
+    are open. Raises a `NotPortableError` where a layer, or an option of one, can't be expressed,
+    and an `InputError` where the model can't be called on such a shape.
     """
     traced = trace(model, model.input_shape[1:] if shape is None else shape)
     if len(traced.outputs) != 1:
@@ -201,9 +196,7 @@ def _softmax(builder: Builder, x: Tensor, axis: Any, *, logarithm: bool = False)
     first, *others = np.atleast_1d(axis)
     if others:
         raise NotPortableError(f", with the axes {axis}")
-    axis = int(first) % (len(x.shape) + 1) - 1
-    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-    view = {"outer": before, "size": x.shape[axis], "inner": after}
+    view = steps.view_axis(x.shape, int(first) % (len(x.shape) + 1) - 1)
     return builder.add("softmax", [x], x.shape, logarithm=logarithm, **view)
 
 
@@ -272,9 +265,7 @@ IN_TRAINING = [  # what these do, they do in training only
 ]
 LAYERS: dict[type, Lowering] = {
     **dict.fromkeys((*IN_TRAINING, layers.Activation, layers.Flatten, layers.Reshape), _pass),
-    layers.Dense: lambda builder, layer, x, shape: builder.multiply(
-        x, shape, builder.keep(layer.kernel), layer.bias
-    ),
+    layers.Dense: lambda to, of, x, shape: to.multiply(x, shape, to.keep(of.kernel), of.bias),
     layers.Conv2D: _convolve,
     layers.Conv2DTranspose: _convolve_transposed,
     layers.DepthwiseConv2D: _convolve_channels,
@@ -282,33 +273,28 @@ LAYERS: dict[type, Lowering] = {
     layers.UpSampling2D: _resample_sides,
     **dict.fromkeys((layers.MaxPooling2D, layers.AveragePooling2D), _resample_sides),
     **dict.fromkeys((layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D), _resample_sides),
-    layers.Permute: lambda builder, layer, x, _: builder.permute(x, [n - 1 for n in layer.dims]),
-    layers.Cropping2D: lambda builder, layer, x, shape: builder.place(
-        x, shape[:2], [-before for before, _ in layer.cropping]
+    layers.Permute: lambda to, of, x, _: to.permute(x, [axis - 1 for axis in of.dims]),
+    layers.Cropping2D: lambda to, of, x, shape: to.place(
+        x, shape[:2], [-n for n, _ in of.cropping]
     ),
-    layers.ZeroPadding2D: lambda builder, layer, x, shape: builder.place(
-        x, shape[:2], [before for before, _ in layer.padding]
+    layers.ZeroPadding2D: lambda to, of, x, shape: to.place(
+        x, shape[:2], [n for n, _ in of.padding]
     ),
-    layers.RepeatVector: lambda builder, layer, x, _: builder.resample(
-        Tensor(x.number, (1, *x.shape)), 0, np.ones((layer.n, 1))
+    layers.RepeatVector: lambda to, of, x, _: to.resample(
+        Tensor(x.number, (1, *x.shape)), 0, np.ones((of.n, 1))
     ),
     layers.BatchNormalization: _standardize_batch,
     layers.LayerNormalization: _normalize,
     layers.GroupNormalization: _normalize,
     layers.Normalization: _standardize,
-    layers.Rescaling: lambda builder, layer, x, _: builder.affine(x, layer.scale, layer.offset),
-    layers.ReLU: lambda builder, layer, x, _: _apply(
-        builder, x, "relu", layer.max_value, layer.negative_slope, layer.threshold
+    layers.Rescaling: lambda to, of, x, _: to.affine(x, of.scale, of.offset),
+    layers.ReLU: lambda to, of, x, _: _apply(
+        to, x, "relu", of.max_value, of.negative_slope, of.threshold
     ),
-    layers.LeakyReLU: lambda builder, layer, x, _: _apply(
-        builder, x, "relu", None, layer.negative_slope, 0
+    layers.LeakyReLU: lambda to, of, x, _: _apply(to, x, "relu", None, of.negative_slope, 0),
+    layers.ELU: lambda to, of, x, _: _apply(to, x, "elu", of.alpha, 1),
+    layers.PReLU: lambda to, of, x, shape: to.add(
+        "slope", [x], shape, slope=to.keep_vector(_read(of.alpha, 0) + np.zeros(shape))
     ),
-    layers.ELU: lambda builder, layer, x, _: _apply(builder, x, "elu", layer.alpha, 1),
-    layers.PReLU: lambda builder, layer, x, shape: builder.add(
-        "slope",
-        [x],
-        shape,
-        slope=builder.keep_vector(_read(layer.alpha, 0) + np.zeros(shape)),
-    ),
-    layers.Softmax: lambda builder, layer, x, _: _softmax(builder, x, layer.axis),
+    layers.Softmax: lambda to, of, x, _: _softmax(to, x, of.axis),
 }

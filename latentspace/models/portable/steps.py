@@ -124,11 +124,10 @@ class Builder:
         matrix = to_numpy(matrix) != 0 if largest else to_numpy(matrix)
         if np.array_equal(matrix, np.eye(x.shape[axis])):
             return x
-        before, after = x.shape[:axis], x.shape[axis + 1 :]
         taps = [[[int(i), float(row[i])] for i in np.flatnonzero(row)] for row in matrix]
-        options = {"outer": math.prod(before), "size": x.shape[axis], "inner": math.prod(after)}
-        shape = (*before, len(matrix), *after)
-        return self.add("resample", [x], shape, taps=taps, largest=largest, **options)
+        shape = (*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])
+        view = view_axis(x.shape, axis)
+        return self.add("resample", [x], shape, taps=taps, largest=largest, **view)
 
     def place(self, x: Tensor, size: Sequence[int], corner: Sequence[int]) -> Tensor:
         """An image whose corner lies at a place of another size, cut off there or among zeros."""
@@ -164,14 +163,16 @@ class Builder:
 
 
 def pack(networks: Sequence[Network]) -> tuple[list[dict[str, Any]], bytes]:
-    """Puts the arrays of several networks into one piece, each array once.
-
-    Returns:
-        The networks, JSON-able, with "arrays" as `Blob.add` describes them, and the bytes.
-    """
+    """Networks, JSON-able, with "arrays" as `Blob.add` describes them, and the bytes of all."""
     blob = Blob()
     described = [{**vars(one), "arrays": [*map(blob.add, one.arrays)]} for one in networks]
     return described, bytes(blob.data)
+
+
+def view_axis(shape: Sequence[int], axis: int) -> dict[str, int]:
+    """Values before, along and after an axis, as steps along one name them."""
+    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    return {"outer": before, "size": shape[axis], "inner": after}
 
 
 def to_numpy(array: Any) -> np.ndarray:

@@ -172,7 +172,7 @@ def test_the_better_model_is_a_group_and_the_difference_a_number(
     difference = "error of B − error of A"
     assert menu == [
         *("class", "cluster of A", "cluster of B", "error of A", "error of B"),
-        *("better model", difference),
+        *("better model", difference, "copy"),
     ]
     errors = find_errors(pair)
     more = errors["B"] - errors["A"]
@@ -202,7 +202,7 @@ def test_a_saved_table_has_all_columns(page: Opened, pair: Comparison, tmp_path:
     difference = "error of B − error of A"
     assert head == [
         *("split", "index", "class", "cluster of A", "cluster of B", "error of A", "error of B"),
-        *("better model", difference),
+        *("better model", difference, "copy"),
     ]
     errors = find_errors(pair)
     for row in rows:
@@ -343,7 +343,9 @@ def test_without_any_model_that_runs_the_differences_are_there(
 ) -> None:
     opened = open_refused("AB", "body.ready")
     assert opened.page.inner_text("#still").count("does not run on this page") == 2
-    assert opened.page.locator("[role=tab]:visible").all_inner_texts() == ["Image", "Differences"]
+    assert opened.page.locator("[role=tab]:visible").all_inner_texts() == [
+        *("Image", "Differences", "Check")
+    ]
     opened.page.click("[data-panel=differences]")
     assert opened.page.locator(".side button").count() > 0
     assert opened.troubles == []

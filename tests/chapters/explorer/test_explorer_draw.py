@@ -256,7 +256,7 @@ def test_everything_is_seen_at_once_on_a_laptop(page: OpenedMaps) -> None:
     assert page.page.evaluate(size) == [1280, 800]
     boxes = [page.page.locator(f"#{space}").bounding_box() for space in POINTS]
     assert boxes[0]["y"] == boxes[1]["y"]
-    assert all(box["width"] == box["height"] > 500 for box in boxes)
+    assert all(box["width"] == box["height"] > 490 for box in boxes)
 
 
 def test_a_phone_stacks_the_maps_and_a_tap_shows_an_image(browser: Browser, file: Path) -> None:

@@ -63,11 +63,11 @@ def test_what_is_said_of_an_image_is_true(
     images = to_unit_range(chapter.maps.pixels)
     back = linear_run.decode(linear_run.encode(images))
     np.testing.assert_allclose(chapter.maps.errors, scores.squared_errors(images, back), rtol=1e-4)
-    assert np.abs(to_unit_range(chapter.maps.reconstructions) - back).max() < 0.51 / 255
+    assert np.abs(to_unit_range(chapter.maps.reconstructed["pixels"]) - back).max() < 0.51 / 255
     for space, vectors in (("pixel", images.reshape(50, -1)), ("latent", chapter.maps.codes)):
         away = np.linalg.norm(vectors[:, np.newaxis] - vectors, axis=-1)
         np.fill_diagonal(away, np.inf)
-        nearest = np.take_along_axis(away, chapter.neighbors[space], axis=1)
+        nearest = np.take_along_axis(away, chapter.find_neighbors(space), axis=1)
         np.testing.assert_allclose(nearest, np.sort(away, axis=1)[:, :5], rtol=1e-3)
 
 
