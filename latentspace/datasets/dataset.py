@@ -316,7 +316,7 @@ def tell_apart(names: Sequence[str], longest: int = 32) -> tuple[str, ...]:
 
 
 def split_validation(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two sorted int64 arrays of indices: to fit, and held back, a share in (0, 1) of 2 or more."""
+    """Indices of 2 images or more to fit and to hold back, a share in (0, 1): sorted int64 each."""
     held_back = min(max(1, round(count * share)), count - 1)
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[held_back:]), np.sort(order[:held_back])
