@@ -93,6 +93,11 @@ class Maps(MapImages):
         """The number of images, and the perplexity."""
         return {"samples": self._samples, "perplexity": self.settings.perplexity}
 
+    @property
+    def points(self) -> dict[str, np.ndarray]:
+        """The flat maps, float32 (samples, 2), by space: for notebooks."""
+        return {space: self.get_points(space) for space in SPACES}
+
     def get_points(
         self, space: str, settings: Settings | None = None, rows: Rows = ALL
     ) -> np.ndarray:
