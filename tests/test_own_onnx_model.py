@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,12 +83,13 @@ def test_an_onnx_run_is_compared_with_one_of_keras(
 ) -> None:
     pair = ("--encoder", "e.onnx", "--decoder", "d.onnx", "--latent-output", "codes")
     more = ("--dataset", "data.npz", "--save-run", "parts", "--reconstructions")
-    models = ("--models-dir", str(trained.models), "--outputs-dir", str(tmp_path))
+    kept = shutil.copytree(trained.models, tmp_path / "models")
+    models = ("--models-dir", str(kept), "--outputs-dir", str(tmp_path))
     printed = visualize(folder, tmp_path, *pair, *more, *models).stdout
     assert "e.onnx (output 'codes') and d.onnx are taken as they are" in printed
     run_script("visualize.py", "--run", "bars", "--run", "parts", "--quiet", *models, cwd=folder)
     metrics = json.loads((tmp_path / "bars-vs-parts" / "metrics.json").read_text())
-    size = sum(path.stat().st_size for path in (trained.models / "parts").glob("*.onnx"))
+    size = sum(path.stat().st_size for path in (kept / "parts").glob("*.onnx"))
     assert metrics["measures"]["bytes"]["B"] == size
     assert metrics["measures"]["test_mse"]["B"] < 0.03
     assert (tmp_path / "bars-vs-parts" / "index.html").exists()
