@@ -14,7 +14,7 @@ SMALL = ("--samples", "all", "--perplexity", "5", "--quiet")
 
 
 def visualize(trained: Trained, *arguments: str | Path, code: int = 0) -> tuple[str, str]:
-    folders = ("--models-dir", trained.models, "--outputs-dir", trained.folder / "outputs")
+    folders = ("--models-dir", trained.models, "--outputs-dir", trained.folder / "listed")
     result = run_script("visualize.py", *folders, *SMALL, *arguments, cwd=trained.folder, code=code)
     return result.stdout, result.stderr
 
@@ -31,7 +31,7 @@ def chosen(tmp_path: Path) -> Path:
 def test_a_choice_has_a_folder_of_its_own(
     trained: Trained, chosen: Path, quick: None, tmp_path: Path
 ) -> None:
-    outputs = trained.folder / "outputs"
+    outputs = trained.folder / "listed"
     shutil.rmtree(outputs, ignore_errors=True)
     flags = ("--reconstructions", "--maps", "--outliers", "--projector", tmp_path / "logs")
     printed, _ = visualize(trained, "--only", chosen, *flags)
@@ -64,7 +64,7 @@ def test_lists_stand_for_their_images(
     ends.write_text("8\n")
     flags = ("--interpolation", "--frames", "4", "--maps", "--place", starts)
     visualize(trained, *flags, "--from", starts, "--to", ends, "class:1")
-    folder = trained.folder / "outputs" / "bars"
+    folder = trained.folder / "listed" / "bars"
     repeat = json.loads((folder / "pictures.json").read_text())["pictures"]["interpolation.png"]
     assert "--from 4 9 --to 8 class:1" in repeat["repeat"]
     placed = json.loads((folder / "metrics.json").read_text())["placing"]
@@ -92,7 +92,7 @@ def test_a_few_images_leave_out_what_needs_more(trained: Trained, tmp_path: Path
     (tmp_path / "few.txt").write_text("7 8")
     printed, _ = visualize(trained, "--only", tmp_path / "few.txt")
     assert "tsne_latent.png is left out: 2 images are no map" in printed
-    assert (trained.folder / "outputs" / "bars-only-few" / "reconstructions.png").exists()
+    assert (trained.folder / "listed" / "bars-only-few" / "reconstructions.png").exists()
 
 
 def test_two_runs_are_compared_on_a_choice(trained: Trained, chosen: Path, quick: None) -> None:
@@ -103,4 +103,4 @@ def test_two_runs_are_compared_on_a_choice(trained: Trained, chosen: Path, quick
     finally:
         shutil.rmtree(other)
     assert "26 of 60 test images of bars; on the maps 26 test images" in printed
-    assert (trained.folder / "outputs" / "bars-vs-twin-only-my choice" / "metrics.json").exists()
+    assert (trained.folder / "listed" / "bars-vs-twin-only-my choice" / "metrics.json").exists()
