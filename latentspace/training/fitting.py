@@ -127,7 +127,9 @@ class Batches(keras.utils.PyDataset):
         if part != self._part:
             self._prepare(part)
         images = self._images[place * self._batch_size : (place + 1) * self._batch_size]
-        return images, images
+        # TensorFlow may read an array itself, and not a copy, while the model trains on it. Of one
+        # that was both input and target, the second of two devices saw nothing but zeros at times.
+        return images.copy(), images.copy()
 
     def on_epoch_end(self) -> None:
         self._begin(self._epoch + 1)
