@@ -22,7 +22,14 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import Subset, to_unit_range
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
-from latentspace.datasets import ImageDataset, Ink, choose_limited, find_ink, read_image
+from latentspace.datasets import (
+    ImageDataset,
+    Ink,
+    choose_limited,
+    find_index,
+    find_ink,
+    read_image,
+)
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier
 from latentspace.models.runs import Run
@@ -39,7 +46,6 @@ INK_IMAGES = 500  # tell how large what is drawn usually is
 LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else there are no strokes
 MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
-MOST_DIGITS = 18  # Python makes no number of thousands of them
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
 CACHE_VERSION = 4  # raised when the same settings would give other numbers
 
@@ -383,12 +389,13 @@ class Study:
         """Refuses by an `InputError` on `where` what `select` can't follow; loads nothing."""
         where = to_printable(where, LONGEST_SHOWN)
         if name.isdecimal():
-            last = len(self.data.whole.test_labels) - 1
-            if len(name) > MOST_DIGITS or int(name) > last:
-                raise InputError(f"{self.data.name} has test images 0 to {last}. Received: {where}")
-            if int(name) not in self.data.test_numbers:
+            count = len(self.data.whole.test_labels)
+            if (index := find_index(name, count)) is None:
+                known = f"test images 0 to {count - 1}"
+                raise InputError(f"{self.data.name} has {known}. Received: {where}")
+            if index not in self.data.test_numbers:
                 raise InputError(
-                    f"test image {int(name)} is not among those of --only. Received: {where}; add "
+                    f"test image {index} is not among those of --only. Received: {where}; add "
                     "it to the list, or leave --only out"
                 )
         elif name.startswith(CLASS_PREFIX):

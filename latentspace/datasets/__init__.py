@@ -8,6 +8,7 @@ from latentspace.datasets.dataset import (
     ImageDataset,
     ReadOptions,
     choose_limited,
+    find_index,
     group_columns,
     split_validation,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Ink",
     "ReadOptions",
     "choose_limited",
+    "find_index",
     "find_ink",
     "find_recorded_place",
     "fit_picture",

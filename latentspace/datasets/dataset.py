@@ -14,6 +14,7 @@ from latentspace.core.provenance import hash_content
 
 UNLABELLED = ("image",)
 BLANK = "(blank)"  # what a class is called whose name can't be seen
+MOST_DIGITS = 18  # of an index: Python makes no number of thousands of them
 SPLIT_SEED = 0  # of the choice of test images and of --limit: a data set is the same in every run
 
 
@@ -271,6 +272,12 @@ class ImageDataset:
     def has_classes(self) -> bool:
         """Whether there are two classes or more to tell apart."""
         return len(self.class_names) > 1
+
+
+def find_index(text: str, count: int) -> int | None:
+    """The index that a text says; None where it says none of so many images."""
+    is_index = text.isdecimal() and len(text) <= MOST_DIGITS and int(text) < count
+    return int(text) if is_index else None
 
 
 def format_shape(shape: Sequence[int]) -> str:

@@ -4,12 +4,11 @@ import re
 from functools import cache
 
 from latentspace.core.errors import InputError
-from latentspace.datasets.dataset import ImageDataset
+from latentspace.datasets.dataset import ImageDataset, find_index
 from latentspace.datasets.tables import match_files, show
 
 SPLITS = {"train": "train", "training": "train", "test": "test"}  # as tables say it
 SURROGATES = "[\ud800-\udfff]"  # in names that are no UTF-8; a browser writes \ufffd for each
-MOST_DIGITS = 18  # of an index: Python makes no number of thousands of them
 
 Place = tuple[str, int]  # split, "train" or "test", and index of an image
 
@@ -36,11 +35,11 @@ class Places:
             raise InputError(
                 f"{where}: expected the split train or test. Received: {show(split)!r}"
             )
-        last = len(getattr(self.data, f"{known}_labels")) - 1
-        if not index.isdecimal() or len(index) > MOST_DIGITS or int(index) > last:
+        count = len(getattr(self.data, f"{known}_labels"))
+        if (found := find_index(index, count)) is None:
             kind = "training" if known == "train" else known
             raise InputError(
-                f"{where}: {self.data.name} has {kind} images 0 to {last}. Received: "
+                f"{where}: {self.data.name} has {kind} images 0 to {count - 1}. Received: "
                 f"{show(index)!r}"
             )
-        return known, int(index)
+        return known, found

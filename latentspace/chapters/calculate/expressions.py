@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from latentspace.analysis.strokes import ATTRIBUTES as STROKES
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.errors import InputError, to_printable
+from latentspace.datasets.dataset import MOST_DIGITS
 
 SHORT = {"thick": "thickness", "wide": "width", "tall": "height"}  # for attributes of strokes
-MOST_DIGITS = 18  # of an index; there are no data sets with more images
 _FACTOR = re.compile(r"(?P<sign>[+-]?)\s*(?:(?P<factor>[0-9]+(?:\.[0-9]+)?)\s*\*\s*)?")
 _INDEX = re.compile(r"[0-9]+(?=[\s+-]|$)")
 _QUOTED = re.compile(r'"(?P<name>[^"]+)"')

@@ -7,10 +7,11 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods, scores
 from latentspace.analysis.neighborhoods import Estimate
-from latentspace.analysis.neighbors import NEIGHBORS, find_nearest
+from latentspace.analysis.neighbors import NEIGHBORS, find_nearest, leave_out
 from latentspace.chapters.outliers import detection, ood
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
+from latentspace.core.provenance import hash_content
 from latentspace.datasets import choose_limited
 
 MOST_IMAGES = 10_000  # test images that are looked at
@@ -46,7 +47,7 @@ class ImageScores:
     @cached_property
     def voters(self) -> int:
         """How many of the nearest training images vote: at most half of what a class has."""
-        sizes = np.bincount(self._reference_labels)
+        sizes = np.bincount(self.reference_labels)
         return min(VOTERS, int(np.median(sizes[sizes > 0])) // 2)
 
     @property
@@ -101,16 +102,36 @@ class ImageScores:
         """Votes of the neighbours in "codes" or "pixels" of each of `rows`, int64 (N, classes)."""
         found = self.own[f"{space}_neighbors"][:, : self.voters]
         count = len(self.study.data.class_names)
-        return neighborhoods.count_votes(self._reference_labels[found], count)
+        return neighborhoods.count_votes(self.reference_labels[found], count)
 
     def measure_distances(self, classes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Mean distance in codes of images at places in `rows` to a class each, or infinite."""
         study, found = self.study, np.full(len(places), np.inf)
-        codes, labels = study.codes[self.rows[places]], self._reference_labels
+        codes, labels = study.codes[self.rows[places]], self.reference_labels
         for label in np.intersect1d(classes, labels):
             asked, members = classes == label, study.reference_rows[labels == label]
             found[asked] = find_nearest(codes[asked], study.train_codes[members])[0].mean(axis=1)
         return found
+
+    def find_neighbors(self, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The `VOTERS` nearest in codes to images of a split of the whole set, found once.
+
+        Distances, float (N, K), and places in `Study.reference_rows`, int64 (N, K), of others.
+        """
+        study, references = self.study.whole, self.study.reference_rows
+
+        def compute() -> dict[str, np.ndarray]:
+            others = study.train_codes[references]
+            if split == "test":
+                near = find_nearest(study.codes[indices], others, VOTERS)
+            else:
+                near = find_nearest(study.train_codes[indices], others, VOTERS + 1)
+                near = leave_out(*near, references[near[1]] == indices[:, np.newaxis])
+            return dict(zip(("distances", "neighbors"), near, strict=True))
+
+        key = (*study.images_key, split, hash_content(indices), VOTERS)
+        found = study.load_or_compute("neighbors_in_codes", compute, *key)
+        return found["distances"], found["neighbors"]
 
     @cached_property
     def _found(self) -> dict[str, dict[str, np.ndarray]]:
@@ -126,32 +147,31 @@ class ImageScores:
         references = study.references.reshape(len(train_codes), -1)
 
         def measure(
-            images: np.ndarray, codes: np.ndarray, errors: np.ndarray
+            images: np.ndarray, in_codes: tuple[np.ndarray, np.ndarray], errors: np.ndarray
         ) -> dict[str, np.ndarray]:
-            linear = decode(encode(images))
+            linear, flat = decode(encode(images)), images.reshape(len(images), -1)
             found = {"error": errors, "pca_error": scores.squared_errors(images, linear)}
-            for space, points, others in (
-                ("codes", codes, train_codes),
-                ("pixels", images.reshape(len(images), -1), references),
-            ):
-                distances, neighbors = find_nearest(points, others, VOTERS)
+            near = {"codes": in_codes, "pixels": find_nearest(flat, references, VOTERS)}
+            for space, (distances, neighbors) in near.items():
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors
             return found
 
         rows, errors = self.rows, study.of(Reconstruction).by_image["mse"]
-        groups = {OWN: measure(study.images[rows], study.codes[rows], errors[rows])}
+        own = self.find_neighbors("test", study.data.test_numbers[rows])
+        groups = {OWN: measure(study.images[rows], own, errors[rows])}
         with study.make_bar("scoring out-of-distribution images", len(self.kinds)) as bar:
             for kind in self.kinds:
                 images = self._make_images(kind)
                 codes = study.run.encode(images)
                 errors = scores.squared_errors(images, study.run.decode(codes))
-                groups[kind] = measure(images, codes, errors)
+                groups[kind] = measure(images, find_nearest(codes, train_codes, VOTERS), errors)
                 bar.update()
         return groups
 
     @cached_property
-    def _reference_labels(self) -> np.ndarray:
+    def reference_labels(self) -> np.ndarray:
+        """Labels of `Study.reference_rows`, int64 (M,)."""
         return self.study.data.train_labels[self.study.reference_rows]
 
     def _make_images(self, kind: str) -> np.ndarray:

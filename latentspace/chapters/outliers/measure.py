@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import neighborhoods
-from latentspace.analysis.neighbors import find_nearest, leave_out
 from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, list_rows, value_in
 from latentspace.chapters.maps.measure import to_numbers
 from latentspace.chapters.outliers import detection
 from latentspace.chapters.outliers.image_scores import LEAST_VOTERS, LETTERS, SCORES, ImageScores
 from latentspace.chapters.study import Study
-from latentspace.core.provenance import hash_content
 
 LISTED = 10
 HEADING = ("split", "index", "file", "label", "suggested", "support")
@@ -179,8 +177,9 @@ class Outliers(Chapter):
         """
         data, found = self.study.data.whole, list[tuple[float, Suspect]]()
         for split, indices in rows.items():
-            voters, away = self._find_voters(split, indices)
-            labels = data.train_labels[self.study.reference_rows][voters]
+            near = self.scores.find_neighbors(split, indices)
+            distances, voters = (each[:, : self.scores.voters] for each in near)
+            labels, away = self.scores.reference_labels[voters], distances.mean(axis=1)
             votes = neighborhoods.count_votes(labels, len(data.class_names))
             own = getattr(data, f"{split}_labels")[indices]
             for at in np.flatnonzero(detection.flag_labels(votes, own, self.scores.agreement)):
@@ -188,21 +187,6 @@ class Outliers(Chapter):
                 one = Suspect(split, int(indices[at]), suggested, int(votes[at, suggested]))
                 found.append((away[at], one))
         return [each for away, each in sorted(found, key=lambda one: (-one[1].votes, one[0]))]
-
-    def _find_voters(self, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest of `Study.reference_rows`, int64 (N, voters), and how far they are, (N,)."""
-        study, references, count = self.study.whole, self.study.reference_rows, self.scores.voters
-
-        def compute() -> dict[str, np.ndarray]:
-            codes = study.train_codes if split == "train" else study.codes
-            near = find_nearest(codes[indices], study.train_codes[references], count + 1)
-            own = (references[near[1]] == indices[:, np.newaxis]) & (split == "train")
-            distances, voters = leave_out(*near, own)
-            return {"voters": voters, "distances": distances.mean(axis=1)}
-
-        key = (*study.images_key, split, hash_content(indices), count)
-        found = study.load_or_compute("voters", compute, *key)
-        return found["voters"], found["distances"]
 
     @property
     def answer(self) -> str:
