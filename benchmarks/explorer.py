@@ -31,7 +31,7 @@ from latentspace.models.runs import Run, find_run
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMPARED, TIMED = 100, 60  # images, questions
 SECONDS = 3  # of dragging and of pointing
-ZOOMED = 400  # images that are seen, drawn as images, while a map is moved
+ZOOMED = 400  # images, or half of fewer, that are seen as such while a map is moved
 ACTIONS = 2_000
 STROKES = (  # sevens, as shares of the pad
     ((0.25, 0.2), (0.75, 0.2), (0.45, 0.85)),
@@ -242,7 +242,7 @@ def count_frames_moving(page: Page) -> float:
             const [left, top] = [x, y].map((values) => sort(values)[values.length >> 1]);
             const far = (own, at) => Math.max(Math.abs(own - left), Math.abs(y[at] - top));
             const away = [...x].map(far);
-            const reach = sort(away)[Math.min(wanted, away.length) - 1];
+            const reach = sort(away)[Math.min(wanted, away.length >> 1) - 1];
             plot.x_range.setv({ start: left - reach, end: left + reach });
             plot.y_range.setv({ start: top - reach, end: top + reach });
         }""",
