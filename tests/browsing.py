@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from playwright.sync_api import Browser, Page
 
+from latentspace.core.pixels import to_uint8
+
+LEVELS = 3  # of 255, that a picture of the page may be off
 OWN = ("file:", "data:", "blob:")  # begin addresses that are no network
 
 
 @dataclass
 class Opened:
     """A page in a browser, and what went wrong on it."""
+
+    PATIENCE: ClassVar[int] = 50  # tenths of a second for a picture to be drawn
 
     page: Page
     troubles: list[str] = field(default_factory=list)
@@ -28,6 +35,24 @@ class Opened:
         }"""
         height, width, values = self.page.locator(selector).evaluate(code)
         return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+
+    def expect_picture(self, selector: str, image: np.ndarray) -> None:
+        """Waits until a canvas shows an image, float (H, W, 1), or nearly."""
+        wanted = np.broadcast_to(to_uint8(image), (*image.shape[:2], 3)).astype(int)
+        for _ in range(self.PATIENCE):
+            shown = self.picture(selector)
+            if shown.shape == wanted.shape and np.abs(shown - wanted).max() <= LEVELS:
+                return
+            self.page.wait_for_timeout(100)
+        np.testing.assert_allclose(shown, wanted, atol=LEVELS)
+
+    def fill(self, panel: str, *numbers: int) -> None:
+        """Types the numbers of images into the slots of a panel."""
+        self.page.click(f"[data-panel={panel}]")
+        inputs = self.page.locator(f"#{panel} .slot input")
+        for place, number in enumerate(numbers):
+            inputs.nth(place).fill(str(number))
+            inputs.nth(place).press("Enter")
 
 
 AnyOpened = TypeVar("AnyOpened", bound=Opened)
@@ -47,10 +72,19 @@ def open_page(
     )
     result.page.on(
         "request",
-        lambda asked: (
-            asked.url.startswith(("file:", "data:", "blob:")) or result.troubles.append(asked.url)
-        ),
+        lambda asked: asked.url.startswith(OWN) or result.troubles.append(asked.url),
     )
     result.page.goto(file.as_uri())
     result.page.wait_for_selector(ready)
     return result
+
+
+@contextmanager
+def visit(
+    kind: type[AnyOpened], browser: Browser, file: Path, ready: str = "body.ready", **context: Any
+) -> Iterator[AnyOpened]:
+    """As `open_page`, for as long as nothing goes wrong on the page; it is closed in the end."""
+    result = open_page(kind, browser, file, ready, **context)
+    yield result
+    assert result.troubles == []
+    result.page.context.close()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -466,6 +466,32 @@ def run_script(
     assert result.returncode == code, result.stdout + result.stderr
     assert "Traceback" not in result.stderr, result.stderr
     return result
+
+
+_SMALL = "--quiet --samples 40 --perplexity 5 --pairs 2 --frames 4"
+VISUALIZE_OWN = tuple(_SMALL.split())
+
+
+def visualize_own(
+    folder: Path, outputs: Path, *arguments: str, code: int = 0, process: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Runs visualize.py on a person's own model in a folder, all that it makes in another."""
+    return run_script(
+        "visualize.py",
+        *("--models-dir", outputs / "models", "--outputs-dir", outputs),
+        *(*VISUALIZE_OWN, *arguments),
+        cwd=folder,
+        code=code,
+        process=process,
+    )
+
+
+def check_refusal(folder: Path, outputs: Path, own: Sequence[str], message: str) -> None:
+    """A person's own model on data.npz: one line says what is wrong, and nothing is drawn."""
+    result = visualize_own(folder, outputs, *own, "--dataset", "data.npz", code=2)
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(outputs.rglob("*.png"))
 
 
 def _run_here(

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import Page, run_script
+from conftest import VISUALIZE_OWN, Page, check_refusal, run_script, visualize_own
 from keras import layers
 
 from latentspace.core.provenance import hash_file
@@ -18,7 +18,6 @@ from latentspace.core.provenance import hash_file
 pytestmark = pytest.mark.slow
 
 SHAPE = (14, 11, 1)
-VISUALIZE = ("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4")
 CODE = """
 import keras
 from keras import layers
@@ -75,15 +74,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Path:
     return path
 
 
-def visualize(folder: Path, outputs: Path, *arguments: str, code: int = 0):
-    return run_script(
-        "visualize.py",
-        *("--models-dir", outputs / "models", "--outputs-dir", outputs, *VISUALIZE, *arguments),
-        cwd=folder,
-        code=code,
-    )
-
-
 FORMS = """
 import keras
 from keras import layers
@@ -120,7 +110,7 @@ def test_no_warning_of_a_library_reaches_a_person(
     printed = run_script(
         "visualize.py",
         *("--model-code", f"forms.py:{form}", "--dataset", folder / "data.npz", "--anyway"),
-        *("--models-dir", tmp_path, "--outputs-dir", tmp_path, *VISUALIZE, "--reconstructions"),
+        *("--models-dir", tmp_path, "--outputs-dir", tmp_path, *VISUALIZE_OWN, "--reconstructions"),
         cwd=tmp_path,
         process=True,
     )
@@ -130,7 +120,7 @@ def test_no_warning_of_a_library_reaches_a_person(
 
 def test_one_flat_model_in_another_range_is_kept_as_a_run(folder: Path, tmp_path: Path) -> None:
     own = ("--autoencoder", "dense.keras", "--pixel-range", "-1", "1", "--save-run", "mine")
-    printed = visualize(folder, tmp_path, *own, "--dataset", "data.npz").stdout
+    printed = visualize_own(folder, tmp_path, *own, "--dataset", "data.npz").stdout
     assert "dense.keras is cut after layer 'narrow': 154 -> 5 -> 154 values per image" in printed
     assert "learning_curve.png is left out: this model was not trained here" in printed
     for picture in ("reconstructions.png", "tsne_comparison.png", "interpolation.gif"):
@@ -146,7 +136,7 @@ def test_one_flat_model_in_another_range_is_kept_as_a_run(folder: Path, tmp_path
     # What is kept needs nothing more to be said, and takes images as any run does.
     assert keras.models.load_model(encoder).input_shape == (None, *SHAPE)
     first = json.loads((tmp_path / "mine" / "metrics.json").read_text())
-    printed = visualize(folder, tmp_path, "--run", "mine", "--reconstructions").stdout
+    printed = visualize_own(folder, tmp_path, "--run", "mine", "--reconstructions").stdout
     again = json.loads((tmp_path / "mine" / "metrics.json").read_text())
     assert again["reconstruction"] == first["reconstruction"]
     assert again["reconstruction"]["test_mse"] == pytest.approx(
@@ -165,12 +155,12 @@ def test_one_flat_model_in_another_range_is_kept_as_a_run(folder: Path, tmp_path
 def test_layers_of_a_persons_own_come_from_the_named_file(
     folder: Path, tmp_path: Path, own: tuple[str, ...]
 ) -> None:
-    printed = visualize(
+    printed = visualize_own(
         folder, tmp_path, *own, "--dataset", "data.npz", "--traversals", "--save-run", "vae"
     ).stdout
     assert "with 'z_mean' for the code: 154 -> 3 -> 154 values per image" in printed
     # The mean needs no sampling, so the run that is kept needs no code.
-    assert "traversals.png" in visualize(folder, tmp_path, "--traversals").stdout
+    assert "traversals.png" in visualize_own(folder, tmp_path, "--traversals").stdout
 
 
 @pytest.mark.parametrize(
@@ -193,7 +183,4 @@ def test_layers_of_a_persons_own_come_from_the_named_file(
 def test_bad_input_gets_one_line(
     folder: Path, tmp_path: Path, own: list[str], message: str
 ) -> None:
-    result = visualize(folder, tmp_path, *own, "--dataset", "data.npz", code=2)
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert not list(tmp_path.rglob("*.png"))
+    check_refusal(folder, tmp_path, own, message)

@@ -13,7 +13,15 @@ import numpy as np
 import onnx
 import onnx_models as made
 import pytest
-from conftest import PROJECT, Trained, run_script, tiny_arrays
+from conftest import (
+    PROJECT,
+    VISUALIZE_OWN,
+    Trained,
+    check_refusal,
+    run_script,
+    tiny_arrays,
+    visualize_own,
+)
 from keras import layers
 
 from config import VisualizeConfig
@@ -23,8 +31,6 @@ from latentspace.models.importing.run import load_interface
 from latentspace.models.runs import predict
 
 pytestmark = pytest.mark.slow
-
-VISUALIZE = ("--quiet", "--samples", "40", "--perplexity", "5", "--pairs", "2", "--frames", "4")
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Path:
     return path
 
 
-def visualize(folder: Path, outputs: Path, *arguments: str, code: int = 0, process: bool = False):
-    return run_script(
-        "visualize.py",
-        *("--models-dir", outputs / "models", "--outputs-dir", outputs, *VISUALIZE, *arguments),
-        cwd=folder,
-        code=code,
-        process=process,
-    )
-
-
 def test_a_model_is_kept_as_a_run_and_looked_at_again(folder: Path, tmp_path: Path) -> None:
     own = ("--autoencoder", "one.onnx", "--save-run", "mine", "--dataset", "data.npz")
-    printed = visualize(folder, tmp_path, *own).stdout
+    printed = visualize_own(folder, tmp_path, *own).stdout
     assert "one.onnx is cut after layer 'narrow': 154 -> 6 -> 154 values per image" in printed
     for picture in ("reconstructions.png", "tsne_comparison.png", "interpolation.gif"):
         assert (tmp_path / "mine" / picture).exists()
@@ -72,7 +68,7 @@ def test_a_model_is_kept_as_a_run_and_looked_at_again(folder: Path, tmp_path: Pa
     first = json.loads((tmp_path / "mine" / "metrics.json").read_text())
     assert first["reconstruction"]["test_mse"] < 0.03
     pictures = ("--reconstructions", "--explorer", "--compression")
-    printed = visualize(folder, tmp_path, "--run", "mine", *pictures).stdout
+    printed = visualize_own(folder, tmp_path, "--run", "mine", *pictures).stdout
     again = json.loads((tmp_path / "mine" / "metrics.json").read_text())
     assert again["reconstruction"] == first["reconstruction"]
     assert "it can't run ONNX models" in (tmp_path / "mine" / "explorer.html").read_text()
@@ -85,7 +81,7 @@ def test_an_onnx_run_is_compared_with_one_of_keras(
     more = ("--dataset", "data.npz", "--save-run", "parts", "--reconstructions")
     kept = shutil.copytree(trained.models, tmp_path / "models")
     models = ("--models-dir", str(kept), "--outputs-dir", str(tmp_path))
-    printed = visualize(folder, tmp_path, *pair, *more, *models).stdout
+    printed = visualize_own(folder, tmp_path, *pair, *more, *models).stdout
     assert "e.onnx (output 'codes') and d.onnx are taken as they are" in printed
     run_script("visualize.py", "--run", "bars", "--run", "parts", "--quiet", *models, cwd=folder)
     metrics = json.loads((tmp_path / "bars-vs-parts" / "metrics.json").read_text())
@@ -104,7 +100,14 @@ def test_nothing_of_keras_is_loaded_for_it(folder: Path, tmp_path: Path) -> None
         "print('LOADED', sorted({'keras', 'tensorflow'} & set(sys.modules)))\n"
     )
     own = ["--autoencoder", "vae.onnx", "--dataset", "data.npz", "--no-labels", "--save-run", "vae"]
-    flags = [*VISUALIZE, "--models-dir", tmp_path, "--outputs-dir", tmp_path, "--reconstructions"]
+    flags = [
+        *VISUALIZE_OWN,
+        "--models-dir",
+        tmp_path,
+        "--outputs-dir",
+        tmp_path,
+        "--reconstructions",
+    ]
     command = [sys.executable, "-c", program, *own, *map(str, flags)]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "LOADED []"
@@ -132,10 +135,7 @@ def test_nothing_of_keras_is_loaded_for_it(folder: Path, tmp_path: Path) -> None
 def test_bad_input_gets_one_line(
     folder: Path, tmp_path: Path, own: list[str], message: str
 ) -> None:
-    result = visualize(folder, tmp_path, *own, "--dataset", "data.npz", code=2)
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert not list(tmp_path.rglob("*.png"))
+    check_refusal(folder, tmp_path, own, message)
 
 
 EXPORT = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Opened, open_page
+from browsing import LEVELS, Opened, open_page, visit
 from conftest import LinearRun, make_study
 from PIL import Image
 from playwright.sync_api import Browser, expect
@@ -27,11 +27,16 @@ from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset
 from latentspace.models.portable import NotPortableError
 
-LEVELS = 3  # of 255, that a picture of the page may be off
 FRAMES = 9
 RUNS = {"A": ("small", 8), "B": ("it's large", 16)}
 REFUSED = "the layer 'sampling' of the kind Lambda"
 Make = Callable[..., Path]
+
+
+class OpenedPair(Opened):
+    """The page of two models, of which the second starts when it is first chosen."""
+
+    PATIENCE = 80
 
 
 def make_pair(data: ImageDataset, *, refused: str = "", **settings) -> Comparison:
@@ -64,10 +69,8 @@ def file(pair: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[Opened]:
-    result = open_page(Opened, browser, file, ready="body.live")
-    yield result
-    assert result.troubles == []
-    result.page.context.close()
+    with visit(OpenedPair, browser, file, ready="body.live") as result:
+        yield result
 
 
 @pytest.fixture
@@ -77,33 +80,13 @@ def open_refused(browser: Browser, tiny: ImageDataset, tmp_path: Path) -> Callab
     def opened(refused: str, ready: str = "body.live") -> Opened:
         path = tmp_path / "explorer.html"
         path.write_bytes(RECIPES["explorer.html"].draw(make_pair(tiny, refused=refused)).frames)
-        return open_page(Opened, browser, path, ready)
+        return open_page(OpenedPair, browser, path, ready)
 
     return opened
 
 
 def choose_model(page: Opened, letter: str) -> None:
     page.page.locator("#models button", has_text=f"{letter}: ").click()
-
-
-def fill(page: Opened, panel: str, *numbers: int) -> None:
-    """Types the numbers of images into the slots of a panel."""
-    page.page.click(f"[data-panel={panel}]")
-    inputs = page.page.locator(f"#{panel} .slot input")
-    for place, number in enumerate(numbers):
-        inputs.nth(place).fill(str(number))
-        inputs.nth(place).press("Enter")
-
-
-def expect_picture(page: Opened, selector: str, image: np.ndarray) -> None:
-    """Waits until a canvas shows an image, float (H, W, 1), or nearly."""
-    wanted = np.broadcast_to(to_uint8(image), (*image.shape[:2], 3)).astype(int)
-    for _ in range(80):
-        shown = page.picture(selector)
-        if shown.shape == wanted.shape and np.abs(shown - wanted).max() <= LEVELS:
-            return
-        page.page.wait_for_timeout(100)
-    np.testing.assert_allclose(shown, wanted, atol=LEVELS)
 
 
 def find_back(pair: Comparison) -> dict[str, np.ndarray]:
@@ -247,7 +230,7 @@ def test_images_that_differ_most_are_listed_either_way(page: Opened, pair: Compa
 def test_a_walk_of_either_model_is_that_of_the_program(
     page: Opened, pair: Comparison, path: str
 ) -> None:
-    fill(page, "walk", 3, 17)
+    page.fill("walk", 3, 17)
     page.page.select_option("#path", path)
     page.page.fill("#step", "4")
     for letter, name in (("A", "small"), ("B", "'it'\\''s large'"), ("A", "small")):
@@ -255,7 +238,7 @@ def test_a_walk_of_either_model_is_that_of_the_program(
         study = pair.studies[letter]
         chosen = dataclasses.replace(study.settings, start=["3"], end=["17"])
         images = Study(study.run, study.data, chosen).of(Interpolation).get_images(path)[0]
-        expect_picture(page, "#walked", images[4])
+        page.expect_picture("#walked", images[4])
         strip = page.picture("#strip").reshape(14, FRAMES, 11, 3).swapaxes(0, 1)
         np.testing.assert_allclose(
             strip[..., :1].astype(int), to_uint8(images).astype(int), atol=LEVELS
@@ -278,10 +261,10 @@ def test_what_was_chosen_stays_with_the_other_model(
     page.page.set_input_files("#file", tmp_path / "8.png")
     expect(page.page.locator("#judged")).to_contain_text("squared error")
     taken = page.picture("#taken")
-    fill(page, "change", 5)
+    page.fill("change", 5)
     knob = "#knobs label:has(span[title='thickness']) input"
     page.page.fill(knob, "2")
-    fill(page, "calculate", 3, 17, 30)
+    page.fill("calculate", 3, 17, 30)
     page.page.click("[data-panel=walk]")
     page.page.locator("#walk .own").click()
     page.page.locator("#walk .slot input").nth(1).fill("3")
@@ -291,10 +274,10 @@ def test_what_was_chosen_stays_with_the_other_model(
     own = taken[None, ..., :1].astype(np.float32) / 255
     study = pair.studies["B"]
     back = study.run.decode(study.run.encode(own))[0]
-    expect_picture(page, "#walked", back)
+    page.expect_picture("#walked", back)
     page.page.click("[data-panel=calculate]")
     code = study.codes[3] - study.codes[17] + study.codes[30]
-    expect_picture(page, "#result", study.run.decode(code[None])[0])
+    page.expect_picture("#result", study.run.decode(code[None])[0])
     expect(page.page.locator("#calculate code")).to_have_text(
         "--run 'it'\\''s large' --arithmetic --expression '3 - 17 + 30'"
     )
@@ -306,7 +289,7 @@ def test_what_was_chosen_stays_with_the_other_model(
     assert page.page.locator("#knobs span[title='unit 15']").count() == 1
     page.page.click("[data-panel=draw]")
     np.testing.assert_array_equal(page.picture("#taken"), taken)
-    expect_picture(page, "#redrawn", back)
+    page.expect_picture("#redrawn", back)
 
 
 @pytest.mark.parametrize("letter", ["A", "B"])
@@ -325,10 +308,10 @@ def test_of_two_models_the_one_that_can_runs(
     expect(opened.page.locator("#still")).to_have_text(
         f"Model {refused} ({RUNS[refused][0]}) does not run on this page: it can't run {REFUSED}."
     )
-    fill(opened, "walk", 3, 17)
+    opened.fill("walk", 3, 17)
     study = pair.studies[other]
     opened.page.fill("#step", "0")
-    expect_picture(opened, "#walked", study.run.decode(study.codes[3:4])[0])
+    opened.expect_picture("#walked", study.run.decode(study.codes[3:4])[0])
     assert opened.page.locator("#models button:disabled").inner_text().startswith(f"{refused}: ")
     box = opened.page.locator(f"#{refused}").bounding_box()
     opened.page.mouse.move(box["x"] + 3, box["y"] + 3)
@@ -359,7 +342,7 @@ def test_every_panel_has_room_in_every_window(
     browser: Browser, file: Path, width: int, height: int
 ) -> None:
     window = {"width": width, "height": height}
-    opened = open_page(Opened, browser, file, "body.live", viewport=window)
+    opened = open_page(OpenedPair, browser, file, "body.live", viewport=window)
     room = opened.page.locator("#details").bounding_box()
     for panel in ("image", "differences", "walk", "change", "calculate", "draw"):
         opened.page.click(f"[data-panel={panel}]")
@@ -404,7 +387,7 @@ def test_equal_models_have_no_better_one(
     path = tmp_path / "explorer.html"
     pair = Comparison(*(make_study(run, tiny) for _ in range(2)))
     path.write_bytes(RECIPES["explorer.html"].draw(pair).frames)
-    opened = open_page(Opened, browser, path, "body.live")
+    opened = open_page(OpenedPair, browser, path, "body.live")
     opened.page.select_option("#coloring", label="better model")
     counts = opened.page.locator("ul.chosen button").all_inner_texts()
     assert [line.split() for line in counts] == [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Opened, open_page
+from browsing import Opened, open_page, visit
 from conftest import HOSTILE_NAMES, LinearRun, make_study, tiny_arrays
 from PIL import Image
 from playwright.sync_api import Browser, expect
@@ -119,10 +119,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[OpenedMaps]:
-    result = open_page(OpenedMaps, browser, file)
-    yield result
-    assert result.troubles == []
-    result.page.context.close()
+    with visit(OpenedMaps, browser, file) as result:
+        yield result
 
 
 def test_the_image_pointed_at_is_shown_with_all_that_is_known_of_it(page: OpenedMaps) -> None:
@@ -301,10 +299,8 @@ def with_attributes(browser: Browser, tmp_path: Path) -> Iterator[OpenedMaps]:
     # One is called like a fact of the page's own, and one like what every object has.
     attributes = {"pose": (POSE, POSES), "error": (SMILE, None), "__proto__": (POSE, POSES)}
     path.write_bytes(draw_page(attributes=attributes))
-    result = open_page(OpenedMaps, browser, path)
-    yield result
-    assert result.troubles == []
-    result.page.context.close()
+    with visit(OpenedMaps, browser, path) as result:
+        yield result
 
 
 def read_told(opened: OpenedMaps) -> list[str]:

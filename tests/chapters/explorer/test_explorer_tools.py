@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import open_page
+from browsing import open_page, visit
 from conftest import HOSTILE_NAMES
 from playwright.sync_api import Browser, expect
 from test_explorer_draw import (
@@ -40,10 +40,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[OpenedMaps]:
-    result = open_page(OpenedMaps, browser, file)
-    yield result
-    assert result.troubles == []
-    result.page.context.close()
+    with visit(OpenedMaps, browser, file) as result:
+        yield result
 
 
 def set_condition(page: OpenedMaps, column: str, *typed: str) -> None:

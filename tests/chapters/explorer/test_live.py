@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Opened, open_page
+from browsing import LEVELS, Opened, open_page, visit
 from conftest import LinearRun, make_study
 from faces import look_at
 from PIL import Image
@@ -23,7 +23,6 @@ from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset, read_image
 
-LEVELS = 3  # of 255, that a picture of the page may be off
 FRAMES = 9
 HEIGHT, WIDTH = 14, 11
 
@@ -42,19 +41,8 @@ def file(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[Opened]:
-    result = open_page(Opened, browser, file, ready="body.live")
-    yield result
-    assert result.troubles == []
-    result.page.context.close()
-
-
-def fill(page: Opened, panel: str, **numbers: int) -> None:
-    """Types the numbers of images into the slots of a panel."""
-    page.page.click(f"[data-panel={panel}]")
-    inputs = page.page.locator(f"#{panel} .slot input")
-    for place, number in enumerate(numbers.values()):
-        inputs.nth(place).fill(str(number))
-        inputs.nth(place).press("Enter")
+    with visit(Opened, browser, file, ready="body.live") as result:
+        yield result
 
 
 def turn(page: Opened, name: str, amount: float) -> None:
@@ -62,19 +50,8 @@ def turn(page: Opened, name: str, amount: float) -> None:
     knob.first.locator("input").fill(str(amount))
 
 
-def expect_picture(page: Opened, selector: str, image: np.ndarray) -> None:
-    """Waits until a canvas shows an image, float (H, W, 1), or nearly."""
-    wanted = np.broadcast_to(to_uint8(image), (*image.shape[:2], 3)).astype(int)
-    for _ in range(50):
-        shown = page.picture(selector)
-        if shown.shape == wanted.shape and np.abs(shown - wanted).max() <= LEVELS:
-            return
-        page.page.wait_for_timeout(100)
-    np.testing.assert_allclose(shown, wanted, atol=LEVELS)
-
-
 def test_a_walk_is_that_of_the_program_frame_by_frame(page: Opened, study: Study) -> None:
-    fill(page, "walk", A=3, B=17)
+    page.fill("walk", 3, 17)
     chosen = dataclasses.replace(study.settings, start=["3"], end=["17"])
     program = Study(study.run, study.data, chosen).of(Interpolation)
     for path in ("linear", "data"):
@@ -85,7 +62,7 @@ def test_a_walk_is_that_of_the_program_frame_by_frame(page: Opened, study: Study
         )
         for frame, image in enumerate(images):
             page.page.fill("#step", str(frame))
-            expect_picture(page, "#walked", image)
+            page.expect_picture("#walked", image)
         strip = page.picture("#strip").reshape(HEIGHT, FRAMES, WIDTH, 3).swapaxes(0, 1)
         np.testing.assert_allclose(
             strip[..., :1].astype(int), to_uint8(images).astype(int), atol=LEVELS
@@ -97,7 +74,7 @@ def test_a_walk_is_that_of_the_program_frame_by_frame(page: Opened, study: Study
 
 
 def test_a_saved_strip_is_the_strip(page: Opened, tmp_path: Path) -> None:
-    fill(page, "walk", A=3, B=17)
+    page.fill("walk", 3, 17)
     page.page.wait_for_selector("#save:enabled")
     with page.page.expect_download() as download:
         page.page.click("#save")
@@ -108,7 +85,7 @@ def test_a_saved_strip_is_the_strip(page: Opened, tmp_path: Path) -> None:
 
 
 def test_a_walk_plays_and_stops(page: Opened) -> None:
-    fill(page, "walk", A=3, B=17)
+    page.fill("walk", 3, 17)
     page.page.wait_for_selector("#save:enabled")
     page.page.click("#play")
     expect(page.page.locator("#play")).to_have_text("Pause")
@@ -120,21 +97,21 @@ def test_a_walk_plays_and_stops(page: Opened) -> None:
 
 
 def test_knobs_move_an_image_as_the_expression_does(page: Opened, study: Study) -> None:
-    fill(page, "change", base=5)
+    page.fill("change", 5)
     turn(page, "axis 1,", 2)
     turn(page, "unit 4", -0.5)
     text = "5 + 2*axis:1 - 0.5*unit:4"
     expect(page.page.locator("#change code")).to_have_text(f"--arithmetic --expression '{text}'")
     chosen = dataclasses.replace(study.settings, expression=text)
     (section,) = Study(study.run, study.data, chosen).of(Arithmetic).make_sections()
-    expect_picture(page, "#changed", section.images[0, -1])
+    page.expect_picture("#changed", section.images[0, -1])
     page.page.click("#back")
     expect(page.page.locator("#change code")).to_have_text("--arithmetic --expression '5'")
-    expect_picture(page, "#changed", study.run.decode(study.codes[5:6])[0])
+    page.expect_picture("#changed", study.run.decode(study.codes[5:6])[0])
 
 
 def test_an_attribute_changes_its_image(page: Opened, study: Study) -> None:
-    fill(page, "change", base=5)
+    page.fill("change", 5)
     turn(page, "thickness", 2)
     text = "--arithmetic --expression '5 + 2*thickness'"
     expect(page.page.locator("#change code")).to_have_text(text)
@@ -154,7 +131,7 @@ def test_attributes_are_put_on_and_taken_off_as_by_the_program(
     has = values.tables["test"].values[:, values.find("glasses")]
     for value, sign in ((0, "+"), (1, "-")):
         index = int(np.flatnonzero(has == value)[0])
-        fill(opened, "change", base=index)
+        opened.fill("change", index)
         turn(opened, "glasses", 0.75 if sign == "+" else -0.75)
         text = f"{index} {sign} 0.75*glasses"
         expect(opened.page.locator("#change code")).to_have_text(
@@ -162,7 +139,7 @@ def test_attributes_are_put_on_and_taken_off_as_by_the_program(
         )
         program = look_at(principal_run, faces, expression=text)
         (section,) = program.of(Arithmetic).make_sections()
-        expect_picture(opened, "#changed", section.images[0, -1])
+        opened.expect_picture("#changed", section.images[0, -1])
         ends = opened.page.locator("#knobs input").first
         assert [ends.get_attribute(end) for end in ("min", "max")] == [
             str(-value), str(1 - value)
@@ -171,9 +148,9 @@ def test_attributes_are_put_on_and_taken_off_as_by_the_program(
 
 
 def test_a_sum_and_its_nearest_images(page: Opened, study: Study) -> None:
-    fill(page, "calculate", A=3, B=17, C=30)
+    page.fill("calculate", 3, 17, 30)
     code = study.codes[3] - study.codes[17] + study.codes[30]
-    expect_picture(page, "#result", study.run.decode(code[None])[0])
+    page.expect_picture("#result", study.run.decode(code[None])[0])
     expect(page.page.locator("#calculate code")).to_have_text(
         "--arithmetic --expression '3 - 17 + 30'"
     )
@@ -197,7 +174,7 @@ def test_an_image_that_is_opened_is_encoded(page: Opened, study: Study, tmp_path
     taken = page.picture("#taken")[..., :1].astype(int)
     assert np.abs(taken - to_uint8(image)).mean() < 12  # browsers scale in ways of their own
     back = study.run.decode(study.run.encode(taken[None].astype(np.float32) / 255))[0]
-    expect_picture(page, "#redrawn", back)
+    page.expect_picture("#redrawn", back)
     assert page.page.locator("#draw .found button").count() == 5
     assert page.page.locator("#latent .traces text").all_text_contents() == ["✎"]
     page.page.click("[data-panel=walk]")
@@ -264,7 +241,7 @@ def test_panels_are_chosen_by_keys(page: Opened) -> None:
 
 
 def test_a_number_that_is_not_there_is_marked(page: Opened) -> None:
-    fill(page, "walk", A=999)
+    page.fill("walk", 999)
     assert page.page.locator("#walk [aria-invalid]").count() == 1
 
 

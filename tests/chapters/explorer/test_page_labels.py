@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Opened, open_page
+from browsing import Opened, open_page, visit
 from conftest import HOSTILE_NAMES, LinearRun, make_study
 from PIL import Image
 from playwright.sync_api import Browser, expect
@@ -66,11 +66,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[OpenedMaps]:
-    result = open_page(OpenedMaps, browser, file)
-    result.page.click("[data-panel=check]")
-    yield result
-    assert result.troubles == []
-    result.page.context.close()
+    with visit(OpenedMaps, browser, file) as result:
+        result.page.click("[data-panel=check]")
+        yield result
 
 
 def test_suspects_are_gone_through_by_keys(page: OpenedMaps, tmp_path: Path) -> None:
