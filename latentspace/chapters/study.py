@@ -47,7 +47,7 @@ LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else the
 MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
-CACHE_VERSION = 4  # raised when the same settings would give other numbers
+CACHE_VERSION = 5  # raised when the same settings would give other numbers
 
 
 @dataclass(frozen=True)
