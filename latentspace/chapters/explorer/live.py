@@ -23,6 +23,7 @@ from latentspace.core.packing import Blob
 
 MOST_AXES = 12
 MOST_UNITS = 512  # of codes of more, what needs a matrix of units by units is left out
+LOWERED = 1  # raised when more networks can be lowered
 USUAL = (0.05, 0.95)  # quantiles of the errors of images that are usual
 
 
@@ -149,7 +150,7 @@ class Live(Chapter):
             facts, values = json.dumps(described), np.frombuffer(data, np.uint8)
             return {"facts": facts, "data": values, "unavailable": ""}
 
-        return self.study.load_or_compute("networks", compute, self.study.run.model_hash)
+        return self.study.load_or_compute("networks", compute, self.study.run.model_hash, LOWERED)
 
 
 def _describe_terrain(terrain: paths.Terrain, blob: Blob) -> dict[str, Any]:
