@@ -189,13 +189,13 @@ def _merge_two(to: Builder, kind: str, a: Any, b: Any) -> Value:
     if kind in ("maximum", "minimum") and constant.size == 1:
         ends = (constant.item(), None) if kind == "maximum" else (None, constant.item())
         return _add(to, "activate", x, kind="clip", options=ends)
-    if kind in ("add", "subtract"):
-        down = kind == "subtract"
-        sign = -1 if down and not is_first else 1
-        return _affine(to, x, sign, -constant if down and is_first else constant)
-    if kind == "multiply" or (kind == "divide" and is_first):
-        return _affine(to, x, constant if kind == "multiply" else 1 / constant, 0)
-    raise NotPortableError(" of a constant")
+    if kind == "divide" and is_first:
+        kind, constant = "multiply", 1 / constant
+    lines = {"add": (1, constant), "multiply": (constant, 0)}
+    lines["subtract"] = (1, -constant) if is_first else (-1, constant)
+    if kind not in lines:
+        raise NotPortableError(" of a constant")
+    return _affine(to, x, *lines[kind])
 
 
 def _multiply(to: Builder, call: Call) -> Value:
