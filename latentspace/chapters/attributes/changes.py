@@ -15,7 +15,7 @@ from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_ME
 from latentspace.chapters.chapter import HIGHER, Row
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
-REACHES, USUAL_REACH = (1.0, 1.25, 1.5), 1.25
+REACHES, USUAL_REACH = (1.0, 1.25, 1.5, 1.75), 1.25
 REACH_IMAGES, REACH_SLACK = 200, 0.01  # training images that tell it, what they may fall short
 SHOWN_STEPS, SHOWN_IMAGES = 33, 4  # a still picture shows every fourth step
 SCORED_IMAGES = 400
