@@ -163,7 +163,7 @@ def assemble(
     where = source or name
     if read_options.no_labels:
         arrays = replace(arrays, labels=None)
-    labels, names = _to_indices(arrays, class_names, where)
+    labels, names = index_labels(arrays, class_names, where)
     attributes, said = arrays.attributes, list[str]()
     if (table := read_options.attributes_file) == "none":
         attributes = NO_ATTRIBUTES
@@ -218,6 +218,7 @@ def assemble(
         num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
         found_size=shape[:2],
+        order=np.concatenate([train, test]),
     )
 
 
@@ -284,7 +285,7 @@ def hash_images(pixels: np.ndarray) -> np.ndarray:
     return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
 
 
-def _to_indices(
+def index_labels(
     arrays: Arrays, class_names: Sequence[str], where: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels of training and then test images, int64 (N + M,), and the names of the classes."""
