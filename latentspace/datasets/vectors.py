@@ -3,7 +3,6 @@
 import csv
 import itertools
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from latentspace.datasets.dataset import ImageDataset
 from latentspace.datasets.tables import (
     DELIMITERS,
     FILE_HEADINGS,
-    LABEL_HEADINGS,
+    NamedRows,
     fold_heading,
     match_files,
     name_files,
@@ -85,17 +84,19 @@ def split_rows(
             f"that of an image of {data.name}: leave the column out"
         )
     if table.names:
-        rows = _find_rows(table, files)
-        absent = (rows < 0).nonzero()[0]
-        if (unknown := absent[absent >= trained]).size:
+        match, rows = match_files(files), dict[str | None, int]()
+        for row, file in enumerate(map(match, table.names)):
+            if rows.setdefault(file, row) != row and file is not None:
+                raise InputError(f"{table.path} names {show(file)} twice: leave out one of both")
+        if absent := [file for file in data.test_files if file not in rows]:
             raise InputError(
-                f"{table.path} names {tests - len(unknown):,} of {tests:,} test images of "
-                f"{data.name}: expected a row for each, also for {show(files[unknown[0]])}"
+                f"{table.path} names {tests - len(absent):,} of {tests:,} test images of "
+                f"{data.name}: expected a row for each, also for {show(absent[0])}"
             )
-        found = {"test": values[rows[trained:]]}
-        if not len(absent) and trained:
-            return {**found, "train": values[rows[:trained]]}, f"{said}: all images, by file"
-        return found, f"{said}: the test images, by file"
+        whole = trained and all(file in rows for file in files)
+        sides = {"test": data.test_files, **({"train": data.train_files} if whole else {})}
+        by_file = {split: values[[rows[file] for file in own]] for split, own in sides.items()}
+        return by_file, f"{said}: {'all' if whole else 'the test'} images, by file"
     if len(values) == tests:
         return {"test": values}, said + ": the test images" * data.has_images
     if len(values) != tests + trained:
@@ -200,33 +201,18 @@ def _is_word(cell: str) -> bool:
     return False
 
 
-def _find_rows(table: Vectors, files: Sequence[str]) -> np.ndarray:
-    """The row of each file, int64; -1 where no row has its name."""
-    match, rows = match_files(files), dict[str, int]()
-    for row, name in enumerate(table.names):
-        file = match(name)
-        if file is not None and rows.setdefault(file, row) != row:
-            raise InputError(f"{table.path} names {show(file)} twice: leave one of the rows out")
-    return np.array([rows.get(file, -1) for file in files])
-
-
 def _read_labels(path: Path, table: Vectors, column: str | None) -> list[str]:
     """A label for each row of a table, out of text."""
-    count, names = len(table.values), table.names
-    if names:
-        known = read_labels(name_files(read_table(path), names), column)[0] or {}
-        found = [known[name] for name in names if name in known]
+    count, found = len(table.values), read_table(path, "a label", least=1)
+    if table.names:
+        named = name_files(found, table.names)
     else:
-        rows = read_table(path, "a label", least=1).rows
-        heading = rows.pop(0) if len(rows) == count + 1 else [""] * len(rows[0])
-        asked = [k for k, name in enumerate(heading, 1) if column in (str(k), name)]
-        told = [k for k, name in enumerate(heading, 1) if fold_heading(name) in LABEL_HEADINGS]
-        places = asked if column else told if len(heading) > 1 else [1]
-        if len(places) != 1:
-            raise InputError(f"{path}: which column is the label is not clear: pass --label-column")
-        found = [row[places[0] - 1].strip() for row in rows]
-    if len(found) != count:
-        raise InputError(
-            f"{path} should have a label for each of {count:,} rows. Received: {len(found):,}"
-        )
-    return found
+        start = int(len(found.rows) == count + 1)
+        columns = found.rows[0] if start else [str(k + 1) for k in range(len(found.rows[0]))]
+        rows, lines = found.rows[start:], found.lines[start:]
+        named = NamedRows(found, columns, -1, rows, lines, [str(k) for k in range(len(rows))])
+    known = read_labels(named, column)[0] or {}
+    if len(known) != count:
+        what = f"{path} should have a label for each of {count:,} rows"
+        raise InputError(f"{what}. Received: {len(known):,}; --label-column names their column")
+    return [known[name] for name in table.names or map(str, range(count))]

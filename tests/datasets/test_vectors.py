@@ -216,8 +216,8 @@ def test_rows_without_images_have_labels(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cat\ndog\n", r"a label for each of 6 rows. Received: 2$"),
-        ("a,b\n" + "1,2\n" * 6, "which column is the label is not clear"),
+        ("cat\ndog\n", r"a label for each of 6 rows. Received: 2; --label-column"),
+        ("a,b\n" + "1,2\n" * 6, r"Received: 0; --label-column names their column"),
     ],
 )
 def test_labels_of_other_rows_are_refused(tmp_path: Path, text: str, message: str) -> None:
