@@ -119,7 +119,7 @@ def test_the_story_of_codes_leaves_out_what_needs_a_model(given: Path, tmp_path:
 def test_everything_that_needs_codes_alone_works(given: Path, tmp_path: Path) -> None:
     arguments = ("--codes", "all.npz", "--dataset", "data.npz")
     asked = ("--methods", "--overlap", "--clusters", "--outliers", "--explorer", "--map-films")
-    visualize_own(given, tmp_path, *arguments, *asked)
+    visualize_own(given, tmp_path, *arguments, *asked, "--place", "3", "class:1")
     metrics = read_metrics(tmp_path / "all")
     assert "error" not in metrics["outliers"]
     assert metrics["outliers"]["auroc"] == {}
