@@ -64,6 +64,7 @@ class Arrays:
     labels: Sequence[np.ndarray] | None = None  # (N,), (N, 1) or one-hot (N, K), of each split
     notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
     attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
+    places: np.ndarray | None = None  # of all images in their source, int (N,); None: this order
 
 
 def find_arrays(
@@ -179,6 +180,7 @@ def assemble(
         start += len(images)
         chosen = images if len(own) == len(images) else images[own]
         parts.append(to_pixels(chosen, ranges[about.own], where))
+    places = np.arange(len(labels)) if arrays.places is None else arrays.places
     labels, attributes = labels[rows], attributes.select(rows)
     if len({part.shape[1:] for part in parts}) > 1:
         shapes = " and ".join(str(part.shape[1:]) for part in parts)
@@ -218,7 +220,7 @@ def assemble(
         num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
         found_size=shape[:2],
-        order=np.concatenate([train, test]),
+        order=np.argsort(np.argsort(places[rows]))[np.concatenate([train, test])],
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from latentspace.core.errors import InputError
-from latentspace.datasets import ImageDataset
+from latentspace.datasets import ImageDataset, ReadOptions, choose_limited, load_dataset
 from latentspace.datasets import vectors as module
 from latentspace.datasets.vectors import Vectors, make_rows, read_vectors, split_rows
 
@@ -172,6 +173,33 @@ def test_names_of_files_make_the_order_free(files: ImageDataset) -> None:
         split_rows(number_rows(59, files.test_files[:59]), files)
     with pytest.raises(InputError, match=r"folder/120\.png twice"):
         split_rows(number_rows(61, (*files.test_files, "120.png")), files)
+
+
+@pytest.mark.parametrize("limit", [None, 200])
+def test_all_images_are_in_the_order_of_their_source(tmp_path: Path, limit: int | None) -> None:
+    from sklearn.datasets import load_digits
+
+    labels = load_digits().target
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 8, 8), np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=labels)
+    kept = choose_limited(len(labels), limit)
+    for dataset in ("digits", str(tmp_path / "a.npz")):
+        data = load_dataset(dataset, read_options=ReadOptions(limit=limit))
+        both = np.concatenate([data.train_labels, data.test_labels])
+        if dataset == "digits" and limit:
+            assert sorted(data.order) == list(range(limit))
+            continue
+        np.testing.assert_array_equal(both, labels[kept][data.order])
+
+
+def test_all_files_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    names = [f"{label}/{number}.png" for label in "ab" for number in range(12)]
+    for number, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), 10 * number, np.uint8)).save(tmp_path / name)
+    data = load_dataset(str(tmp_path))
+    files = (*data.train_files, *data.test_files)
+    assert [names[place] for place in data.order] == list(files)
 
 
 def write_npy(path: Path) -> Path:
