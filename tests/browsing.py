@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,12 +10,29 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from conftest import PROJECT
 from playwright.sync_api import Browser, Page
 
 from latentspace.core.pixels import to_uint8
 
 LEVELS = 3  # of 255, that a picture of the page may be off
 OWN = ("file:", "data:", "blob:")  # begin addresses that are no network
+NETWORKS = PROJECT / "latentspace" / "chapters" / "explorer" / "network.js"
+RUN = """([script, descriptions, packed, inputs]) => new Promise((resolve, reject) => {
+    const act = `onmessage = ({ data: [descriptions, bytes, inputs] }) => {
+        const networks = makeNetworks(descriptions, bytes);
+        const run = (network, i) => inputs[i].map((x) => Array.from(network.run(x)));
+        postMessage([networks.map(run), networks.map(run)]);
+    }`;
+    const worker = new Worker(URL.createObjectURL(new Blob([script, act])));
+    worker.onerror = (event) => reject(event.message);
+    worker.onmessage = ({ data: [first, second] }) => {
+        const isSame = JSON.stringify(first) === JSON.stringify(second);
+        isSame ? resolve(first) : reject("a second run is another");
+    };
+    const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
+    worker.postMessage([descriptions, bytes, inputs]);
+})"""
 
 
 @dataclass
@@ -53,6 +71,15 @@ class Opened:
         for place, number in enumerate(numbers):
             inputs.nth(place).fill(str(number))
             inputs.nth(place).press("Enter")
+
+
+def run_networks(
+    page: Page, descriptions: list[dict[str, Any]], packed: bytes, inputs: list[np.ndarray]
+) -> list[list[list[float]]]:
+    """What a browser makes of some inputs (N, ...) of each network that `pack` described."""
+    lists = [[one.ravel().tolist() for one in given] for given in inputs]
+    script, sent = NETWORKS.read_text("utf-8"), base64.b64encode(packed).decode()
+    return page.evaluate(RUN, [script, descriptions, sent, lists])
 
 
 AnyOpened = TypeVar("AnyOpened", bound=Opened)

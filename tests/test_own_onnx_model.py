@@ -10,9 +10,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import onnx
 import onnx_models as made
 import pytest
+from browsing import Opened, run_networks, visit
 from conftest import (
     PROJECT,
     VISUALIZE_OWN,
@@ -23,12 +23,15 @@ from conftest import (
     visualize_own,
 )
 from keras import layers
+from playwright.sync_api import Browser, Page
 
 from config import VisualizeConfig
+from latentspace.core.pixels import to_uint8
 from latentspace.models.importing.building import build
 from latentspace.models.importing.planning import plan
 from latentspace.models.importing.run import load_interface
-from latentspace.models.runs import predict
+from latentspace.models.portable import describe_network, pack
+from latentspace.models.runs import Run, find_run, predict
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +54,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> Path:
     return path
 
 
-def test_a_model_is_kept_as_a_run_and_looked_at_again(folder: Path, tmp_path: Path) -> None:
+ASK = "([what, more]) => explorer.live.ask(what, more).then((told) => [...told.codes])"
+MAKE = """(code) => explorer.live
+    .ask("make", { parts: [{ code: Float32Array.from(code), weight: 1 }], near: 0 })
+    .then(({ pictures }) => [...pictures])"""
+
+
+def expect_same(page: Page, run: Run) -> None:
+    """The page decodes and encodes as the run, within a grey level and 0.003 deviations."""
+    images = tiny_arrays(20, seed=2)[0][..., None] / np.float32(255)
+    codes = run.encode(images)
+    shown = to_uint8(run.decode(codes)).astype(int)
+    for image, code, wanted in zip(images, codes, shown, strict=True):
+        found = page.evaluate(ASK, ["encode", {"image": image.ravel().tolist(), "near": 0}])
+        assert (np.abs(found - code) < 0.003 * codes.std(axis=0)).all()
+        pixels = np.reshape(page.evaluate(MAKE, code.tolist()), (*wanted.shape[:2], 4))
+        assert np.abs(pixels[..., :1] - wanted).max() <= 1
+
+
+def test_a_model_is_kept_as_a_run_and_looked_at_again(
+    folder: Path, tmp_path: Path, browser: Browser
+) -> None:
     own = ("--autoencoder", "one.onnx", "--save-run", "mine", "--dataset", "data.npz")
     printed = visualize_own(folder, tmp_path, *own).stdout
     assert "one.onnx is cut after layer 'narrow': 154 -> 6 -> 154 values per image" in printed
@@ -71,7 +94,8 @@ def test_a_model_is_kept_as_a_run_and_looked_at_again(folder: Path, tmp_path: Pa
     printed = visualize_own(folder, tmp_path, "--run", "mine", *pictures).stdout
     again = json.loads((tmp_path / "mine" / "metrics.json").read_text())
     assert again["reconstruction"] == first["reconstruction"]
-    assert "it can't run ONNX models" in (tmp_path / "mine" / "explorer.html").read_text()
+    with visit(Opened, browser, tmp_path / "mine" / "explorer.html", "body.live") as opened:
+        expect_same(opened.page, find_run("mine", tmp_path / "models"))
 
 
 def test_an_onnx_run_is_compared_with_one_of_keras(
@@ -148,7 +172,7 @@ model.export("model.onnx", format="onnx", verbose=False)
 """
 
 
-def test_what_keras_exports_computes_what_keras_does(tmp_path: Path) -> None:
+def test_what_keras_exports_computes_what_keras_does(tmp_path: Path, browser: Browser) -> None:
     """A second exporter: its channels are last, and its shapes are computed in the graph."""
     images = keras.Input((14, 11, 1))
     x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(images)
@@ -172,4 +196,8 @@ def test_what_keras_exports_computes_what_keras_does(tmp_path: Path) -> None:
         made_of[ending] = codes, predict(decoder, codes)
     for ours, theirs in zip(made_of[".onnx"], made_of[".keras"], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    assert onnx.load(tmp_path / "model.onnx").graph.node
+    described = pack([describe_network(network) for network in (encoder, decoder)])
+    with browser.new_page() as page:
+        found = run_networks(page, *described, [bars, codes])
+    for on_page, ours in zip(found, made_of[".onnx"], strict=True):
+        np.testing.assert_allclose(np.reshape(on_page, ours.shape), ours, atol=1e-3)

@@ -187,8 +187,6 @@ class Run:
         """Both as steps, and the arrays of these; raises a `NotPortableError` of `portable`."""
         from latentspace.models import portable
 
-        if isinstance(self._encoder, OnnxNetwork):
-            raise portable.NotPortableError("ONNX models")
         networks = (self._encoder, self._decoder)
         return portable.pack([portable.describe_network(each) for each in networks])
 

@@ -59,10 +59,11 @@ class Analogies(OfAttributes):
 
     def solve(self, name: str, triples: np.ndarray) -> dict[str, np.ndarray]:
         """What comes out of some that were chosen, by way, float32 (N, H, W, C) each."""
-        study, forms = self.study, self.study.of(AttributeChanges).fit(name)
+        study, moves = self.study, self.study.of(AttributeChanges).fit(name)
         (a, b, c), images = study.codes[triples], study.images[triples]
         without = np.zeros(len(c), bool)
-        codes = np.stack([a - b + c, c + forms.difference, forms.move(c, without, forms.tell(a))])
+        carried = moves.move(c, without, moves.forms.tell(a), 1.0)
+        codes = np.stack([a - b + c, c + moves.forms.difference, carried])
         decoded = study.decode(codes.astype(np.float32))
         blended = np.clip(images[0] - images[1] + images[2], 0, 1)
         return dict(zip(WAYS, [blended, *decoded], strict=True))

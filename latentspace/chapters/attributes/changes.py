@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import directions, scores
+from latentspace.analysis.code_reader import CodeReader, fit_code_reader
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_MEASURED, OfAttributes
@@ -15,11 +16,12 @@ from latentspace.chapters.chapter import HIGHER, Row
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
 REACHES, USUAL_REACH = (1.0, 1.25, 1.5), 1.25
-REACH_IMAGES, REACH_SLACK = 200, 0.02  # training images that tell it, what they may fall short
+REACH_IMAGES, REACH_SLACK = 200, 0.01  # training images that tell it, what they may fall short
 SHOWN_STEPS, SHOWN_IMAGES = 33, 4  # a still picture shows every fourth step
 SCORED_IMAGES = 400
 FIT_IMAGES = 20_000
 READ_FROM, READ_OF = 3_000, 2_000  # training images that teach to read, and images that are read
+OWN_WEIGHT = 2.0  # of what is to change, where all else weighs as much as is surely read
 PENALTY = 10.0  # of a support vector machine, larger is more exact
 SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less stays
 LAST = 1_000  # more than any reliability
@@ -35,14 +37,51 @@ MEASURES = {  # of each attribute, in words
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of means that is added, as `Forms` move."""
+    """A difference of means that is added, as `Transport` moves."""
 
     away: np.ndarray  # float (D,), from without an attribute to with it
     count = 1
 
-    def move(self, vectors: np.ndarray, has: np.ndarray, forms: np.ndarray) -> np.ndarray:
-        """As `Forms.move`; all forms are the same."""
-        return vectors + np.where(has, -1, 1)[:, np.newaxis] * self.away
+    def move(
+        self, vectors: np.ndarray, has: np.ndarray, form: int | np.ndarray, reach: float
+    ) -> np.ndarray:
+        """As `Transport.move`; all forms are the same."""
+        return vectors + reach * np.where(has, -1, 1)[:, np.newaxis] * self.away
+
+
+@dataclass(frozen=True)
+class Transport:
+    """Transport between vectors with and without an attribute, and no further than asked for."""
+
+    forms: Forms
+    reader: CodeReader  # of attributes off such vectors, this one's `place` among them
+    place: int
+    column: list[int]  # other values of the same column
+
+    @property
+    def count(self) -> int:
+        """How many forms there are."""
+        return self.forms.count
+
+    def move(
+        self, vectors: np.ndarray, has: np.ndarray, form: int | np.ndarray, reach: float
+    ) -> np.ndarray:
+        """Moves vectors (N, D) with an attribute or without it, bool (N,), to the other side.
+
+        What is transported is corrected until `reader` reads all else as before, and the attribute
+        as changed: as it is on the other side for a reach of 1. Vectors without it get a form.
+        Returns float64 (N, D).
+        """
+        reader = self.reader
+        moved = self.forms.move(vectors, has, np.broadcast_to(form, len(vectors)))
+        wanted, weights = reader.read(vectors), np.tile(reader.quality, (len(vectors), 1))
+        absent, present = reader.standardize(0), reader.standardize(1)
+        way = reach * (present - absent)[self.place]
+        ends = present[self.place] - way, absent[self.place] + way
+        wanted[:, self.place], weights[:, self.place] = np.where(has, *ends), OWN_WEIGHT
+        for other in self.column:  # what an image loses may become any other value
+            wanted[~has, other], weights[has, other] = absent[other], 0
+        return reader.correct(moved, wanted, weights)
 
 
 @dataclass(frozen=True)
@@ -104,30 +143,24 @@ class AttributeChanges(OfAttributes):
                 found[name] = directions.reliability(having - nearest, random)
         return found
 
-    def fit(self, name: str) -> Forms:
-        """How codes of training images with and without an attribute lie."""
-        if name not in self._fitted:
-            rows, has, others = self._find_taught(name)
-            self._fitted[name] = directions.fit_forms(self.study.train_codes[rows], has, others)
-        return self._fitted[name]
+    def fit(self, name: str) -> Transport:
+        """How codes lose and get an attribute."""
+        return self._fit(name, CODES)
 
     def find_best_of_codes(self, name: str) -> tuple[int, float]:
         """The form that is read most surely, and the least of `REACHES` that is as good as any."""
-        study = self.study
-        space = Space(study.train_codes, study.codes, study.decode)
-        return self._find_best_once(name, space, self.fit(name))
+        return self._find_best_once(name, CODES)
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
     ) -> np.ndarray:
         """Moves codes, float (N, D), with an attribute or without it, bool (N,), to the other side.
 
-        It is the transport between the Gaussians of both, as far as training images show that it
-        takes; of that shares, float (N,), are gone. The name is one of `names`. Returns float32.
+        It is `Transport.move` as far as training images show that it takes; of that shares, float
+        (N,), are gone. The name is one of `names`. Returns float32.
         """
-        form, reach = self.find_best_of_codes(name)
-        moved = self.fit(name).move(codes, has, np.full(len(codes), form))
-        return (codes + reach * shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
+        moved = self.fit(name).move(codes, has, *self.find_best_of_codes(name))
+        return (codes + shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
@@ -201,8 +234,37 @@ class AttributeChanges(OfAttributes):
         return [*dict.fromkeys(fit), *(["class"] if tells_class else [])]
 
     @cached_property
-    def _fitted(self) -> dict[str, Forms]:
+    def _fitted(self) -> dict[tuple[str, str], Transport]:
         return {}
+
+    @cached_property
+    def _readers(self) -> dict[str, CodeReader]:
+        return {}
+
+    def _fit(self, name: str, kind: str) -> Any:
+        """How vectors of a space lose and get an attribute."""
+        space = self._get_space(kind)
+        vectors, values = space.train, self.values
+        if kind == PIXELS:
+            rows, has, others = self._find_taught(name)
+            return _fit_difference(vectors[rows], has, others)
+        if kind not in self._readers:
+            rng = np.random.default_rng(self.study.settings.seed)
+            table = values.list_known("train")[self._rows]
+            self._readers[kind] = fit_code_reader(vectors[self._rows], table, rng)
+        if (name, kind) not in self._fitted:
+            rows, has, others = self._find_taught(name)
+            forms, place = directions.fit_forms(vectors[rows], has, others), values.find(name)
+            column = [other for other in values.groups[values.columns[place]] if other != place]
+            self._fitted[name, kind] = Transport(forms, self._readers[kind], place, column)
+        return self._fitted[name, kind]
+
+    def _get_space(self, kind: str) -> Space:
+        return self._of_codes if kind == CODES else self._spaces[kind]
+
+    @cached_property
+    def _of_codes(self) -> Space:
+        return Space(self.study.train_codes, self.study.codes, self.study.decode)
 
     @cached_property
     def _spaces(self) -> dict[str, Space]:
@@ -218,25 +280,16 @@ class AttributeChanges(OfAttributes):
             return to_images(pca.inverse_transform(vectors))
 
         return {
-            CODES: Space(study.train_codes, study.codes, study.decode),
+            CODES: self._of_codes,
             PCA: Space(pca.transform(train), pca.transform(test), decode_components),
             PIXELS: Space(train, test, to_images),
         }
 
     def _score_change(self, name: str, kind: str) -> dict[str, Any]:
-        rng, space = np.random.default_rng(self.study.settings.seed), self._spaces[kind]
+        rng, space = np.random.default_rng(self.study.settings.seed), self._get_space(kind)
         rows, has = self._choose_rows(name, "test", SCORED_IMAGES, rng)
-        vectors = space.test[rows]
-        forms: Forms | Difference
-        if kind == CODES:
-            forms, (form, reach) = self.fit(name), self.find_best_of_codes(name)
-        else:
-            taught, had, others = self._find_taught(name)
-            fit = _fit_difference if kind == PIXELS else directions.fit_forms
-            forms = fit(space.train[taught], had, others)
-            form, reach = self._find_best_once(name, space, forms, kind)
-        moved = forms.move(vectors, has, np.full(len(rows), form))
-        moved = vectors + reach * (moved - vectors)
+        vectors, (form, reach) = space.test[rows], self._find_best_once(name, kind)
+        moved = self._fit(name, kind).move(vectors, has, form, reach)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
         before, after = (self.values.read(each) for each in images)
         put_on, taken_off = self._count_changed(name, after, has)
@@ -267,39 +320,37 @@ class AttributeChanges(OfAttributes):
         rows, known = self._rows[np.isfinite(known)], known[np.isfinite(known)]
         return rows, known == 1, self.values.list_others(name, "train")[rows]
 
-    def _find_best_once(
-        self, name: str, space: Space, forms: Forms | Difference, *kind: str
-    ) -> tuple[int, float]:
-        """What `_find_best` says, kept; of other spaces than codes by their kind."""
+    def _find_best_once(self, name: str, kind: str) -> tuple[int, float]:
+        """What `_find_best` says, kept."""
 
         def compute() -> dict[str, dict[str, float]]:
-            form, reach = self._find_best(name, space, forms)
+            form, reach = self._find_best(name, kind)
             return {"codes": {"form": form, "reach": reach}}
 
         study, readings = self.study, self.values.readings_key
         key = (*study.whole.model_key, study.settings.seed, readings, name)
-        found = study.load_or_compute_numbers("attribute-reach", compute, *key, *kind)
+        found = study.load_or_compute_numbers("attribute-reach", compute, *key, kind)
         best = found["codes"]
         return best["form"], best["reach"]
 
-    def _find_best(self, name: str, space: Space, forms: Forms | Difference) -> tuple[int, float]:
+    def _find_best(self, name: str, kind: str) -> tuple[int, float]:
         """What `find_best_of_codes` says, of any space."""
+        moves = self._fit(name, kind)
+        space = self._get_space(kind)
         rng = np.random.default_rng(self.study.settings.seed)
         rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
         vectors = space.train[rows]
 
         def measure(form: int, reach: float) -> tuple[float, float]:
-            moved = forms.move(vectors, has, np.full(len(rows), form))
-            images = space.decode((vectors + reach * (moved - vectors)).astype(np.float32))
+            moved = moves.move(vectors, has, form, reach)
+            images = space.decode(moved.astype(np.float32))
             return self._count_changed(name, self.values.read(images), has)
 
-        firsts = [measure(form, REACHES[0]) for form in range(forms.count)]
-        put_on = [first[0] for first in firsts]
+        put_on = [measure(form, USUAL_REACH)[0] for form in range(moves.count)]
         if np.isnan(put_on).any():
             return 0, USUAL_REACH
         form = int(np.argmax(put_on))
-        further = (measure(form, reach) for reach in REACHES[1:])
-        shares = np.mean([firsts[form], *further], axis=1)
+        shares = np.mean([measure(form, reach) for reach in REACHES], axis=1)
         return form, REACHES[np.argmax(shares >= shares.max() - REACH_SLACK)]
 
     def _count_changed(self, name: str, read: np.ndarray, had: np.ndarray) -> tuple[float, float]:

@@ -171,9 +171,10 @@ def _describe_attributes(study: Study) -> Text:
         named = [name for name in shown if name in readers]
         about += (
             "What an image has or has not is put on and taken off by transport between the "
-            "Gaussians of both, all else equal. In brackets by PCA of as many components · by "
-            "adding means of pixels. AUROC: of reading it off unseen images. What is called so, "
-            "and what is kept, is read by a network of real images alone, "
+            "Gaussians of both, corrected until all else is read off the code as before. In "
+            "brackets by PCA of as many components · by adding means of pixels. AUROC: of reading "
+            "it off unseen images. What is called so, and what is kept, is read by a network of "
+            "real images alone, "
             f"{', '.join(f'{name} {readers[name]:.2f}' for name in named)} right on unseen ones "
             "(balanced). "
         )

@@ -107,6 +107,10 @@ class AttributeValues(Chapter):
             "test": self._add_class(data.test_attributes, data.test_labels),
         }
 
+    def list_known(self, split: str) -> np.ndarray:
+        """What is `known` of each image, then its class, a column for each of many, (N, K)."""
+        return np.column_stack([self.tables[split].values, self._list_classes(split)])
+
     def list_others(self, name: str, split: str) -> np.ndarray:
         """What else is known of each image, to be held when an attribute changes, (N, K).
 
@@ -117,11 +121,7 @@ class AttributeValues(Chapter):
         places = [place for own in others for place in (own[1:] if len(own) > 1 else own)]
         known = np.ma.masked_invalid(table.values[:, places].astype(np.float64))
         found = np.where(np.ma.getmaskarray(known), known.mean(axis=0).filled(0), known.data)
-        data = self.study.data
-        if self.class_name is None and data.has_classes:
-            labels = getattr(data, f"{split}_labels")
-            found = np.column_stack([found, np.eye(len(data.class_names))[labels][:, 1:]])
-        return found
+        return np.column_stack([found, self._list_classes(split)[:, 1:]])
 
     @cached_property
     def readings(self) -> dict[str, Reading]:
@@ -168,6 +168,13 @@ class AttributeValues(Chapter):
         if self.known:
             found[:, : len(self.known)] = self.tables["train"].values[rows]
         return found
+
+    def _list_classes(self, split: str) -> np.ndarray:
+        """The class of each image, (N, classes); of no width where it is `known`, or none is."""
+        data, labels = self.study.data, getattr(self.study.data, f"{split}_labels")
+        if self.class_name is not None or not data.has_classes:
+            return np.empty((len(labels), 0))
+        return np.eye(len(data.class_names))[labels]
 
     def _add_class(self, table: Attributes, labels: np.ndarray) -> Attributes:
         if self.class_name is None:

@@ -42,7 +42,7 @@ BEHAVIOR = (
     *("filter.js", "taking_out.js", "map_images.js"),
     *("own_image.js", "live.js", "panels.js", "drawing.js"),
 )
-WORKER = ("network.js", "paths.js", "worker.js")
+WORKER = ("network.js", "paths.js", "reader.js", "worker.js")
 NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
 BACK = Template(
     '<figure><canvas id="reconstruction$letter"></canvas><figcaption>$words</figcaption></figure>'

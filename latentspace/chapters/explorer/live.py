@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import directions
+from latentspace.analysis import code_reader, directions
 from latentspace.analysis.neighbors import NEIGHBORS
 from latentspace.analysis.projection import PLACING_NEIGHBORS, is_degenerate
-from latentspace.chapters.attributes.changes import AttributeChanges
+from latentspace.chapters.attributes.changes import OWN_WEIGHT, AttributeChanges, Transport
 from latentspace.chapters.attributes.sweeps import TOWARD_DATA, AttributeSweeps
 from latentspace.chapters.attributes.values import AttributeValues
 from latentspace.chapters.calculate.traversals import AXIS, UNIT, Traversals
@@ -23,6 +23,7 @@ from latentspace.core.packing import Blob
 
 MOST_AXES = 12
 MOST_UNITS = 512  # of codes of more, what needs a matrix of units by units is left out
+READ = ("centre", "whitening", "landmarks", "weights", "quality")  # of a `CodeReader`
 USUAL = (0.05, 0.95)  # quantiles of the errors of images that are usual
 
 
@@ -59,6 +60,9 @@ class Live(Chapter):
         if study.run.latent_dim <= MOST_UNITS and not is_degenerate(study.train_codes):
             facts["terrain"] = _describe_terrain(study.of(Interpolation).terrain, blob)
         facts["knobs"] = self._describe_knobs(blob)
+        changed = [knob["name"] for knob in facts["knobs"] if knob["kind"] == "attribute"]
+        if changed:
+            facts["reader"] = _describe_reader(study.of(AttributeChanges).fit(changed[0]), blob)
         return facts, bytes(blob.data)
 
     @property
@@ -108,14 +112,15 @@ class Live(Chapter):
         values, knobs = self.study.of(AttributeValues), []
         probes = np.vstack([np.zeros(self.study.run.latent_dim), np.eye(self.study.run.latent_dim)])
         for name in changes.names:
-            fit, (form, reach) = changes.fit(name), changes.find_best_of_codes(name)
+            moves, (form, reach) = changes.fit(name), changes.find_best_of_codes(name)
+            fit = moves.forms
 
-            def find_line(has: int, form: int, fit: Any = fit, reach: float = reach) -> Any:
+            def find_line(has: int, form: int, fit: Any = fit) -> Any:
                 states = np.full(len(probes), has)
                 moved = directions.transport(probes, states, 1 - states, fit.gaussians[form])
                 moved -= probes
                 moved[1:] -= moved[0]
-                return blob.add(reach * moved)
+                return blob.add(moved)
 
             is_class = name == values.class_name
             known = maps.labels if is_class else maps.attributes[:, values.find(name)]
@@ -126,6 +131,9 @@ class Live(Chapter):
                 "about": name,
                 "on": find_line(0, form),
                 "off": [find_line(1, each) for each in range(fit.count)],
+                "place": moves.place,
+                "column": moves.column,
+                "reach": reach,
                 "has": "".join("?" if np.isnan(one) else str(int(one)) for one in known),
             }
             if fit.teller is not None:
@@ -152,6 +160,26 @@ class Live(Chapter):
             return {"facts": facts, "data": values, "unavailable": ""}
 
         return self.study.load_or_compute("networks", compute, self.study.run.model_hash)
+
+
+def _describe_reader(moves: Transport, blob: Blob) -> dict[str, Any]:
+    """What corrects changes of attributes, as reader.js reads it."""
+    reader = moves.reader
+    arrays = {
+        "inverse": np.linalg.inv(reader.whitening),
+        "absent": reader.standardize(0),
+        "present": reader.standardize(1),
+        **{name: getattr(reader, name) for name in READ},
+    }
+    return {
+        "many": len(reader.quality),
+        "width": reader.width,
+        "anchor": code_reader.ANCHOR,
+        "rounds": code_reader.ROUNDS,
+        "longest": code_reader.LONGEST_STEP,
+        "ownWeight": OWN_WEIGHT,
+        **{name: blob.add(array, exact=True) for name, array in arrays.items()},
+    }
 
 
 def _describe_terrain(terrain: paths.Terrain, blob: Blob) -> dict[str, Any]:

@@ -12,7 +12,7 @@ const { makeNetworks, makeMatrix, unpack } = (() => {
   // `length` bytes at each of `count` offsets, @ `b`, which lies in panels of 16 columns. The last
   // panel comes first: what it writes beyond a row is part of one that is written later.
   // sigmoid(x, top, step, y, end): y = top / (1 + exp(-x)); `top` moves on by so many bytes.
-  // add, subtract, multiply, minimum, maximum(a, b, y, end).
+  // add, subtract, multiply, divide, minimum, maximum(a, b, y, end).
 
   const kernel = (() => {
     const number = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...number(n >>> 7)]);
@@ -125,7 +125,7 @@ const { makeNetworks, makeMatrix, unpack } = (() => {
       return define(4, 0, 0, loop(body, again(get(y), get(end), isBelow)));
     };
 
-    const merges = words.filter((word) => word !== "divide").map((word) => [word, merge(word)]);
+    const merges = words.map((word) => [word, merge(word)]);
     const all = [["product", product()], ["sigmoid", sigmoid()], ...merges];
     const bytes = [
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
@@ -346,6 +346,11 @@ const { makeNetworks, makeMatrix, unpack } = (() => {
       return (x) => (x >= threshold ? Math.min(x, highest) : slope * (x - threshold));
     },
     elu: (below, factor) => (x) => factor * (x > 0 ? x : below * Math.expm1(x)),
+    clip(low, high, scale = 1, shift = 0) {
+      const ends = [low ?? -Infinity, high ?? Infinity];
+      return (x) => clip(x * scale + shift, ...ends);
+    },
+    erf: () => erf,
     exponential: () => Math.exp,
     gelu: () => (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
     hard_shrink: () => (x) => (Math.abs(x) > 0.5 ? x : 0),
@@ -354,6 +359,7 @@ const { makeNetworks, makeMatrix, unpack } = (() => {
     hard_tanh: () => (x) => clip(x, -1, 1),
     log_sigmoid: () => (x) => -softplus(-x),
     mish: () => (x) => x * Math.tanh(softplus(x)),
+    power: (exponent) => (x) => x ** exponent,
     soft_shrink: () => (x) => x - clip(x, -0.5, 0.5),
     softplus: () => softplus,
     softsign: () => (x) => x / (1 + Math.abs(x)),

@@ -38,6 +38,7 @@ function start({ facts, data, labels }) {
   const values = height * width * channels;
   const codes = read(facts.codes); // (count, dim)
   const terrain = facts.terrain && makeTerrain(facts.terrain, read);
+  const reader = facts.reader && makeReader({ dim, ...facts.reader }, read);
   for (const knob of knobs) {
     for (const part of ["step", "steps", "on", "off", "teller"].filter((part) => knob[part])) {
       knob[part] = [knob[part]].flat().map(read);
@@ -120,19 +121,21 @@ function start({ facts, data, labels }) {
     },
 
     // Rows of a line are (dim + 1, dim): what is added to a code of zeros, and by each unit.
-    attribute({ on, off, teller, forms }, code, amount) {
+    attribute({ on, off, teller, forms, ...attribute }, code, amount) {
       let line = on[0];
       if (amount < 0) {
         const scores = (teller ?? []).map((row) => row[dim] + dot(row, 0, code, 0, dim));
         line = off[teller ? forms[scores.indexOf(Math.max(...scores))] : 0];
       }
-      return code.map((x, d) => {
+      const moved = code.map((x, d) => {
         let sum = line[d];
         for (let from = 0; from < dim; from++) {
           sum += code[from] * line[(from + 1) * dim + d];
         }
-        return x + Math.abs(amount) * sum;
+        return x + sum;
       });
+      const changed = reader.correct(code, moved, attribute, amount < 0);
+      return code.map((x, d) => x + Math.abs(amount) * (changed[d] - x));
     },
   };
 

@@ -78,8 +78,17 @@ class OnnxNetwork:
         return start_session(self.model)
 
 
-def start_session(model: onnx.ModelProto) -> Any:
-    """What runs a model: onnxruntime, on the CPU; random operators draw the same every time."""
+def start_session(model: onnx.ModelProto, simplified: Path | None = None) -> Any:
+    """What runs a model: onnxruntime, on the CPU; random operators draw the same every time.
+
+    Writes to a file, where one is named, what it makes of the model by operators of ONNX alone.
+    """
     _, runtime = import_packages()
     runtime.set_seed(0)
-    return runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = runtime.SessionOptions()
+    if simplified:
+        options.optimized_model_filepath = str(simplified)
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    return runtime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )

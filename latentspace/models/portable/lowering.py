@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,15 +12,15 @@ from keras import activations, layers
 
 from latentspace.models.importing.graph import format_shape
 from latentspace.models.importing.tracing import Step, trace
-from latentspace.models.portable import steps
-from latentspace.models.portable.steps import Builder, Network, NotPortableError, Tensor, to_numpy
+from latentspace.models.portable import steps, windows
+from latentspace.models.portable.steps import Builder, Network, NotPortableError, Tensor
+from latentspace.models.portable.windows import Shape, Window
 
-Shape = tuple[int, ...]
 # Of a layer, its input and the shape of its result, channels last: that before the activation.
 Lowering = Callable[[Builder, Any, Tensor, Shape], Tensor]
 
 
-def describe_network(model: keras.Model, shape: Shape | None = None) -> Network:
+def describe_layers(model: keras.Model, shape: Shape | None = None) -> Network:
     """Lowers a network, a graph of Keras' own layers, as it is used for inference, in float32.
 
     It has one input and one output; `shape` is of the input without the batch, where sides of it
@@ -37,9 +37,7 @@ def describe_network(model: keras.Model, shape: Shape | None = None) -> Network:
     builder, values = Builder([math.prod(start.shape)]), {id(source): start}
     for step in traced.between(source, end):
         values[id(step.outputs[0])] = _lower(builder, step, [values[id(x)] for x in step.inputs])
-    last, arrays = values[id(end)], [*builder.arrays.values()]
-    places = builder.plan_memory(last.number)
-    return Network(builder.steps, arrays, places, start.shape, last.shape, last.number)
+    return builder.finish(start, values[id(end)])
 
 
 def _lower(builder: Builder, step: Step, inputs: list[Tensor]) -> Tensor:
@@ -80,68 +78,27 @@ def _pass(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
     return Tensor(x.number, shape)
 
 
-def _span(layer: Any, count: Sequence[int], part: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The sides of what so many kernels cover, and what of it lies above and left of a part."""
-    sides = zip(count, layer.kernel_size, layer.strides, layer.dilation_rate, strict=False)
-    whole = [(n - 1) * stride + (k - 1) * dilation + 1 for n, k, stride, dilation in sides]
-    return whole, [max(n - inner, 0) // 2 for n, inner in zip(whole, part, strict=False)]
-
-
-def _slide(
-    builder: Builder, layer: Any, x: Tensor, shape: Shape, kernel: Any, corner: Any = None
-) -> Tensor:
-    """A convolution; where the layer has one in each channel, that one, without the bias."""
-    needed, middle = _span(layer, shape, x.shape)
-    corner = corner or middle
-    if any(corner) or needed[0] > x.shape[0] or needed[1] > x.shape[1]:
-        x = builder.place(x, needed, corner)
-    down, across = x.shape[1] * x.shape[2], x.shape[2]
-    (height, width), (far, wide) = layer.kernel_size, layer.dilation_rate
-    taps = [i * far * down + j * wide * across for i in range(height) for j in range(width)]
-    walk = {"line_step": layer.strides[0] * down, "row_step": layer.strides[1] * across}
-    walk |= {"lines": shape[0], "rows": shape[1]}
-    if hasattr(layer, "depth_multiplier"):
-        walk |= {"channels": across, "multiplier": layer.depth_multiplier}
-        walk |= {"kernel": builder.keep_vector(kernel), "offsets": taps}
-        return builder.add("depthwise", [x], (*shape[:2], across * layer.depth_multiplier), **walk)
-    together = width if wide == 1 else 1  # what lies in a line is taken at once
-    walk |= {"offsets": taps[::together], "length": together * across}
-    return builder.multiply(x, shape, kernel, layer.bias, **walk)
+def _read_window(layer: Any) -> Window:
+    return Window(layer.kernel_size, layer.strides, layer.dilation_rate)
 
 
 def _convolve(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    kernel, groups = to_numpy(layer.kernel), layer.groups
-    if groups > 1:  # zeros for the inputs of the other groups
-        block = np.ones((kernel.shape[2], kernel.shape[3] // groups))
-        kernel = np.tile(kernel, (1, 1, groups, 1)) * np.kron(np.eye(groups), block)
-    return _slide(builder, layer, x, shape, builder.keep(kernel))
+    kernel = builder.keep(windows.join_groups(_read(layer.kernel, 0), layer.groups))
+    return windows.convolve(builder, _read_window(layer), x, shape, kernel, layer.bias)
 
 
 def _convolve_transposed(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    kernel, strides = builder.keep(layer.kernel), layer.strides  # (height, width, outputs, inputs)
-    height, width, outputs, _ = kernel.shape
-    whole, cut = _span(layer, x.shape, shape)
-    if tuple(strides) == (1, 1):  # a convolution with the kernel turned around
-        corner = [a - n - c for a, n, c in zip(whole, x.shape, cut, strict=False)]
-        return _slide(builder, layer, x, shape, kernel[::-1, ::-1].swapaxes(2, 3), corner)
-    written_shape = (*x.shape[:2], height * width * outputs)
-    written = builder.multiply(x, written_shape, np.moveaxis(kernel, 3, 0), None)
-    canvas = [max(a, b + c) for a, b, c in zip(whole, shape, cut, strict=False)]
-    row = canvas[1] * outputs
-    options = {"lines": x.shape[0], "rows": x.shape[1], "down": height, "run": width * outputs}
-    options |= {"line_step": strides[0] * row, "row_step": strides[1] * outputs, "row": row}
-    bias = builder.keep_vector(np.zeros(outputs) if layer.bias is None else layer.bias)
-    x = builder.add("scatter", [written], (*canvas, outputs), bias=bias, **options)
-    return builder.place(x, shape[:2], [-c for c in cut])
+    window, kernel = _read_window(layer), builder.keep(layer.kernel)
+    return windows.convolve_transposed(builder, window, x, shape, kernel, layer.bias)
 
 
 def _convolve_channels(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    x = _slide(builder, layer, x, shape, layer.kernel)
+    x = windows.convolve_channels(builder, _read_window(layer), x, shape, layer.kernel)
     return builder.affine(x, 1, _read(layer.bias, 0))
 
 
 def _convolve_separably(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    x = _slide(builder, layer, x, shape, layer.depthwise_kernel)
+    x = windows.convolve_channels(builder, _read_window(layer), x, shape, layer.depthwise_kernel)
     return builder.multiply(x, shape, builder.keep(layer.pointwise_kernel)[0, 0], layer.bias)
 
 
@@ -156,13 +113,13 @@ def _resample_sides(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Te
             padding = getattr(layer, "padding", "valid")
             show = layers.AveragePooling2D((size, 1), (step, 1), padding, "channels_last")
         unit = np.eye(x.shape[axis], dtype=np.float32)[np.newaxis, ..., np.newaxis]
-        x = builder.resample(x, axis, to_numpy(show(unit))[0, ..., 0], largest=largest)
+        x = builder.resample(x, axis, _read(show(unit), 0)[0, ..., 0], largest=largest)
     return Tensor(x.number, shape)
 
 
 def _read(weights: Any, default: float, after: int = 0) -> np.ndarray:
     """Weights as float64, to broadcast along so many further axes."""
-    values = to_numpy(default if weights is None else weights).astype(float)
+    values = keras.ops.convert_to_numpy(default if weights is None else weights).astype(float)
     return values.reshape((*values.shape, *[1] * after))
 
 
@@ -224,19 +181,12 @@ def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> 
             raise NotPortableError(", along the batch")
         runs = [math.prod(x.shape[axis:]) for x in inputs]
         return builder.add("concatenate", inputs, shape, runs=runs)
-    parts = []
-    for x in inputs:
-        x = Tensor(x.number, (1,) * (len(shape) - len(x.shape)) + x.shape)
-        for axis, size in enumerate(shape):
-            if x.shape[axis] < size:
-                x = builder.resample(x, axis, np.ones((size, 1)))
-        parts.append(x)
-    result, *others = parts
+    result, *others = (builder.spread(x, shape) for x in inputs)
     is_mean = isinstance(layer, layers.Average)
     kind = "add" if is_mean else type(layer).__name__.lower()
     for other in others:
         result = builder.add("merge", [result, other], shape, kind=kind)
-    return builder.affine(result, 1 / len(parts) if is_mean else 1, 0)
+    return builder.affine(result, 1 / len(inputs) if is_mean else 1, 0)
 
 
 PLAIN = """

@@ -1,4 +1,4 @@
-"""A Keras network as plain steps and arrays, for a runtime that knows a dozen kinds of them.
+"""A network as plain steps and arrays, for a runtime that knows a dozen kinds of them.
 
 Every value is a float32 tensor without the batch, row by row. The steps (`Network.steps`) are:
 
@@ -24,7 +24,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 
 from latentspace.core.packing import Blob
@@ -138,10 +137,22 @@ class Builder:
         options = {"rows": rows, "out_rows": out_rows, "corner": [top, left * channels]}
         return self.add("place", [x], (*size, channels), **options)
 
+    def spread(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        """What has one entry along an axis, or lacks the first axes, again and again to a shape."""
+        x = Tensor(x.number, (1,) * (len(shape) - len(x.shape)) + x.shape)
+        for axis, size in enumerate(shape):
+            if x.shape[axis] < size:
+                x = self.resample(x, axis, np.ones((size, 1)))
+        return x
+
     def permute(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         strides = [math.prod(x.shape[axis + 1 :]) for axis in axes]
         shape = [x.shape[axis] for axis in axes]
         return self.add("permute", [x], shape, axes=[*zip(shape, strides, strict=True)])
+
+    def finish(self, start: Tensor, end: Tensor) -> Network:
+        places, arrays = self.plan_memory(end.number), [*self.arrays.values()]
+        return Network(self.steps, arrays, places, start.shape, end.shape, end.number)
 
     def plan_memory(self, output: int) -> list[tuple[int, int]]:
         """A place for each tensor, in values, that no other needs at the same time; its size."""
@@ -176,4 +187,5 @@ def view_axis(shape: Sequence[int], axis: int) -> dict[str, int]:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(array), np.float32, order="C")
+    """A copy, row by row; of a variable of Keras as well."""
+    return np.array(np.asarray(array), np.float32, order="C")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,30 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT
+from browsing import NETWORKS, run_networks
 from keras import layers
 from playwright.sync_api import Browser, Page
 
 from latentspace.core import packing
 from latentspace.models.portable import describe_network, lowering, pack
 
-SCRIPT = PROJECT / "latentspace" / "chapters" / "explorer" / "network.js"
 SHAPE = (7, 6, 3)
-RUN = """([script, descriptions, packed, inputs]) => new Promise((resolve, reject) => {
-    const act = `onmessage = ({ data: [descriptions, bytes, inputs] }) => {
-        const networks = makeNetworks(descriptions, bytes);
-        const run = (network, i) => inputs[i].map((x) => Array.from(network.run(x)));
-        postMessage([networks.map(run), networks.map(run)]);
-    }`;
-    const worker = new Worker(URL.createObjectURL(new Blob([script, act])));
-    worker.onerror = (event) => reject(event.message);
-    worker.onmessage = ({ data: [first, second] }) => {
-        const isSame = JSON.stringify(first) === JSON.stringify(second);
-        isSame ? resolve(first) : reject("a second run is another");
-    };
-    const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
-    worker.postMessage([descriptions, bytes, inputs]);
-})"""
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +50,7 @@ def assert_same(page: Page, models: list[keras.Model], tolerance: float = 2e-4) 
         for model, given in zip(models, inputs, strict=True)
     ]
     descriptions, packed = pack([describe_network(model) for model in models])
-    lists = [[one.ravel().tolist() for one in given] for given in inputs]
-    asked = [SCRIPT.read_text("utf-8"), descriptions, base64.b64encode(packed).decode(), lists]
-    found = page.evaluate(RUN, asked)
+    found = run_networks(page, descriptions, packed, inputs)
     for model, results, wanted in zip(models, found, expected, strict=True):
         described = json.dumps([layer.get_config() for layer in model.layers[-2:]], default=str)
         size = max(1, np.abs(wanted).max())
@@ -265,6 +246,6 @@ def test_a_matrix_multiplies_any_number_of_rows(page: Page) -> None:
     matrix = rng.normal(size=(5, 37))
     given = [rng.normal(size=(count, 5)) for count in (1, 31, 1000, 2)]
     rows = [one.ravel().tolist() for one in given]
-    found = page.evaluate(code, [SCRIPT.read_text("utf-8"), matrix.ravel().tolist(), 5, 37, rows])
+    found = page.evaluate(code, [NETWORKS.read_text("utf-8"), matrix.ravel().tolist(), 5, 37, rows])
     for one, result in zip(given, found, strict=True):
         np.testing.assert_allclose(np.reshape(result, (-1, 37)), one @ matrix, atol=1e-4)
