@@ -41,6 +41,7 @@ class Arithmetic(Chapter):
     """What sums of codes decode to."""
 
     section = "arithmetic"
+    needs = ("decoder", "images")
     takes_minutes = True
     uses_classifier = True
 
