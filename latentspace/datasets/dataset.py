@@ -240,6 +240,7 @@ class ImageDataset:
             "source": self.source,
             "hash": self.hash,
             "images_hash": self.images_hash,
+            "attributes": len(self.train_attributes.names),
             "reading": asdict(self.read_options),
             "notes": list(self.notes),
         }

@@ -50,6 +50,7 @@ class DatasetFacts(TypedDict):
     source: str | None
     hash: str
     images_hash: NotRequired[str]
+    attributes: NotRequired[Count]  # how many were known
     reading: NotRequired[ReadOptionsFacts]
 
 

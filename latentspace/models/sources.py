@@ -67,7 +67,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
                 f"{to_printable(path, LONGEST_PATH)}: pass {flag} with their new place, or "
                 f"{without}"
             )
-    return read_images(config, options, place)
+    data, had = read_images(config, options, place), trained_on.get("attributes")
+    is_same = kept is recorded or place == source
+    if had and is_same and not asked.get("attributes_file") and not data.train_attributes.names:
+        print(
+            f"{had:,} attributes of these images were known in training, and the table of them is "
+            "gone: pass --attributes-file with its new place"
+        )
+    return data
 
 
 def read_options(config: TrainConfig | VisualizeConfig, given: frozenset[str]) -> dict[str, Any]:
