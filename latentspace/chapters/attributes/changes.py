@@ -345,10 +345,10 @@ class AttributeChanges(OfAttributes):
             images = space.decode(moved.astype(np.float32))
             return self._count_changed(name, self.values.read(images), has)
 
-        put_on = [measure(form, USUAL_REACH)[0] for form in range(moves.count)]
-        if np.isnan(put_on).any():
+        if not self.values.readings[name].is_fit:
             return 0, USUAL_REACH
-        form = int(np.argmax(put_on))
+        forms = range(moves.count)
+        form = max(forms, key=lambda form: measure(form, USUAL_REACH)[0]) if len(forms) > 1 else 0
         shares = np.mean([measure(form, reach) for reach in REACHES], axis=1)
         return form, REACHES[np.argmax(shares)]
 
