@@ -10,13 +10,13 @@ import numpy as np
 import PIL
 
 from latentspace.core.cache import load_or_compute
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import avatars
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
-from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.corrections import correct_labels
 from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, choose_limited
 from latentspace.datasets.folder import read_image_folder
@@ -25,6 +25,8 @@ from latentspace.datasets.links import refuse_outside
 from latentspace.datasets.other_files import EXPECTED, explain_file
 from latentspace.datasets.pictures import list_suffixes
 
+CLASS_NAMES = {name: tuple(text.split(", ")) for name, text in read_tables(__file__).items()}
+DIGITS = CLASS_NAMES["digits"]
 DIGITS_TEST_SHARE = 0.2
 MADE_HERE = ("digits", "avatars")  # sets that need no file
 AVATARS, TEST_AVATARS, AVATARS_VERSION = 12_000, 2_000, 1

@@ -15,21 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.pictures import list_suffixes
 
-# Headings, as `fold_heading` leaves them; what comes first is taken where several fit.
-_FILE_HEADINGS = (
-    "file filename filepath path image imagefile imagename imagepath img imgname imgpath picture "
-    "photo datei fichier archivo imageid imgid fileid id name"
-)
-_LABEL_HEADINGS = (
-    "label labels class classes classname classid classlabel category categoryname categoryid "
-    "categories labelname labelid target breed species diagnosis dx y type tag klasse classe clase "
-    "etiqueta etikett kategorie categoria"
-)
-FILE_HEADINGS, LABEL_HEADINGS = _FILE_HEADINGS.split(), frozenset(_LABEL_HEADINGS.split())
+FILE_HEADINGS, LABEL_HEADINGS = (read_tables(__file__)[of].split() for of in ("files", "labels"))
 DELIMITERS = ",;\t|"
 TABLE_EXPANSION = 25  # bytes of memory a byte of a table, of cells such as -1
 LONGEST_CELL = 80  # letters, in messages
@@ -160,7 +151,7 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
     )
     has_heading = headings[place] in FILE_HEADINGS or (
         match(rows[0][place]) is None
-        and (not LABEL_HEADINGS.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
+        and (not {*LABEL_HEADINGS}.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
     )
     start = int(has_heading and len(rows) > 1)
     if not hits[place]:
