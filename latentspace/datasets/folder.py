@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
+from latentspace.core.files import leads_outside, refuse_outside
 from latentspace.datasets import dataset, values
 from latentspace.datasets.attributes import read_named_attributes
 from latentspace.datasets.dataset import NO_ATTRIBUTES, Attributes, ImageDataset, ReadOptions
 from latentspace.datasets.decoding import Frame, decode_files, inspect_files
 from latentspace.datasets.layout import arrange
-from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import Look, is_image_file
 from latentspace.datasets.tables import NamedRows, name_files, read_labels, read_table
 from latentspace.datasets.values import BYTES, Range

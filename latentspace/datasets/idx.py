@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from latentspace.core.errors import InputError, format_reason
+from latentspace.core.files import refuse_outside
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.arrays import BYTES_PER_IMAGE, Arrays
-from latentspace.datasets.links import refuse_outside
 
 IDX_FILES = {
     "train_images": "train-images-idx3-ubyte",

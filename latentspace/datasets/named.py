@@ -12,6 +12,7 @@ import PIL
 from latentspace.core.cache import load_or_compute
 from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, to_printable
+from latentspace.core.files import refuse_outside
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
 from latentspace.core.provenance import hash_content
@@ -21,7 +22,6 @@ from latentspace.datasets.corrections import correct_labels
 from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, choose_limited
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
-from latentspace.datasets.links import refuse_outside
 from latentspace.datasets.other_files import EXPECTED, explain_file
 from latentspace.datasets.pictures import list_suffixes
 

@@ -14,14 +14,8 @@ import numpy as np
 from latentspace.analysis.scores import fit_components, squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
-from latentspace.models.network import (
-    CODE_NOISE,
-    IMAGE,
-    build_decoder,
-    build_encoder,
-    standardize_codes,
-    start_as_pca,
-)
+from latentspace.models import network
+from latentspace.models.network import CODE_NOISE, IMAGE, standardize_codes, start_as_pca
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
 from latentspace.training.checkpoint import Progress, read_checkpoint
@@ -55,7 +49,7 @@ def train(
     """
     begun = read_checkpoint(checkpoint)[0]["progress"] if config.resume else Progress()
     shape = train_pixels.shape[1:]
-    encoder, decoder = build_encoder(shape, config), build_decoder(shape, config)
+    encoder, decoder = network.build_encoder(shape, config), network.build_decoder(shape, config)
     kept: dict[str, Any] = {"checkpoint": checkpoint, "facts": facts, "callbacks": callbacks}
     progress = begun.rewind_to(2)
     if begun.stage < 2:
