@@ -63,35 +63,26 @@ def load_dataset(
     Labels are corrected last, see `correct_labels`: test images stay test images. Raises an
     `InputError` where the name is unknown, nothing is there, or a file is no such file.
     """
-    for name in (
-        "labels",
-        "corrections",
-        "attributes_file",
-    ):  # so that they are found again from another folder
+    for name in ("labels", "corrections", "attributes_file"):  # found again from another folder
         if (path := getattr(read_options, name)) not in (None, "none"):
             recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
             read_options = replace(read_options, **recorded)
     how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
-    data = _find(dataset, data_dir, read_options, download, how)
+    if dataset is not None and dataset not in CLASS_NAMES:
+        data = _load_path(dataset, read_options, **how)
+    else:
+        how |= {"data_dir": data_dir, "download": download}
+        try:
+            data = _load_named(dataset or "mnist", read_options, **how)
+        except _UnavailableError:
+            if dataset is not None:
+                raise
+            data = _load_named("digits", read_options, **how)
     table = read_options.corrections
     return data if table is None else correct_labels(data, Path(table))
 
 
-def _find(
-    dataset: str | None,
-    data_dir: str | None,
-    read_options: ReadOptions,
-    download: Download | None,
-    how: dict[str, Any],
-) -> ImageDataset:
-    """As `load_dataset`, with the labels that the images have."""
-    if dataset is None or dataset in CLASS_NAMES:
-        try:
-            return _load_named(dataset or "mnist", data_dir, read_options, download, **how)
-        except _UnavailableError:
-            if dataset is not None:
-                raise
-            return _load_named("digits", data_dir, read_options, download, **how)
+def _load_path(dataset: str, read_options: ReadOptions, **how: Any) -> ImageDataset:
     path = Path(dataset).resolve()
     if path.is_file() and path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InputError(explain_file(path))
@@ -193,11 +184,7 @@ def _find_array_files(folder: Path) -> list[Path]:
 
 
 def _load_named(
-    name: str,
-    data_dir: str | None,
-    read_options: ReadOptions,
-    download: Download | None,
-    **how: Any,
+    name: str, read_options: ReadOptions, *, data_dir: str | None, download: Any, **how: Any
 ) -> ImageDataset:
     if data_dir is not None and name not in MADE_HERE:
         if not Path(data_dir).is_dir():

@@ -14,10 +14,9 @@ from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset, choose_limited
-from latentspace.models.importing.building import build
 from latentspace.models.importing.checking import CLEARLY, Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
-from latentspace.models.importing.planning import plan
+from latentspace.models.importing.planning import build, plan
 from latentspace.models.keras_files import loading
 from latentspace.models.onnx_files.reading import SUFFIX, import_packages
 from latentspace.models.runs import AnyNetwork, Run, list_files, predict
