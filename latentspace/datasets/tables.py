@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from latentspace.core.documents import read_tables
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.pictures import list_suffixes
 
@@ -105,14 +105,12 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2, comment:
     source, is_spaced = io.StringIO(text, newline=""), delimiter == " "
     stripped = map(str.strip, source) if is_spaced else source
     rows, ends = [], []
-    try:
+    with explain_error(f"{path} can't be read as a table of {what}", reason=str):
         lines = csv.reader(stripped, delimiter=delimiter, skipinitialspace=is_spaced)
         for row in lines:
             if any(map(str.strip, row)) or (row and least == 1):
                 rows.append(row)
                 ends.append(lines.line_num)
-    except csv.Error as error:
-        raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
     if len(rows) > 1 and len(rows[0]) == 1 < len(rows[1]) and rows[0][0].strip().isdecimal():
         del rows[0], ends[0]
     if not rows:
@@ -246,10 +244,8 @@ def read_text(path: Path, what: str) -> tuple[str, list[str]]:
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no file {path}: expected a table of {what}")
     refuse_too_large(TABLE_EXPANSION * path.stat().st_size, str(path), "pass a smaller table")
-    try:
+    with explain_error(f"{path} can't be read as a table of {what}", reason=str):
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
     encodings = {"utf-8-sig": "UTF-8", "cp1252": "Latin-1", "latin-1": "Latin-1"}
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = {"utf-16": "UTF-16"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace.core.documents import read_tables
-from latentspace.core.errors import InputError, format_reason, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """The description of a model out of a .keras or HDF5 file, of bounded size; or `InputError`."""
     import h5py
 
-    try:
+    with explain_error(f"{path} is damaged or no Keras model", AGAIN):
         if h5py.is_hdf5(path):
             text = _read_attribute(path)
         else:
@@ -44,11 +44,6 @@ def read_config(path: Path) -> dict[str, Any]:
                 _check_members(archive, path)
                 with archive.open(CONFIG) as file:
                     text = file.read(MAX_CONFIG_BYTES + 1)
-    except InputError:
-        raise
-    except Exception as error:  # the ways to compress and encrypt a file have errors of their own
-        reason = format_reason(error)
-        raise InputError(f"{path} is damaged or no Keras model: {reason}; {AGAIN}") from error
     return parse_config(text, path, CONFIG)
 
 
@@ -57,10 +52,8 @@ def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
     if len(text) > MAX_CONFIG_BYTES:
         what = f"of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no description of a model"
         raise InputError(f"{path} has a {name} {what}; {AGAIN}")
-    try:
+    with explain_error(f"{path} has a damaged {name}", AGAIN):
         config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} has a damaged {name}: {format_reason(error)}; {AGAIN}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} has a {name} that describes no model; {AGAIN}")
     return config
