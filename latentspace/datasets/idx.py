@@ -87,10 +87,8 @@ def _read_shape(file: io.BufferedIOBase, path: Path) -> tuple[int, ...]:
 
 
 def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputError:
-    return InputError(
-        f"{path} should hold {math.prod(shape):,} values, as its header {shape} says. Received: "
-        f"{received}; download it again"
-    )
+    wanted = f"{path} should hold {math.prod(shape):,} values, as its header {shape} says"
+    return InputError(f"{wanted}. Received: {received}; download it again")
 
 
 def _find(folder: Path, stem: str) -> Path | None:

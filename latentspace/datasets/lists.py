@@ -50,10 +50,8 @@ class Places:
         count = len(getattr(self.data, f"{known}_labels"))
         if (found := find_index(index, count)) is None:
             kind = "training" if known == "train" else known
-            raise InputError(
-                f"{where}: {self.data.name} has {kind} images 0 to {count - 1}. Received: "
-                f"{show(index)!r}"
-            )
+            wanted = f"{where}: {self.data.name} has {kind} images 0 to {count - 1}"
+            raise InputError(f"{wanted}. Received: {show(index)!r}")
         return known, found
 
 
@@ -103,9 +101,7 @@ def _read_rows(table: Table, places: Places) -> Iterator[Place]:
             )
             found = places.find_file(file)
             if file and has_files and not found:
-                raise InputError(
-                    f"{where}: {show(file)!r} is not the file of one image of {places.data.name}: "
-                    "mend the name, or leave the column out"
-                )
+                what = f"{where}: {show(file)!r} is not the file of one image of {places.data.name}"
+                raise InputError(f"{what}: mend the name, or leave the column out")
             # Of pages, each an image of its own, the index tells which.
             yield found[0] if len(found) == 1 else places.find(split or "test", index, where)

@@ -208,10 +208,8 @@ def _choose_code(encoder: Trace, wanted: str | None) -> Named:
 def _lead_to(graph: Trace, code: Tensor) -> Section:
     """The encoder of a code, the size of which has to be known."""
     if count_values(code) is None:
-        raise InputError(
-            f"the encoder {graph.name!r} gives codes of {format_shape(code.shape[1:])} "
-            "values, of which the number is open: give its layers fixed sizes"
-        )
+        what = f"the encoder {graph.name!r} gives codes of {format_shape(code.shape[1:])} values"
+        raise InputError(f"{what}, of which the number is open: give its layers fixed sizes")
     return Section(graph, graph.source, code)
 
 
@@ -295,10 +293,8 @@ def _find_tensor(graph: Trace, name: str) -> Named:
     for label, tensor in [*graph.outputs, *layers]:
         if _is_called(label, name):
             return label, tensor
-    raise InputError(
-        f"the model {graph.name!r} has no output or layer {name!r} for --latent-output; its "
-        f"outputs: {_list_outputs(graph)}"
-    )
+    what = f"the model {graph.name!r} has no output or layer {name!r} for --latent-output"
+    raise InputError(f"{what}; its outputs: {_list_outputs(graph)}")
 
 
 def _find_mean(graph: Trace, dominators: list[Dominator], at: int) -> Named | None:

@@ -92,10 +92,8 @@ def _read_weights(onnx: Any, path: Path, graph: onnx.GraphProto) -> None:
         file, shown = folder / location, to_printable(location, LONGEST_PATH)
         is_plain = location.isprintable() and location and ".." not in Path(location).parts
         if not is_plain or not file.resolve().is_relative_to(folder):
-            raise InputError(
-                f"{path} names {shown!r} for its weights, and a file in its own folder is "
-                f"expected; {AGAIN}"
-            )
+            what = f"{path} names {shown!r} for its weights"
+            raise InputError(f"{what}, and a file in its own folder is expected; {AGAIN}")
         if not file.is_file():
             raise InputError(f"{path} has its weights in {shown}: put that file beside it")
         length, size = said.get("length", ""), file.stat().st_size
