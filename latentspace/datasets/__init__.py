@@ -14,23 +14,3 @@ from latentspace.datasets.dataset import (
 from latentspace.datasets.lists import read_list
 from latentspace.datasets.named import DIGITS, find_recorded_place, load_dataset
 from latentspace.datasets.own_image import Ink, find_ink, fit_picture, read_image
-
-__all__ = [
-    "DIGITS",
-    "Attributes",
-    "ImageDataset",
-    "Ink",
-    "ReadOptions",
-    "choose_limited",
-    "find_index",
-    "find_ink",
-    "find_recorded_place",
-    "fit_picture",
-    "group_columns",
-    "hash_images",
-    "is_corrections",
-    "load_dataset",
-    "read_image",
-    "read_list",
-    "split_validation",
-]

@@ -98,8 +98,9 @@ def _read_column(
         if len(wrong):
             if where is None:
                 return
-            what = f"{where(wrong[0], name)}: expected a number, as in most lines. Received"
-            raise InputError(f"{what}: {show(cells[wrong[0]])!r}; mend it, or leave it empty")
+            received = f"{show(cells[wrong[0]])!r}; mend it, or leave it empty"
+            wanted = f"{where(wrong[0], name)}: expected a number, as in most lines"
+            raise InputError(f"{wanted}. Received: {received}")
         values = np.unique(numbers[np.isfinite(numbers)])
         counts_up = 2 < len(values) == len(numbers) and (np.diff(values) == 1).all()
         if fold_heading(name) in IDENTIFIERS or len(values) < 2 or counts_up:
