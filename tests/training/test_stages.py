@@ -25,9 +25,8 @@ def train(
     data: ImageDataset, path: Path, config: TrainConfig = CONFIG, *, seed: int = 0
 ) -> Outcome:
     keras.utils.set_random_seed(seed)
-    return stages.train(
-        data.train_pixels, data.test_pixels, config, checkpoint=path, facts=start_facts(data)
-    )
+    job = stages.Job(data.train_pixels, data.test_pixels, path, start_facts(data))
+    return stages.train(job, config)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +125,8 @@ config = small_training(
 for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     stages.make_repeatable(0, bitwise=True)
     with stages.distribute_over(names):
-        decoder, progress = stages.train(
-            pixels[:96], pixels[96:], config, facts={},
-            checkpoint=Path(sys.argv[1]) / "checkpoint.npz",
-        )[1:]
+        job = stages.Job(pixels[:96], pixels[96:], Path(sys.argv[1]) / "checkpoint.npz", {})
+        decoder, progress = stages.train(job, config)[1:]
     replicas = decoder.distribute_strategy.num_replicas_in_sync
     losses = [row[name] for row in progress.rows for name in ("loss", "val_loss")]
     print("RESULT", replicas, *losses)
