@@ -72,7 +72,7 @@ def describe(factors: Mapping[str, np.ndarray]) -> Attributes:
 
 @dataclass(frozen=True)
 class Truth:
-    """Draws test images again, see `dataset.Truth`."""
+    """Draws test images again, with something changed."""
 
     factors: Mapping[str, np.ndarray]  # of all faces
     rows: np.ndarray  # int (N,), which of them are the test images
@@ -81,7 +81,11 @@ class Truth:
     def change(
         self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
     ) -> np.ndarray | None:
-        """See `dataset.Truth.change`."""
+        """Test images with an attribute or class turned into another, uint8 (N, H, W, C), or None.
+
+        `rows` are places of test images, int (N,), `likes` those of images, int (N,), of which each
+        gets what it is to have; None leaves out what they have.
+        """
         if attribute not in (*WORN, "woman"):
             return None
         values = {name: factor[self.rows[rows]] for name, factor in self.factors.items()}
