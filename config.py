@@ -409,6 +409,7 @@ class VisualizeConfig(DataConfig):
         "python visualize.py --run mnist-best --run mnist   which of two has learned more",
         "python visualize.py --run mnist-best --run mnist --explorer   both on a page",
         "python visualize.py --autoencoder mine.keras --dataset FOLDER --save-run mine",
+        "python visualize.py --codes codes.npy --dataset FOLDER   codes of any model, without it",
         "python visualize.py --interpolation --from 3 class:7 --to 18 class:1 --format mp4",
         "python visualize.py --arithmetic --expression '12 - class:1 + class:7'",
         "python visualize.py --arithmetic --expression '12 + 1.5*slant'",
@@ -461,6 +462,14 @@ class VisualizeConfig(DataConfig):
     )
     decoder: str | None = option(
         None, "the model of codes -> images", group="own model", metavar="D.keras"
+    )
+    codes: str | None = option(
+        None,
+        "look at these codes, without a model: an .npz, .npy or .csv file with a row for each test "
+        "image of --dataset, or for each image of it; without --dataset at the rows alone, with "
+        "--labels; with --run they are compared with the codes of the run",
+        group="own codes",
+        metavar="FILE",
     )
     bottleneck: str | None = option(
         None,
@@ -550,6 +559,13 @@ class VisualizeConfig(DataConfig):
         group="maps",
         type=int,
         choices=(2, 3),
+    )
+    map: str | None = option(
+        None,
+        "show this finished map, (N, 2), of any program beside ours, with the same scores: an "
+        ".npz, .npy or .csv file with a row for each image on the maps, or as for --codes",
+        group="maps",
+        metavar="FILE",
     )
     perplexity: float | None = option(
         None,
@@ -674,8 +690,8 @@ class VisualizeConfig(DataConfig):
 
     @property
     def asks_for_two(self) -> bool:
-        """Whether two runs are to be compared."""
-        return len(self.run) > 1
+        """Whether two runs, or a run and codes, are to be compared."""
+        return len(self.run) > 1 or bool(self.run and self.codes)
 
     @staticmethod
     def is_list(name: str) -> bool:
@@ -688,8 +704,8 @@ class VisualizeConfig(DataConfig):
         return Path(self.outputs_dir) / f"{run}{only}"
 
     def is_own_model(self, given: frozenset[str]) -> bool:
-        """Whether a person's own model is looked at; --model-code may belong to a run as well."""
-        own = list_settings(type(self), "own model") - {"model_code"}
+        """Whether a person's own model or codes are; --model-code may belong to a run as well."""
+        own = list_settings(type(self), "own model", "own codes") - {"model_code"}
         return bool(given & own) or ("model_code" in given and not self.run)
 
     def find_conflict(self, given: frozenset[str]) -> str | None:
@@ -700,15 +716,20 @@ class VisualizeConfig(DataConfig):
                 f"--from and --to go together, one image each for every path. Received: "
                 f"{len(self.start)} and {len(self.end)}"
             )
-        if self.run and self.is_own_model(given):
-            own = given & (list_settings(type(self), "own model") - {"model_code"})
+        own = given & (list_settings(type(self), "own model") - {"model_code"})
+        if own and self.codes:
+            return f"--codes stands in place of a model: leave out {format_flags(self, own)}"
+        if own and self.run:
             return (
                 f"a model comes from --run or from {format_flags(self, own)}: pass one of them, "
                 "and --save-run NAME to make a run of your own model"
             )
+        if self.codes and len(self.run) > 1:
+            return "codes are compared with one run: pass --run once, or leave out --codes"
         if given >= {"pixel_range", "input_range", "output_range"}:
             return "--input-range and --output-range stand for --pixel-range: pass it, or the two"
-        for_two = {*list_settings(type(self), "data", "run", "maps"), "open"} - {"dims", "place"}
+        for_two = {*list_settings(type(self), "data", "run", "maps", "own codes"), "open"}
+        for_two -= {"dims", "place", "map"}
         if "--explorer" in given:
             for_two |= {"--explorer", "num_clusters", "frames", "attribute"}
         if self.asks_for_two and (others := given - for_two):

@@ -75,7 +75,8 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
     from latentspace.models import sources
 
     first, second = sources.find_pair(config)
-    folder = config.name_folder(f"{first.name}-vs-{second.name}")
+    other = second.name if second else sources.name_own_model(config)
+    folder = config.name_folder(f"{first.name}-vs-{other}")
     figures = choose_figures(given, among=COMPARED.figures)
     if config.dry_run:
         print_plan(config, list_files(folder, figures, config))
@@ -86,6 +87,7 @@ def compare_runs(config: VisualizeConfig, given: frozenset[str]) -> None:
     from latentspace.report import visualization
 
     config, data = sources.read_lists(config, sources.load_images(config, given, first))
+    second = second or sources.read_codes(config, data)
     studies = (make_study(config, run, data, thorough=False) for run in (first, second))
     visualization.write_pair(folder, figures, Comparison(*studies), command=format_command_line())
 

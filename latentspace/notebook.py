@@ -126,7 +126,7 @@ class Study:
         """
         for chapter in self._find_chapters(name):
             if chapter.section:
-                if (reason := self._study.of(chapter).unavailable) is not None:
+                if (reason := self._study.find_unavailable(chapter)) is not None:
                     raise InputError(f"{name} is left out: {reason}")
                 return measure(self._study, chapter).numbers
         raise InputError(f"there are no numbers of {name!r}: expected one of {self._sections}")

@@ -235,6 +235,8 @@ class LinearRun:
     is_imported: bool = False
     history_unavailable: str | None = None
     warning: str | None = None
+    codes: dict | None = None
+    lacks: dict = field(default_factory=dict)
     snapshots_unavailable: str | None = "a stand-in was not trained"
     facts: dict = field(
         default_factory=lambda: {
@@ -248,6 +250,10 @@ class LinearRun:
         size = int(np.prod(self.image_shape))
         random = np.random.default_rng(0).normal(size=(size, self.latent_dim))
         self.basis = np.linalg.qr(random)[0].astype(np.float32)
+
+    @property
+    def title(self) -> str:
+        return f"run {self.name}"
 
     @property
     def hash(self) -> str:

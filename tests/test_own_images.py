@@ -127,6 +127,10 @@ def test_attributes_are_found_in_the_folder_and_come_back_with_the_run(tmp_path:
         "attributes.csv, line 5, column odd: expected a number, as in most lines. Received: 'x'; "
         "mend it, or leave it empty"
     )
+    (folder / "attributes.csv").unlink()
+    gone = "3 attributes of these images were known in training, and the table of them is gone"
+    assert gone in visualize(tmp_path, "--reconstructions")
+    assert gone not in visualize(tmp_path, "--reconstructions", "--attributes-file", "none")
 
 
 def test_a_table_of_attributes_may_move_or_come_later(tmp_path: Path) -> None:

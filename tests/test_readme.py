@@ -55,19 +55,20 @@ SMALL = {
     "--outputs-dir {outputs}",
 }
 OF_ONE_RUN = ("--pairs", "2", "--frames", "4")
-OWN_MODEL = ("--autoencoder", "--encoder", "--model-code")  # see test_own_model.py
+# See test_own_model.py and test_own_codes.py.
+OWN_MODEL = ("--autoencoder", "--encoder", "--model-code", "--codes")
 WITHOUT_NUMBERS = ("--list", "--dry-run", "--projector", *OWN_MODEL)
 
 
 def on_small_runs(arguments: list[str]) -> list[str]:
     """The arguments, with the runs that they name, or the last one, replaced by small ones."""
-    if any(flag in arguments for flag in OWN_MODEL):
-        return [*arguments, "--dry-run"]
     places = [at + 1 for at, argument in enumerate(arguments) if argument == "--run"]
-    if not places:
-        return [*arguments, "--run", RUNS[0], *OF_ONE_RUN]
     names = dict(zip(places, RUNS, strict=False))
     named = [names.get(at, argument) for at, argument in enumerate(arguments)]
+    if any(flag in arguments for flag in OWN_MODEL):
+        return [*named, "--dry-run"]
+    if not places:
+        return [*arguments, "--run", RUNS[0], *OF_ONE_RUN]
     return named if len(places) > 1 else [*named, *OF_ONE_RUN]
 
 

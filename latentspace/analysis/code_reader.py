@@ -9,7 +9,7 @@ AT_ONCE = 4_000_000  # numbers in memory
 WIDTHS = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8)  # of the kernel, times the units
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 VARIANCE_FLOOR = 1e-6  # of the mean variance of a unit
-ANCHOR = 0.1  # what a step away from the start costs, beside one of what is read
+ANCHOR = 1.0  # what a step away from the start costs, beside one of what is read
 ROUNDS, LONGEST_STEP = 6, 1.0  # of Newton's method, in whitened codes
 
 

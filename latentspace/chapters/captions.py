@@ -21,7 +21,7 @@ def format_metric(words: str, value: float, form: str = ".3f") -> list[str]:
 
 def format_model(study: Study) -> str:
     """The model, for captions."""
-    return f"run {study.run.name}, {study.run.latent_dim} units"
+    return f"{study.run.title}, {study.run.latent_dim} units"
 
 
 def count_hold_frames(fps: float) -> int:

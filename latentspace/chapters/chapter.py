@@ -49,12 +49,13 @@ def list_rows(
 ) -> list[Row]:
     """Lines of a table (words, `better`, digits by name) out of numbers by group and name.
 
-    `own` is the group of what this model reaches; baselines and references are groups by name.
+    `own` is the group of what this model reaches; baselines and references are groups by name,
+    where these were measured.
     """
     rows = []
     for name, (words, better, digits) in table.items():
         others, unrivalled = (
-            {who: value_in(numbers[group], name) for who, group in groups.items()}
+            {who: value_in(numbers[of], name) for who, of in groups.items() if of in numbers}
             for groups in (baselines, references or {})
         )
         rows.append(Row(words, value_in(numbers[own], name), others, unrivalled, better, digits))
@@ -66,6 +67,7 @@ class Chapter:
 
     section: ClassVar[str] = ""  # the name of its numbers in metrics.json; empty: it has none
     takes_minutes: ClassVar[bool] = False  # they are measured only where a flag asks for pictures
+    needs: ClassVar[tuple[str, ...]] = ()  # of "images" and of what a run `lacks`: else none of it
     uses_classifier: ClassVar[bool] = False  # the reference classifier has a part in them
 
     def __init__(self, study: Study) -> None:

@@ -47,6 +47,7 @@ LEAST_INKED, LEAST_SIDE = 0.5, 4  # share of them with any ink, pixels: else the
 MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
+NO_IMAGES = "there are no images here: pass --dataset with those that the codes are of"
 CACHE_VERSION = 5  # raised when the same settings would give other numbers
 
 
@@ -95,6 +96,15 @@ class Study:
         if chapter not in self._chapters:
             self._chapters[chapter] = chapter(self)
         return self._chapters[chapter]
+
+    def explain_lack(self, *needs: str) -> str | None:
+        """Why the first of "images" and of what a run `lacks` is not there; None where all are."""
+        lacks = self.run.lacks if self.data.has_images else {**self.run.lacks, "images": NO_IMAGES}
+        return next((lacks[need] for need in needs if need in lacks), None)
+
+    def find_unavailable(self, chapter: type[Chapter]) -> str | None:
+        """Why a chapter is left out: it needs what is not there, or says so; None where it is."""
+        return self.explain_lack(*chapter.needs) or self.of(chapter).unavailable
 
     def check(self, chapters: Iterable[type[Chapter]]) -> None:
         """Refuses by an `InputError` what a person chose for some chapters and data lacks."""
@@ -164,6 +174,8 @@ class Study:
     @cached_property
     def strokes_unavailable(self) -> str | None:
         """Why images do not show strokes, bright on dark ground; None where they do."""
+        if not self.data.has_images:
+            return NO_IMAGES
         if self.data.image_shape[2] != 1:
             return "stroke attributes are measured on grey images only"
         pixels = (self.data.whole.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
@@ -405,6 +417,8 @@ class Study:
         elif not Path(name).is_file():
             expected = "the index of a test image, class:NAME or an image file"
             raise InputError(f"expected {expected}. Received: {where}")
+        elif (reason := self.explain_lack("encoder")) is not None:
+            raise InputError(f"{reason}, and no image file encoded. Received: {where}")
 
     def _find_typical(self, class_name: str) -> int:
         label = self.data.class_names.index(class_name)
@@ -415,6 +429,10 @@ class Study:
         return int(members[away.argmin()])
 
     def _encode_split(self, split: str) -> np.ndarray:
+        if self.run.codes is not None:
+            if split not in self.run.codes:
+                raise InputError(f"training images are asked for: {self.run.lacks['train_codes']}")
+            return self.run.codes[split]
         pixels = getattr(self.data, f"{split}_pixels")
 
         def compute() -> dict[str, np.ndarray]:

@@ -56,9 +56,12 @@ def read_headers(path: Path, *, unread: dict[str, str] | None = None) -> dict[st
         return {name: header for name, (header, _) in found.items()}
 
 
-def read_arrays(path: Path, *, unread: dict[str, str] | None = None) -> dict[str, np.ndarray]:
-    """All arrays of an .npz or .npy file; errors as `read_headers`, or for want of memory."""
-    with _open(path, unread) as found:
+def read_arrays(
+    path: Path, *, unread: dict[str, str] | None = None, only: str | None = None
+) -> dict[str, np.ndarray]:
+    """All arrays of an .npz or .npy file, or `only` one; errors as `read_headers`, or of memory."""
+    with _open(path, unread) as every:
+        found = {name: every[name] for name in ([only] if only else every)}
         needed = sum(header.nbytes for header, _ in found.values())
         refuse_too_large(needed, str(path), "store fewer or smaller arrays in it")
         arrays = {}

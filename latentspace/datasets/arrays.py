@@ -45,6 +45,7 @@ class Arrays:
     labels: Sequence[np.ndarray] | None = None  # (N,), (N, 1) or one-hot (N, K), of each split
     notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
     attributes: Attributes = dataset.NO_ATTRIBUTES  # of all images, in the order of their splits
+    places: np.ndarray | None = None  # of all images in their source, int (N,); None: this order
 
 
 def find_arrays(
@@ -144,7 +145,7 @@ def assemble(
     where = source or name
     if read_options.no_labels:
         arrays = replace(arrays, labels=None)
-    labels, names = _to_indices(arrays, class_names, where)
+    labels, names = index_labels(arrays, class_names, where)
     attributes, said = arrays.attributes, list[str]()
     if (table := read_options.attributes_file) == "none":
         attributes = dataset.NO_ATTRIBUTES
@@ -160,6 +161,7 @@ def assemble(
         start += len(images)
         chosen = images if len(own) == len(images) else images[own]
         parts.append(to_pixels(chosen, ranges[about.own], where))
+    places = np.arange(len(labels)) if arrays.places is None else arrays.places
     labels, attributes = labels[rows], attributes.select(rows)
     if len({part.shape[1:] for part in parts}) > 1:
         shapes = " and ".join(str(part.shape[1:]) for part in parts)
@@ -201,6 +203,7 @@ def assemble(
         num_validation=min(num_validation, len(train) - 1),
         notes=tuple(notes),
         found_size=shape[:2],
+        order=np.argsort(np.argsort(places[rows]))[np.concatenate([train, test])],
     )
 
 
@@ -227,7 +230,7 @@ def hash_images(pixels: np.ndarray) -> np.ndarray:
     return np.fromiter((int.from_bytes(found, "big") for found in hashes), np.uint64, len(pixels))
 
 
-def _to_indices(
+def index_labels(
     arrays: Arrays, class_names: Sequence[str], where: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels of training and then test images, int64 (N + M,), and the names of the classes."""

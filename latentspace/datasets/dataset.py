@@ -127,6 +127,13 @@ class ImageDataset:
     taken_from: "ImageDataset | None" = None  # the whole, where some of its test images are chosen
     taken: np.ndarray | None = None  # which of them, sorted int64 (M,)
     corrections: Corrections | None = None  # of the labels
+    # Where its source has each training and then each test image, int (N + M,); None: in this order
+    order: np.ndarray | None = None
+
+    @property
+    def has_images(self) -> bool:
+        """Whether it has any; else it is what there is to know of images that nobody has given."""
+        return self.test_pixels.size > 0
 
     @cached_property
     def train_images(self) -> np.ndarray:
@@ -180,7 +187,8 @@ class ImageDataset:
         """So many test images, for captions; of chosen ones out of how many."""
         of = [] if self.taken is None else [len(self.test_labels), len(self.whole.test_labels)]
         counts = dict.fromkeys([count, *of])  # once where all that are chosen are meant
-        return f"{' of '.join(f'{each:,}' for each in counts)} test images of {self.name}"
+        what = "test images" if self.has_images else "rows"
+        return f"{' of '.join(f'{each:,}' for each in counts)} {what} of {self.name}"
 
     @property
     def _shares(self) -> str:
@@ -222,6 +230,7 @@ class ImageDataset:
             "source": self.source,
             "hash": self.hash,
             "images_hash": self.images_hash,
+            "attributes": len(self.train_attributes.names),
             "reading": asdict(self.read_options),
             "notes": list(self.notes),
         }
@@ -239,6 +248,8 @@ class ImageDataset:
         named = len(self.train_attributes.names)
         attributes = f", {named:,} attribute{'s' * (named > 1)}" if named else ""
         tests = f"{len(self.test_pixels):,}" if self.taken is None else self._shares
+        if not self.has_images:
+            return f"{self.name}, {tests} rows without images, {classes}"
         return (
             f"{self.name}, {len(self.train_pixels):,} to train and {tests} to "
             f"test, {format_shape(self.image_shape)}, {classes}{attributes}"

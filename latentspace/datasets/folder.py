@@ -150,6 +150,7 @@ def _read_files(
         test_files=names[first_test:],
         notes=tuple(notes),
         found_size=sizes.pop() if len(sizes) == 1 else None,
+        order=np.argsort(np.argsort(np.concatenate([train, test])[kept])),
     )
 
 

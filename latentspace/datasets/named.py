@@ -227,8 +227,8 @@ def _load_digits() -> Arrays:
     large = zoom(digits.images / 16, (1, 3.5, 3.5), order=3, mode="grid-constant", grid_mode=True)
     pixels = np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
     how = {"test_size": DIGITS_TEST_SHARE, "random_state": 0, "stratify": digits.target}
-    *images, train, test = train_test_split(pixels, digits.target, **how)
-    return Arrays(images, [train, test])
+    split = train_test_split(pixels, digits.target, np.arange(len(pixels)), **how)
+    return Arrays(split[:2], split[2:4], places=np.concatenate(split[4:]))
 
 
 def _load_avatars(read_options: ReadOptions, cache_dir: Path | None) -> ImageDataset:

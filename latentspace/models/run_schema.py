@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 ENCODER, DECODER = "encoder.keras", "decoder.keras"
 KERAS = (ENCODER, DECODER)
 ONNX = ("encoder.onnx", "decoder.onnx")  # in their place, of a model that is not of Keras
+CODES = "codes"  # in their place, where there are codes without a model
 FACTS, HISTORY, SNAPSHOTS, DENSITY = "run.json", "history.csv", "snapshots.npz", "density.npz"
 # Of a training that is not finished.
 CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
@@ -49,6 +50,7 @@ class DatasetFacts(TypedDict):
     source: str | None
     hash: str
     images_hash: NotRequired[str]
+    attributes: NotRequired[Count]  # how many were known
     reading: NotRequired[ReadOptionsFacts]
 
 

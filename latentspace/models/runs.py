@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ PREDICT_BATCH = 1024
 OnBatch = Callable[[int], object]
 WEIGHT_BYTES = 4  # of a float32
 LONGEST_SHOWN = 120  # letters of a name
+WITHOUT_MODEL = "codes were given without the model that made them, so nothing can be decoded"
 ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and run.json
 
 
@@ -45,6 +46,8 @@ class Run:
     facts: dict[str, Any]  # what run.json says, or will say
     networks: tuple[AnyNetwork, AnyNetwork] | None = None  # both, of an unsaved imported model
     label: str = ""  # what a run in memory is called
+    # Of codes that a person has given without their model, of "test" images and perhaps "train"
+    codes: Mapping[str, np.ndarray] | None = None
 
     @property
     def path(self) -> Path:
@@ -56,6 +59,20 @@ class Run:
     def name(self) -> str:
         """The folder's name, or what it would be."""
         return self.label if self.folder is None else self.folder.name
+
+    @property
+    def title(self) -> str:
+        """What it is and what it is called, for captions."""
+        return f"{'run' if self.codes is None else 'codes'} {self.name}"
+
+    @property
+    def lacks(self) -> dict[str, str]:
+        """What it has not, by what a chapter `needs`, and why."""
+        if self.codes is None:
+            return {}
+        alone = "only the test images have codes here: pass --codes with those of all images"
+        found = dict.fromkeys(("decoder", "encoder"), WITHOUT_MODEL)
+        return found if "train" in self.codes else {**found, "train_codes": alone}
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -85,13 +102,15 @@ class Run:
         return reason if self.is_imported else None
 
     @property
-    def files(self) -> tuple[str, str]:
-        """What the files of its encoder and its decoder are called."""
+    def files(self) -> tuple[str, ...]:
+        """What the files of its encoder and its decoder are called, or that of its codes."""
+        if self.codes is not None:
+            return (schema.CODES,)
         return schema.ONNX if {*schema.ONNX} <= self.facts["sha256"].keys() else schema.KERAS
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 of both model files, as one string."""
+        """SHA-256 of both model files, as one string, or of its codes."""
         return "".join(self.facts["sha256"][name] for name in self.files)
 
     @cached_property
@@ -104,6 +123,8 @@ class Run:
     @property
     def decoder_bytes(self) -> int:
         """Size of the decoder's file; of its float32 weights where it lies in memory only."""
+        if self.codes is not None:
+            return 0
         if self.networks is not None:
             return int(self.networks[1].count_params()) * WEIGHT_BYTES
         return (self.path / self.files[1]).stat().st_size
@@ -147,7 +168,7 @@ class Run:
 
     @cached_property
     def _decoder(self) -> AnyNetwork:
-        return self.networks[1] if self.networks else self._load_network(self.files[1])
+        return self.networks[1] if self.networks else self._load_network(self.files[-1])
 
     def encode(self, images: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
         """Images as for `predict` -> float32 codes (N, D); an `InputError` if not finite."""
@@ -181,6 +202,8 @@ class Run:
         return values
 
     def _load_network(self, name: str) -> AnyNetwork:
+        if self.codes is not None:
+            raise InputError(f"{WITHOUT_MODEL}: pass a model as well, or leave out what needs one")
         model = (OnnxNetwork.load if name in schema.ONNX else load_model)(self.path / name)
         self._check(name)  # a training may have replaced it since run.json was read
         sides = [self.image_shape, (self.latent_dim,)]

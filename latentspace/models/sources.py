@@ -14,10 +14,13 @@ from latentspace.core.cache import find_cache_folder
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import lock_folder
 from latentspace.core.progress import show_running
+from latentspace.core.provenance import hash_content, hash_file
 from latentspace.datasets import ImageDataset
+from latentspace.datasets.vectors import Vectors, make_rows, read_vectors, split_rows
 from latentspace.models import runs, saving
 from latentspace.models.backend import start_keras
 from latentspace.models.onnx_files.reading import SUFFIX
+from latentspace.models.run_schema import CODES
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ LONGEST_PATH = 1000  # letters, in messages
 def name_own_model(config: VisualizeConfig) -> str:
     """What a person's own model is called where it is given no name."""
     file = config.autoencoder or config.encoder or (config.model_code or "").partition(":")[0]
-    return config.save_run or Path(file).stem or "own"
+    name = config.save_run or Path(config.codes or file).stem or "own"
+    return f"{name}-codes" if name in [Path(run).name for run in config.run] else name
 
 
 def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> ImageDataset:
@@ -63,7 +67,14 @@ def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> Ima
                 f"{to_printable(path, LONGEST_PATH)}: pass {flag} with their new place, or "
                 f"{without}"
             )
-    return read_images(config, options, place)
+    data, had = read_images(config, options, place), trained_on.get("attributes")
+    is_same = kept is recorded or place == source
+    if had and is_same and not asked.get("attributes_file") and not data.train_attributes.names:
+        print(
+            f"{had:,} attributes of these images were known in training, and the table of them is "
+            "gone: pass --attributes-file with its new place"
+        )
+    return data
 
 
 def read_options(config: TrainConfig | VisualizeConfig, given: frozenset[str]) -> dict[str, Any]:
@@ -118,6 +129,8 @@ def _download(name: str) -> Any:
 
 def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, ImageDataset]:
     """A person's model as a run, and its images; an `InputError` if it is of no use for them."""
+    if config.codes is not None:
+        return import_codes(config, given)
     named = (config.autoencoder, config.encoder, config.decoder)
     if not any(path is not None and Path(path).suffix.lower() == SUFFIX for path in named):
         start_keras()
@@ -150,6 +163,40 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     return run, data
 
 
+def import_codes(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, ImageDataset]:
+    """A person's codes as a run, and the images that they are of, or rows without images."""
+    if config.dataset is not None:
+        data = read_images(config, read_options(config, given), config.dataset)
+        return read_codes(config, data), data
+    asked = given & read_options(config, given).keys() - {"labels", "label_column", "no_labels"}
+    if asked:
+        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(asked))
+        raise InputError(f"codes without images have no use for {flags}: pass --dataset as well")
+    table = read_vectors(Path(str(config.codes)), CODES)
+    labels = None if config.labels is None else Path(config.labels)
+    data = make_rows(table, name_own_model(config), labels, config.label_column)
+    print(f"codes: {data}")
+    return read_codes(config, data, table), data
+
+
+def read_codes(config: VisualizeConfig, data: ImageDataset, table: Vectors | None = None) -> Run:
+    """Codes of the images of a data set as a run without a model, said in a line."""
+    path, name = Path(str(config.codes)), saving.check_name(name_own_model(config))
+    rows, said = split_rows(table or read_vectors(path, CODES), data.whole)
+    print(said)
+    facts = {
+        "status": "codes",
+        "adopted": {"description": said, "codes": str(path), "codes_sha256": hash_file(path)},
+        "dataset": data.facts,
+        "image_shape": list(data.image_shape),
+        "latent_dim": rows["test"].shape[1],
+        "settings": {},
+        "scores": {},
+        "sha256": {CODES: hash_content(*rows, *rows.values())},
+    }
+    return Run(None, facts, label=name, codes=rows)
+
+
 def read_lists(config: VisualizeConfig, data: ImageDataset) -> tuple[VisualizeConfig, ImageDataset]:
     """The settings with indices in place of the lists that they name, and the images of `--only`.
 
@@ -178,8 +225,13 @@ def read_lists(config: VisualizeConfig, data: ImageDataset) -> tuple[VisualizeCo
     return config, data
 
 
-def find_pair(config: VisualizeConfig) -> tuple[Run, Run]:
-    """The two runs to compare; an `InputError` unless they are two of images of one shape."""
+def find_pair(config: VisualizeConfig) -> tuple[Run, Run | None]:
+    """The two runs to compare; an `InputError` unless they are two of images of one shape.
+
+    The second is None where it is to come from `read_codes`.
+    """
+    if config.codes is not None:
+        return runs.find_run(config.run[0], config.models_dir), None
     if len(config.run) != 2:
         raise InputError(f"two runs can be compared. Received: --run {len(config.run)} times")
     first, second = (runs.find_run(name, config.models_dir) for name in config.run)

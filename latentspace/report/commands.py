@@ -11,7 +11,7 @@ from latentspace.chapters.figure import CLASS_PREFIX
 
 PLACES = ("run", "models_dir", "outputs_dir", "data_dir", "projector")  # where things lie
 QUIETLY = ("open", "list", "dry_run", "quiet", "no_cache", "redraw")  # change nothing in a picture
-OWN_MODEL = ("autoencoder", "encoder", "weights", "model_code")
+OWN_MODEL = ("autoencoder", "encoder", "weights", "model_code", "codes")
 NO_FILES = ("bottleneck", "latent_output")  # names of layers, which may look like paths
 FLAGS = {"start": "--from", "end": "--to"}  # those that are spelled otherwise than their settings
 
@@ -29,6 +29,7 @@ def format_command(settings: Any, flag: str, runs: Sequence[str]) -> str:
         if (value := getattr(settings, item.name)) != item.default
         and item.name not in (*PLACES, *QUIETLY)
     }
+    runs = [PurePath(run).name for run in settings.run] if settings.codes else runs
     is_own = not settings.run and any(name in chosen for name in OWN_MODEL)
     words = [] if is_own else [word for run in runs for word in ("--run", run)]
     by_runs = flag.startswith("--run ")  # what two runs are shown in

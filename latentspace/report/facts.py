@@ -13,7 +13,7 @@ from latentspace.report.records import Record
 HEADINGS = {"dataset": "data set", "adopted": "own model", "sha256": "SHA-256"}
 TIMES = ("finished", "seconds")  # of run.json
 FILES = (  # facts that may say where a file lies
-    *("source", "labels", "autoencoder", "encoder", "decoder", "weights", "model_code"),
+    *("source", "labels", "autoencoder", "encoder", "decoder", "weights", "model_code", "codes"),
 )
 
 

@@ -23,7 +23,7 @@ from latentspace.report.records import Record, keep_records, make_record, read_r
 def find_unavailable(recipe: Recipe[Any], subject: Any) -> str | None:
     """Why a study or a comparison can't have a picture; None where it can."""
     for chapter in recipe.of:
-        if (reason := subject.of(chapter).unavailable) is not None:
+        if (reason := subject.find_unavailable(chapter)) is not None:
             return str(reason)
     return recipe.unavailable(subject)
 

@@ -36,6 +36,8 @@ def hash_making(subject: Any, of: Iterable[type[Chapter]], name: str) -> str:
     parts = [hash_code(), name, *map(_describe_study, studies)]
     if (own := studies[0].settings.model_code) is not None:
         parts.append(hash_file(own if own.endswith(".py") else own.rpartition(":")[0]))
+    if (given := studies[0].settings.map) is not None:
+        parts.append(hash_file(given))
     parts += [hash_content(image) for image in _list_own_images(studies[0])]
     measured = [one for one in of if studies[0].thorough or not one.takes_minutes]
     if any(chapter.uses_classifier for chapter in measured):

@@ -56,6 +56,9 @@ def write_metrics(path: Path, study: Study, chapters: Iterable[type[Chapter]]) -
         "dataset": study.data.name,
         "dataset_hash": study.data.hash,
     }
+    if study.run.codes is not None:
+        adopted = study.run.facts["adopted"]
+        about["codes"] = f"{Path(adopted['codes']).name} {adopted['codes_sha256']}"
     earlier = read_metrics(path)
     if {key: earlier.get(key) for key in about} != about:
         earlier = {}

@@ -84,6 +84,8 @@ def write_pair(
 def write_projector(folder: Path, study: Study) -> None:
     """Leaves the images on the maps where TensorBoard's Embedding Projector finds them."""
     maps = study.of(Maps)
+    if (reason := study.explain_lack("images")) is not None:
+        raise InputError(f"nothing could be written for --projector: {reason}")
     embedding_projector.check_count(len(maps.indices))
     with show_running("encoding", quiet=study.settings.quiet):
         contents = maps.codes, maps.pixels, maps.table

@@ -42,7 +42,7 @@ def test_codes_are_corrected_until_it_reads_what_is_wanted(
     outside = codes[500:][(away > 2) & (away < 3)]
     wanted = reader.read(outside)
     weights = np.tile(reader.quality, (len(outside), 1))
-    wanted[:, 0], weights[:, 0] = reader.standardize(1)[0], 2
+    wanted[:, 0], weights[:, 0] = reader.standardize(1)[0], 20
     moved = reader.correct(outside, wanted, weights)
     assert np.mean(find_truth(moved)[:, 0]) > 0.8
     assert np.abs(moved - outside)[:, 2].mean() < 0.1 * np.abs(moved - outside)[:, :2].mean()
@@ -63,7 +63,7 @@ def test_units_that_say_nothing_do_no_harm() -> None:
     values = codes[:, :1].copy()
     reader = fit_code_reader(codes, values, rng)
     middle = codes[np.abs(codes[:, 0]) < 0.5]
-    moved = reader.correct(middle, reader.read(middle) + 0.5, np.ones((len(middle), 1)))
+    moved = reader.correct(middle, reader.read(middle) + 0.5, np.full((len(middle), 1), 50))
     step = 0.5 * values.std()
     assert moved[:, 0] - middle[:, 0] == pytest.approx(np.full(len(middle), step), rel=0.3)
     assert moved[:, 1] == pytest.approx(np.zeros(len(middle)), abs=1e-6)

@@ -99,7 +99,7 @@ class Absent(Chapter):
 def test_the_reason_of_a_chapter_comes_before_that_of_the_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    subject = SimpleNamespace(of=lambda chapter: chapter, settings=SETTINGS)
+    subject = SimpleNamespace(find_unavailable=lambda of: of.unavailable, settings=SETTINGS)
     draw = make_draw("a")
     of_chapter = Recipe(draw, of=(Absent,), unavailable=lambda _: "it has none")
     assert gallery.find_unavailable(of_chapter, subject) == "its chapter has nothing"

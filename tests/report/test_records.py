@@ -169,6 +169,7 @@ def test_a_record_says_what_is_shown_and_how_it_was_made(
         "split": "test",
         "perplexity": 8.0,  # lowered
         "exaggeration": 1.0,
+        "map": None,
         "seed": 3,
     }
     assert made.size == (72, DRAWING.frames.shape[0])

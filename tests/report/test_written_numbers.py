@@ -19,7 +19,7 @@ NAN = float("nan")
 
 def study(model_hash: str) -> SimpleNamespace:
     return SimpleNamespace(
-        run=SimpleNamespace(name="r", model_hash=model_hash),
+        run=SimpleNamespace(name="r", model_hash=model_hash, codes=None),
         data=SimpleNamespace(name="bars", hash="d"),
         settings=SimpleNamespace(seed=3, quiet=True),
         trained_classifier=SimpleNamespace(facts={"balanced_accuracy": 0.9}, unfit=None),

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import PROJECT, small_training, start_facts, stop_fit_after
+from sklearn.decomposition import PCA
 
 from config import TrainConfig
 from latentspace.datasets import ImageDataset
@@ -106,6 +107,34 @@ def test_ctrl_c_in_the_second_stage_keeps_the_best_so_far(
     assert error(encoder, decoder, tiny.test_images) == pytest.approx(
         min(row["val_loss"] for row in progress.rows), rel=1e-3
     )
+
+
+def test_training_is_never_behind_pca_where_pca_is_exact_also_after_a_stop(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images of a plane, from which each step of training leads away."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(size=(3, 9, 7, 3))
+    images = np.tensordot(rng.dirichlet(np.ones(3), 160), corners, 1)
+    pixels = np.rint(images * 255).astype(np.uint8)
+    pca = PCA(CONFIG.latent_dim).fit(pixels[:128].reshape(128, -1) / 255)
+    unseen = pixels[128:].reshape(32, -1) / 255
+    floor = np.mean((pca.inverse_transform(pca.transform(unseen)) - unseen) ** 2)
+    fast = dataclasses.replace(CONFIG, learning_rate=10 * CONFIG.learning_rate)
+
+    def train_on(config: TrainConfig) -> tuple[float, Progress]:
+        keras.utils.set_random_seed(0)
+        job = stages.Job(pixels[:128], pixels[128:], tmp_path / "one.npz", start_facts(tiny))
+        *models, progress = stages.train(job, config)
+        return error(*models, (pixels[128:] / 255).astype(np.float32)), progress
+
+    with monkeypatch.context() as patch:
+        stop_fit_after(patch, 2, RuntimeError)
+        with pytest.raises(RuntimeError):
+            train_on(fast)
+    found, progress = train_on(dataclasses.replace(fast, resume=True))
+    assert max(row["val_loss"] for row in progress.rows) > 2 * floor
+    assert found <= 1.05 * floor
 
 
 DISTRIBUTED = """

@@ -15,7 +15,7 @@ from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_ME
 from latentspace.chapters.chapter import HIGHER, Row
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
-REACHES, USUAL_REACH = (1.0, 1.25, 1.5), 1.25
+REACHES, USUAL_REACH = (1.0, 1.25, 1.5, 1.75), 1.25
 REACH_IMAGES, REACH_SLACK = 200, 0.01  # training images that tell it, what they may fall short
 SHOWN_STEPS, SHOWN_IMAGES = 33, 4  # a still picture shows every fourth step
 SCORED_IMAGES = 400
@@ -157,10 +157,11 @@ class AttributeChanges(OfAttributes):
         """Moves codes, float (N, D), with an attribute or without it, bool (N,), to the other side.
 
         It is `Transport.move` as far as training images show that it takes; of that shares, float
-        (N,), are gone. The name is one of `names`. Returns float32.
+        (N, S), are gone. The name is one of `names`. Returns float32 (N, S, D).
         """
-        moved = self.fit(name).move(codes, has, *self.find_best_of_codes(name))
-        return (codes + shares[:, np.newaxis] * (moved - codes)).astype(np.float32)
+        ways = self.fit(name).move(codes, has, *self.find_best_of_codes(name)) - codes
+        moved = codes[:, np.newaxis] + shares[:, :, np.newaxis] * ways[:, np.newaxis]
+        return moved.astype(np.float32)
 
     @cached_property
     def shown(self) -> dict[str, np.ndarray]:
@@ -173,9 +174,7 @@ class AttributeChanges(OfAttributes):
             if not len(rows):
                 continue
             shares = np.abs(has[:, np.newaxis] - steps)  # (images, steps)
-            codes = np.repeat(study.codes[rows], SHOWN_STEPS, axis=0)
-            moved = self.change(codes, name, np.repeat(has, SHOWN_STEPS), shares.ravel())
-            found[name] = moved.reshape(len(rows), SHOWN_STEPS, -1)
+            found[name] = self.change(study.codes[rows], name, has, shares)
         decoded = study.decode(np.concatenate(list(found.values()))) if found else np.empty(0)
         ends = np.cumsum([len(codes) for codes in found.values()])[:-1]
         return dict(zip(found, np.split(decoded, ends), strict=True))

@@ -187,6 +187,7 @@ class AttributeValues(Chapter):
 class OfAttributes(Chapter):
     """A chapter with numbers of single attributes."""
 
+    needs = ("decoder", "images")
     uses_classifier = True
 
     @property

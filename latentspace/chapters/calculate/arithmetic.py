@@ -41,6 +41,7 @@ class Arithmetic(Chapter):
     """What sums of codes decode to."""
 
     section = "arithmetic"
+    needs = ("decoder", "images")
     takes_minutes = True
     uses_classifier = True
 
@@ -185,7 +186,7 @@ class Arithmetic(Chapter):
             if known == (factor > 0):  # there is nothing to put on or to take off
                 return code
         changes = self.study.of(AttributeChanges)
-        return changes.change(code, name, np.array([factor < 0]), np.array([abs(factor)]))
+        return changes.change(code, name, np.array([factor < 0]), np.array([[abs(factor)]]))[:, 0]
 
     def _make_sums_section(self) -> Grid:
         study, count = self.study, len(self.study.codes)

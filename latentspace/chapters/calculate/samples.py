@@ -30,6 +30,7 @@ class Samples(Chapter):
     """Images decoded from codes that are drawn from a density, and how real they are."""
 
     section = "samples"
+    needs = ("decoder", "images")
     uses_classifier = True
 
     @property

@@ -44,6 +44,7 @@ class Traversals(Chapter):
     """What single axes of latent space stand for."""
 
     section = "traversals"
+    needs = ("decoder", "images")
 
     @property
     def unavailable(self) -> str | None:
@@ -101,7 +102,7 @@ class Traversals(Chapter):
         if not 0 <= number < count:
             first = int(kind == AXIS)
             raise InputError(
-                f"run {self.study.run.name} has {kind}{first} to {kind}{count - 1 + first}. "
+                f"{self.study.run.title} has {kind}{first} to {kind}{count - 1 + first}. "
                 f"Received: {name}"
             )
         return kind, number

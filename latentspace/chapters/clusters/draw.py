@@ -12,6 +12,7 @@ GAP = 6
 PART_GAP = 28  # between centre, members and classes
 HEADING_ROOM = 28
 FRAME, FRAME_COLOR = 3, (214, 39, 40)
+ROW_HEIGHT = 44  # without images
 CELL_WIDTH, NONE_INK = 56, (170, 170, 170)
 FULL = np.array([76, 135, 190])  # the colour of a class that is the whole of a cluster
 TABLE_LINE, TABLE_GAP, COLUMN_GAP = 26, 36, 28
@@ -20,7 +21,7 @@ Members = Sequence[tuple[np.ndarray, np.ndarray]]
 
 def draw_clusters(
     *,
-    centres: np.ndarray,
+    centres: np.ndarray | None,
     members: Mapping[str, Members],
     names: Sequence[tuple[str, str]],
     counts: np.ndarray,
@@ -30,17 +31,23 @@ def draw_clusters(
 ) -> np.ndarray:
     """A row for each cluster, and a table below, uint8 (height, width, 3).
 
-    Centres are float32 (clusters, H, W, C) in [0, 1]; members are by heading, for each cluster,
-    images, float32 (K, H, W, C), and which to frame, bool (K,). A cluster has a name, a line about
-    it, and counts of its images by class, int (clusters, classes), unless there are no class names.
+    Centres are float32 (clusters, H, W, C) in [0, 1] or None; members are by heading, for each
+    cluster, images, float32 (K, H, W, C), and which to frame, bool (K,); or none. A cluster has a
+    name, a line about it, and counts of its images by class, int (clusters, classes), unless there
+    are no class names.
     """
-    zoom = layout.choose_zoom(min(centres.shape[1:3]))
-    height, width = centres.shape[1] * zoom, centres.shape[2] * zoom
-    middles = [row * (height + GAP) + height / 2 for row in range(len(centres))]
-    blocks = [layout.make_mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP)]
-    labels, x = [Label(width / 2, -HEADING_ROOM / 2, "centre")], blocks[0].shape[1] + PART_GAP
+    shapes = [rows[0][0].shape[1:] for rows in members.values()]
+    shape = shapes[0] if shapes else (ROW_HEIGHT, ROW_HEIGHT, 1)
+    zoom = layout.choose_zoom(min(shape[:2])) if shapes else 1
+    height, width = shape[0] * zoom, shape[1] * zoom
+    middles = [row * (height + GAP) + height / 2 for row in range(len(names))]
+    blocks, labels, x = list[np.ndarray](), list[Label](), 0
+    if centres is not None:
+        blocks.append(layout.make_mosaic(centres[:, np.newaxis], zoom=zoom, gap=GAP))
+        labels.append(Label(width / 2, -HEADING_ROOM / 2, "centre"))
+        x = blocks[0].shape[1] + PART_GAP
     for heading, rows in members.items():
-        blocks.append(_draw_framed(rows, centres.shape[1:], zoom))
+        blocks.append(_draw_framed(rows, shape, zoom))
         labels.append(Label(x, -HEADING_ROOM / 2, heading, "lm"))
         x += blocks[-1].shape[1] + PART_GAP
     if class_names:
@@ -52,6 +59,8 @@ def draw_clusters(
             for y, count in zip(middles, counts[:, column], strict=True):
                 color = INK if count else NONE_INK
                 labels.append(Label(centre, y, f"{count:,}", color=color))
+    if not blocks:  # names alone
+        blocks.append(layout.make_blank(len(names) * (height + GAP) - GAP, 1))
     body = layout.join_horizontally(blocks, PART_GAP)
     for y, (name, about) in zip(middles, names, strict=True):
         labels += [Label(-12, y - 11, name, "rm"), Label(-12, y + 11, about, "rm", FAINT_INK)]

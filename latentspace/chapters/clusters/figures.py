@@ -5,12 +5,17 @@ import numpy as np
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.clusters import draw
 from latentspace.chapters.clusters.measure import Clusters, ClusterSummary
+from latentspace.chapters.clusters.partitions import DEFORMED
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.maps.describe import describe_images
 from latentspace.chapters.study import Study
 from latentspace.drawing.text import Text
 
 HEADINGS = {"nmi": "NMI", "ari": "ARI"}
+DEFORMED_COPIES = (
+    "With deformed copies, the distance of two images is that of a slightly turned, scaled, "
+    "shifted or bent copy of one to the other, where that is less. "
+)
 MOST_SHOWN = 20  # clusters, and classes beside them
 
 
@@ -18,7 +23,8 @@ def draw_clusters(study: Study) -> Drawing:
     """Each cluster with its members and classes, and a table of methods."""
     chapter, names = study.of(Clusters), study.data.class_names
     summaries = chapter.summaries[:MOST_SHOWN]
-    images, labels = chapter.images.images, chapter.images.labels
+    labels = chapter.images.labels
+    centres = [summary.centre for summary in summaries if summary.centre is not None]
     numbers = chapter.metrics
     has_classes = bool(chapter.agreements)
     classes, columns = [], ["stability"]
@@ -29,21 +35,17 @@ def draw_clusters(study: Study) -> Drawing:
 
     def show(summary: ClusterSummary, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images, and whether they are of another class than most of the cluster."""
-        return images[rows], labels[rows] != summary.counts.argmax()
+        return chapter.images.images[rows], labels[rows] != summary.counts.argmax()
 
-    shown = ""
+    shown, deformed = "", DEFORMED_COPIES if DEFORMED in chapter.shown else ""
     if len(summaries) < len(chapter.summaries):
         shown = f" The first {len(summaries)} are drawn."
     text = Text(
         f"{chapter.count} clusters, found without labels",
         f"All {describe_images(chapter.images)}, "
-        f"{format_model(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown} A "
-        "cluster's centre is its mean code, decoded. The most typical images have the codes "
-        "nearest to it. The mixture would most likely give the least certain ones to another "
-        "cluster. A red frame marks another class than that of most of the cluster. UMAP brings "
-        "the neighbours to ten dimensions. With deformed copies, the distance of two images is "
-        "that of a slightly turned, scaled, shifted or bent copy of one to the other, where that "
-        f"is less. The table has medians of {len(numbers['seeds'])} seeds, with their range. "
+        f"{format_model(study)}. Drawn: {chapter.shown}, seed {numbers['seeds'][0]}.{shown}"
+        f"{_describe_drawn(chapter)} UMAP brings the neighbours to ten dimensions. {deformed}"
+        f"The table has medians of {len(numbers['seeds'])} seeds, with their range. "
         "Accuracy is that of the best matching of clusters and classes. Stability says how far "
         "clusterings of different seeds agree (ARI).",
     )
@@ -55,11 +57,13 @@ def draw_clusters(study: Study) -> Drawing:
     return Drawing.of_images(
         draw.draw_clusters,
         text,
-        centres=np.stack([summary.centre for summary in summaries]),
+        centres=np.stack(centres) if centres else None,
         members={
             "most typical": [show(summary, summary.typical) for summary in summaries],
             "least certain": [show(summary, summary.uncertain) for summary in summaries],
-        },
+        }
+        if study.data.has_images
+        else {},
         names=[
             (
                 f"cluster {number}" if summary.match is None else names[summary.match],
@@ -70,6 +74,20 @@ def draw_clusters(study: Study) -> Drawing:
         counts=np.stack([summary.counts for summary in summaries])[:, classes[:MOST_SHOWN]],
         class_names=[names[label] for label in classes[:MOST_SHOWN]],
         table=(headings, rows),
+    )
+
+
+def _describe_drawn(chapter: Clusters) -> str:
+    """What the pictures of a cluster are; empty where there are none."""
+    if not chapter.study.data.has_images:
+        return ""
+    centre = ""
+    if chapter.summaries[0].centre is not None:
+        centre = " A cluster's centre is its mean code, decoded."
+    return (
+        f"{centre} The most typical images have the codes nearest to "
+        f"{'it' if centre else 'the mean'}. The mixture would most likely give the least certain "
+        "ones to another cluster. A red frame marks another class than that of most of the cluster."
     )
 
 

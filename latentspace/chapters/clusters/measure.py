@@ -36,7 +36,9 @@ class ClusterSummary:
     size: int  # how many images it has
     counts: np.ndarray  # int64 (classes,), images by class
     match: int | None  # the class that it stands for; None where it is left without one
-    centre: np.ndarray  # float32 (H, W, C), the mean code of its images, decoded
+    centre: (
+        np.ndarray | None
+    )  # float32 (H, W, C), the mean code of its images, decoded, if it can be
     typical: np.ndarray  # positions of the images whose codes are nearest to that mean, int64 (K,)
     uncertain: np.ndarray  # positions of the images most likely of another cluster, int64 (K,)
 
@@ -50,11 +52,10 @@ class Clusters(Chapter):
     """Clusters of all images of a split by several methods, compared with the classes."""
 
     section = "clusters"
-    shown = COMPARED["the same with deformed copies"]
 
     def __init__(self, study: Study) -> None:
         super().__init__(study)
-        size = int(np.prod(study.data.image_shape))
+        size = max(1, int(np.prod(study.data.image_shape)))
         self.images = MapImages(study, most=min(MOST_IMAGES, MOST_VALUES // size))
         self.seeds = [study.settings.seed + number for number in range(SEEDS)]  # of each method
 
@@ -72,6 +73,12 @@ class Clusters(Chapter):
                 "or a lower --num-clusters"
             )
         return None
+
+    @property
+    def shown(self) -> str:
+        """The method that is drawn: with deformed copies where these can be encoded."""
+        deforms = self.study.explain_lack("images", "encoder") is None
+        return COMPARED["the same with deformed copies" if deforms else "a mixture after UMAP"]
 
     @cached_property
     def _has_classes(self) -> bool:
@@ -119,9 +126,12 @@ class Clusters(Chapter):
         members = [np.flatnonzero(self.labels == number) for number in np.unique(self.labels)]
         means = np.stack([codes[rows].mean(axis=0) for rows in members])
         uncertainty = self.found[self.shown]["uncertainty"][0]
+        centres = [None] * len(means)
+        if self.study.explain_lack("images", "decoder") is None:
+            centres = [*self.study.decode(means)]
         summaries = []
         for rows, mean, centre, counts, match in zip(
-            members, means, self.study.decode(means), table, matches.tolist(), strict=True
+            members, means, centres, table, matches.tolist(), strict=True
         ):
             away = np.linalg.norm(codes[rows] - mean, axis=1)
             typical, uncertain = (
@@ -168,7 +178,7 @@ class Clusters(Chapter):
         rows = []
         for score, words in SCORES.items():
             for kind, name in COMPARED.items():
-                if score not in methods[name]:  # without classes
+                if score not in methods.get(name, {}):  # without classes, or an encoder
                     continue
                 baselines = {"pixels": name.replace(partitions.CODES, partitions.PIXELS, 1)}
                 if kind == partitions.K_MEANS:
@@ -184,15 +194,17 @@ class Clusters(Chapter):
         if not self.agreements:
             agreed = self.metrics["methods"][self.shown]["stability"]
             return f"{self.count} clusters of {count}; {SEEDS} seeds agree by {agreed:.2f} (ARI)"
-        ours, theirs = (
-            self.metrics["methods"][name]["accuracy"]
-            for name in (self.shown, f"{partitions.PIXELS}: {partitions.K_MEANS}")
-        )
-        return (
+        methods, pixels = self.metrics["methods"], f"{partitions.PIXELS}: {partitions.K_MEANS}"
+        ours = methods[self.shown]["accuracy"]
+        line = (
             f"{self.count} clusters, found without labels, are the classes of "
             f"{ours['median']:.1%} of {count} (median of {SEEDS} seeds, {ours['low']:.1%} to "
-            f"{ours['high']:.1%}); {partitions.K_MEANS} of the pixels {theirs['median']:.1%}"
+            f"{ours['high']:.1%})"
         )
+        if pixels not in methods:
+            return line
+        theirs = methods[pixels]["accuracy"]["median"]
+        return f"{line}; {partitions.K_MEANS} of the pixels {theirs:.1%}"
 
 
 def _summarize_seeds(values: np.ndarray) -> dict[str, float]:

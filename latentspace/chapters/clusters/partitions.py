@@ -39,13 +39,13 @@ def find_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Foun
 def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Found:
     study = images.study
     with study.make_bar("clusters", 8 * len(seeds) + COPIES) as bar:
-        pca = study.fit_components(study.run.latent_dim)
-        encode, _ = scores.linear_autoencoder(pca, study.data.image_shape)
-        flat = {
-            PIXELS: images.get_vectors("pixel"),
-            f"PCA {study.run.latent_dim}": encode(images.images).astype(np.float32),
-            CODES: images.codes,
-        }
+        flat = {}
+        if study.data.has_images:
+            pca = study.fit_components(study.run.latent_dim)
+            encode, _ = scores.linear_autoencoder(pca, study.data.image_shape)
+            components = encode(images.images).astype(np.float32)
+            flat = {PIXELS: images.get_vectors("pixel"), f"PCA {study.run.latent_dim}": components}
+        flat[CODES] = images.codes
         wanted = [(source, K_MEANS, clustering.cluster_k_means) for source in flat]
         wanted.append((CODES, MIXTURE, clustering.cluster_gaussian_mixture))
         made = {}
@@ -61,8 +61,11 @@ def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> 
 def _cluster_manifolds(
     images: MapImages, count: int, seeds: Sequence[int], advance: Callable[[], Any]
 ) -> Found:
-    condensed, condense = projection.reduce_dimensions(images.get_vectors("pixel"))
-    vectors = {PIXELS: condensed, CODES: images.codes}
+    vectors = {CODES: images.codes}
+    if images.study.data.has_images:
+        condensed, condense = projection.reduce_dimensions(images.get_vectors("pixel"))
+        vectors = {PIXELS: condensed, **vectors}
+    deforms = images.study.explain_lack("images", "encoder") is None
     represent = {
         PIXELS: lambda batch: condense(batch.reshape(len(batch), -1)),
         CODES: images.study.run.encode,
@@ -70,8 +73,8 @@ def _cluster_manifolds(
     copies: dict[str, list[np.ndarray]] = {source: [] for source in vectors}
     copying = dict.fromkeys(vectors, 0.0)
     rng = np.random.default_rng(images.study.settings.seed)
-    parts = list(iterate_parts(images.images))
-    for _ in range(COPIES):
+    parts = list(iterate_parts(images.images)) if deforms else []
+    for _ in range(COPIES if deforms else 0):
         batch, deforming = _time(
             lambda: np.concatenate([deform(images.images[part], rng) for part in parts])
         )
@@ -82,11 +85,12 @@ def _cluster_manifolds(
         advance()
     inputs = {}
     for source, found in vectors.items():
-        for name, changed in ((source, []), (source + DEFORMED, copies[source])):
+        forms = {source: [], **({source + DEFORMED: copies[source]} if deforms else {})}
+        for name, changed in forms.items():
             graph, spent = _time(partial(clustering.build_neighbor_graph, found, changed))
             spent += copying[source] if changed else 0.0
             for seed in seeds:
-                dense = name == CODES + DEFORMED
+                dense = name == (CODES + DEFORMED if deforms else CODES)
                 inputs[f"{name}/{seed}"] = (found, graph, count, seed, dense, spent)
     cores = count_cores() if len(images.indices) > projection.SEQUENTIAL_LIMIT else 1
     done = run_all(_cluster_manifold, inputs, processes=cores, on_report=lambda name: advance())

@@ -79,11 +79,13 @@ def draw_maps(comparison: Comparison) -> Drawing:
 def draw_explorer(comparison: Comparison) -> Drawing:
     """Maps of the codes of both models, linked, with everything that is known of each image."""
     studies, maps = comparison.studies, comparison.explored
+    reason = comparison.errors_unavailable
+    held = f"network of A alone: of B, {reason}" if reason else "networks of both models"
     about = (
         f"{_describe_maps(maps)}. B's map is turned and mirrored onto A's; each has its own scale. "
         f"{CAVEAT} Errors are squared, means over pixels. The nearest are those of the images "
         "shown, in the codes of A and of B themselves, not on the maps. The file holds the "
-        f"networks of both models. {' '.join(comparison.origins)}"
+        f"{held}. {' '.join(comparison.origins)}"
     ).rstrip()
     shown = {
         letter: Map(
@@ -107,7 +109,9 @@ def _format_scores(maps: Maps) -> str:
         scored = maps.score_images(LATENT, maps.flat)
         found += format_metric(f"{maps.knn} label accuracy", scored["knn_accuracy"].mean())
         found += format_metric("silhouette", scored["silhouette"].mean())
-    return ", ".join([*found, f"mean error {maps.errors.mean():.5f}"])
+    if maps.study.explain_lack("decoder") is None:
+        found.append(f"mean error {maps.errors.mean():.5f}")
+    return ", ".join(found)
 
 
 def _describe_models(comparison: Comparison) -> str:
@@ -126,7 +130,9 @@ def _describe_maps(maps: Mapping[str, Maps]) -> str:
 
 
 RECIPES = {
-    "comparison.png": Recipe(draw_reconstructions),
+    "comparison.png": Recipe(
+        draw_reconstructions, unavailable=lambda comparison: comparison.errors_unavailable
+    ),
     "comparison_maps.png": Recipe(draw_maps),
     "explorer.html": Recipe(draw_explorer),
 }

@@ -48,6 +48,8 @@ class Comparison:
                 raise InputError(f"{without}: of run {study.run.name} {reason}")
         self.studies = {A: first, B: second}
         self.data, self.settings = first.data, first.settings
+        # Why not both reconstruct; None where they do.
+        self.errors_unavailable = first.explain_lack("decoder") or second.explain_lack("decoder")
 
     @property
     def names(self) -> dict[str, str]:
@@ -148,7 +150,7 @@ class Comparison:
         """All measures: those with an interval, then attributes, training errors and facts."""
         rng = np.random.default_rng(self.settings.seed)
         found = []
-        for key, (words, form) in OF_IMAGES.items():
+        for key, (words, form) in OF_IMAGES.items() if self.errors_unavailable is None else ():
             options = {"baselines": self._find_baselines(key), **form}
             pair = [study.of(Reconstruction).by_image[key] for study in self.studies.values()]
             found.append(measure_pairs(f"test_{key}", words, pair, rng, **options))
@@ -159,7 +161,8 @@ class Comparison:
             options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
             said = words.format(knn=self._maps[A].knn)
             found.append(measure_pairs(key, said, on_maps, rng, **options))
-        return [*found, *self._measure_attributes(), *self._measure_facts(found[0])]
+        test = found[0] if self.errors_unavailable is None else None
+        return [*found, *self._measure_attributes(), *self._measure_facts(test)]
 
     @property
     def baseline_names(self) -> list[str]:
@@ -225,7 +228,7 @@ class Comparison:
 
     def _measure_attributes(self) -> list[Measure]:
         """How well codes carry what images have or have not, as far as both runs measure it."""
-        if not self.data.train_attributes.names:
+        if not self.data.train_attributes.names or self.errors_unavailable is not None:
             return []
         both, found = [study.of(AttributeChanges) for study in self.studies.values()], []
         names = [name for name in both[0].names if name in both[1].names]
@@ -240,20 +243,27 @@ class Comparison:
             found.append(Measure(*about, pair, is_learned=False, baselines=others, decimals=3))
         return found
 
-    def _measure_facts(self, test: Measure) -> list[Measure]:
-        """What the records of both runs say, beside their test errors."""
-        train = [
-            study.run.facts["scores"].get("train_mse") if study.is_trained_on_data else None
-            for study in self.studies.values()
-        ]
-        pairs = zip(test.values, train, strict=True)
-        ratios = [None if error is None else value / error for value, error in pairs]
+    def _measure_facts(self, test: Measure | None) -> list[Measure]:
+        """What the records of both runs say, beside their test errors where both have some."""
+        rows: list[tuple[str, str, list[Any], int]] = []
+        if test is not None:
+            train = [
+                study.run.facts["scores"].get("train_mse") if study.is_trained_on_data else None
+                for study in self.studies.values()
+            ]
+            pairs = zip(test.values, train, strict=True)
+            ratios = [None if error is None else value / error for value, error in pairs]
+            rows.append(("train_mse", "mean squared training error", train, 5))
+            rows.append(("test_over_train", "test error over training error", ratios, 3))
         runs = [study.run for study in self.studies.values()]
-        sizes = [sum((run.path / name).stat().st_size for name in run.files) for run in runs]
+        sizes = [
+            sum((run.path / name).stat().st_size for name in run.files)
+            if run.codes is None
+            else None
+            for run in runs
+        ]
         trained_on = [_describe_training_data(study) for study in self.studies.values()]
-        rows: list[tuple[str, str, list[Any], int]] = [
-            ("train_mse", "mean squared training error", train, 5),
-            ("test_over_train", "test error over training error", ratios, 3),
+        rows += [
             ("latent_dim", "units per code", [run.latent_dim for run in runs], 0),
             ("parameters", "parameters", [run.facts.get("parameters") for run in runs], 0),
             ("bytes", "bytes of both model files", sizes, 0),

@@ -51,6 +51,7 @@ class Compression(Chapter):
     """Bytes and errors of codes, of principal components and of image files."""
 
     section = "compression"
+    needs = ("decoder", "images")
 
     def __init__(self, study: Study) -> None:
         super().__init__(study)

@@ -77,7 +77,7 @@ class Map:
 class Model:
     """What a model makes of the images."""
 
-    errors: np.ndarray  # float (N,), squared, means over pixels
+    errors: np.ndarray  # float (N,), squared, means over pixels; (0,) where it reconstructs none
     # What runs it on the page: facts that JSON can hold, and the arrays that they point into; or
     # why it can't be run there.
     live: tuple[Mapping[str, Any], bytes] | str
@@ -149,7 +149,8 @@ def draw_explorer(
     sheet, ramp = pictures.sheet, load_matplotlib().colormaps[RAMP]
     own = [_describe(name, *of) for name, of in groups.items()]
     own[0][0]["switches"] = True
-    own += _describe_errors(models)
+    backs = [one for one in models if one.errors.size]
+    own += _describe_errors(backs)
     described = [*own, *(_describe(name, *of) for name, of in attributes.items())]
     live = [(one.live, b"") if isinstance(one.live, str) else one.live for one in models]
     known = {
@@ -162,7 +163,7 @@ def draw_explorer(
         "folder": pictures.folder,
         "check": asdict(check),
         "models": [
-            {"letter": one.letter, "run": one.run, "live": facts}
+            {"letter": one.letter, "run": one.run, "live": facts, "back": one.errors.size > 0}
             for one, (facts, _) in zip(models, live, strict=True)
         ],
         "drawnBy": {space: one.model for space, one in maps.items()},
@@ -181,7 +182,7 @@ def draw_explorer(
         heading, scores, words = map(html.escape, (one.heading, one.scores, one.near))
         shown += MAP.substitute(space=space, heading=heading, scores=scores, plot=plots[space])
         near += NEAR.substitute(space=space, heading=words)
-    letters = {one.letter: f"by {one.letter}" if one.letter else "reconstruction" for one in models}
+    letters = {one.letter: f"by {one.letter}" if one.letter else "reconstruction" for one in backs}
     networks = [base64.b64encode(data).decode() for _, data in live]
     page = Template(_read_part("page.html")).substitute(
         title=html.escape(text.title),
@@ -222,7 +223,7 @@ def _describe_errors(models: Sequence[Model]) -> list[tuple[dict[str, Any], np.n
         about, error = _describe(f"error{of}", one.errors, None)
         about |= {"isError": True, "about": f"squared error of the reconstruction{by}"}
         found.append((about, error))
-    if len(models) == 1:
+    if len(models) < 2:
         return found
     first, second = models
     more = second.errors - first.errors

@@ -38,10 +38,12 @@ def draw_explorer(study: Study) -> Drawing:
         )
         for space, words in SPACES.items()
     }
+    has_errors = study.explain_lack("decoder") is None
+    errors = "Errors are squared, means over pixels. " if has_errors else ""
     about = (
         f"{describe_maps(maps, maps.flat)}. The map of the codes is turned and mirrored onto the "
-        f"other. {CAVEAT} Errors are squared, means over pixels. The nearest are those of the "
-        "images shown, in pixels and in codes themselves, not on the maps."
+        f"other. {CAVEAT} {errors}The nearest are those of the images shown, in pixels and in "
+        "codes themselves, not on the maps."
     )
     title, subject = "The same images, in pixels and in codes", describe_images(maps)
     return draw_page({"": study}, shown, title, about, f"{subject}, {format_model(study)}")
@@ -54,8 +56,12 @@ def draw_page(
     chapters = {letter: study.of(Exploration) for letter, study in studies.items()}
     chapter = next(iter(chapters.values()))
     maps, data, outliers = chapter.maps, chapter.study.data, chapter.study.of(Outliers)
-    backs = [one.maps.reconstructed["pixels"] for one in chapters.values()]
-    sheet = make_sheet(np.concatenate([maps.pixels, *backs]))
+    back = {
+        letter: one.maps.reconstructed
+        for letter, one in chapters.items()
+        if one.study.explain_lack("decoder") is None
+    }
+    sheet = make_sheet(np.concatenate([maps.pixels, *(one["pixels"] for one in back.values())]))
     groups = {"class": (maps.labels, list(data.class_names))}
     if (without_clusters := chapter.clusters_unavailable) is None:
         for letter, one in chapters.items():
@@ -68,7 +74,7 @@ def draw_page(
         about += f" To keep the file small, pictures are {sheet.note}."
     models = []
     for letter, study in studies.items():
-        live, errors = study.of(Live), chapters[letter].maps.errors
+        live, errors = study.of(Live), back[letter]["errors"] if letter in back else np.empty(0)
         runs_it = live.model_unavailable or live.model
         models.append(Model(errors, runs_it, letter, study.run.name))
     suspects, text = chapter.suspects, Text(title, about)

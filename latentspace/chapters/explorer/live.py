@@ -33,6 +33,8 @@ class Live(Chapter):
     @cached_property
     def model_unavailable(self) -> str | None:
         """Why the page can't run the model; None where it can."""
+        if (reason := self.study.explain_lack("decoder")) is not None:
+            return reason
         layer = str(self._networks["unavailable"])
         return f"it can't run {layer}" if layer else None
 

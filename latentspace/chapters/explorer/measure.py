@@ -34,6 +34,8 @@ class Grouping:
 class Exploration(OnMaps):
     """Images that lie on two flat maps, and what there is to know of each."""
 
+    needs = ("images",)
+
     @property
     def settings_used(self) -> dict[str, Any]:
         """Those of the usual maps, whatever their default number, and how many clusters it has."""

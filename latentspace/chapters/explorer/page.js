@@ -89,9 +89,8 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   function show(index, hold = held) {
     [current, held] = [index, hold];
     cut(byId("original"), index);
-    known.models.forEach(({ letter }, place) =>
-      cut(byId(`reconstruction${letter}`), (place + 1) * count + index),
-    );
+    const backs = known.models.filter(({ back }) => back);
+    backs.forEach(({ letter }, place) => cut(byId(`reconstruction${letter}`), (place + 1) * count + index));
     const rows = [
       ["image", callOf(index)],
       ...kinds.slice(0, known.own).filter(({ untold }) => !untold).map((kind) => [kind.name, textOf(kind, index)]),
@@ -502,8 +501,8 @@ function explore({ source, shown, plots, values, numbers, is_training, neighbors
   live = startLive({ ...shared, labels: classes.values, shareOf });
   Object.assign(explorer, { live, nameOf: (index) => textOf(classes, index) });
   tabs.offer(["check"]);
-  if (isPair) {
-    const errors = kinds.filter(({ isError }) => isError).map(({ values }) => values);
+  const errors = kinds.filter(({ isError }) => isError).map(({ values }) => values);
+  if (errors.length > 1) {
     tabs.panels.differences = makeDifferences({ ...shared, count, listCounted, errors });
     tabs.offer(["differences"]);
   }

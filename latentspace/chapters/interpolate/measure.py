@@ -58,6 +58,7 @@ class Interpolation(Chapter):
     """Paths between pairs of images of different classes."""
 
     section = "interpolation"
+    needs = ("decoder", "images")
     takes_minutes = True
     uses_classifier = True
 

@@ -21,7 +21,8 @@ CONTENTS = Contents(
         in_story("tsne_latent.png", "t-SNE of the codes, drawn as the images themselves", dims=2),
         in_story(
             "tsne_comparison.png",
-            "both maps as labelled points side by side, with their scores",
+            "both maps as labelled points side by side, with their scores, and a map of --map",
+            settings=(*MAP_SETTINGS, "map"),
             dims=2,
         ),
         in_story("tsne_3d.png", "both maps in three dimensions", dims=3),

@@ -24,7 +24,7 @@ def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL
     """What a reader must know of how maps of these spaces (or all), of some images, were made."""
     if settings.method != "tsne":
         return METHODS[settings.method]
-    spaces = spaces or tuple(SPACES)
+    spaces = spaces or tuple(maps.spaces)
     made = maps.project(settings, rows, spaces)
     exaggeration = f", exaggeration {settings.exaggeration:g}" if settings.exaggeration != 1 else ""
     divergences = " and ".join(

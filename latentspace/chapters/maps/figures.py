@@ -17,7 +17,7 @@ from latentspace.chapters.maps.describe import (
     name_map,
 )
 from latentspace.chapters.maps.images import SPACES
-from latentspace.chapters.maps.measure import Maps
+from latentspace.chapters.maps.measure import GIVEN, SCORES, GivenMap, Maps
 from latentspace.chapters.maps.methods import ProjectionMethods
 from latentspace.chapters.maps.overlap import Overlap
 from latentspace.chapters.maps.placing import Placing
@@ -26,6 +26,7 @@ from latentspace.drawing import clouds
 from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
+WORDS = {name: f"{words[0].lower()}{words[1:]}" for name, words in SCORES.items()}
 TABLE_ROWS = {
     "pixel": "among pixels",
     "pixel_map": "on the map of pixels",
@@ -65,18 +66,36 @@ def _describe_scores(maps: Maps, space: str) -> str:
 
 def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
     points = {}
-    for space in SPACES:
+    for space in maps.spaces:
         heading = name_map(settings.method, space), format_scores(maps, settings, space)
         points[": ".join(filter(None, heading))] = maps.get_points(space, settings)
+    if maps.given is not None:
+        heading = f"{maps.given.name}, as it was given", format_scores(maps, settings, GIVEN)
+        points["\n".join(filter(None, heading))] = maps.given.points
     return LabelledMaps(points, maps.labels, maps.study.data.class_names)
 
 
 def _describe_both(study: Study, settings: Settings) -> str:
     maps = study.of(Maps)
+    turned = "The map of the codes is turned and mirrored onto the other. " * (len(maps.spaces) > 1)
     return (
-        f"{describe_images(maps)}, {format_model(study)}. {describe_maps(maps, settings)}. The "
-        f"map of the codes is turned and mirrored onto the other. {CAVEAT}"
+        f"{describe_images(maps)}, {format_model(study)}. {describe_maps(maps, settings)}. "
+        f"{turned}{CAVEAT}"
     )
+
+
+def _describe_given(maps: Maps, given: GivenMap) -> str:
+    """A map that a person has made beside ours of the codes, both scored against the codes."""
+    found = maps.score_maps(maps.flat)
+    parts = [
+        f"{WORDS[name].format(knn=maps.knn)} {found[GIVEN][name].value:.3f} against "
+        f"{found['latent'][name].value:.3f} ({more.value:+.3f}, 95% interval {more.low:+.3f} to "
+        f"{more.high:+.3f})"
+        for name, more in found["given_difference"].items()
+        if np.isfinite(more.value)
+    ]
+    ours = name_map(maps.flat.method, "latent")
+    return f" {given.said}. It is scored against the codes, beside {ours}: {'; '.join(parts)}."
 
 
 def draw_comparison(study: Study) -> Drawing:
@@ -85,7 +104,10 @@ def draw_comparison(study: Study) -> Drawing:
     caption = _describe_both(study, maps.flat)
     if maps.settings.dims == 2 and (answer := maps.answer) is not None:
         caption += f" {answer[0].upper()}{answer[1:]}."
-    text = Text("The same images, mapped from their pixels and from their codes", caption)
+    if maps.given is not None:
+        caption += _describe_given(maps, maps.given)
+    title = "The same images, mapped from their pixels and from their codes"
+    text = Text(title if len(maps.spaces) > 1 else "A map of the codes", caption)
     return Drawing(draw.draw_comparison(_list_maps(maps, maps.flat), text=text), text)
 
 
@@ -103,6 +125,7 @@ def draw_solid(study: Study, *, turning: bool) -> Drawing:
 
 def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
     maps = study.of(Maps)
+    spaces = [space for space in spaces if space in maps.spaces]
     films = {space: maps.get_film(space) for space in spaces}
 
     def tell(iteration: int, divergence: float, exaggerated: bool) -> str:
@@ -136,7 +159,7 @@ def draw_projection_methods(study: Study) -> Drawing:
     """A table of maps: by every method, of pixels and of codes."""
     maps, chapter = study.of(Maps), study.of(ProjectionMethods)
     points = {}
-    for space, words in SPACES.items():
+    for space, words in maps.spaces.items():
         for method, scores in chapter.scores.items():
             heading = f"{METHODS[method]} of {words}\n{_format_scores(maps.knn, scores[space])}"
             points[heading] = maps.get_points(space, chapter.settings[method])
@@ -148,7 +171,7 @@ def draw_projection_methods(study: Study) -> Drawing:
         f"the ten nearest that are still among them. {CAVEAT}",
     )
     shown = LabelledMaps(points, maps.labels, study.data.class_names)
-    frame = draw.draw_projection_methods(shown, rows=len(SPACES), text=text)
+    frame = draw.draw_projection_methods(shown, rows=len(maps.spaces), text=text)
     return Drawing(frame, text)
 
 
@@ -225,17 +248,27 @@ def _explain_none_placed(study: Study) -> str | None:
     return None if study.settings.place else "no image is to be placed: pass --place IMAGE"
 
 
+def _explain_no_images(study: Study) -> str | None:
+    return study.explain_lack("images")
+
+
 RECIPES = {
-    "tsne_pixel.png": Recipe(partial(_draw_image_map, "pixel"), of=(Maps,)),
-    "tsne_latent.png": Recipe(partial(_draw_image_map, "latent"), of=(Maps,)),
+    "tsne_pixel.png": Recipe(partial(_draw_image_map, "pixel"), (Maps,), _explain_no_images),
+    "tsne_latent.png": Recipe(partial(_draw_image_map, "latent"), (Maps,), _explain_no_images),
     "tsne_comparison.png": Recipe(draw_comparison, of=(Maps,)),
     "tsne_3d.png": Recipe(partial(draw_solid, turning=False), of=(Maps,)),
     "tsne_3d.gif": Recipe(partial(draw_solid, turning=True), of=(Maps,)),
-    "tsne_pixel.gif": Recipe(partial(_draw_forming, ["pixel"]), (Maps,), _explain_no_film),
+    "tsne_pixel.gif": Recipe(
+        partial(_draw_forming, ["pixel"]),
+        (Maps,),
+        lambda study: _explain_no_images(study) or _explain_no_film(study),
+    ),
     "tsne_latent.gif": Recipe(partial(_draw_forming, ["latent"]), (Maps,), _explain_no_film),
     "tsne_optimization.gif": Recipe(partial(_draw_forming, SPACES), (Maps,), _explain_no_film),
     "projection_methods.png": Recipe(draw_projection_methods, of=(ProjectionMethods,)),
     "overlapping_classes.png": Recipe(draw_overlap, of=(Overlap,)),
-    "latent_grid.png": Recipe(draw_decoded_grid, of=(Maps,)),
+    "latent_grid.png": Recipe(
+        draw_decoded_grid, (Maps,), lambda study: study.explain_lack("images", "decoder")
+    ),
     "placed.png": Recipe(draw_placed, (Placing, Maps), _explain_none_placed),
 }

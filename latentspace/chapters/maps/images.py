@@ -41,7 +41,14 @@ class MapImages(Chapter):
             wanted = self._available
         self._samples = wanted or min(DEFAULT_SAMPLES, self._available)
         self._projections: dict[tuple[Any, ...], Projection] = {}
-        self.split_name = SPLIT_NAMES[study.settings.split]  # where the images come from
+        # Where the images come from.
+        self.split_name = SPLIT_NAMES[study.settings.split] if study.data.has_images else "rows"
+
+    @property
+    def spaces(self) -> dict[str, str]:
+        """Those of `SPACES` that there are: pixels only where there are images."""
+        has_images = self.study.data.has_images
+        return {space: words for space, words in SPACES.items() if has_images or space != "pixel"}
 
     @cached_property
     def indices(self) -> np.ndarray:
@@ -122,7 +129,7 @@ class MapImages(Chapter):
     @cached_property
     def table(self) -> dict[str, Sequence[object]]:
         """What is known of each image, by column: a name of its own first, and the error last."""
-        data = self.study.data
+        data, has_errors = self.study.data, self.study.explain_lack("decoder") is None
         splits = np.where(self.is_training, "train", "test").tolist()
         labels = [data.class_names[label] if data.has_classes else "" for label in self.labels]
         rows = zip(labels, splits, self.numbers, strict=True)
@@ -131,12 +138,13 @@ class MapImages(Chapter):
             "index": list(self.numbers),
             **({"label": labels} if data.has_classes else {}),
             "split": splits,
-            "error": [f"{error:.5f}" for error in self.errors],
+            **({"error": [f"{error:.5f}" for error in self.errors]} if has_errors else {}),
         }
 
     def _pick(self, get: Callable[[str], np.ndarray]) -> np.ndarray:
         """Takes the images' rows out of what belongs to each split, asked for where needed."""
-        parts = [get(split)[numbers] for split, numbers in self.numbers_of_splits.items()]
+        splits = self.numbers_of_splits.items()
+        parts = [get(split)[numbers] for split, numbers in splits if len(numbers)]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def get_vectors(self, space: str) -> np.ndarray:
@@ -151,11 +159,12 @@ class MapImages(Chapter):
         return (space, images, *model, self.study.settings.split, chosen)
 
     def project(
-        self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] = SPACES
+        self, settings: Settings, rows: Rows = ALL, spaces: Iterable[str] | None = None
     ) -> dict[str, Projection]:
         """Projections of the images, or of `rows`, int (R,), by space; from memory or the cache."""
         keys = {
-            space: (*self.make_key(space, rows, labels=False), *settings.key) for space in spaces
+            space: (*self.make_key(space, rows, labels=False), *settings.key)
+            for space in spaces or self.spaces
         }
         fresh: dict[str, Projection] = {}
 

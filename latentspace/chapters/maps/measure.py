@@ -1,8 +1,10 @@
 """Maps of pixels and of codes, with their scores."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,20 @@ from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import Projection, Settings
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, list_rows
-from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, SPACES, MapImages, Rows
+from latentspace.chapters.maps.images import ALL, LEAST_IMAGES, MapImages, Rows
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
+from latentspace.core.provenance import hash_content
+from latentspace.datasets.vectors import read_vectors, split_rows
 
+PIXELS, LATENT, GIVEN = "pixel", "latent", "given"  # of `SPACES`, and a map that a person has made
 # Of the pixel map and the latent map.
 COMPARED = {"silhouette": "silhouette", "knn_accuracy": "{knn} label accuracy"}
+BESIDE_GIVEN = ("knn_accuracy", "silhouette", "knn_preservation", "trustworthiness")
+DIFFERENCES = (  # by name, of what, than what, in which scores
+    ("difference", LATENT, PIXELS, tuple(COMPARED)),
+    ("given_difference", GIVEN, LATENT, BESIDE_GIVEN),
+)
 SCORES = {  # of the table, in words
     "source_knn_accuracy": "{knn} label accuracy before any map",
     "knn_accuracy": "{knn} label accuracy in the map",
@@ -40,6 +50,15 @@ class Film:
     exaggerated: np.ndarray  # bool (T,), whether attraction was exaggerated then
 
 
+@dataclass(frozen=True)
+class GivenMap:
+    """A finished map of these images, made by another program."""
+
+    points: np.ndarray  # float32 (samples, 2)
+    name: str  # of its file
+    said: str  # which of its rows are which images
+
+
 class Maps(MapImages):
     """The same images, mapped from their pixels and from their codes, and how good the maps are."""
 
@@ -47,6 +66,7 @@ class Maps(MapImages):
 
     def __init__(self, study: Study, *, most: int | None = None) -> None:
         super().__init__(study, most=most)
+        self._is_usual = most is None
         self._sources: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
         self._scores: dict[tuple[str | int | float, ...], dict[str, dict[str, Estimate]]] = {}
         given, perplexity = study.settings, study.settings.perplexity
@@ -59,7 +79,7 @@ class Maps(MapImages):
         self.flat, self.solid = (replace(self.settings, dims=dims) for dims in (2, 3))
 
     def check(self) -> None:
-        """Refuses more samples than there are images, and a perplexity too large for them."""
+        """Refuses more samples than images, a perplexity too large for them, a map of others."""
         count = self._available
         if self._samples > count:
             raise InputError(
@@ -72,6 +92,31 @@ class Maps(MapImages):
                 f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
                 f"--perplexity {chosen:g}; lower it or raise --samples"
             )
+        if self.given is not None:
+            print(self.given.said)
+
+    @cached_property
+    def given(self) -> GivenMap | None:
+        """That of --map, beside the usual maps; an `InputError` where it is not of their images.
+
+        It has as many rows as there are images on the maps, or those of `split_rows`.
+        """
+        if self.study.settings.map is None or not self._is_usual:
+            return None
+        path = Path(self.study.settings.map)
+        table = read_vectors(path, "points")
+        points, count = table.values, len(table.values)
+        if self.settings.dims != 2 or points.shape[1] != 2:
+            found = f"{points.shape[1]} columns, --dims {self.settings.dims}"
+            raise InputError(f"{path} should be a flat map, (N, 2). Received: {found}")
+        said = f"{path.name}: {count:,} rows: the images on the maps, in order"
+        if table.names or count != self._samples:
+            rows, said = split_rows(table, self._whole, f"{self._samples:,} images on the maps, ")
+            if absent := self.numbers_of_splits.keys() - rows.keys():
+                raise InputError(f"{said}; expected {' and '.join(absent)} images for --split too")
+            points = self._pick(lambda split: rows[split])
+            said += f"; {self._samples:,} of these are on the maps, and it may be made of more"
+        return GivenMap(points, path.name, said)
 
     @cached_property
     def unavailable(self) -> str | None:
@@ -80,7 +125,7 @@ class Maps(MapImages):
                 f"{self._samples} images are no map: {LEAST_IMAGES} are needed, of more --samples "
                 "or of --split all, which takes training images as well"
             )
-        for space, words in SPACES.items():
+        for space, words in self.spaces.items():
             if projection.is_degenerate(self.get_vectors(space)):
                 return (
                     f"the {words} of all {self._samples:,} images are equal, so that nothing tells "
@@ -96,7 +141,7 @@ class Maps(MapImages):
     @property
     def points(self) -> dict[str, np.ndarray]:
         """The flat maps, float32 (samples, 2), by space: for notebooks."""
-        return {space: self.get_points(space) for space in SPACES}
+        return {space: self.get_points(space) for space in self.spaces}
 
     def get_points(
         self, space: str, settings: Settings | None = None, rows: Rows = ALL
@@ -131,18 +176,25 @@ class Maps(MapImages):
             if settings.method == "tsne":
                 about[space] |= {"perplexity": settings.perplexity}
             about[space] |= to_numbers(estimates[space])
-        return {**about, "difference": to_numbers(estimates["difference"])}
+        if self.given is not None:
+            own = {k: one for k, one in estimates[GIVEN].items() if not k.startswith("source_")}
+            about[GIVEN] = {"file": self.given.name, "rows": self.given.said, **to_numbers(own)}
+        more = {name: estimates[name] for name, *_ in DIFFERENCES if name in estimates}
+        return about | {name: to_numbers(found) for name, found in more.items()}
 
     @property
     def rows(self) -> list[Row]:
         """The scores of the codes and of their map, beside those of the pixels."""
         table = {name: (words.format(knn=self.knn), HIGHER, 3) for name, words in SCORES.items()}
-        return list_rows(table, self.metrics, "latent", {"pixels": "pixel"})
+        others = {"pixels": PIXELS, **({self.given.name: GIVEN} if self.given else {})}
+        return list_rows(table, self.metrics, LATENT, others)
 
     @property
     def answer(self) -> str | None:
-        """Whether classes are denser in the latent map, in a line; None without two classes."""
+        """Whether classes are denser in the latent map, in a line; None without either."""
         found = self.score_maps(self.settings)
+        if "difference" not in found:
+            return None
         silhouette = found["difference"]["silhouette"]
         if not np.isfinite(silhouette.value):
             return None
@@ -160,13 +212,14 @@ class Maps(MapImages):
 
     def score_images(self, space: str, settings: Settings) -> dict[str, np.ndarray]:
         """By name float64 (R,) of each scored image, in the map and, as "source_", before it."""
+        source = LATENT if space == GIVEN else space
 
         def compute() -> dict[str, np.ndarray]:
-            vectors = self.get_vectors(space)
-            points = self.project(settings, spaces=(space,))[space].points
-            if space not in self._sources:  # the same for every map of it
-                self._sources[space] = self.score_source(vectors)
-            before, scores_before = self._sources[space]
+            vectors = self.get_vectors(source)
+            points = self._get_map(space, settings)
+            if source not in self._sources:  # the same for every map of it
+                self._sources[source] = self.score_source(vectors)
+            before, scores_before = self._sources[source]
             after = find_nearest_others(points, rows)[1]
             return scores_before | {
                 "knn_accuracy": neighborhoods.score_votes(after, self.labels, rows),
@@ -175,8 +228,19 @@ class Maps(MapImages):
                 "silhouette": neighborhoods.silhouettes(points[rows], self.labels[rows]),
             }
 
-        rows, key = self.scored_rows, self.make_key(space)
-        return self.study.load_or_compute("map_scores_by_image", compute, *key, *settings.key)
+        rows, key = self.scored_rows, self.make_key(source)
+        made = self._given_key if space == GIVEN else settings.key
+        return self.study.load_or_compute("map_scores_by_image", compute, *key, *made)
+
+    def _get_map(self, space: str, settings: Settings) -> np.ndarray:
+        """A map as it was made, or given."""
+        if space == GIVEN and self.given is not None:
+            return self.given.points
+        return self.project(settings, spaces=(space,))[space].points
+
+    @property
+    def _given_key(self) -> tuple[str, ...]:
+        return () if self.given is None else (hash_content(self.given.points),)
 
     def score_source(self, vectors: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Neighbours, int64 (R, k), among vectors, float (samples, D), and "source_" scores."""
@@ -190,7 +254,8 @@ class Maps(MapImages):
     def score_maps(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
         """The scores of both maps that some settings give, and their differences, found once."""
         if settings.key not in self._scores:
-            keys = [part for space in SPACES for part in self.make_key(space)]
+            keys = [part for space in self.spaces for part in self.make_key(space)]
+            keys += self._given_key if settings.key == self.flat.key else ()
             groups = self.study.load_or_compute_groups(
                 "map_scores", lambda: self._score(settings), *keys, *settings.key
             )
@@ -201,26 +266,33 @@ class Maps(MapImages):
         return self._scores[settings.key]
 
     def _score(self, settings: Settings) -> dict[str, dict[str, Estimate]]:
-        rng = np.random.default_rng(self.study.settings.seed)
-        made, rows = self.project(settings), self.scored_rows
-        by_image = {}
-        with self.study.make_bar("scoring maps", len(SPACES)) as bar:
-            for space in SPACES:
+        rng, rows = np.random.default_rng(self.study.settings.seed), self.scored_rows
+        shown = [GIVEN] * (self.given is not None and settings.key == self.flat.key)
+        spaces, by_image = [*self.spaces, *shown], {}
+        self.project(settings)  # all at the same time
+        with self.study.make_bar("scoring maps", len(spaces)) as bar:
+            for space in spaces:
                 by_image[space] = self.score_images(space, settings)
                 bar.update()
 
-        def average(scores: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+        def average(
+            scores: Mapping[str, np.ndarray], rng: np.random.Generator
+        ) -> dict[str, Estimate]:
             return {name: neighborhoods.mean_estimate(of, rng) for name, of in scores.items()}
 
-        found = {}
-        for space in SPACES:
-            pair = (self.get_vectors(space)[rows], made[space].points[rows])
-            found[space] = average(by_image[space])
-            of_classes = neighborhoods.class_knn_preservation(*pair, self.labels[rows], rng)
+        found, before = {}, rng
+        for space in spaces:  # a given map by the draws that ours had, which change no others
+            draws, before = (before if space == GIVEN else rng), deepcopy(rng)
+            vectors = self.get_vectors(LATENT if space == GIVEN else space)
+            pair = (vectors[rows], self._get_map(space, settings)[rows])
+            found[space] = average(by_image[space], draws)
+            of_classes = neighborhoods.class_knn_preservation(*pair, self.labels[rows], draws)
             found[space]["class_knn_preservation"] = of_classes
-            found[space]["distance_correlation"] = neighborhoods.distance_correlation(*pair, rng)
-        latent, pixel = by_image["latent"], by_image["pixel"]
-        found["difference"] = average({name: latent[name] - pixel[name] for name in COMPARED})
+            found[space]["distance_correlation"] = neighborhoods.distance_correlation(*pair, draws)
+        for name, of, than, scores in DIFFERENCES:
+            if {of, than} <= by_image.keys():
+                more = {key: by_image[of][key] - by_image[than][key] for key in scores}
+                found[name] = average(more, draws if of == GIVEN else rng)
         return found
 
     @property
@@ -254,9 +326,9 @@ class OnMaps(Chapter):
 
 def _turn(points: np.ndarray, space: str, made: Mapping[str, Projection]) -> np.ndarray:
     """Points of a map of codes, (..., N, dims), as these are laid onto the map of pixels."""
-    if space == "pixel":
+    if space == PIXELS or PIXELS not in made:
         return points
-    rotation, shift = projection.align(made["latent"].points, made["pixel"].points)
+    rotation, shift = projection.align(made[LATENT].points, made[PIXELS].points)
     return points @ rotation + shift
 
 

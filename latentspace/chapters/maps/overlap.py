@@ -23,6 +23,7 @@ class Overlap(OnMaps):
     """Some classes by themselves: their maps, and how far their neighbourhoods mix."""
 
     section = "overlap"
+    needs = ("images",)
 
     @property
     def unavailable(self) -> str | None:

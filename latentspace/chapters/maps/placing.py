@@ -20,6 +20,7 @@ class Placing(OnMaps):
     """Codes and images that are brought to the maps when these are finished."""
 
     section = "placing"
+    needs = ("images",)
 
     def check(self) -> None:
         """Refuses images to place that are not there."""

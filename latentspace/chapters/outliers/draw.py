@@ -25,7 +25,7 @@ class Block:
 
     heading: str  # in which way
     images: np.ndarray  # float32 (N, H, W, C) in [0, 1]; N may be 0
-    below: np.ndarray  # float32, the same shape: their reconstructions, or their copies
+    below: np.ndarray  # float32, of that shape: their reconstructions or copies; or of no height
     reasons: Sequence[Sequence[str]]  # what to write under each, in short lines, its name first
 
 
@@ -65,7 +65,7 @@ def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:
         labels.append(Label(0, HEADING_ROOM * 1.3, NOTHING, "lm", FAINT_INK))
         return layout.make_blank(2 * HEADING_ROOM, 1), labels
     zoom = layout.choose_zoom(min(block.images.shape[1:3]))
-    line = np.ones_like(block.images[:, :1])  # white, between the two
+    line = np.ones_like(block.below[:, :1])  # white, between the two
     pairs = np.concatenate([block.images, line, block.below], axis=1)
     image_width = pairs.shape[2] * zoom
     gap = max(EXAMPLE_GAP, widest + TEXT_GAP - image_width)

@@ -30,6 +30,7 @@ class Duplicates(Chapter):
     """Equal images, and near copies. Images have places: training images come first, then test."""
 
     section = "duplicates"
+    needs = ("images",)
 
     @cached_property
     def pairs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -67,7 +68,9 @@ class Duplicates(Chapter):
             found["compared"] = len(alarms)
             named = {"found": told["found"], **({"false_alarms": alarms} if len(alarms) else {})}
             found |= to_numbers({name: mean_estimate(each, rng) for name, each in named.items()})
-            found["nearest_code"] = to_numbers({"found": mean_estimate(told["nearest_code"], rng)})
+            if "nearest_code" in told:
+                nearest = mean_estimate(told["nearest_code"], rng)
+                found["nearest_code"] = to_numbers({"found": nearest})
         return found
 
     @property
@@ -162,9 +165,11 @@ class Duplicates(Chapter):
         def compute() -> dict[str, np.ndarray]:
             rng = np.random.default_rng(0)
             found = find_near_copies(self.take(chosen), self._labels[chosen], rng)
-            codes = study.run.encode(found.pop("made"))
-            nearest = find_nearest(codes, _pick(study.train_codes, study.codes, chosen), 1)[1]
-            found["nearest_code"] = nearest[:, 0] == found.pop("sources")
+            made, sources = found.pop("made"), found.pop("sources")
+            if study.explain_lack("encoder") is None:
+                codes = study.run.encode(made)
+                nearest = find_nearest(codes, _pick(study.train_codes, study.codes, chosen), 1)[1]
+                found["nearest_code"] = nearest[:, 0] == sources
             kept = int(found["near"]) + LISTED
             pairs, distances = chosen[found["pairs"][:kept]], found["distances"][:kept]
             return {**found, "pairs": pairs, "distances": distances}

@@ -28,14 +28,16 @@ def draw_outliers(study: Study) -> Drawing:
     images, listings = chapter.scores, list(chapter.listings.values())
     listed = np.concatenate([listing.indices for listing in listings])
     ends = np.cumsum([len(listing.indices) for listing in listings])
-    reconstructions = np.split(study.decode(study.codes[listed]), ends[:-1])
+    below = study.images[listed][:, :0]  # nothing
+    if study.explain_lack("decoder") is None:
+        below = study.decode(study.codes[listed])
     text = Text("Images that stand out", _describe(study))
     return Drawing.of_images(
         draw.draw_outliers,
         text,
         blocks=[
             Block(listing.heading, study.images[listing.indices], back, listing.reasons)
-            for listing, back in zip(listings, reconstructions, strict=True)
+            for listing, back in zip(listings, np.split(below, ends[:-1]), strict=True)
         ],
         ood={
             f"{kind} ({len(images.ood[kind]['error']):,})": (
@@ -72,12 +74,15 @@ def _describe(study: Study) -> str:
             f"{codes['false_alarms']:.2%} (pixels {pixels['false_alarms']:.2%}). suspect_labels"
             f".csv lists {chapter.metrics['suspect_labels']:,}, also those of training images."
         )
+    about = f"{study.data.name_tests(len(images.rows))}, {format_model(study)}"
+    near = f"istance is the mean to the {images.neighbors} nearest of "
+    near += f"{len(study.reference_rows):,} training images.{votes}"
+    if not images.kinds:
+        return f"{about}. A d{near}"
     return (
-        f"{study.data.name_tests(len(images.rows))}, {format_model(study)}; under each "
-        "its reconstruction. Errors are squared, means over pixels; a distance is the mean to the "
-        f"{images.neighbors} nearest of {len(study.reference_rows):,} training images.{votes} PCA: "
-        f"{study.run.latent_dim} components, fitted to the images that the model was fitted to. "
-        "Upside down and inverted are test images, and some look the same upside down; letters "
+        f"{about}; under each its reconstruction. Errors are squared, means over pixels; a d{near} "
+        f"PCA: {study.run.latent_dim} components, fitted to the images that the model was fitted "
+        "to. Upside down and inverted are test images, and some look the same upside down; letters "
         f"are {letters}."
     )
 
@@ -100,9 +105,11 @@ def draw_duplicates(study: Study) -> Drawing:
         near = (
             "Near: the distance of pixels, least over shifts by a pixel, is at most "
             f"{found['level']:.1%} of that to the farthest candidate. Of {found['planted']:,} "
-            f"copies, shifted by a pixel or saved as JPEG, that finds {found['found']:.1%} (the "
-            f"nearest code, {format_model(study)}, {found['nearest_code']['found']:.1%})"
+            f"copies, shifted by a pixel or saved as JPEG, that finds {found['found']:.1%}"
         )
+    if "nearest_code" in found:
+        code = f"{found['nearest_code']['found']:.1%}"
+        near += f" (the nearest code, {format_model(study)}, {code})"
     if "false_alarms" in found:
         near += (
             f"; of {found['compared']:,} images it takes {found['false_alarms']:.2%} for copies of "

@@ -59,6 +59,8 @@ class ImageScores:
     def letters_unavailable(self) -> str | None:
         """Why letters can't stand for out-of-distribution images; None where they can."""
         study = self.study
+        if (reason := study.explain_lack("decoder")) is not None:
+            return reason
         if study.strokes_unavailable is not None:
             return "letters are drawn for bright strokes on dark ground only"
         if study.ink is None:
@@ -70,6 +72,8 @@ class ImageScores:
     @cached_property
     def kinds(self) -> list[str]:
         """The kinds of out-of-distribution images."""
+        if self.study.explain_lack("decoder") is not None:
+            return []
         return [*ood.MAKERS, *([LETTERS] if self.letters_unavailable is None else [])]
 
     @property
@@ -147,19 +151,23 @@ class ImageScores:
         references = study.references.reshape(len(train_codes), -1)
 
         def measure(
-            images: np.ndarray, in_codes: tuple[np.ndarray, np.ndarray], errors: np.ndarray
+            images: np.ndarray,
+            in_codes: tuple[np.ndarray, np.ndarray],
+            errors: np.ndarray | None,
         ) -> dict[str, np.ndarray]:
             linear, flat = decode(encode(images)), images.reshape(len(images), -1)
-            found = {"error": errors, "pca_error": scores.squared_errors(images, linear)}
+            found = {"pca_error": scores.squared_errors(images, linear)}
+            found |= {} if errors is None else {"error": errors}
             near = {"codes": in_codes, "pixels": find_nearest(flat, references, VOTERS)}
             for space, (distances, neighbors) in near.items():
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors
             return found
 
-        rows, errors = self.rows, study.of(Reconstruction).by_image["mse"]
+        rows, reconstruction = self.rows, study.of(Reconstruction)
         own = self.find_neighbors("test", study.data.test_numbers[rows])
-        groups = {OWN: measure(study.images[rows], own, errors[rows])}
+        errors = reconstruction.by_image["mse"][rows] if self.kinds else None
+        groups = {OWN: measure(study.images[rows], own, errors)}
         with study.make_bar("scoring out-of-distribution images", len(self.kinds)) as bar:
             for kind in self.kinds:
                 images = self._make_images(kind)

@@ -50,6 +50,7 @@ class Outliers(Chapter):
     """Test images that are unlike the others or their label; training images vote on that."""
 
     section = "outliers"
+    needs = ("images", "train_codes")
 
     def __init__(self, study: Study) -> None:
         super().__init__(study)
@@ -63,6 +64,8 @@ class Outliers(Chapter):
     @property
     def labels_unavailable(self) -> str | None:
         """Why neighbours can't say anything of labels; None where they can."""
+        if (reason := self.study.explain_lack("train_codes")) is not None:
+            return reason
         if self.study.classes_unavailable is not None:
             return "without two classes or more no label can be wrong"
         if self.scores.voters < LEAST_VOTERS:
@@ -72,9 +75,10 @@ class Outliers(Chapter):
     @cached_property
     def listings(self) -> dict[str, Listing]:
         """What stands out, by name; without classes, what neighbours vote is left out."""
+        judges = "error" in self.scores.own
         worst, far = "Largest reconstruction error", "Farthest from the training images in codes"
         found = {
-            "largest_error": self._list_largest("error", worst, "error", 4),
+            **({"largest_error": self._list_largest("error", worst, "error", 4)} if judges else {}),
             "farthest_code": self._list_largest("codes", far, "distance", 2),
         }
         if self.labels_unavailable is None:
@@ -115,13 +119,14 @@ class Outliers(Chapter):
     def metrics(self) -> dict[str, Any]:
         """What is listed and why, AUROC by kind of images and score, planted labels, counts."""
         images, numbers = self.scores, self.study.data.test_numbers
+        errors = images.own.get("error")
         left_out = {LETTERS: images.letters_unavailable, "labels": self.labels_unavailable}
         found: dict[str, Any] = {
             "images": len(images.rows),
             "references": len(self.study.reference_rows),
             "neighbors": images.neighbors,
-            "median_error": float(np.median(images.own["error"])),
-            "mean_error": float(images.own["error"].mean()),
+            **({"median_error": float(np.median(errors))} if errors is not None else {}),
+            **({"mean_error": float(errors.mean())} if errors is not None else {}),
             "median_distance": float(np.median(images.own["codes"])),
             **{
                 name: [
@@ -189,22 +194,23 @@ class Outliers(Chapter):
         return [each for away, each in sorted(found, key=lambda one: (-one[1].votes, one[0]))]
 
     @property
-    def answer(self) -> str:
+    def answer(self) -> str | None:
         """How well out-of-distribution images are detected, and how many labels look wrong."""
-        found = self.scores.auroc
-        hardest = min(found, key=lambda kind: found[kind]["error"].value)
-        kind = LETTERS if LETTERS in found else hardest
-        error, codes, pca_error, pixels = (f"{found[kind][name].value:.3f}" for name in SCORES)
-        line = (
-            f"out-of-distribution images ({kind}) are detected among test images with AUROC "
-            f"{error} by the reconstruction error (PCA's {pca_error}), {codes} by the distance in "
-            f"codes (in pixels {pixels})"
-        )
-        if self.labels_unavailable is not None:
-            return line
-        line += f"; {len(self._flagged):,} of {len(self.scores.rows):,} labels look wrong"
-        first = self.study.data.test_numbers[self.listings["likely_mislabelled"].indices[:1]]
-        return line + "".join(f", that of #{index} most" for index in first)
+        found, parts = self.scores.auroc, []
+        if found:
+            hardest = min(found, key=lambda kind: found[kind]["error"].value)
+            kind = LETTERS if LETTERS in found else hardest
+            error, codes, pca_error, pixels = (f"{found[kind][name].value:.3f}" for name in SCORES)
+            parts.append(
+                f"out-of-distribution images ({kind}) are detected among test images with AUROC "
+                f"{error} by the reconstruction error (PCA's {pca_error}), {codes} by the distance "
+                f"in codes (in pixels {pixels})"
+            )
+        if self.labels_unavailable is None:
+            wrong = f"{len(self._flagged):,} of {len(self.scores.rows):,} labels look wrong"
+            first = self.study.data.test_numbers[self.listings["likely_mislabelled"].indices[:1]]
+            parts.append(wrong + "".join(f", that of #{index} most" for index in first))
+        return "; ".join(parts) or None
 
     @cached_property
     def _flagged(self) -> np.ndarray:

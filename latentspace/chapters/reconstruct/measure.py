@@ -15,6 +15,7 @@ class Reconstruction(Chapter):
     """Reconstructions and their errors."""
 
     section = "reconstruction"
+    needs = ("decoder", "images")
 
     @cached_property
     def by_image(self) -> dict[str, np.ndarray]:

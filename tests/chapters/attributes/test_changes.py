@@ -57,15 +57,12 @@ def test_what_else_is_known_holds_no_value_of_the_same_column(
 def test_a_hat_is_put_on_and_taken_off(principal_run: LinearRun, faces: ImageDataset) -> None:
     subject = look_at(principal_run, worn(faces))
     chapter, known = subject.of(AttributeChanges), subject.data.test_attributes.values[:, 0] == 1
-    share = np.ones(len(known))
-    moved = chapter.change(subject.codes, "hat", known, share)
+    shares = np.tile([0, 0.5, 1], (len(known), 1))
+    start, half, moved = chapter.change(subject.codes, "hat", known, shares).swapaxes(0, 1)
     read = subject.reader.read(subject.run.decode(moved))[:, 0]
     assert (read[~known] > 0.5).mean() > 0.9
     assert (read[known] < 0.5).mean() > 0.9
-    np.testing.assert_array_equal(
-        chapter.change(subject.codes, "hat", known, 0 * share), subject.codes
-    )
-    half = chapter.change(subject.codes, "hat", known, 0.5 * share)
+    np.testing.assert_array_equal(start, subject.codes)
     np.testing.assert_allclose(half, (subject.codes + moved) / 2, atol=1e-4)
 
 
@@ -73,12 +70,25 @@ def test_a_change_is_learnt_from_training_images_only(
     principal_run: LinearRun, faces: ImageDataset
 ) -> None:
     other = dataclasses.replace(faces, test_pixels=255 - faces.test_pixels)
-    codes, has, share = np.ones((3, 40), np.float32), np.array([True, False, True]), np.ones(3)
+    codes, has, share = np.ones((3, 40), np.float32), np.array([True, False, True]), np.ones((3, 1))
     moved = [
         look_at(principal_run, data).of(AttributeChanges).change(codes, "hat", has, share)
         for data in (faces, other)
     ]
     np.testing.assert_array_equal(*moved)
+
+
+def test_what_goes_with_an_attribute_stays(principal_run: LinearRun, faces: ImageDataset) -> None:
+    """The correction keeps what the transport alone would change."""
+    subject = look_at(principal_run, faces)
+    chapter, values = subject.of(AttributeChanges), subject.of(AttributeValues)
+    moves, known = chapter.fit("hat"), values.tables["test"].values
+    has = known[:, values.find("hat")] == 1
+    both = moves.move(subject.codes, has, 0, 1.0), moves.forms.move(subject.codes, has)
+    before = moves.reader.read(subject.codes)
+    others = [place for place in range(before.shape[1]) if place != moves.place]
+    changes = [np.abs(moves.reader.read(each) - before)[:, others].mean() for each in both]
+    assert changes[0] < 0.7 * changes[1]
 
 
 def test_numbers_of_a_change_stand_beside_components_and_pixels(
