@@ -6,15 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from latentspace.core.errors import InputError
+from latentspace.datasets import tables
 from latentspace.datasets.dataset import ImageDataset, find_index
-from latentspace.datasets.tables import (
-    Table,
-    fold_heading,
-    match_files,
-    read_table,
-    read_text,
-    show,
-)
+from latentspace.datasets.tables import Table, show
 
 WHAT = "indices of test images"
 SIDES = ("", "1", "2")  # of headings: of a table of pairs both images count
@@ -34,7 +28,7 @@ class Places:
             for index, file in enumerate(getattr(data, f"{split}_files")):
                 name = re.sub(SURROGATES, "\ufffd", file)
                 self.of_files.setdefault(name, []).append((split, index))
-        self._match = cache(lambda: match_files([*self.of_files]))
+        self._match = cache(lambda: tables.match_files([*self.of_files]))
 
     def find_file(self, name: str) -> list[Place]:
         """The images of the file that a name means; none where there is none, or doubt."""
@@ -63,14 +57,14 @@ def read_list(path: Path, data: ImageDataset) -> tuple[list[int], int]:
     of the test images, as they are listed, and how many training images are. An `InputError` tells,
     with the line, where the file can't be read or lists what is not there.
     """
-    text, _ = read_text(path, WHAT)
+    text, _ = tables.read_text(path, WHAT)
     lines = [(at, line.strip()) for at, line in enumerate(text.splitlines(), 1)]
     lines = [(at, line) for at, line in lines if line and not line.startswith(COMMENT)]
     if not lines:
         raise InputError(f"{path} should list {WHAT}. Received: a file without any")
     places = Places(data)
     if re.search(r"[^\W\d]", lines[0][1]):  # a heading
-        found = list(_read_rows(read_table(path, WHAT, least=1, comment=COMMENT), places))
+        found = list(_read_rows(tables.read_table(path, WHAT, least=1, comment=COMMENT), places))
     else:
         cells = ((at, cell) for at, line in lines for cell in re.split(r"[\s,;]+", line) if cell)
         found = [places.find("test", cell, f"{path}, line {at}") for at, cell in cells]
@@ -86,7 +80,7 @@ def _read_rows(table: Table, places: Places) -> Iterator[Place]:
     numbered = zip(table.rows, table.lines, strict=True)
     filled = [(row, f"{table.path}, line {at}") for row, at in numbered if any(map(str.strip, row))]
     (heading, first), *others = filled
-    names, has_files = [fold_heading(cell) for cell in heading], bool(places.of_files)
+    names, has_files = [tables.fold_heading(cell) for cell in heading], bool(places.of_files)
     sides = [side for side in SIDES if {f"index{side}", f"file{side}"} & {*names}]
     if not sides or not (has_files or any(f"index{side}" in names for side in sides)):
         raise InputError(

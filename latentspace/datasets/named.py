@@ -20,6 +20,7 @@ from latentspace.datasets import avatars
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
 from latentspace.datasets.corrections import correct_labels
 from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, choose_limited
+from latentspace.datasets.decoding import Decoding
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
 from latentspace.datasets.other_files import EXPECTED, explain_file
@@ -67,22 +68,21 @@ def load_dataset(
         if (path := getattr(read_options, name)) not in (None, "none"):
             recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
             read_options = replace(read_options, **recorded)
-    how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
+    how = Decoding(cache_dir, show_progress)
     if dataset is not None and dataset not in CLASS_NAMES:
-        data = _load_path(dataset, read_options, **how)
+        data = _load_path(dataset, read_options, how)
     else:
-        how |= {"data_dir": data_dir, "download": download}
         try:
-            data = _load_named(dataset or "mnist", read_options, **how)
+            data = _load_named(dataset or "mnist", data_dir, read_options, download, how)
         except _UnavailableError:
             if dataset is not None:
                 raise
-            data = _load_named("digits", read_options, **how)
+            data = _load_named("digits", data_dir, read_options, download, how)
     table = read_options.corrections
     return data if table is None else correct_labels(data, Path(table))
 
 
-def _load_path(dataset: str, read_options: ReadOptions, **how: Any) -> ImageDataset:
+def _load_path(dataset: str, read_options: ReadOptions, how: Decoding) -> ImageDataset:
     path = Path(dataset).resolve()
     if path.is_file() and path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InputError(explain_file(path))
@@ -90,7 +90,7 @@ def _load_path(dataset: str, read_options: ReadOptions, **how: Any) -> ImageData
         wanted = f"one of {', '.join(CLASS_NAMES)}, {EXPECTED}"
         raise InputError(f"no data set {dataset!r}: expected {wanted}")
     name = to_printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
-    return _read(path, read_options, name=name, source=_to_recorded(path), **how)
+    return _read(path, read_options, how, name=name, source=_to_recorded(path))
 
 
 def _to_recorded(path: Path) -> str:
@@ -119,7 +119,7 @@ class _UnavailableError(InputError):
 
 
 def _read(
-    path: Path, read_options: ReadOptions, *, name: str, source: str | None, **how: Any
+    path: Path, read_options: ReadOptions, how: Decoding, *, name: str, source: str | None
 ) -> ImageDataset:
     common: dict[str, Any] = {"name": name, "source": source}
     is_idx = is_idx_folder(path)
@@ -127,7 +127,7 @@ def _read(
     if not files:
         _refuse_flags(read_options, ARRAY_FLAGS, f"{path} has no arrays with names")
     if not (files or is_idx):
-        return read_image_folder(path, read_options, **common, **how)
+        return read_image_folder(path, read_options, how, **common)
     _refuse_flags(read_options, FOLDER_FLAGS, f"{path} is no folder of image files")
     if is_idx:
         _refuse_flags(read_options, ("labels",), f"{path} has labels: {CORRECT}")
@@ -184,7 +184,7 @@ def _find_array_files(folder: Path) -> list[Path]:
 
 
 def _load_named(
-    name: str, read_options: ReadOptions, *, data_dir: str | None, download: Any, **how: Any
+    name: str, data_dir: str | None, read_options: ReadOptions, download: Any, how: Decoding
 ) -> ImageDataset:
     if data_dir is not None and name not in MADE_HERE:
         if not Path(data_dir).is_dir():
@@ -192,11 +192,11 @@ def _load_named(
         folder = Path(data_dir) / name
         for path in (folder, folder.with_suffix(".npz")):
             if path.exists():
-                return _read(path, read_options, name=name, source=None, **how)
+                return _read(path, read_options, how, name=name, source=None)
     _refuse_flags(read_options, (*ARRAY_FLAGS, *FOLDER_FLAGS), f"{name} is read as it is")
     _refuse_flags(read_options, ("labels",), f"{name} has labels: {CORRECT}")
     if name == "avatars":
-        return _load_avatars(read_options, how["cache_dir"])
+        return _load_avatars(read_options, how.cache_dir)
     arrays = _load_digits() if name == "digits" else _download(name, download)
     return assemble(arrays, read_options, name=name, source=None, class_names=CLASS_NAMES[name])
 
