@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING, Any
 from latentspace.core.errors import InputError
 from latentspace.datasets.values import Range
 from latentspace.models.importing import inspecting
-from latentspace.models.importing.graph import (
-    Shape,
-    Step,
-    Tensor,
-    Trace,
-    count_values,
-    format_shape,
-)
-from latentspace.models.importing.inspecting import ImageShape, Interface, fit_layout
+from latentspace.models.importing.graph import Step, Tensor, Trace, count_values, format_shape
+from latentspace.models.importing.inspecting import ImageShape, Interface, Shape, fit_layout
 
 if TYPE_CHECKING:
     from config import VisualizeConfig
@@ -120,10 +113,9 @@ def _rescale(parts: Any, x: Any, scale: float, offset: float) -> Any:
 def says_mean(name: str) -> bool:
     """Whether the name of a layer or output says that it is the mean of a distribution."""
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.split("/")[-1]).lower())
-    spread = ("var", "logvar", "variance", "std", "stddev", "sigma", "scale", "logsigma")
-    return not set(words) & set(spread) and any(
-        word in ("mu", "mean", "means", "zmean", "zmu") for word in words
-    )
+    spread = {"var", "logvar", "variance", "std", "stddev", "sigma", "scale", "logsigma"}
+    mean = {"mu", "mean", "means", "zmean", "zmu"}
+    return spread.isdisjoint(words) and not mean.isdisjoint(words)
 
 
 def _cut(
@@ -132,11 +124,10 @@ def _cut(
     """The two parts of an autoencoder, and where it is cut, as the end of a sentence."""
     image = _find_image(graph, image_shape)
     if image is None:
-        raise InputError(
-            f"the model {graph.name!r} takes images of "
-            f"{format_shape(graph.source.shape[1:])} values and gives none: its outputs are "
-            f"{_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
-        )
+        takes, gives = format_shape(graph.source.shape[1:]), _list_outputs(graph)
+        what = f"takes images of {takes} values and gives none: its outputs are {gives}"
+        mend = "pass an autoencoder, or --encoder and --decoder"
+        raise InputError(f"the model {graph.name!r} {what}; {mend}")
     dominators = graph.dominators(image)
     if config.bottleneck is None:
         at = _find_narrowest(graph, dominators[:-1], image_shape)
@@ -147,11 +138,9 @@ def _cut(
     if config.latent_output is not None:
         name, code = _find_tensor(graph, config.latent_output)
         if code.shape != entrance.shape:
-            raise InputError(
-                f"{config.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
-                f"decoder takes {format_shape(entrance.shape[1:])} from {step.name!r}: name "
-                "another --latent-output"
-            )
+            has, takes = (format_shape(x.shape[1:]) for x in (code, entrance))
+            what = f"{config.latent_output!r} has {has} values, where the decoder takes {takes}"
+            raise InputError(f"{what} from {step.name!r}: name another --latent-output")
     elif mean := _find_mean(graph, dominators, at):
         name, code = mean
     elif config.bottleneck is None:
