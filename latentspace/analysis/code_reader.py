@@ -94,7 +94,8 @@ def fit_code_reader(codes: np.ndarray, values: np.ndarray, rng: np.random.Genera
     centre = codes.mean(axis=0)
     covariance = np.atleast_2d(np.cov(codes.T))
     variances, axes = np.linalg.eigh(covariance)
-    whitening = axes / np.sqrt(variances.clip(VARIANCE_FLOOR * variances.mean()))
+    least = max(VARIANCE_FLOOR * variances.mean(), np.finfo(np.float32).tiny)
+    whitening = axes / np.sqrt(variances.clip(least))
     points = (codes - centre) @ whitening
     width, penalty, quality = _choose_kernel(points[:MOST_TRIED], values[:MOST_TRIED])
     kernel = _compute_kernel(points, points, width) + penalty * np.eye(len(points))

@@ -67,5 +67,9 @@ def test_units_that_say_nothing_do_no_harm() -> None:
     step = 0.5 * values.std()
     assert moved[:, 0] - middle[:, 0] == pytest.approx(np.full(len(middle), step), rel=0.3)
     assert moved[:, 1] == pytest.approx(np.zeros(len(middle)), abs=1e-6)
+    equal = np.zeros_like(codes)  # codes that say nothing at all
+    silent = fit_code_reader(equal, values, rng)
+    wanted = np.ones((80, 1))
+    assert silent.correct(equal, wanted, wanted) == pytest.approx(equal, abs=1e-6)
     single = fit_code_reader(codes[:, :1], values, rng)
     assert single.read(codes[:, :1]).shape == (80, 1)

@@ -16,7 +16,7 @@ from latentspace.chapters.chapter import HIGHER, Row
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
 REACHES, USUAL_REACH = (1.0, 1.25, 1.5, 1.75), 1.25
-REACH_IMAGES, REACH_SLACK = 200, 0.01  # training images that tell it, what they may fall short
+REACH_IMAGES = 200  # training images that tell it
 SHOWN_STEPS, SHOWN_IMAGES = 33, 4  # a still picture shows every fourth step
 SCORED_IMAGES = 400
 FIT_IMAGES = 20_000
@@ -148,7 +148,7 @@ class AttributeChanges(OfAttributes):
         return self._fit(name, CODES)
 
     def find_best_of_codes(self, name: str) -> tuple[int, float]:
-        """The form that is read most surely, and the least of `REACHES` that is as good as any."""
+        """The form that is read most surely, and the first of `REACHES` that is best."""
         return self._find_best_once(name, CODES)
 
     def change(
@@ -350,7 +350,7 @@ class AttributeChanges(OfAttributes):
             return 0, USUAL_REACH
         form = int(np.argmax(put_on))
         shares = np.mean([measure(form, reach) for reach in REACHES], axis=1)
-        return form, REACHES[np.argmax(shares >= shares.max() - REACH_SLACK)]
+        return form, REACHES[np.argmax(shares)]
 
     def _count_changed(self, name: str, read: np.ndarray, had: np.ndarray) -> tuple[float, float]:
         """The shares of images without and with an attribute that are read as changed."""
