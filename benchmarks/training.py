@@ -203,14 +203,9 @@ def train_ours(data: datasets.ImageDataset, epochs: int) -> Any:
     clock.watching = 0.0
     with tempfile.TemporaryDirectory() as folder:
         recorder = Timed(Path(folder) / "snapshots.npz", data, held_back, config)
-        training.train(
-            data.train_pixels[fitted],
-            data.train_pixels[held_back],
-            config,
-            checkpoint=Path(folder) / "checkpoint.npz",
-            facts={},
-            callbacks=[clock, recorder],
-        )
+        pixels = data.train_pixels[fitted], data.train_pixels[held_back]
+        job = training.Job(*pixels, Path(folder) / "checkpoint.npz", {}, [clock, recorder])
+        training.train(job, config)
     return clock
 
 

@@ -27,8 +27,7 @@ from playwright.sync_api import Browser, Page
 
 from config import VisualizeConfig
 from latentspace.core.pixels import to_uint8
-from latentspace.models.importing.building import build
-from latentspace.models.importing.planning import plan
+from latentspace.models.importing.planning import build, plan
 from latentspace.models.importing.run import load_interface
 from latentspace.models.portable import describe_network, pack
 from latentspace.models.runs import Run, find_run, predict

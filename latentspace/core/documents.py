@@ -6,6 +6,7 @@ What a file says is checked before anything is done with it, whoever wrote it.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,11 @@ def encode_document(value: Mapping[str, Any], *, version: int) -> bytes:
 def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> None:
     """Writes a JSON object atomically; raises as `files.replace_file`."""
     write_bytes(path, encode_document(value, version=version))
+
+
+def read_tables(module: str) -> dict[str, Any]:
+    """The tables of the TOML file beside a module, which is named by its `__file__`."""
+    return tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))
 
 
 def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[str, Any]:

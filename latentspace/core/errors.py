@@ -1,6 +1,8 @@
 """The one error that is meant for a person, and names fit to be printed in it."""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 
 LONGEST_REASON = 160  # characters
@@ -30,3 +32,17 @@ def to_printable(text: str, longest: int = 32) -> str:
 def format_reason(error: BaseException) -> str:
     """What an exception of a library says, fit to be printed; its kind where it says nothing."""
     return to_printable(str(error), LONGEST_REASON) or type(error).__name__
+
+
+@contextlib.contextmanager
+def explain_error(
+    problem: str, advice: str = "", *, reason: Callable[[BaseException], str] = format_reason
+) -> Iterator[None]:
+    """Turns what a library raises in the block into an `InputError`: problem, reason and advice."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # libraries raise what they like, where a file is damaged
+        end = f"; {advice}" if advice else ""
+        raise InputError(f"{problem}: {reason(error)}{end}") from error

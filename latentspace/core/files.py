@@ -1,4 +1,4 @@
-"""Files that are whole or not there, folders that one process writes to, and no leftovers."""
+"""Files whole or not there and no leftovers, folders of one process, links that lead outside."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
-from latentspace.core.errors import InputError
+from latentspace.core.errors import InputError, to_printable
 
 PARTIAL = ".partial-"  # begins the name of a file that is being written
 LOCK = ".lock"  # is locked in a folder that somebody writes to
@@ -89,6 +89,25 @@ def check_folder(path: str | os.PathLike[str]) -> None:
         raise InputError(f"expected a folder to write to. Received: {received}")
     if not os.access(nearest, os.W_OK):
         raise InputError(f"{path} can't be written to: {nearest} is closed to you")
+
+
+def leads_outside(path: Path, folder: Path) -> bool:
+    """Whether a file found within a folder is really somewhere else."""
+    # Not Path.resolve, which raises where links go round in a circle.
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def refuse_outside(path: Path, folder: Path) -> None:
+    """Refuses a file found within a folder that is a link to somewhere else.
+
+    A folder may come from anyone, with links to what its maker knows only the name of. What a
+    person names may be a link, and lead anywhere. Raises an `InputError` where it leads out.
+    """
+    if leads_outside(path, folder):
+        shown = to_printable(path.relative_to(folder).as_posix(), 80)
+        raise InputError(
+            f"{folder} holds {shown}, a link that leads out of it: put the file itself there"
+        )
 
 
 def check_temporary_folder() -> None:

@@ -1,7 +1,6 @@
 """Images to train on and to look at: named sets, files and folders -> `ImageDataset`."""
 
 from latentspace.datasets.arrays import hash_images
-from latentspace.datasets.class_names import DIGITS
 from latentspace.datasets.corrections import is_corrections
 from latentspace.datasets.dataset import (
     Attributes,
@@ -13,25 +12,5 @@ from latentspace.datasets.dataset import (
     split_validation,
 )
 from latentspace.datasets.lists import read_list
-from latentspace.datasets.named import find_recorded_place, load_dataset
+from latentspace.datasets.named import DIGITS, find_recorded_place, load_dataset
 from latentspace.datasets.own_image import Ink, find_ink, fit_picture, read_image
-
-__all__ = [
-    "DIGITS",
-    "Attributes",
-    "ImageDataset",
-    "Ink",
-    "ReadOptions",
-    "choose_limited",
-    "find_index",
-    "find_ink",
-    "find_recorded_place",
-    "fit_picture",
-    "group_columns",
-    "hash_images",
-    "is_corrections",
-    "load_dataset",
-    "read_image",
-    "read_list",
-    "split_validation",
-]

@@ -14,37 +14,18 @@ import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.npz import Header
-from latentspace.core.pixels import to_uint8
+from latentspace.datasets import dataset
 from latentspace.datasets.attributes import read_attribute_table, read_columns
-from latentspace.datasets.dataset import (
-    AS_IT_IS,
-    NO_ATTRIBUTES,
-    UNLABELLED,
-    Attributes,
-    ImageDataset,
-    ReadOptions,
-    choose_limited,
-    format_fit,
-    format_shape,
-    index_classes,
-    split_train_test,
-)
+from latentspace.datasets.dataset import AS_IT_IS, Attributes, ImageDataset, ReadOptions
 from latentspace.datasets.pictures import convert_to
 from latentspace.datasets.values import (
     AT_ONCE,
-    BYTES,
-    SIXTEEN_BITS,
-    UNIT,
-    WIDEST,
-    Range,
-    Values,
     choose_ranges,
     find_common,
-    measure_values,
-    to_bytes,
+    look_at_values,
+    to_pixels,
 )
 
-CHANNELS = (1, 3, 4)
 BYTES_PER_IMAGE = 100  # of memory beside its pixels: label, index, and at worst a class of its own
 LARGEST_LABEL = 2**53  # whole numbers up to it are exact as floats
 LISTED = 8  # arrays, in messages
@@ -63,7 +44,7 @@ class Arrays:
     images: Sequence[np.ndarray]  # of each split, see `to_pixels`; the second of three validates
     labels: Sequence[np.ndarray] | None = None  # (N,), (N, 1) or one-hot (N, K), of each split
     notes: Sequence[str] = ()  # what a person should know of how they were told apart, a line each
-    attributes: Attributes = NO_ATTRIBUTES  # of all images, in the order of their splits
+    attributes: Attributes = dataset.NO_ATTRIBUTES  # of all images, in the order of their splits
     places: np.ndarray | None = None  # of all images in their source, int (N,); None: this order
 
 
@@ -167,10 +148,10 @@ def assemble(
     labels, names = index_labels(arrays, class_names, where)
     attributes, said = arrays.attributes, list[str]()
     if (table := read_options.attributes_file) == "none":
-        attributes = NO_ATTRIBUTES
+        attributes = dataset.NO_ATTRIBUTES
     elif table is not None:
         attributes, said = read_attribute_table(Path(table), len(labels))
-    rows = choose_limited(len(labels), read_options.limit)
+    rows = dataset.choose_limited(len(labels), read_options.limit)
     values = [look_at_values(images, where) for images in arrays.images]
     ranges, found = choose_ranges(values, read_options.value_range)
     notes = [*arrays.notes, *said, *found]
@@ -199,13 +180,15 @@ def assemble(
         train, test = np.split(np.arange(len(rows)), [len(parts[0])])
         train_pixels, test_pixels = parts
     else:
-        train, test = split_train_test(labels, hash_images(parts[0]), read_options.test_fraction)
+        contents = hash_images(parts[0])
+        train, test = dataset.split_train_test(labels, contents, read_options.test_fraction)
         train_pixels, test_pixels = parts[0][train], parts[0][test]
     shape, common = train_pixels.shape[1:], find_common(ranges.values())
     size, channels = read_options.image_size or shape[:2], read_options.channels or shape[2]
     if shape != (*size, channels):
-        brought = format_shape((*size, channels)) + format_fit(shape[:2], size, read_options.fit)
-        notes.append(f"images of {format_shape(shape)} are brought to {brought}")
+        brought = dataset.format_shape((*size, channels))
+        brought += dataset.format_fit(shape[:2], size, read_options.fit)
+        notes.append(f"images of {dataset.format_shape(shape)} are brought to {brought}")
     return ImageDataset(
         name=name,
         source=source,
@@ -222,46 +205,6 @@ def assemble(
         found_size=shape[:2],
         order=np.argsort(np.argsort(places[rows]))[np.concatenate([train, test])],
     )
-
-
-def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
-    """Brings an array of images to uint8 (N, H, W, 1 or 3), `value_range` to black and white.
-
-    They are finite numbers or booleans, (N, H, W), (N, H, W, C) or (N, C, H, W) of 1, 3 or 4
-    channels, the fourth an opacity, which is laid on white. Raises an `InputError` for others.
-    """
-    pixels = to_bytes(_to_channels_last(images, where), value_range)
-    if pixels.shape[3] == 4:
-        opacity = pixels[..., 3:] / np.float32(255)
-        pixels = to_uint8((pixels[..., :3] * opacity + 255 * (1 - opacity)) / 255)
-    return pixels
-
-
-def look_at_values(images: np.ndarray, where: str) -> Values:
-    """Looks at the values of images, shaped as for `to_pixels`; an `InputError` of no images."""
-    found = _to_channels_last(images, where)
-    if found.dtype.kind not in "buif":
-        raise InputError(f"{where}: images should be numbers. Received: {found.dtype}")
-    if found.dtype.kind == "f" and (broken := int((~np.isfinite(found)).sum())):
-        raise InputError(f"{where}: {broken:,} values of the images are NaN or infinite")
-    own = UNIT if found.dtype.kind in "bf" else SIXTEEN_BITS if found.dtype == np.uint16 else BYTES
-    if not found.size or found.dtype == bool:
-        return Values(own, *own, *own)
-    values = measure_values(found, own)
-    if max(-values.low, values.high) > WIDEST:
-        wanted = f"values of images should be at most {WIDEST:g}"
-        raise InputError(f"{where}: {wanted}. Received: {values.low:g} to {values.high:g}")
-    return values
-
-
-def _to_channels_last(images: np.ndarray, where: str) -> np.ndarray:
-    found = images[..., np.newaxis] if images.ndim == 3 else images
-    if found.ndim == 4 and found.shape[3] not in CHANNELS and found.shape[1] in CHANNELS:
-        found = np.moveaxis(found, 1, 3)
-    if found.ndim != 4 or found.shape[3] not in CHANNELS or min(found.shape[1:]) < 1:
-        wanted = "the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with C of 1, 3 or 4"
-        raise InputError(f"{where}: images should have {wanted}. Received: {images.shape}")
-    return found
 
 
 def estimate_memory(arrays: Iterable[Header | np.ndarray]) -> int:
@@ -293,14 +236,14 @@ def index_labels(
     """Labels of training and then test images, int64 (N + M,), and the names of the classes."""
     counts = [len(images) for images in arrays.images]
     if arrays.labels is None or not any(counts):
-        return np.zeros(sum(counts), np.int64), UNLABELLED
+        return np.zeros(sum(counts), np.int64), dataset.UNLABELLED
     given = zip(arrays.labels, counts, strict=True)
     values = [_flatten_labels(labels, count, where) for labels, count in given]
     if len({part.dtype.kind in "SU" for part in values}) > 1:
         raise InputError(f"{where}: labels should be numbers or names, not both")
     joined = np.concatenate(values)
     if joined.dtype.kind == "U":
-        return index_classes(joined.tolist())
+        return dataset.index_classes(joined.tolist())
     present, indices = np.unique(joined, return_inverse=True)
     if present[0] >= 0 and present[-1] < len(class_names):
         return present[indices], tuple(class_names)

@@ -27,10 +27,8 @@ def read_attribute_table(path: Path, count: int) -> tuple[Attributes, list[str]]
     """Reads a table with a heading and a line for each of `count` images, or an `InputError`."""
     table = read_table(path, "a value or more", least=1)
     if len(table.rows) != count + 1:
-        raise InputError(
-            f"{path} should have a heading and a line for each of {count:,} images. Received: "
-            f"{len(table.rows):,} lines"
-        )
+        wanted = f"{path} should have a heading and a line for each of {count:,} images"
+        raise InputError(f"{wanted}. Received: {len(table.rows):,} lines")
     files: list[str | None] = [str(number) for number in range(count)]
     named = NamedRows(table, table.rows[0], -1, table.rows[1:], table.lines[1:], files)
     _, found, notes = read_named_attributes(named, ())
@@ -100,10 +98,9 @@ def _read_column(
         if len(wrong):
             if where is None:
                 return
-            raise InputError(
-                f"{where(wrong[0], name)}: expected a number, as in most lines. Received: "
-                f"{show(cells[wrong[0]])!r}; mend it, or leave it empty"
-            )
+            received = f"{show(cells[wrong[0]])!r}; mend it, or leave it empty"
+            wanted = f"{where(wrong[0], name)}: expected a number, as in most lines"
+            raise InputError(f"{wanted}. Received: {received}")
         values = np.unique(numbers[np.isfinite(numbers)])
         counts_up = 2 < len(values) == len(numbers) and (np.diff(values) == 1).all()
         if fold_heading(name) in IDENTIFIERS or len(values) < 2 or counts_up:

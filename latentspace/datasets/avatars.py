@@ -4,37 +4,24 @@ Each face is drawn from independent factors. The same face can be drawn again wi
 changed.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from latentspace.core.documents import read_tables
 from latentspace.datasets.dataset import Attributes
 
 Colour = Sequence[int]  # red, green and blue in 0..255
 
-KINDS = {  # of each factor that is one of several
-    "woman": ("man", "woman"),
-    "glasses": ("none", "round", "square", "sunglasses", "red", "blue lenses"),
-    "beard": ("none", "full", "goatee", "moustache"),
-    "hat": ("none", "cap", "top hat", "beanie", "party hat"),
-    "hair": ("0", "1", "2", "3"),  # styles, others for women than for men
-    "hair_colour": ("black", "brown", "blond", "red", "grey"),
-    "background": ("blue", "green", "teal", "rose", "lilac"),
-}
-RANGES = {  # of each factor that is a number
-    "smile": (-1.0, 1.0),  # sad to laughing
-    "gaze": (-1.0, 1.0),  # left to right in the image
-    "face": (0.0, 1.0),  # long to round
-    "skin": (0.0, 1.0),  # light to dark
-}
+SHAPES = read_tables(__file__)
+KINDS: Mapping[str, Sequence[str]] = SHAPES["kinds"]  # of each factor that is one of several
+RANGES: Mapping[str, tuple[float, float]] = SHAPES["ranges"]  # of each that is a number
+WORN = {name: 1 / count for name, count in SHAPES["worn"].items()}  # share of faces with some
 FACTORS = (*KINDS, *RANGES)
-WORN = {"glasses": 1 / 3, "beard": 1 / 4, "hat": 1 / 4}  # share of faces whose kind is not 'none'
 
 DRAWN_SIDE = 256  # pixels; a face is drawn large, then reduced, which smooths its edges
 UNIT = DRAWN_SIDE / 32  # coordinates below are in pixels of a face of 32x32
@@ -42,10 +29,7 @@ CENTRE = np.array((16, 0))
 ACROSS = np.linspace(-1, 1, 13)  # a mouth or a brow, from its left to its right end
 ARCH = 1 - ACROSS**2
 
-WHITE, INK, RED, GOLD = (255, 255, 255), (34, 30, 40), (214, 40, 50), (214, 160, 40)
-MAROON, SMOKE, SKY, CLEAR = (120, 22, 36), (58, 62, 80), (120, 190, 250), None
-FRAMES = ((INK, CLEAR), (INK, CLEAR), (INK, SMOKE), (RED, CLEAR), (GOLD, SKY))  # with glass
-LENS = np.array([(-1, -0.6), (1.05, -0.95), (1.05, 0.2), (0.5, 0.9), (-0.4, 0.9), (-0.95, 0.3)])
+WHITE, INK, MAROON = (255, 255, 255), (34, 30, 40), (120, 22, 36)
 
 
 def choose_factors(count: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -88,7 +72,7 @@ def describe(factors: Mapping[str, np.ndarray]) -> Attributes:
 
 @dataclass(frozen=True)
 class Truth:
-    """Draws test images again, see `dataset.Truth`."""
+    """Draws test images again, with something changed."""
 
     factors: Mapping[str, np.ndarray]  # of all faces
     rows: np.ndarray  # int (N,), which of them are the test images
@@ -97,7 +81,11 @@ class Truth:
     def change(
         self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
     ) -> np.ndarray | None:
-        """See `dataset.Truth.change`."""
+        """Test images with an attribute or class turned into another, uint8 (N, H, W, C), or None.
+
+        `rows` are places of test images, int (N,), `likes` those of images, int (N,), of which each
+        gets what it is to have; None leaves out what they have.
+        """
         if attribute not in (*WORN, "woman"):
             return None
         values = {name: factor[self.rows[rows]] for name, factor in self.factors.items()}
@@ -114,10 +102,9 @@ class _Face:
     def __init__(self, pen: ImageDraw.ImageDraw, values: Mapping[str, Any]) -> None:
         self.pen, self.values = pen, values
         self.woman: int = values["woman"]
-        self.shapes = shapes = _load_shapes()
-        self.hair = shapes["hair_colours"][values["hair_colour"]]
+        self.hair = SHAPES["hair_colours"][values["hair_colour"]]
         self.dark_hair = _mix(self.hair, (0, 0, 0), 0.22)
-        skins = shapes["skins"]
+        skins = SHAPES["skins"]
         tone = values["skin"] * (len(skins) - 1)
         lighter = min(int(tone), len(skins) - 2)
         self.skin = _mix(skins[lighter], skins[lighter + 1], tone - lighter)
@@ -127,7 +114,7 @@ class _Face:
         self.eye_x, self.eye_y = 0.43 * self.width, self.middle - 0.03 * self.height
 
     def draw(self) -> None:
-        values, shapes = self.values, self.shapes
+        values, shapes = self.values, SHAPES
         background = shapes["backgrounds"][values["background"]]
         self.box(-16, 0, 16, 32, background)
         self.outline(shapes["behind"][self.woman][values["hair"]], self.dark_hair)
@@ -152,7 +139,7 @@ class _Face:
                 self.outline(shape, colour)
 
     def draw_body(self) -> None:
-        self.oval(0, 32.5, 11.5 - 1.5 * self.woman, 5.5, self.shapes["shirts"][self.woman])
+        self.oval(0, 32.5, 11.5 - 1.5 * self.woman, 5.5, SHAPES["shirts"][self.woman])
         self.box(-2.6, 22, 2.6, 28.6, self.shade)
         self.oval(0, 28.4, 2.6, 1.6, self.shade)
         for x in (-self.width - 0.3, self.width + 0.3):
@@ -163,7 +150,7 @@ class _Face:
         y = self.middle + 0.58 * self.height + smile * 2 * (ARCH - 0.55) - 0.45
         opening = 3 * max(0.0, smile - 0.1) * ARCH
         full = 0.1 + 0.2 * self.woman
-        self.ribbon(x, y - full, y + opening + 0.9 + full, self.shapes["lips"][self.woman])
+        self.ribbon(x, y - full, y + opening + 0.9 + full, SHAPES["lips"][self.woman])
         if smile > 0.1:
             self.ribbon(x, y + 0.45, y + 0.45 + opening, MAROON)
             self.ribbon(x, y + 0.45, y + 0.45 + 0.5 * opening, WHITE)
@@ -179,15 +166,15 @@ class _Face:
             self.ribbon(x + 1.9 * ACROSS, brow, brow + 0.8 - 0.2 * self.woman, self.dark_hair)
 
     def draw_glasses(self, kind: int) -> None:
-        (frame, glass), name = FRAMES[kind - 1], KINDS["glasses"][kind]
-        y = self.eye_y + 0.1
+        (frame, glass), name = SHAPES["frames"][kind - 1], KINDS["glasses"][kind]
+        lens, y = np.array(SHAPES["lens"]), self.eye_y + 0.1
         self.box(-self.width - 0.6, y - 1.1, self.width + 0.6, y - 0.3, frame)
         for x in (-self.eye_x, self.eye_x):
             for size, colour in ((3.1, frame), (2.45, glass or _mix(self.skin, WHITE, 0.2))):
                 if name == "square":
                     self.box(x - size, y - size + 0.4, x + size, y + size - 0.4, colour)
                 elif name in ("sunglasses", "red"):
-                    self.polygon(LENS * (size if x > 0 else -size, size) + (x, y), colour)
+                    self.polygon(lens * (size if x > 0 else -size, size) + (x, y), colour)
                 else:
                     self.oval(x, y, size, size, colour)
 
@@ -215,12 +202,6 @@ class _Face:
         points[: len(x), 0], points[len(x) :, 0] = x, x[::-1]
         points[: len(x), 1], points[len(x) :, 1] = upper, lower[::-1]
         self.polygon(points, colour)
-
-
-@lru_cache
-def _load_shapes() -> dict[str, Any]:
-    """What faces are made of, as avatars.toml has it."""
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 
 
 @lru_cache

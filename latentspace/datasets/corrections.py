@@ -8,7 +8,7 @@ import numpy as np
 
 from latentspace.core.errors import InputError
 from latentspace.datasets.dataset import Corrections, ImageDataset, natural_sort_key, tell_apart
-from latentspace.datasets.places import Place, Places
+from latentspace.datasets.lists import Place, Places
 from latentspace.datasets.tables import SHOWN, Table, fold_heading, read_table, show
 
 WHAT = "split,index,label"  # headings; there may be file beside them

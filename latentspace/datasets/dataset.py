@@ -4,13 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from latentspace.core.errors import to_printable
 from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
+
+if TYPE_CHECKING:
+    from latentspace.datasets.avatars import Truth
 
 UNLABELLED = ("image",)
 BLANK = "(blank)"  # what a class is called whose name can't be seen
@@ -101,19 +104,6 @@ class Corrections:
     places: tuple[tuple[str, int], ...]  # "train" or "test" and index of each image in the table
 
 
-class Truth(Protocol):
-    """Makes test images again, with something changed."""
-
-    def change(
-        self, rows: np.ndarray, attribute: str, likes: np.ndarray | None = None
-    ) -> np.ndarray | None:
-        """Test images with an attribute or class turned into another, uint8 (N, H, W, C), or None.
-
-        `rows` are places of test images, int (N,), `likes` those of images, int (N,), of which each
-        gets what it is to have; None leaves out what they have.
-        """
-
-
 @dataclass(frozen=True)
 class ImageDataset:
     """Images with labels, split into training and test."""
@@ -133,7 +123,7 @@ class ImageDataset:
     test_attributes: Attributes = NO_ATTRIBUTES
     train_files: tuple[str, ...] = ()  # of each image, in its folder; empty where it has none
     test_files: tuple[str, ...] = ()
-    truth: Truth | None = None  # of the test images, where they can be made again
+    truth: "Truth | None" = None  # of the test images, where they can be made again
     taken_from: "ImageDataset | None" = None  # the whole, where some of its test images are chosen
     taken: np.ndarray | None = None  # which of them, sorted int64 (M,)
     corrections: Corrections | None = None  # of the labels

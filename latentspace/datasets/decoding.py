@@ -31,6 +31,13 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
+class Decoding(NamedTuple):
+    """Where decoded files are kept, and whether a bar shows how far they are."""
+
+    cache_dir: Path | None = None  # None keeps them in memory
+    show_progress: bool = False
+
+
 class Frame(NamedTuple):
     """A page or frame of an image file."""
 
@@ -55,17 +62,11 @@ def inspect_files(
 
 
 def decode_files(
-    frames: Sequence[Frame],
-    *,
-    size: tuple[int, int],
-    channels: int,
-    fit: str = "scale",
-    cache_dir: Path | None,
-    show_progress: bool,
+    frames: Sequence[Frame], how: Decoding, *, size: tuple[int, int], channels: int, fit: str
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes files in parallel, or takes them from the cache, see `crop_to`.
 
-    Frames of a file follow each other. Without `cache_dir` pixels are kept in memory. Returns uint8
+    Frames of a file follow each other. Without a cache pixels are kept in memory. Returns uint8
     (K, H, W, C), those that could be decoded, in the given order, read from disk as needed where
     they lie in the cache; and what was wrong with each of the others, by its number. Raises an
     `InputError` where a file has changed since the first look, or there is not enough memory.
@@ -93,7 +94,7 @@ def decode_files(
 
     def write_images(file: BinaryIO) -> dict[str, np.ndarray]:
         failures = {}
-        found = _map_parallel(decode, stacks, "decoding images", show_progress)
+        found = _map_parallel(decode, stacks, "decoding images", how.show_progress)
         for number, image in enumerate(itertools.chain.from_iterable(found)):
             if isinstance(image, InputError):
                 failures[number] = str(image)
@@ -106,8 +107,8 @@ def decode_files(
     keys = ["-".join(map(str, filter(None, frame[1:]))) for frame in frames]
     # The key of scaled ones is what it was before there were others.
     form: tuple[int | str, ...] = shape if fit == "scale" else (*shape, fit)
-    if cache_dir is not None:
-        path = cache_dir / f"images-{hash_content(*keys, *form)}.npz"
+    if how.cache_dir is not None:
+        path = how.cache_dir / f"images-{hash_content(*keys, *form)}.npz"
         # A full disk or a folder that can't be written to costs the cache, not the images.
         with contextlib.suppress(OSError):
             pixels, about = map_or_write(path, write_images, version=CACHE_VERSION)

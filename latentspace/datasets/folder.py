@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latentspace.core.errors import InputError, to_printable
+from latentspace.core.files import leads_outside, refuse_outside
 from latentspace.datasets import dataset, values
 from latentspace.datasets.attributes import read_named_attributes
 from latentspace.datasets.dataset import NO_ATTRIBUTES, Attributes, ImageDataset, ReadOptions
-from latentspace.datasets.decoding import Frame, decode_files, inspect_files
+from latentspace.datasets.decoding import Decoding, Frame, decode_files, inspect_files
 from latentspace.datasets.layout import arrange
-from latentspace.datasets.links import leads_outside, refuse_outside
 from latentspace.datasets.pictures import Look, is_image_file
 from latentspace.datasets.tables import NamedRows, name_files, read_labels, read_table
 from latentspace.datasets.values import BYTES, Range
@@ -56,34 +56,27 @@ class _Unit(NamedTuple):
 
 
 def read_image_folder(
-    folder: Path,
-    read_options: ReadOptions,
-    *,
-    name: str,
-    source: str | None,
-    cache_dir: Path | None = None,
-    show_progress: bool = False,
+    folder: Path, read_options: ReadOptions, how: Decoding, *, name: str, source: str | None
 ) -> ImageDataset:
     """Reads a folder of image files, see `find_images`.
 
     Decoded images lie in the cache, from which only what is needed is read into memory; without
-    `cache_dir` in memory. The source is where a person said the data is, else None. Raises an
+    a cache in memory. The source is where a person said the data is, else None. Raises an
     `InputError` where fewer than two images can be read.
     """
     listing = find_images(folder, read_options)
-    how = {"cache_dir": cache_dir, "show_progress": show_progress}
     with _keep_notes(listing.notes):
         return _read_files(folder, listing, read_options, how, name=name, source=source)
 
 
 def _read_files(
-    folder: Path, listing: Listing, read_options: ReadOptions, how: Mapping[str, Any], **named: Any
+    folder: Path, listing: Listing, read_options: ReadOptions, how: Decoding, **named: Any
 ) -> ImageDataset:
     every, notes, attributes = listing
     files = [every[index] for index in dataset.choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
-    paths, shows = [file.path for file in files], how["show_progress"]
-    looks = inspect_files(paths, show_progress=shows, frames_too=takes_frames)
+    paths = [file.path for file in files]
+    looks = inspect_files(paths, show_progress=how.show_progress, frames_too=takes_frames)
     seen, failures = [], {}
     for file, look in zip(files, looks, strict=True):
         if isinstance(look, Look):
@@ -108,8 +101,8 @@ def _read_files(
         Frame(file.path, look.digest, number, value_ranges.get(file.path))
         for file, look, number in ordered
     ]
-    how = {**how, "size": size, "channels": channels, "fit": read_options.fit}
-    pixels, undecoded = decode_files(frames, **how)
+    fit = read_options.fit
+    pixels, undecoded = decode_files(frames, how, size=size, channels=channels, fit=fit)
     for number, text in undecoded.items():
         failures[_format_place(folder, ordered[number].file.path)] = text
     kept = [number not in undecoded for number in range(len(ordered))]

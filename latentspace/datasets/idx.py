@@ -3,15 +3,14 @@
 import gzip
 import io
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from latentspace.core.errors import InputError, format_reason
+from latentspace.core.errors import InputError, explain_error
+from latentspace.core.files import refuse_outside
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.arrays import BYTES_PER_IMAGE, Arrays
-from latentspace.datasets.links import refuse_outside
 
 IDX_FILES = {
     "train_images": "train-images-idx3-ubyte",
@@ -51,7 +50,7 @@ def read_idx(path: Path) -> np.ndarray:
     shorter than it says, holds nothing, or needs more memory than there is.
     """
     is_packed = path.suffix == ".gz"
-    try:
+    with explain_error(f"{path} can't be read", "download it again"):
         stored = path.stat().st_size
         with gzip.open(path) if is_packed else path.open("rb") as file:
             shape = _read_shape(file, path)
@@ -68,10 +67,6 @@ def read_idx(path: Path) -> np.ndarray:
             if len(values) != expected:
                 received = f"{len(values):,}" if len(values) < expected else "more"
                 raise _wrong_length(path, shape, received)
-    except (OSError, EOFError, zlib.error, MemoryError) as error:
-        raise InputError(
-            f"{path} can't be read: {format_reason(error)}; download it again"
-        ) from error
     return values.reshape(shape)
 
 
@@ -92,10 +87,8 @@ def _read_shape(file: io.BufferedIOBase, path: Path) -> tuple[int, ...]:
 
 
 def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputError:
-    return InputError(
-        f"{path} should hold {math.prod(shape):,} values, as its header {shape} says. Received: "
-        f"{received}; download it again"
-    )
+    wanted = f"{path} should hold {math.prod(shape):,} values, as its header {shape} says"
+    return InputError(f"{wanted}. Received: {received}; download it again")
 
 
 def _find(folder: Path, stem: str) -> Path | None:

@@ -6,30 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, to_printable
 from latentspace.datasets.dataset import natural_sort_key
 
 SPLITS = ("train", "validation", "test")
 PURPOSES = {"train": "to train", "validation": "to validate", "test": "to test"}
-_NAMES = {  # in words as `_find_words` leaves them
-    "train": "train training trainings trained trn trainval learn learning fit entrenamiento "
-    "entrainement apprentissage treino treinamento addestramento trening обучение 训练 訓練 학습",
-    "validation": "validation validate valid val dev eval evaluation validacion validacao "
-    "validazione validierung walidacja валидация проверка 验证 驗證 検証 검증",
-    "test": "test testing tests tst holdout prueba pruebas essai teste testes testen prova тест "
-    "测试 測試 テスト 테스트",
-}
-SPLIT_NAMES = {name: split for split, names in _NAMES.items() for name in names.split()}
-# What may be joined with the name of a split, and what a folder of all images is called.
-_FILLERS = (
-    "data dataset set split image images img imgs picture pictures photo photos jpeg jpg png "
-    "original originals input inputs rgb bilder imagenes"
-)
-_COMPANIONS = (
-    "mask masks annotation annotations label labels ground truth groundtruth gt seg segmentation "
-    "segmentations trimap trimaps thumbnail thumbnails thumbs target targets edges"
-)
-FILLERS, COMPANIONS = frozenset(_FILLERS.split()), frozenset(_COMPANIONS.split())
+_TABLES = read_tables(__file__)
+SPLIT_NAMES = {name: split for split in SPLITS for name in _TABLES["splits"][split].split()}
+FILLERS, COMPANIONS = (frozenset(_TABLES["words"][of].split()) for of in ("fillers", "companions"))
 SHOWN = 8  # folders and classes, in messages
 Paths = Sequence[tuple[str, ...]]
 Level = int | str | None  # of the folders that name the classes, see `arrange`

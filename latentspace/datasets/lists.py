@@ -1,17 +1,52 @@
-"""Lists of images that a person has chosen: tables of split and index or file, or indices alone."""
+"""Which images of a data set rows of tables are of, and lists of images, in tables or alone."""
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from latentspace.core.errors import InputError
-from latentspace.datasets.dataset import ImageDataset
-from latentspace.datasets.places import Place, Places
-from latentspace.datasets.tables import Table, fold_heading, read_table, read_text, show
+from latentspace.datasets import tables
+from latentspace.datasets.dataset import ImageDataset, find_index
+from latentspace.datasets.tables import Table, show
 
 WHAT = "indices of test images"
 SIDES = ("", "1", "2")  # of headings: of a table of pairs both images count
 COMMENT = "#"
+SPLITS = {"train": "train", "training": "train", "test": "test"}  # as tables say it
+SURROGATES = "[\ud800-\udfff]"  # in names that are no UTF-8; a browser writes \ufffd for each
+
+Place = tuple[str, int]  # split, "train" or "test", and index of an image
+
+
+class Places:
+    """The images of a data set, found by what a row says."""
+
+    def __init__(self, data: ImageDataset) -> None:
+        self.data, self.of_files = data, dict[str, list[Place]]()  # of pages there are several
+        for split in ("train", "test"):
+            for index, file in enumerate(getattr(data, f"{split}_files")):
+                name = re.sub(SURROGATES, "\ufffd", file)
+                self.of_files.setdefault(name, []).append((split, index))
+        self._match = cache(lambda: tables.match_files([*self.of_files]))
+
+    def find_file(self, name: str) -> list[Place]:
+        """The images of the file that a name means; none where there is none, or doubt."""
+        return self.of_files.get(name) or self.of_files.get(self._match()(name) or "", [])
+
+    def find(self, split: str, index: str, where: str) -> Place:
+        """The image of an index in a split; an `InputError` on `where` if there is none."""
+        known, index = SPLITS.get(split.strip().casefold()), index.strip()
+        if known is None:
+            raise InputError(
+                f"{where}: expected the split train or test. Received: {show(split)!r}"
+            )
+        count = len(getattr(self.data, f"{known}_labels"))
+        if (found := find_index(index, count)) is None:
+            kind = "training" if known == "train" else known
+            wanted = f"{where}: {self.data.name} has {kind} images 0 to {count - 1}"
+            raise InputError(f"{wanted}. Received: {show(index)!r}")
+        return known, found
 
 
 def read_list(path: Path, data: ImageDataset) -> tuple[list[int], int]:
@@ -22,14 +57,14 @@ def read_list(path: Path, data: ImageDataset) -> tuple[list[int], int]:
     of the test images, as they are listed, and how many training images are. An `InputError` tells,
     with the line, where the file can't be read or lists what is not there.
     """
-    text, _ = read_text(path, WHAT)
+    text, _ = tables.read_text(path, WHAT)
     lines = [(at, line.strip()) for at, line in enumerate(text.splitlines(), 1)]
     lines = [(at, line) for at, line in lines if line and not line.startswith(COMMENT)]
     if not lines:
         raise InputError(f"{path} should list {WHAT}. Received: a file without any")
     places = Places(data)
     if re.search(r"[^\W\d]", lines[0][1]):  # a heading
-        found = list(_read_rows(read_table(path, WHAT, least=1, comment=COMMENT), places))
+        found = list(_read_rows(tables.read_table(path, WHAT, least=1, comment=COMMENT), places))
     else:
         cells = ((at, cell) for at, line in lines for cell in re.split(r"[\s,;]+", line) if cell)
         found = [places.find("test", cell, f"{path}, line {at}") for at, cell in cells]
@@ -45,7 +80,7 @@ def _read_rows(table: Table, places: Places) -> Iterator[Place]:
     numbered = zip(table.rows, table.lines, strict=True)
     filled = [(row, f"{table.path}, line {at}") for row, at in numbered if any(map(str.strip, row))]
     (heading, first), *others = filled
-    names, has_files = [fold_heading(cell) for cell in heading], bool(places.of_files)
+    names, has_files = [tables.fold_heading(cell) for cell in heading], bool(places.of_files)
     sides = [side for side in SIDES if {f"index{side}", f"file{side}"} & {*names}]
     if not sides or not (has_files or any(f"index{side}" in names for side in sides)):
         raise InputError(
@@ -60,9 +95,7 @@ def _read_rows(table: Table, places: Places) -> Iterator[Place]:
             )
             found = places.find_file(file)
             if file and has_files and not found:
-                raise InputError(
-                    f"{where}: {show(file)!r} is not the file of one image of {places.data.name}: "
-                    "mend the name, or leave the column out"
-                )
+                what = f"{where}: {show(file)!r} is not the file of one image of {places.data.name}"
+                raise InputError(f"{what}: mend the name, or leave the column out")
             # Of pages, each an image of its own, the index tells which.
             yield found[0] if len(found) == 1 else places.find(split or "test", index, where)

@@ -10,21 +10,24 @@ import numpy as np
 import PIL
 
 from latentspace.core.cache import load_or_compute
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, to_printable
+from latentspace.core.files import refuse_outside
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import avatars
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
-from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.corrections import correct_labels
 from latentspace.datasets.dataset import AS_IT_IS, ImageDataset, ReadOptions, choose_limited
+from latentspace.datasets.decoding import Decoding
 from latentspace.datasets.folder import read_image_folder
 from latentspace.datasets.idx import IDX_FILES, is_idx_folder, read_idx_folder
-from latentspace.datasets.links import refuse_outside
 from latentspace.datasets.other_files import EXPECTED, explain_file
 from latentspace.datasets.pictures import list_suffixes
 
+CLASS_NAMES = {name: tuple(text.split(", ")) for name, text in read_tables(__file__).items()}
+DIGITS = CLASS_NAMES["digits"]
 DIGITS_TEST_SHARE = 0.2
 MADE_HERE = ("digits", "avatars")  # sets that need no file
 AVATARS, TEST_AVATARS, AVATARS_VERSION = 12_000, 2_000, 1
@@ -61,35 +64,25 @@ def load_dataset(
     Labels are corrected last, see `correct_labels`: test images stay test images. Raises an
     `InputError` where the name is unknown, nothing is there, or a file is no such file.
     """
-    for name in (
-        "labels",
-        "corrections",
-        "attributes_file",
-    ):  # so that they are found again from another folder
+    for name in ("labels", "corrections", "attributes_file"):  # found again from another folder
         if (path := getattr(read_options, name)) not in (None, "none"):
             recorded: dict[str, Any] = {name: _to_recorded(Path(path))}
             read_options = replace(read_options, **recorded)
-    how: dict[str, Any] = {"cache_dir": cache_dir, "show_progress": show_progress}
-    data = _find(dataset, data_dir, read_options, download, how)
+    how = Decoding(cache_dir, show_progress)
+    if dataset is not None and dataset not in CLASS_NAMES:
+        data = _load_path(dataset, read_options, how)
+    else:
+        try:
+            data = _load_named(dataset or "mnist", data_dir, read_options, download, how)
+        except _UnavailableError:
+            if dataset is not None:
+                raise
+            data = _load_named("digits", data_dir, read_options, download, how)
     table = read_options.corrections
     return data if table is None else correct_labels(data, Path(table))
 
 
-def _find(
-    dataset: str | None,
-    data_dir: str | None,
-    read_options: ReadOptions,
-    download: Download | None,
-    how: dict[str, Any],
-) -> ImageDataset:
-    """As `load_dataset`, with the labels that the images have."""
-    if dataset is None or dataset in CLASS_NAMES:
-        try:
-            return _load_named(dataset or "mnist", data_dir, read_options, download, **how)
-        except _UnavailableError:
-            if dataset is not None:
-                raise
-            return _load_named("digits", data_dir, read_options, download, **how)
+def _load_path(dataset: str, read_options: ReadOptions, how: Decoding) -> ImageDataset:
     path = Path(dataset).resolve()
     if path.is_file() and path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InputError(explain_file(path))
@@ -97,7 +90,7 @@ def _find(
         wanted = f"one of {', '.join(CLASS_NAMES)}, {EXPECTED}"
         raise InputError(f"no data set {dataset!r}: expected {wanted}")
     name = to_printable(path.name if path.is_dir() else path.stem, LONGEST_NAME)
-    return _read(path, read_options, name=name, source=_to_recorded(path), **how)
+    return _read(path, read_options, how, name=name, source=_to_recorded(path))
 
 
 def _to_recorded(path: Path) -> str:
@@ -126,7 +119,7 @@ class _UnavailableError(InputError):
 
 
 def _read(
-    path: Path, read_options: ReadOptions, *, name: str, source: str | None, **how: Any
+    path: Path, read_options: ReadOptions, how: Decoding, *, name: str, source: str | None
 ) -> ImageDataset:
     common: dict[str, Any] = {"name": name, "source": source}
     is_idx = is_idx_folder(path)
@@ -134,7 +127,7 @@ def _read(
     if not files:
         _refuse_flags(read_options, ARRAY_FLAGS, f"{path} has no arrays with names")
     if not (files or is_idx):
-        return read_image_folder(path, read_options, **common, **how)
+        return read_image_folder(path, read_options, how, **common)
     _refuse_flags(read_options, FOLDER_FLAGS, f"{path} is no folder of image files")
     if is_idx:
         _refuse_flags(read_options, ("labels",), f"{path} has labels: {CORRECT}")
@@ -191,11 +184,7 @@ def _find_array_files(folder: Path) -> list[Path]:
 
 
 def _load_named(
-    name: str,
-    data_dir: str | None,
-    read_options: ReadOptions,
-    download: Download | None,
-    **how: Any,
+    name: str, data_dir: str | None, read_options: ReadOptions, download: Any, how: Decoding
 ) -> ImageDataset:
     if data_dir is not None and name not in MADE_HERE:
         if not Path(data_dir).is_dir():
@@ -203,11 +192,11 @@ def _load_named(
         folder = Path(data_dir) / name
         for path in (folder, folder.with_suffix(".npz")):
             if path.exists():
-                return _read(path, read_options, name=name, source=None, **how)
+                return _read(path, read_options, how, name=name, source=None)
     _refuse_flags(read_options, (*ARRAY_FLAGS, *FOLDER_FLAGS), f"{name} is read as it is")
     _refuse_flags(read_options, ("labels",), f"{name} has labels: {CORRECT}")
     if name == "avatars":
-        return _load_avatars(read_options, how["cache_dir"])
+        return _load_avatars(read_options, how.cache_dir)
     arrays = _load_digits() if name == "digits" else _download(name, download)
     return assemble(arrays, read_options, name=name, source=None, class_names=CLASS_NAMES[name])
 

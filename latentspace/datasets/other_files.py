@@ -4,6 +4,7 @@ import shlex
 from functools import partial
 from pathlib import Path
 
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import to_printable
 from latentspace.core.npz import ONE_ARRAY
 from latentspace.datasets.pictures import list_suffixes
@@ -17,29 +18,7 @@ EXPECTED = (
 LEAST_COLUMNS = 17  # of a table of pixels: a label and 4x4
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 MODELS = (".keras", ".weights.h5", ".pt", ".pth", ".onnx", ".tflite", ".safetensors")
-MATLAB = (
-    "from scipy.io import loadmat; "
-    "np.savez({to!r}, **{{k: v for k, v in loadmat({file!r}).items() if k[0] != '_'}})"
-)
-HDF5 = (
-    "import h5py; "
-    "np.savez({to!r}, **{{k: v[()] for k, v in h5py.File({file!r}).items() "
-    "if hasattr(v, 'shape')}})"
-)
-PIXELS = (
-    "t = np.loadtxt({file!r}, delimiter={comma!r}, skiprows={heading}, dtype=int); "
-    "s = int((t.shape[1] - {first}) ** 0.5); "
-    "np.savez({to!r}, images=t[:, {first}:].reshape(-1, s, s){labels})"
-)
-PARQUET = (
-    "import io, pandas; from PIL import Image; t = pandas.read_parquet({file!r}); "
-    "np.savez({to!r}, images=np.stack([np.asarray(Image.open(io.BytesIO(i['bytes']))) "
-    "for i in t['image']]), labels=t['label'])"
-)
-PICKLE = (
-    "import pathlib, pickle; d = pickle.loads(pathlib.Path({file!r}).read_bytes()); "
-    "np.savez({to!r}, images=d['images'], labels=d['labels'])"
-)
+CODE = read_tables(__file__)  # that makes an .npz file, by kind of file
 
 
 def explain_file(path: Path) -> str:
@@ -60,16 +39,16 @@ def _describe(path: Path, head: bytes) -> str:
     if head.startswith(ONE_ARRAY):
         return "an array: give it a name that ends in .npy"
     if b"\x89HDF" in (head[:4], head[512:516]):
-        return f"an HDF5 file. Make an .npz file of it: {write(HDF5)}"
+        return f"an HDF5 file. Make an .npz file of it: {write('hdf5')}"
     if suffix == ".mat":
-        return f"a MATLAB file. Make an .npz file of it: {write(MATLAB)}"
+        return f"a MATLAB file. Make an .npz file of it: {write('matlab')}"
     if head.startswith(b"PAR1"):
         needed = "with pandas and pyarrow and with the names of your columns"
-        return f"a Parquet file. Make an .npz file of it, {needed}: {write(PARQUET)}"
+        return f"a Parquet file. Make an .npz file of it, {needed}: {write('parquet')}"
     if suffix in (".csv", ".tsv"):
         return f"a table. {_explain_table(path, head)}"
     if suffix in (".pkl", ".pickle", ".joblib") or head[:1] == b"\x80":
-        how = f"make an .npz file of it, with the names of its parts: {write(PICKLE)}"
+        how = f"make an .npz file of it, with the names of its parts: {write('pickle')}"
         why = "which is not read, since it can run code. If you trust who made it"
         return f"a pickle, {why}, {how}"
     if "idx" in name and (suffix == ".gz" or head.startswith(b"\0\0")):
@@ -94,13 +73,13 @@ def _explain_table(path: Path, head: bytes) -> str:
     labels = ", labels=t[:, 0]" if has_labels else ""
     heading = int(not columns[0].lstrip("-").replace(".", "").isdigit())
     about = {"comma": comma, "heading": heading, "first": int(has_labels), "labels": labels}
-    code = _format_command(path, PIXELS, **about)
+    code = _format_command(path, "pixels", **about)
     return f"Where it holds a label and square grey images, make an .npz file of it: {code}"
 
 
-def _format_command(path: Path, code: str, **values: object) -> str:
+def _format_command(path: Path, kind: str, **values: object) -> str:
     to = str(path.with_suffix(".npz"))
-    whole = "import numpy as np; " + code.format(file=str(path), to=to, **values)
+    whole = "import numpy as np; " + CODE[kind].format(file=str(path), to=to, **values)
     is_plain = not {*whole} & {*'"$`\\!'}  # easier to read than the quotes of shlex
     quoted = f'"{whole}"' if is_plain else shlex.quote(whole)
     return f"python -c {quoted}, then --dataset {shlex.quote(to)}"

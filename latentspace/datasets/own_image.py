@@ -14,6 +14,7 @@ from latentspace.datasets.values import Range, choose_ranges, fits
 
 LONGEST_PATH = 120  # letters that are shown
 LIGHT_GROUND, INK_CONTRAST = 127, 40  # of 255
+Shape = tuple[int, int, int]  # height, width and channels
 
 
 class Ink(NamedTuple):
@@ -25,11 +26,7 @@ class Ink(NamedTuple):
 
 
 def read_image(
-    path: Path,
-    image_shape: tuple[int, int, int],
-    *,
-    ink: Ink | None = None,
-    value_range: Range | None = None,
+    path: Path, image_shape: Shape, *, ink: Ink | None = None, value_range: Range | None = None
 ) -> np.ndarray:
     """Reads a person's own image file -> float32 `image_shape`, (H, W, C), in [0, 1].
 
@@ -53,9 +50,7 @@ def read_image(
     return fit_picture(picture, image_shape, ink)
 
 
-def fit_picture(
-    picture: Image.Image, image_shape: tuple[int, int, int], ink: Ink | None = None
-) -> np.ndarray:
+def fit_picture(picture: Image.Image, image_shape: Shape, ink: Ink | None = None) -> np.ndarray:
     """Brings a picture, "L" for one channel, else "RGB", to a data set's shape, as `read_image`."""
     height, width, channels = image_shape
     border = np.asarray(picture)

@@ -181,10 +181,8 @@ def _open(data: bytes) -> Iterator[Image.Image]:
                 why = f"are more than {most:,} and may be a decompression bomb"
                 raise InputError(f"{count:,} pixels {why}")
             if _has_deep_planes(opened):
-                raise InputError(
-                    "channels of 16 bits in separate planes, which Pillow misreads: save it with "
-                    "the channels of each pixel together"
-                )
+                what = "channels of 16 bits in separate planes, which Pillow misreads"
+                raise InputError(f"{what}: save it with the channels of each pixel together")
             with _one_at_a_time if count > LARGE else contextlib.nullcontext():
                 if count > LARGE:
                     what = f"a picture of {count:,} pixels"

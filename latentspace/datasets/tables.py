@@ -15,21 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.documents import read_tables
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.pictures import list_suffixes
 
-# Headings, as `fold_heading` leaves them; what comes first is taken where several fit.
-_FILE_HEADINGS = (
-    "file filename filepath path image imagefile imagename imagepath img imgname imgpath picture "
-    "photo datei fichier archivo imageid imgid fileid id name"
-)
-_LABEL_HEADINGS = (
-    "label labels class classes classname classid classlabel category categoryname categoryid "
-    "categories labelname labelid target breed species diagnosis dx y type tag klasse classe clase "
-    "etiqueta etikett kategorie categoria"
-)
-FILE_HEADINGS, LABEL_HEADINGS = _FILE_HEADINGS.split(), frozenset(_LABEL_HEADINGS.split())
+FILE_HEADINGS, LABEL_HEADINGS = (read_tables(__file__)[of].split() for of in ("files", "labels"))
 DELIMITERS = ",;\t|"
 TABLE_EXPANSION = 25  # bytes of memory a byte of a table, of cells such as -1
 LONGEST_CELL = 80  # letters, in messages
@@ -114,14 +105,12 @@ def read_table(path: Path, what: str = "file,label", *, least: int = 2, comment:
     source, is_spaced = io.StringIO(text, newline=""), delimiter == " "
     stripped = map(str.strip, source) if is_spaced else source
     rows, ends = [], []
-    try:
+    with explain_error(f"{path} can't be read as a table of {what}", reason=str):
         lines = csv.reader(stripped, delimiter=delimiter, skipinitialspace=is_spaced)
         for row in lines:
             if any(map(str.strip, row)) or (row and least == 1):
                 rows.append(row)
                 ends.append(lines.line_num)
-    except csv.Error as error:
-        raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
     if len(rows) > 1 and len(rows[0]) == 1 < len(rows[1]) and rows[0][0].strip().isdecimal():
         del rows[0], ends[0]
     if not rows:
@@ -160,7 +149,7 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
     )
     has_heading = headings[place] in FILE_HEADINGS or (
         match(rows[0][place]) is None
-        and (not LABEL_HEADINGS.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
+        and (not {*LABEL_HEADINGS}.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
     )
     start = int(has_heading and len(rows) > 1)
     if not hits[place]:
@@ -255,10 +244,8 @@ def read_text(path: Path, what: str) -> tuple[str, list[str]]:
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no file {path}: expected a table of {what}")
     refuse_too_large(TABLE_EXPANSION * path.stat().st_size, str(path), "pass a smaller table")
-    try:
+    with explain_error(f"{path} can't be read as a table of {what}", reason=str):
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} can't be read as a table of {what}: {error}") from error
     encodings = {"utf-8-sig": "UTF-8", "cp1252": "Latin-1", "latin-1": "Latin-1"}
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = {"utf-16": "UTF-16"}

@@ -25,6 +25,7 @@ LITTLE = 1 / 8  # of a range: what reaches no further than that is another range
 WIDEST = 1e30  # as a difference of single floats it is still finite
 SAMPLED = 1 << 16  # values that are sorted
 SAMPLED_SIDE = 32  # rows and columns of each image among them
+CHANNELS = (1, 3, 4)
 AT_ONCE = 1 << 18  # values that become floats together
 
 
@@ -47,6 +48,46 @@ def measure_values(images: np.ndarray, own: Range) -> Values:
     few = int(FEW * len(sample))
     ends = (images.min(), images.max(), sample[few], sample[-1 - few])
     return Values(own, *map(float, ends))
+
+
+def to_pixels(images: np.ndarray, value_range: Range, where: str) -> np.ndarray:
+    """Brings an array of images to uint8 (N, H, W, 1 or 3), `value_range` to black and white.
+
+    They are finite numbers or booleans, (N, H, W), (N, H, W, C) or (N, C, H, W) of 1, 3 or 4
+    channels, the fourth an opacity, which is laid on white. Raises an `InputError` for others.
+    """
+    pixels = to_bytes(_to_channels_last(images, where), value_range)
+    if pixels.shape[3] == 4:
+        opacity = pixels[..., 3:] / np.float32(255)
+        pixels = to_uint8((pixels[..., :3] * opacity + 255 * (1 - opacity)) / 255)
+    return pixels
+
+
+def look_at_values(images: np.ndarray, where: str) -> Values:
+    """Looks at the values of images, shaped as for `to_pixels`; an `InputError` of no images."""
+    found = _to_channels_last(images, where)
+    if found.dtype.kind not in "buif":
+        raise InputError(f"{where}: images should be numbers. Received: {found.dtype}")
+    if found.dtype.kind == "f" and (broken := int((~np.isfinite(found)).sum())):
+        raise InputError(f"{where}: {broken:,} values of the images are NaN or infinite")
+    own = UNIT if found.dtype.kind in "bf" else SIXTEEN_BITS if found.dtype == np.uint16 else BYTES
+    if not found.size or found.dtype == bool:
+        return Values(own, *own, *own)
+    values = measure_values(found, own)
+    if max(-values.low, values.high) > WIDEST:
+        wanted = f"values of images should be at most {WIDEST:g}"
+        raise InputError(f"{where}: {wanted}. Received: {values.low:g} to {values.high:g}")
+    return values
+
+
+def _to_channels_last(images: np.ndarray, where: str) -> np.ndarray:
+    found = images[..., np.newaxis] if images.ndim == 3 else images
+    if found.ndim == 4 and found.shape[3] not in CHANNELS and found.shape[1] in CHANNELS:
+        found = np.moveaxis(found, 1, 3)
+    if found.ndim != 4 or found.shape[3] not in CHANNELS or min(found.shape[1:]) < 1:
+        wanted = "the shape (N, H, W), (N, H, W, C) or (N, C, H, W), with C of 1, 3 or 4"
+        raise InputError(f"{where}: images should have {wanted}. Received: {images.shape}")
+    return found
 
 
 def choose_ranges(

@@ -9,22 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.core.errors import InputError, format_reason, to_printable
+from latentspace.core.errors import InputError, explain_error, format_reason, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
+from latentspace.datasets import tables
 from latentspace.datasets.arrays import Arrays, index_labels
 from latentspace.datasets.dataset import ImageDataset
-from latentspace.datasets.tables import (
-    DELIMITERS,
-    FILE_HEADINGS,
-    NamedRows,
-    fold_heading,
-    match_files,
-    name_files,
-    read_labels,
-    read_table,
-    show,
-)
+from latentspace.datasets.tables import NamedRows, show
 
 ARRAYS, TABLES = (".npz", ".npy"), (".csv", ".tsv", ".txt")
 TEXT_EXPANSION = 5  # bytes of memory a byte of text, of numbers such as 0.1
@@ -84,7 +75,7 @@ def split_rows(
             f"that of an image of {data.name}: leave the column out"
         )
     if table.names:
-        match, rows = match_files(files), dict[str | None, int]()
+        match, rows = tables.match_files(files), dict[str | None, int]()
         for row, file in enumerate(map(match, table.names)):
             if rows.setdefault(file, row) != row and file is not None:
                 raise InputError(f"{table.path} names {show(file)} twice: leave out one of both")
@@ -159,33 +150,30 @@ def _read_text(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no file {path}")
     refuse_too_large(TEXT_EXPANSION * path.stat().st_size, str(path), "pass an .npy file")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line.strip() for line in itertools.islice(file, 2)] or [""]
-            mark = max(DELIMITERS, key=lines[-1].count)
-            if mark not in lines[-1]:  # any number of spaces
-                mark, lines = " ", [" ".join(line.split()) for line in lines]
-            first, *second = ([*row] or [""] for row in csv.reader(lines, delimiter=mark))
-            cells = [*map(fold_heading, first)]
-            words, others = ([*map(_is_word, row)] for row in (first, *(second or [[""]])))
-            is_named = words[0] and cells[0] in ("", *FILE_HEADINGS)
-            is_numbered = first == [str(number) for number in range(len(first))]
-            start = int(is_numbered or is_named or sum(words) > sum(others))
-            has_names = is_named or (words[0] and others[0])
-            columns = range(1, len(others)) if has_names else None
-            split: Any = {"delimiter": mark if mark != " " else None, "quotechar": '"'}
-            file.seek(0)
-            body = itertools.islice(file, start, None)
-            with warnings.catch_warnings(action="ignore"):  # of no rows
-                values = np.loadtxt(body, usecols=columns, ndmin=2, comments=None, **split)
-            file.seek(0)
-            rows = csv.reader(itertools.islice(file, start, None), delimiter=mark)
-            names = tuple(row[0].strip() for row in rows if row) if has_names else ()
-    except (ValueError, csv.Error) as error:
-        raise InputError(
-            f"{path} should have a row of numbers for each image, of one length, perhaps after a "
-            f"heading and names of files: {format_reason(error).partition(';')[0]}"
-        ) from error
+    what = f"{path} should have a row of numbers for each image, of one length"
+    what += ", perhaps after a heading and names of files"
+    explained = explain_error(what, reason=lambda error: format_reason(error).partition(";")[0])
+    with explained, path.open(encoding="utf-8-sig", newline="") as file:
+        lines = [line.strip() for line in itertools.islice(file, 2)] or [""]
+        mark = max(tables.DELIMITERS, key=lines[-1].count)
+        if mark not in lines[-1]:  # any number of spaces
+            mark, lines = " ", [" ".join(line.split()) for line in lines]
+        first, *second = ([*row] or [""] for row in csv.reader(lines, delimiter=mark))
+        cells = [*map(tables.fold_heading, first)]
+        words, others = ([*map(_is_word, row)] for row in (first, *(second or [[""]])))
+        is_named = words[0] and cells[0] in ("", *tables.FILE_HEADINGS)
+        is_numbered = first == [str(number) for number in range(len(first))]
+        start = int(is_numbered or is_named or sum(words) > sum(others))
+        has_names = is_named or (words[0] and others[0])
+        columns = range(1, len(others)) if has_names else None
+        split: Any = {"delimiter": mark if mark != " " else None, "quotechar": '"'}
+        file.seek(0)
+        body = itertools.islice(file, start, None)
+        with warnings.catch_warnings(action="ignore"):  # of no rows
+            values = np.loadtxt(body, usecols=columns, ndmin=2, comments=None, **split)
+        file.seek(0)
+        rows = csv.reader(itertools.islice(file, start, None), delimiter=mark)
+        names = tuple(row[0].strip() for row in rows if row) if has_names else ()
     if start and (told := LABELS & {*cells}):
         what = f"{path} has a column {told.pop()}, which is no number of a row"
         raise InputError(f"{what}: leave it out, and pass --labels")
@@ -203,15 +191,15 @@ def _is_word(cell: str) -> bool:
 
 def _read_labels(path: Path, table: Vectors, column: str | None) -> list[str]:
     """A label for each row of a table, out of text."""
-    count, found = len(table.values), read_table(path, "a label", least=1)
+    count, found = len(table.values), tables.read_table(path, "a label", least=1)
     if table.names:
-        named = name_files(found, table.names)
+        named = tables.name_files(found, table.names)
     else:
         start = int(len(found.rows) == count + 1)
         columns = found.rows[0] if start else [str(k + 1) for k in range(len(found.rows[0]))]
         rows, lines = found.rows[start:], found.lines[start:]
         named = NamedRows(found, columns, -1, rows, lines, [str(k) for k in range(len(rows))])
-    known = read_labels(named, column)[0] or {}
+    known = tables.read_labels(named, column)[0] or {}
     if len(known) != count:
         what = f"{path} should have a label for each of {count:,} rows"
         raise InputError(f"{what}. Received: {len(known):,}; --label-column names their column")

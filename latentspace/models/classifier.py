@@ -46,6 +46,9 @@ RESAMPLES, CONFIDENCE, NORMAL_QUANTILE = 1_000, 0.95, 1.96
 MOST_COMPARED = 4_000  # images that tell what they are like
 OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
+Read = Callable[[], tuple[np.ndarray, np.ndarray]]  # images to learn from, and what tells of each
+OnRound = Callable[[], object]
+
 
 class KeptFacts(TypedDict):
     """What is kept of a network beside its model: of which data, how it was trained, which file."""
@@ -171,11 +174,7 @@ def can_tell(quality: float, low: float, chance: float) -> bool:
 
 
 def find_reader(
-    models_dir: Path,
-    data: ImageDataset,
-    read_images: Callable[[], tuple[np.ndarray, np.ndarray]],
-    *,
-    on_round: Callable[[], object] = lambda: None,
+    models_dir: Path, data: ImageDataset, read_images: Read, *, on_round: OnRound = lambda: None
 ) -> AttributeReader:
     """Takes the reader of the attributes of a data set from disk, or trains it and keeps it.
 
@@ -248,11 +247,7 @@ def _measure_reading(outputs: np.ndarray, target: Target) -> dict[str, Any]:
 
 
 def find_classifier(
-    models_dir: Path,
-    data: ImageDataset,
-    read_labelled: Callable[[], tuple[np.ndarray, np.ndarray]],
-    *,
-    on_round: Callable[[], object] = lambda: None,
+    models_dir: Path, data: ImageDataset, read_labelled: Read, *, on_round: OnRound = lambda: None
 ) -> ReferenceClassifier:
     """Takes the reference classifier of a data set from disk, or trains it and keeps it.
 
@@ -315,7 +310,7 @@ def _measure_accuracy(called: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _train_network(
-    images: np.ndarray, targets: Sequence[Target], on_round: Callable[[], object]
+    images: np.ndarray, targets: Sequence[Target], on_round: OnRound
 ) -> tuple[keras.Model, int]:
     """A model of images -> probabilities or a number for each target, and its rounds.
 

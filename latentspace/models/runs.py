@@ -270,10 +270,8 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
             # A run is called what its folder is, and "." and ".." are no names.
             return _load_run(path if path.name.strip(".") else path.resolve())
     known = ", ".join(to_printable(path.parent.name, LONGEST_SHOWN) for path in found) or "none"
-    raise InputError(
-        f"no run {to_printable(repr(name), LONGEST_SHOWN)}: expected a path or one of the runs in "
-        f"{folder} ({known})"
-    )
+    what = f"no run {to_printable(repr(name), LONGEST_SHOWN)}"
+    raise InputError(f"{what}: expected a path or one of the runs in {folder} ({known})")
 
 
 def _find_end(path: Path) -> str:
@@ -290,10 +288,8 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _load_run(path: Path) -> Run:
     if not path.name.isprintable():
-        raise InputError(
-            f"{to_printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run, since it "
-            "can't be printed: rename the folder"
-        )
+        what = f"{to_printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run"
+        raise InputError(f"{what}, since it can't be printed: rename the folder")
     if not (path / FACTS).is_file():
         if (path / CHECKPOINT).is_file():
             raise InputError(f"{path} is an unfinished training: {_describe_remedy(path)}")

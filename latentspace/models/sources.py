@@ -236,10 +236,8 @@ def find_pair(config: VisualizeConfig) -> tuple[Run, Run | None]:
         raise InputError(f"two runs can be compared. Received: --run {len(config.run)} times")
     first, second = (runs.find_run(name, config.models_dir) for name in config.run)
     if first.name == second.name:
-        raise InputError(
-            f"expected two runs of different names. Received: {first.name} twice; pass another "
-            "--run, or only one to look at it alone"
-        )
+        what = f"expected two runs of different names. Received: {first.name} twice"
+        raise InputError(f"{what}; pass another --run, or only one to look at it alone")
     if first.image_shape != second.image_shape:
         raise InputError(
             f"only models of images of the same shape can be compared. Received: {first.name} for "

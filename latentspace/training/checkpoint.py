@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from latentspace.core.documents import validate
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
+from latentspace.core.pixels import Pixels
 from latentspace.models.run_schema import DatasetFacts
 
 PATIENCE = 2  # epochs
@@ -82,27 +84,31 @@ def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
     return validate(text, StateFacts, where=str(path), renew=START_OVER), arrays
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a training learns from, and where it keeps its state."""
+
+    train_pixels: Pixels  # uint8 (N, H, W, C), which may lie on disk
+    validation_pixels: Pixels  # uint8 (M, H, W, C)
+    checkpoint: Path  # written after each epoch
+    facts: dict[str, Any]  # in it, for whoever resumes: "settings" and "dataset", as in run.json
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
 class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the history, the best weights and a checkpoint of everything after each epoch.
 
-    The optimiser of the model is built; checkpoint, facts and earlier progress are as for `fit`. A
-    validation loss that stays above `worst` for `PATIENCE` epochs, and no better, has exploded.
+    The optimiser of the model is built; earlier progress is as for `fit`. A validation loss that
+    stays above `worst` for `PATIENCE` epochs, and no better, has exploded.
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        checkpoint: Path,
-        facts: dict[str, Any],
-        *,
-        last_epoch: int,
-        earlier: Progress,
-        worst: float,
+        self, model: keras.Model, job: Job, *, last_epoch: int, earlier: Progress, worst: float
     ) -> None:
         super().__init__()
         self.set_model(model)
         self.progress = replace(earlier, rows=list(earlier.rows), status="running")
-        self._checkpoint, self._facts, self._stage = checkpoint, facts, earlier.stage + 1
+        self._checkpoint, self._facts, self._stage = job.checkpoint, job.facts, earlier.stage + 1
         self._last_epoch, self._worst, self._started = last_epoch, worst, 0.0
         self._best = self._copy_weights()
 

@@ -7,9 +7,8 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -18,7 +17,7 @@ from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, count_images_at_once, to_unit_range
 from latentspace.datasets.augmentation import deform
 from latentspace.models.network import count_blocks
-from latentspace.training.checkpoint import CheckpointCallback, Progress
+from latentspace.training.checkpoint import CheckpointCallback, Job, Progress
 
 if TYPE_CHECKING:
     from config import TrainConfig
@@ -155,15 +154,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def fit(
-    autoencoder: keras.Model,
-    train_pixels: Pixels,
-    validation_pixels: Pixels,
-    config: TrainConfig,
-    *,
-    checkpoint: Path,
-    facts: dict[str, Any],
-    earlier: Progress | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    autoencoder: keras.Model, job: Job, config: TrainConfig, earlier: Progress | None = None
 ) -> Progress:
     """Trains a stage by mean squared error and leaves the best epoch's weights in the model.
 
@@ -171,10 +162,8 @@ def fit(
     then follows a cosine to zero. A loss that is no longer finite, or stays above that of plain
     grey, ends the training.
 
-    Pixels to train on, uint8 (N, H, W, C), may lie on disk; those to validate with are uint8
-    (M, H, W, C). After each epoch the state is written to `checkpoint`, with `facts` for whoever
-    resumes: "settings" and "dataset", as in run.json. To resume, images, model and settings must be
-    the same. `earlier` is what earlier stages reached; epochs are counted on from there.
+    To resume, images, model and settings must be the same. `earlier` is what earlier stages
+    reached; epochs are counted on from there.
 
     Returns the progress, earlier stages included; its status says how the training ended. Raises a
     `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the
@@ -182,17 +171,17 @@ def fit(
     """
     earlier = earlier or Progress()
     last = len(earlier.rows) + config.epochs
-    steps = len(train_pixels) // choose_batch_size(config, len(train_pixels))
+    count = len(job.train_pixels)
+    steps = count // choose_batch_size(config, count)
     optimizer = _make_optimizer(config, total_steps=steps * config.epochs)
     joined = min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1
     autoencoder.compile(optimizer, LOSSES[config.loss], steps_per_execution=joined)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
-    validation_images = to_unit_range(validation_pixels[:])
+    validation_images = to_unit_range(job.validation_pixels[:])
     pairs = validation_images, validation_images
     worst = max(float(validation_images.var()), LEAST_WORST)
     worst += SHARPNESS if config.loss == "sharp" else 0
-    bounds: dict[str, Any] = {"last_epoch": last, "earlier": earlier, "worst": worst}
-    keeper = CheckpointCallback(autoencoder, checkpoint, facts, **bounds)
+    keeper = CheckpointCallback(autoencoder, job, last_epoch=last, earlier=earlier, worst=worst)
     if config.resume:
         keeper.restore()
     finished = len(keeper.progress.rows)
@@ -202,13 +191,14 @@ def fit(
             if keeper.progress.start_loss is None:
                 keeper.progress.start_loss = autoencoder.evaluate(*pairs, at_once, verbose=0)
             autoencoder.fit(
-                Batches(train_pixels, config, epoch=finished),
+                Batches(job.train_pixels, config, epoch=finished),
                 shuffle=False,  # the batches have their own order, which resuming can repeat
                 validation_data=pairs,
                 validation_batch_size=at_once,
                 epochs=last,
                 initial_epoch=finished,
-                callbacks=[*callbacks, keeper, watcher],  # an epoch that is kept has been watched
+                # An epoch that is kept has been watched.
+                callbacks=[*job.callbacks, keeper, watcher],
                 verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:

@@ -106,17 +106,12 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
     if log is not None:
         watchers.append(recording.TrainingLog(log, splits["validation"]))
         print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
+    begun = {"settings": config.of_model, "dataset": data.facts}
+    pixels = splits["train"], splits["validation"]
+    job = stages.Job(*pixels, folder / CHECKPOINT, begun, watchers)
     try:
         with stages.distribute_over(devices):
-            encoder, decoder, progress = stages.train(
-                splits["train"],
-                splits["validation"],
-                config,
-                checkpoint=folder / CHECKPOINT,
-                facts={"settings": config.of_model, "dataset": data.facts},
-                pca=pca,
-                callbacks=watchers,
-            )
+            encoder, decoder, progress = stages.train(job, config, pca)
     except fitting.DivergedError:  # there is nothing to go on with
         saving.delete_checkpoint(folder)
         raise
@@ -126,8 +121,8 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
         of_tests = predict(encoder, data.test_pixels)
         codes = {"train": learned[fitted], "validation": learned[held_back], "test": of_tests}
         errors = dict[str, float]()
-        for split, pixels in splits.items():
-            errors[f"{split}_mse"] = stages.measure_mean_error(decoder, codes[split], pixels)
+        for split, images in splits.items():
+            errors[f"{split}_mse"] = stages.measure_mean_error(decoder, codes[split], images)
         errors["pca_mse"] = scores.pca_error(pca, data.test_images)
     density = None
     if progress.status == "complete":

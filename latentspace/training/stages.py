@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,17 +12,11 @@ import numpy as np
 from latentspace.analysis.scores import fit_components, squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
-from latentspace.models.network import (
-    CODE_NOISE,
-    IMAGE,
-    build_decoder,
-    build_encoder,
-    standardize_codes,
-    start_as_pca,
-)
+from latentspace.models import network
+from latentspace.models.network import CODE_NOISE, IMAGE, standardize_codes, start_as_pca
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
-from latentspace.training.checkpoint import Progress, read_checkpoint
+from latentspace.training.checkpoint import Job, Progress, read_checkpoint
 from latentspace.training.fitting import fit
 
 if TYPE_CHECKING:
@@ -36,16 +28,9 @@ REFINE_RATE_SHARE = 0.2  # of the learning rate
 
 
 def train(
-    train_pixels: Pixels,
-    validation_pixels: Pixels,
-    config: TrainConfig,
-    *,
-    checkpoint: Path,
-    facts: dict[str, Any],
-    pca: PCA | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    job: Job, config: TrainConfig, pca: PCA | None = None
 ) -> tuple[keras.Model, keras.Model, Progress]:
-    """Makes and trains an autoencoder, in one stage or two; the arguments are those of `fit`.
+    """Makes and trains an autoencoder, in one stage or two.
 
     In the first, encoder and decoder learn together what to correct of PCA (`pca` is that of the
     training images, where it is at hand). In the second the encoder learns to correct its codes by
@@ -53,18 +38,17 @@ def train(
     the training images have mean 0 and standard deviation 1, and the progress. Raises an
     `InputError` where there was no epoch to keep, or nothing to resume.
     """
-    begun = read_checkpoint(checkpoint)[0]["progress"] if config.resume else Progress()
-    shape = train_pixels.shape[1:]
-    encoder, decoder = build_encoder(shape, config), build_decoder(shape, config)
-    kept: dict[str, Any] = {"checkpoint": checkpoint, "facts": facts, "callbacks": callbacks}
+    begun = read_checkpoint(job.checkpoint)[0]["progress"] if config.resume else Progress()
+    shape = job.train_pixels.shape[1:]
+    encoder, decoder = network.build_encoder(shape, config), network.build_decoder(shape, config)
     progress = begun.rewind_to(2)
     if begun.stage < 2:
-        pca = pca or fit_components(train_pixels, config.latent_dim)
+        pca = pca or fit_components(job.train_pixels, config.latent_dim)
         std = np.sqrt(pca.explained_variance_)
         start_as_pca(encoder, decoder, mean=pca.mean_, components=pca.components_, std=std)
         autoencoder = join_autoencoder(encoder, decoder, code_noise=config.code_noise)
-        progress = fit(autoencoder, train_pixels, validation_pixels, config, **kept)
-        encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, train_pixels))
+        progress = fit(autoencoder, job, config)
+        encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, job.train_pixels))
         if progress.status != "complete" or not config.refine_epochs:
             return encoder, decoder, progress
     # The same corrections to begin with, whether or not the first stage was resumed.
@@ -74,8 +58,8 @@ def train(
     resumes = begun.stage == 2
     second = dataclasses.replace(config, epochs=epochs, learning_rate=rate, resume=resumes)
     autoencoder = join_autoencoder(encoder, decoder)
-    progress = fit(autoencoder, train_pixels, validation_pixels, second, earlier=progress, **kept)
-    return *standardize_codes(encoder, decoder, predict(encoder, train_pixels)), progress
+    progress = fit(autoencoder, job, second, progress)
+    return *standardize_codes(encoder, decoder, predict(encoder, job.train_pixels)), progress
 
 
 class RelativeNoise(keras.layers.GaussianNoise):

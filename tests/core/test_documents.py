@@ -9,7 +9,7 @@ from annotated_types import Ge
 from typing_extensions import TypedDict
 
 from latentspace.core import documents
-from latentspace.core.documents import read_document, write_document
+from latentspace.core.documents import read_document, read_tables, write_document
 from latentspace.core.errors import InputError
 
 
@@ -93,3 +93,8 @@ def test_what_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_is_no_file_is_refused(tmp_path: Path, place: str) -> None:
     with pytest.raises(InputError, match="can't be read as JSON"):
         read(tmp_path / place)
+
+
+def test_tables_lie_beside_a_module(tmp_path: Path) -> None:
+    (tmp_path / "words.toml").write_text('names = ["тест", "é"]', "utf-8")
+    assert read_tables(str(tmp_path / "words.py")) == {"names": ["тест", "é"]}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentspace.core.errors import to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.provenance import hash_content, hash_file, silence_stderr
 
 
@@ -51,3 +51,20 @@ def test_any_name_becomes_one_printable_line(text: str, longest: int) -> None:
     assert to_printable(shown, longest) == shown
     if text.isprintable() and len(text) <= longest:
         assert shown == text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("no\nroom"), "a.b can't be read: no�room; download it again"),
+        (KeyError(), "a.b can't be read: KeyError; download it again"),
+        (InputError("{a} is empty"), "{a} is empty"),
+    ],
+)
+def test_what_a_library_raises_is_explained(error: Exception, said: str) -> None:
+    with (
+        pytest.raises(InputError) as raised,
+        explain_error("a.b can't be read", "download it again"),
+    ):
+        raise error
+    assert str(raised.value) == said

@@ -16,16 +16,9 @@ from latentspace.core import memory
 from latentspace.core.errors import InputError
 from latentspace.core.npz import read_arrays
 from latentspace.datasets import ImageDataset, ReadOptions, load_dataset, named
-from latentspace.datasets.arrays import (
-    Arrays,
-    assemble,
-    estimate_memory,
-    find_arrays,
-    look_at_values,
-    to_pixels,
-)
+from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
 from latentspace.datasets.dataset import UNLABELLED, index_classes, natural_sort_key
-from latentspace.datasets.values import choose_ranges
+from latentspace.datasets.values import choose_ranges, look_at_values, to_pixels
 
 
 def make_images(count: int, shape: tuple[int, ...] = (5, 4)) -> np.ndarray:

@@ -16,7 +16,7 @@ from latentspace.core import memory
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset, ReadOptions
 from latentspace.datasets.dataset import UNLABELLED
-from latentspace.datasets.decoding import inspect_files
+from latentspace.datasets.decoding import Decoding, inspect_files
 from latentspace.datasets.folder import LONGEST_SIDE, find_images, read_image_folder
 
 
@@ -39,9 +39,8 @@ def write_classes(folder: Path, classes: int = 3, each: int = 5) -> Path:
 def read(
     folder: Path, read_options: ReadOptions | None = None, cache: Path | None = None
 ) -> ImageDataset:
-    return read_image_folder(
-        folder, read_options or ReadOptions(), name=folder.name, source=str(folder), cache_dir=cache
-    )
+    named = {"name": folder.name, "source": str(folder)}
+    return read_image_folder(folder, read_options or ReadOptions(), Decoding(cache), **named)
 
 
 def get_values(data: ImageDataset) -> dict[int, str]:

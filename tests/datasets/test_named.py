@@ -11,8 +11,8 @@ from test_idx import write_idx_folder
 
 from latentspace.core.errors import InputError
 from latentspace.datasets import ReadOptions, find_recorded_place, load_dataset
-from latentspace.datasets.class_names import CLASS_NAMES
 from latentspace.datasets.dataset import UNLABELLED
+from latentspace.datasets.named import CLASS_NAMES
 
 
 def test_named_set_is_found_under_the_data_folder(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from latentspace.core.pixels import Subset
 from latentspace.datasets import ImageDataset
 from latentspace.models import network
 from latentspace.training import checkpoint, fitting
-from latentspace.training.checkpoint import Progress
+from latentspace.training.checkpoint import Job, Progress
 from latentspace.training.fitting import Batches, allow_interrupts, choose_epochs
 from latentspace.training.stages import join_autoencoder
 
@@ -42,15 +42,8 @@ def build(seed: int = 0, mean: np.ndarray | None = None) -> keras.Model:
 def fit(
     model: keras.Model, data: ImageDataset, path: Path, config: TrainConfig = CONFIG, **options
 ) -> Progress:
-    return fitting.fit(
-        model,
-        data.train_pixels,
-        data.test_pixels,
-        config,
-        checkpoint=path,
-        facts=start_facts(data),
-        **options,
-    )
+    job = Job(data.train_pixels, data.test_pixels, path, start_facts(data), **options)
+    return fitting.fit(model, job, config)
 
 
 @pytest.mark.parametrize(

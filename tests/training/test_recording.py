@@ -13,7 +13,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.models import snapshots
 from latentspace.models.snapshots import Snapshots
 from latentspace.training import stages
-from latentspace.training.checkpoint import Progress
+from latentspace.training.checkpoint import Job, Progress
 from latentspace.training.recording import Recorder
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recording")]  # they share a training
@@ -35,14 +35,9 @@ def train(
     )
     held_back = np.arange(len(data.test_labels))
     recorder = Recorder(folder / "snapshots.npz", both, held_back, config)
-    return stages.train(
-        data.train_pixels,
-        data.test_pixels,
-        config,
-        checkpoint=folder / "checkpoint.npz",
-        facts=start_facts(data),
-        callbacks=[recorder] if watched else [],
-    )
+    pixels, path = (data.train_pixels, data.test_pixels), folder / "checkpoint.npz"
+    job = Job(*pixels, path, start_facts(data), [recorder] if watched else [])
+    return stages.train(job, config)
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,8 @@ def train(
     data: ImageDataset, path: Path, config: TrainConfig = CONFIG, *, seed: int = 0
 ) -> Outcome:
     keras.utils.set_random_seed(seed)
-    return stages.train(
-        data.train_pixels, data.test_pixels, config, checkpoint=path, facts=start_facts(data)
-    )
+    job = stages.Job(data.train_pixels, data.test_pixels, path, start_facts(data))
+    return stages.train(job, config)
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +124,8 @@ def test_training_is_never_behind_pca_where_pca_is_exact_also_after_a_stop(
 
     def train_on(config: TrainConfig) -> tuple[float, Progress]:
         keras.utils.set_random_seed(0)
-        facts = start_facts(tiny)
-        *models, progress = stages.train(
-            pixels[:128], pixels[128:], config, checkpoint=tmp_path / "one.npz", facts=facts
-        )
+        job = stages.Job(pixels[:128], pixels[128:], tmp_path / "one.npz", start_facts(tiny))
+        *models, progress = stages.train(job, config)
         return error(*models, (pixels[128:] / 255).astype(np.float32)), progress
 
     with monkeypatch.context() as patch:
@@ -157,10 +154,8 @@ config = small_training(
 for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     stages.make_repeatable(0, bitwise=True)
     with stages.distribute_over(names):
-        decoder, progress = stages.train(
-            pixels[:96], pixels[96:], config, facts={},
-            checkpoint=Path(sys.argv[1]) / "checkpoint.npz",
-        )[1:]
+        job = stages.Job(pixels[:96], pixels[96:], Path(sys.argv[1]) / "checkpoint.npz", {})
+        decoder, progress = stages.train(job, config)[1:]
     replicas = decoder.distribute_strategy.num_replicas_in_sync
     losses = [row[name] for row in progress.rows for name in ("loss", "val_loss")]
     print("RESULT", replicas, *losses)

@@ -68,14 +68,8 @@ class Board:
 def train(folder: Path, *callbacks: keras.callbacks.Callback, resume: bool = False) -> list[float]:
     pixels = tiny_arrays(100, seed=0)[0][..., None]
     keras.utils.set_random_seed(0)
-    progress = stages.train(
-        pixels[:80],
-        pixels[80:],
-        dataclasses.replace(CONFIG, resume=resume),
-        checkpoint=folder / "checkpoint.npz",
-        facts=FACTS,
-        callbacks=callbacks,
-    )[2]
+    job = stages.Job(pixels[:80], pixels[80:], folder / "checkpoint.npz", FACTS, callbacks)
+    progress = stages.train(job, dataclasses.replace(CONFIG, resume=resume))[2]
     return [row["val_loss"] for row in progress.rows]
 
 

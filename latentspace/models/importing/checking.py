@@ -13,6 +13,8 @@ from latentspace.datasets.values import BYTES, UNIT, Range
 from latentspace.models.runs import AnyNetwork, predict
 
 USUAL_RANGES: tuple[Range, ...] = (UNIT, (-1.0, 1.0), BYTES, (-0.5, 0.5))
+Networks = tuple[AnyNetwork, AnyNetwork]
+Ranges = tuple[Range, Range]  # of input and output
 TRIED_IMAGES = 256
 CLEARLY = 0.9  # of another's error, is clearly less
 SAME = 1e-3  # of another's error, is no difference
@@ -86,7 +88,7 @@ def check(
     decoder: AnyNetwork,
     images: np.ndarray,
     *,
-    built_with: tuple[Range, Range] = (UNIT, UNIT),
+    built_with: Ranges = (UNIT, UNIT),
     ranges: Sequence[Range] = USUAL_RANGES,
 ) -> Finding:
     """Finds out whether an encoder and a decoder in the form of a run reconstruct images.
@@ -111,7 +113,7 @@ def check(
         )
     score = measure(images, reconstructed)
     some = images[:TRIED_IMAGES]
-    trials = try_ranges(encoder, decoder, some, built_with=built_with, ranges=ranges)
+    trials = try_ranges((encoder, decoder), some, built_with, ranges)
     collapse = _find_collapse(codes, reconstructed, images)
     if score.passes and collapse is None:
         now = measure(some, reconstructed[:TRIED_IMAGES]).error
@@ -145,25 +147,24 @@ def measure(images: np.ndarray, reconstructed: np.ndarray) -> Score:
 
 
 def try_ranges(
-    encoder: AnyNetwork,
-    decoder: AnyNetwork,
-    images: np.ndarray,
-    *,
-    built_with: tuple[Range, Range],
-    ranges: Sequence[Range],
+    networks: Networks, images: np.ndarray, built_with: Ranges, ranges: Sequence[Range]
 ) -> list[Trial]:
-    """What passes of all pairs of ranges, and logits, if the two were built with it; best first.
+    """What passes of all pairs of ranges, and logits, if a model was built with it; best first.
 
     Of those that come to the same, as in a network without bias, the one with one range for both.
     """
-    (black, white), (low, high) = built_with
+    (encoder, decoder), ((black, white), (low, high)) = networks, built_with
     found = []
     for takes in ranges:
         # The images as they would reach the model, and back, with that range built in.
         fed = (takes[0] + (takes[1] - takes[0]) * images - black) / (white - black)
         raw = low + (high - low) * predict(decoder, predict(encoder, fed.astype(np.float32)))
         for gives in (*ranges, None):
-            score = measure(images, _show(raw, gives))
+            if gives is None:
+                shown = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
+            else:
+                shown = (raw - gives[0]) / (gives[1] - gives[0])
+            score = measure(images, shown)
             if (takes, gives) != built_with and score.passes:
                 found.append(Trial(score, takes, gives, built_with[0] != built_with[1]))
     found.sort(key=lambda one: (round(one.score.error, 6), one.takes != one.gives))
@@ -172,12 +173,6 @@ def try_ranges(
         for one, before in zip(found, [None, *found], strict=False)
         if before is None or one.score.error > (1 + SAME) * before.score.error
     ]
-
-
-def _show(raw: np.ndarray, gives: Range | None) -> np.ndarray:
-    if gives is None:
-        return 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
-    return (raw - gives[0]) / (gives[1] - gives[0])
 
 
 def _format_range(what: str, pixels: Range) -> str:

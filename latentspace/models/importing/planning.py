@@ -1,4 +1,7 @@
-"""Planning how a run's encoder and decoder are made of a person's model: nothing is made yet."""
+"""Planning how a run's encoder and decoder are made of a person's model, and making them so.
+
+What converts images becomes a part of them.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,13 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latentspace.core.errors import InputError
 from latentspace.datasets.values import Range
 from latentspace.models.importing import inspecting
-from latentspace.models.importing.graph import (
-    Shape,
-    Step,
-    Tensor,
-    Trace,
-    count_values,
-    format_shape,
-)
-from latentspace.models.importing.inspecting import ImageShape, Interface, fit_layout
+from latentspace.models.importing.graph import Step, Tensor, Trace, count_values, format_shape
+from latentspace.models.importing.inspecting import ImageShape, Interface, Shape, fit_layout
 
 if TYPE_CHECKING:
     from config import VisualizeConfig
@@ -74,13 +70,52 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     return Plan(encoder, decoder, image_shape, config.ranges, description)
 
 
+def build(plan: Plan) -> tuple[Any, Any]:
+    """An encoder of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and a decoder back.
+
+    They are of the kind that the person's models are. Those of Keras share their layers with these,
+    and are these where nothing has to be converted.
+    """
+    (black, white), (low, high) = plan.ranges
+    parts = plan.encoder.trace
+    images = parts.begin(plan.image_shape, "images")
+    x = _apply(plan.encoder, _rescale(parts, images, white - black, black), "encoder")
+    latent_dim = math.prod(x.shape[1:])
+    codes = parts.as_float32(_arrange(parts, x, x.shape[1:], (latent_dim,)))
+    encoder = parts.finish(images, codes, "encoder")
+
+    parts = plan.decoder.trace
+    source = parts.begin((latent_dim,), "codes")
+    y = _apply(plan.decoder, source, "decoder")
+    layout = fit_layout(y.shape[1:], plan.image_shape)
+    y = _arrange(parts, y, layout, plan.image_shape, axes=(2, 3, 1))
+    y = parts.as_float32(_rescale(parts, y, 1 / (high - low), -low / (high - low)))
+    return encoder, parts.finish(source, y, "decoder")
+
+
+def _apply(section: Section, x: Any, name: str) -> Any:
+    x = _arrange(section.trace, x, x.shape[1:], section.start.shape[1:])
+    return section.trace.apply(section.start, section.end, x, name)
+
+
+def _arrange(parts: Any, x: Any, shape: Any, wanted: Any, axes: Any = (3, 1, 2)) -> Any:
+    """Values in another shape; of an image in three axes that is no other one, other axes."""
+    if shape == wanted:
+        return x
+    is_image = len(shape) == len(wanted) == 3
+    return parts.permute(x, axes) if is_image else parts.reshape(x, wanted)
+
+
+def _rescale(parts: Any, x: Any, scale: float, offset: float) -> Any:
+    return x if (scale, offset) == (1, 0) else parts.rescale(x, scale, offset)
+
+
 def says_mean(name: str) -> bool:
     """Whether the name of a layer or output says that it is the mean of a distribution."""
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.split("/")[-1]).lower())
-    spread = ("var", "logvar", "variance", "std", "stddev", "sigma", "scale", "logsigma")
-    return not set(words) & set(spread) and any(
-        word in ("mu", "mean", "means", "zmean", "zmu") for word in words
-    )
+    spread = {"var", "logvar", "variance", "std", "stddev", "sigma", "scale", "logsigma"}
+    mean = {"mu", "mean", "means", "zmean", "zmu"}
+    return spread.isdisjoint(words) and not mean.isdisjoint(words)
 
 
 def _cut(
@@ -89,11 +124,10 @@ def _cut(
     """The two parts of an autoencoder, and where it is cut, as the end of a sentence."""
     image = _find_image(graph, image_shape)
     if image is None:
-        raise InputError(
-            f"the model {graph.name!r} takes images of "
-            f"{format_shape(graph.source.shape[1:])} values and gives none: its outputs are "
-            f"{_list_outputs(graph)}; pass an autoencoder, or --encoder and --decoder"
-        )
+        takes, gives = format_shape(graph.source.shape[1:]), _list_outputs(graph)
+        what = f"takes images of {takes} values and gives none: its outputs are {gives}"
+        mend = "pass an autoencoder, or --encoder and --decoder"
+        raise InputError(f"the model {graph.name!r} {what}; {mend}")
     dominators = graph.dominators(image)
     if config.bottleneck is None:
         at = _find_narrowest(graph, dominators[:-1], image_shape)
@@ -104,11 +138,9 @@ def _cut(
     if config.latent_output is not None:
         name, code = _find_tensor(graph, config.latent_output)
         if code.shape != entrance.shape:
-            raise InputError(
-                f"{config.latent_output!r} has {format_shape(code.shape[1:])} values, where the "
-                f"decoder takes {format_shape(entrance.shape[1:])} from {step.name!r}: name "
-                "another --latent-output"
-            )
+            has, takes = (format_shape(x.shape[1:]) for x in (code, entrance))
+            what = f"{config.latent_output!r} has {has} values, where the decoder takes {takes}"
+            raise InputError(f"{what} from {step.name!r}: name another --latent-output")
     elif mean := _find_mean(graph, dominators, at):
         name, code = mean
     elif config.bottleneck is None:
@@ -165,10 +197,8 @@ def _choose_code(encoder: Trace, wanted: str | None) -> Named:
 def _lead_to(graph: Trace, code: Tensor) -> Section:
     """The encoder of a code, the size of which has to be known."""
     if count_values(code) is None:
-        raise InputError(
-            f"the encoder {graph.name!r} gives codes of {format_shape(code.shape[1:])} "
-            "values, of which the number is open: give its layers fixed sizes"
-        )
+        what = f"the encoder {graph.name!r} gives codes of {format_shape(code.shape[1:])} values"
+        raise InputError(f"{what}, of which the number is open: give its layers fixed sizes")
     return Section(graph, graph.source, code)
 
 
@@ -252,10 +282,8 @@ def _find_tensor(graph: Trace, name: str) -> Named:
     for label, tensor in [*graph.outputs, *layers]:
         if _is_called(label, name):
             return label, tensor
-    raise InputError(
-        f"the model {graph.name!r} has no output or layer {name!r} for --latent-output; its "
-        f"outputs: {_list_outputs(graph)}"
-    )
+    what = f"the model {graph.name!r} has no output or layer {name!r} for --latent-output"
+    raise InputError(f"{what}; its outputs: {_list_outputs(graph)}")
 
 
 def _find_mean(graph: Trace, dominators: list[Dominator], at: int) -> Named | None:

@@ -14,10 +14,9 @@ from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset, choose_limited
-from latentspace.models.importing.building import build
 from latentspace.models.importing.checking import CLEARLY, Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
-from latentspace.models.importing.planning import plan
+from latentspace.models.importing.planning import build, plan
 from latentspace.models.keras_files import loading
 from latentspace.models.onnx_files.reading import SUFFIX, import_packages
 from latentspace.models.runs import AnyNetwork, Run, list_files, predict
@@ -70,10 +69,8 @@ def load_interface(config: VisualizeConfig) -> Interface:
         return Interface(tuple(found), tuple(names), shapes, OnnxModel.trace)
     plain = [path.name for path in paths if path.suffix.lower() == loading.ARCHITECTURE]
     if config.weights and build is None and len(plain) < len(paths):
-        raise InputError(
-            "--weights go into a model that code builds, or into an architecture in .json: pass "
-            "--model-code FILE.py:FUNCTION as well"
-        )
+        what = "--weights go into a model that code builds, or into an architecture in .json"
+        raise InputError(f"{what}: pass --model-code FILE.py:FUNCTION as well")
     if plain and not config.weights:
         raise InputError(
             f"{plain[0]} holds the architecture of a model without its weights: pass --weights "
@@ -84,10 +81,8 @@ def load_interface(config: VisualizeConfig) -> Interface:
         names = [spec] * len(models)
     if config.weights and len(config.weights) != len(models):
         mend = "" if build is None else ", or load them in the function"
-        raise InputError(
-            f"--weights takes a file for each model of {', '.join(dict.fromkeys(names))}: pass "
-            f"{len(models)}{mend}. Received: {len(config.weights)}"
-        )
+        what = f"--weights takes a file for each model of {', '.join(dict.fromkeys(names))}"
+        raise InputError(f"{what}: pass {len(models)}{mend}. Received: {len(config.weights)}")
     for model, weights in zip(models, config.weights, strict=False):
         loading.load_weights(model, weights)
     return inspect(models, names)
@@ -174,10 +169,8 @@ def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:
         with loading.named_as_script(spec.rpartition(":")[0]):
             result = build()
     except (Exception, SystemExit) as error:  # anything may be in that function
-        raise InputError(
-            f"{spec} failed: {type(error).__name__}: {loading.shorten(error)}; the function is "
-            "called without arguments"
-        ) from error
+        what = f"{spec} failed: {type(error).__name__}: {loading.shorten(error)}"
+        raise InputError(f"{what}; the function is called without arguments") from error
     import keras
 
     models = list(result) if isinstance(result, list | tuple) else [result]

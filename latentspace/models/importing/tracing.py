@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from latentspace.core.errors import InputError
+from latentspace.core.errors import explain_error
 from latentspace.models.importing import graph
 from latentspace.models.importing.graph import Shape, Trace, format_shape
 from latentspace.models.keras_files.loading import shorten
@@ -93,13 +93,10 @@ def trace(model: keras.Model, shape: Shape) -> KerasTrace:
     """
     source = keras.Input(shape, name="images")
     steps: list[Step] = []
-    try:
+    what = f"the model {model.name!r} can't be called on {format_shape(shape)} values"
+    advice = "pass images of the size that it was trained on"
+    with explain_error(what, advice, reason=shorten):  # layers may be a person's
         outputs = _record(model, steps, prefix="", outermost=True)(source)
-    except Exception as error:  # layers, a person's among them, raise anything
-        raise InputError(
-            f"the model {model.name!r} can't be called on {format_shape(shape)} values: "
-            f"{shorten(error)}; pass images of the size that it was trained on"
-        ) from error
     tensors = find_tensors(outputs)
     names = list(model.output_names) if isinstance(model, keras.Function) else [""] * len(tensors)
     if isinstance(outputs, dict):

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError, format_reason, to_printable
+from latentspace.core.documents import read_tables
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 
 if TYPE_CHECKING:
@@ -22,25 +23,8 @@ AGAIN = "save the model again with model.save('NAME.keras')"
 LONGEST_TEXT = 160  # characters, out of the file
 MAX_ATTRIBUTE_BYTES = 1 << 16  # HDF5 itself writes no longer ones beside an object
 MAX_CONFIG_BYTES = 64 << 20  # real ones are of some 100 kB; constants in them add little
-# Keras looks names up in all of its public interface but for a list of exceptions, which lacks
-# functions that download, write files or change settings. What a model is made of lies here.
-FUNCTIONS = (
-    *("activations", "constraints", "initializers", "losses", "metrics", "ops", "optimizers"),
-    *("quantizers", "regularizers"),
-)
-CLASSES = ("", *FUNCTIONS, "dtype_policies", "layers", "models", "random")  # "": keras itself
-CODE, FILES, BACKEND = "runs code out of the file", "uses other files", "needs another backend"
-# Keras' safe mode lets them pass: it takes lambdas out of Lambda, but no function of its own that
-# gets any arguments.
-REFUSED_HERE = {
-    "Lambda": CODE,
-    **dict.fromkeys(("JaxLayer", "FlaxLayer", "TorchModuleWrapper"), BACKEND),
-}
-REFUSED_BY_KERAS = {
-    "__lambda__": CODE,
-    **dict.fromkeys(("TFSMLayer", "IndexLookup", "StringLookup", "IntegerLookup"), FILES),
-    "TextVectorization": FILES,
-}
+TABLES = read_tables(__file__)
+REFUSED_HERE, REFUSED_BY_KERAS = TABLES["refused_here"], TABLES["refused_by_keras"]
 BY_SAFE_MODE = "Requested the "  # how Keras begins to say what its safe mode refuses
 UNKNOWN = re.compile(
     r"(?:(?:Could not locate|Could not deserialize|Cannot deserialize) (?:class |function )?['`]"
@@ -52,7 +36,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """The description of a model out of a .keras or HDF5 file, of bounded size; or `InputError`."""
     import h5py
 
-    try:
+    with explain_error(f"{path} is damaged or no Keras model", AGAIN):
         if h5py.is_hdf5(path):
             text = _read_attribute(path)
         else:
@@ -60,11 +44,6 @@ def read_config(path: Path) -> dict[str, Any]:
                 _check_members(archive, path)
                 with archive.open(CONFIG) as file:
                     text = file.read(MAX_CONFIG_BYTES + 1)
-    except InputError:
-        raise
-    except Exception as error:  # the ways to compress and encrypt a file have errors of their own
-        reason = format_reason(error)
-        raise InputError(f"{path} is damaged or no Keras model: {reason}; {AGAIN}") from error
     return parse_config(text, path, CONFIG)
 
 
@@ -73,10 +52,8 @@ def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
     if len(text) > MAX_CONFIG_BYTES:
         what = f"of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no description of a model"
         raise InputError(f"{path} has a {name} {what}; {AGAIN}")
-    try:
+    with explain_error(f"{path} has a damaged {name}", AGAIN):
         config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} has a damaged {name}: {format_reason(error)}; {AGAIN}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} has a {name} that describes no model; {AGAIN}")
     return config
@@ -115,7 +92,7 @@ def check_config(path: Path, config: dict[str, Any]) -> None:
             if kind in REFUSED_HERE:
                 raise _refuse_unsafe(path, kind, layer)
             package, _, place = module.partition(".")  # keras_hub and the like are others
-            parts = FUNCTIONS if kind == "function" else CLASSES
+            parts = TABLES["functions"] + (TABLES["classes"] if kind != "function" else [])
             is_known = package == "keras" and place.removeprefix("src.").partition(".")[0] in parts
         if not is_known:
             raise _refuse_unknown(path, _read_name(entry), entry)
@@ -136,7 +113,7 @@ def explain(path: Path, config: dict[str, Any], error: Exception) -> InputError 
 
 def _refuse_unsafe(path: Path, kind: str, layer: str) -> InputError:
     what = "a lambda function in its" if kind == "__lambda__" else f"a {kind}"
-    reach = {**REFUSED_HERE, **REFUSED_BY_KERAS}[kind]
+    reach = (REFUSED_HERE | REFUSED_BY_KERAS)[kind]
     code = f"--model-code FILE.py:FUNCTION that builds the model, with {name_weights(path)}"
     return InputError(f"{path} has {what} layer {layer!r}, which {reach}: pass {code}")
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, to_printable
 from latentspace.models.keras_files.checks import get_settings, name_weights, walk
 
@@ -21,61 +22,10 @@ if TYPE_CHECKING:
     import keras
 
 Config = dict[str, Any]
-GRAPHS = {
-    **dict.fromkeys(("Functional", "Model"), ("keras.src.models.functional", "Functional")),
-    "Sequential": ("keras", "Sequential"),
-}
+TABLES = read_tables(__file__)
 HOMES = ("keras", "tf_keras", "tensorflow")  # packages whose layers are those of Keras
 OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
 ONLY_TRAINING = re.compile(r".*_(initializer|regularizer|constraint)$|regularizer$")
-NEUTRAL = {"groups": 1, "renorm_momentum": 0.99}  # says what is so without it
-# Chooses among ways to compute the same, or repeats what the graph says.
-NO_EFFECT = {
-    *("implementation", "fused", "batch_input_shape", "input_length", "input_dim"),
-    *("query_shape", "key_shape", "value_shape"),
-}
-RENAMED = {
-    "InputLayer": {"batch_input_shape": "batch_shape"},
-    "LeakyReLU": {"alpha": "negative_slope"},
-    "ThresholdedReLU": {"theta": "threshold"},
-}
-EQUALS = {"ThresholdedReLU": "ReLU", "Convolution2D": "Conv2D"}
-EQUALS["Convolution2DTranspose"] = "Conv2DTranspose"
-CHANGED = ["hard_sigmoid"]  # activations that are others in Keras 3 under the same name
-# Functions of TensorFlow: where Keras has its own, and what it calls their arguments.
-_TWO, _AXIS = {"y": "x2"}, {"axis": "axis", "keepdims": "keepdims"}
-_ACTIVATIONS = ("Sigmoid", "Softplus", "Silu", "Relu", "Relu6", "Elu")
-FUNCTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    **{
-        f"{start}{name.lower()}": (f"{home}.{name}", arguments)
-        for start, home, names, arguments in (
-            ("math.", "numpy", ("Add", "Subtract", "Multiply", "Maximum", "Minimum"), _TWO),
-            ("math.", "numpy", ("Negative", "Exp", "Log", "Sqrt", "Square", "Tanh"), {}),
-            ("math.reduce_", "numpy", ("Mean", "Sum", "Max", "Min"), _AXIS),
-            ("math.", "nn", _ACTIVATIONS, {}),
-            ("nn.", "nn", _ACTIVATIONS, {}),
-            ("", "numpy", ("Squeeze", "Stack"), _AXIS),
-        )
-        for name in names
-    },
-    "__operators__.add": ("numpy.Add", _TWO),
-    **dict.fromkeys(("math.truediv", "math.divide"), ("numpy.TrueDivide", _TWO)),
-    "math.pow": ("numpy.Power", _TWO),
-    "linalg.matmul": ("numpy.Matmul", {"b": "x2"}),
-    "math.abs": ("numpy.Absolute", {}),
-    "nn.tanh": ("numpy.Tanh", {}),
-    "nn.swish": ("nn.Silu", {}),
-    "nn.leaky_relu": ("nn.LeakyRelu", {"alpha": "negative_slope"}),
-    "nn.softmax": ("nn.Softmax", {"axis": "axis"}),
-    "reshape": ("numpy.Reshape", {"shape": "newshape"}),
-    "transpose": ("numpy.Transpose", {"perm": "axes"}),
-    "expand_dims": ("numpy.ExpandDims", _AXIS),
-    "concat": ("numpy.Concatenate", _AXIS),
-    "clip_by_value": ("numpy.Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
-    "cast": ("core.Cast", {"dtype": "dtype"}),
-    "stop_gradient": ("core.StopGradient", {}),
-    "__operators__.getitem": ("numpy.GetItem", {"slice_spec": "key"}),
-}
 CALLED_WITH = ("x2", "key")  # arguments of a call; the others make the operation
 LAYERS, OLD_LAYERS = "layers", "_layer_checkpoint_dependencies"  # the latter to Keras 2.14
 
@@ -98,7 +48,7 @@ def translate(path: Path, config: Config) -> Config:
     try:
         for entry, layer in walk(config) if is_keras2(config) else ():
             for key, value in get_settings(entry).items():
-                if "activation" in key and value in CHANGED:
+                if "activation" in key and value in TABLES["changed"]:
                     raise _refuse(path, f"the activation {value}, which has changed,", layer)
         return _translate(path, config)
     except InputError:
@@ -115,13 +65,13 @@ def _translate(path: Path, entry: Config) -> Config:
     kind, settings = full.rpartition(">")[2], entry["config"]
     is_own = ">" in full or ">" in (entry.get("registered_name") or "")
     is_own |= (entry.get("module") or "keras").partition(".")[0] not in HOMES
-    if not is_own and kind in GRAPHS:
-        module, kind = GRAPHS[kind]
+    if not is_own and kind in TABLES["graphs"]:
+        module, kind = TABLES["graphs"][kind]
         translated = _translate_graph(path, kind, settings)
-    elif not is_own and hasattr(keras.layers, EQUALS.get(kind, kind)):
-        names = RENAMED.get(kind, {})
+    elif not is_own and hasattr(keras.layers, _find_equal(kind)):
+        names = TABLES["renamed"].get(kind, {})
         settings = {names.get(key, key): value for key, value in settings.items()}
-        module, kind = "keras.layers", EQUALS.get(kind, kind)
+        module, kind = "keras.layers", _find_equal(kind)
         translated = settings if kind == "Lambda" else _translate_settings(path, kind, settings)
     else:  # for Keras to find among what a person has registered, or to refuse
         named = entry.get("registered_name") or full
@@ -172,19 +122,22 @@ def _translate_settings(path: Path, kind: str, settings: Config) -> Config:
         if ONLY_TRAINING.match(key):
             continue
         if key not in known:
-            if value in (None, False, NEUTRAL.get(key)) or key in NO_EFFECT:
+            if value in (None, False, TABLES["neutral"].get(key)) or key in TABLES["no_effect"]:
                 continue
             raise _refuse(path, f"{to_printable(key)}={to_printable(str(value))}", name)
         if key == "dtype" and isinstance(value, dict):  # a policy, such as mixed_float16
             value = value["config"]["name"]
         elif isinstance(value, dict) and "class_name" in value:
-            inner = str(value["class_name"])
-            is_layer = hasattr(keras.layers, EQUALS.get(inner, inner))
+            is_layer = hasattr(keras.layers, _find_equal(str(value["class_name"])))
             value = _translate(path, value) if is_layer else {"module": None, **value}
         elif kind == "BatchNormalization" and key == "axis" and isinstance(value, list):
             (value,) = value
         made[key] = _fit_name(value) if key == "name" else value
     return made
+
+
+def _find_equal(kind: str) -> str:
+    return TABLES["equals"].get(kind, kind)
 
 
 def _fit_name(name: str) -> str:
@@ -196,9 +149,9 @@ def _translate_operation(
     path: Path, entry: Config, graphs: Mapping[str, str]
 ) -> tuple[Config, list[Config]]:
     function, name = entry["config"]["function"].removeprefix("compat.v1."), entry["name"]
-    if function not in FUNCTIONS or len(entry["inbound_nodes"]) != 1:
+    if function not in TABLES["functions"] or len(entry["inbound_nodes"]) != 1:
         raise _refuse(path, f"the function tf.{to_printable(function)}", name)
-    place, names = FUNCTIONS[function]
+    place, names = TABLES["functions"][function]
     node = _translate_node(path, name, entry["inbound_nodes"][0], graphs)
     called: Config = {}
     settings: Config = {"name": _fit_name(name)}
@@ -233,7 +186,7 @@ def _translate_tensor(entry: list[Any], graphs: Mapping[str, str]) -> Any:
     if entry[0] == "_CONSTANT_VALUE":
         return entry[2]
     layer, node, index = entry[:3]
-    history = [_fit_name(layer), node - (graphs[layer] in GRAPHS), index]
+    history = [_fit_name(layer), node - (graphs[layer] in TABLES["graphs"]), index]
     settings = {"shape": [1], "dtype": "float32", "keras_history": history}
     return {"class_name": "__keras_tensor__", "config": settings}
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.backend import start_keras
@@ -159,15 +159,14 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}: --weights takes a .weights.h5 or .h5 file")
-    with silence_stderr(), warnings.catch_warnings(action="ignore"):
-        try:
-            _read_weights(model, path)
-        except InputError:
-            raise
-        except Exception as error:  # a damaged file makes HDF5 and Keras raise anything
-            why = f"{path} can't be read into the model {model.name!r}: {shorten(error)}"
-            code = "the --model-code, or the .json, of the model that they were saved from"
-            raise InputError(f"{why}; pass {code}") from error
+    what = f"{path} can't be read into the model {model.name!r}"
+    advice = "pass the --model-code, or the .json, of the model that they were saved from"
+    with (
+        explain_error(what, advice, reason=shorten),
+        silence_stderr(),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        _read_weights(model, path)
 
 
 def _read_weights(model: keras.Model, path: Path) -> None:

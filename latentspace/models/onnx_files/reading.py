@@ -6,13 +6,12 @@ and be damaged.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.provenance import silence_stderr
 from latentspace.models.keras_files.loading import shorten
@@ -42,15 +41,7 @@ def import_packages() -> tuple[Any, Any]:
     return onnx, onnxruntime
 
 
-@contextlib.contextmanager
-def explain(problem: str) -> Iterator[None]:
-    """Raises an `InputError` of a problem for what onnx, onnxruntime or Protocol Buffers raise."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # of a class of their own, or any where a model is damaged
-        raise InputError(f"{problem}: {shorten(error)}; {AGAIN}") from error
+explain = partial(explain_error, advice=AGAIN, reason=shorten)  # of the packages and of their files
 
 
 def read_model(path: Path) -> onnx.ModelProto:
@@ -101,10 +92,8 @@ def _read_weights(onnx: Any, path: Path, graph: onnx.GraphProto) -> None:
         file, shown = folder / location, to_printable(location, LONGEST_PATH)
         is_plain = location.isprintable() and location and ".." not in Path(location).parts
         if not is_plain or not file.resolve().is_relative_to(folder):
-            raise InputError(
-                f"{path} names {shown!r} for its weights, and a file in its own folder is "
-                f"expected; {AGAIN}"
-            )
+            what = f"{path} names {shown!r} for its weights"
+            raise InputError(f"{what}, and a file in its own folder is expected; {AGAIN}")
         if not file.is_file():
             raise InputError(f"{path} has its weights in {shown}: put that file beside it")
         length, size = said.get("length", ""), file.stat().st_size

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import activations, layers
 
+from latentspace.core.documents import read_tables
 from latentspace.models.importing.graph import format_shape
 from latentspace.models.importing.tracing import Step, trace
 from latentspace.models.portable import steps, windows
@@ -189,10 +190,7 @@ def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> 
     return builder.affine(result, 1 / len(inputs) if is_mean else 1, 0)
 
 
-PLAIN = """
-    exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh log_sigmoid mish sigmoid silu
-    soft_shrink softplus softsign sparse_plus sparse_sigmoid squareplus tanh tanh_shrink
-"""
+TABLES = read_tables(__file__)
 FUNCTIONS: dict[Any, tuple[Any, ...]] = {  # of each value: what the runtime calls it; options
     activations.relu: ("relu", None, 0, 0),  # largest value, slope below the threshold, threshold
     activations.relu6: ("relu", 6, 0, 0),
@@ -200,21 +198,11 @@ FUNCTIONS: dict[Any, tuple[Any, ...]] = {  # of each value: what the runtime cal
     activations.elu: ("elu", 1, 1),  # factor below 0, factor everywhere
     activations.celu: ("elu", 1, 1),
     activations.selu: ("elu", 1.6732632423543772, 1.0507009873554805),
-    **{getattr(activations, kind): (kind,) for kind in PLAIN.split()},
+    **{getattr(activations, kind): (kind,) for kind in TABLES["activations"]},
 }
-MERGES = (
-    *(layers.Add, layers.Average, layers.Subtract, layers.Multiply),
-    *(layers.Maximum, layers.Minimum, layers.Concatenate),
-)
-IN_TRAINING = [  # what these do, they do in training only
-    *(layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
-    *(layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise, layers.Identity),
-    *(layers.ActivityRegularization, layers.RandomBrightness, layers.RandomContrast),
-    *(layers.RandomFlip, layers.RandomRotation, layers.RandomShear, layers.RandomTranslation),
-    layers.RandomZoom,
-]
+MERGES = [getattr(layers, name) for name in TABLES["merges"]]
 LAYERS: dict[type, Lowering] = {
-    **dict.fromkeys((*IN_TRAINING, layers.Activation, layers.Flatten, layers.Reshape), _pass),
+    **dict.fromkeys([getattr(layers, name) for name in TABLES["passed"]], _pass),
     layers.Dense: lambda to, of, x, shape: to.multiply(x, shape, to.keep(of.kernel), of.bias),
     layers.Conv2D: _convolve,
     layers.Conv2DTranspose: _convolve_transposed,

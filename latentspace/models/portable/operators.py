@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import to_printable
 from latentspace.models.keras_files.loading import shorten
 from latentspace.models.onnx_files.network import OnnxNetwork, start_session
@@ -27,6 +28,7 @@ from latentspace.models.portable import windows
 from latentspace.models.portable.steps import Builder, Network, NotPortableError, Tensor, view_axis
 from latentspace.models.portable.windows import Shape, Window
 
+TABLES = read_tables(__file__)
 MOST_ENTRIES = 1 << 22  # of a matrix
 
 
@@ -171,7 +173,7 @@ def _softmax(to: Builder, call: Call) -> Value:
 def _merge(to: Builder, call: Call) -> Value:
     result, *others = call.given
     for other in others:
-        result = _merge_two(to, MERGES[call.node.op_type], result, other)
+        result = _merge_two(to, TABLES["merges"][call.node.op_type], result, other)
     return result
 
 
@@ -368,12 +370,8 @@ def _read_ends(call: Call) -> list[float | None]:
 
 
 SELU = {"alpha": 1.6732631921768188, "gamma": 1.0507010221481323}
-PLAIN = {
-    **{"Erf": "erf", "Exp": "exponential", "HardSwish": "hard_silu", "Mish": "mish"},
-    **{"Sigmoid": "sigmoid", "Softplus": "softplus", "Softsign": "softsign", "Tanh": "tanh"},
-}
 ACTIVATIONS: dict[str, Callable[[Call], Sequence[Any]]] = {  # as `lowering.FUNCTIONS` has them
-    **{name: lambda _, kind=kind: [kind] for name, kind in PLAIN.items()},  # type: ignore[misc]
+    **{name: lambda _, kind=kind: [kind] for name, kind in TABLES["activations"].items()},  # type: ignore[misc]
     "Relu": lambda _: ("relu", None, 0, 0),
     "LeakyRelu": lambda of: ("relu", None, of.option("alpha", 0.01), 0),
     "ThresholdedRelu": lambda of: ("relu", None, 0, of.option("alpha", 1.0)),
@@ -386,20 +384,11 @@ ACTIVATIONS: dict[str, Callable[[Call], Sequence[Any]]] = {  # as `lowering.FUNC
     "Sqrt": lambda _: ("power", 0.5),
     "Neg": lambda _: ("clip", None, None, -1, 0),
 }
-MERGES = {
-    **{"Add": "add", "Sum": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide"},
-    **{"Max": "maximum", "Min": "minimum"},
-}
-PASSED = "Cast Dropout Flatten Identity Reshape Squeeze Unsqueeze"
-RESAMPLED = """
-    AveragePool Gather GlobalAveragePool GlobalMaxPool MaxPool Pad ReduceMax ReduceMean ReduceSum
-    Resize Slice Split Tile Upsample
-"""
 OPERATORS: dict[str, Callable[[Builder, Call], Value | list[Value]]] = {
     **dict.fromkeys(ACTIVATIONS, _activate),
-    **dict.fromkeys(MERGES, _merge),
-    **dict.fromkeys(PASSED.split(), _pass),
-    **dict.fromkeys(RESAMPLED.split(), _resample),
+    **dict.fromkeys(TABLES["merges"], _merge),
+    **dict.fromkeys(TABLES["passed"], _pass),
+    **dict.fromkeys(TABLES["resampled"], _resample),
     **dict.fromkeys(("Conv", "ConvTranspose"), _convolve),
     **dict.fromkeys(("Gemm", "MatMul"), _multiply),
     **dict.fromkeys(("LayerNormalization", "InstanceNormalization"), _normalize),

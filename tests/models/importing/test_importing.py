@@ -15,10 +15,9 @@ from config import VisualizeConfig
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset, ReadOptions
 from latentspace.datasets.pictures import convert_to
-from latentspace.models.importing.building import build
 from latentspace.models.importing.checking import Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
-from latentspace.models.importing.planning import Plan, plan, says_mean
+from latentspace.models.importing.planning import Plan, build, plan, says_mean
 from latentspace.models.importing.run import import_model, is_random, load_interface
 from latentspace.models.keras_files import loading
 

@@ -15,8 +15,7 @@ from onnx import TensorProto, helper
 from config import VisualizeConfig
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing.building import build
-from latentspace.models.importing.planning import plan
+from latentspace.models.importing.planning import build, plan
 from latentspace.models.importing.run import import_model, load_interface
 from latentspace.models.onnx_files import network
 from latentspace.models.onnx_files.network import OnnxNetwork
