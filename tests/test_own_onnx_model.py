@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -132,7 +133,10 @@ def test_nothing_of_keras_is_loaded_for_it(folder: Path, tmp_path: Path) -> None
         "--reconstructions",
     ]
     command = [sys.executable, "-c", program, *own, *map(str, flags)]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    env = {**os.environ, "LATENTSPACE_CACHE": str(tmp_path / "cache")}
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True, env=env
+    )
     assert result.stdout.splitlines()[-1] == "LOADED []"
     assert result.stderr == ""
 
