@@ -156,7 +156,7 @@ class Study:
 class Shown:
     """An animation or a page, which a notebook shows."""
 
-    data: bytes  # the file
+    data: bytes = dataclasses.field(repr=False)  # the file
     suffix: str  # .gif or .html
 
     def _repr_html_(self) -> str:

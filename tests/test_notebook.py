@@ -73,6 +73,7 @@ def test_pictures_animations_and_pages_show_themselves(study: latentspace.Study)
     assert still.format == "PNG"
     moving = study.show("interpolation.gif")
     assert isinstance(moving, notebook.Shown)
+    assert repr(moving) == "Shown(suffix='.gif')"  # kept in the notebook beside the animation
     found = re.search(r'src="data:image/gif;base64,([^"]*)"', moving._repr_html_())
     assert found is not None
     assert base64.b64decode(found[1]) == moving.data
