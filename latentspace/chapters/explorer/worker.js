@@ -120,24 +120,32 @@ function start({ facts, data, labels }) {
       });
     },
 
-    // Rows of a line are (dim + 1, dim): what is added to a code of zeros, and by each unit.
-    attribute({ on, off, teller, forms, ...attribute }, code, amount) {
-      let line = on[0];
-      if (amount < 0) {
-        const scores = (teller ?? []).map((row) => row[dim] + dot(row, 0, code, 0, dim));
-        line = off[teller ? forms[scores.indexOf(Math.max(...scores))] : 0];
+    attribute(knob, code, amount) {
+      const loses = amount < 0;
+      if (knob.last?.loses !== loses || knob.last.code.some((x, d) => x !== code[d])) {
+        knob.last = { loses, code, changed: changeWhole(knob, code, loses) };
       }
-      const moved = code.map((x, d) => {
-        let sum = line[d];
-        for (let from = 0; from < dim; from++) {
-          sum += code[from] * line[(from + 1) * dim + d];
-        }
-        return x + sum;
-      });
-      const changed = reader.correct(code, moved, attribute, amount < 0);
+      const { changed } = knob.last; // the same while a slider moves
       return code.map((x, d) => x + Math.abs(amount) * (changed[d] - x));
     },
   };
+
+  // Rows of a line are (dim + 1, dim): what is added to a code of zeros, and by each unit.
+  function changeWhole({ on, off, teller, forms, ...attribute }, code, loses) {
+    let line = on[0];
+    if (loses) {
+      const scores = (teller ?? []).map((row) => row[dim] + dot(row, 0, code, 0, dim));
+      line = off[teller ? forms[scores.indexOf(Math.max(...scores))] : 0];
+    }
+    const moved = code.map((x, d) => {
+      let sum = line[d];
+      for (let from = 0; from < dim; from++) {
+        sum += code[from] * line[(from + 1) * dim + d];
+      }
+      return x + sum;
+    });
+    return reader.correct(code, moved, attribute, loses);
+  }
 
   model = {
     // A weighted sum of codes, and what knobs make of it.
