@@ -45,10 +45,8 @@ def visualize_run(config: VisualizeConfig, given: frozenset[str]) -> None:
     )
     folder = config.name_folder(run.name if run else sources.name_own_model(config))
     if config.dry_run:
-        files = list_files(folder, figures, config)
-        print_plan(
-            config, [*files, *([] if board is None else embedding_projector.list_files(board))]
-        )
+        boards = [] if board is None else embedding_projector.list_files(board)
+        print_plan(config, [*list_files(folder, figures, config), *boards])
         return
 
     from latentspace import chapters

@@ -29,7 +29,7 @@ class CodeReader:
     def read(self, codes: np.ndarray) -> np.ndarray:
         """The attributes of codes, float (N, D), in standard deviations, float64 (N, A)."""
         points = (codes - self.centre) @ self.whitening
-        return self._compute_kernel(points) @ self.weights
+        return _compute_kernel(points, self.landmarks, self.width) @ self.weights
 
     def standardize(self, value: float) -> np.ndarray:
         """A value of each attribute as `read` says it, float64 (A,)."""
@@ -60,12 +60,9 @@ class CodeReader:
                 points[rows] += LONGEST_STEP / lengths * steps
         return codes + (points - starts) @ np.linalg.inv(self.whitening)
 
-    def _compute_kernel(self, points: np.ndarray) -> np.ndarray:
-        return _compute_kernel(points, self.landmarks, self.width)
-
     def _differentiate(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What is read off whitened codes (N, D), (N, A), and its slopes, float32 (N, A, D)."""
-        near = self._compute_kernel(points)
+        near = _compute_kernel(points, self.landmarks, self.width)
         found = near @ self.weights
         near, weights, landmarks, own = (
             each.astype(np.float32) for each in (near, self.weights, self.landmarks, points)

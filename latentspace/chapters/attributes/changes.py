@@ -147,9 +147,26 @@ class AttributeChanges(OfAttributes):
         """How codes lose and get an attribute."""
         return self._fit(name, CODES)
 
-    def find_best_of_codes(self, name: str) -> tuple[int, float]:
-        """The form that is read most surely, and the first of `REACHES` that is best."""
-        return self._find_best_once(name, CODES)
+    def find_best(self, name: str, kind: str = CODES) -> tuple[int, float]:
+        """The form that is read most surely, and the first of `REACHES` that is best, kept."""
+
+        def compute() -> dict[str, dict[str, float]]:
+            form, reach = self._find_best(name, kind)
+            return {CODES: {"form": form, "reach": reach}}
+
+        study, readings = self.study, self.values.readings_key
+        key = (*study.whole.model_key, study.settings.seed, readings, name)
+        found = study.load_or_compute_numbers("attribute-reach", compute, *key, kind)
+        best = found[CODES]
+        return best["form"], best["reach"]
+
+    def get_reader(self, kind: str = CODES) -> CodeReader:
+        """What reads all attributes off codes, or off the vectors of another space."""
+        if kind not in self._readers:
+            rng = np.random.default_rng(self.study.settings.seed)
+            table, vectors = self.values.list_known("train"), self._get_space(kind).train
+            self._readers[kind] = fit_code_reader(vectors[self._rows], table[self._rows], rng)
+        return self._readers[kind]
 
     def change(
         self, codes: np.ndarray, name: str, has: np.ndarray, shares: np.ndarray
@@ -159,7 +176,7 @@ class AttributeChanges(OfAttributes):
         It is `Transport.move` as far as training images show that it takes; of that shares, float
         (N, S), are gone. The name is one of `names`. Returns float32 (N, S, D).
         """
-        ways = self.fit(name).move(codes, has, *self.find_best_of_codes(name)) - codes
+        ways = self.fit(name).move(codes, has, *self.find_best(name)) - codes
         moved = codes[:, np.newaxis] + shares[:, :, np.newaxis] * ways[:, np.newaxis]
         return moved.astype(np.float32)
 
@@ -233,7 +250,7 @@ class AttributeChanges(OfAttributes):
         return [*dict.fromkeys(fit), *(["class"] if tells_class else [])]
 
     @cached_property
-    def _fitted(self) -> dict[tuple[str, str], Transport]:
+    def _fitted(self) -> dict[tuple[str, str], Any]:
         return {}
 
     @cached_property
@@ -241,21 +258,17 @@ class AttributeChanges(OfAttributes):
         return {}
 
     def _fit(self, name: str, kind: str) -> Any:
-        """How vectors of a space lose and get an attribute."""
-        space = self._get_space(kind)
-        vectors, values = space.train, self.values
-        if kind == PIXELS:
-            rows, has, others = self._find_taught(name)
-            return _fit_difference(vectors[rows], has, others)
-        if kind not in self._readers:
-            rng = np.random.default_rng(self.study.settings.seed)
-            table = values.list_known("train")[self._rows]
-            self._readers[kind] = fit_code_reader(vectors[self._rows], table, rng)
+        """How vectors of a space lose and get an attribute: a `Transport`, or a `Difference`."""
         if (name, kind) not in self._fitted:
-            rows, has, others = self._find_taught(name)
-            forms, place = directions.fit_forms(vectors[rows], has, others), values.find(name)
-            column = [other for other in values.groups[values.columns[place]] if other != place]
-            self._fitted[name, kind] = Transport(forms, self._readers[kind], place, column)
+            values, (rows, has, others) = self.values, self._find_taught(name)
+            vectors = self._get_space(kind).train[rows]
+            if kind == PIXELS:
+                moves: Any = _fit_difference(vectors, has, others)
+            else:
+                forms, place = directions.fit_forms(vectors, has, others), values.find(name)
+                column = [other for other in values.groups[values.columns[place]] if other != place]
+                moves = Transport(forms, self.get_reader(kind), place, column)
+            self._fitted[name, kind] = moves
         return self._fitted[name, kind]
 
     def _get_space(self, kind: str) -> Space:
@@ -287,7 +300,7 @@ class AttributeChanges(OfAttributes):
     def _score_change(self, name: str, kind: str) -> dict[str, Any]:
         rng, space = np.random.default_rng(self.study.settings.seed), self._get_space(kind)
         rows, has = self._choose_rows(name, "test", SCORED_IMAGES, rng)
-        vectors, (form, reach) = space.test[rows], self._find_best_once(name, kind)
+        vectors, (form, reach) = space.test[rows], self.find_best(name, kind)
         moved = self._fit(name, kind).move(vectors, has, form, reach)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
         before, after = (self.values.read(each) for each in images)
@@ -319,23 +332,9 @@ class AttributeChanges(OfAttributes):
         rows, known = self._rows[np.isfinite(known)], known[np.isfinite(known)]
         return rows, known == 1, self.values.list_others(name, "train")[rows]
 
-    def _find_best_once(self, name: str, kind: str) -> tuple[int, float]:
-        """What `_find_best` says, kept."""
-
-        def compute() -> dict[str, dict[str, float]]:
-            form, reach = self._find_best(name, kind)
-            return {"codes": {"form": form, "reach": reach}}
-
-        study, readings = self.study, self.values.readings_key
-        key = (*study.whole.model_key, study.settings.seed, readings, name)
-        found = study.load_or_compute_numbers("attribute-reach", compute, *key, kind)
-        best = found["codes"]
-        return best["form"], best["reach"]
-
     def _find_best(self, name: str, kind: str) -> tuple[int, float]:
-        """What `find_best_of_codes` says, of any space."""
-        moves = self._fit(name, kind)
-        space = self._get_space(kind)
+        """What `find_best` says."""
+        moves, space = self._fit(name, kind), self._get_space(kind)
         rng = np.random.default_rng(self.study.settings.seed)
         rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
         vectors = space.train[rows]

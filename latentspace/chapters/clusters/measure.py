@@ -36,9 +36,7 @@ class ClusterSummary:
     size: int  # how many images it has
     counts: np.ndarray  # int64 (classes,), images by class
     match: int | None  # the class that it stands for; None where it is left without one
-    centre: (
-        np.ndarray | None
-    )  # float32 (H, W, C), the mean code of its images, decoded, if it can be
+    centre: np.ndarray | None  # float32 (H, W, C), the mean code, decoded if it can be
     typical: np.ndarray  # positions of the images whose codes are nearest to that mean, int64 (K,)
     uncertain: np.ndarray  # positions of the images most likely of another cluster, int64 (K,)
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from latentspace.analysis import code_reader, directions
+from latentspace.analysis.code_reader import CodeReader
 from latentspace.analysis.neighbors import NEIGHBORS
 from latentspace.analysis.projection import PLACING_NEIGHBORS, is_degenerate
-from latentspace.chapters.attributes.changes import OWN_WEIGHT, AttributeChanges, Transport
+from latentspace.chapters.attributes.changes import OWN_WEIGHT, AttributeChanges
 from latentspace.chapters.attributes.sweeps import TOWARD_DATA, AttributeSweeps
 from latentspace.chapters.attributes.values import AttributeValues
 from latentspace.chapters.calculate.traversals import AXIS, UNIT, Traversals
@@ -60,9 +61,8 @@ class Live(Chapter):
         if study.run.latent_dim <= MOST_UNITS and not is_degenerate(study.train_codes):
             facts["terrain"] = _describe_terrain(study.of(Interpolation).terrain, blob)
         facts["knobs"] = self._describe_knobs(blob)
-        changed = [knob["name"] for knob in facts["knobs"] if knob["kind"] == "attribute"]
-        if changed:
-            facts["reader"] = _describe_reader(study.of(AttributeChanges).fit(changed[0]), blob)
+        if any(knob["kind"] == "attribute" for knob in facts["knobs"]):
+            facts["reader"] = _describe_reader(study.of(AttributeChanges).get_reader(), blob)
         return facts, bytes(blob.data)
 
     @property
@@ -112,7 +112,7 @@ class Live(Chapter):
         values, knobs = self.study.of(AttributeValues), []
         probes = np.vstack([np.zeros(self.study.run.latent_dim), np.eye(self.study.run.latent_dim)])
         for name in changes.names:
-            moves, (form, reach) = changes.fit(name), changes.find_best_of_codes(name)
+            moves, (form, reach) = changes.fit(name), changes.find_best(name)
             fit = moves.forms
 
             def find_line(has: int, form: int, fit: Any = fit) -> Any:
@@ -162,9 +162,8 @@ class Live(Chapter):
         return self.study.load_or_compute("networks", compute, self.study.run.model_hash)
 
 
-def _describe_reader(moves: Transport, blob: Blob) -> dict[str, Any]:
+def _describe_reader(reader: CodeReader, blob: Blob) -> dict[str, Any]:
     """What corrects changes of attributes, as reader.js reads it."""
-    reader = moves.reader
     arrays = {
         "inverse": np.linalg.inv(reader.whitening),
         "absent": reader.standardize(0),
