@@ -20,7 +20,8 @@ from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 from latentspace.datasets.pictures import list_suffixes
 
-FILE_HEADINGS, LABEL_HEADINGS = (read_tables(__file__)[of].split() for of in ("files", "labels"))
+_HEADINGS = {of: words.split() for of, words in read_tables(__file__).items()}
+FILE_HEADINGS, LABEL_HEADINGS = _HEADINGS["files"], frozenset(_HEADINGS["labels"])
 DELIMITERS = ",;\t|"
 TABLE_EXPANSION = 25  # bytes of memory a byte of a table, of cells such as -1
 LONGEST_CELL = 80  # letters, in messages
@@ -149,7 +150,7 @@ def name_files(table: Table, files: Sequence[str]) -> NamedRows:
     )
     has_heading = headings[place] in FILE_HEADINGS or (
         match(rows[0][place]) is None
-        and (not {*LABEL_HEADINGS}.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
+        and (not LABEL_HEADINGS.isdisjoint(headings) or not _has_image_suffix(rows[0][place]))
     )
     start = int(has_heading and len(rows) > 1)
     if not hits[place]:
