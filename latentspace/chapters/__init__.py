@@ -5,32 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from latentspace.chapters import (
-    attributes,
-    calculate,
-    clusters,
-    compare,
-    compression,
-    explorer,
-    interpolate,
-    learn,
-    maps,
-    outliers,
-    reconstruct,
-)
-from latentspace.chapters.figure import Contents, Figure, Part, Recipe
+from latentspace.chapters.figure import Contents, Figure, Part, Recipe, read_contents
 
 if TYPE_CHECKING:
     from latentspace.chapters.chapter import Chapter
 
-STORY: tuple[Contents, ...] = tuple(
-    chapter.CONTENTS
-    for chapter in (
-        *(reconstruct, learn, maps, explorer, interpolate),
-        *(calculate, attributes, clusters, compression, outliers),
+STORY = tuple(
+    read_contents(folder)
+    for folder in (
+        *("reconstruct", "learn", "maps", "explorer", "interpolate"),
+        *("calculate", "attributes", "clusters", "compression", "outliers"),
     )
 )
-COMPARED = compare.CONTENTS  # of two runs beside each other
+COMPARED = read_contents("compare")  # of two runs beside each other
 FIGURES = tuple(figure for contents in STORY for figure in contents.figures)
 FLAGS = {flag: text for contents in STORY for flag, text in contents.flags.items()}
 FORMER_FLAGS = {"--cousins": "--methods", "--confused": "--overlap"}  # still understood

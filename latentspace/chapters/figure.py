@@ -5,9 +5,10 @@ Only the standard library is imported, so that `--help` and `--list` need nothin
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "ica": "ICA"}  # of projection, in words
 TSNE = "tsne_"  # begins the files of maps that another method can make as well
-MAP_SETTINGS = ("samples", "split", "perplexity", "exaggeration", "seed")
-ON_MAP_SETTINGS = ("method", *MAP_SETTINGS)  # of what is not named after the method
+MAP_SETTINGS = ("samples", "split", "perplexity", "exaggeration", "seed")  # change every map
 CLASS_PREFIX = "class:"  # names a typical image of a class, or its mean code
 Subject = TypeVar("Subject")  # what is drawn: a study, or a comparison of two
 
@@ -33,39 +33,6 @@ class Part:
     name: str  # its name in records and in links
     title: str  # its heading
     about: str  # what it asks, in a line or two
-
-
-RECONSTRUCT = Part(
-    "reconstruct",
-    "Reconstruct",
-    "A short code is all that is kept of an image. How much of it comes back, of images that the "
-    "model has never seen?",
-)
-LEARN = Part("learn", "Learn", "How the model got there, epoch by epoch.")
-MAP = Part(
-    "map",
-    "Map",
-    "Codes are points in a space of many dimensions. Maps bring what is near there near on paper: "
-    "pixels against codes.",
-)
-INTERPOLATE = Part(
-    "interpolate",
-    "Interpolate",
-    "Between two images, blended pixels are ghosts. Do the codes between theirs stand for images "
-    "at every step?",
-)
-CALCULATE = Part(
-    "calculate",
-    "Calculate",
-    "Codes can be added, subtracted and moved. What changes in the images then, and what stays?",
-)
-USE = Part(
-    "use",
-    "Use",
-    "What codes are good for: finding groups without a label, storing images in a few bytes, "
-    "noticing what does not belong.",
-)
-COMPARE = Part("compare", "Side by side", "The same images through both models.")
 
 
 @dataclass(frozen=True)
@@ -104,13 +71,6 @@ class Figure:
     def is_animation(self) -> bool:
         """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
-
-
-# The page to explore, of one model or of two, which say what it shows.
-PAGE_SETTINGS = (*ON_MAP_SETTINGS, "num_clusters", "frames", "attribute")
-explorer_page = partial(
-    Figure, "--explorer", "explorer.html", settings=PAGE_SETTINGS, in_story=False
-)
 
 
 def list_files(
@@ -168,3 +128,25 @@ class Contents:
     def load_recipes(self) -> Mapping[str, Recipe[Any]]:
         """How each of its pictures is made, by file; what measures and draws is imported here."""
         return import_module(f"{self.package}.figures").RECIPES
+
+
+def read_contents(folder: str) -> Contents:
+    """What contents.toml in a chapter's folder says.
+
+    Its tables `figures` have the fields of each `Figure`, by file; `every_figure` those of all that
+    say nothing else. What `shows_map` depends on `MAP_SETTINGS` as well. The parts of the story are
+    in parts.toml.
+    """
+    told, figures = _read(f"{folder}/contents.toml"), []
+    for file, own in told["figures"].items():
+        fields = {"settings": Figure.settings, **told.get("every_figure", {}), **own}
+        common = MAP_SETTINGS if fields.pop("shows_map", False) else ()
+        settings = tuple(dict.fromkeys((*common, *fields.pop("settings"))))
+        figures.append(Figure(file=file, settings=settings, **fields))
+    part = Part(told["part"], **_read("parts.toml")[told["part"]])
+    return Contents(f"{__package__}.{folder}", part, told.get("flags", {}), tuple(figures))
+
+
+@cache
+def _read(file: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).parent.joinpath(file).read_text("utf-8"))
