@@ -106,7 +106,6 @@ class Analogies(OfAttributes):
 
     @property
     def rows(self) -> list[Row]:
-        """Analogies by transport beside the other ways."""
         found: list[Row] = []
         for name, ways in self.metrics.get("attributes", {}).items():
             carried = f"{name}, carried to another image"

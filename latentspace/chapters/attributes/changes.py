@@ -229,7 +229,6 @@ class AttributeChanges(OfAttributes):
 
     @property
     def rows(self) -> list[Row]:
-        """What a change of each attribute does, beside principal components and pixels."""
         measures = {name: (words, HIGHER) for name, words in MEASURES.items()}
         return self.list_rows_of_each(measures, {"PCA": PCA, "pixels": PIXELS})
 

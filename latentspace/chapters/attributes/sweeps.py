@@ -139,7 +139,6 @@ class AttributeSweeps(OfAttributes):
 
     @property
     def rows(self) -> list[Row]:
-        """What a sweep along each attribute does, beside pixels and random directions."""
         others = {"directions of pixels": PIXELS, "random directions": RANDOM}
         return self.list_rows_of_each(MEASURES, others)
 

@@ -149,7 +149,6 @@ class Arithmetic(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """What becomes of test images that are moved to another class, and what they keep."""
         table = ROWS if self.metrics else {}
         return list_rows(table, self.metrics, TRANSPORT, {"class means": MEANS})
 

@@ -8,7 +8,8 @@ import numpy as np
 from latentspace.analysis import scores
 from latentspace.analysis.density import Density, fit_gaussian
 from latentspace.analysis.projection import is_degenerate
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, list_rows
+from latentspace.chapters.chapter import Chapter, Row, list_rows
+from latentspace.core.documents import read_tables
 
 SHOWN, SCORED = 10, 2_000
 TEMPERATURE = 0.95  # more precision for less recall, and still no nearer than real images
@@ -16,14 +17,7 @@ SHOWN_CLASSES, SCORED_OF_CLASS = 10, 500
 GAUSSIAN, DENSITY, REAL = "gaussian", "density", "real_images"
 ONE_GAUSSIAN, EVERYTHING = "one Gaussian", "mixture"
 NOT_CLASSES = (ONE_GAUSSIAN, EVERYTHING, REAL)
-ROWS = {  # in words, which way is better, and the digits worth reading
-    "confidence": ("Confidence of the reference classifier in new images", "", 3),
-    "nearest_distance": ("Distance of new images to the nearest training image", "", 2),
-    "precision_codes": ("Precision of new images, among codes", HIGHER, 2),
-    "recall_codes": ("Recall of new images, among codes", HIGHER, 2),
-    "precision_pixels": ("Precision of new images, among pixels", HIGHER, 2),
-    "recall_pixels": ("Recall of new images, among pixels", HIGHER, 2),
-}
+ROWS = read_tables(__file__)["rows"]
 
 
 class Samples(Chapter):
@@ -103,7 +97,6 @@ class Samples(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """How real new images are, beside those of one Gaussian and real ones."""
         table = ROWS if self.unavailable is None else {}
         groups = {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL}
         return list_rows(table, self.metrics, DENSITY, *groups)

@@ -89,7 +89,6 @@ class Clusters(Chapter):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """How many clusters are sought."""
         return {"num_clusters": self.count}
 
     @cached_property
@@ -171,7 +170,6 @@ class Clusters(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """How far the clusters of codes are the classes, beside those of pixels and of PCA."""
         methods, units = self.metrics["methods"], self.study.run.latent_dim
         rows = []
         for score, words in SCORES.items():
@@ -187,7 +185,6 @@ class Clusters(Chapter):
 
     @property
     def answer(self) -> str:
-        """How far the clusters are the classes, or how stable they are, in one line."""
         count = f"{len(self.images.indices):,} {self.images.split_name}"
         if not self.agreements:
             agreed = self.metrics["methods"][self.shown]["stability"]

@@ -1,7 +1,7 @@
 """Image files in memory: PNG, JPEG, WebP and AVIF, an image each or many in one sheet."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from latentspace.chapters.compression.methods import mean_ratio
+from latentspace.core.documents import read_tables
 from latentspace.core.pixels import resize, tile, to_pil, to_unit_range
 from latentspace.drawing import media
 
@@ -22,12 +23,12 @@ CLEAR_SAVING = 0.02  # what a padding must save there, since so few images tell 
 class Codec:
     name: str  # what it is called
     format: str  # Pillow's name of it
-    qualities: tuple[int | None, ...]  # from the smallest file up; (None,) where nothing is lost
-    half_qualities: tuple[int, ...]  # at half size: coarse, no finer one brings back what that lost
     # What Pillow's `save` takes: those that make files smallest in acceptable time; of several each
     # file takes those that make it smallest.
-    options: tuple[Mapping[str, Any], ...]
+    options: Sequence[Mapping[str, Any]]
     grey_options: Mapping[str, Any] = field(default_factory=dict)  # more, for one channel
+    qualities: Sequence[int | None] = (None,)  # from the smallest file up; None loses nothing
+    half_qualities: Sequence[int] = ()  # at half size; none finer brings back what that lost
     is_small: bool = True  # alone; AVIF's files hold some 300 bytes before the first pixel
 
     @property
@@ -36,22 +37,7 @@ class Codec:
         return self.qualities == (None,)
 
 
-JPEG_OPTIONS = tuple({"optimize": True, "progressive": kind} for kind in (False, True))
-CODECS = (
-    Codec("JPEG", "JPEG", (1, 5, 10, 25, 50, 75, 90), (1, 5, 10, 15), JPEG_OPTIONS),
-    Codec("WebP", "WEBP", (0, 2, 5, 10, 25, 50, 80), (0, 1, 2, 5, 10), ({"method": 6},)),
-    Codec(
-        "AVIF",
-        "AVIF",
-        (0, 20, 45, 75),
-        (0, 10, 20, 30, 40),
-        ({"speed": 6},),
-        grey_options={"subsampling": "4:0:0"},
-        is_small=False,
-    ),
-    Codec("PNG", "PNG", (None,), (), ({"optimize": True},)),
-    Codec("lossless WebP", "WEBP", (None,), (), ({"lossless": True, "quality": 100, "method": 4},)),
-)
+CODECS = tuple(Codec(name, **fields) for name, fields in read_tables(__file__).items())
 
 
 def list_available() -> tuple[Codec, ...]:

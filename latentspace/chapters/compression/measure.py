@@ -213,7 +213,6 @@ class Compression(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """Bytes an image beside other methods, and what the decoder costs."""
         found = self.metrics
         words = "Bytes an image at an error near the codes' least"
         others = {"best other method": "nearest_bytes", "pixels as they are": "pixel_bytes"}
@@ -229,7 +228,6 @@ class Compression(Chapter):
 
     @property
     def answer(self) -> str:
-        """What codes cost and what the nearest alternative does, and where codes lose."""
         found = self.verdict
         line = (
             f"at {found.chosen_bytes:.1f} bytes an image the codes give a mean squared error of "

@@ -38,7 +38,6 @@ class Exploration(OnMaps):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """Those of the usual maps, whatever their default number, and how many clusters it has."""
         used = self.study.of(Maps).settings_used
         if self.clusters_unavailable is None and self._count is not None:
             used["num_clusters"] = self._count

@@ -17,6 +17,7 @@ from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.paths import PATHS, linear_paths
 from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.study import Selected, Study
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import choose_limited
@@ -36,22 +37,7 @@ THICK_PATHS = 100  # whose strokes are measured
 GRID_SIDE = 9
 TOUR_CLASSES = 12  # at most; of more, the first
 BASELINES = {"pixels blended": PIXELS, "straight line": "linear", "sphere": "spherical"}
-ROWS = {  # in words, which way is better, and the digits worth reading
-    "confidence": (
-        "Mean confidence of the reference classifier on the path along the data",
-        HIGHER,
-        3,
-    ),
-    "least_confidence": ("Least confidence of the classifier on a path", HIGHER, 3),
-    "midpoint_confidence": ("Confidence of the classifier half-way", HIGHER, 3),
-    "nearest_distance": ("Distance to the nearest training image", "", 2),
-    "least_brightness": ("Least brightness on a path, over what it should be there", HIGHER, 3),
-    "sharpness": ("Sharpness: mean gradient", "", 4),
-    "thickness_off": ("Thickness of strokes: pixels off what it should be", "", 2),
-    "grey_share": ("Ghosting: share of intermediate grey", "", 3),
-    "step_ratio": ("Longest step over mean step", "", 2),
-    "length": ("Length of a path", "", 1),
-}
+ROWS = read_tables(__file__)["rows"]
 
 
 class Interpolation(Chapter):
@@ -80,7 +66,6 @@ class Interpolation(Chapter):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """As many pairs as were asked for by their ends, and the path that was chosen."""
         settings = self.study.settings
         pairs = {"pairs": len(settings.start)} if settings.start else {}
         return {**pairs, **({"path": self.path} if settings.path == AUTO else {})}
@@ -252,7 +237,6 @@ class Interpolation(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """What the path along the data is like beside the others, and the reference classifier."""
         numbers = self.metrics
         rows = list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
         rows = [row for row in rows if np.isfinite(row.own.value)]

@@ -42,7 +42,6 @@ class Learning(Chapter):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """The perplexity of the maps."""
         return {} if self.map_unavailable else {"perplexity": self.perplexity}
 
     @cached_property
@@ -78,7 +77,6 @@ class Learning(Chapter):
 
     @property
     def answer(self) -> str | None:
-        """When the model became better than PCA, and how its label accuracy changed."""
         film, numbers = self.snapshots, self.metrics
         linear = numbers["pca_mse"]
         better = np.flatnonzero(film.errors < linear)

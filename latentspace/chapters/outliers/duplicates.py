@@ -83,13 +83,11 @@ class Duplicates(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """How many test images are copies, and how well near copies are told."""
         groups = {"own": self.metrics, "code": self.metrics.get("nearest_code", {})}
         return list_rows(ON_COPIES, groups, "own", {"nearest code": "code"})
 
     @property
     def answer(self) -> str:
-        """Whether test images were trained on, and how many copies there are."""
         found = self.metrics
         pairs = ", ".join(f"{found[kind]['pairs']:,} {kind}" for kind in ("exact", "near"))
         if not found["seen_share"]:

@@ -36,7 +36,6 @@ class ImageScores:
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """Indices of the test images looked at, int64 (N,): all, or `MOST_IMAGES` of more."""
         return choose_limited(len(self.study.images), MOST_IMAGES)
 
     @property

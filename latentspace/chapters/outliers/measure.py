@@ -152,7 +152,6 @@ class Outliers(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """AUROC of each kind of out-of-distribution images, and what planted labels showed."""
         found, rows = self.metrics, []
         for kind, numbers in found["auroc"].items():
             words = f"Detection of {kind} among test images (AUROC of the distance in codes)"
@@ -195,7 +194,6 @@ class Outliers(Chapter):
 
     @property
     def answer(self) -> str | None:
-        """How well out-of-distribution images are detected, and how many labels look wrong."""
         found, parts = self.scores.auroc, []
         if found:
             hardest = min(found, key=lambda kind: found[kind]["error"].value)

@@ -56,7 +56,6 @@ class Reconstruction(Chapter):
 
     @property
     def rows(self) -> list[Row]:
-        """Errors of unseen and of training images, and the similarity of unseen ones."""
         found, units = self.metrics, self.study.run.latent_dim
         test, pca = value_in(found, "test_mse"), value_in(found, "pca_mse")
         linear = {f"PCA, {units} components": pca}
