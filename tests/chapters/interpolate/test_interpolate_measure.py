@@ -8,7 +8,8 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import scores
-from latentspace.chapters.interpolate import CONTENTS, figures, measure
+from latentspace.chapters.figure import read_contents
+from latentspace.chapters.interpolate import figures, measure
 from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.maps.measure import Maps
 from latentspace.core.errors import InputError
@@ -260,8 +261,9 @@ def test_rows_are_the_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None
 def test_every_figure_is_made_and_its_caption_says_what_was_measured(
     linear_run: LinearRun, tiny: ImageDataset, quick: None
 ) -> None:
-    recipes = CONTENTS.load_recipes()
-    assert list(recipes) == [figure.file for figure in CONTENTS.figures]
+    contents = read_contents("interpolate")
+    recipes = contents.load_recipes()
+    assert list(recipes) == [figure.file for figure in contents.figures]
     subject = make_study(linear_run, tiny, with_classifier=True, path="spherical")
     drawn = {file: recipe.draw(subject) for file, recipe in recipes.items()}
     for file, drawing in drawn.items():
