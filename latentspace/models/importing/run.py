@@ -18,6 +18,7 @@ from latentspace.models.importing.checking import CLEARLY, Finding, check, list_
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import build, plan
 from latentspace.models.keras_files import loading
+from latentspace.models.keras_files.checks import ARCHITECTURE
 from latentspace.models.onnx_files.reading import SUFFIX, import_packages
 from latentspace.models.runs import AnyNetwork, Run, list_files, predict
 
@@ -67,7 +68,7 @@ def load_interface(config: VisualizeConfig) -> Interface:
         found = [OnnxModel(path) for path in paths]
         shapes = tuple(model.input_shape for model in found)
         return Interface(tuple(found), tuple(names), shapes, OnnxModel.trace)
-    plain = [path.name for path in paths if path.suffix.lower() == loading.ARCHITECTURE]
+    plain = [path.name for path in paths if path.suffix.lower() == ARCHITECTURE]
     if config.weights and build is None and len(plain) < len(paths):
         what = "--weights go into a model that code builds, or into an architecture in .json"
         raise InputError(f"{what}: pass --model-code FILE.py:FUNCTION as well")
@@ -152,9 +153,8 @@ def is_random(encoder: AnyNetwork) -> bool:
 
 def _load(path: Path, count: int) -> keras.Model:
     """One of some models out of a file; advice on a single one is completed for a pair."""
-    is_plain = path.suffix.lower() == loading.ARCHITECTURE
     try:
-        return (loading.load_architecture if is_plain else loading.load_model)(path)
+        return loading.load_model(path)
     except InputError as error:
         if count == 1 or "--weights" not in str(error):
             raise

@@ -18,6 +18,7 @@ from latentspace.core.memory import refuse_too_large
 if TYPE_CHECKING:
     import h5py
 
+ARCHITECTURE = ".json"  # ending of what `to_json` of a model gives
 METADATA, CONFIG, WEIGHTS = MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 AGAIN = "save the model again with model.save('NAME.keras')"
 LONGEST_TEXT = 160  # characters, out of the file
@@ -33,22 +34,22 @@ UNKNOWN = re.compile(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The description of a model out of a .keras or HDF5 file, of bounded size; or `InputError`."""
+    """The description of a model out of a .keras, HDF5 or .json file; an `InputError` if none."""
     import h5py
 
+    name = CONFIG
     with explain_error(f"{path} is damaged or no Keras model", AGAIN):
         if h5py.is_hdf5(path):
             text = _read_attribute(path)
+        elif path.suffix.lower() == ARCHITECTURE:
+            name = path.name
+            with path.open("rb") as file:
+                text = file.read(MAX_CONFIG_BYTES + 1)
         else:
             with zipfile.ZipFile(path) as archive:
                 _check_members(archive, path)
-                with archive.open(CONFIG) as file:
-                    text = file.read(MAX_CONFIG_BYTES + 1)
-    return parse_config(text, path, CONFIG)
-
-
-def parse_config(text: bytes, path: Path, name: str) -> dict[str, Any]:
-    """The description of a model, out of a file or member `name`; an `InputError` if none."""
+                with archive.open(CONFIG) as member:
+                    text = member.read(MAX_CONFIG_BYTES + 1)
     if len(text) > MAX_CONFIG_BYTES:
         what = f"of more than {MAX_CONFIG_BYTES >> 20} MiB, which is no description of a model"
         raise InputError(f"{path} has a {name} {what}; {AGAIN}")
@@ -120,7 +121,7 @@ def _refuse_unsafe(path: Path, kind: str, layer: str) -> InputError:
 
 def name_weights(path: Path) -> str:
     """The flag that takes the weights in a file of a model, or those beside an architecture."""
-    return "its --weights" if path.suffix.lower() == ".json" else f"--weights {path}"
+    return "its --weights" if path.suffix.lower() == ARCHITECTURE else f"--weights {path}"
 
 
 def _refuse_unknown(path: Path, name: str, entry: dict[str, Any]) -> InputError:

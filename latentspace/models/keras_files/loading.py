@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import keras
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
-ARCHITECTURE = ".json"  # ending of what `to_json` of a model gives
 WEIGHTS = (".weights.h5", ".h5", ".keras")  # endings; the first that fits counts
 WORDY = (  # in messages: bold type, whole models, values of weights, places in a source
     r"\x1b\[\d*m",
@@ -56,38 +55,28 @@ SAVE = "with model.save('NAME.keras')"
 def load_model(path: str | Path) -> keras.Model:
     """Loads a whole model, not compiled, without running code out of the file.
 
-    It may be a .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name.
-    Raises an `InputError` where the file is missing, damaged, of another format, or asks for code
-    that is neither part of Keras nor registered with it.
+    It may be a .keras or a whole .h5 file, of Keras 3 or 2; what is in it tells, not its name. Of a
+    .json, which `to_json` of a model gives, it has no weights yet. Raises an `InputError` where the
+    file is missing, damaged, of another format, or asks for code that is neither part of Keras nor
+    registered with it.
     """
     path = Path(path)
+    is_whole = path.suffix.lower() != checks.ARCHITECTURE
     if path.is_dir():
         what = "a folder, such as TensorFlow's SavedModel, which Keras 3 can't open"
         raise InputError(f"{path} is {what}: save the model {SAVE}")
     if not path.is_file():
-        raise InputError(f"there is no file {path}: name a model saved as NAME.keras")
+        made = "a model saved as NAME.keras" if is_whole else "what model.to_json() gave"
+        raise InputError(f"there is no file {path}: name {made}")
     if path.suffix.lower() in CHECKPOINTS:
         raise InputError(
             f"{path} is a checkpoint of PyTorch, which needs its code to be read: load it there, "
             f'and pass what torch.onnx.export(model, image, "{path.stem}.onnx") writes'
         )
-    if path.suffix not in (".keras", ".h5", ".hdf5"):
+    if is_whole and path.suffix not in (".keras", ".h5", ".hdf5"):
         wanted = f"a .keras, a .h5 or an .onnx file. Received: {path}"
         raise InputError(f"a model is {wanted}; save it {SAVE}")
-    return _make(path, checks.read_config(path), has_weights=True)
-
-
-def load_architecture(path: str | Path) -> keras.Model:
-    """The model that a .json of Keras' `to_json` describes, no weights; errors as `load_model`."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"there is no file {path}: name what model.to_json() gave")
-    text = path.read_bytes()[: checks.MAX_CONFIG_BYTES + 1]
-    return _make(path, checks.parse_config(text, path, path.name), has_weights=False)
-
-
-def _make(path: Path, config: dict[str, Any], *, has_weights: bool) -> keras.Model:
-    """Makes the model that a config describes, with the weights in its file where it has them."""
+    config = checks.read_config(path)
     # Weights and layers are wanted, not the training, whose loss is often a function of its own.
     config.pop("compile_config", None)
     start_keras()
@@ -97,24 +86,12 @@ def _make(path: Path, config: dict[str, Any], *, has_weights: bool) -> keras.Mod
         import keras
 
         version = str(config.get("keras_version", "3"))
-        is_old = h5py.is_hdf5(path) or is_keras2(config) or not version.startswith("3")
-        if is_old:
+        if h5py.is_hdf5(path) or is_keras2(config) or not version.startswith("3"):
             config = translate(path, config)
         checks.check_config(path, config)
-        is_whole = has_weights and not is_old
-        if is_whole and path.suffix != ".keras":
-            raise InputError(f"{path} is a .keras file: rename it to {path.with_suffix('.keras')}")
-
-        def load() -> Any:
-            if is_whole:
-                return keras.models.load_model(path, compile=False, safe_mode=True)
-            return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
-
         try:
+            model = _make_measured(path, config)
             if is_whole:
-                checks.check_weights(path)
-            model = _load_measured(path, load)
-            if has_weights and is_old:
                 _read_weights(model, path)
             return model
         except InputError:
@@ -205,16 +182,20 @@ def shorten(error: BaseException) -> str:
     return to_printable(text, SHOWN_ERROR).rstrip(" .;,")
 
 
-def _load_measured(path: Path, load: Callable[[], Any]) -> keras.Model:
-    """Loads a model whose variables get their values once they are known to fit into memory."""
+def _make_measured(path: Path, config: dict[str, Any]) -> keras.Model:
+    """The model of a config, whose variables get values once they are known to fit into memory."""
     import keras
+    from keras.src.saving.serialization_lib import ObjectSharingScope
+
+    def make() -> Any:
+        with ObjectSharingScope():  # layers that share one, such as an activation, do so again
+            return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
     # It costs a few letters to ask for a layer of a billion units. In a scope without state layers
-    # are made without values, which takes no memory, and weights are only noted; Keras refuses
-    # those of another shape.
+    # are made without values, which takes no memory.
     try:
-        with keras.StatelessScope(initialize_variables=False) as scope:
-            model = load()
+        with keras.StatelessScope(initialize_variables=False):
+            model = make()
         if not isinstance(model, keras.Model):
             received = f"a {type(model).__name__}; save the whole model {SAVE}"
             raise InputError(f"{path} should hold a Keras model. Received: {received}")
@@ -228,12 +209,9 @@ def _load_measured(path: Path, load: Callable[[], Any]) -> keras.Model:
         if WITHOUT_STATE not in str(error) or not keras.saving.get_custom_objects():
             raise
         # Layers of a person's own may not do without values.
-        return load()
+        return make()
     with keras.StatelessScope():
         pass  # the end of which gives variables their first values
-    for variable in model.variables:
-        if (value := scope.get_current_value(variable)) is not None:
-            variable.assign(value)
     return model
 
 

@@ -40,7 +40,7 @@ def test_files_of_keras_2_compute_what_they_did(old: Path, name: str, ending: st
 def test_architectures_in_json_take_the_weights_beside_them(
     old: Path, name: str, ending: str
 ) -> None:
-    model = loading.load_architecture(old / f"{name}.json")
+    model = loading.load_model(old / f"{name}.json")
     loading.load_weights(model, old / f"{name}{ending}")
     check(model, old, name)
 
@@ -53,7 +53,7 @@ def test_an_architecture_in_json_without_an_equal_is_refused_with_advice(old: Pa
         "with_hard_sigmoid": "hard_sigmoid",
     }.items():
         with pytest.raises(InputError, match=what) as caught:
-            loading.load_architecture(old / f"{name}.json")
+            loading.load_model(old / f"{name}.json")
         assert "--model-code" in str(caught.value)
         assert "with its --weights" in str(caught.value) or name == "with_own_layer"
 

@@ -259,6 +259,13 @@ def test_other_formats_are_named(dense: Path, tmp_path: Path) -> None:
             loading.load_model(tmp_path / name)
 
 
+def test_a_keras_file_of_any_name_is_read(dense: Path, tmp_path: Path) -> None:
+    weights = loading.load_model(dense).get_weights()
+    found = loading.load_model(dense.rename(tmp_path / "dense.h5")).get_weights()
+    for values, expected in zip(found, weights, strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
 def test_code_makes_its_layers_known(code: Path, tmp_path: Path) -> None:
     build = loading.load_code(f"{code}:build")
     assert build is not None
@@ -331,7 +338,7 @@ def test_code_sees_no_arguments_of_ours(
 def test_architectures_that_are_none_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(InputError, match=re.escape(message)):
-        loading.load_architecture(tmp_path / "model.json")
+        loading.load_model(tmp_path / "model.json")
 
 
 def test_unregistered_layers_are_named(tmp_path: Path) -> None:
