@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -158,8 +159,11 @@ def _softmax(builder: Builder, x: Tensor, axis: Any, *, logarithm: bool = False)
     return builder.add("softmax", [x], x.shape, logarithm=logarithm, **view)
 
 
-def _apply(builder: Builder, x: Tensor, kind: str, *options: float | None) -> Tensor:
-    return builder.add("activate", [x], x.shape, kind=kind, options=list(options))
+def _apply(row: list[Any], builder: Builder, of: Any, x: Tensor, shape: Shape) -> Tensor:
+    """A function of each value, by its row in the tables; arguments of a layer are options."""
+    kind, *options = row
+    options = [getattr(of, each, None) if isinstance(each, str) else each for each in options]
+    return builder.add("activate", [x], shape, kind=kind, options=options)
 
 
 def _activate(builder: Builder, function: Any, x: Tensor) -> Tensor:
@@ -172,7 +176,7 @@ def _activate(builder: Builder, function: Any, x: Tensor) -> Tensor:
         return _softmax(builder, x, -1, logarithm=function is activations.log_softmax)
     if function not in FUNCTIONS:
         raise NotPortableError(f", with the activation {getattr(function, '__name__', function)}")
-    return _apply(builder, x, *FUNCTIONS[function])
+    return _apply(FUNCTIONS[function], builder, function, x, x.shape)
 
 
 def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> Tensor:
@@ -191,18 +195,11 @@ def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> 
 
 
 TABLES = read_tables(__file__)
-FUNCTIONS: dict[Any, tuple[Any, ...]] = {  # of each value: what the runtime calls it; options
-    activations.relu: ("relu", None, 0, 0),  # largest value, slope below the threshold, threshold
-    activations.relu6: ("relu", 6, 0, 0),
-    activations.leaky_relu: ("relu", None, 0.2, 0),
-    activations.elu: ("elu", 1, 1),  # factor below 0, factor everywhere
-    activations.celu: ("elu", 1, 1),
-    activations.selu: ("elu", 1.6732632423543772, 1.0507009873554805),
-    **{getattr(activations, kind): (kind,) for kind in TABLES["activations"]},
-}
+FUNCTIONS = {getattr(activations, name): row for name, row in TABLES["functions"].items()}
 MERGES = [getattr(layers, name) for name in TABLES["merges"]]
 LAYERS: dict[type, Lowering] = {
     **dict.fromkeys([getattr(layers, name) for name in TABLES["passed"]], _pass),
+    **{getattr(layers, name): partial(_apply, row) for name, row in TABLES["applied"].items()},
     layers.Dense: lambda to, of, x, shape: to.multiply(x, shape, to.keep(of.kernel), of.bias),
     layers.Conv2D: _convolve,
     layers.Conv2DTranspose: _convolve_transposed,
@@ -226,11 +223,6 @@ LAYERS: dict[type, Lowering] = {
     layers.GroupNormalization: _normalize,
     layers.Normalization: _standardize,
     layers.Rescaling: lambda to, of, x, _: to.affine(x, of.scale, of.offset),
-    layers.ReLU: lambda to, of, x, _: _apply(
-        to, x, "relu", of.max_value, of.negative_slope, of.threshold
-    ),
-    layers.LeakyReLU: lambda to, of, x, _: _apply(to, x, "relu", None, of.negative_slope, 0),
-    layers.ELU: lambda to, of, x, _: _apply(to, x, "elu", of.alpha, 1),
     layers.PReLU: lambda to, of, x, shape: to.add(
         "slope", [x], shape, slope=to.keep_vector(_read(of.alpha, 0) + np.zeros(shape))
     ),

@@ -152,7 +152,8 @@ def _affine(to: Builder, x: Value, scale: Any, shift: Any) -> Value:
 
 
 def _activate(to: Builder, call: Call) -> Value:
-    kind, *options = ACTIVATIONS[call.node.op_type](call)
+    kind, *options = TABLES["activations"][call.node.op_type]
+    options = [call.option(*each) if isinstance(each, list) else each for each in options]
     return _add(to, "activate", call.x, kind=kind, options=options)
 
 
@@ -357,35 +358,25 @@ def _pass(to: Builder, call: Call) -> Value:
     return _reshape(to, call.x, call.shape)
 
 
-def _name_gelu(call: Call) -> tuple[str]:
+def _gelu(to: Builder, call: Call) -> Value:
     if call.option("approximate", b"none") != b"none":
         raise NotPortableError(", an approximation")
-    return ("gelu",)
+    return _activate(to, call)
 
 
-def _read_ends(call: Call) -> list[float | None]:
+def _clip(to: Builder, call: Call) -> Value:
     places = enumerate(("min", "max"), 1)
     ends = [call.array(place, call.option(name, np.inf)).item() for place, name in places]
-    return [end if abs(end) < np.finfo(np.float32).max else None for end in ends]
+    ends = [end if abs(end) < np.finfo(np.float32).max else None for end in ends]
+    return _add(to, "activate", call.x, kind="clip", options=ends)
 
 
-SELU = {"alpha": 1.6732631921768188, "gamma": 1.0507010221481323}
-ACTIVATIONS: dict[str, Callable[[Call], Sequence[Any]]] = {  # as `lowering.FUNCTIONS` has them
-    **{name: lambda _, kind=kind: [kind] for name, kind in TABLES["activations"].items()},  # type: ignore[misc]
-    "Relu": lambda _: ("relu", None, 0, 0),
-    "LeakyRelu": lambda of: ("relu", None, of.option("alpha", 0.01), 0),
-    "ThresholdedRelu": lambda of: ("relu", None, 0, of.option("alpha", 1.0)),
-    "Elu": lambda of: ("elu", of.option("alpha", 1.0), 1),
-    "Selu": lambda of: ("elu", *(of.option(*each) for each in SELU.items())),
-    "Gelu": _name_gelu,
-    "Clip": lambda of: ("clip", *_read_ends(of)),
-    "HardSigmoid": lambda of: ("clip", 0, 1, of.option("alpha", 0.2), of.option("beta", 0.5)),
-    "Pow": lambda of: ("power", of.array(1).item()),
-    "Sqrt": lambda _: ("power", 0.5),
-    "Neg": lambda _: ("clip", None, None, -1, 0),
-}
+def _raise(to: Builder, call: Call) -> Value:
+    return _add(to, "activate", call.x, kind="power", options=[call.array(1).item()])
+
+
 OPERATORS: dict[str, Callable[[Builder, Call], Value | list[Value]]] = {
-    **dict.fromkeys(ACTIVATIONS, _activate),
+    **dict.fromkeys(TABLES["activations"], _activate),
     **dict.fromkeys(TABLES["merges"], _merge),
     **dict.fromkeys(TABLES["passed"], _pass),
     **dict.fromkeys(TABLES["resampled"], _resample),
@@ -394,9 +385,12 @@ OPERATORS: dict[str, Callable[[Builder, Call], Value | list[Value]]] = {
     **dict.fromkeys(("LayerNormalization", "InstanceNormalization"), _normalize),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "BatchNormalization": _standardize,
+    "Clip": _clip,
     "Concat": _concatenate,
     "DepthToSpace": _shuffle,
     "Expand": lambda to, call: _merge_two(to, "add", call.x, np.zeros(call.shape)),
+    "Gelu": _gelu,
+    "Pow": _raise,
     "PRelu": _give_slopes,
     "Transpose": _transpose,
 }
