@@ -112,16 +112,17 @@ def standardize_codes(
     std = codes.std(axis=0, dtype=np.float64)
     std[std <= np.finfo(np.float32).eps * np.abs(mean)] = 1.0
     shown = _copy_model(decoder)
-    for name in (COMPONENTS, FROM_CODES):
-        if layer := _find_layer(shown, name):
+    for layer in shown.layers:
+        if layer.name in (COMPONENTS, FROM_CODES):
             kernel, bias = layer.get_weights()
             layer.set_weights([kernel * std[:, np.newaxis], bias + mean @ kernel])
     if encoder.layers[-1].name in (PROJECTED, CORRECTED):
         plain = _copy_model(encoder)
-        for name, shift in ((PROJECTED, mean), (CODES, 0.0)):  # the code is their sum
-            if layer := _find_layer(plain, name):
+        shifts = {PROJECTED: mean, CODES: 0.0}  # the code is their sum
+        for layer in plain.layers:
+            if layer.name in shifts:
                 kernel, bias = layer.get_weights()
-                layer.set_weights([kernel / std, (bias - shift) / std])
+                layer.set_weights([kernel / std, (bias - shifts[layer.name]) / std])
         return plain, shown
     scaled = layers.Normalization(mean=mean, variance=std**2, name=NORM)(encoder.output)
     return _thaw(keras.Model(encoder.input, scaled, name=encoder.name)), shown
@@ -138,10 +139,6 @@ def _thaw(model: keras.Model) -> keras.Model:
     for layer in model.layers:
         layer.trainable = True
     return model
-
-
-def _find_layer(model: keras.Model, name: str) -> layers.Layer | None:
-    return next((layer for layer in model.layers if layer.name == name), None)
 
 
 def _correct_details(

@@ -25,7 +25,7 @@ def refine(
     for step in range(steps):
         values = {id(decoder.input): codes}
         for layer in graph:
-            entered = [values[id(tensor)] for tensor in _list_inputs(layer)]
+            entered = [values[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
             values[id(layer.output)] = layer(entered if len(entered) > 1 else entered[0])
         # Minus half the gradient of the squared error, led back from layer to layer. The clip at
         # the end lets it through: else pixels beyond it could never come back.
@@ -40,7 +40,7 @@ def refine(
                 gradient = transposed[layer.name](gradient)
             elif not isinstance(layer, layers.Add):
                 gradient = _transpose_shape(layer, f"back_{layer.name}_{step}")(gradient)
-            for tensor in _list_inputs(layer):
+            for tensor in keras.tree.flatten(layer.input):
                 earlier = gradients.get(id(tensor))
                 summed = gradient if earlier is None else layers.add([earlier, gradient])
                 gradients[id(tensor)] = summed
@@ -49,10 +49,6 @@ def refine(
         begun = {"kernel_initializer": "zeros", "name": f"correction_{step}"}
         codes = layers.add([codes, layers.Dense(codes.shape[-1], **begun)(x)])
     return keras.Model(images, codes, name=encoder.name)
-
-
-def _list_inputs(layer: layers.Layer) -> list[keras.KerasTensor]:
-    return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
 def _transpose_layer(layer: layers.Layer) -> layers.Layer:

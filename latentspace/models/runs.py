@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from latentspace.core.documents import read_document
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.npz import read_arrays
 from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
 from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models import run_schema as schema
-from latentspace.models.keras_files.loading import load_model
-from latentspace.models.onnx_files.network import OnnxNetwork
+from latentspace.models.keras_files.loading import BYTES_PER_VALUE, load_model
+from latentspace.models.onnx_files.network import OnBatch, OnnxNetwork
 from latentspace.models.run_schema import CHECKPOINT, DENSITY, FACTS, HISTORY, SNAPSHOTS
 from latentspace.models.snapshots import Snapshots
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 AnyNetwork: TypeAlias = "keras.Model | OnnxNetwork"
 PREDICT_BATCH = 1024
-OnBatch = Callable[[int], object]
-WEIGHT_BYTES = 4  # of a float32
 LONGEST_SHOWN = 120  # letters of a name
 WITHOUT_MODEL = "codes were given without the model that made them, so nothing can be decoded"
 ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and run.json
@@ -126,20 +124,16 @@ class Run:
         if self.codes is not None:
             return 0
         if self.networks is not None:
-            return int(self.networks[1].count_params()) * WEIGHT_BYTES
+            return int(self.networks[1].count_params()) * BYTES_PER_VALUE
         return (self.path / self.files[1]).stat().st_size
 
     def read_history(self) -> dict[str, np.ndarray]:
         """The columns of history.csv, float64 (epochs,); an `InputError` without such a table."""
         path = self.path / HISTORY
         self._check(HISTORY)
-        try:
+        with explain_error(f"{path} is no history of a training", _describe_remedy(self.path)):
             rows = list(csv.DictReader(io.StringIO(path.read_text())))
             return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-        except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
-            raise InputError(
-                f"{path} is no history of a training ({error}): {_describe_remedy(self.path)}"
-            ) from error
 
     @property
     def snapshots_unavailable(self) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentspace.core.documents import read_tables
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.models.keras_files.checks import get_settings, name_weights, walk
 
 if TYPE_CHECKING:
@@ -45,17 +45,13 @@ def translate(path: Path, config: Config) -> Config:
     How weights are initialised and constrained is left out: they are read, and not trained. Raises
     an `InputError` where it has something that Keras 3 has no equal for, or describes no model.
     """
-    try:
+    what = f"{path} has a damaged description of a model of Keras 2"
+    with explain_error(what, "save the model again"):
         for entry, layer in walk(config) if is_keras2(config) else ():
             for key, value in get_settings(entry).items():
                 if "activation" in key and value in TABLES["changed"]:
                     raise _refuse(path, f"the activation {value}, which has changed,", layer)
         return _translate(path, config)
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        what = "a damaged description of a model of Keras 2"
-        raise InputError(f"{path} has {what}; save the model again") from error
 
 
 def _translate(path: Path, entry: Config) -> Config:
