@@ -47,20 +47,14 @@ class KerasTrace(Trace):
         """Calls a model of these steps, which shares their layers; the whole, if all."""
         model = self.model
         if not self.is_whole(start, end):
-            source = keras.Input(start.shape[1:], dtype=start.dtype, name=name + "_input")
-            known = {id(start): source}
             names: dict[str, keras.Operation] = {}
             for step in self.between(start, end):
-                operation = step.operation
-                if names.setdefault(operation.name, operation) is not operation:
+                if names.setdefault(step.operation.name, step.operation) is not step.operation:
                     # Layers of two models inside may share a name, which within one none may.
-                    operation.name = step.name.replace("/", "_")
-                    names[operation.name] = operation
-                asked = (step.args, step.kwargs)
-                args, kwargs = keras.tree.map_structure(lambda x: known.get(id(x), x), asked)
-                results = find_tensors(operation(*args, **kwargs))
-                known.update(zip(map(id, step.outputs), results, strict=True))
-            model = keras.Model(source, known[id(end)], name=name)
+                    step.operation.name = step.name.replace("/", "_")
+                    names[step.operation.name] = step.operation
+            model = keras.Model(start, end, name=name)
+            model.layers[0].name = f"{name}_input"
         (result,) = keras.tree.flatten(model(x))
         return result
 
