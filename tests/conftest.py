@@ -431,8 +431,8 @@ def measure_few(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out UMAP, which takes its time, shortens t-SNE, and measures few."""
     measure_few(monkeypatch)
-    short = tuple(dataclasses.replace(phase, iterations=20) for phase in tsne.PLAIN)
-    for schedule in ("PLAIN", "SPATIAL", "FOLLOWING"):
+    short = tuple(dataclasses.replace(phase, iterations=20) for phase in tsne.EXACT)
+    for schedule in ("EXACT", "FOLLOWING"):
         monkeypatch.setattr(tsne, schedule, short)
     monkeypatch.setattr(projection, "count_cores", lambda: 1)  # several: never the same twice
     monkeypatch.setattr(

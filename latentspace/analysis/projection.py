@@ -10,9 +10,10 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from latentspace.analysis import tsne
 from latentspace.analysis.neighbors import find_nearest
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 EXACT_DIM = 1024
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
-SEQUENTIAL_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
+THREADS_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
 ROUNDING = 1e-5  # of the largest value: what vectors that are encoded apart may differ by
 AT_ONCE = 2  # maps, of pixels and of codes
 PLACING_NEIGHBORS = 10
@@ -126,20 +127,22 @@ def project_all(
     *,
     on_progress: Callable[[str, int, float], None],
 ) -> dict[str, Projection]:
-    """Projects several sets of vectors by name; large ones at the same time, a process each.
+    """Projects several sets of vectors by name, at the same time.
 
     Neither way of approximating repulsion makes full use of a second core, but maps do not depend
-    on each other. Small ones are made one after the other. One thread gives a slightly other map
-    than several do, so a large map that is made alone, since the other one is in the cache, has no
-    more threads than it would have beside the other. `on_progress` is as in `project`, with the
-    name before. Raises an `InputError` where a process was ended from outside.
+    on each other. Large ones get a process each; of few points this would take longer to start than
+    to work, so that each gets a thread. One thread gives a slightly other map than several do, so a
+    large map that is made alone, since the other one is in the cache, has no more threads than it
+    would have beside the other. `on_progress` is as in `project`, with the name before. Raises an
+    `InputError` where a process was ended from outside.
     """
-    cores, count = count_cores(), max(map(len, sources.values()))
-    at_once = AT_ONCE if count > SEQUENTIAL_LIMIT and settings.method == "tsne" else 1
-    threads = max(1, cores // at_once)
+    cores, is_small = count_cores(), max(map(len, sources.values())) <= THREADS_LIMIT
+    at_once = AT_ONCE if settings.method == "tsne" else 1
+    threads = 1 if is_small else max(1, cores // at_once)
     tasks = {name: (vectors, settings, threads) for name, vectors in sources.items()}
-    processes = min(at_once, len(sources), cores)
-    return run_all(project, tasks, processes=processes, on_report=on_progress)
+    how: dict[str, Any] = {"at_once": min(at_once, len(sources), cores), "in_threads": is_small}
+    with threadpool_limits(1 if is_small else None):
+        return run_all(project, tasks, **how, on_report=on_progress)
 
 
 def _ica(vectors: np.ndarray, settings: Settings) -> np.ndarray:

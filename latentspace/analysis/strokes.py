@@ -34,7 +34,7 @@ def measure(
     parts = [grey[start : start + IMAGES_AT_ONCE] for start in range(0, len(grey), IMAGES_AT_ONCE)]
     tasks = {str(number): (part,) for number, part in enumerate(parts)}
     processes = 1 if len(grey) < WORTH_PROCESSES else count_cores()
-    rows = run_all(_measure_part, tasks, processes=processes, on_report=lambda _, n: on_part(n))
+    rows = run_all(_measure_part, tasks, at_once=processes, on_report=lambda _, n: on_part(n))
     return np.concatenate(list(rows.values()))
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentspace.analysis.exact_tsne import compute_gradient
+
 if TYPE_CHECKING:
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import Affinities
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 NEIGHBORS_PER_PERPLEXITY = 3
 START_DEVIATION = 1e-4  # as in openTSNE
-REPORT_EVERY = 10  # iterations; the trajectory has a frame for each report
+REPORT_EVERY = 5  # iterations; the trajectory has a frame for each report
 PLACING_PERPLEXITY, PLACING_NEIGHBORS = 5, 10
 
 
@@ -26,31 +28,41 @@ class Phase:
     iterations: int
     momentum: float
     rate: float  # as a multiple of N / exaggeration (Belkina et al. 2019)
-    gradient: str  # "bh" (Barnes-Hut) or "fft" (interpolation on a grid)
-    coarseness: float  # of repulsion: theta of Barnes-Hut, or the side of a grid cell
-    early: bool = False  # whether attraction carries the early exaggeration
+    gradient: str | Callable[..., Any]  # exact, "bh" (Barnes-Hut) or "fft" (a grid)
+    coarseness: float = 0  # of repulsion: theta of Barnes-Hut, or the side of a grid cell
+    exaggeration: float = 1.0  # of attraction, where the settings ask for no more
 
 
-EARLY_EXAGGERATION = 12.0
-PLAIN_LIMIT, BARNES_HUT_LIMIT = 5_000, 20_000  # points up to which a schedule is the fastest
-# The usual course, as in openTSNE and scikit-learn.
-PLAIN = (Phase(250, 0.5, 1, "bh", 0.5, early=True), Phase(500, 0.8, 1, "bh", 0.5))
-# Larger maps spend most of their time spreading out. Longer steps and repulsion that is coarse at
-# first get there in half of the iterations, at the same divergence (benchmarks/maps.py). On few
-# points, though, a coarse grid is too rough.
+EXACT_LIMIT, SMALL_LIMIT, BARNES_HUT_LIMIT = 2_500, 5_000, 20_000  # points up to which
+# The usual course is an exaggeration of 12 for 250 iterations, then none for 500. Attraction that
+# lessens in steps, and longer steps after it, reach a lower divergence in less than half of them
+# (benchmarks/maps.py), on few points only where repulsion is exact.
+EXACT = (
+    Phase(100, 0.8, 4, compute_gradient, exaggeration=4),
+    Phase(50, 0.8, 2, compute_gradient, exaggeration=2),
+    Phase(150, 0.9, 4, compute_gradient),
+)
+SMALL = (
+    Phase(100, 0.8, 4, "bh", 0.8, exaggeration=4),
+    Phase(50, 0.8, 2, "bh", 0.8, exaggeration=2),
+    Phase(150, 0.9, 8, "bh", 0.6),
+    Phase(50, 0.9, 4, "bh", 0.3),
+)
 MEDIUM = (
-    Phase(150, 0.8, 1, "fft", 2, early=True),
-    Phase(300, 0.9, 4, "bh", 0.8),
-    Phase(100, 0.9, 4, "bh", 0.5),
+    Phase(50, 0.8, 2.4, "fft", 2, exaggeration=12),
+    Phase(50, 0.8, 4, "fft", 2, exaggeration=4),
+    Phase(50, 0.8, 2, "fft", 2, exaggeration=2),
+    Phase(200, 0.9, 6, "bh", 0.8),
+    Phase(50, 0.9, 4, "bh", 0.4),
 )
 LARGE = (
-    Phase(150, 0.8, 1, "fft", 2, early=True),
+    Phase(150, 0.8, 1, "fft", 2, exaggeration=12),
     Phase(150, 0.9, 3, "fft", 3),
     Phase(150, 0.9, 3, "fft", 2),
     Phase(50, 0.9, 3, "fft", 1),
 )
-FOLLOWING = (Phase(100, 0.8, 1, "bh", 0.5),)  # from a map of nearly the same vectors
-SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, early=True), Phase(400, 0.8, 1, "bh", 0.8))
+FOLLOWING = (Phase(100, 0.8, 1, compute_gradient),)  # from a map of nearly the same vectors
+SPATIAL = (Phase(250, 0.5, 1, "bh", 0.8, exaggeration=12), Phase(400, 0.8, 1, "bh", 0.8))
 
 
 def find_largest_perplexity(count: int) -> float:
@@ -60,9 +72,11 @@ def find_largest_perplexity(count: int) -> float:
 
 def plan_phases(count: int, dims: int) -> tuple[Phase, ...]:
     """The phases of the descent for `count` points in `dims` dimensions."""
+    if count <= EXACT_LIMIT:
+        return EXACT
     if dims == 3:  # for which interpolation on a grid does not exist
         return SPATIAL
-    return PLAIN if count <= PLAIN_LIMIT else MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
+    return SMALL if count <= SMALL_LIMIT else MEDIUM if count <= BARNES_HUT_LIMIT else LARGE
 
 
 def count_iterations(count: int, dims: int) -> int:
@@ -151,7 +165,7 @@ def follow(
         # The points are few: a second thread would wait longer than it works.
         affinities = _compute_affinities(vectors, perplexity, threads=1)
         embedding = TSNEEmbedding(points, affinities, n_jobs=1, random_state=seed)
-        for phase in FOLLOWING if maps else PLAIN:
+        for phase in FOLLOWING if maps else EXACT:
             _descend(embedding, phase)
         points = np.array(embedding)
         maps.append(points.astype(np.float32))
@@ -180,7 +194,7 @@ def _compute_affinities(vectors: np.ndarray, perplexity: float, threads: int) ->
 def _descend(
     embedding: TSNEEmbedding, phase: Phase, exaggeration: float = 1.0, **reporting: Any
 ) -> None:
-    factor = EARLY_EXAGGERATION if phase.early else exaggeration
+    factor = max(phase.exaggeration, exaggeration)
     embedding.optimize(
         phase.iterations,
         exaggeration=factor,

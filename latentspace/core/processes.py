@@ -1,14 +1,14 @@
-"""The same function on several inputs at the same time, in processes of their own."""
+"""The same function on several inputs at the same time, in processes or threads of their own."""
 
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for
-from queue import Empty
+from queue import Empty, Queue
 from typing import Any
 
 from latentspace.core.errors import InputError
@@ -28,23 +28,31 @@ def run_all(
     function: Callable[..., Any],
     inputs: Mapping[str, tuple[Any, ...]],
     *,
-    processes: int,
+    at_once: int,
+    in_threads: bool = False,
     on_report: Callable[..., object] = lambda *report: None,
 ) -> dict[str, Any]:
     """Calls a function once for each input, and returns what it returned, by the name of the input.
 
     The function, of a module's top level, takes an input and, last, a function to which it may
     report numbers: `on_report` gets the name of the input and what was reported. With fewer than
-    two `processes` it runs in this one. Raises an `InputError` where one was ended from outside.
+    two `at_once` it runs in this process, as it does `in_threads`, which start sooner but share
+    what Python does. Raises an `InputError` where a process was ended from outside.
     """
-    if processes < 2:
+    if at_once < 2:
         return {name: function(*of, partial(on_report, name)) for name, of in inputs.items()}
     context = get_context("spawn")  # what has loaded TensorFlow must not be forked
+    pool: Executor
+    reports: Any
     try:
-        reports = context.Queue()
-        pool = ProcessPoolExecutor(processes, context, _Worker.begin, (reports,))
+        if in_threads:
+            reports = Queue()
+            pool = ThreadPoolExecutor(at_once, "run_all", _Worker.begin, (reports,))
+        else:
+            reports = context.Queue()
+            pool = ProcessPoolExecutor(at_once, context, _Worker.begin, (reports,))
     except (OSError, NotImplementedError):  # no room in /dev/shm, or none at all: no semaphores
-        return run_all(function, inputs, processes=1, on_report=on_report)
+        return run_all(function, inputs, at_once=1, on_report=on_report)
     with pool:
         futures = {}
         for name, arguments in inputs.items():
@@ -62,7 +70,7 @@ def run_all(
 
 
 class _Worker:
-    """What runs in a process of its own, and the queue by which it reports."""
+    """What runs in a process or thread of its own, and the queue by which it reports."""
 
     reports: Any = None
 

@@ -65,10 +65,10 @@ def test_few_dimensions_or_vectors_stay_as_they_are(shape: tuple[int, int]) -> N
 
 
 @pytest.mark.parametrize("limit", [100, 1000])
-def test_several_maps_come_by_name_also_from_processes_of_their_own(
+def test_several_maps_come_by_name_also_from_processes_or_threads_of_their_own(
     clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
+    monkeypatch.setattr(projection, "THREADS_LIMIT", limit)
     monkeypatch.setattr(projection, "count_cores", lambda: 2)
     reports: list[tuple[str, int, float]] = []
     made = projection.project_all(
@@ -83,23 +83,23 @@ def test_several_maps_come_by_name_also_from_processes_of_their_own(
     assert made["one"].facts["kl_divergence"] < 1
 
 
-@pytest.mark.parametrize(("limit", "threads"), [(100, 4), (1000, 8)])
+@pytest.mark.parametrize(("limit", "threads"), [(100, 4), (1000, 1)])
 def test_a_map_has_the_same_threads_whether_made_alone_or_beside_another(
     clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, limit: int, threads: int
 ) -> None:
     given: list[tuple[int, int]] = []
 
-    def run_all(function, inputs, *, processes, on_report):
-        given.extend((arguments[-1], processes) for arguments in inputs.values())
+    def run_all(function, inputs, *, at_once, in_threads, on_report):
+        assert in_threads == (limit == 1000)
+        given.extend((arguments[-1], at_once) for arguments in inputs.values())
         return {}
 
-    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", limit)
+    monkeypatch.setattr(projection, "THREADS_LIMIT", limit)
     monkeypatch.setattr(projection, "count_cores", lambda: 8)
     monkeypatch.setattr(projection, "run_all", run_all)
     for sources in ({"one": clusters}, {"one": clusters, "other": clusters}):
         projection.project_all(sources, Settings(), on_progress=lambda *report: None)
-    at_once = 2 if limit == 100 else 1
-    assert given == [(threads, 1), (threads, at_once), (threads, at_once)]
+    assert given == [(threads, 1), (threads, 2), (threads, 2)]
 
 
 class Deadly(np.ndarray):
@@ -112,7 +112,7 @@ class Deadly(np.ndarray):
 def test_a_process_that_was_ended_gets_one_line(
     clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "SEQUENTIAL_LIMIT", 100)
+    monkeypatch.setattr(projection, "THREADS_LIMIT", 100)
     monkeypatch.setattr(projection, "count_cores", lambda: 2)
     sources = {"one": clusters, "other": clusters.view(Deadly)}
     with pytest.raises(InputError, match=r"ended from outside.*--samples"):

@@ -26,17 +26,19 @@ def sleep(folder: str, report: Callable[..., None]) -> None:
     time.sleep(120)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_results_and_reports_come_by_name(processes: int) -> None:
+@pytest.mark.parametrize(("at_once", "in_threads"), [(1, False), (2, False), (2, True)])
+def test_results_and_reports_come_by_name(at_once: int, in_threads: bool) -> None:
     reports = []
     made = run_all(
         square,
         {"a": (2,), "b": (3,)},
-        processes=processes,
+        at_once=at_once,
+        in_threads=in_threads,
         on_report=lambda *report: reports.append(report),
     )
     assert {name: result for name, (result, _) in made.items()} == {"a": 4, "b": 9}
-    assert (os.getpid() in {process for _, process in made.values()}) == (processes == 1)
+    is_here = at_once == 1 or in_threads
+    assert (os.getpid() in {process for _, process in made.values()}) == is_here
     assert set(reports) <= {("a", 2, "done"), ("b", 3, "done")}
 
 
@@ -45,7 +47,7 @@ def test_without_semaphores_one_comes_after_the_other(monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(multiprocessing.context.BaseContext, "Queue", full)
-    made = run_all(square, {"a": (2,), "b": (3,)}, processes=2)
+    made = run_all(square, {"a": (2,), "b": (3,)}, at_once=2)
     assert made == {"a": (4, os.getpid()), "b": (9, os.getpid())}
 
 
@@ -53,7 +55,7 @@ def test_without_semaphores_one_comes_after_the_other(monkeypatch: pytest.Monkey
 def test_processes_end_with_the_one_that_they_work_for(tmp_path: Path) -> None:
     code = (
         "from latentspace.core.processes import run_all; from test_processes import sleep\n"
-        f"if __name__ == '__main__': run_all(sleep, {{'a': ({str(tmp_path)!r},)}}, processes=2)"
+        f"if __name__ == '__main__': run_all(sleep, {{'a': ({str(tmp_path)!r},)}}, at_once=2)"
     )
     script = tmp_path / "work.py"
     script.write_text(code)

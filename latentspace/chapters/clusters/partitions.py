@@ -92,8 +92,8 @@ def _cluster_manifolds(
             for seed in seeds:
                 dense = name == (CODES + DEFORMED if deforms else CODES)
                 inputs[f"{name}/{seed}"] = (found, graph, count, seed, dense, spent)
-    cores = count_cores() if len(images.indices) > projection.SEQUENTIAL_LIMIT else 1
-    done = run_all(_cluster_manifold, inputs, processes=cores, on_report=lambda name: advance())
+    cores = count_cores() if len(images.indices) > projection.THREADS_LIMIT else 1
+    done = run_all(_cluster_manifold, inputs, at_once=cores, on_report=lambda name: advance())
     runs: dict[str, list[dict[str, Any]]] = {}
     for name, of_seed in done.items():
         for finder, run in of_seed.items():

@@ -156,9 +156,9 @@ class Maps(MapImages):
         arrays = made[space].arrays
         phases = tsne.plan_phases(self._samples, self.flat.dims)
         iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
-        exaggerated = iterations <= sum(phase.iterations for phase in phases if phase.early)
+        early = sum(phase.iterations for phase in phases if phase.exaggeration > 1)
         points = _turn(arrays["trajectory"].astype(np.float32), space, made)
-        return Film(points, iterations, arrays["divergences"], exaggerated)
+        return Film(points, iterations, arrays["divergences"], iterations <= early)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
