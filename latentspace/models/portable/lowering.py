@@ -80,28 +80,21 @@ def _pass(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
     return Tensor(x.number, shape)
 
 
-def _read_window(layer: Any) -> Window:
-    return Window(layer.kernel_size, layer.strides, layer.dilation_rate)
-
-
 def _convolve(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
+    window = Window(layer.kernel_size, layer.strides, layer.dilation_rate)
+    match layer:
+        case layers.Conv2DTranspose():
+            kernel = builder.keep(layer.kernel)
+            return windows.convolve_transposed(builder, window, x, shape, kernel, layer.bias)
+        case layers.DepthwiseConv2D():
+            x = windows.convolve_channels(builder, window, x, shape, layer.kernel)
+            return builder.affine(x, 1, _read(layer.bias, 0))
+        case layers.SeparableConv2D():
+            x = windows.convolve_channels(builder, window, x, shape, layer.depthwise_kernel)
+            kernel = builder.keep(layer.pointwise_kernel)[0, 0]
+            return builder.multiply(x, shape, kernel, layer.bias)
     kernel = builder.keep(windows.join_groups(_read(layer.kernel, 0), layer.groups))
-    return windows.convolve(builder, _read_window(layer), x, shape, kernel, layer.bias)
-
-
-def _convolve_transposed(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    window, kernel = _read_window(layer), builder.keep(layer.kernel)
-    return windows.convolve_transposed(builder, window, x, shape, kernel, layer.bias)
-
-
-def _convolve_channels(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    x = windows.convolve_channels(builder, _read_window(layer), x, shape, layer.kernel)
-    return builder.affine(x, 1, _read(layer.bias, 0))
-
-
-def _convolve_separably(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
-    x = windows.convolve_channels(builder, _read_window(layer), x, shape, layer.depthwise_kernel)
-    return builder.multiply(x, shape, builder.keep(layer.pointwise_kernel)[0, 0], layer.bias)
+    return windows.convolve(builder, window, x, shape, kernel, layer.bias)
 
 
 def _resample_sides(builder: Builder, layer: Any, x: Tensor, shape: Shape) -> Tensor:
@@ -196,18 +189,17 @@ def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> 
 
 TABLES = read_tables(__file__)
 FUNCTIONS = {getattr(activations, name): row for name, row in TABLES["functions"].items()}
-MERGES = [getattr(layers, name) for name in TABLES["merges"]]
+MERGES, PASSED, CONVOLVED, RESAMPLED, NORMALIZED = (
+    [getattr(layers, name) for name in TABLES[table]]
+    for table in ("merges", "passed", "convolved", "resampled", "normalized")
+)
 LAYERS: dict[type, Lowering] = {
-    **dict.fromkeys([getattr(layers, name) for name in TABLES["passed"]], _pass),
+    **dict.fromkeys(PASSED, _pass),
+    **dict.fromkeys(CONVOLVED, _convolve),
+    **dict.fromkeys(RESAMPLED, _resample_sides),
+    **dict.fromkeys(NORMALIZED, _normalize),
     **{getattr(layers, name): partial(_apply, row) for name, row in TABLES["applied"].items()},
     layers.Dense: lambda to, of, x, shape: to.multiply(x, shape, to.keep(of.kernel), of.bias),
-    layers.Conv2D: _convolve,
-    layers.Conv2DTranspose: _convolve_transposed,
-    layers.DepthwiseConv2D: _convolve_channels,
-    layers.SeparableConv2D: _convolve_separably,
-    layers.UpSampling2D: _resample_sides,
-    **dict.fromkeys((layers.MaxPooling2D, layers.AveragePooling2D), _resample_sides),
-    **dict.fromkeys((layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D), _resample_sides),
     layers.Permute: lambda to, of, x, _: to.permute(x, [axis - 1 for axis in of.dims]),
     layers.Cropping2D: lambda to, of, x, shape: to.place(
         x, shape[:2], [-n for n, _ in of.cropping]
@@ -219,8 +211,6 @@ LAYERS: dict[type, Lowering] = {
         Tensor(x.number, (1, *x.shape)), 0, np.ones((of.n, 1))
     ),
     layers.BatchNormalization: _standardize_batch,
-    layers.LayerNormalization: _normalize,
-    layers.GroupNormalization: _normalize,
     layers.Normalization: _standardize,
     layers.Rescaling: lambda to, of, x, _: to.affine(x, of.scale, of.offset),
     layers.PReLU: lambda to, of, x, shape: to.add(
