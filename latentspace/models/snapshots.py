@@ -66,7 +66,6 @@ class Snapshots:
             np.savez(temporary, **dataclasses.asdict(self))
 
     def up_to(self, step: int) -> Self:
-        """The frames up to a step."""
         count = int(np.searchsorted(self.steps, step, side="right"))
         return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _GROWING})
 

@@ -91,7 +91,6 @@ def format_shape(shape: Sequence[int | None]) -> str:
 
 
 def refuse_inputs(name: str, count: int) -> InputError:
-    """Says that a model takes several inputs."""
     return InputError(
         f"the model {name!r} takes {count} inputs, where images alone, or codes alone, are "
         "expected: save a model that takes one"

@@ -33,7 +33,7 @@ class Interface:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """What it wants of images, as arguments of `datasets.Reading`."""
+        """What it wants of images, as arguments of `datasets.ReadOptions`."""
         wanted = self.image_shape
         if wanted is None or wanted[2] not in (1, 3):
             return {}

@@ -45,7 +45,6 @@ class OnnxNetwork:
         return cls(read_model(path), str(path))
 
     def count_params(self) -> int:
-        """Number of weights."""
         held = self.model.graph.initializer
         return sum(math.prod(each.dims) for each in held if each.data_type in FLOATS)
 

@@ -43,7 +43,6 @@ def describe_layers(model: keras.Model, shape: Shape | None = None) -> Network:
 
 
 def _lower(builder: Builder, step: Step, inputs: list[Tensor]) -> Tensor:
-    """The result of a step."""
     layer, (output, *others) = step.operation, step.outputs
     named = f"the layer {step.name!r} of the kind {type(layer).__name__}"
     given = [*step.args[1:], *step.kwargs.values()]
