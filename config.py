@@ -7,6 +7,7 @@ import dataclasses
 import io
 import logging
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -112,7 +113,8 @@ def option(default: Any, text: str, *, group: str, **argument: Any) -> Any:
 
 def pixel_values(default: tuple[float, float] | None, text: str) -> Any:
     """A flag that says which values are black and white for a person's own model."""
-    return option(default, text, group="own model", type=float, nargs=2, metavar=("BLACK", "WHITE"))
+    ends = ("BLACK", "WHITE")
+    return option(default, text, group="own model", type=finite_number, nargs=2, metavar=ends)
 
 
 def setting(default: Any) -> Any:
@@ -726,8 +728,12 @@ class VisualizeConfig(DataConfig):
             )
         if self.codes and len(self.run) > 1:
             return "codes are compared with one run: pass --run once, or leave out --codes"
+        if len(self.run) > 2:
+            return f"two runs can be compared. Received: --run {len(self.run)} times"
         if given >= {"pixel_range", "input_range", "output_range"}:
             return "--input-range and --output-range stand for --pixel-range: pass it, or the two"
+        if self.is_own_model(given) and (conflict := self._find_own_conflict(given)):
+            return conflict
         for_two = {*list_settings(type(self), "data", "run", "maps", "own codes"), "open"}
         for_two -= {"dims", "place", "map"}
         if "--explorer" in given:
@@ -738,6 +744,50 @@ class VisualizeConfig(DataConfig):
                 f"{format_flags(self, others)}: leave it out, or pass --run once"
             )
         return super().find_conflict(given)
+
+    def _find_own_conflict(self, given: frozenset[str]) -> str | None:
+        """As `find_conflict`, of the flags that name a person's own model, or codes."""
+        if self.codes:
+            asked = self.read_options(given).keys() - {"labels", "label_column", "no_labels"}
+            if self.run or self.dataset or not given & asked:
+                return None
+            unread = format_flags(self, given & asked)
+            return f"codes without images have no use for {unread}: pass --dataset as well"
+        for what in ("pixel", "input", "output"):
+            low, high = getattr(self, f"{what}_range") or self.pixel_range
+            if low >= high:
+                wanted = f"--{what}-range takes black before white, as in -1 1"
+                return f"{wanted}. Received: {low:g} {high:g}"
+        if (self.encoder is None) != (self.decoder is None):
+            return "--encoder and --decoder go together: pass both, or one --autoencoder"
+        function = re.fullmatch(r".+\.py:\w+", self.model_code or "")
+        if sum(source is not None for source in (self.autoencoder, self.encoder, function)) != 1:
+            return (
+                "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, "
+                "or --model-code FILE.py:FUNCTION: pass one of them"
+            )
+        files = [Path(file) for file in (self.autoencoder, self.encoder, self.decoder) if file]
+        of_onnx, architectures = (
+            [file.name for file in files if file.suffix.lower() == ending]
+            for ending in (".onnx", ".json")
+        )
+        if of_onnx and (len(of_onnx) < len(files) or self.model_code or self.weights):
+            return (
+                f"{of_onnx[0]} is an ONNX model, which goes with no Keras model, --model-code or "
+                "--weights: pass ONNX models alone"
+            )
+        if self.weights and len(architectures) < len(files):
+            return (
+                "--weights go into a model that code builds, or into an architecture in .json: "
+                "pass --model-code FILE.py:FUNCTION as well"
+            )
+        if architectures and not self.weights:
+            pair = " FILE, those of the encoder first" if self.encoder else ""
+            return (
+                f"{architectures[0]} holds the architecture of a model without its weights: pass "
+                f"--weights FILE{pair}"
+            )
+        return None
 
 
 def list_settings(kind: type[DataConfig], *groups: str) -> set[str]:

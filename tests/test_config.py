@@ -86,6 +86,55 @@ def test_bad_flags_get_one_line(
     assert message in error
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--encoder a.keras", "--encoder and --decoder go together"),
+        ("--model-code code.py", "a model comes from one of"),
+        ("--autoencoder a --encoder b --decoder c", "a model comes from one of"),
+        ("--autoencoder a --model-code code.py:build", "a model comes from one of"),
+        ("--autoencoder a --pixel-range 1 0", "--pixel-range takes black before white"),
+        ("--autoencoder a --output-range 2 2", "as in -1 1. Received: 2 2"),
+        ("--autoencoder a --input-range 0 inf", "expected a finite number"),
+        ("--encoder a.onnx --decoder b.keras", "a.onnx is an ONNX model, which goes with no Keras"),
+        ("--autoencoder a.onnx --weights b.h5", "pass ONNX models alone"),
+        ("--autoencoder a.keras --weights b.h5", "pass --model-code FILE.py:FUNCTION as well"),
+        (
+            "--encoder a.json --decoder b.keras --weights c.h5 d.h5",
+            "--weights go into a model that",
+        ),
+        ("--autoencoder a.json", "a.json holds the architecture of a model without its weights"),
+        ("--encoder a.json --decoder b.json", "--weights FILE FILE, those of the encoder first"),
+        ("--codes a.npy --limit 3", "codes without images have no use for --limit: pass --dataset"),
+        ("--run a --run b --run c", "two runs can be compared. Received: --run 3 times"),
+    ],
+)
+def test_what_names_no_model_gets_one_line(
+    line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(VisualizeConfig, "", argv=line.split())
+    error = capsys.readouterr().err
+    assert (stopped.value.code, error.count("\n")) == (2, 1)
+    assert message in error
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--encoder a --decoder b --input-range 0 255",
+        "--model-code code.py:build --weights a.h5",
+        "--encoder a.json --decoder b.JSON --weights c.h5 d.h5",
+        "--encoder a.onnx --decoder b.onnx",
+        "--run a --model-code code.py",
+        "--run a --codes a.npy --limit 3",
+        "--codes a.npy --labels b.npy",
+    ],
+)
+def test_what_names_a_model_is_taken(line: str) -> None:
+    parse(VisualizeConfig, "", argv=line.split())
+
+
 def test_help_names_every_flag_and_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(TrainConfig, "What it is", argv=["--help"])

@@ -168,10 +168,6 @@ def import_codes(config: VisualizeConfig, given: frozenset[str]) -> tuple[Run, I
     if config.dataset is not None:
         data = read_images(config, read_options(config, given), config.dataset)
         return read_codes(config, data), data
-    asked = given & read_options(config, given).keys() - {"labels", "label_column", "no_labels"}
-    if asked:
-        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(asked))
-        raise InputError(f"codes without images have no use for {flags}: pass --dataset as well")
     table = read_vectors(Path(str(config.codes)), CODES)
     labels = None if config.labels is None else Path(config.labels)
     data = make_rows(table, name_own_model(config), labels, config.label_column)
@@ -232,8 +228,6 @@ def find_pair(config: VisualizeConfig) -> tuple[Run, Run | None]:
     """
     if config.codes is not None:
         return runs.find_run(config.run[0], config.models_dir), None
-    if len(config.run) != 2:
-        raise InputError(f"two runs can be compared. Received: --run {len(config.run)} times")
     first, second = (runs.find_run(name, config.models_dir) for name in config.run)
     if first.name == second.name:
         what = f"expected two runs of different names. Received: {first.name} twice"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from latentspace.models.importing.checking import CLEARLY, Finding, check, list_
 from latentspace.models.importing.inspecting import Interface, inspect
 from latentspace.models.importing.planning import build, plan
 from latentspace.models.keras_files import loading
-from latentspace.models.keras_files.checks import ARCHITECTURE
 from latentspace.models.onnx_files.reading import SUFFIX, import_packages
 from latentspace.models.runs import AnyNetwork, Run, list_files, predict
 
@@ -37,46 +35,18 @@ RANDOM = "its codes are random samples, others each time: name the mean with --l
 
 def load_interface(config: VisualizeConfig) -> Interface:
     """Loads and inspects what a person named; an `InputError` if it is wrong or does not fit."""
-    autoencoder, encoder, decoder = config.autoencoder, config.encoder, config.decoder
-    for what in ("pixel", "input", "output"):
-        low, high = getattr(config, f"{what}_range") or config.pixel_range
-        if not -math.inf < low < high < math.inf:
-            raise InputError(
-                f"--{what}-range takes black before white, as in -1 1. Received: {low:g} {high:g}"
-            )
-    if (encoder is None) != (decoder is None):
-        raise InputError("--encoder and --decoder go together: pass both, or one --autoencoder")
     spec = config.model_code or ""
     build = loading.load_code(spec) if config.model_code is not None else None
-    if sum(source is not None for source in (autoencoder, encoder, build)) != 1:
-        raise InputError(
-            "a model comes from one of --autoencoder FILE, --encoder FILE with --decoder FILE, or "
-            "--model-code FILE.py:FUNCTION: pass one of them"
-        )
-    paths = [Path(path) for path in (autoencoder, encoder, decoder) if path is not None]
-    of_onnx = [path for path in paths if path.suffix.lower() == SUFFIX]
-    if of_onnx and (len(of_onnx) < len(paths) or config.model_code or config.weights):
-        raise InputError(
-            f"{of_onnx[0].name} is an ONNX model, which goes with no Keras model, --model-code or "
-            "--weights: pass ONNX models alone"
-        )
+    named = (config.autoencoder, config.encoder, config.decoder)
+    paths = [Path(path) for path in named if path is not None]
     names = [path.name for path in paths]
-    if of_onnx:
+    if any(path.suffix.lower() == SUFFIX for path in paths):
         import_packages()
         from latentspace.models.onnx_files.graph import OnnxModel
 
         found = [OnnxModel(path) for path in paths]
         shapes = tuple(model.input_shape for model in found)
         return Interface(tuple(found), tuple(names), shapes, OnnxModel.trace)
-    plain = [path.name for path in paths if path.suffix.lower() == ARCHITECTURE]
-    if config.weights and build is None and len(plain) < len(paths):
-        what = "--weights go into a model that code builds, or into an architecture in .json"
-        raise InputError(f"{what}: pass --model-code FILE.py:FUNCTION as well")
-    if plain and not config.weights:
-        raise InputError(
-            f"{plain[0]} holds the architecture of a model without its weights: pass --weights "
-            f"FILE{' FILE, those of the encoder first' if len(paths) > 1 else ''}"
-        )
     models = [_load(path, len(paths)) for path in paths] if build is None else _build(build, spec)
     if build is not None:
         names = [spec] * len(models)

@@ -371,8 +371,6 @@ def test_pixel_range_becomes_a_part_of_the_models(tmp_path: Path) -> None:
     model = article()
     _, shown = imported_from(tmp_path, model, pixel_range=(-1, 1))
     np.testing.assert_allclose(shown, (given(model, 2 * pictures() - 1) + 1) / 2, atol=1e-5)
-    with pytest.raises(InputError, match=r"--pixel-range takes.*Received: 1 0"):
-        imported_from(tmp_path, model, pixel_range=(1, 0))
 
 
 def test_channels_first_on_one_side_only(tmp_path: Path) -> None:
@@ -679,8 +677,6 @@ def test_architectures_in_json_take_weights(tmp_path: Path, kind: str) -> None:
     if kind == "pair":
         with pytest.raises(InputError, match=r"each model of encoder\.json, decoder\.json: pass 2"):
             load(**files, weights=weights[:1])
-    with pytest.raises(InputError, match=r"\.json holds the architecture.*: pass --weights FILE"):
-        load(**files)
 
 
 @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
@@ -694,16 +690,7 @@ def test_advice_on_one_of_two_files_is_on_two(tmp_path: Path) -> None:
     assert "pair" not in str(caught.value)
 
 
-def test_arguments_that_do_not_go_together(tmp_path: Path) -> None:
-    for arguments, message in (
-        ({"encoder": "a.keras"}, "--encoder and --decoder go together"),
-        ({}, "a model comes from one of"),
-        ({"autoencoder": "a", "encoder": "b", "decoder": "c"}, "a model comes from one of"),
-        ({"autoencoder": "a.keras", "weights": ("w.h5",)}, "pass --model-code"),
-        ({"autoencoder": "a.json"}, "architecture of a model without its weights: pass --weights"),
-    ):
-        with pytest.raises(InputError, match=message):
-            load(**arguments)
+def test_a_pair_is_not_cut(tmp_path: Path) -> None:
     paths = saved(tmp_path, encoder=vae_encoder(), decoder=vae_decoder())
     with pytest.raises(InputError, match="--bottleneck says where to cut one model"):
         imported(load(**paths), bottleneck="z_mean")
