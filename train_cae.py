@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
 
 from config import TrainConfig, describe, parse, run_script
+from latentspace.core.cluster import is_first_process, read_cluster
 from latentspace.core.errors import InputError
 
 
 def main() -> None:
     config, given = parse(TrainConfig, __doc__)
+    cluster = read_cluster()
+    if cluster is not None:
+        cluster.silence_others()
+        config = dataclasses.replace(config, quiet=config.quiet or not is_first_process())
     print(f"settings\n{describe(config)}")
     if config.dry_run:
         return
@@ -37,9 +44,10 @@ def main() -> None:
             "For MNIST: python train_cae.py --dataset mnist --data-dir DIR"
         )
     folder = Path(config.models_dir) / saving.check_name(config.run or data.name)
-    with lock_folder(folder, wait=False):
+    with lock_folder(folder, wait=False) if is_first_process() else contextlib.nullcontext():
         run = session.train_run(config, given, data, folder)
-    print("\n".join(session.describe_outcome(run, config, given)))
+    if run is not None:
+        print("\n".join(session.describe_outcome(run, config, given)))
 
 
 if __name__ == "__main__":

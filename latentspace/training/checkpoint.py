@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from typing_extensions import TypedDict
 
+from latentspace.core.cluster import is_first_process
 from latentspace.core.documents import validate
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
@@ -182,6 +183,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         return {f"best_{n}": _copy_value(one) for n, one in enumerate(self.model.variables)}
 
     def _save(self) -> None:
+        if not is_first_process():
+            return
         state = {"facts": self._facts, "progress": asdict(self.progress)}
         arrays = {name: _copy_value(value) for name, value in self._name_variables().items()}
         arrays |= self._best

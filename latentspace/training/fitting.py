@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from latentspace.core.cluster import read_cluster
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Pixels, count_images_at_once, to_unit_range
 from latentspace.datasets.augmentation import deform
 from latentspace.models.network import count_blocks
 from latentspace.training.checkpoint import CheckpointCallback, Job, Progress
+from latentspace.training.devices import spread
 
 if TYPE_CHECKING:
     from config import TrainConfig
@@ -169,7 +171,11 @@ def fit(
     `DivergedError` where the loss was not finite in the first epoch, and an `InputError` where the
     first epoch was interrupted.
     """
-    earlier = earlier or Progress()
+    with spread(autoencoder) as model:
+        return _fit(model, job, config, earlier or Progress())
+
+
+def _fit(autoencoder: keras.Model, job: Job, config: TrainConfig, earlier: Progress) -> Progress:
     last = len(earlier.rows) + config.epochs
     count = len(job.train_pixels)
     steps = count // choose_batch_size(config, count)
@@ -202,6 +208,8 @@ def fit(
                 verbose=0 if config.quiet else 1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:
+        if read_cluster() is not None:
+            raise  # no two processes would stop at the same step
         keeper.progress.status = "interrupted"
     progress = keeper.progress
     if not progress.rows and progress.status == "diverged":

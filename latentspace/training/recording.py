@@ -16,6 +16,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.models import snapshots
 from latentspace.models.network import CODE_NOISE
 from latentspace.models.snapshots import Snapshots
+from latentspace.training.devices import predict_once
 from latentspace.training.fitting import choose_batch_size
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Recorder(keras.callbacks.Callback):
             return
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()  # while it trains, the weights are elsewhere
-        codes, images = self._view.predict_on_batch(self._images)
+        codes, images = predict_once(self._view, self._images)
         images = np.clip(images, 0, 1)
         if not (np.isfinite(codes).all() and np.isfinite(images).all()):
             return  # whoever watches the loss ends this training
@@ -108,6 +109,7 @@ class TrainingLog(keras.callbacks.TensorBoard):
 
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
+        self._view = keras.Model(model.input, model.output)
         # Keras writes its layers as a graph, but TensorBoard looks for one of operations first.
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
@@ -120,7 +122,7 @@ class TrainingLog(keras.callbacks.TensorBoard):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         super().on_epoch_end(epoch + 1, {name: logs[name] for name in SHOWN})
-        back = keras.ops.convert_to_numpy(self.model(self._probes, training=False))
+        back = predict_once(self._view, self._probes)
         sheet = np.concatenate([np.concatenate(row, axis=1) for row in (self._probes, back)])
         with self._val_writer.as_default():
             self.summary.image("reconstructions", to_uint8(sheet)[np.newaxis], step=epoch + 1)

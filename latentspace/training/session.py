@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentspace import datasets
+from latentspace.core.cluster import is_first_process
 from latentspace.core.documents import validate
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import check_folder
 from latentspace.core.pixels import Pixels, Subset, count_images_at_once, to_unit_range
 from latentspace.core.progress import show_running
-from latentspace.core.provenance import silence_stderr
+from latentspace.core.provenance import hash_file, silence_stderr
 from latentspace.datasets import ImageDataset, augmentation, choose_limited
 from latentspace.models import saving
 from latentspace.models.backend import start_keras
@@ -69,13 +70,17 @@ def resume_settings(
     return dataclasses.replace(config, **begun, run=name, dataset=place), dict(facts["dataset"])
 
 
-def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path) -> Run:
+def train_run(
+    config: TrainConfig, given: frozenset[str], data: ImageDataset, folder: Path
+) -> Run | None:
     """Trains a model on images and saves it as a run, saying on the way what is done.
 
     Settings that were `given` are not chosen by the data. Nobody else may write to the folder.
+    Of several processes that train together, all but the first write nothing and return None.
     Raises an `InputError` where there is too little to learn from, or it can't be logged.
     """
-    log = None if config.tensorboard is None else Path(config.tensorboard) / folder.name
+    writes = is_first_process()
+    log = Path(config.tensorboard) / folder.name if writes and config.tensorboard else None
     fitted, held_back = data.split_validation(config.validation_split, config.seed)
     _check_enough(data, len(fitted))
     if not config.resume:
@@ -86,9 +91,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
     with silence_stderr():
         from latentspace.analysis import scores
         from latentspace.analysis.density import fit_density
-        from latentspace.training import fitting, recording, stages
-
-        devices = stages.list_devices()
+        from latentspace.training import devices, fitting, recording, stages
     splits: dict[str, Pixels] = {
         "train": Subset(data.train_pixels, fitted),
         "validation": Subset(data.train_pixels, held_back),
@@ -96,25 +99,34 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
     }
     if not config.resume:
         config = choose_settings(config, given, data, fitted)
-    print(f"training on {', '.join(devices)}")
-    stages.make_repeatable(config.seed, bitwise=config.deterministic)
-    with show_running("fitting principal components", quiet=config.quiet):
-        pca = scores.fit_components(splits["train"], config.latent_dim)
-    watchers: list[keras.callbacks.Callback] = [
-        recording.Recorder(folder / PARTIAL_SNAPSHOTS, data, held_back, config)
-    ]
-    if log is not None:
-        watchers.append(recording.TrainingLog(log, splits["validation"]))
-        print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
     begun = {"settings": config.of_model, "dataset": data.facts}
-    pixels = splits["train"], splits["validation"]
-    job = stages.Job(*pixels, folder / CHECKPOINT, begun, watchers)
-    try:
-        with stages.distribute_over(devices):
-            encoder, decoder, progress = stages.train(job, config, pca)
-    except fitting.DivergedError:  # there is nothing to go on with
-        saving.delete_checkpoint(folder)
-        raise
+    reached = hash_file(folder / CHECKPOINT) if config.resume else ""
+    with devices.join_processes(json.dumps([config.of_model, data.images_hash, reached])):
+        with silence_stderr():
+            names = devices.list_devices()
+        place = devices.describe(names)
+        print(f"training on {place}")
+        stages.make_repeatable(config.seed, bitwise=config.deterministic)
+        with show_running("fitting principal components", quiet=config.quiet):
+            pca = scores.fit_components(splits["train"], config.latent_dim)
+        watchers: list[keras.callbacks.Callback] = []
+        if writes:
+            path = folder / PARTIAL_SNAPSHOTS
+            watchers.append(recording.Recorder(path, data, held_back, config))
+        if log is not None:
+            watchers.append(recording.TrainingLog(log, splits["validation"]))
+            print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
+        pixels = splits["train"], splits["validation"]
+        job = stages.Job(*pixels, folder / CHECKPOINT, begun, watchers)
+        try:
+            with devices.distribute_over(names):
+                encoder, decoder, progress = stages.train(job, config, pca)
+        except fitting.DivergedError:  # there is nothing to go on with
+            if writes:
+                saving.delete_checkpoint(folder)
+            raise
+    if not writes:
+        return None
 
     with show_running("measuring errors", quiet=config.quiet):
         learned = predict(encoder, data.train_pixels)
@@ -140,7 +152,7 @@ def train_run(config: TrainConfig, given: frozenset[str], data: ImageDataset, fo
             "latent_dim": config.latent_dim,
             "settings": config.of_model,
             "parameters": encoder.count_params() + decoder.count_params(),
-            "device": ", ".join(devices),
+            "device": place,
             "epochs": len(progress.rows),
             "best_epoch": progress.best_epoch,
             "seconds": round(sum(row["seconds"] for row in progress.rows), 1),

@@ -1,8 +1,7 @@
-"""Training an autoencoder: its stages, its seed, the devices that it spreads over."""
+"""Training an autoencoder: its stages, its seed."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -110,25 +109,3 @@ def make_repeatable(seed: int, *, bitwise: bool) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-
-
-def list_devices() -> list[str]:
-    """What training spreads over: every visible GPU, or else the CPU as one device."""
-    if keras.backend.backend() == "torch":  # for which Keras lists none; it uses the first GPU
-        import torch
-
-        return ["gpu:0"] if torch.cuda.is_available() else ["cpu:0"]
-    kinds = keras.distribution.list_devices()
-    return [name for name in kinds if not name.startswith("cpu")] or ["cpu:0"]
-
-
-def distribute_over(names: list[str]) -> contextlib.AbstractContextManager[object]:
-    """The scope in which to build a model and fit it so that each step runs on all devices at once.
-
-    With one device, or another backend than TensorFlow, it does nothing.
-    """
-    if len(names) < 2 or keras.backend.backend() != "tensorflow":
-        return contextlib.nullcontext()
-    import tensorflow as tf
-
-    return tf.distribute.MirroredStrategy([name.upper() for name in names]).scope()

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, small_training, start_facts, stop_fit_after
+from conftest import small_training, start_facts, stop_fit_after
 from sklearn.decomposition import PCA
 
 from config import TrainConfig
@@ -135,52 +132,3 @@ def test_training_is_never_behind_pca_where_pca_is_exact_also_after_a_stop(
     found, progress = train_on(dataclasses.replace(fast, resume=True))
     assert max(row["val_loss"] for row in progress.rows) > 2 * floor
     assert found <= 1.05 * floor
-
-
-DISTRIBUTED = """
-import sys
-from pathlib import Path
-import tensorflow as tf
-from conftest import small_training, tiny_arrays
-from latentspace.training import stages
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-pixels = tiny_arrays(128, seed=0)[0][..., None]
-config = small_training(
-    epochs=3, refine_epochs=2, refine_steps=1, batch_size=16, learning_rate=2e-3, seed=0,
-    code_noise=0,
-)
-for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
-    stages.make_repeatable(0, bitwise=True)
-    with stages.distribute_over(names):
-        job = stages.Job(pixels[:96], pixels[96:], Path(sys.argv[1]) / "checkpoint.npz", {})
-        decoder, progress = stages.train(job, config)[1:]
-    replicas = decoder.distribute_strategy.num_replicas_in_sync
-    losses = [row[name] for row in progress.rows for name in ("loss", "val_loss")]
-    print("RESULT", replicas, *losses)
-"""
-
-
-def test_two_devices_give_the_losses_of_one(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", DISTRIBUTED, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    lines = [line.split() for line in result.stdout.splitlines() if line.startswith("RESULT")]
-    assert [line[1] for line in lines] == ["1", "2"]
-    one, two = (np.array(line[2:], float).reshape(-1, 2) for line in lines)  # loss, val_loss
-    np.testing.assert_allclose(two[:, 1], one[:, 1], rtol=2e-3)
-    np.testing.assert_allclose(two[:, 0], one[:, 0], rtol=2e-3)
-    assert one[-1, 1] < one[0, 1]
-
-
-def test_one_device_needs_no_spreading() -> None:
-    assert stages.list_devices() == ["cpu:0"] or "gpu" in stages.list_devices()[0]
-    with stages.distribute_over(["cpu:0"]) as scope:
-        assert scope is None
