@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from latentspace.chapters.attributes.values import AttributeValues
-from latentspace.chapters.calculate.expressions import parse_expression
+from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.study import Study
@@ -69,8 +68,6 @@ def _describe_study(study: Study) -> str:
 
 def _list_own_images(study: Study) -> list[Any]:
     settings = study.settings
-    known = study.of(AttributeValues).known
-    terms = parse_expression(settings.expression, known) if settings.expression else ()
     names = [*settings.start, *settings.end, *settings.place]
-    names += [term.name for term in terms if term.attribute is None]
+    names += [term.name for term in study.of(Arithmetic).terms if term.attribute is None]
     return [study.read_own_image(name) for name in names if study.is_file(name)]

@@ -51,7 +51,7 @@ class Arithmetic(Chapter):
 
     def check(self) -> None:
         study = self.study
-        for term in self._terms:
+        for term in self.terms:
             where = f"{term.name!r} at character {term.position + 1} of --expression"
             if term.attribute is None:
                 study.check_selection(term.name, where)
@@ -61,7 +61,7 @@ class Arithmetic(Chapter):
                 raise InputError(f"{study.strokes_unavailable}. Received: {where}")
 
     @cached_property
-    def _terms(self) -> tuple[Term, ...]:
+    def terms(self) -> tuple[Term, ...]:
         """What is to be calculated; nothing where nobody asked for anything."""
         text = self.study.settings.expression
         return parse_expression(text, self.study.of(AttributeValues).known) if text else ()
@@ -155,8 +155,8 @@ class Arithmetic(Chapter):
     def _make_expression_section(self) -> Grid:
         study = self.study
         # The sum is shown as it grows by each attribute, for a direction alone is no image.
-        plain = [term for term in self._terms if term.attribute is None]
-        attributes = [term for term in self._terms if term.attribute is not None]
+        plain = [term for term in self.terms if term.attribute is None]
+        attributes = [term for term in self.terms if term.attribute is not None]
         codes = [self._find_code(term.name) for term in plain]
         weighted = np.stack([term.factor * code for term, code in zip(plain, codes, strict=True)])
         shown = weighted.sum(axis=0, dtype=np.float32, keepdims=True)  # (1, D)
@@ -177,8 +177,8 @@ class Arithmetic(Chapter):
             label = self.study.density.classify(code)
             step = self._sweeps.directions.steps[label, self._sweeps.names.index(name)]
             return self._sweeps.move(code, label, factor * step, np.array([factor]))
-        values, first = self.study.of(AttributeValues), self._terms[0]
-        alone = [term for term in self._terms if term.attribute is None] == [first]
+        values, first = self.study.of(AttributeValues), self.terms[0]
+        alone = [term for term in self.terms if term.attribute is None] == [first]
         if alone and first.name.isdecimal():
             place = self.study.find_place(first.name)
             known = values.tables["test"].values[place, values.find(name)]

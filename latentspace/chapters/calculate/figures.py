@@ -1,7 +1,5 @@
 """Calculating with codes: sums, class transfer, attributes, axes, new images."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from latentspace.chapters.calculate import draw, samples
@@ -143,7 +141,7 @@ def draw_samples(study: Study) -> Drawing:
     return Drawing.of_images(grids.draw_grids, text, grids=[grid])
 
 
-RECIPES: Mapping[str, Recipe[Study]] = {
+RECIPES = {
     "arithmetic.png": Recipe(draw_arithmetic, (Arithmetic,)),
     "class_transfer.png": Recipe(
         draw_class_transfer, (Arithmetic,), lambda study: study.classes_unavailable

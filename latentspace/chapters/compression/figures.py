@@ -54,10 +54,9 @@ def draw_rate_distortion(study: Study) -> Drawing:
         f"{_describe_costs(study)}",
     )
     chosen, nearest = (found.chosen_bytes, found.chosen_mse), found.nearest_bytes
-    frames = draw.draw_rate_distortion(
-        lines=chapter.lines, chosen=chosen, nearest_size=nearest, text=text
+    return Drawing.of_images(
+        draw.draw_rate_distortion, text, lines=chapter.lines, chosen=chosen, nearest_size=nearest
     )
-    return Drawing(frames, text)
 
 
 def draw_budgets(study: Study) -> Drawing:
