@@ -159,24 +159,26 @@ def compute_divergence(vectors: np.ndarray, points: np.ndarray) -> float:
 def time_drawing(made: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> float:
     """Seconds to draw and encode the three pictures of the maps."""
     from latentspace.chapters.maps import draw
-    from latentspace.drawing.media import encode_png
+    from latentspace.drawing.media import encode_as
     from latentspace.drawing.points import LabelledMaps
     from latentspace.drawing.text import Text
 
     started = time.perf_counter()
     both, text = {space: made[space] for space in SPACES}, Text("", "")
+    pages = []
     images = to_unit_range(pixels)
     for points in both.values():
-        frame = draw.draw_image_map(
+        page = draw.draw_image_map(
             images=images,
             cells=draw.arrange_images(images.shape, points),
             labels=labels,
             class_names=datasets.DIGITS,
             as_ink=True,
-            text=text,
         )
-        encode_png(frame)
-    encode_png(draw.draw_comparison(LabelledMaps(both, labels, datasets.DIGITS), text=text))
+        pages.append(page)
+    pages.append(draw.draw_comparison(LabelledMaps(both, labels, datasets.DIGITS)))
+    for page in pages:
+        encode_as(".png", page.write(text)[0], fps=1.0)
     return time.perf_counter() - started
 
 

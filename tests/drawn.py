@@ -1,8 +1,19 @@
-"""Small images, and a search for them in what was drawn."""
+"""Small images, what is drawn with its text, and a search for the images in it."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from latentspace.drawing.layout import Page
+from latentspace.drawing.text import Text
+
+TEXT = Text("t", "c")
+
+
+def write(page: Page, text: Text = TEXT) -> np.ndarray:
+    """A page with its text, uint8 (height, width, 3) or of an animation (T, height, width, 3)."""
+    frames, _ = page.write(text)
+    return frames if isinstance(frames, np.ndarray) else np.stack(list(frames))
 
 
 def random_images(*shape: int, seed: int = 0) -> np.ndarray:

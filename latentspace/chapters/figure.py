@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path, PurePath
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from config import VisualizeConfig
     from latentspace.chapters.chapter import Chapter
+    from latentspace.drawing.layout import Page
     from latentspace.drawing.media import Frames
     from latentspace.drawing.text import Text
 
@@ -84,30 +85,33 @@ def list_files(
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture that has been drawn, or a page."""
+    """A picture that has been drawn, or a page to explore."""
 
     # uint8 (H, W, 3) of a still, (T, H, W, 3) of an animation, held or drawn; a page's bytes
     frames: Frames | bytes
     text: Text  # what is written on it
-    redraw: Callable[[Text], Frames] | None = None  # with another text; None: never needed
+    body: tuple[int, int] | None = None  # rows between title and caption; None: not known
+    page: Page | None = None  # what another text may be written on; None: nothing
+
+    @classmethod
+    def of_page(cls, page: Page, text: Text) -> Drawing:
+        """A picture with its text."""
+        frames, body = page.write(text)
+        return cls(frames, text, body, page)
 
     @classmethod
     def of_images(
-        cls, draw: Callable[..., Frames], text: Text, *, moving: bool = False, **shown: Any
+        cls, draw: Callable[..., Page], text: Text, *, moving: bool = False, **shown: Any
     ) -> Drawing:
-        """Draws by `draw`, which takes `shown` and `text`; too large images are scaled down."""
+        """Draws by `draw`, which takes `shown`; too large images are scaled down."""
         from latentspace.drawing.tiles import fit_tiles
 
         fitting, note = fit_tiles(shown, moving=moving)
-        text = text.add(note)
-        return cls(draw(**fitting, text=text), text, lambda said: draw(**fitting, text=said))
+        return cls.of_page(draw(**fitting), text.add(note))
 
     def add(self, note: str) -> Drawing:
         """The same with a sentence more in its caption; as it is where there is none to add."""
-        if not note or self.redraw is None:
-            return self
-        text = self.text.add(note)
-        return replace(self, frames=self.redraw(text), text=text)
+        return self.of_page(self.page, self.text.add(note)) if note and self.page else self
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Arrays in, frames out."""
+"""Arrays in, pages out."""

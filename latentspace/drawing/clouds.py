@@ -7,10 +7,9 @@ import numpy as np
 
 from latentspace.core.pixels import to_uint8
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
-from latentspace.drawing.media import DrawnFrames
+from latentspace.drawing.layout import Label, Page
+from latentspace.drawing.media import DrawnFrames, Frames
 from latentspace.drawing.points import LabelledMaps, choose_class_colors
-from latentspace.drawing.text import Text
 
 SUPERSAMPLING = 2  # pixels that are averaged to one, each way
 FILM_SIDE, ORBIT_SIDE, SOLID_SIDE = 440, 420, 720  # pixels a panel
@@ -59,10 +58,8 @@ def splat(places: np.ndarray, colors: np.ndarray, radii: np.ndarray, *, side: in
     return np.rint(sums * np.float32(1 / fine**2)).astype(np.uint8)
 
 
-def draw_forming(
-    maps: LabelledMaps, *, notes: Sequence[Sequence[str]], hold_frames: int, text: Text
-) -> DrawnFrames:
-    """Maps that form, side by side, each frame, uint8 (height, width, 3), at its own scale.
+def draw_forming(maps: LabelledMaps, *, notes: Sequence[Sequence[str]], hold_frames: int) -> Page:
+    """Maps that form, side by side, each frame at its own scale.
 
     The points of each through time are float (T, N, 2); `notes` are for each map and frame what to
     write above it. The end is held for `hold_frames`.
@@ -71,7 +68,6 @@ def draw_forming(
     radii = np.full(len(colors), _choose_dot_radius(len(colors)))
     order = np.random.default_rng(0).permutation(len(colors))  # so that no class lies on top
     count = len(films[0])
-    sheet = _prepare_sheet(maps, FILM_SIDE, strip=STRIP, text=text)
 
     @lru_cache(maxsize=len(films))  # what stays as it is, as pixels do, is drawn once
     def draw_cloud(points: bytes, kind: np.dtype) -> np.ndarray:
@@ -86,26 +82,24 @@ def draw_forming(
             panels.append(
                 np.concatenate([layout.render_text(lines[step], (STRIP, FILM_SIDE)), cloud])
             )
-        return sheet.place(layout.join_horizontally(panels, GAP))
+        return layout.join_horizontally(panels, GAP)
 
-    return DrawnFrames(count + hold_frames, draw)
-
-
-def draw_solid(maps: LabelledMaps, *, text: Text) -> np.ndarray:
-    """Maps, float (N, 3) each, from one side, near points larger: uint8 (height, width, 3)."""
-    return _prepare_sheet(maps, SOLID_SIDE, text=text).place(_draw_from_side(maps, SOLID_SIDE))
+    return _make_page(DrawnFrames(count + hold_frames, draw), maps, FILM_SIDE)
 
 
-def draw_orbit(maps: LabelledMaps, *, fps: float, text: Text) -> DrawnFrames:
-    """A slow turn around maps, float (N, 3) each, a loop of uint8 (height, width, 3)."""
-    sheet = _prepare_sheet(maps, ORBIT_SIDE, text=text)
+def draw_solid(maps: LabelledMaps) -> Page:
+    """Maps, float (N, 3) each, from one side, near points larger."""
+    return _make_page(_draw_from_side(maps, SOLID_SIDE), maps, SOLID_SIDE)
+
+
+def draw_orbit(maps: LabelledMaps, *, fps: float) -> Page:
+    """A slow turn around maps, float (N, 3) each, a loop."""
     count = max(2, round(TURN_SECONDS * fps))
 
     def draw(number: int) -> np.ndarray:
-        turn = STILL_TURN + 2 * np.pi * number / count
-        return sheet.place(_draw_from_side(maps, ORBIT_SIDE, turn))
+        return _draw_from_side(maps, ORBIT_SIDE, STILL_TURN + 2 * np.pi * number / count)
 
-    return DrawnFrames(count, draw)
+    return _make_page(DrawnFrames(count, draw), maps, ORBIT_SIDE)
 
 
 def _draw_from_side(maps: LabelledMaps, side: int, turn: float = STILL_TURN) -> np.ndarray:
@@ -130,8 +124,8 @@ def _draw_from_side(maps: LabelledMaps, side: int, turn: float = STILL_TURN) -> 
     return layout.join_horizontally(panels, GAP)
 
 
-def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0) -> layout.Page:
-    """The page around panels of `side` pixels, `strip` pixels higher than wide, and a legend."""
+def _make_page(body: Frames, maps: LabelledMaps, side: int) -> Page:
+    """Panels of `side` pixels, with headings and a legend."""
     width = len(maps.points) * (side + GAP) - GAP
     labels = [
         Label(number * (side + GAP) + side / 2, -HEADING / 2, heading)
@@ -147,9 +141,7 @@ def _prepare_sheet(maps: LabelledMaps, side: int, *, text: Text, strip: int = 0)
         ink = tuple(to_uint8(color).tolist())
         labels.append(Label(width + GAP, (number + 0.8) * LEGEND_LINE, line, "lm", color=ink))
     right = max(LEGEND, GAP + max(map(layout.measure_text, lines)))
-    return layout.prepare_page(
-        (side + strip, width), labels=labels, top=HEADING, right=right, text=text
-    )
+    return Page(body, labels, top=HEADING, right=right)
 
 
 def _to_panel(points: np.ndarray, side: int) -> np.ndarray:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import Label, Page
 
 SECTION_GAP = 26
 HEADING_ROOM = 28
@@ -27,8 +26,8 @@ class Grid:
     title: str = ""  # a line above, or nothing
 
 
-def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
-    """Grids, one below the other: uint8 (..., height, width, 3); their leading axes are frames."""
+def draw_grids(*, grids: Sequence[Grid]) -> Page:
+    """Grids, one below the other; their leading axes are frames."""
     bodies: list[np.ndarray] = []
     labels: list[Label] = []
     y, top = 0, 0
@@ -63,11 +62,11 @@ def draw_grids(*, grids: Sequence[Grid], text: Text) -> np.ndarray:
     names = [name for grid in grids for name in grid.names if name]
     left = max(map(layout.measure_text, names), default=0) + 12
     body = layout.join_vertically(bodies)
-    return layout.make_page(body, text=text, labels=labels, left=left, top=top)
+    return Page(body, labels, left=left, top=top)
 
 
-def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int, text: Text) -> np.ndarray:
-    """Grids, cells moving over T and back, ends held: uint8 (frames, height, width, 3)."""
+def draw_grid_loop(*, grids: Sequence[Grid], hold_frames: int) -> Page:
+    """Grids, cells moving over T and back, ends held."""
     moving = [replace(grid, images=np.moveaxis(grid.images, 2, 0)) for grid in grids]
-    frames = draw_grids(grids=moving, text=text)
-    return frames[layout.order_loop(len(frames), hold_frames)]
+    page = draw_grids(grids=moving)
+    return replace(page, body=layout.loop_frames(page.body, hold_frames))

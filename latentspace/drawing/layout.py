@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from latentspace.core.pixels import to_rgb, to_uint8
+from latentspace.drawing.media import DrawnFrames, Frames, get_first_frame
 from latentspace.drawing.text import Text
 
 if TYPE_CHECKING:
@@ -101,72 +102,55 @@ def draw_frame(cells: np.ndarray, width: int, color: np.ndarray | tuple[int, int
 
 @dataclass(frozen=True)
 class Page:
-    """A white page with its text, and the place that is kept for a body."""
+    """A body with labels on and around it, to be set on white below a title, above a caption."""
 
-    blank: np.ndarray  # uint8 (height, width, 3), white where the body is to be, but for labels
-    top: int  # row at which the body begins
-    left: int  # column at which it begins
+    body: Frames  # uint8 (H, W, 3), or an animation of such
+    labels: Sequence[Label] = ()
+    left: int = 0  # pixels to keep free for labels on each side
+    top: int = 0
+    bottom: int = 0
+    right: int = 0
+    text_scale: float = 1.0  # enlarges all text, for very large pages
 
-    def place(self, body: np.ndarray) -> np.ndarray:
-        """A body, uint8 (..., H, W, 3), below the labels: uint8 (..., height, width, 3)."""
-        *lead, height, width, _ = body.shape
-        frames = np.broadcast_to(self.blank, (*lead, *self.blank.shape)).copy()
-        inside = frames[..., self.top : self.top + height, self.left : self.left + width, :]
-        np.minimum(inside, body, out=inside)
-        return frames
+    def write(self, text: Text) -> tuple[Frames, tuple[int, int]]:
+        """The whole, uint8 (height, width, 3) or an animation of such, and two rows of it.
 
+        The title stands above the first of them, the caption below the second.
+        """
+        first, scale = get_first_frame(self.body), self.text_scale
+        body_height, body_width = first.shape[:2]
+        margin, line = round(MARGIN * scale), LINE_HEIGHT * scale
+        title_font, font = (_load_font(round(size * scale)) for size in (TITLE_SIZE, CAPTION_SIZE))
+        title_width = round(title_font.getlength(text.title))
+        width = max(self.left + body_width + self.right, title_width) + 2 * margin
+        lines = _wrap(text.caption, font, width - 2 * margin)
+        left, title_end = margin + self.left, margin + round(TITLE_SIZE * line)
+        top = title_end + self.top
+        caption_y = top + body_height + self.bottom + round(0.8 * margin)
+        height = caption_y + round(len(lines) * CAPTION_SIZE * line) + margin
 
-def prepare_page(
-    size: tuple[int, int],
-    *,
-    text: Text,
-    labels: Sequence[Label] = (),
-    left: int = 0,
-    top: int = 0,
-    bottom: int = 0,
-    right: int = 0,
-    text_scale: float = 1.0,
-    still: np.ndarray | None = None,
-) -> Page:
-    """Sets title, labels and caption on a white page for bodies of one size, (height, width).
+        canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
+        draw = ImageDraw.Draw(canvas)
+        draw.text((margin, margin), text.title, INK, title_font, anchor="la")
+        for number, words in enumerate(lines):
+            y = caption_y + number * CAPTION_SIZE * line
+            draw.text((margin, y), words, FAINT_INK, font, anchor="la")
+        if first is self.body:  # a still, which labels are drawn upon
+            canvas.paste(Image.fromarray(np.ascontiguousarray(first)), (left, top))
+        edge: dict[str, Any] = {"stroke_width": round(2 * scale), "stroke_fill": (WHITE,) * 3}
+        for label in self.labels:
+            place = (left + label.x, top + label.y)
+            own_font = _load_font(round(label.size * scale))
+            draw.text(place, label.text, label.color, own_font, label.anchor, **edge)
+        page, bands = np.asarray(canvas), (title_end, caption_y - round(0.4 * margin))
 
-    Labels are text on and around the body; left, top, bottom and right are pixels to keep free for
-    them on each side. `text_scale` enlarges all text, for very large pages. `still` is a body,
-    uint8 (height, width, 3), to set under the labels already.
-    """
-    body_height, body_width = size
-    margin, line = round(MARGIN * text_scale), LINE_HEIGHT * text_scale
-    title_font, caption_font = (
-        _load_font(round(size * text_scale)) for size in (TITLE_SIZE, CAPTION_SIZE)
-    )
-    width = max(left + body_width + right, round(title_font.getlength(text.title))) + 2 * margin
-    lines = _wrap(text.caption, caption_font, width - 2 * margin)
-    body_x = margin + left
-    body_y = margin + round(TITLE_SIZE * line) + top
-    caption_y = body_y + body_height + bottom + round(0.8 * margin)
-    height = caption_y + round(len(lines) * CAPTION_SIZE * line) + margin
+        def place_frame(number: int) -> np.ndarray:
+            frame = page.copy()
+            inside = frame[top : top + body_height, left : left + body_width]
+            np.minimum(inside, self.body[number], out=inside)
+            return frame
 
-    canvas = Image.new("RGB", (width, height), (WHITE,) * 3)
-    draw = ImageDraw.Draw(canvas)
-    draw.text((margin, margin), text.title, INK, title_font, anchor="la")
-    for number, words in enumerate(lines):
-        y = caption_y + number * CAPTION_SIZE * line
-        draw.text((margin, y), words, FAINT_INK, caption_font, anchor="la")
-    if still is not None:
-        canvas.paste(Image.fromarray(np.ascontiguousarray(still)), (body_x, body_y))
-    for label in labels:
-        place = (body_x + label.x, body_y + label.y)
-        font = _load_font(round(label.size * text_scale))
-        edge: dict[str, Any] = {"stroke_width": round(2 * text_scale), "stroke_fill": (WHITE,) * 3}
-        draw.text(place, label.text, label.color, font, label.anchor, **edge)
-    return Page(np.asarray(canvas), body_y, body_x)
-
-
-def make_page(body: np.ndarray, *, text: Text, **options: Any) -> np.ndarray:
-    """A body, uint8 (..., H, W, 3), on `prepare_page`: uint8 (..., height, width, 3)."""
-    still = body if body.ndim == 3 else None
-    page = prepare_page(body.shape[-3:-1], text=text, still=still, **options)
-    return page.blank if body.ndim == 3 else page.place(body)
+        return page if first is self.body else DrawnFrames(len(self.body), place_frame), bands
 
 
 def add_banner(frames: np.ndarray, text: str) -> np.ndarray:
@@ -189,37 +173,6 @@ def choose_text_scale(body_width: int) -> float:
     return max(1.0, body_width / FULL_WIDTH)
 
 
-def measure_bands(page: np.ndarray, text: Text) -> tuple[int, int] | None:
-    """Where the title of a page of `make_page`, uint8 (height, width, 3), ends, its caption begins.
-
-    Two rows, title above the first and caption below the second; None where no text is found.
-    """
-    height, width = page.shape[:2]
-    grown = round(width / (1 + 2 * MARGIN / FULL_WIDTH))  # a body with nothing but margins beside
-    for scale in (1.0, *(choose_text_scale(grown + more) for more in (-1, 0, 1))):
-        margin, line = round(MARGIN * scale), LINE_HEIGHT * scale
-        title_font, font = (_load_font(round(size * scale)) for size in (TITLE_SIZE, CAPTION_SIZE))
-        if not _shows(page[margin:, margin:], text.title, INK, title_font):
-            continue
-        lines = _wrap(text.caption, font, width - 2 * margin)
-        begin = height - margin - round(len(lines) * CAPTION_SIZE * line)
-        first = "".join(lines[:1])
-        if begin > 0 and _shows(page[begin:, margin:], first, FAINT_INK, font):
-            return margin + round(TITLE_SIZE * line), begin - round(0.4 * margin)
-    return None
-
-
-def _shows(
-    page: np.ndarray, text: str, color: tuple[int, int, int], font: ImageFont.FreeTypeFont
-) -> bool:
-    """Whether a page, uint8 (H, W, 3), begins with a line of text."""
-    right, bottom = (math.ceil(side) for side in font.getbbox(text, anchor="la")[2:])
-    canvas = Image.new("RGB", (max(1, right), max(1, bottom)), (WHITE,) * 3)
-    ImageDraw.Draw(canvas).text((0, 0), text, color, font, anchor="la")
-    line = np.asarray(canvas)
-    return np.array_equal(page[: line.shape[0], : line.shape[1]], line)
-
-
 def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
     """A line of text from the left of a white strip, uint8 (height, width, 3)."""
     canvas, middle = Image.new("RGB", size[::-1], (WHITE,) * 3), (0, size[0] / 2)
@@ -227,10 +180,11 @@ def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def order_loop(length: int, hold_frames: int) -> list[int]:
-    """Frames in order for a loop through `length` and back, each end shown `hold_frames` times."""
-    held = [0] * (hold_frames - 1)
-    return [*held, *range(length), *(length - 1 for _ in held), *range(length - 2, 0, -1)]
+def loop_frames(frames: Frames, hold_frames: int) -> DrawnFrames:
+    """A loop through frames and back, each end shown `hold_frames` times."""
+    last, held = len(frames) - 1, hold_frames - 1
+    order = [*[0] * held, *range(last + 1), *[last] * held, *range(last - 1, 0, -1)]
+    return DrawnFrames(len(order), lambda number: frames[order[number]])
 
 
 def measure_text(text: str, size: int = LABEL_SIZE) -> int:

@@ -16,7 +16,6 @@ from latentspace.chapters.compare.measure import Comparison
 from latentspace.chapters.figure import Drawing, Figure, Recipe
 from latentspace.core.documents import read_if_sound, read_value, write_document
 from latentspace.core.provenance import format_now, hash_content, hash_file, read_versions
-from latentspace.drawing.layout import measure_bands
 from latentspace.drawing.media import get_first_frame
 from latentspace.report.commands import format_command, format_flag, strip_place
 from latentspace.report.making import list_studies
@@ -69,11 +68,10 @@ def make_record(
 ) -> Record:
     """What is to be kept of a picture of a `Study` or a `Comparison` that is being written."""
     model_hash, dataset_hash = subject.model_key
-    text = drawing.text
-    size = body = None
+    text, size = drawing.text, None
     if not isinstance(drawing.frames, bytes):
-        first = get_first_frame(drawing.frames)
-        size, body = (first.shape[1], first.shape[0]), measure_bands(first, text)
+        height, width, _ = get_first_frame(drawing.frames).shape
+        size = (width, height)
     return Record(
         title=text.title or figure.about,
         caption=text.caption,
@@ -81,7 +79,7 @@ def make_record(
         part=find_part(figure).name,
         sections=tuple(chapter.section for chapter in recipe.of if chapter.section),
         size=size,
-        body=body,
+        body=drawing.body,
         model_hash=model_hash,
         dataset_hash=dataset_hash,
         settings=_collect_settings(figure, recipe, subject),

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+from drawn import TEXT, write
 
 from latentspace.drawing import clouds
 from latentspace.drawing.points import LabelledMaps, choose_class_colors
-from latentspace.drawing.text import Text
 
 RED, BLUE = np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
 
@@ -34,19 +34,17 @@ def arguments(dims: int, frames: int | None = None) -> dict:
     lead = () if frames is None else (frames,)
     points = {name: rng.normal(size=(*lead, count, dims)) for name in ("pixels", "codes")}
     maps = LabelledMaps(points, np.arange(count) % 3, ("a", "b", "c"))
-    return {"maps": maps, "text": Text("t", "c")}
+    return {"maps": maps}
 
 
 def test_a_forming_map_has_a_frame_for_each_step_and_holds_the_last() -> None:
     notes = [[f"step {step}" for step in range(4)]] * 2
-    film = clouds.draw_forming(**arguments(2, frames=4), notes=notes, hold_frames=3)
-    assert len(film) == 7
-    frames = list(film)
+    frames = write(clouds.draw_forming(**arguments(2, frames=4), notes=notes, hold_frames=3))
+    assert len(frames) == 7
     assert all(frame.shape == frames[0].shape for frame in frames)
     for frame in frames[4:]:
         np.testing.assert_array_equal(frame, frames[3])
     assert not np.array_equal(frames[0], frames[1])
-    np.testing.assert_array_equal(film[-1], frames[-1])
 
 
 def test_each_frame_of_a_film_has_its_own_scale() -> None:
@@ -54,12 +52,12 @@ def test_each_frame_of_a_film_has_its_own_scale() -> None:
     for points in options["maps"].points.values():
         points[1] = 0.001 * points[0]
     notes = [["same", "same"]] * 2
-    first, second = list(clouds.draw_forming(**options, notes=notes, hold_frames=0))
+    first, second = write(clouds.draw_forming(**options, notes=notes, hold_frames=0))
     np.testing.assert_array_equal(first, second)
 
 
 def test_an_orbit_closes_and_lasts_one_slow_turn() -> None:
-    orbit = clouds.draw_orbit(**arguments(3), fps=5)
+    orbit, _ = clouds.draw_orbit(**arguments(3), fps=5).write(TEXT)
     assert len(orbit) == 5 * clouds.TURN_SECONDS
     frames = [orbit[number] for number in (0, 1, len(orbit) - 1, len(orbit) // 2)]
     changes = [np.abs(frames[0].astype(int) - frame).mean() for frame in frames]
@@ -85,6 +83,6 @@ def test_what_is_near_is_larger_and_stronger() -> None:
         return float(np.abs(strongest - color).sum())
 
     assert paleness(near, color_near) < 0.3 < paleness(far, color_far)
-    still = clouds.draw_solid(maps, text=Text("t", "c"))
+    still = write(clouds.draw_solid(maps))
     assert still.dtype == np.uint8
     assert (still < 255).any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import HOSTILE_NAMES
-from drawn import is_shown, random_images
+from drawn import is_shown, random_images, write
 from matplotlib.figure import Figure
 
 from latentspace.chapters.maps import draw as maps
@@ -13,7 +13,6 @@ from latentspace.datasets.dataset import index_classes
 from latentspace.drawing import grids, layout
 from latentspace.drawing.grids import Grid
 from latentspace.drawing.points import LabelledMaps, draw_scatters
-from latentspace.drawing.text import Text
 
 
 def make_map_arguments(count: int) -> dict:
@@ -24,7 +23,6 @@ def make_map_arguments(count: int) -> dict:
         "labels": np.arange(count) % 3,
         "class_names": ("a", "b", "c"),
         "as_ink": True,
-        "text": Text("t", "c"),
     }
 
 
@@ -56,7 +54,7 @@ def test_image_map_keeps_the_aspect_and_the_direction() -> None:
     arguments["cells"] = maps.arrange_images(images.shape, np.stack([xs, ys], axis=1))
     arguments["labels"] = (ys > 25).astype(int)  # class 1 is up
     arguments["class_names"] = ("a", "b")
-    frame = maps.draw_image_map(**arguments).astype(int)
+    frame = write(maps.draw_image_map(**arguments)).astype(int)
     colors = np.rint(maps.INK_STRENGTH * maps.choose_class_colors(2) * 255)
     ink = [(np.abs(frame - color) <= 1).all(axis=2) for color in colors]
     rows, columns = np.nonzero(ink[0] | ink[1])
@@ -89,9 +87,10 @@ def test_comparison_draws_every_point_and_one_legend(monkeypatch: pytest.MonkeyP
         layout, "render_figure", lambda figure: drawn.append(figure) or render(figure)
     )
     points = np.random.default_rng(0).normal(size=(30, 2))
-    maps.draw_comparison(
-        LabelledMaps({"pixels": points, "codes": -points}, np.arange(30) % 3, ("a", "b", "c")),
-        text=Text("t", "c"),
+    write(
+        maps.draw_comparison(
+            LabelledMaps({"pixels": points, "codes": -points}, np.arange(30) % 3, ("a", "b", "c"))
+        )
     )
     (figure,) = drawn
     assert [axes.get_title() for axes in figure.axes] == ["pixels", "codes"]
@@ -106,12 +105,13 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
     first, second = random_images(2, 3, seed=1), random_images(1, 4, seed=2)
     empty = first.copy()
     empty[1, 2] = np.nan
-    frame = grids.draw_grids(
-        grids=[
-            Grid(["A", "B", "="], ["", ""], empty),
-            Grid(["a"] * 4, ["row"], second, "a line above"),
-        ],
-        text=Text("t", "c"),
+    frame = write(
+        grids.draw_grids(
+            grids=[
+                Grid(["A", "B", "="], ["", ""], empty),
+                Grid(["a"] * 4, ["row"], second, "a line above"),
+            ]
+        )
     )
     zoom = layout.choose_zoom(8)
     shown = [*first.reshape(-1, 10, 8, 1)[:-1], *second.reshape(-1, 10, 8, 1)]
@@ -121,10 +121,10 @@ def test_grids_show_every_image_and_leave_empty_cells_white() -> None:
 
 def test_a_loop_of_grids_goes_there_and_back() -> None:
     images = random_images(2, 3, 4)
-    frames = grids.draw_grid_loop(
-        grids=[Grid([], ["a", "b"], images), Grid([], [], images[:1])],
-        hold_frames=2,
-        text=Text("t", "c"),
+    frames = write(
+        grids.draw_grid_loop(
+            grids=[Grid([], ["a", "b"], images), Grid([], [], images[:1])], hold_frames=2
+        )
     )
     order = [0, 0, 1, 2, 3, 3, 2, 1]
     assert len(frames) == len(order)
@@ -157,13 +157,14 @@ def test_images_that_are_no_strokes_keep_their_colours_in_a_frame(channels: int)
     images = np.random.default_rng(0).uniform(0.3, 1, (30, 28, 28, channels)).astype(np.float32)
     points = np.random.default_rng(1).normal(size=(30, 2))
     labels = np.arange(30) % 2
-    frame = maps.draw_image_map(
-        images=images,
-        cells=maps.arrange_images(images.shape, points),
-        labels=labels,
-        class_names=[" ", " "],  # nothing written over the images
-        as_ink=False,
-        text=Text("t", "c"),
+    frame = write(
+        maps.draw_image_map(
+            images=images,
+            cells=maps.arrange_images(images.shape, points),
+            labels=labels,
+            class_names=[" ", " "],  # nothing written over the images
+            as_ink=False,
+        )
     )
     thumbnails = maps._make_thumbnails(images)
     edge = round(maps.FRAME_SHARE * thumbnails.shape[1])

@@ -9,17 +9,18 @@ import matplotlib
 import numpy as np
 import pytest
 from conftest import PROJECT
+from drawn import write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentspace.drawing import layout
 from latentspace.drawing.layout import (
     Label,
+    Page,
     choose_zoom,
     join_horizontally,
     join_vertically,
     make_mosaic,
-    make_page,
     measure_text,
 )
 from latentspace.drawing.text import Text
@@ -62,7 +63,7 @@ def test_mosaic_of_frames_colours_and_blanks() -> None:
 def test_page_leaves_the_body_untouched() -> None:
     rng = np.random.default_rng(0)
     body = rng.integers(0, 255, (60, 90, 3), dtype=np.uint8)
-    framed = make_page(body, text=Text("Title", "Some words " * 20), left=30, top=20)
+    framed = write(Page(body, left=30, top=20), Text("Title", "Some words " * 20))
     found = [
         (y, x)
         for y in range(framed.shape[0] - 59)
@@ -76,15 +77,15 @@ def test_page_leaves_the_body_untouched() -> None:
 def test_page_of_frames_equals_pages_of_single_frames() -> None:
     rng = np.random.default_rng(0)
     body = rng.integers(0, 255, (3, 60, 200, 3), dtype=np.uint8)
-    arguments = {"text": Text("T", "c"), "labels": [Label(-5, 30, "row", "rm")], "left": 40}
-    frames = make_page(body, **arguments)
+    arguments = {"labels": [Label(-5, 30, "row", "rm")], "left": 40}
+    frames = write(Page(body, **arguments))
     for single, frame in zip(body, frames, strict=True):
-        np.testing.assert_array_equal(make_page(single, **arguments), frame)
+        np.testing.assert_array_equal(write(Page(single, **arguments)), frame)
 
 
 def test_text_is_drawn_and_never_cut_off() -> None:
     body = np.full((20, 600, 3), 255, np.uint8)
-    with_text = make_page(body, text=Text("A long title " * 9, "words that go on " * 40))
+    with_text = write(Page(body), Text("A long title " * 9, "words that go on " * 40))
     ink = (with_text < 200).any(axis=2)
     assert ink.any()
     border = np.concatenate([ink[:8].ravel(), ink[-8:].ravel(), ink[:, :8].ravel()])
@@ -94,8 +95,8 @@ def test_text_is_drawn_and_never_cut_off() -> None:
 
 def test_label_stands_where_it_is_told() -> None:
     body = np.full((100, 100, 3), 255, np.uint8)
-    plain = make_page(body, text=Text("", ""))
-    labelled = make_page(body, text=Text("", ""), labels=[Label(70, 40, "X", color=(255, 0, 0))])
+    plain = write(Page(body), Text("", ""))
+    labelled = write(Page(body, [Label(70, 40, "X", color=(255, 0, 0))]), Text("", ""))
     _, xs = np.nonzero((plain != labelled).any(axis=2))
     offset = (labelled.shape[1] - 100) / 2
     assert xs.mean() - offset == pytest.approx(70, abs=2)

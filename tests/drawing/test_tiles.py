@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn import write
 
 from latentspace.chapters.figure import Drawing
 from latentspace.drawing import tiles
@@ -62,5 +63,5 @@ def test_the_caption_says_what_was_done_to_the_images() -> None:
     assert said.text.caption == f"{drawing.text.caption} More."
     assert isinstance(said.frames, np.ndarray)
     fitted, _ = fit_tiles(grid)
-    np.testing.assert_array_equal(said.frames, draw_grids(grids=[fitted], text=said.text))
+    np.testing.assert_array_equal(said.frames, write(draw_grids(grids=[fitted]), said.text))
     assert drawing.add("") is drawing

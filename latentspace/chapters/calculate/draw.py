@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.text import Text
 
 MOVING_COLUMNS = 8
 PANEL_COLUMNS = 2
@@ -13,10 +12,8 @@ HEADING_ROOM, PANEL_GAP, CELL_GAP = 30, 30, 2  # pixels
 LEAST_SIDE = 56  # pixels of an image
 
 
-def draw_traversals(
-    *, panels: Mapping[str, np.ndarray], starts: Sequence[str], text: Text
-) -> np.ndarray:
-    """Panels float32 (starts, steps, H, W, C) in [0, 1] by heading: uint8 (height, width, 3)."""
+def draw_traversals(*, panels: Mapping[str, np.ndarray], starts: Sequence[str]) -> layout.Page:
+    """Panels float32 (starts, steps, H, W, C) in [0, 1] by heading."""
     images = np.stack(list(panels.values()))
     zoom = layout.choose_zoom(min(images.shape[3:5]), LEAST_SIDE)
     bodies = layout.make_mosaic(images, zoom=zoom, gap=CELL_GAP)  # (panels, height, width, 3)
@@ -40,4 +37,4 @@ def draw_traversals(
             y = row * pitch + HEADING_ROOM + (at + 0.5) * image_height
             labels.append(layout.Label(-12, y, name, "rm"))
     left = max(map(layout.measure_text, starts)) + 12
-    return layout.make_page(layout.join_vertically(rows), text=text, labels=labels, left=left)
+    return layout.Page(layout.join_vertically(rows), labels, left=left)

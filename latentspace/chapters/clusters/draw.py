@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import FAINT_INK, INK, Label
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import FAINT_INK, INK, Label, Page
 
 GAP = 6
 PART_GAP = 28  # between centre, members and classes
@@ -27,9 +26,8 @@ def draw_clusters(
     counts: np.ndarray,
     class_names: Sequence[str],
     table: tuple[Sequence[str], Sequence[Sequence[str]]],
-    text: Text,
-) -> np.ndarray:
-    """A row for each cluster, and a table below, uint8 (height, width, 3).
+) -> Page:
+    """A row for each cluster, and a table below.
 
     Centres are float32 (clusters, H, W, C) in [0, 1] or None; members are by heading, for each
     cluster, images, float32 (K, H, W, C), and which to frame, bool (K,); or none. A cluster has a
@@ -68,7 +66,7 @@ def draw_clusters(
     labels += written
     body = layout.join_vertically([body, layout.make_blank(room - len(body), table_width)])
     left = max(layout.measure_text(line) for lines in names for line in lines) + 12
-    return layout.make_page(body, text=text, labels=labels, left=left, top=HEADING_ROOM)
+    return Page(body, labels, left=left, top=HEADING_ROOM)
 
 
 def _draw_framed(rows: Members, shape: tuple[int, ...], zoom: int) -> np.ndarray:

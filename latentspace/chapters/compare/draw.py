@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import FAINT_INK, INK, WHITE, Label
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import FAINT_INK, INK, WHITE, Label, Page
 
 LABEL_ROOM = 24  # pixels under each image for its label
 TITLE_ROOM = 38  # pixels above a block for its title
@@ -24,10 +23,8 @@ class Examples:
     errors: np.ndarray  # mean squared errors per pixel of A and of B, float64 (2, N)
 
 
-def draw_reconstructions(
-    *, blocks: Sequence[Examples], rows: Sequence[str], text: Text
-) -> np.ndarray:
-    """Blocks in three named rows, the smaller error printed darker, uint8 (height, width, 3)."""
+def draw_reconstructions(*, blocks: Sequence[Examples], rows: Sequence[str]) -> Page:
+    """Blocks in three named rows, the smaller error printed darker."""
     zoom = layout.choose_zoom(min(blocks[0].images.shape[2:4]))
     width = blocks[0].images.shape[3] * zoom
     widest = max(layout.measure_text(name) for block in blocks for name in block.names)
@@ -52,4 +49,4 @@ def draw_reconstructions(
         bodies.append(body)
         offset += len(body)
     left = max(map(layout.measure_text, rows)) + 12
-    return layout.make_page(np.concatenate(bodies), text=text, labels=labels, left=left)
+    return Page(np.concatenate(bodies), labels, left=left)

@@ -73,7 +73,7 @@ def draw_maps(comparison: Comparison) -> Drawing:
     )
     points = dict(zip(headings, comparison.points.values(), strict=True))
     shown = LabelledMaps(points, maps["A"].labels, comparison.data.class_names)
-    return Drawing(draw_comparison(shown, text=text), text)
+    return Drawing.of_page(draw_comparison(shown), text)
 
 
 def draw_explorer(comparison: Comparison) -> Drawing:

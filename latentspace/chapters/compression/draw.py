@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import FAINT_INK, INK, Label
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import FAINT_INK, INK, Label, Page
 
 COLORS = (  # of families in the order in which they come; the sixth and later ones are files
     *("#3f90da", "#a96b59", "#e88b00", "#717581", "#bd1f01"),
@@ -56,13 +55,9 @@ class StoredImages:
 
 
 def draw_rate_distortion(
-    *,
-    lines: Sequence[RateLine],
-    chosen: tuple[float, float],
-    nearest_size: float | None,
-    text: Text,
-) -> np.ndarray:
-    """Bytes an image against errors, with an arrow from `chosen`, uint8 (height, width, 3)."""
+    *, lines: Sequence[RateLine], chosen: tuple[float, float], nearest_size: float | None
+) -> Page:
+    """Bytes an image against errors, with an arrow from `chosen`."""
     figure = layout.make_figure(12.5, 7.6, dpi=100)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -99,13 +94,11 @@ def draw_rate_distortion(
         panels[0].annotate(words, chosen, (-6, -4), **BESIDE)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    return layout.make_page(layout.render_figure(figure), text=text)
+    return Page(layout.render_figure(figure))
 
 
-def draw_budgets(
-    *, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]], text: Text
-) -> np.ndarray:
-    """Originals, float32 (K, H, W, C) in [0, 1], over rows by budget, uint8 (height, width, 3)."""
+def draw_budgets(*, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]]) -> Page:
+    """Originals, float32 (K, H, W, C) in [0, 1], over rows by budget."""
     zoom = layout.choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
     row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
     bodies: list[np.ndarray] = []
@@ -133,5 +126,4 @@ def draw_budgets(
     body = layout.join_vertically(bodies)
     left = max(layout.measure_text(label.text) for label in labels if label.x < 0) + 12
     beyond = max(map(layout.measure_text, headings.values()), default=0) - body.shape[1]
-    sides = {"left": left, "right": max(0, beyond), "top": TITLE_GAP}
-    return layout.make_page(body, text=text, labels=labels, **sides)
+    return Page(body, labels, left=left, right=max(0, beyond), top=TITLE_GAP)

@@ -11,9 +11,8 @@ import numpy as np
 from latentspace.chapters.interpolate.paths import resample_evenly
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing import layout
-from latentspace.drawing.layout import Label
+from latentspace.drawing.layout import Label, Page
 from latentspace.drawing.points import add_class_legend, choose_class_colors, style_map_axes
-from latentspace.drawing.text import Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +37,8 @@ COVERING, CROSSING, HIDING = 0.3, 0.5, 2.0  # lengths of a line that weigh as mu
 PATH_POINTS, LINE_POINTS = 200, 12  # by which it is seen what an image hides
 
 
-def draw_interpolation(
-    *, paths: Mapping[str, np.ndarray], pair_names: Sequence[str], text: Text
-) -> np.ndarray:
-    """By path a row of images, float32 (pairs, T, H, W, C) in [0, 1]: uint8 (height, width, 3)."""
+def draw_interpolation(*, paths: Mapping[str, np.ndarray], pair_names: Sequence[str]) -> Page:
+    """By path a row of images, float32 (pairs, T, H, W, C) in [0, 1]."""
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
     last = images.shape[2] - 1
     steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
@@ -59,16 +56,13 @@ def draw_interpolation(
         for row, name in enumerate(paths):
             labels.append(Label(-10, y + (row + 0.5) * cell_height, name, "rm"))
     left, right = (12 + max(map(layout.measure_text, names)) for names in (paths, pair_names))
-    body = _stack_pairs(bodies)
-    return layout.make_page(body, text=text, labels=labels, left=left, right=right, top=26)
+    return Page(_stack_pairs(bodies), labels, left=left, right=right, top=26)
 
 
-def draw_interpolation_loop(
-    *, paths: Mapping[str, np.ndarray], hold_frames: int, text: Text
-) -> np.ndarray:
-    """All pairs at once, there and back again, as a loop: uint8 (frames, height, width, 3)."""
+def draw_interpolation_loop(*, paths: Mapping[str, np.ndarray], hold_frames: int) -> Page:
+    """All pairs at once, there and back again, as a loop."""
     images = np.stack(list(paths.values()), axis=1)  # (pairs, kinds, T, H, W, C)
-    pairs, _, length, height, width, _ = images.shape
+    pairs, _, _, height, width, _ = images.shape
     columns = min(ANIMATION_COLUMNS, pairs)
     rows = -(-pairs // columns)
     vacant = rows * columns - pairs
@@ -84,8 +78,7 @@ def draw_interpolation_loop(
         for number, name in enumerate(paths)
     ]
     left = 12 + max(map(layout.measure_text, paths))
-    frames = layout.make_page(_stack_pairs(bodies), text=text, labels=labels, left=left)
-    return frames[layout.order_loop(length, hold_frames)]
+    return Page(layout.loop_frames(_stack_pairs(bodies), hold_frames), labels, left=left)
 
 
 def _stack_pairs(bodies: np.ndarray) -> np.ndarray:
@@ -96,9 +89,9 @@ def _stack_pairs(bodies: np.ndarray) -> np.ndarray:
     return page.reshape(*lead, -1, width, 3)[..., :-PAIR_GAP, :, :]
 
 
-def draw_tour(*, frames: np.ndarray, text: Text) -> np.ndarray:
-    """(T, H, W, C), float32 in [0, 1], as a loop of large images: uint8 (T, height, width, 3)."""
-    return layout.make_page(_enlarge(frames), text=text)
+def draw_tour(*, frames: np.ndarray) -> Page:
+    """(T, H, W, C), float32 in [0, 1], as a loop of large images."""
+    return Page(_enlarge(frames))
 
 
 def _enlarge(images: np.ndarray) -> np.ndarray:
@@ -107,14 +100,14 @@ def _enlarge(images: np.ndarray) -> np.ndarray:
     return layout.make_mosaic(images[:, np.newaxis, np.newaxis], zoom=zoom)
 
 
-def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A square, float32 (side, side, H, W, C) in [0, 1], with names: uint8 (height, width, 3)."""
+def draw_corner_grid(*, grid: np.ndarray, corner_names: Sequence[str]) -> Page:
+    """A square, float32 (side, side, H, W, C) in [0, 1], with names."""
     body = layout.make_mosaic(grid, zoom=layout.choose_zoom(min(grid.shape[2:4])), gap=CELL_GAP)
-    return layout.make_page(body, text=text, **_make_corner_labels(body.shape, corner_names))
+    return Page(body, **_make_corner_labels(body.shape, corner_names))
 
 
-def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text) -> np.ndarray:
-    """A walk through the square of `draw_corner_grid`, a loop: uint8 (frames, height, width, 3)."""
+def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str]) -> Page:
+    """A walk through the square of `draw_corner_grid`, a loop."""
     rows, columns, height, width, _ = grid.shape
     zoom = layout.choose_zoom(min(height, width), 40)
     still = layout.make_mosaic(grid, zoom=zoom, gap=CELL_GAP)
@@ -137,7 +130,7 @@ def draw_grid_walk(*, grid: np.ndarray, corner_names: Sequence[str], text: Text)
         top, left = row * cell_height, column * cell_width
         cell = frame[top : top + cell_height - CELL_GAP, left : left + cell_width - CELL_GAP]
         layout.draw_frame(cell, FRAME_WIDTH, FRAME_COLOR)
-    return layout.make_page(bodies, text=text, **_make_corner_labels(still.shape, corner_names))
+    return Page(bodies, **_make_corner_labels(still.shape, corner_names))
 
 
 def _make_corner_labels(shape: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
@@ -165,9 +158,8 @@ def draw_paths_on_map(
     class_names: Sequence[str],
     paths: Sequence[Sequence[PathOnMap]],
     as_ink: bool,
-    text: Text,
-) -> np.ndarray:
-    """Paths over a map of the codes, a panel each, images beside them: uint8 (height, width, 3).
+) -> Page:
+    """Paths over a map of the codes, a panel each, images beside them.
 
     Points are float (N, 2), labels int (N,), paths rows of panels, all of the same length. With
     `as_ink` bright strokes are dark on white.
@@ -187,7 +179,7 @@ def draw_paths_on_map(
         style_map_axes(axes, path.heading)
         axes.set_aspect("equal", "box")  # the view is square already
     add_class_legend(figure, class_names)
-    return layout.make_page(layout.render_figure(figure), text=text)
+    return Page(layout.render_figure(figure))
 
 
 def _draw_path(

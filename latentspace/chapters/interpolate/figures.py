@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import numpy as np
-
 from latentspace.chapters.captions import count_hold_frames, describe_classifier, format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.interpolate import draw
@@ -13,6 +11,7 @@ from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.errors import to_printable
+from latentspace.drawing.layout import Page
 from latentspace.drawing.text import Text
 
 PATH_NAMES = {"linear": "straight", "spherical": "sphere", "data": "along data"}
@@ -78,9 +77,7 @@ def _describe_path(chapter: Interpolation) -> str:
     return f"{words}, since {chapter.reason}."
 
 
-def draw_square(
-    study: Study, draw_grid: Callable[..., np.ndarray], *, moving: bool = False
-) -> Drawing:
+def draw_square(study: Study, draw_grid: Callable[..., Page], *, moving: bool = False) -> Drawing:
     """Four images blended by their codes: the whole square, or a walk through it."""
     chapter = study.of(Interpolation)
     text = Text(
@@ -117,15 +114,14 @@ def draw_on_map(study: Study) -> Drawing:
         "of its ten nearest codes on the map, so a path through empty space jumps. The images are "
         "decoded from the codes at the dots.",
     )
-    frame = draw.draw_paths_on_map(
+    page = draw.draw_paths_on_map(
         points=maps.get_points("latent"),
         labels=maps.labels,
         class_names=study.data.class_names,
         paths=paths,
         as_ink=study.strokes_unavailable is None,
-        text=text,
     )
-    return Drawing(frame, text)
+    return Drawing.of_page(page, text)
 
 
 def _name_apart(pairs: Sequence[tuple[Selected, Selected]]) -> list[str]:

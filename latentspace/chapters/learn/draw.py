@@ -10,8 +10,8 @@ import numpy as np
 
 from latentspace.core.pixels import to_unit_range
 from latentspace.drawing import layout
+from latentspace.drawing.layout import Page
 from latentspace.drawing.media import DrawnFrames
-from latentspace.drawing.text import Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,14 +37,13 @@ def draw_training(
     baselines: Mapping[str, float],
     notes: Sequence[str],
     order: Sequence[int],
-    text: Text,
-) -> DrawnFrames:
+) -> Page:
     """Originals over their reconstructions at each moment of a training, and the errors up to it.
 
     Originals are uint8 (P, H, W, C), images of a class next to each other, under the names of their
     classes; reconstructions uint8 (T, P, H, W, C). Curves are for each name images seen and errors,
     float (K,) each; the first has a point for each of the T moments. Baselines are errors, `notes`
-    a text for each moment. `order` is the moment of each frame, uint8 (height, width, 3).
+    a text for each moment. `order` is the moment of each frame.
     """
     rows = ROWS if len(originals) >= 2 * ROWS else 1
     columns = len(originals) // rows
@@ -71,7 +70,6 @@ def draw_training(
             labels.append(layout.Label(-12, y, word, "rm"))
     chart = _make_chart(curves, baselines, total_width)
     size = (rows * cell_height - ROW_GAP + STRIP + CHART_HEIGHT, total_width)
-    sheet = layout.prepare_page(size, text=text, labels=labels, left=SIDE_LABELS, top=HEADING)
 
     def draw(number: int) -> np.ndarray:
         moment, body = order[number], layout.make_blank(*size)
@@ -80,15 +78,15 @@ def draw_training(
         below = body[len(grid) :]
         below[:STRIP] = layout.render_text(notes[moment], (STRIP, total_width))
         below[STRIP:] = chart.draw_until(moment)
-        return sheet.place(body)
+        return body
 
-    return DrawnFrames(len(order), draw)
+    return Page(DrawnFrames(len(order), draw), labels, left=SIDE_LABELS, top=HEADING)
 
 
 def draw_learning_curve(
-    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float], text: Text
-) -> np.ndarray:
-    """Training and validation loss per epoch on a logarithmic axis, uint8 (height, width, 3).
+    *, history: Mapping[str, np.ndarray], baselines: Mapping[str, float]
+) -> Page:
+    """Training and validation loss per epoch on a logarithmic axis.
 
     The history has "epoch", "stage", "loss" and "val_loss", each (epochs,). Where a second stage
     begins, a line says so. Baselines are errors by name, where that is the loss.
@@ -110,7 +108,7 @@ def draw_learning_curve(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.legend()
-    return layout.make_page(layout.render_figure(figure), text=text)
+    return Page(layout.render_figure(figure))
 
 
 def _style_error_axis(axes: Axes, words: str, *, marks: Sequence[float]) -> None:

@@ -135,7 +135,7 @@ def draw_learning_curve(study: Study) -> Drawing:
         f"measured with both.{note}",
     )
     history = study.run.read_history()
-    return Drawing(draw.draw_learning_curve(history=history, baselines=baselines, text=text), text)
+    return Drawing.of_page(draw.draw_learning_curve(history=history, baselines=baselines), text)
 
 
 RECIPES = {

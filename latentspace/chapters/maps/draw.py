@@ -17,7 +17,6 @@ from latentspace.drawing.points import (
     draw_scatters,
     locate_names,
 )
-from latentspace.drawing.text import Text
 
 CELLS_PER_IMAGE = 3.0  # room for the gaps between clusters
 LARGEST_SIDE = 6000  # pixels; of so many images that they would need more, some are left out
@@ -76,9 +75,8 @@ def draw_image_map(
     labels: np.ndarray,
     class_names: Sequence[str],
     as_ink: bool,
-    text: Text,
-) -> np.ndarray:
-    """Images at their places, none hiding another, classes by colour: uint8 (height, width, 3).
+) -> layout.Page:
+    """Images at their places, none hiding another, classes by colour.
 
     Strokes on dark ground (`as_ink`) become coloured ink on white paper; other images get a frame.
     Images are float32 (N, H, W, C) in [0, 1], cells of `arrange_images`, labels int (N,).
@@ -101,30 +99,29 @@ def draw_image_map(
         y, x = (cell + 0.5) * (height, width) - (top, left)
         color = tuple(to_uint8(colors[label] * 0.75).tolist())
         names.append(layout.Label(x, y, class_names[label], color=color, size=size))
-    text_scale = layout.choose_text_scale(body.shape[1])
-    return layout.make_page(body, text=text, labels=names, text_scale=text_scale)
+    return layout.Page(body, names, text_scale=layout.choose_text_scale(body.shape[1]))
 
 
-def draw_comparison(maps: LabelledMaps, *, text: Text) -> np.ndarray:
-    """Maps, float (N, 2) each, as points side by side with one legend: uint8 (height, width, 3)."""
+def draw_comparison(maps: LabelledMaps) -> layout.Page:
+    """Maps, float (N, 2) each, as points side by side with one legend."""
     figure = layout.make_figure(7 * len(maps.points) + 1.2, 7.4)
     draw_scatters(figure, maps)
-    return layout.make_page(layout.render_figure(figure), text=text)
+    return layout.Page(layout.render_figure(figure))
 
 
-def draw_projection_methods(maps: LabelledMaps, *, rows: int, text: Text) -> np.ndarray:
-    """Maps, float (N, 2) each, in rows, a method a column: uint8 (height, width, 3)."""
+def draw_projection_methods(maps: LabelledMaps, *, rows: int) -> layout.Page:
+    """Maps, float (N, 2) each, in rows, a method a column."""
     figure = layout.make_figure(4.1 * len(maps.points) / rows + 1.1, 4.6 * rows)
     for axes in draw_scatters(figure, maps, rows=rows, named=False):
         axes.title.set_fontsize(10)
         axes.set_box_aspect(1)
-    return layout.make_page(layout.render_figure(figure), text=text)
+    return layout.Page(layout.render_figure(figure))
 
 
 def draw_overlap(
-    maps: LabelledMaps, *, classes: Sequence[int], table: Mapping[str, np.ndarray], text: Text
-) -> np.ndarray:
-    """Maps of a few classes, float (N, 2) each, over a table: uint8 (height, width, 3).
+    maps: LabelledMaps, *, classes: Sequence[int], table: Mapping[str, np.ndarray]
+) -> layout.Page:
+    """Maps of a few classes, float (N, 2) each, over a table.
 
     The classes with the indices `classes` are shown, and are the columns of the table: row name ->
     share for each of them, in [0, 1].
@@ -142,13 +139,13 @@ def draw_overlap(
     written.auto_set_font_size(False)
     written.set_fontsize(12)
     written.scale(1, 1.7)
-    return layout.make_page(layout.render_figure(figure), text=text)
+    return layout.Page(layout.render_figure(figure))
 
 
-def draw_decoded_grid(*, grid: np.ndarray, text: Text) -> np.ndarray:
-    """Images, float32 (rows, columns, H, W, C), NaN where white, as uint8 (height, width, 3)."""
+def draw_decoded_grid(*, grid: np.ndarray) -> layout.Page:
+    """Images, float32 (rows, columns, H, W, C) in [0, 1], NaN where white."""
     zoom = layout.choose_zoom(min(grid.shape[2:4]), CELL)
-    return layout.make_page(layout.make_mosaic(grid, zoom=zoom, gap=0), text=text)
+    return layout.Page(layout.make_mosaic(grid, zoom=zoom, gap=0))
 
 
 def draw_placed(
@@ -158,13 +155,12 @@ def draw_placed(
     images: np.ndarray,
     names: Sequence[str],
     neighbors: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    text: Text,
-) -> np.ndarray:
+) -> layout.Page:
     """Further images on finished maps, each numbered, and below them their nearest neighbours.
 
     Maps are float (N, 2) each; images, float32 (M, H, W, C) in [0, 1], have names and places on
     each map, float (M, 2). By space neighbours are images, float32 (M, K, H, W, C), and captions,
-    str (M, K). Returns uint8 (height, width, 3).
+    str (M, K).
     """
     figure = layout.make_figure(15.2, 7.4, dpi=110)
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -202,7 +198,7 @@ def draw_placed(
                 layout.Label(start + (k + 0.5) * cell - 3, y + height + 12, word, "mm", size=12)
                 for k, word in enumerate(words[row])
             ]
-    return layout.make_page(layout.join_vertically([body, sheet]), text=text, labels=labels)
+    return layout.Page(layout.join_vertically([body, sheet]), labels)
 
 
 def _ink_images(images: np.ndarray, colors: np.ndarray) -> np.ndarray:

@@ -108,7 +108,7 @@ def draw_comparison(study: Study) -> Drawing:
         caption += _describe_given(maps, maps.given)
     title = "The same images, mapped from their pixels and from their codes"
     text = Text(title if len(maps.spaces) > 1 else "A map of the codes", caption)
-    return Drawing(draw.draw_comparison(_list_maps(maps, maps.flat), text=text), text)
+    return Drawing.of_page(draw.draw_comparison(_list_maps(maps, maps.flat)), text)
 
 
 def draw_solid(study: Study, *, turning: bool) -> Drawing:
@@ -120,7 +120,7 @@ def draw_solid(study: Study, *, turning: bool) -> Drawing:
         return Drawing.of_images(
             clouds.draw_orbit, text, moving=True, maps=shown, fps=study.settings.fps
         )
-    return Drawing(clouds.draw_solid(shown, text=text), text)
+    return Drawing.of_page(clouds.draw_solid(shown), text)
 
 
 def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
@@ -171,8 +171,8 @@ def draw_projection_methods(study: Study) -> Drawing:
         f"the ten nearest that are still among them. {CAVEAT}",
     )
     shown = LabelledMaps(points, maps.labels, study.data.class_names)
-    frame = draw.draw_projection_methods(shown, rows=len(maps.spaces), text=text)
-    return Drawing(frame, text)
+    page = draw.draw_projection_methods(shown, rows=len(maps.spaces))
+    return Drawing.of_page(page, text)
 
 
 def _format_scores(knn: str, found: Mapping[str, Estimate]) -> str:
@@ -201,8 +201,8 @@ def draw_overlap(study: Study) -> Drawing:
     points = {name_map(method, space): chapter.map_points(space) for space in SPACES}
     shown = LabelledMaps(points, chapter.labels, study.data.class_names)
     table = {words: chapter.mixing[name] for name, words in TABLE_ROWS.items()}
-    frame = draw.draw_overlap(shown, classes=chapter.classes, table=table, text=text)
-    return Drawing(frame, text)
+    page = draw.draw_overlap(shown, classes=chapter.classes, table=table)
+    return Drawing.of_page(page, text)
 
 
 def draw_decoded_grid(study: Study) -> Drawing:

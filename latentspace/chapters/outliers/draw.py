@@ -7,8 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import FAINT_INK, INK, Label
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import FAINT_INK, INK, Label, Page
 
 HEADING_ROOM = 34
 REASON_SIZE, REASON_LINE = 13, 18  # pixels
@@ -32,12 +31,11 @@ class Block:
 def draw_outliers(
     *,
     blocks: Sequence[Block],
-    text: Text,
     ood: Mapping[str, tuple[np.ndarray, Sequence[float]]] = MappingProxyType({}),
     score_names: Sequence[str] = (),
     table_heading: str = "",
-) -> np.ndarray:
-    """Rows of images over others, and a table if there is any: uint8 (height, width, 3).
+) -> Page:
+    """Rows of images over others, and a table if there is any.
 
     Its lines, by name, are examples, float32 (K, H, W, C) in [0, 1], and a number a score.
     """
@@ -54,8 +52,8 @@ def draw_outliers(
     shapes = [block.images.shape for block in blocks]
     sides = [shape[2] * layout.choose_zoom(min(shape[1:3])) for shape in shapes]
     overhang = max(0, -(-(widest - min(sides)) // 2))  # of text under the outermost images
-    page = layout.join_vertically([body for body, _ in parts])
-    return layout.make_page(page, text=text, labels=labels, left=overhang, right=overhang)
+    whole = layout.join_vertically([body for body, _ in parts])
+    return Page(whole, labels, left=overhang, right=overhang)
 
 
 def _layout_row(block: Block, widest: int) -> tuple[np.ndarray, list[Label]]:

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.text import Text
 
 ERROR_HEIGHT = 26  # pixels under each pair for its error
 BLOCK_GAP = 36
 
 
 def draw_reconstructions(
-    *, blocks: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], columns: int, text: Text
-) -> np.ndarray:
-    """Originals over reconstructions, in blocks side by side, uint8 (height, width, 3).
+    *, blocks: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], columns: int
+) -> layout.Page:
+    """Originals over reconstructions, in blocks side by side.
 
     Each block, under its heading, has images and reconstructions, float32 (N, H, W, C) in [0, 1],
     and errors (N,); N is the same in all, a multiple of the columns.
@@ -37,5 +36,4 @@ def draw_reconstructions(
             labels.append(layout.Label(x, y, f"{error:.4f}", color=layout.FAINT_INK))
         bodies.append(body)
         offset += body.shape[1] + BLOCK_GAP
-    body = layout.join_horizontally(bodies, BLOCK_GAP)
-    return layout.make_page(body, text=text, labels=labels, top=26)
+    return layout.Page(layout.join_horizontally(bodies, BLOCK_GAP), labels, top=26)

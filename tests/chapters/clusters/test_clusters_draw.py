@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn import write
 
 from latentspace.chapters.clusters import draw
 from latentspace.chapters.clusters.draw import FRAME_COLOR, FULL, draw_clusters
@@ -17,14 +18,16 @@ def picture(*, class_names: list[str], table: tuple = TABLE) -> np.ndarray:
         (np.full((2, 20, 20, 1), 0.25, np.float32), np.array([False, True])),
         (np.full((1, 20, 20, 1), 0.5, np.float32), np.array([False])),
     ]
-    return draw_clusters(
-        centres=np.full((2, 20, 20, 1), 0.75, np.float32),
-        members={"most typical": members},
-        names=[("a", "3, 100.0% pure"), ("b", "1, 50.0% pure")],
-        counts=np.array([[9, 0], [1, 1]])[:, : len(class_names)],
-        class_names=class_names,
-        table=table,
-        text=Text("Clusters", ""),
+    return write(
+        draw_clusters(
+            centres=np.full((2, 20, 20, 1), 0.75, np.float32),
+            members={"most typical": members},
+            names=[("a", "3, 100.0% pure"), ("b", "1, 50.0% pure")],
+            counts=np.array([[9, 0], [1, 1]])[:, : len(class_names)],
+            class_names=class_names,
+            table=table,
+        ),
+        Text("Clusters", ""),
     )
 
 

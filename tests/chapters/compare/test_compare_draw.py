@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from drawn import write
 
 from latentspace.chapters.compare import draw as comparison
 from latentspace.chapters.compare.draw import Examples
@@ -16,13 +17,13 @@ from latentspace.drawing.text import Text
 def labels(monkeypatch: pytest.MonkeyPatch) -> list[Label]:
     """All labels that are set from now on."""
     found: list[Label] = []
-    make = layout.make_page
+    write_page = layout.Page.write
 
-    def kept(body: np.ndarray, *, labels: list[Label], **options) -> np.ndarray:
-        found.extend(labels)
-        return make(body, labels=labels, **options)
+    def kept(page: layout.Page, text: Text) -> object:
+        found.extend(page.labels)
+        return write_page(page, text)
 
-    monkeypatch.setattr(layout, "make_page", kept)
+    monkeypatch.setattr(layout.Page, "write", kept)
     return found
 
 
@@ -38,7 +39,7 @@ def make_block(count: int, seed: int, *, channels: int = 1, name: str = "a") -> 
 
 def draw(*blocks: Examples) -> np.ndarray:
     rows = ["original", "A: first", "B: second"]
-    return comparison.draw_reconstructions(blocks=blocks, rows=rows, text=Text("t", "c"))
+    return write(comparison.draw_reconstructions(blocks=blocks, rows=rows))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

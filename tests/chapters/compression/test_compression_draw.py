@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn import write
 from matplotlib.figure import Figure
 
 from latentspace.chapters.compression import draw
 from latentspace.chapters.compression.draw import RateLine, StoredImages
 from latentspace.drawing import layout
-from latentspace.drawing.layout import make_page, render_figure
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import render_figure
 
 
 def make_line(
@@ -36,9 +36,7 @@ def test_every_line_stands_in_both_panels_and_in_the_legend(
         make_line("JPEG", "JPEG", "solid", [30, 90], [0.02, 0.0001]),
         make_line("PNG", "PNG", "solid", [150], [0.0]),
     ]
-    frame = draw.draw_rate_distortion(
-        lines=lines, chosen=(14, 0.002), nearest_size=60.0, text=Text("t", "c")
-    )
+    frame = write(draw.draw_rate_distortion(lines=lines, chosen=(14, 0.002), nearest_size=60.0))
     assert frame.dtype == np.uint8
     first, second = drawn[0].axes
     for panel, measure in ((first, "mse"), (second, "ssim")):
@@ -57,22 +55,15 @@ def test_every_line_stands_in_both_panels_and_in_the_legend(
     assert any("14.0 and 60.0 bytes" in text.get_text() for text in first.texts)
 
 
-def test_rows_stand_under_their_budget_with_what_they_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels: list[layout.Label] = []
-
-    def kept(body: np.ndarray, **options) -> np.ndarray:
-        labels.extend(options["labels"])
-        return make_page(body, **options)
-
-    monkeypatch.setattr(layout, "make_page", kept)
+def test_rows_stand_under_their_budget_with_what_they_cost() -> None:
     rng = np.random.default_rng(0)
     images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
     rows = [
         StoredImages(name="codes", size=7.9, mse=0.002, images=images[1]),
         StoredImages(name="JPEG", size=30.2, mse=0.01, images=images[2]),
     ]
-    frame = draw.draw_budgets(originals=images[0], blocks={8.0: rows}, text=Text("t", "c"))
-    texts = {label.text: label for label in labels}
+    page = draw.draw_budgets(originals=images[0], blocks={8.0: rows})
+    frame, texts = write(page), {label.text: label for label in page.labels}
     assert texts["30.2 bytes, error 0.01000"].color == draw.OVER
     assert texts["7.9 bytes, error 0.00200"].color != draw.OVER
     order = ["original", "at most 8 bytes an image", "codes", "JPEG"]

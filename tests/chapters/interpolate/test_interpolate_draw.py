@@ -6,20 +6,17 @@ import itertools
 
 import numpy as np
 import pytest
-from drawn import is_shown, random_images
+from drawn import is_shown, random_images, write
 from matplotlib.figure import Figure
 
 from latentspace.chapters.interpolate import draw
 from latentspace.chapters.interpolate.draw import PathOnMap
 from latentspace.drawing import layout
-from latentspace.drawing.text import Text
 
 
 def test_interpolation_shows_ends_and_middle_of_each_path() -> None:
     paths = {"pixels": random_images(2, 21, seed=1), "codes": random_images(2, 21, seed=2)}
-    frame = draw.draw_interpolation(
-        paths=paths, pair_names=["first", "second"], text=Text("t", "c")
-    )
+    frame = write(draw.draw_interpolation(paths=paths, pair_names=["first", "second"]))
     zoom = layout.choose_zoom(8)
     for images in paths.values():
         for pair in images:
@@ -31,7 +28,7 @@ def test_interpolation_shows_ends_and_middle_of_each_path() -> None:
 
 def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
     paths = {"pixels": random_images(3, 6, seed=1), "codes": random_images(3, 6, seed=2)}
-    frames = draw.draw_interpolation_loop(paths=paths, hold_frames=4, text=Text("t", "c"))
+    frames = write(draw.draw_interpolation_loop(paths=paths, hold_frames=4))
     order = [0] * 4 + [1, 2, 3, 4] + [5] * 4 + [4, 3, 2, 1]
     assert len(frames) == len(order)
     zoom = layout.choose_zoom(8, draw.ANIMATION_THUMBNAIL)
@@ -45,7 +42,7 @@ def test_interpolation_loop_is_seamless_and_holds_its_ends() -> None:
 def test_corner_grid_shows_all_images() -> None:
     images = random_images(3, 3)
     names = ["one", "two", "three", "four"]
-    frame = draw.draw_corner_grid(grid=images, corner_names=names, text=Text("t", "c"))
+    frame = write(draw.draw_corner_grid(grid=images, corner_names=names))
     assert all(
         is_shown(frame, image, layout.choose_zoom(8)) for image in images.reshape(-1, 10, 8, 1)
     )
@@ -54,7 +51,7 @@ def test_corner_grid_shows_all_images() -> None:
 def test_grid_walk_visits_every_image_and_closes() -> None:
     images = random_images(4, 4)
     names = ["one", "two", "three", "four"]
-    frames = draw.draw_grid_walk(grid=images, corner_names=names, text=Text("t", "c"))
+    frames = write(draw.draw_grid_walk(grid=images, corner_names=names))
     large = layout.choose_zoom(8, draw.LARGE_THUMBNAIL)
     seen = []
     for frame in frames:
@@ -71,7 +68,7 @@ def test_grid_walk_visits_every_image_and_closes() -> None:
 
 def test_tour_shows_each_frame_as_it_is() -> None:
     images = random_images(5)
-    frames = draw.draw_tour(frames=images, text=Text("t", "c"))
+    frames = write(draw.draw_tour(frames=images))
     zoom = layout.choose_zoom(8, draw.LARGE_THUMBNAIL)
     assert len(frames) == 5
     assert all(is_shown(frame, image, zoom) for frame, image in zip(frames, images, strict=True))
@@ -95,13 +92,14 @@ def test_paths_on_the_map_are_drawn_where_they_run(monkeypatch: pytest.MonkeyPat
         layout, "render_figure", lambda figure: drawn.append(figure) or render(figure)
     )
     paths = make_paths(2, 2)
-    frame = draw.draw_paths_on_map(
-        points=np.random.default_rng(1).normal(size=(40, 2)),
-        labels=np.arange(40) % 3,
-        class_names=("a", "b", "c"),
-        paths=paths,
-        as_ink=False,
-        text=Text("t", "c"),
+    frame = write(
+        draw.draw_paths_on_map(
+            points=np.random.default_rng(1).normal(size=(40, 2)),
+            labels=np.arange(40) % 3,
+            class_names=("a", "b", "c"),
+            paths=paths,
+            as_ink=False,
+        )
     )
     assert frame.ndim == 3
     for axes, path in zip(drawn[0].axes, (path for row in paths for path in row), strict=True):

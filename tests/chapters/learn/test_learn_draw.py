@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawn import write
 from matplotlib.figure import Figure
 
 from latentspace.chapters.learn import draw
 from latentspace.drawing import layout
-from latentspace.drawing.layout import choose_zoom, prepare_page, render_figure
-from latentspace.drawing.media import DrawnFrames
-from latentspace.drawing.text import Text
+from latentspace.drawing.layout import Page, choose_zoom, render_figure
 
 MOMENTS = 4
 SIDE = 28
 
 
-def draw_film(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnFrames:
+def draw_film(count: int = 12, names: str = "aaabbbcccddd", **options) -> Page:
     rng = np.random.default_rng(0)
     seen = np.array([0, 10, 100, 1000])
     errors = np.array([0.2, 0.1, 0.03, 0.01])
@@ -26,7 +25,6 @@ def draw_film(count: int = 12, names: str = "aaabbbcccddd", **options) -> DrawnF
         "baselines": {"PCA": 0.02},
         "notes": [f"moment {number}" for number in range(MOMENTS)],
         "order": [0, 0, 1, 2, 3, 3],
-        "text": Text("t", "c"),
         **options,
     }
     return draw.draw_training(**arguments)
@@ -46,7 +44,7 @@ def contains(frame: np.ndarray, image: np.ndarray) -> bool:
 def test_each_frame_shows_the_reconstructions_of_its_moment() -> None:
     rng = np.random.default_rng(0)
     reconstructions = rng.integers(0, 120, (MOMENTS, 12, SIDE, SIDE, 1), np.uint8)
-    frames = draw_film(reconstructions=reconstructions)
+    frames = write(draw_film(reconstructions=reconstructions))
     assert len(frames) == 6
     for place, moment in ((1, 0), (3, 2)):
         for number in (0, 5, 11):
@@ -75,33 +73,27 @@ def test_the_curve_has_grown_up_to_the_moment_and_no_further() -> None:
     assert not grown[last + 5 :].any()
 
 
-def test_a_column_of_one_class_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts: list[str] = []
+def test_a_column_of_one_class_is_named() -> None:
+    def list_texts(**options) -> list[str]:
+        return [label.text for label in draw_film(**options).labels]
 
-    def prepare(*arguments, labels, **options):
-        texts[:] = [label.text for label in labels]
-        return prepare_page(*arguments, labels=labels, **options)
-
-    monkeypatch.setattr(layout, "prepare_page", prepare)
-    draw_film()
-    assert texts == ["a", "b", "c", "d", *["original", "drawn"] * 3]
-    draw_film(names="abbbbbcccddd")
-    assert texts[:3] == ["b", "c", "d"]
-    draw_film(count=4)  # too few for three rows: each has a column
-    assert texts == ["a", "a", "a", "b", "original", "drawn"]
+    assert list_texts() == ["a", "b", "c", "d", *["original", "drawn"] * 3]
+    assert list_texts(names="abbbbbcccddd")[:3] == ["b", "c", "d"]
+    # Of too few for three rows each has a column.
+    assert list_texts(count=4) == ["a", "a", "a", "b", "original", "drawn"]
 
 
 @pytest.mark.parametrize("seen", [[0], [0, 5]])
 def test_a_training_of_a_moment_or_two_can_be_drawn(seen: list[int]) -> None:
     times = np.array(seen)
-    frames = draw_film(
+    film = draw_film(
         count=1,
         reconstructions=np.zeros((len(seen), 1, SIDE, SIDE, 1), np.uint8),
         curves={"held back": (times, np.full(len(seen), 0.1))},
         notes=["x"] * len(seen),
         order=range(len(seen)),
     )
-    assert frames[0].shape == frames[len(frames) - 1].shape
+    assert len(write(film)) == len(seen)
 
 
 def test_learning_curve_draws_both_losses_and_the_baselines(
@@ -117,8 +109,8 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
         "loss": np.array([0.1, 0.05, 0.01]),
         "val_loss": np.array([0.2, 0.06, 0.02]),
     }
-    frame = draw.draw_learning_curve(
-        history=history, baselines={"PCA": 0.03, "this model": 0.015}, text=Text("t", "c")
+    frame = write(
+        draw.draw_learning_curve(history=history, baselines={"PCA": 0.03, "this model": 0.015})
     )
     assert frame.ndim == 3
     (axes,) = drawn[0].axes

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import is_shown, random_images
+from drawn import is_shown, random_images, write
 from matplotlib.figure import Figure
 
 from latentspace.chapters.maps import draw
 from latentspace.drawing import layout
 from latentspace.drawing.points import LabelledMaps
-from latentspace.drawing.text import Text
 
 CLASSES = ("a", "b", "c")
 
@@ -39,7 +38,7 @@ def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
         for row in ("pixels", "codes")
         for method in ("PCA", "t-SNE")
     ]
-    frame = draw.draw_projection_methods(make_maps(*headings), rows=2, text=Text("t", "c"))
+    frame = write(draw.draw_projection_methods(make_maps(*headings), rows=2))
     assert frame.ndim == 3
     titles = [axes.get_title() for axes in drawn[0].axes]
     assert [title.splitlines()[0] for title in titles] == [
@@ -55,9 +54,7 @@ def test_methods_are_columns_and_sources_rows(drawn: list[Figure]) -> None:
 
 def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
     table = {"among pixels": np.array([0.2, 0.1, 0.0]), "among codes": np.array([0.05, 0.0, 0.01])}
-    draw.draw_overlap(
-        make_maps("pixels", "codes"), classes=(0, 1, 2), table=table, text=Text("t", "c")
-    )
+    write(draw.draw_overlap(make_maps("pixels", "codes"), classes=(0, 1, 2), table=table))
     (written,) = drawn[0].axes[-1].tables
     texts = {place: cell.get_text().get_text() for place, cell in written.get_celld().items()}
     assert [texts[0, column] for column in range(4)] == [*CLASSES, "mean of these"]
@@ -74,7 +71,7 @@ def test_the_table_holds_every_share_and_the_mean(drawn: list[Figure]) -> None:
 def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
     grid = random_images(3, 3)
     grid[1, 1] = np.nan
-    frame = draw.draw_decoded_grid(grid=grid, text=Text("t", "c"))
+    frame = write(draw.draw_decoded_grid(grid=grid))
     zoom = layout.choose_zoom(8, draw.CELL)
     for row, column in ((0, 0), (2, 1)):
         assert is_shown(frame, grid[row, column], zoom)
@@ -84,16 +81,17 @@ def test_the_decoded_grid_shows_its_images_and_leaves_the_rest_white() -> None:
 
 def test_placed_images_stand_on_both_maps_and_beside_their_neighbours(drawn: list[Figure]) -> None:
     images, near = random_images(2), random_images(2, 2, 3, seed=5)
-    frame = draw.draw_placed(
-        make_maps("pixels", "codes"),
-        places=[make_points(2, 1), make_points(2, 2)],
-        images=images,
-        names=["mine.png", "a (#3)"],
-        neighbors={
-            "pixels": (near[0], np.full((2, 3), "a")),
-            "codes": (near[1], np.full((2, 3), "b")),
-        },
-        text=Text("t", "c"),
+    frame = write(
+        draw.draw_placed(
+            make_maps("pixels", "codes"),
+            places=[make_points(2, 1), make_points(2, 2)],
+            images=images,
+            names=["mine.png", "a (#3)"],
+            neighbors={
+                "pixels": (near[0], np.full((2, 3), "a")),
+                "codes": (near[1], np.full((2, 3), "b")),
+            },
+        )
     )
     zoom = layout.choose_zoom(8, draw.NEIGHBOR_THUMBNAIL)
     for image in (*images, *near.reshape(-1, 10, 8, 1)):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import is_shown, random_images
+from drawn import is_shown, random_images, write
 
 from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.draw import Block
@@ -27,12 +27,9 @@ def make_ood(name: str, seed: int, scores: tuple[float, float] = (0.5, 1.0)) -> 
 
 
 def draw_frame(blocks: list[Block], kinds: Kinds, caption: str = "c") -> np.ndarray:
-    return draw.draw_outliers(
-        blocks=blocks,
-        ood=kinds,
-        score_names=SCORES,
-        table_heading="how well",
-        text=Text("t", caption),
+    return write(
+        draw.draw_outliers(blocks=blocks, ood=kinds, score_names=SCORES, table_heading="how well"),
+        Text("t", caption),
     )
 
 
@@ -40,12 +37,13 @@ def draw_frame(blocks: list[Block], kinds: Kinds, caption: str = "c") -> np.ndar
 def labels(monkeypatch: pytest.MonkeyPatch) -> list[layout.Label]:
     """All labels that are set from now on."""
     found: list[layout.Label] = []
-    make = layout.make_page
-    monkeypatch.setattr(
-        layout,
-        "make_page",
-        lambda body, **options: found.extend(options["labels"]) or make(body, **options),
-    )
+    write_page = layout.Page.write
+
+    def kept(page: layout.Page, text: Text) -> object:
+        found.extend(page.labels)
+        return write_page(page, text)
+
+    monkeypatch.setattr(layout.Page, "write", kept)
     return found
 
 

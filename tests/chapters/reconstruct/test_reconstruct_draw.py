@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from drawn import is_shown, random_images
+from drawn import is_shown, random_images, write
 
 from latentspace.chapters.reconstruct import draw
 from latentspace.drawing import layout
-from latentspace.drawing.text import Text
 
 
 def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
@@ -15,9 +14,7 @@ def test_reconstructions_show_all_pairs_on_the_right_side() -> None:
         return random_images(4, seed=seed), random_images(4, seed=seed + 1), np.full(4, 0.1234)
 
     trained, unseen = block(0), block(10)
-    frame = draw.draw_reconstructions(
-        blocks={"t": trained, "u": unseen}, columns=2, text=Text("t", "c")
-    )
+    frame = write(draw.draw_reconstructions(blocks={"t": trained, "u": unseen}, columns=2))
     middle, zoom = frame.shape[1] // 2, layout.choose_zoom(8)
     for part, other, side in (
         (trained, unseen, frame[:, :middle]),
