@@ -18,22 +18,11 @@ from latentspace.chapters.captions import (
 )
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
+from latentspace.core.documents import read_tables
 from latentspace.drawing import grids
 from latentspace.drawing.text import Text
 
-Measures = tuple[tuple[str, str, str], ...]  # in words, and how they are written
-SWEEP_MEASURES: Measures = (
-    ("slope", "slope", ".2f"),
-    ("spearman", "rank correlation", ".2f"),
-    ("same_class", "same class", ".1%"),
-    ("leakage", "leakage", ".2f"),
-)
-CHANGE_MEASURES: Measures = (
-    ("read", "AUROC", ".2f"),
-    ("put_on", "put on", ".0%"),
-    ("taken_off", "taken off", ".0%"),
-    ("kept", "all else kept", ".0%"),
-)
+MEASURES = read_tables(__file__)
 OF_ATTRIBUTES = (AttributeSweeps, AttributeChanges)
 SHOWN_ATTRIBUTES, ANALOGY_ROWS = 8, 2
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
@@ -137,21 +126,21 @@ def _list_sections(study: Study) -> Iterator[grids.Grid]:
         if name in sweeps.names:
             images = sweeps.shown[sweeps.names.index(name)]
             headings = [f"{step:+g}" for step in np.linspace(-2, 2, STILL_STEPS)]
-            title = _format_measures(sweeps.metrics, name, SWEEP_MEASURES)
+            title = _format_measures(sweeps.metrics, name, "sweeps")
         else:
             images = changes.shown[name]
             headings = ["without", *[""] * (STILL_STEPS - 2), "with"]
-            title = _format_measures(changes.metrics, name, CHANGE_MEASURES, ("pca", "pixels"))
+            title = _format_measures(changes.metrics, name, "changes", ("pca", "pixels"))
         yield grids.Grid(headings, [], images, title)
 
 
 def _format_measures(
-    numbers: Mapping[str, Any], name: str, measures: Measures, beside: Sequence[str] = ()
+    numbers: Mapping[str, Any], name: str, kind: str, beside: Sequence[str] = ()
 ) -> str:
     """An attribute with what was measured of it, in brackets the same in what stands beside it."""
     parts: list[str] = []
-    for measure, words, form in measures:
-        others = " · ".join(f"{numbers[kind][measure][name]:{form}}" for kind in beside)
+    for measure, (words, form) in MEASURES[kind].items():
+        others = " · ".join(f"{numbers[other][measure][name]:{form}}" for other in beside)
         found = format_metric(words, numbers["codes"][measure][name], form)
         parts += [f"{each} ({others})" if others else each for each in found]
     parts += format_metric("reliability", numbers["reliability"][name], ".1f")

@@ -15,25 +15,14 @@ from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
+from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
 
 SHOWN = 10  # images in a row of examples
 LATENT = "latent"  # of `maps.images.SPACES`
-OF_IMAGES: dict[str, tuple[str, dict[str, Any]]] = {  # by name in `Reconstruction.by_image`
-    "mse": ("mean squared test error", {"less_is_better": True, "decimals": 5}),
-    "ssim": ("SSIM of test images", {}),
-}
-OF_CLASSES = {
-    "source_knn_accuracy": "{knn} label accuracy of codes",
-    "source_silhouette": "silhouette of codes",
-    "knn_accuracy": "{knn} label accuracy in the map",
-    "silhouette": "silhouette in the map",
-}
-OF_MAPS = {  # how faithful a map is to its codes, whatever these have learned
-    "knn_preservation": "k-NN preservation of the map",
-    "trustworthiness": "trustworthiness of the map",
-}
+_TABLES = read_tables(__file__)
+OF_IMAGES, OF_CLASSES, OF_MAPS = (_TABLES[of] for of in ("images", "classes", "maps"))
 
 
 class Comparison:
@@ -150,17 +139,17 @@ class Comparison:
         """All measures: those with an interval, then attributes, training errors and facts."""
         rng = np.random.default_rng(self.settings.seed)
         found = []
-        for key, (words, form) in OF_IMAGES.items() if self.errors_unavailable is None else ():
-            options = {"baselines": self._find_baselines(key), **form}
+        for key, about in OF_IMAGES.items() if self.errors_unavailable is None else ():
+            options = {"baselines": self._find_baselines(key), **about}
             pair = [study.of(Reconstruction).by_image[key] for study in self.studies.values()]
-            found.append(measure_pairs(f"test_{key}", words, pair, rng, **options))
+            found.append(measure_pairs(f"test_{key}", pair, rng, **options))
         for key, words in {**(OF_CLASSES if self.has_classes else {}), **OF_MAPS}.items():
             on_maps = [scored[key] for scored in self._on_maps.values()]
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
                 continue
             options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
             said = words.format(knn=self._maps[A].knn)
-            found.append(measure_pairs(key, said, on_maps, rng, **options))
+            found.append(measure_pairs(key, on_maps, rng, words=said, **options))
         test = found[0] if self.errors_unavailable is None else None
         return [*found, *self._measure_attributes(), *self._measure_facts(test)]
 

@@ -68,9 +68,10 @@ class Measure:
 
 
 def measure_pairs(
-    key: str, words: str, by_image: Sequence[np.ndarray], rng: np.random.Generator, **options: Any
+    key: str, by_image: Sequence[np.ndarray], rng: np.random.Generator, **options: Any
 ) -> Measure:
     """A `Measure` of what each image has by A and by B, float (N,), with an interval by `rng`."""
     first, second = by_image
     more = neighborhoods.mean_estimate(second - first, rng)
-    return Measure(key, words, (float(first.mean()), float(second.mean())), more, **options)
+    values = float(first.mean()), float(second.mean())
+    return Measure(key, values=values, more=more, **options)
