@@ -262,6 +262,9 @@ class LinearRun:
     def read_density(self) -> None:
         """It has none, as runs that were imported."""
 
+    def read_codes(self) -> None:
+        """As of its density."""
+
     def describe_networks(self) -> tuple[list[dict[str, Any]], bytes]:
         """As `Run.describe_networks`."""
         images, codes = keras.Input(self.image_shape), keras.Input((self.latent_dim,))

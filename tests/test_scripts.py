@@ -21,15 +21,18 @@ from PIL import Image
 
 from latentspace.chapters import COMPARED, FIGURES
 from latentspace.core.provenance import hash_file
+from latentspace.datasets import load_dataset
 from latentspace.models.run_schema import (
     DECODER,
     DENSITY,
     ENCODER,
     FACTS,
     HISTORY,
+    KEPT_CODES,
     PARTIAL_SNAPSHOTS,
     SNAPSHOTS,
 )
+from latentspace.models.runs import find_run
 
 SMALL_VISUALIZE = (
     "--samples",
@@ -67,10 +70,16 @@ def story(trained: Trained) -> subprocess.CompletedProcess[str]:
     return visualize(trained, trained.folder / "outputs")
 
 
-def test_training_leaves_a_whole_run(trained: Trained) -> None:
+def test_training_leaves_a_whole_run(trained: Trained, tiny_npz: Path) -> None:
     folder = trained.models / "bars"
-    files = [ENCODER, DECODER, FACTS, HISTORY, SNAPSHOTS, DENSITY]
+    files = [ENCODER, DECODER, FACTS, HISTORY, SNAPSHOTS, DENSITY, KEPT_CODES]
     assert sorted(os.listdir(folder)) == sorted(files)
+    run = find_run("bars", trained.models)
+    data = load_dataset(str(tiny_npz), None)
+    kept = run.read_codes()
+    assert kept is not None
+    for split in ("train", "test"):  # what the run would give, had nobody kept it
+        np.testing.assert_array_equal(kept[split], run.encode(getattr(data, f"{split}_pixels")))
     with np.load(folder / DENSITY) as density:
         assert density["weights"].sum() == pytest.approx(1)
         assert density["means"].shape[1] == density["covariances"].shape[2]

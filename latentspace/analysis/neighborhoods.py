@@ -92,14 +92,14 @@ def trustworthiness(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray)
     float64 (R,), 1 where every neighbour in the map is one of the k nearest in the source; NaN
     where k is no less than N / 2, of which the measure is not defined.
     """
-    from sklearn.metrics import pairwise_distances
+    from sklearn.metrics.pairwise import euclidean_distances
 
     count, k = len(source), neighbors.shape[1]
     if 2 * k >= count:
         return np.full(len(rows), np.nan)
     penalties = np.zeros(len(rows))
     for part in iterate_parts(rows, ROWS_AT_ONCE):
-        distances = pairwise_distances(source[rows[part]], source, metric="sqeuclidean")
+        distances = euclidean_distances(source[rows[part]], source, squared=True)
         distances[np.arange(len(distances)), rows[part]] = np.inf
         for column in np.take_along_axis(distances, neighbors[part], axis=1).T:
             # Rank of a neighbour: how many points are nearer than it.

@@ -48,17 +48,19 @@ SMALL = (
     Phase(150, 0.9, 8, "bh", 0.6),
     Phase(50, 0.9, 4, "bh", 0.3),
 )
-MEDIUM = (
+PULLING_TOGETHER = (
     Phase(50, 0.8, 2.4, "fft", 2, exaggeration=12),
     Phase(50, 0.8, 4, "fft", 2, exaggeration=4),
     Phase(50, 0.8, 2, "fft", 2, exaggeration=2),
+)
+MEDIUM = (
+    *PULLING_TOGETHER,
     Phase(200, 0.9, 6, "bh", 0.8),
     Phase(50, 0.9, 4, "bh", 0.4),
 )
 LARGE = (
-    Phase(150, 0.8, 1, "fft", 2, exaggeration=12),
-    Phase(150, 0.9, 3, "fft", 3),
-    Phase(150, 0.9, 3, "fft", 2),
+    *PULLING_TOGETHER,
+    Phase(200, 0.9, 5, "fft", 2.5),
     Phase(50, 0.9, 3, "fft", 1),
 )
 FOLLOWING = (Phase(100, 0.8, 1, compute_gradient),)  # from a map of nearly the same vectors

@@ -433,6 +433,9 @@ class Study:
             if split not in self.run.codes:
                 raise InputError(f"training images are asked for: {self.run.lacks['train_codes']}")
             return self.run.codes[split]
+        kept = self.run.read_codes() if self.is_trained_on_data else None
+        if kept is not None:
+            return kept[split]
         pixels = getattr(self.data, f"{split}_pixels")
 
         def compute() -> dict[str, np.ndarray]:

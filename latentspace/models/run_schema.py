@@ -10,6 +10,7 @@ KERAS = (ENCODER, DECODER)
 ONNX = ("encoder.onnx", "decoder.onnx")  # in their place, of a model that is not of Keras
 CODES = "codes"  # in their place, where there are codes without a model
 FACTS, HISTORY, SNAPSHOTS, DENSITY = "run.json", "history.csv", "snapshots.npz", "density.npz"
+KEPT_CODES = "codes.npz"
 # Of a training that is not finished.
 CHECKPOINT, PARTIAL_SNAPSHOTS = "checkpoint.npz", "checkpoint-snapshots.npz"
 CLASSIFIERS = "classifiers"  # a folder among those of the runs

@@ -23,7 +23,14 @@ from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import BYTES_PER_VALUE, load_model
 from latentspace.models.onnx_files.network import OnBatch, OnnxNetwork
-from latentspace.models.run_schema import CHECKPOINT, DENSITY, FACTS, HISTORY, SNAPSHOTS
+from latentspace.models.run_schema import (
+    CHECKPOINT,
+    DENSITY,
+    FACTS,
+    HISTORY,
+    KEPT_CODES,
+    SNAPSHOTS,
+)
 from latentspace.models.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -149,11 +156,18 @@ class Run:
 
     def read_density(self) -> dict[str, np.ndarray] | None:
         """Arrays of the density of its training codes; None of older, imported, unfinished runs."""
-        path = self.path / DENSITY
+        return self._read_arrays(DENSITY)
+
+    def read_codes(self) -> dict[str, np.ndarray] | None:
+        """Codes of the images that it was trained with, "train" and "test"; None as of density."""
+        return self._read_arrays(KEPT_CODES)
+
+    def _read_arrays(self, name: str) -> dict[str, np.ndarray] | None:
+        path = self.path / name
         try:
-            self._check(DENSITY)
+            self._check(name)
             return read_arrays(path) if path.is_file() else None
-        except (InputError, OSError):  # it is fitted again
+        except (InputError, OSError):  # they are computed again
             return None
 
     @cached_property

@@ -66,22 +66,22 @@ def save_run(
     *,
     facts: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
-    density: Mapping[str, Any] | None = None,
+    arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> Run:
-    """Writes a run: two models, history, snapshots, density, and run.json with the hashes of all.
+    """Writes a run: two models, history, snapshots, arrays, and run.json with the hashes of all.
 
     All files are written before the first of them is replaced, and run.json is replaced last. So an
     interruption leaves the old run or the new one; in the moment between, a run that `find_run`
     refuses, and that can be resumed from its checkpoint.
 
     The facts are what run.json is to say; time, versions and hashes are added. The history has one
-    row per epoch, each with the same keys. The density is that of the training codes: its arrays by
-    name. Snapshots lie in the folder as `PARTIAL_SNAPSHOTS`.
+    row per epoch, each with the same keys. Arrays by name come by the file that is to hold them,
+    `DENSITY` or `KEPT_CODES`. Snapshots lie in the folder as `PARTIAL_SNAPSHOTS`.
     """
     begun = path / schema.PARTIAL_SNAPSHOTS
     networks = dict(zip(list_files((encoder, decoder)), (encoder, decoder), strict=True))
     names = [*networks, *[schema.HISTORY] * bool(history), *[schema.SNAPSHOTS] * begun.is_file()]
-    names += [schema.DENSITY] if density is not None else []
+    names += arrays or {}
     with replace_files(path, (*names, schema.FACTS)) as places:
         for name, network in networks.items():
             if isinstance(network, OnnxNetwork):
@@ -95,8 +95,8 @@ def save_run(
                 writer.writerows(history)
         if schema.SNAPSHOTS in names:
             shutil.copyfile(begun, places[schema.SNAPSHOTS])
-        if density is not None:
-            np.savez(places[schema.DENSITY], **density)
+        for name, held in (arrays or {}).items():
+            np.savez(places[name], **held)  # type: ignore[arg-type]
         complete = {
             **facts,
             "finished": format_now(),

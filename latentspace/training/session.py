@@ -23,7 +23,7 @@ from latentspace.core.provenance import hash_file, silence_stderr
 from latentspace.datasets import ImageDataset, augmentation, choose_limited
 from latentspace.models import saving
 from latentspace.models.backend import start_keras
-from latentspace.models.run_schema import CHECKPOINT, PARTIAL_SNAPSHOTS
+from latentspace.models.run_schema import CHECKPOINT, DENSITY, KEPT_CODES, PARTIAL_SNAPSHOTS
 from latentspace.models.runs import Run, predict
 
 if TYPE_CHECKING:
@@ -136,11 +136,12 @@ def train_run(
         for split, images in splits.items():
             errors[f"{split}_mse"] = stages.measure_mean_error(decoder, codes[split], images)
         errors["pca_mse"] = scores.pca_error(pca, data.test_images)
-    density = None
+    arrays = {KEPT_CODES: {"train": learned, "test": of_tests}}
     if progress.status == "complete":
         with show_running("fitting a density to the codes", quiet=config.quiet):
             rng = np.random.default_rng(config.seed)
-            density = dataclasses.asdict(fit_density(learned, data.train_labels, rng))
+            density = fit_density(learned, data.train_labels, rng)
+        arrays[DENSITY] = dataclasses.asdict(density)
     run = saving.save_run(
         folder,
         encoder,
@@ -159,7 +160,7 @@ def train_run(
             "scores": errors,
         },
         history=progress.rows,
-        density=density,
+        arrays=arrays,
     )
     if progress.status == "complete":
         saving.delete_checkpoint(folder)

@@ -164,6 +164,21 @@ def test_the_density_is_that_of_the_run_or_fitted_once(
     np.testing.assert_array_equal(of_run.means, fitted.means + 1)
 
 
+def test_codes_are_those_that_the_training_kept_where_images_are_the_same(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {split: np.full((count, 8), 3.0) for split, count in (("train", 120), ("test", 60))}
+    monkeypatch.setattr(linear_run, "read_codes", lambda: kept)
+    others = make_study(linear_run, tiny)
+    assert not (others.codes == 3).any()
+    linear_run.facts["dataset"]["hash"] = tiny.hash
+    linear_run.calls.clear()
+    same = make_study(linear_run, tiny)
+    np.testing.assert_array_equal(same.codes, kept["test"])
+    np.testing.assert_array_equal(same.train_codes, kept["train"])
+    assert linear_run.calls == []
+
+
 def test_corrected_labels_change_what_depends_on_them_alone(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

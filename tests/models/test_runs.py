@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from latentspace.models.run_schema import (
     ENCODER,
     FACTS,
     HISTORY,
+    KEPT_CODES,
     SNAPSHOTS,
 )
 
@@ -135,23 +137,28 @@ def forget_hash(run: Path, name: str) -> None:
     (run / FACTS).write_text(json.dumps(facts))
 
 
-def test_a_density_is_taken_only_whole(copy: Path) -> None:
-    path = copy / "first" / DENSITY
-    assert runs.find_run("first", copy).read_density() is None  # as in older runs
+@pytest.mark.parametrize(
+    ("name", "read"), [(DENSITY, runs.Run.read_density), (KEPT_CODES, runs.Run.read_codes)]
+)
+def test_what_a_training_has_kept_is_taken_only_whole(
+    copy: Path, name: str, read: Callable[[runs.Run], dict[str, np.ndarray] | None]
+) -> None:
+    path = copy / "first" / name
+    assert read(runs.find_run("first", copy)) is None  # as in older runs
     np.savez(path, weights=np.ones(3))
     facts = json.loads((copy / "first" / FACTS).read_text())
-    facts["sha256"][DENSITY] = hash_file(path)
+    facts["sha256"][name] = hash_file(path)
     (copy / "first" / FACTS).write_text(json.dumps(facts))
-    found = runs.find_run("first", copy).read_density()
+    found = read(runs.find_run("first", copy))
     assert found is not None
     np.testing.assert_array_equal(found["weights"], [1, 1, 1])
     whole = path.read_bytes()
     for damage in (whole[: len(whole) // 2], b"", whole + b"more"):
         path.write_bytes(damage)
-        assert runs.find_run("first", copy).read_density() is None
-    forget_hash(copy / "first", DENSITY)
+        assert read(runs.find_run("first", copy)) is None
+    forget_hash(copy / "first", name)
     path.write_bytes(b"no archive")
-    assert runs.find_run("first", copy).read_density() is None
+    assert read(runs.find_run("first", copy)) is None
 
 
 def test_snapshots_of_another_training_are_refused(copy: Path) -> None:

@@ -20,11 +20,12 @@ from latentspace.models.run_schema import (
     ENCODER,
     FACTS,
     HISTORY,
+    KEPT_CODES,
     PARTIAL_SNAPSHOTS,
     SNAPSHOTS,
 )
 
-FILES = (ENCODER, DECODER, HISTORY, SNAPSHOTS, DENSITY, FACTS)
+FILES = (ENCODER, DECODER, HISTORY, SNAPSHOTS, DENSITY, KEPT_CODES, FACTS)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,8 @@ def save(path: Path, networks: tuple[keras.Model, keras.Model], rows: list[dict]
     (path / PARTIAL_SNAPSHOTS).write_text(f"snapshots of {len(rows)} epochs")
     (path / CHECKPOINT).write_text("all that is needed to save the run again")
     facts = {**ABOUT, "image_shape": (2, 2, 1), "epochs": len(rows)}
-    density = {"weights": np.full(3, len(rows))}
-    return saving.save_run(path, *networks, facts=facts, history=rows, density=density)
+    arrays = {name: {"some": np.full(3, len(rows))} for name in (DENSITY, KEPT_CODES)}
+    return saving.save_run(path, *networks, facts=facts, history=rows, arrays=arrays)
 
 
 def read_contents(path: Path) -> dict[str, bytes]:
