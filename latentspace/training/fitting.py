@@ -24,9 +24,9 @@ from latentspace.training.devices import spread
 if TYPE_CHECKING:
     from config import TrainConfig
 
-WARMUP_SHARE = 0.004  # of all steps
+WARMUP_SHARE = 0.02  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
-ADAM_RATE_SHARE = 2.0  # of Muon's rate, for convolutions and biases
+ADAM_RATE_SHARE = 1.0  # of Muon's rate, for convolutions and biases
 ADAM_RATE_SHARE_OF_BLOCKS = 0.25  # the same where blocks lie one upon another, which explode sooner
 MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 5  # between which callbacks are called
