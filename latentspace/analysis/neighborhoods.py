@@ -12,7 +12,7 @@ CLASS_NEIGHBORS = 4
 SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
 CORRELATED_IMAGES = 1_000
 RESAMPLES, CONFIDENCE = 1_000, 0.95
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE, DISTANCES_AT_ONCE = 512, 2**26
 
 
 class Estimate(NamedTuple):
@@ -98,7 +98,8 @@ def trustworthiness(source: np.ndarray, neighbors: np.ndarray, rows: np.ndarray)
     if 2 * k >= count:
         return np.full(len(rows), np.nan)
     penalties = np.zeros(len(rows))
-    for part in iterate_parts(rows, ROWS_AT_ONCE):
+    at_once = max(1, min(ROWS_AT_ONCE, DISTANCES_AT_ONCE // count))
+    for part in iterate_parts(rows, at_once):
         distances = euclidean_distances(source[rows[part]], source, squared=True)
         distances[np.arange(len(distances)), rows[part]] = np.inf
         for column in np.take_along_axis(distances, neighbors[part], axis=1).T:

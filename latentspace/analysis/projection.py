@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from latentspace.analysis import tsne
 from latentspace.analysis.neighbors import find_nearest
+from latentspace.core.pixels import iterate_parts
 from latentspace.core.processes import count_cores, run_all
 from latentspace.core.provenance import silence_stderr
 
@@ -29,6 +30,9 @@ THREADS_LIMIT = 5_000  # points up to which a process for each map costs more th
 ROUNDING = 1e-5  # of the largest value: what vectors that are encoded apart may differ by
 AT_ONCE = 2  # maps, of pixels and of codes
 PLACING_NEIGHBORS = 10
+MOST_EMBEDDED = 100_000  # of more vectors t-SNE maps a choice; the others are placed on that map
+PLACED_AT_ONCE = 20_000
+NEAREST_EMBEDDED = 3  # by whom these are placed: ten lie in several clusters more often
 DEFAULT_PERPLEXITY = 30.0
 IMAGES_PER_PERPLEXITY = 9  # at least, where nobody chose; t-SNE itself demands three
 UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
@@ -60,8 +64,13 @@ class Settings:
 class Projection:
     points: np.ndarray  # float32 (N, dims)
     seconds: float  # wall time
-    facts: dict[str, float]  # what t-SNE says of itself, see `tsne.embed`
-    arrays: dict[str, np.ndarray]  # its trajectory and divergences
+    facts: dict[str, float]  # what t-SNE says of itself, see `embed_and_place`
+    arrays: dict[str, np.ndarray]  # its trajectory and divergences, and which vectors these are of
+
+    @property
+    def embedded(self) -> np.ndarray | slice:
+        """Which vectors the map was made of: all, or a choice, sorted int64 (`MOST_EMBEDDED`,)."""
+        return self.arrays.get("embedded", slice(None))
 
 
 def fit_pca(vectors: np.ndarray, count: int) -> PCA:
@@ -105,20 +114,56 @@ def project(
     """Projects vectors, float32 (N, D), `reduce_dimensions` where D is large.
 
     Without a number of threads all cores are used. t-SNE calls `on_progress` with the number of
-    finished iterations (of `tsne.count_iterations`) and the KL divergence. Raises a `ValueError`
-    where the perplexity is too large for N points.
+    finished steps (of `count_steps`) and the KL divergence. Raises a `ValueError` where the
+    perplexity is too large for the points that it maps.
     """
     started = time.perf_counter()
     facts: dict[str, float] = {}
     arrays: dict[str, np.ndarray] = {}
     if settings.method == "tsne":
         threads = threads or count_cores()
-        points, facts, arrays = tsne.embed(vectors, settings, threads, on_progress)
+        points, facts, arrays = embed_and_place(vectors, settings, threads, on_progress)
     else:
         points = PROJECTORS[settings.method](vectors, settings).astype(np.float32)
         # Vectors of fewer dimensions than the map has lie on a line of it, or on a plane.
         points = np.pad(points, ((0, 0), (0, settings.dims - points.shape[1])))
     return Projection(points, time.perf_counter() - started, facts, arrays)
+
+
+def count_steps(count: int, settings: Settings) -> int:
+    """What t-SNE of `count` vectors reports: its iterations, and parts that are placed."""
+    embedded = min(count, MOST_EMBEDDED)
+    parts = -(-(count - embedded) // PLACED_AT_ONCE)
+    return tsne.count_iterations(embedded, settings.dims) + parts
+
+
+def embed_and_place(
+    vectors: np.ndarray, settings: Settings, threads: int, on_progress: Callable[[int, float], None]
+) -> tuple[np.ndarray, dict[str, float], dict[str, np.ndarray]]:
+    """`tsne.embed` of up to `MOST_EMBEDDED` vectors; of more, float32 (N, D), of a choice by seed.
+
+    The others are placed on the finished map by `place`, each by itself, in parts. The facts then
+    have "placed", how many these are, and "seconds_placing" as well; the arrays have "embedded",
+    the sorted indices of the choice, int64 (`MOST_EMBEDDED`,), which the trajectory is of.
+    """
+    count = len(vectors)
+    if count <= MOST_EMBEDDED:
+        return tsne.embed(vectors, settings, threads, on_progress)
+    rng = np.random.default_rng(settings.seed)
+    is_embedded = np.zeros(count, bool)
+    is_embedded[rng.choice(count, MOST_EMBEDDED, replace=False)] = True
+    embedded, others = np.flatnonzero(is_embedded), np.flatnonzero(~is_embedded)
+    reference = vectors[embedded]
+    mapped, facts, arrays = tsne.embed(reference, settings, threads, on_progress)
+    started = time.perf_counter()
+    points = np.empty((count, settings.dims), np.float32)
+    points[embedded] = mapped
+    with threadpool_limits(threads):
+        for number, part in enumerate(iterate_parts(others, PLACED_AT_ONCE), start=1):
+            points[others[part]] = place(vectors[others[part]], reference, mapped, NEAREST_EMBEDDED)
+            on_progress(int(facts["iterations"]) + number, facts["kl_divergence"])
+    facts |= {"placed": len(others), "seconds_placing": time.perf_counter() - started}
+    return points, facts, arrays | {"embedded": embedded}
 
 
 def project_all(
@@ -212,14 +257,19 @@ PROJECTORS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
 }
 
 
-def place(vectors: np.ndarray, reference: np.ndarray, points: np.ndarray) -> np.ndarray:
+def place(
+    vectors: np.ndarray,
+    reference: np.ndarray,
+    points: np.ndarray,
+    neighbors: int = PLACING_NEIGHBORS,
+) -> np.ndarray:
     """Puts further vectors on a map at the median place of their nearest neighbours on it.
 
     Source: the initial placement of Poličar, Stražar & Zupan 2019, "Embedding to reference t-SNE
     space". A vector far from all others still lands among those nearest to it. Vectors (M, D) are
     placed, (M, dims), on a map, `points` (N, dims), that was made of `reference`, (N, D).
     """
-    return np.median(points[find_nearest(vectors, reference, PLACING_NEIGHBORS)[1]], axis=1)
+    return np.median(points[find_nearest(vectors, reference, neighbors)[1]], axis=1)
 
 
 def align(points: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

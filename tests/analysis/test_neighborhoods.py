@@ -63,7 +63,9 @@ def test_kept_shares_count_common_neighbours() -> None:
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_trust_equals_scikit_learn(rng: np.random.Generator, shuffled: bool) -> None:
+def test_trust_equals_scikit_learn(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, shuffled: bool
+) -> None:
     source = rng.normal(size=(60, 8))
     points = source[:, :2] if not shuffled else rng.permutation(source[:, :2])
     near = find_nearest_others(points, ALL)[1]
@@ -72,6 +74,8 @@ def test_trust_equals_scikit_learn(rng: np.random.Generator, shuffled: bool) -> 
     assert values.mean() == pytest.approx(expected, abs=1e-12)
     part = neighborhoods.trustworthiness(source, near[5:9], ALL[5:9])
     np.testing.assert_allclose(part, values[5:9])
+    monkeypatch.setattr(neighborhoods, "DISTANCES_AT_ONCE", 150)  # two images at a time
+    np.testing.assert_allclose(neighborhoods.trustworthiness(source, near, ALL), values)
 
 
 def test_silhouettes_equal_scikit_learn_and_need_two_classes(rng: np.random.Generator) -> None:

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from latentspace.analysis import projection
+from latentspace.analysis import projection, tsne
 from latentspace.analysis.projection import Settings
 from latentspace.core.errors import InputError
 
@@ -117,6 +117,62 @@ def test_a_process_that_was_ended_gets_one_line(
     sources = {"one": clusters, "other": clusters.view(Deadly)}
     with pytest.raises(InputError, match=r"ended from outside.*--samples"):
         projection.project_all(sources, Settings(perplexity=10), on_progress=lambda *report: None)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_of_many_vectors_a_choice_is_embedded_and_the_others_join_their_clusters(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, dims: int
+) -> None:
+    monkeypatch.setattr(projection, "MOST_EMBEDDED", 90)
+    monkeypatch.setattr(projection, "PLACED_AT_ONCE", 25)
+    settings, steps = Settings(perplexity=10, dims=dims, seed=3), []
+    made = projection.project(clusters, settings, 1, lambda step, _: steps.append(step))
+    assert made.facts["placed"] == 60
+    assert made.facts["seconds_placing"] > 0
+    embedded = made.embedded
+    assert len(np.unique(embedded)) == 90
+    np.testing.assert_array_equal(embedded, np.sort(embedded))
+    assert made.points.shape == (150, dims)
+    assert made.points.dtype == np.float32
+    assert made.arrays["trajectory"].shape[1:] == (90, dims)  # no more, however many are placed
+    total = projection.count_steps(150, settings)
+    assert steps == sorted(steps)
+    assert (steps[-1], total) == (total, tsne.count_iterations(90, dims) + 3)
+    alone = projection.project(clusters[embedded], settings, 1)
+    np.testing.assert_array_equal(made.points[embedded], alone.points)
+    assert "placed" not in alone.facts
+    assert alone.embedded == slice(None)
+
+    placed, labels = np.setdiff1d(np.arange(150), embedded), np.arange(150) % 3
+    centres = np.stack([alone.points[labels[embedded] == k].mean(axis=0) for k in range(3)])
+    away = np.linalg.norm(made.points[placed][:, np.newaxis] - centres, axis=2)
+    np.testing.assert_array_equal(away.argmin(axis=1), labels[placed])
+
+    other = projection.project(clusters, Settings(perplexity=10, dims=dims, seed=4), 1)
+    assert not np.array_equal(other.embedded, embedded)
+
+
+def test_where_vectors_are_placed_does_not_depend_on_how_many_are_at_once(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "MOST_EMBEDDED", 90)
+    found = []
+    for at_once in (1, 7, 1000):
+        monkeypatch.setattr(projection, "PLACED_AT_ONCE", at_once)
+        found.append(projection.project(clusters, Settings(perplexity=10), 1).points)
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[1], found[2])
+
+
+@pytest.mark.parametrize("method", ["pca", "ica", "umap"])
+def test_other_methods_project_all_vectors_however_many(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    usual = projection.project(clusters, Settings(method=method))
+    monkeypatch.setattr(projection, "MOST_EMBEDDED", 90)
+    made = projection.project(clusters, Settings(method=method))
+    np.testing.assert_array_equal(made.points, usual.points)
+    assert (made.facts, made.embedded) == ({}, slice(None))
 
 
 def test_alignment_undoes_turning_mirroring_and_shifting() -> None:

@@ -1,6 +1,6 @@
 """What captions say of maps, here and in other chapters."""
 
-from latentspace.analysis.projection import Settings
+from latentspace.analysis.projection import NEAREST_EMBEDDED, Settings
 from latentspace.chapters.captions import format_metric
 from latentspace.chapters.figure import METHODS
 from latentspace.chapters.maps.images import ALL, SPACES, MapImages, Rows
@@ -31,9 +31,16 @@ def describe_maps(maps: Maps, settings: Settings, *spaces: str, rows: Rows = ALL
         f"{of.facts['kl_divergence']:.2f}" + (f" ({SPACES[space]})" if len(spaces) > 1 else "")
         for space, of in made.items()
     )
+    first = made[spaces[0]]
+    more = (
+        f"; made of {len(first.points) - placed:,} of them, chosen by the seed: the other "
+        f"{placed:,} are placed at the median of their {NEAREST_EMBEDDED} nearest among these"
+        if (placed := first.facts.get("placed"))
+        else ""
+    )
     return (
         f"t-SNE, perplexity {settings.perplexity:g}{exaggeration}, "
-        f"{made[spaces[0]].facts['iterations']} iterations, KL divergence {divergences}"
+        f"{first.facts['iterations']} iterations, KL divergence {divergences}{more}"
     )
 
 

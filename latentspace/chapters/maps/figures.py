@@ -27,6 +27,10 @@ from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
 WORDS = {name: f"{words[0].lower()}{words[1:]}" for name, words in SCORES.items()}
+PARTS_OF_MAPS = {
+    "placed_knn_accuracy": "of the placed images",
+    "embedded_knn_accuracy": "of the others",
+}
 TABLE_ROWS = {
     "pixel": "among pixels",
     "pixel_map": "on the map of pixels",
@@ -58,6 +62,9 @@ def _describe_scores(maps: Maps, space: str) -> str:
         f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
         for words in format_metric(f"{maps.knn} label accuracy", found["knn_accuracy"].value)
     ]
+    for name, words in PARTS_OF_MAPS.items():
+        if name in found:
+            parts += format_metric(words, found[name].value)
     parts += format_metric("trustworthiness", found["trustworthiness"].value)
     parts.append(f"k-NN preservation {found['knn_preservation'].value:.0%}")
     scores = "; ".join(parts)
@@ -136,13 +143,15 @@ def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
 
     told = [(film.iterations, film.divergences, film.exaggerated) for film in films.values()]
     notes = [list(map(tell, *columns)) for columns in told]
+    labels = maps.labels[films[spaces[0]].rows]
+    left_out = "Only those that the maps are made of are shown. " * (len(labels) < len(maps.labels))
     text = Text(
         "How the maps form" if len(spaces) > 1 else "How the map forms",
-        f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. Each frame "
-        f"has its own scale. {CAVEAT}",
+        f"{describe_images(maps)}. {describe_maps(maps, maps.flat, *spaces)}. {left_out}Each "
+        f"frame has its own scale. {CAVEAT}",
     )
     points = {name_map("tsne", space): films[space].points for space in spaces}
-    shown = LabelledMaps(points, maps.labels, study.data.class_names)
+    shown = LabelledMaps(points, labels, study.data.class_names)
     hold = 2 * count_hold_frames(study.settings.fps)
     return Drawing.of_images(
         clouds.draw_forming, text, moving=True, maps=shown, notes=notes, hold_frames=hold

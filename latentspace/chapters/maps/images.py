@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import projection, scores, tsne
+from latentspace.analysis import projection, scores
 from latentspace.analysis.projection import Projection, Settings
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import METHODS
@@ -190,16 +190,16 @@ class MapImages(Chapter):
     ) -> dict[str, Projection]:
         vectors = {space: self.get_vectors(space)[rows] for space in spaces}
         sources = {space: projection.reduce_dimensions(of)[0] for space, of in vectors.items()}
-        total = tsne.count_iterations(len(next(iter(sources.values()))), settings.dims)
+        total = projection.count_steps(len(next(iter(sources.values()))), settings)
         with ExitStack() as stack:
             bars = {}
             for space in sources:
                 text = f"{METHODS[settings.method]} of {SPACES[space]}"
                 bars[space] = stack.enter_context(self.study.make_bar(text, total))
 
-            def advance(space: str, iteration: int, divergence: float) -> None:
+            def advance(space: str, step: int, divergence: float) -> None:
                 bars[space].set_postfix_str(f"KL {divergence:.3f}", refresh=False)
-                bars[space].update(iteration - bars[space].n)
+                bars[space].update(step - bars[space].n)
 
             return projection.project_all(sources, settings, on_progress=advance)
 

@@ -45,6 +45,7 @@ class Film:
     """How a map formed, a frame for every few iterations."""
 
     points: np.ndarray  # float32 (T, N, 2), from the start to the end
+    rows: Rows  # which of the images these are, int (N,): those that the map was made of
     iterations: np.ndarray  # int (T,)
     divergences: np.ndarray  # float32 (T,) KL divergence; NaN at the start
     exaggerated: np.ndarray  # bool (T,), whether attraction was exaggerated then
@@ -86,10 +87,11 @@ class Maps(MapImages):
                 f"{self.study.data.name} has {count:,} {self.split_name}. Received: --samples "
                 f"{self._samples}; pass at most {count}, or all"
             )
-        chosen, largest = self.settings.perplexity, tsne.find_largest_perplexity(self._samples)
+        mapped = min(self._samples, projection.MOST_EMBEDDED)
+        chosen, largest = self.settings.perplexity, tsne.find_largest_perplexity(mapped)
         if chosen > largest and self._samples >= LEAST_IMAGES:
             raise InputError(
-                f"{self._samples} images allow a perplexity of at most {largest:.0f}. Received: "
+                f"{mapped} images allow a perplexity of at most {largest:.0f}. Received: "
                 f"--perplexity {chosen:g}; lower it or raise --samples"
             )
         if self.given is not None:
@@ -154,11 +156,12 @@ class Maps(MapImages):
         """How a flat t-SNE map formed, in the orientation of `get_points`."""
         made = self.project(self.flat)
         arrays = made[space].arrays
-        phases = tsne.plan_phases(self._samples, self.flat.dims)
+        phases = tsne.plan_phases(arrays["trajectory"].shape[1], self.flat.dims)
         iterations = np.arange(len(arrays["divergences"])) * tsne.REPORT_EVERY
         early = sum(phase.iterations for phase in phases if phase.exaggeration > 1)
         points = _turn(arrays["trajectory"].astype(np.float32), space, made)
-        return Film(points, iterations, arrays["divergences"], iterations <= early)
+        rows = made[space].embedded
+        return Film(points, rows, iterations, arrays["divergences"], iterations <= early)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -289,11 +292,26 @@ class Maps(MapImages):
             of_classes = neighborhoods.class_knn_preservation(*pair, self.labels[rows], draws)
             found[space]["class_knn_preservation"] = of_classes
             found[space]["distance_correlation"] = neighborhoods.distance_correlation(*pair, draws)
+            if space != GIVEN:
+                found[space] |= average(self._divide(by_image[space], space, settings), draws)
         for name, of, than, scores in DIFFERENCES:
             if {of, than} <= by_image.keys():
                 more = {key: by_image[of][key] - by_image[than][key] for key in scores}
                 found[name] = average(more, draws if of == GIVEN else rng)
         return found
+
+    def _divide(
+        self, scores: Mapping[str, np.ndarray], space: str, settings: Settings
+    ) -> dict[str, np.ndarray]:
+        """The votes of the images that t-SNE mapped and of the placed ones; none if all are one."""
+        made, votes = self.project(settings, spaces=(space,))[space], scores["knn_accuracy"]
+        is_embedded = np.isin(self.scored_rows, np.arange(self._samples)[made.embedded])
+        if is_embedded.all() or not is_embedded.any():
+            return {}
+        return {
+            "embedded_knn_accuracy": votes[is_embedded],
+            "placed_knn_accuracy": votes[~is_embedded],
+        }
 
     @property
     def knn(self) -> str:

@@ -65,7 +65,9 @@ class Placing(OnMaps):
         for space, vectors in chosen.items():
             source = self.maps.get_vectors(space)
             reference, condense = projection.reduce_dimensions(source)
-            places = put(condense(vectors), reference, self.maps.get_points(space))
+            mapped = self.maps.project(self.maps.flat)[space].embedded
+            points = self.maps.get_points(space)[mapped]
+            places = put(condense(vectors), reference[mapped], points)
             neighbors = find_nearest(vectors, source, min(SHOWN_NEIGHBORS, len(source)))[1]
             found[space] = places, neighbors
         return found

@@ -10,6 +10,8 @@ from conftest import LinearRun, make_study
 from latentspace.analysis import neighborhoods, projection, tsne
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import find_nearest_others
+from latentspace.chapters.maps import figures
+from latentspace.chapters.maps.figures import RECIPES
 from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.maps.placing import Placing
 from latentspace.core.errors import InputError
@@ -184,6 +186,45 @@ def test_the_film_ends_at_the_map_and_knows_its_phases(
     assert film.exaggerated.sum() == early // tsne.REPORT_EVERY + 1
     late = film.divergences[~film.exaggerated]
     assert late[-1] < late[0]
+
+
+def test_of_many_images_a_choice_is_mapped_and_the_others_are_placed(
+    linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "MOST_EMBEDDED", 110)
+    study = make_study(linear_run, tiny, tmp_path, samples="all", split="all", place=("7",))
+    maps = study.of(Maps)
+    metrics = maps.metrics
+    votes, made = maps.score_images("latent", maps.flat)["knn_accuracy"], maps.project(maps.flat)
+    for space, numbers in ((space, metrics[space]) for space in ("pixel", "latent")):
+        assert (numbers["samples"], numbers["placed"]) == (180, 70)
+        assert numbers["seconds_placing"] > 0
+        assert maps.get_points(space).shape == (180, 2)
+    embedded = made["latent"].embedded
+    np.testing.assert_array_equal(made["pixel"].embedded, embedded)  # the same images
+    means = votes[embedded].mean(), np.delete(votes, embedded).mean()
+    found = [metrics["latent"][f"{part}_knn_accuracy"] for part in ("embedded", "placed")]
+    assert found == pytest.approx(means)
+    low, high = metrics["latent"]["placed_knn_accuracy_interval"]
+    assert low <= found[1] <= high
+
+    caption = figures.draw_comparison(study).text.caption
+    assert (
+        "made of 110 of them, chosen by the seed: the other 70 are placed at the median of their 3"
+        in caption
+    )
+    caption = RECIPES["tsne_latent.png"].draw(study).text.caption
+    assert f"of the placed images {found[1]:.3f}; of the others {found[0]:.3f}" in caption
+    film = maps.get_film("latent")
+    assert film.points.shape[1:] == (110, 2)
+    np.testing.assert_allclose(film.points[-1], maps.get_points("latent")[embedded], atol=0.1)
+    drawing = RECIPES["tsne_latent.gif"].draw(study)
+    assert "Only those that the maps are made of are shown." in drawing.text.caption
+    for places, neighbors in study.of(Placing).placed.values():
+        assert places.shape == (1, 2)
+        assert neighbors.max() < 180
+    with pytest.raises(InputError, match="110 images allow a perplexity of at most 36"):
+        make_study(linear_run, tiny, samples="all", split="all", perplexity=40.0).check([Maps])
 
 
 def test_the_latent_map_is_turned_onto_the_other(linear_run: LinearRun, tiny: ImageDataset) -> None:
