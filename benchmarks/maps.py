@@ -35,7 +35,7 @@ from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.core.pixels import to_unit_range
 from latentspace.models import runs
 
-SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 70_000)
+SIZES = (500, 1_000, 2_000, 5_000, 10_000, 20_000, 70_000)
 PERPLEXITY = projection.DEFAULT_PERPLEXITY
 HEADING = ("| images | | scikit-learn | this project | |", "|---|---|---|---|---|")
 FINE_CELL, FINE_THETA = 0.7, 0.2  # for a divergence that is exact to three digits

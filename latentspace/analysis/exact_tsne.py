@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-ROWS_AT_ONCE = 128  # what is in work then fits the cache
+ROWS_AT_ONCE = 256  # what is in work then fits the cache
 
 
 def compute_gradient(
