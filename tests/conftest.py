@@ -262,7 +262,7 @@ class LinearRun:
     def read_density(self) -> None:
         """It has none, as runs that were imported."""
 
-    def read_codes(self) -> None:
+    def read_kept_codes(self) -> None:
         """As of its density."""
 
     def describe_networks(self) -> tuple[list[dict[str, Any]], bytes]:

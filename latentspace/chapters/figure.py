@@ -138,17 +138,24 @@ def read_contents(folder: str) -> Contents:
     """What contents.toml in a chapter's folder says.
 
     Its tables `figures` have the fields of each `Figure`, by file; `every_figure` those of all that
-    say nothing else. What `shows_map` depends on `MAP_SETTINGS` as well. The parts of the story are
-    in parts.toml.
+    say nothing else, and the one of the same file in a chapter that it is `like` those of that one.
+    It is about what its flag asks for, if it does not say. What `shows_map` depends on
+    `MAP_SETTINGS` as well. The parts of the story are in parts.toml.
     """
     told, figures = _read(f"{folder}/contents.toml"), []
+    flags, every = told.get("flags", {}), told.get("every_figure", {})
     for file, own in told["figures"].items():
-        fields = {"settings": Figure.settings, **told.get("every_figure", {}), **own}
+        like = own.get("like")
+        usual = _read(f"{like}/contents.toml")["figures"][file] if like else every
+        fields = {"settings": Figure.settings, **usual, **own}
+        fields.pop("like", None)
+        if "about" not in fields:
+            fields["about"] = flags[fields["flag"]]
         common = MAP_SETTINGS if fields.pop("shows_map", False) else ()
         settings = tuple(dict.fromkeys((*common, *fields.pop("settings"))))
         figures.append(Figure(file=file, settings=settings, **fields))
     part = Part(told["part"], **_read("parts.toml")[told["part"]])
-    return Contents(f"{__package__}.{folder}", part, told.get("flags", {}), tuple(figures))
+    return Contents(f"{__package__}.{folder}", part, flags, tuple(figures))
 
 
 @cache

@@ -428,14 +428,17 @@ class Study:
         away = np.linalg.norm(self.codes[members] - self.class_means[label], axis=1)
         return int(members[away.argmin()])
 
+    @cached_property
+    def _kept_codes(self) -> dict[str, np.ndarray] | None:
+        return self.run.read_kept_codes() if self.is_trained_on_data else None
+
     def _encode_split(self, split: str) -> np.ndarray:
         if self.run.codes is not None:
             if split not in self.run.codes:
                 raise InputError(f"training images are asked for: {self.run.lacks['train_codes']}")
             return self.run.codes[split]
-        kept = self.run.read_codes() if self.is_trained_on_data else None
-        if kept is not None:
-            return kept[split]
+        if self._kept_codes is not None:
+            return self._kept_codes[split]
         pixels = getattr(self.data, f"{split}_pixels")
 
         def compute() -> dict[str, np.ndarray]:

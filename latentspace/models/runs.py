@@ -158,7 +158,7 @@ class Run:
         """Arrays of the density of its training codes; None of older, imported, unfinished runs."""
         return self._read_arrays(DENSITY)
 
-    def read_codes(self) -> dict[str, np.ndarray] | None:
+    def read_kept_codes(self) -> dict[str, np.ndarray] | None:
         """Codes of the images that it was trained with, "train" and "test"; None as of density."""
         return self._read_arrays(KEPT_CODES)
 

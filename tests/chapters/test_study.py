@@ -168,7 +168,7 @@ def test_codes_are_those_that_the_training_kept_where_images_are_the_same(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = {split: np.full((count, 8), 3.0) for split, count in (("train", 120), ("test", 60))}
-    monkeypatch.setattr(linear_run, "read_codes", lambda: kept)
+    monkeypatch.setattr(linear_run, "read_kept_codes", lambda: kept)
     others = make_study(linear_run, tiny)
     assert not (others.codes == 3).any()
     linear_run.facts["dataset"]["hash"] = tiny.hash

@@ -138,7 +138,7 @@ def forget_hash(run: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "read"), [(DENSITY, runs.Run.read_density), (KEPT_CODES, runs.Run.read_codes)]
+    ("name", "read"), [(DENSITY, runs.Run.read_density), (KEPT_CODES, runs.Run.read_kept_codes)]
 )
 def test_what_a_training_has_kept_is_taken_only_whole(
     copy: Path, name: str, read: Callable[[runs.Run], dict[str, np.ndarray] | None]
