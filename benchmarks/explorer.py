@@ -146,7 +146,7 @@ def draw_page(run: Run, images: int, arguments: argparse.Namespace) -> Path:
 
 def compare_decoded(page: Page, run: Run, data: ImageDataset) -> float:
     """The largest difference of an image decoded on the page to the same by Keras, of 255."""
-    codes = run.encode(data.test_pixels[:COMPARED])
+    codes = run.encode(data.test_images[:COMPARED])
     wanted = to_uint8(run.decode(codes)).astype(int)
     worst = 0
     for code, image in zip(codes, wanted, strict=True):
@@ -165,7 +165,7 @@ def compare_encoded(page: Page, run: Run, data: ImageDataset) -> float:
     """The largest difference of a code to that by Keras, in standard deviations of its unit."""
     images = to_unit_range(data.test_pixels[:COMPARED])
     wanted = run.encode(images)
-    deviations = np.maximum(run.encode(data.test_pixels[:2000]).std(axis=0), 1e-6)
+    deviations = np.maximum(run.encode(data.test_images[:2000]).std(axis=0), 1e-6)
     found = [page.evaluate(ASK, ["encode", {"image": image.ravel().tolist(), "near": 0}])
              for image in images]  # fmt: skip
     return float((np.abs(np.array(found) - wanted) / deviations).max())

@@ -145,7 +145,7 @@ def train_article(data: datasets.ImageDataset, epochs: int) -> Any:
     from keras import layers
 
     keras.utils.set_random_seed(0)
-    train_images = data.train_images
+    train_images = data.train_images[:]
 
     def convolution(channels: int) -> layers.Layer:
         return layers.Conv2D(channels, 3, padding="same", activation="elu")
@@ -161,7 +161,7 @@ def train_article(data: datasets.ImageDataset, epochs: int) -> Any:
         ]
     )
     model.compile(keras.optimizers.RMSprop(2.5e-4), "mean_squared_error")
-    clock = make_stopwatch(data.test_images, every=40)
+    clock = make_stopwatch(data.test_images[:], every=40)
     model.fit(
         train_images, train_images, batch_size=256, epochs=epochs, callbacks=[clock], verbose=2
     )
@@ -199,12 +199,12 @@ def train_ours(data: datasets.ImageDataset, epochs: int) -> Any:
         len(data.train_pixels), config.validation_split, config.seed
     )
     config = dataclasses.replace(config, epochs=epochs - config.refine_epochs)
-    clock = make_stopwatch(data.test_images, every=20)
+    clock = make_stopwatch(data.test_images[:], every=20)
     clock.watching = 0.0
     with tempfile.TemporaryDirectory() as folder:
         recorder = Timed(Path(folder) / "snapshots.npz", data, held_back, config)
-        pixels = data.train_pixels[fitted], data.train_pixels[held_back]
-        job = training.Job(*pixels, Path(folder) / "checkpoint.npz", {}, [clock, recorder])
+        images = data.train_images[fitted], data.train_images[held_back]
+        job = training.Job(*images, Path(folder) / "checkpoint.npz", {}, [clock, recorder])
         training.train(job, config)
     return clock
 

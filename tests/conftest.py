@@ -46,7 +46,7 @@ from latentspace.chapters.clusters import partitions
 from latentspace.chapters.interpolate import measure as interpolation
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError, warn_once
-from latentspace.core.pixels import to_uint8, to_unit_range
+from latentspace.core.pixels import to_uint8
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset
 from latentspace.models import portable
@@ -279,8 +279,7 @@ class LinearRun:
 
     def encode(self, images: np.ndarray, on_batch: object = None) -> np.ndarray:
         self.calls.append(("encode", len(images)))
-        images = to_unit_range(images) if images.dtype == np.uint8 else images
-        return images.reshape(len(images), -1) @ self.basis
+        return np.asarray(images).reshape(len(images), -1) @ self.basis
 
     def decode(self, codes: np.ndarray, on_batch: Any = None) -> np.ndarray:
         self.calls.append(("decode", len(codes)))

@@ -56,7 +56,7 @@ class LinearReader:
                 for column in told.groups
             ],
         }
-        flat = self._flatten(self.data.train_images)
+        flat = self._flatten(self.data.train_images[:])
         squares = flat.T @ flat + np.eye(flat.shape[1])
         self.weights = np.linalg.solve(squares, flat.T @ told.values)
 
@@ -71,7 +71,7 @@ class LinearReader:
 def make_principal_run(faces: ImageDataset) -> LinearRun:
     """Principal components of the faces, as a model."""
     run = LinearRun(faces.image_shape, latent_dim=UNITS)
-    flat = faces.train_images.reshape(TRAIN, -1)
+    flat = faces.train_images[:].reshape(TRAIN, -1)
     run.basis = np.linalg.svd(flat, full_matrices=False)[2][:UNITS].T.astype(np.float32)
     return run
 

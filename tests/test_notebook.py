@@ -115,7 +115,7 @@ def test_arrays_of_a_person_are_split_or_taken_as_they_are_split(
     run: notebook.Run, trained: Trained
 ) -> None:
     data = latentspace.load_images(run)
-    own = latentspace.study(run, (data.train_pixels, data.test_images), samples=20)
+    own = latentspace.study(run, (data.train_pixels, data.test_images[:]), samples=20)
     assert own._study.data.hash != data.hash  # they have no labels
     np.testing.assert_array_equal(own._study.data.test_pixels, data.test_pixels)
     both = [data.train_labels, data.test_labels]

@@ -9,13 +9,14 @@ import numpy as np
 
 from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
-from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
+from latentspace.core.pixels import Images, iterate_parts, map_parts
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
 ROWS_AT_ONCE = 512
-SSIM_WINDOW = 11
+SSIM_WINDOW = 11  # pixels a side
+SSIM_VALUES = 2**20  # at once
 INK = 0.15  # what is brighter belongs to a stroke
 BRIGHT = 0.65  # what is darker, and ink, is grey
 PCA_IMAGES = 100_000
@@ -39,25 +40,34 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
     """
     from skimage.metrics import structural_similarity as ssim
 
-    side = min(images.shape[1:3])
+    height, width = images.shape[1:3]
+    side = min(height, width, SSIM_WINDOW)
+    side -= 1 - side % 2  # a window has a middle
     window: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5}
     if side < SSIM_WINDOW:
-        window = {"win_size": side - 1 + side % 2}  # the largest odd number up to it
+        window = {"win_size": side}
     options = {"data_range": 1.0, "channel_axis": -1, "use_sample_covariance": False, **window}
-    pairs = zip(images, reconstructions, strict=True)
-    return np.array([ssim(image, back, **options) for image, back in pairs], np.float64)
+    margin, found = side // 2, []
+    for part in iterate_parts(images, max(1, SSIM_VALUES // images[0].size)):
+        # One below the other: the means are of windows that lie in one image.
+        columns = (batch[part].reshape(-1, *batch.shape[2:]) for batch in (images, reconstructions))
+        _, at_pixels = ssim(*columns, full=True, **options)
+        inner = at_pixels.reshape(-1, *images.shape[1:])
+        inner = inner[:, margin : height - margin, margin : width - margin]
+        found.append(inner.mean(axis=(1, 2, 3), dtype=np.float64))
+    return np.concatenate(found)
 
 
-def fit_components(train_pixels: Pixels, components: int) -> PCA:
-    """PCA of uint8 (N, H, W, C) as float32 in [0, 1], `PCA_IMAGES` at most, evenly spaced."""
-    rows = np.linspace(0, len(train_pixels) - 1, min(len(train_pixels), PCA_IMAGES)).astype(int)
-    return fit_pca(to_unit_range(train_pixels[rows]).reshape(len(rows), -1), components)
+def fit_components(images: Images, components: int) -> PCA:
+    """PCA of float32 (N, H, W, C) in [0, 1], of `PCA_IMAGES` at most, evenly spaced."""
+    rows = np.linspace(0, len(images) - 1, min(len(images), PCA_IMAGES)).astype(int)
+    return fit_pca(images[rows].reshape(len(rows), -1), components)
 
 
-def pca_error(pca: PCA, images: np.ndarray) -> float:
+def pca_error(pca: PCA, images: Images) -> float:
     """Mean of the `squared_errors` of images, float32 (M, H, W, C) in [0, 1], under `pca`."""
-    flat = images.reshape(len(images), -1)
-    return float(squared_errors(flat, pca.inverse_transform(pca.transform(flat))).mean())
+    encode, decode = linear_autoencoder(pca, images.shape[1:])
+    return float(map_parts(lambda part: squared_errors(part, decode(encode(part))), images).mean())
 
 
 def pack_components(pca: PCA) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.cache import find_cache_folder, load_or_compute
 from latentspace.core.errors import InputError, to_printable
-from latentspace.core.pixels import Subset, to_unit_range
+from latentspace.core.pixels import UnitImages
 from latentspace.core.progress import make_bar
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import (
@@ -48,7 +48,7 @@ MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
 NO_IMAGES = "there are no images here: pass --dataset with those that the codes are of"
-CACHE_VERSION = 6  # raised when the same settings would give other numbers
+CACHE_VERSION = 7  # raised when the same settings would give other numbers
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Study:
         return Study(self.run, data, self.settings, thorough=self.thorough, **places)
 
     @property
-    def images(self) -> np.ndarray:
-        """float32 (N, H, W, C) in [0, 1]."""
+    def images(self) -> UnitImages:
+        """float32 (N, H, W, C) in [0, 1], made when they are indexed."""
         return self.data.test_images
 
     @cached_property
@@ -143,7 +143,7 @@ class Study:
     @cached_property
     def references(self) -> np.ndarray:
         """The images of `reference_rows`, float32 (M, H, W, C) in [0, 1]."""
-        return to_unit_range(self.data.train_pixels[self.reference_rows])
+        return self.data.train_images[self.reference_rows]
 
     @cached_property
     def class_means(self) -> np.ndarray:
@@ -167,9 +167,9 @@ class Study:
         return self.data.split_validation(made["validation_split"], made["seed"])[0]
 
     @property
-    def fit_pixels(self) -> Subset:
-        """The training images of `fit_indices`, uint8 (K, H, W, C), read when indexed."""
-        return Subset(self.data.train_pixels, self.fit_indices)
+    def fit_images(self) -> UnitImages:
+        """The training images of `fit_indices`, float32 (K, H, W, C) in [0, 1]."""
+        return UnitImages(self.data.train_pixels, self.fit_indices)
 
     @cached_property
     def strokes_unavailable(self) -> str | None:
@@ -178,8 +178,9 @@ class Study:
             return NO_IMAGES
         if self.data.image_shape[2] != 1:
             return "stroke attributes are measured on grey images only"
-        pixels = (self.data.whole.test_pixels[:INK_IMAGES], self.data.train_pixels[:INK_IMAGES])
-        test, train = (to_unit_range(some) for some in pixels)
+        test, train = (
+            images[:INK_IMAGES] for images in (self.data.whole.test_images, self.data.train_images)
+        )
         inked = min((some > scores.INK).any(axis=(1, 2, 3)).mean() for some in (test, train))
         if np.median(test) > scores.INK or inked < LEAST_INKED:
             return "stroke attributes are measured on bright strokes on dark ground only"
@@ -255,7 +256,7 @@ class Study:
         if count not in self._components:
 
             def compute() -> dict[str, np.ndarray]:
-                return scores.pack_components(scores.fit_components(self.fit_pixels, count))
+                return scores.pack_components(scores.fit_components(self.fit_images, count))
 
             key = (self.data.whole.hash, hash_content(self.fit_indices), count)
             kept = self.load_or_compute("components", compute, *key)
@@ -439,11 +440,11 @@ class Study:
             return self.run.codes[split]
         if self._kept_codes is not None:
             return self._kept_codes[split]
-        pixels = getattr(self.data, f"{split}_pixels")
+        images = getattr(self.data, f"{split}_images")
 
         def compute() -> dict[str, np.ndarray]:
-            with self.make_bar(f"encoding {split} images", len(pixels)) as bar:
-                return {"codes": self.run.encode(pixels, bar.update)}
+            with self.make_bar(f"encoding {split} images", len(images)) as bar:
+                return {"codes": self.run.encode(images, bar.update)}
 
         return self.load_or_compute("codes", compute, split, *self.images_key)["codes"]
 

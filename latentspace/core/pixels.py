@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,32 +61,42 @@ def tile(pixels: np.ndarray, columns: int) -> np.ndarray:
     return cells.reshape(rows * height, columns * width, channels)
 
 
-class Subset:
-    """Some images of an array that may lie on disk; read when they are indexed."""
+class UnitImages:
+    """Images as float32 in [0, 1]: pixels that stay uint8, or on disk, until they are indexed."""
 
-    def __init__(self, pixels: np.ndarray, rows: np.ndarray) -> None:
-        """Takes uint8 (N, H, W, C) and the indices of the chosen ones, int (K,)."""
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Takes uint8 (N, ...) and the indices of the chosen ones, int (K,); None takes all."""
         self._pixels, self._rows = pixels, rows
-        self.dtype = pixels.dtype
-        self.shape = (len(rows), *pixels.shape[1:])
+        self.shape = (len(pixels if rows is None else rows), *pixels.shape[1:])
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self.shape[0]
 
-    def __getitem__(self, which: slice | np.ndarray) -> np.ndarray:
-        return self._pixels[self._rows[which]]
+    def __getitem__(self, which: int | slice | np.ndarray) -> np.ndarray:
+        chosen = which if self._rows is None else self._rows[which]
+        return to_unit_range(self._pixels[chosen])
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
 
 
-Pixels = np.ndarray | Subset
+Images = np.ndarray | UnitImages
 
 
-def count_images_at_once(pixels: Pixels) -> int:
+def count_images_at_once(images: Images) -> int:
     """How many images (N, ...) become floats together, 1 or more, so that these need 256 MB."""
-    return max(1, VALUES_AT_ONCE // max(1, pixels[:1].size))
+    return max(1, VALUES_AT_ONCE // max(1, images[:1].size))
 
 
-def iterate_parts(pixels: Pixels, at_once: int | None = None) -> Iterator[slice]:
+def iterate_parts(images: Images, at_once: int | None = None) -> Iterator[slice]:
     """Slices over the images (N, ...) of an array, of `at_once` or as many as 256 MB of floats."""
-    step = at_once or count_images_at_once(pixels)
-    for start in range(0, len(pixels), step):
+    step = at_once or count_images_at_once(images)
+    for start in range(0, len(images), step):
         yield slice(start, start + step)
+
+
+def map_parts(function: Callable[[np.ndarray], np.ndarray], images: Images) -> np.ndarray:
+    """What a function of images (N, ...) gives (N, ...), when it is called with parts of them."""
+    return np.concatenate([function(images[part]) for part in iterate_parts(images)])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from latentspace.core.errors import to_printable
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import UnitImages
 from latentspace.core.provenance import hash_content
 
 if TYPE_CHECKING:
@@ -135,15 +135,15 @@ class ImageDataset:
         """Whether it has any; else it is what there is to know of images that nobody has given."""
         return self.test_pixels.size > 0
 
-    @cached_property
-    def train_images(self) -> np.ndarray:
-        """The training images, float32 (N, H, W, C) in [0, 1]."""
-        return to_unit_range(self.train_pixels)
+    @property
+    def train_images(self) -> UnitImages:
+        """The training images, float32 (N, H, W, C) in [0, 1], made when they are indexed."""
+        return UnitImages(self.train_pixels)
 
-    @cached_property
-    def test_images(self) -> np.ndarray:
-        """The test images, float32 (M, H, W, C) in [0, 1]."""
-        return to_unit_range(self.test_pixels)
+    @property
+    def test_images(self) -> UnitImages:
+        """The test images, float32 (M, H, W, C) in [0, 1], made when they are indexed."""
+        return UnitImages(self.test_pixels)
 
     @cached_property
     def hash(self) -> str:

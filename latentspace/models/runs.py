@@ -18,7 +18,7 @@ import numpy as np
 from latentspace.core.documents import read_document
 from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.npz import read_arrays
-from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
+from latentspace.core.pixels import Images, UnitImages, map_parts
 from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import BYTES_PER_VALUE, load_model
@@ -178,7 +178,7 @@ class Run:
     def _decoder(self) -> AnyNetwork:
         return self.networks[1] if self.networks else self._load_network(self.files[-1])
 
-    def encode(self, images: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
+    def encode(self, images: Images, on_batch: OnBatch | None = None) -> np.ndarray:
         """Images as for `predict` -> float32 codes (N, D); an `InputError` if not finite."""
         return self._check_finite(predict(self._encoder, images, on_batch), "codes", "images")
 
@@ -239,7 +239,7 @@ def list_files(networks: tuple[AnyNetwork, AnyNetwork]) -> tuple[str, str]:
     return schema.ONNX if isinstance(networks[0], OnnxNetwork) else schema.KERAS
 
 
-def predict(model: AnyNetwork, inputs: Pixels, on_batch: OnBatch | None = None) -> np.ndarray:
+def predict(model: AnyNetwork, inputs: Images, on_batch: OnBatch | None = None) -> np.ndarray:
     """Runs a model over any number of inputs in batches, silently; it gives float32 (N, ...).
 
     Inputs are float32 (N, ...), or uint8 pixels, which become floats in [0, 1] a part at a time.
@@ -256,9 +256,9 @@ def predict(model: AnyNetwork, inputs: Pixels, on_batch: OnBatch | None = None) 
             watch.on_predict_batch_end = lambda batch, logs=None: on_batch(len(logs["outputs"]))
         return model.predict(part, batch_size=PREDICT_BATCH, verbose=0, callbacks=[watch])
 
-    if isinstance(inputs, np.ndarray) and inputs.dtype != np.uint8:
-        return run(inputs)
-    return np.concatenate([run(to_unit_range(inputs[part])) for part in iterate_parts(inputs)])
+    if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8:
+        inputs = UnitImages(inputs)
+    return run(inputs) if isinstance(inputs, np.ndarray) else map_parts(run, inputs)
 
 
 def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:

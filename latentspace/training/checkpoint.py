@@ -17,7 +17,7 @@ from latentspace.core.documents import validate
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
 from latentspace.core.npz import read_arrays
-from latentspace.core.pixels import Pixels
+from latentspace.core.pixels import Images
 from latentspace.models.run_schema import DatasetFacts
 
 PATIENCE = 2  # epochs
@@ -89,8 +89,8 @@ def read_checkpoint(path: Path) -> tuple[StateFacts, dict[str, np.ndarray]]:
 class Job:
     """What a training learns from, and where it keeps its state."""
 
-    train_pixels: Pixels  # uint8 (N, H, W, C), which may lie on disk
-    validation_pixels: Pixels  # uint8 (M, H, W, C)
+    train_images: Images  # float32 (N, H, W, C) in [0, 1]
+    validation_images: Images  # float32 (M, H, W, C) in [0, 1]
     checkpoint: Path  # written after each epoch
     facts: dict[str, Any]  # in it, for whoever resumes: "settings" and "dataset", as in run.json
     callbacks: Sequence[keras.callbacks.Callback] = ()

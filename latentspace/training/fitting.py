@@ -15,7 +15,7 @@ import numpy as np
 
 from latentspace.core.cluster import read_cluster
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Pixels, count_images_at_once, to_unit_range
+from latentspace.core.pixels import Images, count_images_at_once
 from latentspace.datasets.augmentation import deform
 from latentspace.models.network import count_blocks
 from latentspace.training.checkpoint import CheckpointCallback, Job, Progress
@@ -110,18 +110,18 @@ class Batches(keras.utils.PyDataset):
     trains on the one before, costs several times as much where every core is busy.
     """
 
-    def __init__(self, pixels: Pixels, config: TrainConfig, epoch: int = 0) -> None:
-        """Takes uint8 pixels (N, H, W, C), which may lie on disk, and the epoch to begin with."""
+    def __init__(self, images: Images, config: TrainConfig, epoch: int = 0) -> None:
+        """Takes float32 (N, H, W, C) in [0, 1], and the epoch to begin with."""
         super().__init__()
-        self._pixels, self._config = pixels, config
-        self._batch_size = choose_batch_size(config, len(pixels))
-        self._at_once = max(1, count_images_at_once(pixels) // self._batch_size)  # batches
+        self._all, self._config = images, config
+        self._batch_size = choose_batch_size(config, len(images))
+        self._at_once = max(1, count_images_at_once(images) // self._batch_size)  # batches
         self._begin(epoch)
 
     @property
     def num_batches(self) -> int:
         """Batches in an epoch."""
-        return len(self._pixels) // self._batch_size
+        return len(self._all) // self._batch_size
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         part, place = divmod(index, self._at_once)
@@ -138,14 +138,14 @@ class Batches(keras.utils.PyDataset):
     def _begin(self, epoch: int) -> None:
         self._epoch = epoch
         rng = np.random.default_rng((self._config.seed, epoch))
-        self._order = rng.permutation(len(self._pixels))
+        self._order = rng.permutation(len(self._all))
         self._prepare(0)
 
     def _prepare(self, part: int) -> None:
         self._part = part
         rng = np.random.default_rng((self._config.seed, self._epoch, part))
         count = self._at_once * self._batch_size
-        self._images = to_unit_range(self._pixels[self._order[part * count : (part + 1) * count]])
+        self._images = self._all[self._order[part * count : (part + 1) * count]]
         if self._config.mirrored:
             mirrored = rng.random(len(self._images)) < MIRRORED_SHARE
             self._images[mirrored] = self._images[mirrored, :, ::-1]
@@ -177,13 +177,13 @@ def fit(
 
 def _fit(autoencoder: keras.Model, job: Job, config: TrainConfig, earlier: Progress) -> Progress:
     last = len(earlier.rows) + config.epochs
-    count = len(job.train_pixels)
+    count = len(job.train_images)
     steps = count // choose_batch_size(config, count)
     optimizer = _make_optimizer(config, total_steps=steps * config.epochs)
     joined = min(STEPS_PER_EXECUTION, steps) if _can_join_steps(autoencoder) else 1
     autoencoder.compile(optimizer, LOSSES[config.loss], steps_per_execution=joined)
     autoencoder.optimizer.build(autoencoder.trainable_variables)
-    validation_images = to_unit_range(job.validation_pixels[:])
+    validation_images = job.validation_images[:]
     pairs = validation_images, validation_images
     worst = max(float(validation_images.var()), LEAST_WORST)
     worst += SHARPNESS if config.loss == "sharp" else 0
@@ -197,7 +197,7 @@ def _fit(autoencoder: keras.Model, job: Job, config: TrainConfig, earlier: Progr
             if keeper.progress.start_loss is None:
                 keeper.progress.start_loss = autoencoder.evaluate(*pairs, at_once, verbose=0)
             autoencoder.fit(
-                Batches(job.train_pixels, config, epoch=finished),
+                Batches(job.train_images, config, epoch=finished),
                 shuffle=False,  # the batches have their own order, which resuming can repeat
                 validation_data=pairs,
                 validation_batch_size=at_once,

@@ -11,7 +11,7 @@ import numpy as np
 
 from latentspace.analysis.scores import squared_errors
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Pixels, to_uint8, to_unit_range
+from latentspace.core.pixels import Images, to_uint8, to_unit_range
 from latentspace.datasets import ImageDataset
 from latentspace.models import snapshots
 from latentspace.models.network import CODE_NOISE
@@ -98,14 +98,14 @@ class TrainingLog(keras.callbacks.TensorBoard):
     """Logs losses, learning rate, graph, and reconstructions of validation images.
 
     One log may follow several fits, the stages of a training, and a training that goes on: epochs
-    are counted through, from 1. Of the images, uint8 (M, H, W, C), a few are drawn.
+    are counted through, from 1. Of the images, float32 (M, H, W, C) in [0, 1], a few are drawn.
     """
 
-    def __init__(self, folder: Path, validation_pixels: Pixels) -> None:
+    def __init__(self, folder: Path, validation_images: Images) -> None:
         super().__init__(folder)
-        count = len(validation_pixels)
+        count = len(validation_images)
         chosen = np.linspace(0, count - 1, min(PROBES, count)).astype(int)
-        self._probes = to_unit_range(validation_pixels[chosen])
+        self._probes = validation_images[chosen]
 
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)

@@ -17,7 +17,7 @@ from latentspace.core.cluster import is_first_process
 from latentspace.core.documents import validate
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import check_folder
-from latentspace.core.pixels import Pixels, Subset, count_images_at_once, to_unit_range
+from latentspace.core.pixels import UnitImages, count_images_at_once
 from latentspace.core.progress import show_running
 from latentspace.core.provenance import hash_file, silence_stderr
 from latentspace.datasets import ImageDataset, augmentation, choose_limited
@@ -92,10 +92,10 @@ def train_run(
         from latentspace.analysis import scores
         from latentspace.analysis.density import fit_density
         from latentspace.training import devices, fitting, recording, stages
-    splits: dict[str, Pixels] = {
-        "train": Subset(data.train_pixels, fitted),
-        "validation": Subset(data.train_pixels, held_back),
-        "test": data.test_pixels,
+    splits = {
+        "train": UnitImages(data.train_pixels, fitted),
+        "validation": UnitImages(data.train_pixels, held_back),
+        "test": data.test_images,
     }
     if not config.resume:
         config = choose_settings(config, given, data, fitted)
@@ -116,8 +116,8 @@ def train_run(
         if log is not None:
             watchers.append(recording.TrainingLog(log, splits["validation"]))
             print(f"watch: tensorboard --logdir {shlex.quote(str(log.parent))}")
-        pixels = splits["train"], splits["validation"]
-        job = stages.Job(*pixels, folder / CHECKPOINT, begun, watchers)
+        learned_from = splits["train"], splits["validation"]
+        job = stages.Job(*learned_from, folder / CHECKPOINT, begun, watchers)
         try:
             with devices.distribute_over(names):
                 encoder, decoder, progress = stages.train(job, config, pca)
@@ -129,8 +129,8 @@ def train_run(
         return None
 
     with show_running("measuring errors", quiet=config.quiet):
-        learned = predict(encoder, data.train_pixels)
-        of_tests = predict(encoder, data.test_pixels)
+        learned = predict(encoder, data.train_images)
+        of_tests = predict(encoder, data.test_images)
         codes = {"train": learned[fitted], "validation": learned[held_back], "test": of_tests}
         errors = dict[str, float]()
         for split, images in splits.items():
@@ -237,7 +237,7 @@ def choose_settings(
         print(f"{units} units, for images of {values:,} values; --latent-dim N chooses another")
     at_once = count_images_at_once(data.train_pixels)
     rows = fitted[choose_limited(count, min(LOOKED_AT, at_once))]
-    images, labels = to_unit_range(data.train_pixels[rows]), data.train_labels[rows]
+    images, labels = data.train_images[rows], data.train_labels[rows]
     chosen["aligned"] = augmentation.are_aligned(images)
     rng = np.random.default_rng(config.seed)
     chosen["mirrored"] = augmentation.looks_alike_mirrored(images, labels, rng)

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentspace.analysis.scores import fit_components, squared_errors
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Pixels, iterate_parts, to_unit_range
+from latentspace.core.pixels import Images, iterate_parts
 from latentspace.models import network
 from latentspace.models.network import CODE_NOISE, IMAGE, standardize_codes, start_as_pca
 from latentspace.models.refinement import refine
@@ -38,16 +38,16 @@ def train(
     `InputError` where there was no epoch to keep, or nothing to resume.
     """
     begun = read_checkpoint(job.checkpoint)[0]["progress"] if config.resume else Progress()
-    shape = job.train_pixels.shape[1:]
+    shape = job.train_images.shape[1:]
     encoder, decoder = network.build_encoder(shape, config), network.build_decoder(shape, config)
     progress = begun.rewind_to(2)
     if begun.stage < 2:
-        pca = pca or fit_components(job.train_pixels, config.latent_dim)
+        pca = pca or fit_components(job.train_images, config.latent_dim)
         std = np.sqrt(pca.explained_variance_)
         start_as_pca(encoder, decoder, mean=pca.mean_, components=pca.components_, std=std)
         autoencoder = join_autoencoder(encoder, decoder, code_noise=config.code_noise)
         progress = fit(autoencoder, job, config)
-        encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, job.train_pixels))
+        encoder, decoder = standardize_codes(encoder, decoder, predict(encoder, job.train_images))
         if progress.status != "complete" or not config.refine_epochs:
             return encoder, decoder, progress
     # The same corrections to begin with, whether or not the first stage was resumed.
@@ -58,7 +58,7 @@ def train(
     second = dataclasses.replace(config, epochs=epochs, learning_rate=rate, resume=resumes)
     autoencoder = join_autoencoder(encoder, decoder)
     progress = fit(autoencoder, job, second, progress)
-    return *standardize_codes(encoder, decoder, predict(encoder, job.train_pixels)), progress
+    return *standardize_codes(encoder, decoder, predict(encoder, job.train_images)), progress
 
 
 class RelativeNoise(keras.layers.GaussianNoise):
@@ -86,13 +86,12 @@ def join_autoencoder(
     return keras.Model(encoder.input, unclipped(codes), name="autoencoder")
 
 
-def measure_mean_error(decoder: keras.Model, codes: np.ndarray, pixels: Pixels) -> float:
-    """Mean squared error per pixel of decoded codes (N, D) of images, uint8 (N, H, W, C)."""
+def measure_mean_error(decoder: keras.Model, codes: np.ndarray, images: Images) -> float:
+    """Mean squared error per pixel of decoded codes (N, D) of images (N, H, W, C)."""
     total = 0.0
-    for part in iterate_parts(pixels):
-        images = to_unit_range(pixels[part])
-        total += squared_errors(images, predict(decoder, codes[part])).sum()
-    return float(total / len(pixels))
+    for part in iterate_parts(images):
+        total += squared_errors(images[part], predict(decoder, codes[part])).sum()
+    return float(total / len(images))
 
 
 def make_repeatable(seed: int, *, bitwise: bool) -> None:

@@ -54,9 +54,9 @@ def test_pca_error_is_that_of_the_best_projection(rng: np.random.Generator) -> N
     basis = rng.normal(size=(3, 20))
     images = 128 + 10 * (rng.normal(size=(50, 3)) @ basis).reshape(50, 5, 4, 1)
     pixels = np.clip(images, 0, 255).astype(np.uint8)
-    train, test = pixels[:40], to_unit_range(pixels[40:])
+    train, test = to_unit_range(pixels[:40]), to_unit_range(pixels[40:])
     assert scores.pca_error(scores.fit_components(train, 3), test) == pytest.approx(0, abs=1e-4)
-    pca = PCA(2).fit(to_unit_range(train).reshape(40, -1))
+    pca = PCA(2).fit(train.reshape(40, -1))
     flat = test.reshape(10, -1)
     expected = np.mean((pca.inverse_transform(pca.transform(flat)) - flat) ** 2)
     assert scores.pca_error(scores.fit_components(train, 2), test) == pytest.approx(
@@ -71,7 +71,7 @@ def test_linear_autoencoder_gives_back_what_lies_in_its_components(
     images = 128 + 10 * (rng.normal(size=(50, 3)) @ basis).reshape(50, 4, 2, 3)
     pixels = np.clip(images, 0, 255).astype(np.uint8)
     encode, decode = scores.linear_autoencoder(
-        scores.fit_components(pixels[:40], 3), pixels.shape[1:]
+        scores.fit_components(to_unit_range(pixels[:40]), 3), pixels.shape[1:]
     )
     unseen = to_unit_range(pixels[40:])
     codes = encode(unseen)

@@ -113,7 +113,7 @@ def test_a_picture_names_a_setting_if_and_only_if_it_changes_it(
     points = np.random.default_rng(0).normal(size=(len(tiny.test_labels), 2))
     np.save(tmp_path / "map.npy", points)
     monkeypatch.setitem(OTHERS, "map", {"map": str(tmp_path / "map.npy")})
-    light = np.concatenate([tiny.train_images, tiny.test_images]).mean(axis=(2, 3))  # (N, H)
+    light = np.concatenate([tiny.train_images[:], tiny.test_images[:]]).mean(axis=(2, 3))  # (N, H)
     half = light.shape[1] // 2
     low = light[:, half:].mean(axis=1) > light[:, :half].mean(axis=1)
     tiny = tell(tiny, bright=light.mean(axis=1) > np.median(light.mean(axis=1)), low=low)

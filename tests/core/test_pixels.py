@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentspace.core import pixels
-from latentspace.core.pixels import Subset, iterate_parts, to_uint8, to_unit_range
+from latentspace.core.pixels import UnitImages, iterate_parts, map_parts, to_uint8, to_unit_range
 
 
 def test_unit_range_maps_the_ends_exactly_and_leaves_the_input() -> None:
@@ -50,9 +50,27 @@ def test_parts_cover_all_images_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(iterate_parts(images)) == slice(0, 3)
 
 
-def test_chosen_images_are_read_when_they_are_indexed() -> None:
-    images = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
-    chosen = Subset(images, np.array([7, 2, 5]))
-    assert (len(chosen), chosen.shape, chosen.dtype) == (3, (3, 1, 1, 1), np.uint8)
-    assert chosen[1:].ravel().tolist() == [2, 5]
-    assert chosen[np.array([2, 0])].ravel().tolist() == [5, 7]
+def test_images_become_floats_when_they_are_indexed() -> None:
+    values = np.arange(0, 250, 25, dtype=np.uint8).reshape(10, 1, 1, 1)
+    images = UnitImages(values)
+    assert (len(images), images.shape, images.dtype) == (10, (10, 1, 1, 1), np.float32)
+    np.testing.assert_array_equal(images[2:], to_unit_range(values[2:]))
+    np.testing.assert_array_equal(np.asarray(images), to_unit_range(values))
+    chosen = UnitImages(values, np.array([7, 2, 5]))
+    assert (len(chosen), chosen.shape) == (3, (3, 1, 1, 1))
+    np.testing.assert_array_equal(chosen[1:], to_unit_range(values[[2, 5]]))
+    np.testing.assert_array_equal(chosen[np.array([2, 0])], to_unit_range(values[[5, 7]]))
+    values[0] = 255
+    assert images[0].item() == 1  # nothing was copied before
+
+
+def test_a_function_of_parts_gives_what_it_gives_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 60)
+    images, sizes = UnitImages(np.arange(200, dtype=np.uint8).reshape(10, 4, 5, 1)), []
+
+    def average(part: np.ndarray) -> np.ndarray:
+        sizes.append(len(part))
+        return part.mean(axis=(1, 2, 3))
+
+    np.testing.assert_array_equal(map_parts(average, images), average(images[:]))
+    assert sizes == [3, 3, 3, 1, 10]

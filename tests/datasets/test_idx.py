@@ -52,7 +52,7 @@ def test_idx_folder_round_trip(tmp_path: Path, compress: bool) -> None:
     np.testing.assert_array_equal(data.test_pixels[..., 0], arrays["test_images"])
     np.testing.assert_array_equal(data.test_labels, arrays["test_labels"])
     assert data.class_names == ("0", "1", "2")
-    assert data.train_images.dtype == np.float32
+    assert data.train_images[:].dtype == np.float32
     np.testing.assert_allclose(data.train_images[..., 0], arrays["train_images"] / 255, rtol=1e-6)
 
 

@@ -14,14 +14,15 @@ from latentspace.models.classifier import AttributeReader, ReferenceClassifier, 
 
 
 def find(folder: Path, data: ImageDataset) -> ReferenceClassifier:
-    return classifier.find_classifier(folder, data, lambda: (data.train_images, data.train_labels))
+    given = data.train_images[:], data.train_labels
+    return classifier.find_classifier(folder, data, lambda: given)
 
 
 def test_one_is_trained_once_and_kept_with_its_accuracy(
     tmp_path: Path, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = find(tmp_path, tiny)
-    believed = first.predict_probabilities(tiny.test_images)
+    believed = first.predict_probabilities(tiny.test_images[:])
     assert believed.shape == (60, 3)
     np.testing.assert_allclose(believed.sum(axis=1), 1, rtol=1e-5)
     accuracy = (believed.argmax(axis=1) == tiny.test_labels).mean()
@@ -36,7 +37,7 @@ def test_one_is_trained_once_and_kept_with_its_accuracy(
 
     monkeypatch.setattr(classifier, "_train_network", None)  # a second training would fail
     np.testing.assert_array_equal(
-        find(tmp_path, tiny).predict_probabilities(tiny.test_images), believed
+        find(tmp_path, tiny).predict_probabilities(tiny.test_images[:]), believed
     )
 
 
@@ -69,9 +70,9 @@ def test_one_that_does_not_fit_is_trained_anew(
         (tmp_path / "classifiers" / "bars.json").write_text("{")
     after = find(tmp_path, data)
     assert len(trained_on) == 2
-    np.testing.assert_array_equal(trained_on[1], data.train_images)
+    np.testing.assert_array_equal(trained_on[1], data.train_images[:])
     assert after.facts["dataset_hash"] == data.hash
-    assert after.predict_probabilities(data.test_images).shape == (60, 3)
+    assert after.predict_probabilities(data.test_images[:]).shape == (60, 3)
 
 
 def test_shuffled_labels_yield_no_referee(tmp_path: Path, tiny: ImageDataset) -> None:
@@ -156,8 +157,8 @@ def described(tiny: ImageDataset) -> ImageDataset:
 
     return dataclasses.replace(
         tiny,
-        train_attributes=describe(tiny.train_labels, tiny.train_images),
-        test_attributes=describe(tiny.test_labels, tiny.test_images),
+        train_attributes=describe(tiny.train_labels, tiny.train_images[:]),
+        test_attributes=describe(tiny.test_labels, tiny.test_images[:]),
     )
 
 
@@ -165,11 +166,11 @@ def test_a_reader_reads_each_attribute_and_knows_how_well(
     tmp_path: Path, described: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def find() -> AttributeReader:
-        rows = np.arange(len(described.train_pixels))
-        return classifier.find_reader(tmp_path, described, lambda: (described.train_images, rows))
+        given = described.train_images[:], np.arange(len(described.train_pixels))
+        return classifier.find_reader(tmp_path, described, lambda: given)
 
     reader = find()
-    read = reader.read(described.test_images)
+    read = reader.read(described.test_images[:])
     truth = described.test_attributes.values
     assert read.shape == truth.shape
     assert ((read[:, 0] > 0.5) == truth[:, 0]).mean() > 0.8
@@ -188,7 +189,7 @@ def test_a_reader_reads_each_attribute_and_knows_how_well(
     assert fit == {"lies": True, "side": True, "turn": True, "bright": True, "guess": False}
 
     monkeypatch.setattr(classifier, "_train_network", None)  # a second training would fail
-    np.testing.assert_array_equal(find().read(described.test_images), read)
+    np.testing.assert_array_equal(find().read(described.test_images[:]), read)
 
 
 def test_a_reader_of_other_attributes_is_trained_anew(
@@ -211,7 +212,7 @@ def test_a_reader_of_other_attributes_is_trained_anew(
         test_attributes=Attributes(("lies",), described.test_attributes.values[:, :1]),
     )
     for data in (described, fewer, fewer):
-        images = data.train_images
+        images = data.train_images[:]
         classifier.find_reader(tmp_path, data, lambda images=images: (images, rows))
     assert trained == [[2, 2, 3, 0, 2], [2]]
     # What only some images show to be a number is one in all of them.
@@ -221,10 +222,10 @@ def test_a_reader_of_other_attributes_is_trained_anew(
         values[0, 0] = 2
         about = Attributes(described.train_attributes.names, values)
         data = dataclasses.replace(described, **{name: about})
-        reader = classifier.find_reader(tmp_path, data, lambda: (described.train_images, rows))
+        reader = classifier.find_reader(tmp_path, data, lambda: (described.train_images[:], rows))
         assert trained.pop() == [0, 2, 3, 0, 2]
         assert [each["column"] for each in reader.facts["readings"]][2] == "turn"
-        read = reader.read(described.test_images)
+        read = reader.read(described.test_images[:])
         assert read.shape == described.test_attributes.values.shape
-        outputs = reader._model(described.test_images)
+        outputs = reader._model(described.test_images[:])
         np.testing.assert_allclose(read[:, 1:6], outputs[:, 1:6], rtol=1e-5)

@@ -26,11 +26,12 @@ import sys
 from pathlib import Path
 import tensorflow as tf
 from conftest import small_training, tiny_arrays
+from latentspace.core.pixels import UnitImages
 from latentspace.training import devices, stages
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-pixels = tiny_arrays(128, seed=0)[0][..., None]
+images = UnitImages(tiny_arrays(128, seed=0)[0][..., None])
 config = small_training(
     epochs=3, refine_epochs=2, refine_steps=1, batch_size=16, learning_rate=2e-3, seed=0,
     code_noise=0,
@@ -38,7 +39,7 @@ config = small_training(
 for names in (["cpu:0"], ["cpu:0", "cpu:1"]):
     stages.make_repeatable(0, bitwise=True)
     with devices.distribute_over(names):
-        job = stages.Job(pixels[:96], pixels[96:], Path(sys.argv[1]) / "checkpoint.npz", {})
+        job = stages.Job(images[:96], images[96:], Path(sys.argv[1]) / "checkpoint.npz", {})
         decoder, progress = stages.train(job, config)[1:]
     replicas = decoder.distribute_strategy.num_replicas_in_sync
     losses = [row[name] for row in progress.rows for name in ("loss", "val_loss")]

@@ -13,7 +13,7 @@ from conftest import small_training, start_facts, stop_fit_after
 from config import PRESETS, TrainConfig
 from latentspace.core import pixels
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Subset
+from latentspace.core.pixels import UnitImages
 from latentspace.datasets import ImageDataset
 from latentspace.models import network
 from latentspace.training import checkpoint, fitting
@@ -42,7 +42,7 @@ def build(seed: int = 0, mean: np.ndarray | None = None) -> keras.Model:
 def fit(
     model: keras.Model, data: ImageDataset, path: Path, config: TrainConfig = CONFIG, **options
 ) -> Progress:
-    job = Job(data.train_pixels, data.test_pixels, path, start_facts(data), **options)
+    job = Job(data.train_images, data.test_images, path, start_facts(data), **options)
     return fitting.fit(model, job, config)
 
 
@@ -56,7 +56,7 @@ def test_batch_size_suits_the_data(count: int, size: int) -> None:
 
 
 def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
-    images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
+    images = UnitImages(np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1))
     config = TrainConfig(batch_size=8, augment=0)
     batches = Batches(images, config)
     assert batches.num_batches == 6
@@ -74,10 +74,10 @@ def test_batches_cover_each_image_once_in_an_order_of_seed_and_epoch() -> None:
 
 
 def test_the_asked_share_of_a_batch_is_deformed(tiny: ImageDataset) -> None:
-    batches = Batches(tiny.train_pixels, CONFIG)
+    batches = Batches(tiny.train_images, CONFIG)
     inputs, targets = batches[0]
     np.testing.assert_array_equal(inputs, targets)
-    known = {image.tobytes() for image in tiny.train_images}
+    known = {image.tobytes() for image in tiny.train_images[:]}
     assert [image.tobytes() in known for image in inputs] == [False] * 4 + [True] * 4
     np.testing.assert_array_equal(batches[0][0], inputs)
 
@@ -90,8 +90,8 @@ def test_fit_learns_and_keeps_the_best_epoch(tiny: ImageDataset, tmp_path: Path)
     assert [row["epoch"] for row in progress.rows] == [1, 2, 3, 4]
     assert min(losses) < 0.9 * losses[0] < 0.9 * progress.start_loss
     assert progress.best_epoch == 1 + int(np.argmin(losses))
-    back = model.predict(tiny.test_images, verbose=0).clip(0, 1)
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(min(losses), rel=1e-4)
+    back = model.predict(tiny.test_images[:], verbose=0).clip(0, 1)
+    assert np.mean((back - tiny.test_images[:]) ** 2) == pytest.approx(min(losses), rel=1e-4)
     rates = [row["learning_rate"] for row in progress.rows]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 0.02 * CONFIG.learning_rate
@@ -131,8 +131,8 @@ def test_ctrl_c_keeps_the_best_epoch_so_far(
     progress = fit(model, tiny, tmp_path / "checkpoint.npz")
     assert progress.status == "interrupted"
     assert len(progress.rows) == 2
-    back = model.predict(tiny.test_images, verbose=0).clip(0, 1)
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(progress.best_loss, rel=1e-4)
+    back = model.predict(tiny.test_images[:], verbose=0).clip(0, 1)
+    assert np.mean((back - tiny.test_images[:]) ** 2) == pytest.approx(progress.best_loss, rel=1e-4)
     assert (tmp_path / "checkpoint.npz").exists()
 
 
@@ -182,15 +182,15 @@ def test_what_explodes_later_ends_with_the_best_epoch(
     assert len(progress.rows) == epochs
     assert progress.best_epoch <= 2
     assert spoil.steps_after <= 1
-    back = model.predict(tiny.test_images, verbose=0).clip(0, 1)
-    assert np.mean((back - tiny.test_images) ** 2) == pytest.approx(progress.best_loss, rel=1e-4)
+    back = model.predict(tiny.test_images[:], verbose=0).clip(0, 1)
+    assert np.mean((back - tiny.test_images[:]) ** 2) == pytest.approx(progress.best_loss, rel=1e-4)
 
 
 def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1)
+    images = UnitImages(np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1))
     monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 20)  # two batches of eight
     config = dataclasses.replace(CONFIG, augment=0.0)
-    batches = Batches(Subset(images, np.arange(48)), config)
+    batches = Batches(images, config)
     seen = np.concatenate([batches[number][0] for number in range(batches.num_batches)])
     assert sorted(np.rint(seen.ravel() * 255)) == list(range(48))
     assert len(batches._images) == 16
@@ -223,7 +223,7 @@ def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not() -> None:
 def test_a_training_that_makes_nothing_better_keeps_its_start(
     tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mean = tiny.train_images.mean(axis=0).ravel()
+    mean = tiny.train_images[:].mean(axis=0).ravel()
     model = build(mean=mean)
     start = [weights.copy() for weights in model.get_weights()]
     config = dataclasses.replace(CONFIG, learning_rate=10.0)
@@ -277,7 +277,7 @@ def test_a_training_may_be_for_sharp_images(tiny: ImageDataset, tmp_path: Path) 
 def test_half_of_the_images_are_mirrored_where_they_look_alike(tiny: ImageDataset) -> None:
     config = dataclasses.replace(CONFIG, augment=0.0)
     plain, mirrored = (
-        Batches(tiny.train_pixels, dataclasses.replace(config, mirrored=mirror))
+        Batches(tiny.train_images, dataclasses.replace(config, mirrored=mirror))
         for mirror in (False, True)
     )
     turned = [

@@ -35,8 +35,8 @@ def train(
     )
     held_back = np.arange(len(data.test_labels))
     recorder = Recorder(folder / "snapshots.npz", both, held_back, config)
-    pixels, path = (data.train_pixels, data.test_pixels), folder / "checkpoint.npz"
-    job = Job(*pixels, path, start_facts(data), [recorder] if watched else [])
+    images, path = (data.train_images, data.test_images), folder / "checkpoint.npz"
+    job = Job(*images, path, start_facts(data), [recorder] if watched else [])
     return stages.train(job, config)
 
 

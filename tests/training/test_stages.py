@@ -10,6 +10,7 @@ from conftest import small_training, start_facts, stop_fit_after
 from sklearn.decomposition import PCA
 
 from config import TrainConfig
+from latentspace.core.pixels import UnitImages
 from latentspace.datasets import ImageDataset
 from latentspace.training import stages
 from latentspace.training.checkpoint import Progress
@@ -23,7 +24,7 @@ def train(
     data: ImageDataset, path: Path, config: TrainConfig = CONFIG, *, seed: int = 0
 ) -> Outcome:
     keras.utils.set_random_seed(seed)
-    job = stages.Job(data.train_pixels, data.test_pixels, path, start_facts(data))
+    job = stages.Job(data.train_images, data.test_images, path, start_facts(data))
     return stages.train(job, config)
 
 
@@ -35,7 +36,7 @@ def whole(tiny: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> Outco
 
 def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> float:
     codes = encoder.predict(images, verbose=0)
-    return stages.measure_mean_error(decoder, codes, np.rint(images * 255).astype(np.uint8))
+    return stages.measure_mean_error(decoder, codes, images)
 
 
 def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
@@ -54,13 +55,13 @@ def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
     )
     rate = CONFIG.learning_rate
     assert max(row["learning_rate"] for row in progress.rows[4:]) < 0.3 * rate
-    assert error(encoder, decoder, tiny.test_images) < error(
-        first_encoder, first_decoder, tiny.test_images
+    assert error(encoder, decoder, tiny.test_images[:]) < error(
+        first_encoder, first_decoder, tiny.test_images[:]
     )
-    assert error(encoder, decoder, tiny.test_images) == pytest.approx(
+    assert error(encoder, decoder, tiny.test_images[:]) == pytest.approx(
         min(row["val_loss"] for row in progress.rows), rel=1e-3
     )
-    codes = encoder.predict(tiny.train_images, verbose=0)
+    codes = encoder.predict(tiny.train_images[:], verbose=0)
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(codes.std(axis=0), 1, atol=1e-3)
     assert all(variable.trainable for variable in decoder.variables)
@@ -89,8 +90,8 @@ def test_a_stop_in_either_stage_resumes_to_the_same_end(
             rtol=1e-4,
         )
     assert progress.best_epoch == expected.best_epoch
-    assert error(*resumed, tiny.test_images) == pytest.approx(
-        error(*models, tiny.test_images), rel=1e-3
+    assert error(*resumed, tiny.test_images[:]) == pytest.approx(
+        error(*models, tiny.test_images[:]), rel=1e-3
     )
 
 
@@ -101,7 +102,7 @@ def test_ctrl_c_in_the_second_stage_keeps_the_best_so_far(
     encoder, decoder, progress = train(tiny, tmp_path / "checkpoint.npz")
     assert progress.status == "interrupted"
     assert len(progress.rows) == 5
-    assert error(encoder, decoder, tiny.test_images) == pytest.approx(
+    assert error(encoder, decoder, tiny.test_images[:]) == pytest.approx(
         min(row["val_loss"] for row in progress.rows), rel=1e-3
     )
 
@@ -121,7 +122,8 @@ def test_training_is_never_behind_pca_where_pca_is_exact_also_after_a_stop(
 
     def train_on(config: TrainConfig) -> tuple[float, Progress]:
         keras.utils.set_random_seed(0)
-        job = stages.Job(pixels[:128], pixels[128:], tmp_path / "one.npz", start_facts(tiny))
+        images = UnitImages(pixels)
+        job = stages.Job(images[:128], images[128:], tmp_path / "one.npz", start_facts(tiny))
         *models, progress = stages.train(job, config)
         return error(*models, (pixels[128:] / 255).astype(np.float32)), progress
 

@@ -24,6 +24,7 @@ from PIL import Image
 
 from config import TrainConfig
 from latentspace.core.errors import InputError
+from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import split_validation
 from latentspace.models.runs import find_run
 from latentspace.training import session, stages
@@ -66,9 +67,9 @@ class Board:
 
 
 def train(folder: Path, *callbacks: keras.callbacks.Callback, resume: bool = False) -> list[float]:
-    pixels = tiny_arrays(100, seed=0)[0][..., None]
+    images = to_unit_range(tiny_arrays(100, seed=0)[0][..., None])
     keras.utils.set_random_seed(0)
-    job = stages.Job(pixels[:80], pixels[80:], folder / "checkpoint.npz", FACTS, callbacks)
+    job = stages.Job(images[:80], images[80:], folder / "checkpoint.npz", FACTS, callbacks)
     progress = stages.train(job, dataclasses.replace(CONFIG, resume=resume))[2]
     return [row["val_loss"] for row in progress.rows]
 

@@ -13,6 +13,7 @@ from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_MEASURED, OfAttributes
 from latentspace.chapters.chapter import HIGHER, Row
+from latentspace.core.pixels import Images, UnitImages, map_parts
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
 REACHES, USUAL_REACH = (1.0, 1.25, 1.5, 1.75), 1.25
@@ -88,8 +89,8 @@ class Transport:
 class Space:
     """Where images are moved, and how they come back."""
 
-    train: np.ndarray  # vectors of all training images, float (M, D)
-    test: np.ndarray  # vectors of all images, float (N, D)
+    train: Images  # vectors of all training images, float (M, D)
+    test: Images  # vectors of all images, float (N, D)
     decode: Callable[[np.ndarray], np.ndarray]  # (N, D) -> float32 (N, H, W, C) in [0, 1]
 
 
@@ -280,9 +281,9 @@ class AttributeChanges(OfAttributes):
     @cached_property
     def _spaces(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
-        pca = scores.fit_components(study.data.train_pixels, study.run.latent_dim)
-        images = study.data.train_images, study.images
-        train, test = (each.reshape(len(each), -1) for each in images)
+        pca = scores.fit_components(study.data.train_images, study.run.latent_dim)
+        pixels = study.data.train_pixels, study.data.test_pixels
+        train, test = (UnitImages(each.reshape(len(each), -1)) for each in pixels)
 
         def to_images(vectors: np.ndarray) -> np.ndarray:
             return np.clip(vectors, 0, 1).astype(np.float32).reshape(-1, *shape)
@@ -290,9 +291,10 @@ class AttributeChanges(OfAttributes):
         def decode_components(vectors: np.ndarray) -> np.ndarray:
             return to_images(pca.inverse_transform(vectors))
 
+        first, second = (map_parts(pca.transform, each) for each in (train, test))
         return {
             CODES: self._of_codes,
-            PCA: Space(pca.transform(train), pca.transform(test), decode_components),
+            PCA: Space(first, second, decode_components),
             PIXELS: Space(train, test, to_images),
         }
 

@@ -10,6 +10,7 @@ from latentspace.analysis import directions, scores
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Attributes
 from latentspace.chapters.attributes.values import CODES, MOST_MEASURED, OfAttributes
 from latentspace.chapters.chapter import HIGHER, LOWER, Row
+from latentspace.core.pixels import Images, UnitImages
 
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
 SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
@@ -104,20 +105,19 @@ class AttributeSweeps(OfAttributes):
             rng = np.random.default_rng(study.settings.seed)
             count = min(SCORED_IMAGES, len(study.images))
             chosen = rng.choice(len(study.images), count, replace=False)
-            labels = study.data.test_labels[chosen]
+            labels, test = study.data.test_labels[chosen], study.images[chosen].reshape(count, -1)
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
             lengths = (np.linalg.norm(each, axis=-1, keepdims=True) for each in (steps, random))
             random *= np.divide(*lengths)
-            test = study.images.reshape(len(study.images), -1)
             spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
-                CODES: (self._sweep_codes, study.codes, steps),
-                RANDOM: (self._sweep_codes, study.codes, random),
+                CODES: (self._sweep_codes, study.codes[chosen], steps),
+                RANDOM: (self._sweep_codes, study.codes[chosen], random),
                 PIXELS: (self._sweep_pixels, test, self._pixel_directions.steps),
             }
             numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
             for name, (sweep, vectors, vector_steps) in spaces.items():
-                images = sweep(vectors[chosen], labels, vector_steps[labels], STEPS)
+                images = sweep(vectors, labels, vector_steps[labels], STEPS)
                 values = self._read(images, self.directions.deviations[labels])
                 called = self.classify(images)  # (A, S, N)
                 kept = np.full(len(images), np.nan)
@@ -155,7 +155,7 @@ class AttributeSweeps(OfAttributes):
         """Where they stand among all attributes."""
         return np.flatnonzero(self.values.is_number)[:MOST_MEASURED]
 
-    def _calibrate(self, found: Attributes, train: np.ndarray, sweep: Sweep) -> Attributes:
+    def _calibrate(self, found: Attributes, train: Images, sweep: Sweep) -> Attributes:
         """Mends the steps by what they do to training images that they were not learnt from."""
         apart, _ = self._rows
         labels = self.study.data.train_labels[apart]
@@ -171,7 +171,7 @@ class AttributeSweeps(OfAttributes):
             found = directions.calibrate(found, responses)
         return found
 
-    def _fit_to(self, vectors: np.ndarray) -> Attributes:
+    def _fit_to(self, vectors: Images) -> Attributes:
         """Directions among vectors (M, D) of all training images, not yet calibrated."""
         data, (chosen, values) = self.study.data, self._measured
         given = vectors[chosen], data.train_labels[chosen], values
@@ -187,8 +187,8 @@ class AttributeSweeps(OfAttributes):
         """Calibrated directions among flat pixels."""
 
         def compute() -> Attributes:
-            train = self.study.data.train_images
-            flat = train.reshape(len(train), -1)
+            pixels = self.study.data.train_pixels
+            flat = UnitImages(pixels.reshape(len(pixels), -1))
             return self._calibrate(self._fit_to(flat), flat, self._sweep_pixels)
 
         return self._load_or_compute("attribute-steps-in-pixels", compute)

@@ -10,7 +10,6 @@ import numpy as np
 from latentspace.analysis import strokes
 from latentspace.chapters.chapter import Chapter, Row, list_rows
 from latentspace.core.errors import InputError, to_printable
-from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import Attributes, group_columns
 from latentspace.models.classifier import can_tell
 
@@ -163,7 +162,7 @@ class AttributeValues(Chapter):
 
     def measure_training(self, rows: np.ndarray) -> np.ndarray:
         """All that training images have, known or measured, float64 (N, A)."""
-        images = to_unit_range(self.study.data.train_pixels[rows])
+        images = self.study.data.train_images[rows]
         found = self.read(images, measured_only=True)
         if self.known:
             found[:, : len(self.known)] = self.tables["train"].values[rows]

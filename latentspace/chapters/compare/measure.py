@@ -202,7 +202,7 @@ class Comparison:
 
     def _score_components(self, count: int) -> dict[str, np.ndarray]:
         """Scores by image of principal components of the images that A was fitted to."""
-        study, maps, images = self.studies[A], self._maps[A], self.data.test_images
+        study, maps, images = self.studies[A], self._maps[A], self.data.test_images[:]
         pca = study.fit_components(count)
         encode, decode = scores.linear_autoencoder(pca, self.data.image_shape)
         back = decode(encode(images))

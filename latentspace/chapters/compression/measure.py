@@ -67,7 +67,7 @@ class Compression(Chapter):
         def encode_table() -> dict[str, np.ndarray]:
             # Encoded alone: a code's last digits depend on what else is encoded with it.
             chosen = study.fit_indices[choose_limited(len(study.fit_indices), TABLE_IMAGES)]
-            return {"codes": study.run.encode(study.data.train_pixels[chosen])}
+            return {"codes": study.run.encode(study.data.train_images[chosen])}
 
         def compute() -> dict[str, Method]:
             codes = study.codes[storing.rows]
@@ -90,11 +90,11 @@ class Compression(Chapter):
         study, storing, few = self.study, self.storing, self.study.run.latent_dim
 
         def compute() -> dict[str, Method]:
-            chosen = study.fit_pixels
+            chosen = study.fit_images
             pca = study.fit_components(MOST_COMPONENTS)
             encode, inverse = scores.linear_autoencoder(pca, study.data.image_shape)
             count = min(TABLE_IMAGES, count_images_at_once(chosen))
-            table = encode(to_unit_range(chosen[choose_limited(len(chosen), count)]))
+            table = encode(chosen[choose_limited(len(chosen), count)])
             codes = encode(storing.images)
             spread = float(table[:, 0].std()) or 1.0
             vector_bytes = FLOAT_BYTES * storing.pixels[0].size

@@ -19,7 +19,6 @@ from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_unit_range
 from latentspace.datasets import choose_limited
 
 PIXELS, REAL, AUTO = "pixels", "real_images", "auto"
@@ -131,7 +130,7 @@ class Interpolation(Chapter):
     def terrain(self) -> paths.Terrain:
         """Where data is, for paths along it."""
         rows = choose_limited(len(self.study.train_codes), TERRAIN_CODES)
-        brightness = to_unit_range(self.study.data.train_pixels[rows]).mean(axis=(1, 2, 3))
+        brightness = self.study.data.train_images[rows].mean(axis=(1, 2, 3))
         return paths.learn_terrain(self.study.density, self.study.train_codes[rows], brightness)
 
     def locate_on_map(self, kind: str) -> np.ndarray:

@@ -136,7 +136,7 @@ class Learning(Chapter):
         study, film = self.study, self.snapshots
 
         def compute() -> dict[str, Any]:
-            watched = to_unit_range(study.data.train_pixels[film.indices])
+            watched = study.data.train_images[film.indices]
             pca = study.fit_components(study.run.latent_dim)
             return {"mse": scores.pca_error(pca, watched)}
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.core.pixels import to_unit_range
+from latentspace.core.pixels import iterate_parts, to_unit_range
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
 
@@ -23,11 +23,12 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            back = study.decode(study.codes)
-            return {
-                "mse": scores.squared_errors(study.images, back),
-                "ssim": scores.structural_similarity(study.images, back),
-            }
+            found: dict[str, list[np.ndarray]] = {"mse": [], "ssim": []}
+            for part in iterate_parts(study.images, IMAGES_AT_ONCE):
+                images, back = study.images[part], study.decode(study.codes[part])
+                found["mse"].append(scores.squared_errors(images, back))
+                found["ssim"].append(scores.structural_similarity(images, back))
+            return {name: np.concatenate(parts) for name, parts in found.items()}
 
         return study.load_or_compute("reconstruction_by_image", compute, *study.model_key)
 
@@ -42,11 +43,11 @@ class Reconstruction(Chapter):
             return {"test_mse": mse, "pca_mse": pca, "test_ssim": ssim}
 
         def compute_train() -> dict[str, np.ndarray]:
-            errors, parts = [], -(-len(study.fit_indices) // IMAGES_AT_ONCE)
-            for part in np.array_split(study.fit_indices, parts):
-                images = to_unit_range(study.data.train_pixels[part])
-                back = study.run.decode(study.train_codes[part])
-                errors.append(scores.squared_errors(images, back))
+            errors = []
+            for part in iterate_parts(study.fit_indices, IMAGES_AT_ONCE):
+                rows = study.fit_indices[part]
+                back = study.run.decode(study.train_codes[rows])
+                errors.append(scores.squared_errors(study.data.train_images[rows], back))
             return {"train_mse": np.concatenate(errors).mean()}
 
         key = study.whole.model_key

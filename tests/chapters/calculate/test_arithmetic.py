@@ -73,10 +73,10 @@ def test_expression_is_calculated_and_shown_term_by_term(
     (section,) = subject.of(Arithmetic).make_sections()
     assert section.headings == ["+ 3", "− class:upright", "+ 2 × 5", "="]
     mean = linear_run.encode(tiny.train_images[tiny.train_labels == 0]).mean(axis=0)
-    codes = linear_run.encode(tiny.test_images)
+    codes = linear_run.encode(tiny.test_images[:])
     expected = linear_run.decode((codes[3] - mean + 2 * codes[5])[None])
     np.testing.assert_allclose(section.images[0, -1:], expected, atol=1e-5)
-    distances = np.linalg.norm((tiny.train_images - expected).reshape(120, -1), axis=1)
+    distances = np.linalg.norm((tiny.train_images[:] - expected).reshape(120, -1), axis=1)
     np.testing.assert_array_equal(section.images[1, -1], tiny.train_images[distances.argmin()])
 
 

@@ -57,8 +57,8 @@ def test_more_units_draw_better_and_the_answer_says_so(make: Make, tiny: ImageDa
     comparison = make()
     test = index_by_key(comparison)["test_mse"]
     for value, study in zip(test.values, comparison.studies.values(), strict=True):
-        back = study.run.decode(study.run.encode(tiny.test_images))
-        assert value == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
+        back = study.run.decode(study.run.encode(tiny.test_images[:]))
+        assert value == pytest.approx(np.mean((back - tiny.test_images[:]) ** 2), rel=1e-5)
     assert test.difference == pytest.approx(test.values[1] - test.values[0])
     assert test.more.value == pytest.approx(test.difference)
     assert test.more.low < test.more.value < test.more.high < 0
@@ -98,14 +98,14 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     codes = measures["source_knn_accuracy"]
     expected = [accuracy(study.codes) for study in comparison.studies.values()]
     assert codes.values == pytest.approx(expected)
-    assert codes.baselines["pixels"] == pytest.approx(accuracy(tiny.test_images.reshape(60, -1)))
-    fitted = tiny.train_pixels[comparison.studies["A"].fit_indices]
+    assert codes.baselines["pixels"] == pytest.approx(accuracy(tiny.test_images[:].reshape(60, -1)))
+    fitted = tiny.train_images[comparison.studies["A"].fit_indices]
     encode, _ = scores.linear_autoencoder(scores.fit_components(fitted, 16), tiny.image_shape)
-    assert codes.baselines["PCA 16"] == pytest.approx(accuracy(encode(tiny.test_images)))
+    assert codes.baselines["PCA 16"] == pytest.approx(accuracy(encode(tiny.test_images[:])))
     linear = measures["test_mse"].baselines
     assert set(linear) == {"PCA 8", "PCA 16"}
     assert linear["PCA 8"] == pytest.approx(
-        scores.pca_error(scores.fit_components(fitted, 8), tiny.test_images)
+        scores.pca_error(scores.fit_components(fitted, 8), tiny.test_images[:])
     )
     for key, at in (("knn_accuracy", 0), ("silhouette", 1)):
         study = list(comparison.studies.values())[at]

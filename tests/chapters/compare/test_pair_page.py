@@ -91,7 +91,7 @@ def choose_model(page: Opened, letter: str) -> None:
 
 def find_back(pair: Comparison) -> dict[str, np.ndarray]:
     """What each model makes of the images, by letter."""
-    images = pair.data.test_images
+    images = pair.data.test_images[:]
     return {
         letter: study.run.decode(study.run.encode(images)) for letter, study in pair.studies.items()
     }
@@ -99,7 +99,7 @@ def find_back(pair: Comparison) -> dict[str, np.ndarray]:
 
 def find_errors(pair: Comparison) -> dict[str, np.ndarray]:
     back = find_back(pair).items()
-    return {letter: scores.squared_errors(pair.data.test_images, of) for letter, of in back}
+    return {letter: scores.squared_errors(pair.data.test_images[:], of) for letter, of in back}
 
 
 def name_better(more: float) -> str:

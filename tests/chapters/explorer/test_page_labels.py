@@ -223,7 +223,7 @@ def test_what_is_confirmed_is_read_again(
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(place / f"{number} {odd[number % len(odd)]}.png")
     data = load_dataset(str(folder))
-    flat = data.train_images.reshape(len(data.train_pixels), -1)
+    flat = data.train_images[:].reshape(len(data.train_pixels), -1)
     run = LinearRun(data.image_shape)
     run.basis = np.linalg.svd(flat, full_matrices=False)[2][: run.latent_dim].T
     run.facts["dataset"]["hash"] = data.hash

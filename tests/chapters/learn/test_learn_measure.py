@@ -38,7 +38,7 @@ def test_numbers_are_those_of_the_codes_at_each_moment(study: Study, tiny: Image
     found = find_nearest_others(pixels.reshape(len(rows), -1), rows)[1]
     assert numbers["pixel_knn_accuracy"] == neighborhoods.score_votes(found, labels, rows).mean()
     expected = scores.pca_error(
-        scores.fit_components(tiny.train_pixels[study.fit_indices], 8), pixels
+        scores.fit_components(tiny.train_images[study.fit_indices], 8), pixels
     )
     assert numbers["pca_mse"] == pytest.approx(expected)
     # In five moments out of noise no map can follow; it says so by its own divergence.

@@ -49,8 +49,8 @@ def test_maps_have_all_metrics_with_intervals(linear_run: LinearRun, tiny: Image
     assert (metrics["method"], metrics["dims"], metrics["split"]) == ("tsne", 2, "test")
     rows = np.arange(60)
     for space, source in (
-        ("pixel", tiny.test_images.reshape(60, -1)),
-        ("latent", linear_run.encode(tiny.test_images)),
+        ("pixel", tiny.test_images[:].reshape(60, -1)),
+        ("latent", linear_run.encode(tiny.test_images[:])),
     ):
         numbers = metrics[space]
         assert set(numbers) >= MEASURES | {f"{name}_interval" for name in MEASURES}
@@ -138,8 +138,8 @@ def test_all_images_of_a_split(
 ) -> None:
     maps = make_study(linear_run, tiny, samples="all", split=split).of(Maps)
     expected = {
-        "test": (tiny.test_images, tiny.test_labels),
-        "train": (tiny.train_images, tiny.train_labels),
+        "test": (tiny.test_images[:], tiny.test_labels),
+        "train": (tiny.train_images[:], tiny.train_labels),
     }
     parts = [expected[name] for name in (("test", "train") if split == "all" else (split,))]
     np.testing.assert_array_equal(maps.indices, np.arange(count))
@@ -152,7 +152,7 @@ def test_a_few_images_of_both_splits_keep_their_labels(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     maps = make_study(linear_run, tiny, samples=50, split="all").of(Maps)
-    whole = np.concatenate([tiny.test_images, tiny.train_images])
+    whole = np.concatenate([tiny.test_images[:], tiny.train_images[:]])
     labels = np.concatenate([tiny.test_labels, tiny.train_labels])
     np.testing.assert_array_equal(maps.images, whole[maps.indices])
     np.testing.assert_array_equal(maps.labels, labels[maps.indices])

@@ -51,7 +51,7 @@ def make_square_data(channels: int = 1, train: int = 90, test: int = 30) -> Imag
 def make_fitted_run(data: ImageDataset) -> LinearRun:
     """Codes are the first principal axes, so that what the images have in common is kept."""
     run = LinearRun(data.image_shape)
-    flat = data.train_images.reshape(len(data.train_pixels), -1)
+    flat = data.train_images[:].reshape(len(data.train_pixels), -1)
     run.basis = np.linalg.svd(flat, full_matrices=False)[2][: run.latent_dim].T
     return run
 
@@ -89,7 +89,7 @@ def test_scores_are_distances_to_training_images_and_errors() -> None:
     nearest = np.sort(away, axis=1)[:, :10].mean(axis=1)
     np.testing.assert_allclose(images.own["codes"], nearest, rtol=1e-3)
     np.testing.assert_allclose(images.own["error"], study.of(Reconstruction).by_image["mse"])
-    flat, others = data.test_images.reshape(30, -1), data.train_images.reshape(90, -1)
+    flat, others = data.test_images[:].reshape(30, -1), data.train_images[:].reshape(90, -1)
     away = np.linalg.norm(flat[:, None] - others, axis=2)
     np.testing.assert_allclose(
         images.own["pixels"], np.sort(away, axis=1)[:, :10].mean(axis=1), rtol=1e-3

@@ -12,13 +12,14 @@ from latentspace.datasets import ImageDataset, split_validation
 
 def test_reconstruction_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None:
     metrics = make_study(linear_run, tiny).of(Reconstruction).metrics
-    back = linear_run.decode(linear_run.encode(tiny.test_images))
-    assert metrics["test_mse"] == pytest.approx(np.mean((back - tiny.test_images) ** 2), rel=1e-5)
+    images = tiny.test_images[:]
+    back = linear_run.decode(linear_run.encode(images))
+    assert metrics["test_mse"] == pytest.approx(np.mean((back - images) ** 2), rel=1e-5)
     assert metrics["pca_mse"] == pytest.approx(
-        scores.pca_error(scores.fit_components(tiny.train_pixels, 8), tiny.test_images)
+        scores.pca_error(scores.fit_components(tiny.train_images, 8), tiny.test_images[:])
     )
     by_image = make_study(linear_run, tiny).of(Reconstruction).by_image
-    errors = scores.squared_errors(tiny.test_images, back)
+    errors = scores.squared_errors(tiny.test_images[:], back)
     np.testing.assert_allclose(by_image["mse"], errors, rtol=1e-5)
     assert by_image["ssim"].shape == (60,)
     assert by_image["ssim"].mean() == pytest.approx(metrics["test_ssim"])

@@ -234,14 +234,14 @@ def test_a_run_keeps_both_files(tmp_path: Path, tiny: ImageDataset) -> None:
     assert kept.networks is not None
     save_run(tmp_path / "models" / "mine", *kept.networks, facts=kept.facts, history=())
     again = find_run("mine", tmp_path / "models")
-    codes = kept.encode(tiny.test_images)
-    np.testing.assert_array_equal(again.encode(tiny.test_images), codes)
+    codes = kept.encode(tiny.test_images[:])
+    np.testing.assert_array_equal(again.encode(tiny.test_images[:]), codes)
     np.testing.assert_array_equal(again.decode(codes), kept.decode(codes))
     assert again.decoder_bytes == (again.path / "decoder.onnx").stat().st_size
     assert again.facts["parameters"] == kept.facts["parameters"]
     # Anyone may run them: images as they are, codes out.
     whole = onnxruntime.InferenceSession(again.path / "encoder.onnx")
-    named = {whole.get_inputs()[0].name: tiny.test_images}
+    named = {whole.get_inputs()[0].name: tiny.test_images[:]}
     np.testing.assert_allclose(whole.run(None, named)[0], codes, atol=1e-6)
     (again.path / "encoder.onnx").write_bytes((again.path / "decoder.onnx").read_bytes())
     with pytest.raises(InputError, match=r"encoder\.onnx is not the file that run\.json describes"):
