@@ -1,6 +1,7 @@
 """Measured stroke attributes of a digit: slant, thickness, width and height."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,6 @@ SMOOTHING = 2 * UPSCALE / 6  # standard deviation in enlarged pixels, as in a Ga
 LEAST_CONTRAST = 1 / 255
 INK_LEFT_OUT = 0.01  # on each side of the bounding parallelogram
 IMAGES_AT_ONCE = 250
-WORTH_PROCESSES = 5000  # images from which on it pays to start processes
 
 
 def measure(
@@ -33,8 +33,8 @@ def measure(
     grey = images.mean(axis=-1)
     parts = [grey[start : start + IMAGES_AT_ONCE] for start in range(0, len(grey), IMAGES_AT_ONCE)]
     tasks = {str(number): (part,) for number, part in enumerate(parts)}
-    processes = 1 if len(grey) < WORTH_PROCESSES else count_cores()
-    rows = run_all(_measure_part, tasks, at_once=processes, on_report=lambda _, n: on_part(n))
+    how: dict[str, Any] = {"at_once": count_cores(), "in_threads": True}
+    rows = run_all(_measure_part, tasks, **how, on_report=lambda _, count: on_part(count))
     return np.concatenate(list(rows.values()))
 
 
@@ -84,6 +84,9 @@ def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     large = rows @ grey @ columns.T
     low, high = (bound(axis=(1, 2), keepdims=True) for bound in (large.min, large.max))
     cut = (large > (low + high) / 2) & (high - low > LEAST_CONTRAST)
+    down, across = (np.flatnonzero(cut.any(axis=(0, other))) for other in (2, 1))
+    if len(down):  # beyond these no image has any ink, and there is nothing to thin
+        cut = cut[:, down[0] : down[-1] + 1, across[0] : across[-1] + 1]
     cut = np.pad(cut, ((0, 0), (1, 1), (1, 1)))
     # All images below one another are thinned in one call: most of its cost is there once a call.
     axis, distance = medial_axis(cut.reshape(-1, cut.shape[2]), return_distance=True, rng=0)

@@ -42,13 +42,18 @@ def test_images_without_strokes_have_no_measures() -> None:
     assert np.isfinite([values[1] for values in measured.values()]).all()
 
 
-def test_many_images_are_measured_in_processes_with_the_same_result(
+def test_parts_are_measured_at_the_same_time_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     images = np.stack([make_bar(2 + number / 4, 18) for number in range(6)])
-    alone = strokes.measure(images)
-    monkeypatch.setattr(strokes, "WORTH_PROCESSES", 2)
-    monkeypatch.setattr(strokes, "count_cores", lambda: 2)
     monkeypatch.setattr(strokes, "IMAGES_AT_ONCE", 3)
-    together = strokes.measure(images)
-    np.testing.assert_allclose(together, alone, rtol=0.05)
+    monkeypatch.setattr(strokes, "count_cores", lambda: 1)
+    alone = strokes.measure(images)
+    monkeypatch.setattr(strokes, "count_cores", lambda: 2)
+    np.testing.assert_array_equal(strokes.measure(images), alone)
+
+
+def test_the_ground_around_strokes_does_not_change_their_thickness() -> None:
+    bars = np.stack([make_bar(3, 18), make_bar(4, 12)])
+    wide = np.pad(bars, ((0, 0), (6, 2), (1, 9), (0, 0)))
+    np.testing.assert_array_equal(measure(wide)["thickness"], measure(bars)["thickness"])
