@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
+from latentspace.core.pixels import count_images_at_once, iterate_parts
 from latentspace.core.provenance import hash_file
 from latentspace.datasets import Attributes, ImageDataset, split_validation
 from latentspace.datasets.augmentation import deform, look_alike_deformed, looks_alike_mirrored
@@ -335,8 +336,7 @@ def _train_network(
     stop = keras.callbacks.EarlyStopping(patience=ends, restore_best_weights=True, **gain)
     tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_round())
     history = model.fit(
-        _iterate_batches(images, fitted, targets, batch_size),
-        steps_per_epoch=steps,
+        _take_rounds(_iterate_batches(images, fitted, targets, batch_size), steps),
         epochs=MOST_ROUNDS,
         shuffle=False,  # the batches have their own order
         validation_data=(images[held_back], *known),
@@ -349,6 +349,23 @@ def _train_network(
     return model, len(history.epoch)
 
 
+def _take_rounds(batches: Iterator[Any], steps: int) -> keras.utils.PyDataset:
+    """Batches in rounds of so many, for a model to learn from.
+
+    From an iterator without end TensorFlow would read ahead in a thread that may sleep for as long
+    as it has run before it notices that the training has ended.
+    """
+    import keras
+
+    class Rounds(keras.utils.PyDataset):
+        num_batches = steps
+
+        def __getitem__(self, index: int) -> Any:
+            return next(batches)
+
+    return Rounds()
+
+
 def _iterate_batches(
     images: np.ndarray, rows: np.ndarray, targets: Sequence[Target], batch_size: int
 ) -> Iterator[tuple[Any, ...]]:
@@ -357,15 +374,18 @@ def _iterate_batches(
     asked = [each.labels for each in targets], [each.weights for each in targets]
     mirrors = all(_can_be_mirrored(images[rows], each, rows, rng) for each in targets)
     deforms = look_alike_deformed(images[rows[:MOST_COMPARED]], np.random.default_rng(0))
+    at_once = max(1, count_images_at_once(images) // batch_size) * batch_size
     while True:
         order = rng.permutation(rows)
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            batch = deform(images[chosen], rng) if deforms else images[chosen]
+        for part in iterate_parts(order, at_once):
+            # Batch by batch, while the model trains, this would take several times as long.
+            changed = deform(images[order[part]], rng) if deforms else images[order[part]]
             if mirrors:
-                turned = rng.random(len(batch)) < 0.5
-                batch[turned] = batch[turned, :, ::-1]
-            yield batch, *(tuple(part[chosen] for part in each) for each in asked)
+                turned = rng.random(len(changed)) < 0.5
+                changed[turned] = changed[turned, :, ::-1]
+            for batch in iterate_parts(changed, batch_size):
+                chosen = order[part][batch]
+                yield changed[batch], *(tuple(of[chosen] for of in each) for each in asked)
 
 
 def _can_be_mirrored(
