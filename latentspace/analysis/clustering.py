@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.analysis.projection import umap
 
 STARTS = 3  # of k-means; the best fit is taken
 NEIGHBORS = 15  # itself among them
-MANIFOLD_DIMS, MANIFOLD_EPOCHS = 10, 200
+MANIFOLD_DIMS, MANIFOLD_EPOCHS = 10, 100
 LEAST_CLUSTER, CORE_NEIGHBORS = 0.01, 15  # of HDBSCAN: share of the images; neighbours
 NOISE = -1
 
@@ -43,8 +44,12 @@ def cluster_gaussian_mixture(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    # A mixture that still moves after the last step is scored like any other.
-    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+    # Its matrices are so small that threads only wait for each other. A mixture that still moves
+    # after the last step is scored like any other.
+    with (
+        threadpool_limits(1),
+        warnings.catch_warnings(action="ignore", category=ConvergenceWarning),
+    ):
         vectors = vectors.astype(np.float64)
         mixture = GaussianMixture(count, n_init=starts, random_state=seed).fit(vectors)
         shares = mixture.predict_proba(vectors)

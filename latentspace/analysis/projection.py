@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import shutil
+import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -224,8 +226,7 @@ def umap(
     vectors. A `graph` has the neighbours of each vector, itself first: indices, int (N, k), and
     distances, float32 (N, k). Without it, 15 are sought by the package.
     """
-    # The package speaks of TensorFlow, which it does not need, and of the single thread that a seed
-    # costs.
+    # The package speaks of the single thread that a seed costs.
     with warnings.catch_warnings(action="ignore"):
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
         known = (None, None, None) if graph is None else (*graph, None)
@@ -237,7 +238,7 @@ def umap(
 @cache
 def _load_umap_class() -> type:
     """The class of umap-learn, which keeps what it compiles in a folder that may be closed."""
-    with silence_stderr():
+    with silence_stderr(), _hide_tensorflow():
         try:
             from umap import UMAP
         except RuntimeError:  # neither beside its source nor in the home folder
@@ -248,6 +249,21 @@ def _load_umap_class() -> type:
             numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
             from umap import UMAP
     return UMAP
+
+
+@contextlib.contextmanager
+def _hide_tensorflow() -> Iterator[None]:
+    """Lets a package that would take seconds to load TensorFlow, for what is not used, go without.
+
+    It is as if it were not installed, unless it is loaded already.
+    """
+    modules: dict[str, Any] = sys.modules
+    hidden = modules.setdefault("tensorflow", None) is None
+    try:
+        yield
+    finally:
+        if hidden:
+            del modules["tensorflow"]
 
 
 PROJECTORS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {
