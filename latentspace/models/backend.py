@@ -26,7 +26,9 @@ def start_keras() -> None:
             import keras
 
             with contextlib.suppress(Exception):  # Keras does so later, whatever its backend
-                import tensorflow  # noqa: F401
+                import tensorflow
+
+                tensorflow.get_logger().setLevel("ERROR")  # it warns of batches of many sizes
     except Exception as error:  # what is in the file makes Keras raise anything
         if isinstance(error, ModuleNotFoundError) and error.name in ("keras", "tensorflow"):
             raise
