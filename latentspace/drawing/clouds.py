@@ -125,13 +125,15 @@ def _draw_from_side(maps: LabelledMaps, side: int, turn: float = STILL_TURN) -> 
 
 
 def _make_page(body: Frames, maps: LabelledMaps, side: int) -> Page:
-    """Panels of `side` pixels, with headings and a legend."""
+    """Panels of `side` pixels, with headings and, of several classes, a legend."""
     width = len(maps.points) * (side + GAP) - GAP
     labels = [
         Label(number * (side + GAP) + side / 2, -HEADING / 2, heading)
         for number, heading in enumerate(maps.points)
     ]
     names, room = maps.class_names, side // LEGEND_LINE
+    if len(names) < 2:
+        return Page(body, labels, top=HEADING)
     shown = len(names) if len(names) <= room else room - 1
     lines = [f"● {name}" for name in names[:shown]]
     colors = [*choose_class_colors(len(names))[:shown], np.zeros(3)]

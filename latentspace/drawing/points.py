@@ -65,12 +65,12 @@ def choose_name_scale(count: int) -> float:
 def locate_names(
     points: np.ndarray, labels: np.ndarray, classes: Sequence[int]
 ) -> dict[int, np.ndarray]:
-    """Where the names of some classes stand on a map (N, 2), by class; none of too many classes.
+    """Where the names of classes stand on a map (N, 2), by class; none of too many, or of one.
 
     Each stands on its class, at the point nearest to the median: float (2,).
     """
     places = {}
-    for label in classes if len(classes) <= MOST_NAMED else ():
+    for label in classes if 1 < len(classes) <= MOST_NAMED else ():
         members = points[labels == label]
         if len(members):
             away = np.square(members - np.median(members, axis=0)).sum(axis=1)
@@ -118,11 +118,11 @@ def style_map_axes(axes: Axes, heading: str) -> None:
 def add_class_legend(
     figure: Figure | SubFigure, class_names: Sequence[str], classes: Sequence[int] | None = None
 ) -> None:
-    """Puts one legend, of all classes or some, to the right; of over `MOST_LISTED` none."""
+    """Puts one legend, of all classes or some, to the right; of one or over `MOST_LISTED` none."""
     from matplotlib.lines import Line2D
 
     shown = range(len(class_names)) if classes is None else classes
-    if len(shown) > MOST_LISTED:
+    if not 1 < len(shown) <= MOST_LISTED:
         return
     colors = choose_class_colors(len(class_names))
     handles = [Line2D([], [], linestyle="", marker="o", color=colors[label]) for label in shown]

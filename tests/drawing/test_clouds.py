@@ -56,6 +56,15 @@ def test_each_frame_of_a_film_has_its_own_scale() -> None:
     np.testing.assert_array_equal(first, second)
 
 
+def test_only_several_classes_have_a_legend() -> None:
+    maps = arguments(3)["maps"]
+    plain = LabelledMaps(maps.points, np.zeros(60, int), ("image",))
+    headings = [label.text for label in clouds.draw_solid(plain).labels]
+    assert headings == ["pixels", "codes"]
+    shown = [label.text for label in clouds.draw_solid(maps).labels]
+    assert shown == [*headings, "● a", "● b", "● c"]
+
+
 def test_an_orbit_closes_and_lasts_one_slow_turn() -> None:
     orbit, _ = clouds.draw_orbit(**arguments(3), fps=5).write(TEXT)
     assert len(orbit) == 5 * clouds.TURN_SECONDS

@@ -91,3 +91,11 @@ def test_a_few_of_the_classes_keep_their_colours_and_names() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["i", "f", "d"]
     for handle, label in zip(legend.legend_handles, classes, strict=True):
         np.testing.assert_allclose(handle.get_color(), colors[label])
+
+
+def test_images_without_classes_have_neither_names_nor_a_legend() -> None:
+    figure, points = Figure(layout="constrained"), np.random.default_rng(0).normal(size=(30, 2))
+    (axes,) = draw_scatters(figure, LabelledMaps({"h": points}, np.zeros(30, int), ("image",)))
+    assert len(axes.collections[0].get_offsets()) == 30
+    assert not axes.texts
+    assert not figure.legends
