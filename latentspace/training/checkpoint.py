@@ -21,6 +21,7 @@ from latentspace.core.pixels import Images
 from latentspace.models.run_schema import DatasetFacts
 
 PATIENCE = 2  # epochs
+FAR_BEHIND = 2  # of the loss of the best epoch: then training goes on from that one
 START_OVER = "train it again with --overwrite"
 
 
@@ -99,8 +100,9 @@ class Job:
 class CheckpointCallback(keras.callbacks.Callback):
     """Keeps the history, the best weights and a checkpoint of everything after each epoch.
 
-    The optimiser of the model is built; earlier progress is as for `fit`. A validation loss that
-    stays above `worst` for `PATIENCE` epochs, and no better, has exploded.
+    The optimiser of the model is built; earlier progress is as for `fit`. After an epoch that ends
+    `FAR_BEHIND` the best one, training goes on from that one. A validation loss that stays above
+    `worst` for `PATIENCE` epochs, and no better, has exploded.
     """
 
     def __init__(
@@ -145,6 +147,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         recent = [row["val_loss"] for row in rows[-PATIENCE:] if row["stage"] == self._stage]
         if epoch + 1 - self.progress.best_epoch >= PATIENCE and min(recent) > self._worst:
             self._raise_diverged()
+        elif row["val_loss"] > FAR_BEHIND * self.progress.best_loss:
+            self.load_best()  # the optimiser has seen how steep it was, and takes smaller steps
         self._save()
         # Keras' bar shows whatever stands in the logs, so the time left appears beside the loss.
         seconds = np.mean([row["seconds"] for row in rows if row["stage"] == self._stage])

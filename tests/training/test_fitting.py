@@ -97,6 +97,29 @@ def test_fit_learns_and_keeps_the_best_epoch(tiny: ImageDataset, tmp_path: Path)
     assert rates[-1] < 0.02 * CONFIG.learning_rate
 
 
+def test_after_an_epoch_that_is_far_behind_training_goes_on_from_the_best_one(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "FAR_BEHIND", 1.2)  # the first epochs of few images are poor
+    lost: list[int] = []
+
+    def lose(epoch: int, logs: object = None) -> None:
+        if epoch == 2:
+            lost.append(epoch)
+
+    def scramble(batch: int, logs: object = None) -> None:
+        if lost and len(lost) == 1:
+            lost.append(batch)
+            model.set_weights([10 * one for one in model.get_weights()])
+
+    ends = keras.callbacks.LambdaCallback(on_epoch_begin=lose, on_train_batch_end=scramble)
+    model = build()
+    progress = fit(model, tiny, tmp_path / "checkpoint.npz", callbacks=[ends])
+    losses = [row["val_loss"] for row in progress.rows]
+    assert losses[2] > 1.2 * losses[1]
+    assert losses[3] < 0.8 * losses[2]
+
+
 def test_resumed_training_ends_like_an_uninterrupted_one(
     tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
