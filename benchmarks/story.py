@@ -109,23 +109,30 @@ def measure(project: Path, arguments: argparse.Namespace) -> dict[str, Times]:
 
 def run(project: Path, command: list[str], folder: Path) -> Times:
     """Runs visualize.py of a version; this one says where its time goes."""
-    traced, environment = folder / "trace.json", {**os.environ, "XDG_CACHE_HOME": str(folder)}
+    traced = folder / "trace.json"
     script = [str(project / "visualize.py")]
     if project == PROJECT:
         script = [__file__, "--trace", str(traced), "--"]
+    times = time_script([*script, *command], project, folder)
+    if project == PROJECT:
+        times.chapters = json.loads(traced.read_text())
+    return times
+
+
+def time_script(command: list[str], project: Path, cache: Path) -> Times:
+    """Runs a script of a version in a process of its own; ends the program where it fails."""
     started = time.perf_counter()
     child = subprocess.Popen(
-        [sys.executable, *script, *command],
+        [sys.executable, *command],
         cwd=project,
-        env=environment,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
         stdout=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - started
     if status != 0:
-        sys.exit(f"visualize.py of {project} ended with {os.waitstatus_to_exitcode(status)}")
-    chapters = json.loads(traced.read_text()) if project == PROJECT else {}
-    return Times(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, chapters)
+        sys.exit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+    return Times(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
 
 
 def trace(path: Path, command: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import directions, scores
+from latentspace.analysis import directions
 from latentspace.analysis.code_reader import CodeReader, fit_code_reader
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
@@ -281,7 +281,7 @@ class AttributeChanges(OfAttributes):
     @cached_property
     def _spaces(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
-        pca = scores.fit_components(study.data.train_images, study.run.latent_dim)
+        pca = study.fit_components(study.run.latent_dim)
         pixels = study.data.train_pixels, study.data.test_pixels
         train, test = (UnitImages(each.reshape(len(each), -1)) for each in pixels)
 
