@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from latentspace.analysis import tsne
-from latentspace.analysis.neighbors import find_nearest
+from latentspace.analysis.neighbors import find_nearest, find_nearest_others
 from latentspace.core.pixels import iterate_parts
 from latentspace.core.processes import count_cores, run_all
 from latentspace.core.provenance import silence_stderr
@@ -38,6 +38,7 @@ NEAREST_EMBEDDED = 3  # by whom these are placed: ten lie in several clusters mo
 DEFAULT_PERPLEXITY = 30.0
 IMAGES_PER_PERPLEXITY = 9  # at least, where nobody chose; t-SNE itself demands three
 UMAP_NEIGHBORS, UMAP_MIN_DIST = 15, 0.1
+MOST_EXACT = 20_000  # vectors
 
 
 def choose_perplexity(count: int, wanted: float | None = None) -> float:
@@ -224,11 +225,17 @@ def umap(
     gives the same points, by one thread. `min_dist` is how near neighbours may come to lie, 0 for
     clusters. None of `epochs`, passes over the neighbours, takes 500, or 200 of more than 10,000
     vectors. A `graph` has the neighbours of each vector, itself first: indices, int (N, k), and
-    distances, float32 (N, k). Without it, 15 are sought by the package.
+    distances, float32 (N, k). Without it 15 are found exactly, or of more than `MOST_EXACT` vectors
+    approximated by the package.
     """
     # The package speaks of the single thread that a seed costs.
     with warnings.catch_warnings(action="ignore"):
         neighbors = min(UMAP_NEIGHBORS, len(vectors) - 1) if graph is None else graph[0].shape[1]
+        if graph is None and len(vectors) <= MOST_EXACT:  # sooner than the package is compiled
+            rows = np.arange(len(vectors))
+            distances, indices = find_nearest_others(vectors, rows, neighbors - 1)
+            near = np.column_stack([np.zeros(len(vectors)), distances]).astype(np.float32)
+            graph = np.column_stack([rows, indices]), near
         known = (None, None, None) if graph is None else (*graph, None)
         sizes = {"n_neighbors": neighbors, "n_components": min(dims, len(vectors) - 2)}
         how = {"min_dist": min_dist, "n_epochs": epochs, "random_state": seed}
