@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -31,6 +33,44 @@ def test_every_method_gives_finite_points_that_the_seed_repeats(
     assert ("kl_divergence" in made.facts) == ("trajectory" in made.arrays) == (method == "tsne")
     if method != "tsne":  # whose threads add up in any order
         np.testing.assert_array_equal(projection.project(clusters, settings).points, made.points)
+
+
+def test_umap_starts_from_exact_neighbors(
+    clusters: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple] = []
+
+    class Recorded:
+        def __init__(self, precomputed_knn: tuple, **options: object) -> None:
+            given.append(precomputed_knn)
+
+        def fit_transform(self, vectors: np.ndarray) -> np.ndarray:
+            return vectors[:, :2]
+
+    monkeypatch.setattr(projection, "_load_umap_class", lambda: Recorded)
+    equal = np.concatenate([clusters, clusters[:1]])  # of two equal ones each is its own nearest
+    projection.umap(equal, dims=2, seed=0)
+    ((indices, distances, _),) = given
+    np.testing.assert_array_equal(indices[:, 0], np.arange(151))
+    assert (indices[0, 1], indices[150, 1]) == (150, 0)
+    away = np.linalg.norm(equal[:, None] - equal, axis=2)
+    np.testing.assert_allclose(distances, np.sort(away, axis=1)[:, :15], atol=1e-3)
+    monkeypatch.setattr(projection, "MOST_EXACT", 150)
+    projection.umap(equal, dims=2, seed=0)
+    assert given[1] == (None, None, None)
+
+
+def test_umap_does_not_load_tensorflow() -> None:
+    code = """if True:
+        import sys
+        import numpy as np
+        from latentspace.analysis.projection import umap
+        umap(np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32), dims=2, seed=0)
+        assert "tensorflow" not in sys.modules
+        import tensorflow
+        assert tensorflow.reduce_sum([1, 2]) == 3
+    """
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_pca_finds_the_widest_directions(clusters: np.ndarray) -> None:
