@@ -88,14 +88,12 @@ def measure(pixels: np.ndarray, labels: np.ndarray) -> dict[str, Times]:
         np.savez(folder / "images.npz", allow_pickle=False, **train, **test)
         run = ["--run", "grown", "--models-dir", place]
         learn = [str(PROJECT / "train_cae.py"), "--dataset", str(folder / "images.npz"), *EPOCH]
-        found = {"an epoch": time_script([*learn, *run], PROJECT, folder)}
-        look = [str(PROJECT / "visualize.py"), *run, "--outputs-dir", place, "--quiet"]
-        for what, flags in LOOKS.items():
-            found[what] = time_script([*look, *flags], PROJECT, folder)
-        for what, times in found.items():
-            print(
-                f"{len(pixels):,} {pixels.shape[1:]} {what}: {times}", file=sys.stderr, flush=True
-            )
+        look = [str(PROJECT / "visualize.py"), "--outputs-dir", place, "--quiet"]
+        commands = {"an epoch": learn, **{what: [*look, *flags] for what, flags in LOOKS.items()}}
+        found = {}
+        for what, command in commands.items():
+            found[what] = time_script([*command, *run], PROJECT, folder)
+            print(f"{pixels.shape} {what}: {found[what]}", file=sys.stderr, flush=True)
         return found
 
 

@@ -10,6 +10,7 @@ from latentspace.core.pixels import iterate_parts
 
 CLASS_NEIGHBORS = 4
 SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
+SCORED_PAIRS = 10**9  # an image with each other: of more than 200,000 images fewer are scored
 CORRELATED_IMAGES = 1_000
 RESAMPLES, CONFIDENCE = 1_000, 0.95
 ROWS_AT_ONCE, DISTANCES_AT_ONCE = 512, 2**26
@@ -29,8 +30,9 @@ class Estimate(NamedTuple):
 
 
 def choose_scored_rows(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Sorted indices of the images to score: all, or `SCORED_IMAGES` drawn from more."""
-    return np.sort(rng.choice(count, min(count, SCORED_IMAGES), replace=False))
+    """Sorted indices of the images to score: all, or as many as may be drawn from more."""
+    most = min(count, SCORED_IMAGES, max(1, SCORED_PAIRS // count))
+    return np.sort(rng.choice(count, most, replace=False))
 
 
 def count_votes(found: np.ndarray, num_classes: int) -> np.ndarray:

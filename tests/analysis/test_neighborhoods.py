@@ -138,6 +138,7 @@ def test_of_many_images_a_choice_is_scored(rng: np.random.Generator) -> None:
     assert len(np.unique(rows)) == neighborhoods.SCORED_IMAGES
     assert (np.diff(rows) > 0).all()
     assert neighborhoods.choose_scored_rows(60, rng).tolist() == list(range(60))
+    assert len(neighborhoods.choose_scored_rows(10**6, rng)) == 1_000
 
 
 def test_the_nearest_references_are_those_of_all_distances(rng: np.random.Generator) -> None:

@@ -171,7 +171,7 @@ class Maps(MapImages):
             "method": settings.method,
             "dims": settings.dims,
             "split": self.study.settings.split,
-            "scored_images": min(self._samples, neighborhoods.SCORED_IMAGES),
+            "scored_images": len(self.scored_rows),
         }
         estimates = self.score_maps(settings)
         for space, made in self.project(settings).items():
