@@ -41,7 +41,7 @@ def hash_making(subject: Any, of: Iterable[type[Chapter]], name: str) -> str:
     measured = [one for one in of if studies[0].thorough or not one.takes_minutes]
     if any(chapter.uses_classifier for chapter in measured):
         found = studies[0].trained_classifier
-        parts.append(json.dumps(None if found is None else found.facts))
+        parts.append(json.dumps(None if found is None else found.facts, sort_keys=True))
     return hash_content(*parts)
 
 

@@ -169,6 +169,7 @@ def test_models_images_labels_code_and_classifier_decide(
 
     first = hash_one()
     assert first == hash_one()
+    assert hash_one(rounds=3, seconds=1.5) == hash_one(seconds=1.5, rounds=3)  # as it is read back
     seen = [
         first,
         hash_one(dataclasses.replace(linear_run, model_hash="b")),
