@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 AnyNetwork: TypeAlias = "keras.Model | OnnxNetwork"
 PREDICT_BATCH = 1024
+PREDICT_VALUES = 2**22  # of a batch: features between them need many times the memory
 LONGEST_SHOWN = 120  # letters of a name
 WITHOUT_MODEL = "codes were given without the model that made them, so nothing can be decoded"
 ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and run.json
@@ -251,10 +253,12 @@ def predict(model: AnyNetwork, inputs: Images, on_batch: OnBatch | None = None) 
             return model.predict(part, on_batch)
         import keras
 
-        watch = keras.callbacks.Callback()
+        watch, shapes = keras.callbacks.Callback(), (model.input_shape, model.output_shape)
         if on_batch is not None:
             watch.on_predict_batch_end = lambda batch, logs=None: on_batch(len(logs["outputs"]))
-        return model.predict(part, batch_size=PREDICT_BATCH, verbose=0, callbacks=[watch])
+        sizes = (math.prod(side or 1 for side in shape[1:]) for shape in shapes)
+        batch_size = max(1, min(PREDICT_BATCH, PREDICT_VALUES // max(sizes)))
+        return model.predict(part, batch_size=batch_size, verbose=0, callbacks=[watch])
 
     if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8:
         inputs = UnitImages(inputs)
