@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, FloatRect, Page, Playwright, sync_playw
 from results import PROJECT, rewrite_table
 
 from config import VisualizeConfig
-from latentspace.core.pixels import to_uint8, to_unit_range
+from latentspace.core.pixels import to_uint8
 from latentspace.datasets import ImageDataset
 from latentspace.models import sources
 from latentspace.models.backend import start_keras
@@ -163,7 +163,7 @@ def compare_decoded(page: Page, run: Run, data: ImageDataset) -> float:
 
 def compare_encoded(page: Page, run: Run, data: ImageDataset) -> float:
     """The largest difference of a code to that by Keras, in standard deviations of its unit."""
-    images = to_unit_range(data.test_pixels[:COMPARED])
+    images = data.test_images[:COMPARED]
     wanted = run.encode(images)
     deviations = np.maximum(run.encode(data.test_images[:2000]).std(axis=0), 1e-6)
     found = [page.evaluate(ASK, ["encode", {"image": image.ravel().tolist(), "near": 0}])
@@ -173,7 +173,7 @@ def compare_encoded(page: Page, run: Run, data: ImageDataset) -> float:
 
 def time_questions(page: Page, run: Run, data: ImageDataset) -> Iterator[float]:
     """Seconds from a question to its answer, at the median: to decode, to encode, to walk."""
-    image = to_unit_range(data.test_pixels[0]).ravel().tolist()
+    image = data.test_images[0].ravel().tolist()
     last = page.evaluate("known.models[0].live.count") - 1
     path = "data" if page.evaluate("!!known.models[0].live.terrain") else "linear"
     for what, more, times in (

@@ -78,6 +78,10 @@ class UnitImages:
         chosen = which if self._rows is None else self._rows[which]
         return to_unit_range(self._pixels[chosen])
 
+    def flatten(self) -> UnitImages:
+        """The same images, each a row of values, (N, H * W * C)."""
+        return UnitImages(self._pixels.reshape(len(self._pixels), -1), self._rows)
+
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
 

@@ -60,6 +60,8 @@ def test_images_become_floats_when_they_are_indexed() -> None:
     assert (len(chosen), chosen.shape) == (3, (3, 1, 1, 1))
     np.testing.assert_array_equal(chosen[1:], to_unit_range(values[[2, 5]]))
     np.testing.assert_array_equal(chosen[np.array([2, 0])], to_unit_range(values[[5, 7]]))
+    assert chosen.flatten().shape == (3, 1)
+    np.testing.assert_array_equal(chosen.flatten()[1:], chosen[1:].reshape(2, 1))
     values[0] = 255
     assert images[0].item() == 1  # nothing was copied before
 

@@ -13,7 +13,7 @@ from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_MEASURED, OfAttributes
 from latentspace.chapters.chapter import HIGHER, Row
-from latentspace.core.pixels import Images, UnitImages, map_parts
+from latentspace.core.pixels import Images, map_parts
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
 REACHES, USUAL_REACH = (1.0, 1.25, 1.5, 1.75), 1.25
@@ -282,8 +282,7 @@ class AttributeChanges(OfAttributes):
     def _spaces(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
         pca = study.fit_components(study.run.latent_dim)
-        pixels = study.data.train_pixels, study.data.test_pixels
-        train, test = (UnitImages(each.reshape(len(each), -1)) for each in pixels)
+        train, test = study.data.train_images.flatten(), study.images.flatten()
 
         def to_images(vectors: np.ndarray) -> np.ndarray:
             return np.clip(vectors, 0, 1).astype(np.float32).reshape(-1, *shape)

@@ -10,7 +10,7 @@ from latentspace.analysis import directions, scores
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Attributes
 from latentspace.chapters.attributes.values import CODES, MOST_MEASURED, OfAttributes
 from latentspace.chapters.chapter import HIGHER, LOWER, Row
-from latentspace.core.pixels import Images, UnitImages
+from latentspace.core.pixels import Images
 
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations within a class
 SHOWN_STEPS, SHOWN_IMAGES = 33, 6  # a still picture shows every fourth step
@@ -105,7 +105,7 @@ class AttributeSweeps(OfAttributes):
             rng = np.random.default_rng(study.settings.seed)
             count = min(SCORED_IMAGES, len(study.images))
             chosen = rng.choice(len(study.images), count, replace=False)
-            labels, test = study.data.test_labels[chosen], study.images[chosen].reshape(count, -1)
+            labels, test = study.data.test_labels[chosen], study.images.flatten()[chosen]
             steps = self.directions.steps
             random = rng.normal(size=steps.shape)
             lengths = (np.linalg.norm(each, axis=-1, keepdims=True) for each in (steps, random))
@@ -187,8 +187,7 @@ class AttributeSweeps(OfAttributes):
         """Calibrated directions among flat pixels."""
 
         def compute() -> Attributes:
-            pixels = self.study.data.train_pixels
-            flat = UnitImages(pixels.reshape(len(pixels), -1))
+            flat = self.study.data.train_images.flatten()
             return self._calibrate(self._fit_to(flat), flat, self._sweep_pixels)
 
         return self._load_or_compute("attribute-steps-in-pixels", compute)

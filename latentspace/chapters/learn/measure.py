@@ -11,7 +11,6 @@ from latentspace.analysis.projection import choose_perplexity, reduce_dimensions
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import LEAST_IMAGES
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.models.snapshots import Snapshots
 
@@ -168,5 +167,4 @@ class Learning(Chapter):
     @cached_property
     def _flat_pixels(self) -> np.ndarray:
         """float32 (M, H * W * C)."""
-        pixels = self.study.data.train_pixels[self.snapshots.indices]
-        return to_unit_range(pixels).reshape(len(pixels), -1)
+        return self.study.data.train_images.flatten()[self.snapshots.indices]

@@ -6,7 +6,7 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.core.pixels import iterate_parts, to_unit_range
+from latentspace.core.pixels import iterate_parts
 
 IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
 
@@ -74,9 +74,9 @@ class Reconstruction(Chapter):
         """
         study = self.study
         rng = np.random.default_rng(study.settings.seed)
-        pixels = getattr(study.data, f"{split}_pixels")
+        images = getattr(study.data, f"{split}_images")
         codes = study.codes if split == "test" else study.train_codes
-        pool = np.arange(len(pixels)) if split == "test" else study.fit_indices
+        pool = np.arange(len(images)) if split == "test" else study.fit_indices
         chosen = rng.choice(pool, count, replace=len(pool) < count)
-        images, back = to_unit_range(pixels[chosen]), study.decode(codes[chosen])
-        return images, back, scores.squared_errors(images, back)
+        drawn, back = images[chosen], study.decode(codes[chosen])
+        return drawn, back, scores.squared_errors(drawn, back)

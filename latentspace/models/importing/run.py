@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import to_unit_range
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset, choose_limited
 from latentspace.models.importing.checking import CLEARLY, Finding, check, list_ranges
@@ -79,7 +78,7 @@ def import_model(
 
     def look(images: ImageDataset) -> Finding:
         rows = choose_limited(len(images.train_pixels), CHECKED_IMAGES)
-        ranges = list_ranges(to_unit_range(images.train_pixels[rows]))
+        ranges = list_ranges(images.train_images[rows])
         tried = images.test_images[:CHECKED_IMAGES]
         return check(encoder, decoder, tried, built_with=planned.ranges, ranges=ranges)
 
