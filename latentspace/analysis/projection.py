@@ -95,6 +95,22 @@ def is_degenerate(vectors: np.ndarray) -> bool:
     return bool(spread <= ROUNDING * np.abs(vectors).max())
 
 
+def keep_distances(vectors: np.ndarray) -> np.ndarray:
+    """Vectors, float32 (N, D), in at most N dimensions, as far apart as before but for rounding.
+
+    What is told of distances alone is told sooner so, where each is an image of many pixels.
+    """
+    if vectors.shape[1] <= len(vectors):
+        return vectors
+    products = np.zeros((len(vectors), len(vectors)))
+    for part in iterate_parts(vectors.T):
+        values = vectors[:, part].astype(np.float64)
+        values -= values.mean(axis=0)
+        products += values @ values.T
+    squares, axes = np.linalg.eigh(products)
+    return (axes * np.sqrt(np.maximum(squares, 0))).astype(np.float32)
+
+
 def reduce_dimensions(vectors: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Brings vectors of many dimensions, float32 (N, D), to `LARGEST_DIM` principal components.
 

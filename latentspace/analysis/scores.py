@@ -14,14 +14,12 @@ from latentspace.core.pixels import Images, iterate_parts, map_parts
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
-ROWS_AT_ONCE = 512
 SSIM_WINDOW = 11  # pixels a side
 SSIM_VALUES = 2**20  # at once
 INK = 0.15  # what is brighter belongs to a stroke
 BRIGHT = 0.65  # what is darker, and ink, is grey
 PCA_IMAGES = 100_000
 MANIFOLD_NEIGHBORS = 3
-SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 
 
 def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
@@ -97,49 +95,6 @@ def linear_autoencoder(
         lambda images: pca.transform(images.reshape(len(images), -1)),
         lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),
     )
-
-
-def find_nearest(images: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest of other images to each image, by Euclidean distance, exact.
-
-    A few candidates are found among the principal components, where a distance is never longer than
-    between the images; an image whose best candidate is not proven by that is compared with all.
-    Images are float32 (N, H, W, C) in [0, 1], references (M, H, W, C). Distances are float32 (N,),
-    where a pixel from black to white counts 1; indices int64 (N,).
-    """
-    flat, flat_references = (batch.reshape(len(batch), -1) for batch in (images, references))
-    if len(references) <= SKETCH_DIM:
-        exact, nearest = neighbors.find_nearest(flat, flat_references, 1)
-        return exact[:, 0].astype(np.float32), nearest[:, 0]
-    distances = np.empty(len(flat), np.float32)
-    found = np.empty(len(flat), np.int64)
-    bounds, candidates = _find_candidates(flat, flat_references)
-    for rows in iterate_parts(flat, ROWS_AT_ONCE):
-        away = flat_references[candidates[rows]] - flat[rows, np.newaxis]
-        squares = np.einsum("nkp,nkp->nk", away, away)
-        best = squares.argmin(axis=1)[:, np.newaxis]
-        distances[rows] = np.sqrt(np.take_along_axis(squares, best, axis=1)[:, 0])
-        found[rows] = np.take_along_axis(candidates[rows], best, axis=1)[:, 0]
-    unproven = np.flatnonzero(distances > bounds)
-    if len(unproven):
-        exact, nearest = neighbors.find_nearest(flat[unproven], flat_references, 1)
-        distances[unproven], found[unproven] = exact[:, 0], nearest[:, 0]
-    return distances, found
-
-
-def _find_candidates(flat: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A few references for each row, and a distance that no other reference comes below."""
-    some = references[:: max(1, len(references) // SKETCH_FIT)]
-    pca = fit_pca(some, SKETCH_DIM)
-
-    def sketch(batch: np.ndarray) -> np.ndarray:
-        # What the components leave out goes in as its length: |a - b| >= ||a| - |b||.
-        parts = pca.transform(batch)
-        rest = np.square(batch - pca.mean_).sum(axis=1) - np.square(parts).sum(axis=1)
-        return np.column_stack([parts, np.sqrt(np.maximum(rest, 0))]).astype(np.float32)
-
-    bounds, indices = neighbors.find_nearest(sketch(flat), sketch(references), SKETCH_CANDIDATES)
-    return bounds[:, -1], indices
 
 
 def precision_and_recall(real: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:

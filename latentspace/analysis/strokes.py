@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from latentspace.core.pixels import iterate_parts
 from latentspace.core.processes import count_cores, run_all
 
 ATTRIBUTES = ("slant", "thickness", "width", "height")
@@ -12,7 +13,7 @@ UPSCALE = 4
 SMOOTHING = 2 * UPSCALE / 6  # standard deviation in enlarged pixels, as in a Gaussian pyramid
 LEAST_CONTRAST = 1 / 255
 INK_LEFT_OUT = 0.01  # on each side of the bounding parallelogram
-IMAGES_AT_ONCE = 250
+PIXELS_AT_ONCE = 250 * 28 * 28  # which become 16 times as many
 
 
 def measure(
@@ -31,8 +32,8 @@ def measure(
     parallelogram of that slant that holds all but 2% of the ink in either direction.
     """
     grey = images.mean(axis=-1)
-    parts = [grey[start : start + IMAGES_AT_ONCE] for start in range(0, len(grey), IMAGES_AT_ONCE)]
-    tasks = {str(number): (part,) for number, part in enumerate(parts)}
+    parts = iterate_parts(grey, max(1, PIXELS_AT_ONCE // max(1, grey[:1].size)))
+    tasks = {str(part.start): (grey[part],) for part in parts}
     how: dict[str, Any] = {"at_once": count_cores(), "in_threads": True}
     rows = run_all(_measure_part, tasks, **how, on_report=lambda _, count: on_part(count))
     return np.concatenate(list(rows.values()))

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from latentspace.analysis import classes, scores, strokes
 from latentspace.analysis.density import Density, fit_density
+from latentspace.analysis.image_search import ImageSearch
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.core.cache import find_cache_folder, load_or_compute
@@ -48,7 +49,7 @@ MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
 NO_IMAGES = "there are no images here: pass --dataset with those that the codes are of"
-CACHE_VERSION = 7  # raised when the same settings would give other numbers
+CACHE_VERSION = 8  # raised when the same settings would give other numbers
 
 
 @dataclass(frozen=True)
@@ -140,10 +141,15 @@ class Study:
         """Training images that others are compared with: all, or `MOST_REFERENCES` of more."""
         return choose_limited(len(self.data.train_pixels), MOST_REFERENCES)
 
-    @cached_property
-    def references(self) -> np.ndarray:
+    @property
+    def references(self) -> UnitImages:
         """The images of `reference_rows`, float32 (M, H, W, C) in [0, 1]."""
-        return self.data.train_images[self.reference_rows]
+        return UnitImages(self.data.train_pixels, self.reference_rows)
+
+    @cached_property
+    def search(self) -> ImageSearch:
+        """What finds the nearest of the `references` to images."""
+        return ImageSearch(self.references)
 
     @cached_property
     def class_means(self) -> np.ndarray:

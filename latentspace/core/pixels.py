@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-VALUES_AT_ONCE = 2**26  # as floats 256 MB; MNIST is done in one
+VALUES_AT_ONCE = 2**22  # as floats 16 MB, so that memory is used again; 5,000 images of MNIST
+VALUES_HELD = 2**26  # 256 MB; MNIST is held as a whole
 
 
 def to_unit_range(pixels: np.ndarray) -> np.ndarray:
@@ -90,12 +91,17 @@ Images = np.ndarray | UnitImages
 
 
 def count_images_at_once(images: Images) -> int:
-    """How many images (N, ...) become floats together, 1 or more, so that these need 256 MB."""
+    """How many images (N, ...), 1 or more, become floats together where all do, part by part."""
     return max(1, VALUES_AT_ONCE // max(1, images[:1].size))
 
 
+def count_images_held(images: Images) -> int:
+    """How many images (N, ...), 1 or more, are held as floats where as many as possible should."""
+    return max(1, VALUES_HELD // max(1, images[:1].size))
+
+
 def iterate_parts(images: Images, at_once: int | None = None) -> Iterator[slice]:
-    """Slices over the images (N, ...) of an array, of `at_once` or as many as 256 MB of floats."""
+    """Slices over the images (N, ...) of an array, of `at_once` or as many as 16 MB of floats."""
     step = at_once or count_images_at_once(images)
     for start in range(0, len(images), step):
         yield slice(start, start + step)

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 from latentspace.core.documents import read_document, write_document
 from latentspace.core.errors import InputError
 from latentspace.core.files import replace_file
-from latentspace.core.pixels import count_images_at_once, iterate_parts
+from latentspace.core.pixels import Images, count_images_held, iterate_parts
 from latentspace.core.provenance import hash_file
 from latentspace.datasets import Attributes, ImageDataset, split_validation
 from latentspace.datasets.augmentation import deform, look_alike_deformed, looks_alike_mirrored
@@ -47,7 +47,7 @@ RESAMPLES, CONFIDENCE, NORMAL_QUANTILE = 1_000, 0.95, 1.96
 MOST_COMPARED = 4_000  # images that tell what they are like
 OF_ATTRIBUTES = ".attributes"  # ends the name of a file
 
-Read = Callable[[], tuple[np.ndarray, np.ndarray]]  # images to learn from, and what tells of each
+Read = Callable[[], tuple[Images, np.ndarray]]  # images to learn from, and what tells of each
 OnRound = Callable[[], object]
 
 
@@ -311,7 +311,7 @@ def _measure_accuracy(called: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def _train_network(
-    images: np.ndarray, targets: Sequence[Target], on_round: OnRound
+    images: Images, targets: Sequence[Target], on_round: OnRound
 ) -> tuple[keras.Model, int]:
     """A model of images -> probabilities or a number for each target, and its rounds.
 
@@ -367,14 +367,14 @@ def _take_rounds(batches: Iterator[Any], steps: int) -> keras.utils.PyDataset:
 
 
 def _iterate_batches(
-    images: np.ndarray, rows: np.ndarray, targets: Sequence[Target], batch_size: int
+    images: Images, rows: np.ndarray, targets: Sequence[Target], batch_size: int
 ) -> Iterator[tuple[Any, ...]]:
     """Shuffled batches of some of the images without end: changed ones, labels and weights."""
     rng = np.random.default_rng(0)
     asked = [each.labels for each in targets], [each.weights for each in targets]
     mirrors = all(_can_be_mirrored(images[rows], each, rows, rng) for each in targets)
     deforms = look_alike_deformed(images[rows[:MOST_COMPARED]], np.random.default_rng(0))
-    at_once = max(1, count_images_at_once(images) // batch_size) * batch_size
+    at_once = max(1, count_images_held(images) // batch_size) * batch_size
     while True:
         order = rng.permutation(rows)
         for part in iterate_parts(order, at_once):

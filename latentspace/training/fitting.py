@@ -15,7 +15,7 @@ import numpy as np
 
 from latentspace.core.cluster import read_cluster
 from latentspace.core.errors import InputError
-from latentspace.core.pixels import Images, count_images_at_once
+from latentspace.core.pixels import Images, count_images_held
 from latentspace.datasets.augmentation import deform
 from latentspace.models.network import count_blocks
 from latentspace.training.checkpoint import CheckpointCallback, Job, Progress
@@ -115,7 +115,7 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self._all, self._config = images, config
         self._batch_size = choose_batch_size(config, len(images))
-        self._at_once = max(1, count_images_at_once(images) // self._batch_size)  # batches
+        self._at_once = max(1, count_images_held(images) // self._batch_size)  # batches
         self._begin(epoch)
 
     @property

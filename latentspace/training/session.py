@@ -17,7 +17,7 @@ from latentspace.core.cluster import is_first_process
 from latentspace.core.documents import validate
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import check_folder
-from latentspace.core.pixels import UnitImages, count_images_at_once
+from latentspace.core.pixels import UnitImages, count_images_held
 from latentspace.core.progress import show_running
 from latentspace.core.provenance import hash_file, silence_stderr
 from latentspace.datasets import ImageDataset, augmentation, choose_limited
@@ -190,7 +190,7 @@ def describe_outcome(run: Run, config: TrainConfig, given: frozenset[str]) -> li
     return [
         *kept,
         f"{run.path}: mean squared error per pixel {errors['train_mse']:.5f} train, "
-        f"{errors['test_mse']:.5f} test; PCA with {config.latent_dim} components "
+        f"{errors['test_mse']:.5f} test; PCA with {run.latent_dim} components "
         f"{errors['pca_mse']:.5f} test",
         end,
     ]
@@ -235,7 +235,7 @@ def choose_settings(
     if "latent_dim" not in given and units != config.latent_dim:
         chosen["latent_dim"] = units
         print(f"{units} units, for images of {values:,} values; --latent-dim N chooses another")
-    at_once = count_images_at_once(data.train_pixels)
+    at_once = count_images_held(data.train_pixels)
     rows = fitted[choose_limited(count, min(LOOKED_AT, at_once))]
     images, labels = data.train_images[rows], data.train_labels[rows]
     chosen["aligned"] = augmentation.are_aligned(images)

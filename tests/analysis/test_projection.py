@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from latentspace.analysis import projection, tsne
 from latentspace.analysis.projection import Settings
@@ -239,3 +240,11 @@ def test_settings_that_a_method_does_not_read_do_not_count() -> None:
     assert Settings(method="pca", perplexity=5).key == Settings(method="pca").key
     assert Settings(perplexity=5).key != Settings().key
     assert Settings(exaggeration=2).key != Settings().key
+
+
+def test_vectors_longer_than_they_are_many_keep_their_distances_in_fewer_dimensions() -> None:
+    vectors = np.random.default_rng(0).random((12, 50)).astype(np.float32) + 3
+    short = projection.keep_distances(vectors)
+    assert short.shape == (12, 12)
+    np.testing.assert_allclose(pdist(short), pdist(vectors), rtol=1e-5)
+    assert projection.keep_distances(short) is short

@@ -79,33 +79,6 @@ def test_linear_autoencoder_gives_back_what_lies_in_its_components(
     np.testing.assert_allclose(decode(codes), unseen, atol=0.01)  # but for the rounding to bytes
 
 
-def test_nearest_images_are_exact() -> None:
-    rng = np.random.default_rng(0)
-    references = rng.random((300, 6, 5, 1)).astype(np.float32)
-    images = rng.random((40, 6, 5, 1)).astype(np.float32)
-    images[0] = references[17]
-    distances, indices = scores.find_nearest(images, references)
-    away = np.linalg.norm((images[:, None] - references[None]).reshape(40, 300, -1), axis=2)
-    np.testing.assert_array_equal(indices, away.argmin(axis=1))
-    np.testing.assert_allclose(distances, away.min(axis=1), atol=1e-5)
-    assert (distances[0], indices[0]) == (pytest.approx(0, abs=1e-5), 17)
-
-
-def test_nearest_images_are_exact_where_the_sketch_says_little(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(scores, "SKETCH_DIM", 2)
-    monkeypatch.setattr(scores, "SKETCH_CANDIDATES", 2)
-    test_nearest_images_are_exact()
-
-
-def test_few_references_do() -> None:
-    references = np.zeros((1, 4, 4, 1), np.float32)
-    distances, indices = scores.find_nearest(references + 0.5, references)
-    assert distances.tolist() == [2]
-    assert indices.tolist() == [0]
-
-
 def test_grey_share_counts_ink_that_is_not_bright() -> None:
     image = np.array([0.0, 0.1, 0.3, 0.6, 0.7, 1.0], np.float32).reshape(1, 2, 3, 1)
     assert scores.grey_share(image) == 0.5

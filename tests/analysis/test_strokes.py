@@ -46,7 +46,7 @@ def test_parts_are_measured_at_the_same_time_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     images = np.stack([make_bar(2 + number / 4, 18) for number in range(6)])
-    monkeypatch.setattr(strokes, "IMAGES_AT_ONCE", 3)
+    monkeypatch.setattr(strokes, "PIXELS_AT_ONCE", 3 * 28 * 28)
     monkeypatch.setattr(strokes, "count_cores", lambda: 1)
     alone = strokes.measure(images)
     monkeypatch.setattr(strokes, "count_cores", lambda: 2)

@@ -211,7 +211,7 @@ def test_what_explodes_later_ends_with_the_best_epoch(
 
 def test_a_part_at_a_time_is_shuffled_and_all_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     images = UnitImages(np.arange(48, dtype=np.uint8).reshape(48, 1, 1, 1))
-    monkeypatch.setattr(pixels, "VALUES_AT_ONCE", 20)  # two batches of eight
+    monkeypatch.setattr(pixels, "VALUES_HELD", 20)  # two batches of eight
     config = dataclasses.replace(CONFIG, augment=0.0)
     batches = Batches(images, config)
     seen = np.concatenate([batches[number][0] for number in range(batches.num_batches)])

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from config import PRESETS, TrainConfig
 from latentspace.datasets import ImageDataset, augmentation, avatars
+from latentspace.models.runs import Run
 from latentspace.training import session
 
 
@@ -79,3 +81,15 @@ def test_photographs_are_told_from_digits(capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "mirrored images look alike" in said
     assert "no dense layers" in said
+
+
+def test_the_outcome_names_the_components_that_were_compared() -> None:
+    config = TrainConfig(latent_dim=32)
+    chosen = dataclasses.replace(config, latent_dim=64)  # by the data
+    scores = {"train_mse": 0.01, "validation_mse": 0.011, "test_mse": 0.012, "pca_mse": 0.013}
+    about = {"status": "complete", "epochs": 3, "best_epoch": 0, "scores": scores}
+    facts = {**about, "settings": chosen.of_model, "latent_dim": chosen.latent_dim}
+    said = session.describe_outcome(Run(Path("faces"), facts), config, frozenset())
+    assert said[0] == "no epoch was better than PCA, which is kept"
+    assert said[1].endswith("0.01000 train, 0.01200 test; PCA with 64 components 0.01300 test")
+    assert said[2] == "next: python visualize.py --run faces"

@@ -84,7 +84,7 @@ class Analogies(OfAttributes):
                         made[f"{name}|{way}"], found[f"{name}|{way}"] = images, numbers
                     bar.update()
             # All at once, for most of the cost of a search is there once a search.
-            near, rows = scores.find_nearest(np.concatenate(list(made.values())), study.references)
+            near, rows = study.search.find(np.concatenate(list(made.values())))
             ends = np.cumsum([len(images) for images in made.values()])[:-1]
             searched = zip(made.items(), np.split(near, ends), np.split(rows, ends), strict=True)
             for (place, images), distances, nearest in searched:
@@ -92,7 +92,7 @@ class Analogies(OfAttributes):
                 if way in WAYS:
                     found[place]["nearest_distance"] = distances.mean()
                 elif way == NEAREST:
-                    errors = scores.squared_errors(images, study.references[nearest])
+                    errors = scores.squared_errors(images, study.references[nearest[:, 0]])
                     found[place]["error"] = np.median(errors)
             return found
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores
 from latentspace.chapters.attributes.analogies import TRANSPORT, Analogies, name_way
 from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.sweeps import SHOWN_STEPS, AttributeSweeps
@@ -56,7 +55,7 @@ def draw_analogies(study: Study) -> Drawing:
     triples = {name: chapter.choose(name, ANALOGY_ROWS) for name in names}
     solved = {name: chapter.solve(name, triples[name]) for name in names}
     carried = np.concatenate([ways[TRANSPORT] for ways in solved.values()])
-    nearest = study.references[scores.find_nearest(carried, study.references)[1]]
+    nearest = study.references[study.search.find(carried)[1][:, 0]]
     found = []
     for name in names:
         images, right = study.images[triples[name]], chapter.find_truth(name, triples[name])

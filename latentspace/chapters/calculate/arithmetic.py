@@ -129,7 +129,7 @@ class Arithmetic(Chapter):
                 for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
                     images = study.decode(move(study.codes[chosen], sources, targets))
                     after = self._measure_strokes(images)
-                    near, _ = scores.find_nearest(images, study.references)
+                    near, _ = study.search.find(images)
                     called = self._sweeps.classify(images)
                     right = np.nan if called is None else (called == targets).mean()
                     numbers[name] = {"target_accuracy": right, "nearest_distance": near.mean()}
@@ -164,7 +164,7 @@ class Arithmetic(Chapter):
             shown = self._add_attribute(shown, str(term.attribute), term.factor)
             codes.append(shown[0])
         images = study.decode(np.stack([*codes, shown[0]]))
-        _, nearest = scores.find_nearest(images, study.references)
+        nearest = study.search.find(images)[1][:, 0]
         headings = [*(term.label for term in (*plain, *attributes)), "="]
         images = np.stack([images, study.references[nearest]])
         return Grid(headings, ["decoded", "nearest training image"], images)

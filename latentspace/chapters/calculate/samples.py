@@ -103,7 +103,7 @@ class Samples(Chapter):
 
     def _score_images(self, images: np.ndarray) -> dict[str, Any]:
         study = self.study
-        numbers = {"nearest_distance": scores.find_nearest(images, study.references)[0].mean()}
+        numbers = {"nearest_distance": study.search.find(images)[0].mean()}
         if study.classifier is not None:
             believed = study.classifier.predict_probabilities(images)
             numbers["confidence"] = believed.max(axis=1).mean()

@@ -63,7 +63,8 @@ def _cluster_manifolds(
 ) -> Found:
     vectors = {CODES: images.codes}
     if images.study.data.has_images:
-        condensed, condense = projection.reduce_dimensions(images.get_vectors("pixel"))
+        flat = images.images.reshape(len(images.images), -1)
+        condensed, condense = projection.reduce_dimensions(flat)
         vectors = {PIXELS: condensed, **vectors}
     deforms = images.study.explain_lack("images", "encoder") is None
     represent = {

@@ -30,7 +30,7 @@ from latentspace.chapters.compression.storing import (
     gather_settings,
 )
 from latentspace.chapters.study import Study
-from latentspace.core.pixels import count_images_at_once, to_unit_range
+from latentspace.core.pixels import count_images_held, to_unit_range
 from latentspace.core.processes import count_cores
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import choose_limited
@@ -93,7 +93,7 @@ class Compression(Chapter):
             chosen = study.fit_images
             pca = study.fit_components(MOST_COMPONENTS)
             encode, inverse = scores.linear_autoencoder(pca, study.data.image_shape)
-            count = min(TABLE_IMAGES, count_images_at_once(chosen))
+            count = min(TABLE_IMAGES, count_images_held(chosen))
             table = encode(chosen[choose_limited(len(chosen), count)])
             codes = encode(storing.images)
             spread = float(table[:, 0].std()) or 1.0

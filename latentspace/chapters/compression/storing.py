@@ -11,7 +11,7 @@ from latentspace.analysis import scores
 from latentspace.chapters.compression import codecs, coding
 from latentspace.chapters.compression.methods import Method
 from latentspace.chapters.study import Study
-from latentspace.core.pixels import count_images_at_once, to_uint8, to_unit_range
+from latentspace.core.pixels import count_images_held, to_uint8, to_unit_range
 from latentspace.datasets import choose_limited
 
 MEASURED_IMAGES = 10_000
@@ -45,7 +45,7 @@ class Storing:
         first of each of ten classes, else of all.
         """
         self.study, data = study, study.data
-        count = min(MEASURED_IMAGES, count_images_at_once(data.test_pixels))
+        count = min(MEASURED_IMAGES, count_images_held(data.test_pixels))
         self.rows = choose_limited(len(data.test_pixels), count)
         self.alone_rows = choose_limited(len(self.rows), ALONE_IMAGES)
         self.similar = choose_limited(len(self.alone_rows), SIMILARITY_IMAGES)

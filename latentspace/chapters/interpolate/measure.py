@@ -19,6 +19,7 @@ from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError
+from latentspace.core.pixels import UnitImages, map_parts
 from latentspace.datasets import choose_limited
 
 PIXELS, REAL, AUTO = "pixels", "real_images", "auto"
@@ -130,7 +131,8 @@ class Interpolation(Chapter):
     def terrain(self) -> paths.Terrain:
         """Where data is, for paths along it."""
         rows = choose_limited(len(self.study.train_codes), TERRAIN_CODES)
-        brightness = self.study.data.train_images[rows].mean(axis=(1, 2, 3))
+        images = UnitImages(self.study.data.train_pixels, rows)
+        brightness = map_parts(lambda part: part.mean(axis=(1, 2, 3)), images)
         return paths.learn_terrain(self.study.density, self.study.train_codes[rows], brightness)
 
     def locate_on_map(self, kind: str) -> np.ndarray:
@@ -201,7 +203,7 @@ class Interpolation(Chapter):
     def _describe(self, codes: np.ndarray) -> np.ndarray:
         """Logarithms of what images of codes (N, D) are like, (3, N)."""
         images = self.study.decode(codes)
-        away = scores.find_nearest(images, self.study.references)[0]
+        away = self.study.search.find(images)[0][:, 0]
         features = self._measure_brightness(images), scores.sharpness(images), away
         return np.log(np.maximum(features, LEAST_FEATURE))
 
@@ -281,7 +283,7 @@ class Interpolation(Chapter):
         study, frames = self.study, images.reshape(-1, *images.shape[2:])
         some = images[:, ::STRIDE].reshape(-1, *images.shape[2:])
         numbers = {
-            "nearest_distance": scores.find_nearest(some, study.references)[0].mean(),
+            "nearest_distance": study.search.find(some)[0].mean(),
             "sharpness": scores.sharpness(frames).mean(),
         }
         if study.strokes_unavailable is None:

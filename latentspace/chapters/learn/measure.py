@@ -7,7 +7,7 @@ import numpy as np
 
 from latentspace.analysis import neighborhoods, scores, tsne
 from latentspace.analysis.neighbors import find_nearest_others
-from latentspace.analysis.projection import choose_perplexity, reduce_dimensions
+from latentspace.analysis.projection import choose_perplexity, keep_distances, reduce_dimensions
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import LEAST_IMAGES
 from latentspace.core.errors import InputError
@@ -166,5 +166,5 @@ class Learning(Chapter):
 
     @cached_property
     def _flat_pixels(self) -> np.ndarray:
-        """float32 (M, H * W * C)."""
-        return self.study.data.train_images.flatten()[self.snapshots.indices]
+        """float32 (M, H * W * C), or (M, M) that are as far apart."""
+        return keep_distances(self.study.data.train_images.flatten()[self.snapshots.indices])

@@ -148,8 +148,12 @@ class MapImages(Chapter):
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def get_vectors(self, space: str) -> np.ndarray:
-        """What one of `SPACES` holds: flat pixels, float32 (samples, H * W * C), or codes."""
-        return self.images.reshape(self._samples, -1) if space == "pixel" else self.codes
+        """What is as far apart as images are in one of `SPACES`: float32 (samples, values)."""
+        return self._flat if space == "pixel" else self.codes
+
+    @cached_property
+    def _flat(self) -> np.ndarray:
+        return projection.keep_distances(self.images.reshape(self._samples, -1))
 
     def make_key(self, space: str, rows: Rows = ALL, *, labels: bool = True) -> tuple[str, ...]:
         """What the vectors of some of the images, in one of `SPACES`, and labels depend on."""

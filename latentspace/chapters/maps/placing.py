@@ -60,10 +60,12 @@ class Placing(OnMaps):
             "pixel": np.stack([item.image.ravel() for item in self.selected]),
             "latent": np.stack([item.code for item in self.selected]),
         }
+        images = self.maps.images
+        sources = {"pixel": images.reshape(len(images), -1), "latent": self.maps.codes}
         put = tsne.transform if self.maps.settings.method == "tsne" else projection.place
         found = {}
         for space, vectors in chosen.items():
-            source = self.maps.get_vectors(space)
+            source = sources[space]
             reference, condense = projection.reduce_dimensions(source)
             mapped = self.maps.project(self.maps.flat)[space].embedded
             points = self.maps.get_points(space)[mapped]

@@ -147,17 +147,16 @@ class ImageScores:
         pca = study.fit_components(study.run.latent_dim)
         encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
         train_codes = study.train_codes[study.reference_rows]
-        references = study.references.reshape(len(train_codes), -1)
 
         def measure(
             images: np.ndarray,
             in_codes: tuple[np.ndarray, np.ndarray],
             errors: np.ndarray | None,
         ) -> dict[str, np.ndarray]:
-            linear, flat = decode(encode(images)), images.reshape(len(images), -1)
+            linear = decode(encode(images))
             found = {"pca_error": scores.squared_errors(images, linear)}
             found |= {} if errors is None else {"error": errors}
-            near = {"codes": in_codes, "pixels": find_nearest(flat, references, VOTERS)}
+            near = {"codes": in_codes, "pixels": study.search.find(images, VOTERS)}
             for space, (distances, neighbors) in near.items():
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors

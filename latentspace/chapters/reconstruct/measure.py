@@ -1,14 +1,13 @@
 """How well the model reconstructs what it has seen and what it has not."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.core.pixels import iterate_parts
-
-IMAGES_AT_ONCE = 10_000  # reconstructed together, to bound memory
+from latentspace.core.pixels import UnitImages, iterate_parts
 
 
 class Reconstruction(Chapter):
@@ -24,8 +23,7 @@ class Reconstruction(Chapter):
 
         def compute() -> dict[str, np.ndarray]:
             found: dict[str, list[np.ndarray]] = {"mse": [], "ssim": []}
-            for part in iterate_parts(study.images, IMAGES_AT_ONCE):
-                images, back = study.images[part], study.decode(study.codes[part])
+            for images, back in self._reconstruct(study.images, study.codes):
                 found["mse"].append(scores.squared_errors(images, back))
                 found["ssim"].append(scores.structural_similarity(images, back))
             return {name: np.concatenate(parts) for name, parts in found.items()}
@@ -43,11 +41,8 @@ class Reconstruction(Chapter):
             return {"test_mse": mse, "pca_mse": pca, "test_ssim": ssim}
 
         def compute_train() -> dict[str, np.ndarray]:
-            errors = []
-            for part in iterate_parts(study.fit_indices, IMAGES_AT_ONCE):
-                rows = study.fit_indices[part]
-                back = study.run.decode(study.train_codes[rows])
-                errors.append(scores.squared_errors(study.data.train_images[rows], back))
+            pairs = self._reconstruct(study.fit_images, study.train_codes[study.fit_indices])
+            errors = [scores.squared_errors(*pair) for pair in pairs]
             return {"train_mse": np.concatenate(errors).mean()}
 
         key = study.whole.model_key
@@ -65,6 +60,11 @@ class Reconstruction(Chapter):
             Row("Mean squared error of training images", value_in(found, "train_mse"), digits=5),
             Row("Structural similarity (SSIM) of test images", value_in(found, "test_ssim")),
         ]
+
+    def _reconstruct(self, images: UnitImages, codes: np.ndarray) -> Iterator[list[np.ndarray]]:
+        """Images (N, H, W, C) and what their codes (N, D) decode to, a part at a time."""
+        for part in iterate_parts(images):
+            yield [images[part], self.study.decode(codes[part])]
 
     def draw_examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images drawn by seed, their reconstructions, and their errors.

@@ -8,6 +8,7 @@ import pytest
 from conftest import LinearRun, make_study
 
 from latentspace.analysis import scores
+from latentspace.analysis.image_search import ImageSearch
 from latentspace.chapters.figure import read_contents
 from latentspace.chapters.interpolate import figures, measure
 from latentspace.chapters.interpolate.measure import Interpolation
@@ -76,9 +77,9 @@ def test_metrics_compare_all_paths_with_real_images(
     assert metrics["pixels"]["step_ratio"] == pytest.approx(1, abs=1e-3)
     assert metrics["linear"]["length"] < metrics["data"]["length"]
     assert metrics["real_images"]["nearest_distance"] == pytest.approx(
-        scores.find_nearest(
-            linear_run.decode(linear_run.encode(tiny.test_images[:])), tiny.train_images[:]
-        )[0].mean()
+        ImageSearch(tiny.train_images)
+        .find(linear_run.decode(linear_run.encode(tiny.test_images[:])))[0]
+        .mean()
     )
     gain, (low, high) = metrics["gain"].values()
     assert low <= gain <= high
