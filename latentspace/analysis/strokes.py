@@ -9,11 +9,11 @@ from latentspace.core.pixels import iterate_parts
 from latentspace.core.processes import count_cores, run_all
 
 ATTRIBUTES = ("slant", "thickness", "width", "height")
-UPSCALE = 4
-SMOOTHING = 2 * UPSCALE / 6  # standard deviation in enlarged pixels, as in a Gaussian pyramid
+UPSCALE, LARGE_SIDE = 4, 224  # as many times, but no more than it takes to be that large
+SMOOTHING = 2 / 6  # standard deviation in pixels before that, as in a Gaussian pyramid
 LEAST_CONTRAST = 1 / 255
 INK_LEFT_OUT = 0.01  # on each side of the bounding parallelogram
-PIXELS_AT_ONCE = 250 * 28 * 28  # which become 16 times as many
+PIXELS_AT_ONCE = 250 * 28 * 28  # which become up to 16 times as many
 
 
 def measure(
@@ -23,10 +23,11 @@ def measure(
 
     Source: Castro, Tan, Kainz, Konukoglu & Glocker 2019, "Morpho-MNIST: quantitative assessment and
     diagnostics for representation learning". Slant, width and height come from the moments of the
-    image; for the thickness it is enlarged four times, cut at half of its range and thinned to its
-    medial axis. Images are float32 (N, H, W, C) in [0, 1], bright strokes on dark ground, channels
-    averaged. `on_part` is called with the number of images in each part that has been measured.
-    Returns float64 (N, 4), a column for each of `ATTRIBUTES`, NaN where an image has no stroke:
+    image; for the thickness it is enlarged four times (less where it is large, see `LARGE_SIDE`),
+    cut at half of its range and thinned to its medial axis. Images are float32 (N, H, W, C) in [0,
+    1], bright strokes on dark ground, channels averaged. `on_part` is called with the number of
+    images in each part that has been measured. Returns float64 (N, 4), a column for each of
+    `ATTRIBUTES`, NaN where an image has no stroke:
     slant, the angle by which the strokes lean to the right, in radians; and in pixels thickness,
     twice the mean distance from the medial axis to the edge, and width and height, of the
     parallelogram of that slant that holds all but 2% of the ink in either direction.
@@ -81,7 +82,8 @@ def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     """Twice the mean distance from the medial axis to the edge, float64 (N,)."""
     from skimage.morphology import medial_axis
 
-    rows, columns = (_make_enlarging(side) for side in grey.shape[1:])
+    upscale = min(UPSCALE, -(-LARGE_SIDE // max(grey.shape[1:])))
+    rows, columns = (_make_enlarging(side, upscale) for side in grey.shape[1:])
     large = rows @ grey @ columns.T
     low, high = (bound(axis=(1, 2), keepdims=True) for bound in (large.min, large.max))
     cut = (large > (low + high) / 2) & (high - low > LEAST_CONTRAST)
@@ -93,15 +95,15 @@ def _measure_thickness(grey: np.ndarray) -> np.ndarray:
     axis, distance = medial_axis(cut.reshape(-1, cut.shape[2]), return_distance=True, rng=0)
     axis, distance = axis.reshape(cut.shape), distance.reshape(cut.shape)
     with np.errstate(invalid="ignore"):
-        return 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / UPSCALE
+        return 2 * (distance * axis).sum(axis=(1, 2)) / axis.sum(axis=(1, 2)) / upscale
 
 
-def _make_enlarging(side: int) -> np.ndarray:
-    """Cubic interpolation and smoothing of a row of pixels, as a matrix (UPSCALE * side, side).
+def _make_enlarging(side: int, upscale: int) -> np.ndarray:
+    """Cubic interpolation and smoothing of a row of pixels, as a matrix (upscale * side, side).
 
     Both are linear, and the same for every row: a product takes a fraction of the time.
     """
     from scipy.ndimage import gaussian_filter1d, zoom
 
-    large = zoom(np.eye(side), (UPSCALE, 1), order=3, mode="nearest", grid_mode=True)
-    return gaussian_filter1d(large, SMOOTHING, axis=0, mode="nearest")
+    large = zoom(np.eye(side), (upscale, 1), order=3, mode="nearest", grid_mode=True)
+    return gaussian_filter1d(large, SMOOTHING * upscale, axis=0, mode="nearest")

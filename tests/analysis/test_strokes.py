@@ -57,3 +57,14 @@ def test_the_ground_around_strokes_does_not_change_their_thickness() -> None:
     bars = np.stack([make_bar(3, 18), make_bar(4, 12)])
     wide = np.pad(bars, ((0, 0), (6, 2), (1, 9), (0, 0)))
     np.testing.assert_array_equal(measure(wide)["thickness"], measure(bars)["thickness"])
+
+
+def test_large_images_are_enlarged_less_with_about_the_same_thickness(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    large = np.kron(make_bar(3, 18)[np.newaxis], np.ones((1, 5, 5, 1), np.float32))
+    found = measure(large)["thickness"]
+    monkeypatch.setattr(strokes, "LARGE_SIDE", 5 * 28 * strokes.UPSCALE)
+    exact = measure(large)["thickness"]
+    assert found != exact
+    assert found == pytest.approx(exact, rel=0.05)
