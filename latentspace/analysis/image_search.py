@@ -8,13 +8,12 @@ from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
 from latentspace.core.pixels import UnitImages, count_images_at_once, iterate_parts, map_parts
 
-SKETCH_DIM, SKETCH_FIT = 128, 10_000
+SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 POOLED_SIDE = 32  # at most so many places a side, where images are sketched
-SPARE_CANDIDATES = 10  # beside twice as many as are wanted
 
 
 class ImageSearch:
-    """Finds the nearest of some images to others, by Euclidean distance, exact.
+    """Finds the nearest of some images to each of others, by Euclidean distance, exact.
 
     Each image is sketched by principal components of a pooled copy, between which a distance is
     never longer than between the images. That tells a few candidates; an image whose candidates are
@@ -26,28 +25,27 @@ class ImageSearch:
         """Takes M images (H, W, C)."""
         self._searched = searched
 
-    def find(self, images: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest to each image, float32 (N, H, W, C) in [0, 1], nearest first.
+    def find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest to each image, float32 (N, H, W, C) in [0, 1].
 
-        Distances are float32 (N, count), where a pixel from black to white counts 1, and indices
-        int64 (N, count); all M where there are fewer.
+        Distances are float32 (N,), where a pixel from black to white counts 1; indices int64 (N,).
         """
-        count = min(count, len(self._searched))
-        wanted = 2 * count + SPARE_CANDIDATES
         sketches = map_parts(self._sketch, images)
-        bounds, candidates = neighbors.find_nearest(sketches, self._sketches, wanted)
+        bounds, candidates = neighbors.find_nearest(sketches, self._sketches, SKETCH_CANDIDATES)
         flat, searched = _flatten(images), self._searched.flatten()
-        distances = np.empty((len(flat), count), np.float32)
-        found = np.empty((len(flat), count), np.int64)
-        for rows in iterate_parts(flat, max(1, count_images_at_once(flat) // wanted)):
+        distances = np.empty(len(flat), np.float32)
+        found = np.empty(len(flat), np.int64)
+        for rows in iterate_parts(flat, max(1, count_images_at_once(flat) // SKETCH_CANDIDATES)):
             away = searched[candidates[rows]]
             away -= flat[rows, np.newaxis]
-            lengths = np.sqrt(np.einsum("nkp,nkp->nk", away, away))
-            distances[rows], found[rows] = _keep_least(lengths, candidates[rows], count)
-        unproven = np.flatnonzero(distances[:, -1] > bounds[:, -1])
-        if len(unproven) and candidates.shape[1] < len(self._searched):
-            exact = _compare_all(flat[unproven].astype(np.float64), searched, count)
-            distances[unproven], found[unproven] = exact
+            squares = np.einsum("nkp,nkp->nk", away, away)
+            best = squares.argmin(axis=1)[:, np.newaxis]
+            distances[rows] = np.sqrt(np.take_along_axis(squares, best, axis=1)[:, 0])
+            found[rows] = np.take_along_axis(candidates[rows], best, axis=1)[:, 0]
+        unproven = np.flatnonzero(distances > bounds[:, -1])
+        if len(unproven) and candidates.shape[1] < len(searched):
+            exact, nearest = neighbors.find_nearest(flat[unproven], searched, 1)
+            distances[unproven], found[unproven] = exact[:, 0], nearest[:, 0]
         return distances, found
 
     @cached_property
@@ -85,32 +83,6 @@ def _pool(images: np.ndarray) -> np.ndarray:
             images = np.add.reduceat(images, np.arange(0, length, side), axis=axis)
         images = images / side
     return _flatten(images)
-
-
-def _compare_all(
-    flat: np.ndarray, searched: UnitImages, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """As `ImageSearch.find`, of rows float64 (N, P) among rows (M, P), a part of these at a time.
-
-    A search of scikit-learn would take all of them as floats.
-    """
-    from sklearn.metrics.pairwise import euclidean_distances
-
-    distances, found = np.empty((len(flat), 0)), np.empty((len(flat), 0), np.int64)
-    for part in iterate_parts(searched):
-        away = euclidean_distances(flat, searched[part].astype(np.float64))
-        places = np.broadcast_to(np.arange(len(searched))[part], away.shape)
-        both = np.column_stack([distances, away]), np.column_stack([found, places])
-        distances, found = _keep_least(*both, count)
-    return distances, found
-
-
-def _keep_least(
-    distances: np.ndarray, places: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The least of distances (N, K) and their places (N, K), each (N, count), ascending."""
-    best = distances.argsort(axis=1, kind="stable")[:, :count]
-    return np.take_along_axis(distances, best, axis=1), np.take_along_axis(places, best, axis=1)
 
 
 def _flatten(images: np.ndarray) -> np.ndarray:

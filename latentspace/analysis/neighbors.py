@@ -2,13 +2,16 @@
 
 import numpy as np
 
+from latentspace.core.pixels import Images, iterate_parts
+
 NEIGHBORS = 10
 WORTH_THREADS = 250  # points; for fewer, starting threads takes longer than the search
+WIDE = 20_000  # values of a point
 TREE_DIMS = 4  # up to which a tree is faster than all distances; with 15 it is 20 times slower
 
 
 def find_nearest(
-    points: np.ndarray, references: np.ndarray, neighbors: int = NEIGHBORS
+    points: np.ndarray, references: Images, neighbors: int = NEIGHBORS
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest of other points, (M, D), to each point, (N, D), nearest first; Euclidean.
 
@@ -17,10 +20,28 @@ def find_nearest(
     from sklearn.neighbors import NearestNeighbors
 
     count = min(neighbors, len(references))
+    if references.shape[1] > WIDE:
+        return _find_by_parts(points.astype(np.float64), references, count)
     algorithm = "kd_tree" if references.shape[1] <= TREE_DIMS else "brute"
     jobs = -1 if len(points) >= WORTH_THREADS else None
     search = NearestNeighbors(n_neighbors=count, algorithm=algorithm, n_jobs=jobs)
-    return search.fit(references).kneighbors(points)
+    return search.fit(np.asarray(references)).kneighbors(points)
+
+
+def _find_by_parts(
+    points: np.ndarray, references: Images, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `find_nearest` gives, where scikit-learn would spend its time on making room."""
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    distances, found = (np.empty((len(points), 0), dtype) for dtype in (np.float64, np.int64))
+    for part in iterate_parts(references):
+        away = euclidean_distances(points, references[part].astype(np.float64))
+        places = np.broadcast_to(np.arange(part.start, part.start + away.shape[1]), away.shape)
+        distances, found = np.hstack([distances, away]), np.hstack([found, places])
+        best = distances.argsort(axis=1, kind="stable")[:, :count]
+        distances, found = (np.take_along_axis(each, best, axis=1) for each in (distances, found))
+    return distances, found
 
 
 def find_nearest_others(

@@ -92,7 +92,7 @@ class Analogies(OfAttributes):
                 if way in WAYS:
                     found[place]["nearest_distance"] = distances.mean()
                 elif way == NEAREST:
-                    errors = scores.squared_errors(images, study.references[nearest[:, 0]])
+                    errors = scores.squared_errors(images, study.references[nearest])
                     found[place]["error"] = np.median(errors)
             return found
 

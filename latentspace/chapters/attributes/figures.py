@@ -55,7 +55,7 @@ def draw_analogies(study: Study) -> Drawing:
     triples = {name: chapter.choose(name, ANALOGY_ROWS) for name in names}
     solved = {name: chapter.solve(name, triples[name]) for name in names}
     carried = np.concatenate([ways[TRANSPORT] for ways in solved.values()])
-    nearest = study.references[study.search.find(carried)[1][:, 0]]
+    nearest = study.references[study.search.find(carried)[1]]
     found = []
     for name in names:
         images, right = study.images[triples[name]], chapter.find_truth(name, triples[name])

@@ -164,7 +164,7 @@ class Arithmetic(Chapter):
             shown = self._add_attribute(shown, str(term.attribute), term.factor)
             codes.append(shown[0])
         images = study.decode(np.stack([*codes, shown[0]]))
-        nearest = study.search.find(images)[1][:, 0]
+        nearest = study.search.find(images)[1]
         headings = [*(term.label for term in (*plain, *attributes)), "="]
         images = np.stack([images, study.references[nearest]])
         return Grid(headings, ["decoded", "nearest training image"], images)

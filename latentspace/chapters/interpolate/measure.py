@@ -203,7 +203,7 @@ class Interpolation(Chapter):
     def _describe(self, codes: np.ndarray) -> np.ndarray:
         """Logarithms of what images of codes (N, D) are like, (3, N)."""
         images = self.study.decode(codes)
-        away = self.study.search.find(images)[0][:, 0]
+        away = self.study.search.find(images)[0]
         features = self._measure_brightness(images), scores.sharpness(images), away
         return np.log(np.maximum(features, LEAST_FEATURE))
 

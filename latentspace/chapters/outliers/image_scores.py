@@ -146,17 +146,20 @@ class ImageScores:
         study = self.study
         pca = study.fit_components(study.run.latent_dim)
         encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
-        train_codes = study.train_codes[study.reference_rows]
+        train_codes, references = (
+            study.train_codes[study.reference_rows],
+            study.references.flatten(),
+        )
 
         def measure(
             images: np.ndarray,
             in_codes: tuple[np.ndarray, np.ndarray],
             errors: np.ndarray | None,
         ) -> dict[str, np.ndarray]:
-            linear = decode(encode(images))
+            linear, flat = decode(encode(images)), images.reshape(len(images), -1)
             found = {"pca_error": scores.squared_errors(images, linear)}
             found |= {} if errors is None else {"error": errors}
-            near = {"codes": in_codes, "pixels": study.search.find(images, VOTERS)}
+            near = {"codes": in_codes, "pixels": find_nearest(flat, references, VOTERS)}
             for space, (distances, neighbors) in near.items():
                 found[space] = distances[:, : self.neighbors].mean(axis=1, dtype=np.float64)
                 found[f"{space}_neighbors"] = neighbors
