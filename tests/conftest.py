@@ -242,6 +242,7 @@ class LinearRun:
         default_factory=lambda: {
             "dataset": {"hash": "none"},
             "settings": {"validation_split": 0.1, "seed": 0},
+            "scores": {},
         }
     )
     calls: list[tuple[str, int]] = field(default_factory=list)

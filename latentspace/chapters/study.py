@@ -164,6 +164,11 @@ class Study:
         whole = self.data.whole
         return not self.run.is_imported and whole.are_images_of(self.run.facts["dataset"])
 
+    @property
+    def training_error(self) -> float | None:
+        """Mean squared error of `fit_images`, measured after the training; None of other data."""
+        return self.run.facts["scores"].get("train_mse") if self.is_trained_on_data else None
+
     @cached_property
     def fit_indices(self) -> np.ndarray:
         """Training images that the model was fitted to, by index; all if it is of other data."""

@@ -236,10 +236,7 @@ class Comparison:
         """What the records of both runs say, beside their test errors where both have some."""
         rows: list[tuple[str, str, list[Any], int]] = []
         if test is not None:
-            train = [
-                study.run.facts["scores"].get("train_mse") if study.is_trained_on_data else None
-                for study in self.studies.values()
-            ]
+            train: list[Any] = [study.training_error for study in self.studies.values()]
             pairs = zip(test.values, train, strict=True)
             ratios = [None if error is None else value / error for value, error in pairs]
             rows.append(("train_mse", "mean squared training error", train, 5))

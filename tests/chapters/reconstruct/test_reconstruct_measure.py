@@ -43,6 +43,8 @@ def test_training_images_leave_out_those_held_back(
     train = tiny.train_images[fitted]
     error = np.mean((linear_run.decode(linear_run.encode(train)) - train) ** 2)
     assert subject.of(Reconstruction).metrics["train_mse"] == pytest.approx(error, rel=1e-5)
+    linear_run.facts["scores"]["train_mse"] = 0.25  # as the training measured it
+    assert make_study(linear_run, tiny).of(Reconstruction).metrics["train_mse"] == 0.25
 
 
 def test_rows_are_the_numbers_beside_principal_components(
