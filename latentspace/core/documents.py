@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentspace.core.errors import InputError, to_printable, warn_once
+from latentspace.core.errors import InputError, explain_error, to_printable, warn_once
 from latentspace.core.files import write_bytes
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ SHOWN = 60  # characters of a wrong value
 
 def encode_document(value: Mapping[str, Any], *, version: int) -> bytes:
     """A JSON object as it is written: indented, the version of its schema first."""
-    text = json.dumps({VERSION: version, **value}, indent=2)
-    return f"{text}\n".encode()
+    return (json.dumps({VERSION: version, **value}, indent=2) + "\n").encode()
 
 
 def write_document(path: Path, value: Mapping[str, Any], *, version: int) -> None:
@@ -46,15 +45,11 @@ def read_document(path: Path, kind: Any, *, version: int, renew: str) -> dict[st
     `version` is the newest that is known; `renew` says in messages what makes the file anew. Raises
     an `InputError` where it is unreadable, none, or of a newer program.
     """
-    try:
+    with explain_error(f"{path} can't be read as JSON", renew):
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB: {renew}")
         text = path.read_bytes()
         value = json.loads(text)
-    except InputError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} can't be read as JSON ({error}): {renew}") from error
     if not isinstance(value, dict):
         received = f"a {type(value).__name__}"
         raise InputError(f"{path} should hold a JSON object. Received: {received}; {renew}")

@@ -33,7 +33,9 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_read_umask())
+            mask = os.umask(0)  # which can't be read but by setting it
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
             temporary.replace(target)
     except UnwritableError:
         raise
@@ -182,9 +184,3 @@ def _lock(handle: int, *, wait: bool) -> bool:
         return lock_descriptor(handle, blocking=wait)
     except OSError:
         return True
-
-
-def _read_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from latentspace.core.errors import InputError, format_reason, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 from latentspace.core.memory import refuse_too_large
 
 KINDS = "biufcSU"  # of dtypes: numbers and text; no objects, which are code, and no records
@@ -78,26 +78,18 @@ def _open(path: Path, unread: dict[str, str] | None) -> Iterator[dict[str, tuple
     kind = "NPY" if is_npy else "NPZ"
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no {kind} file {path}")
-    try:
+    with explain_error(f"{path} can't be read as an {kind} file"), path.open("rb") as file:
         if is_npy:
             member = f"{path.stem}{MEMBER_SUFFIX}", path.stat().st_size, lambda: path.open("rb")
             yield _read_members([member], path, unread)
-        else:
-            with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-                inside, get = archive.infolist(), archive.open
-                members = [(one.filename, one.file_size, partial(get, one)) for one in inside]
-                yield _read_members(members, path, unread)
-    except InputError:
-        raise
-    # What damage makes of a file is unpacked and parsed by zipfile, zlib, lzma, NumPy and Python's
-    # own parser, and each raises what it likes.
-    except Exception as error:
-        what = f"{path} can't be read as an {kind} file: {format_reason(error)}"
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            if not is_npy and file.read(len(ONE_ARRAY)) == ONE_ARRAY:
-                what = f"{path} is no NPZ file: it holds a single array, "
-                what += "whose name should end in .npy"
-        raise InputError(what) from error
+            return
+        if file.read(len(ONE_ARRAY)) == ONE_ARRAY:
+            what = "it holds a single array, whose name should end in .npy"
+            raise InputError(f"{path} is no NPZ file: {what}")
+        with zipfile.ZipFile(file) as archive:
+            inside, get = archive.infolist(), archive.open
+            members = [(one.filename, one.file_size, partial(get, one)) for one in inside]
+            yield _read_members(members, path, unread)
 
 
 def _read_members(
