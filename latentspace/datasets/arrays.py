@@ -186,8 +186,7 @@ def assemble(
     shape, common = train_pixels.shape[1:], find_common(ranges.values())
     size, channels = read_options.image_size or shape[:2], read_options.channels or shape[2]
     if shape != (*size, channels):
-        brought = dataset.format_shape((*size, channels))
-        brought += dataset.format_fit(shape[:2], size, read_options.fit)
+        brought = dataset.format_fit(shape[:2], (*size, channels), read_options.fit)
         notes.append(f"images of {dataset.format_shape(shape)} are brought to {brought}")
     return ImageDataset(
         name=name,

@@ -287,11 +287,11 @@ def format_shape(shape: Sequence[int]) -> str:
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
 
 
-def format_fit(found: Sequence[int] | None, size: Sequence[int], fit: str) -> str:
-    """How images of a height and a width, or of several, were brought to another, for a note."""
-    if found is not None and tuple(found) == tuple(size):
-        return ""
-    return ": padded with black" if fit == "pad" else ": scaled, the middle cut out"
+def format_fit(found: Sequence[int] | None, shape: Sequence[int], fit: str) -> str:
+    """The shape that images of a height and a width, or of several, were brought to, and how."""
+    how = ": padded with black" if fit == "pad" else ": scaled, the middle cut out"
+    is_fitted = found is None or tuple(found) != tuple(shape[:2])
+    return format_shape(shape) + (how if is_fitted else "")
 
 
 def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:

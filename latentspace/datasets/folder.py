@@ -34,17 +34,13 @@ class ImageFile:
     """An image file and what its place says of it."""
 
     path: Path
-    label: str | None  # name of its class; None without classes
+    label: str  # name of its class; that of `UNLABELLED` without classes
     split: str | None  # one of `layout.SPLITS`; None where the folder tells none apart
     row: int = -1  # in the attributes, see `Attributes.select`
 
 
-class Listing(NamedTuple):
-    """The image files of a folder, with what is known of them."""
-
-    files: list[ImageFile]
-    notes: list[str]
-    attributes: Attributes  # a row for each that is known, see `ImageFile.row`
+# Image files, notes on them, and attributes, with a row for each that is known.
+Found = tuple[list[ImageFile], list[str], Attributes]
 
 
 class _Unit(NamedTuple):
@@ -64,15 +60,15 @@ def read_image_folder(
     a cache in memory. The source is where a person said the data is, else None. Raises an
     `InputError` where fewer than two images can be read.
     """
-    listing = find_images(folder, read_options)
-    with _keep_notes(listing.notes):
-        return _read_files(folder, listing, read_options, how, name=name, source=source)
+    found = find_images(folder, read_options)
+    with _keep_notes(found[1]):
+        return _read_files(folder, found, read_options, how, name=name, source=source)
 
 
 def _read_files(
-    folder: Path, listing: Listing, read_options: ReadOptions, how: Decoding, **named: Any
+    folder: Path, found: Found, read_options: ReadOptions, how: Decoding, **named: Any
 ) -> ImageDataset:
-    every, notes, attributes = listing
+    every, notes, attributes = found
     files = [every[index] for index in dataset.choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
     paths = [file.path for file in files]
@@ -121,9 +117,9 @@ def _read_files(
     decoded = [unit.file for unit in itertools.compress(ordered, kept)]
     known = [file.label for file in decoded]
     if lost := {file.label for file in files} - set(known):
-        shown = ", ".join(map(to_printable, sorted(map(str, lost))[:NAMED_FILES]))
+        shown = ", ".join(map(to_printable, sorted(lost)[:NAMED_FILES]))
         notes.append(f"{len(lost)} classes are lost with all their files: {shown}")
-    labels, class_names = _index_labels(known)
+    labels, class_names = dataset.index_classes(known)
     rows = np.array([file.row for file in decoded])
     names = tuple(file.path.relative_to(folder).as_posix() for file in decoded)
     common = values.find_common(value_ranges.values())
@@ -147,7 +143,7 @@ def _read_files(
     )
 
 
-def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> Listing:
+def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> Found:
     """Lists the image files of a folder, in natural order, with their classes and attributes.
 
     Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
@@ -210,11 +206,11 @@ def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> L
                     raise
                 more = [f"{error}: its attributes are left out"]
             said += [note for note in (*named.table.notes, *more) if note not in notes]
-    files = [
-        ImageFile(paths[row], of_class, split, rows.get(places[row], -1))
-        for row, split, of_class in arranged
-    ]
-    return Listing(files, notes + said, attributes)
+    files = []
+    for row, split, of_class in arranged:
+        named_class = dataset.UNLABELLED[0] if of_class is None else of_class
+        files.append(ImageFile(paths[row], named_class, split, rows.get(places[row], -1)))
+    return files, notes + said, attributes
 
 
 @contextlib.contextmanager
@@ -296,8 +292,7 @@ def _choose_form(
     channels = read_options.channels or (1 if all(look.grey for look in looks) else 3)
     if set(sizes) != {size}:
         what = f"{len(sizes)} sizes" if len(sizes) > 1 else "{}x{} pixels".format(*looks[0].size)
-        brought = dataset.format_shape((*size, channels))
-        brought += dataset.format_fit(None, size, read_options.fit)
+        brought = dataset.format_fit(None, (*size, channels), read_options.fit)
         notes.append(
             f"images of {what} are brought to {brought}; --image-size chooses another size"
         )
@@ -326,16 +321,8 @@ def _split(units: Sequence[_Unit], test_fraction: float) -> tuple[np.ndarray, np
     digests = [unit.look.digest for unit in units]
     if len(set(digests)) * test_fraction < 1:  # frames of a few stacks can't stay together
         digests = [f"{unit.look.digest}-{unit.number}" for unit in units]
-    labels, _ = _index_labels([unit.file.label for unit in units])
+    labels, _ = dataset.index_classes([unit.file.label for unit in units])
     return *dataset.split_train_test(labels, np.array(digests), test_fraction), 0
-
-
-def _index_labels(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels, of all images or of none, as `dataset.index_classes` gives them."""
-    named = [label for label in labels if label is not None]
-    return (
-        dataset.index_classes(named) if named else (np.zeros(len(labels), int), dataset.UNLABELLED)
-    )
 
 
 def _format_places(folder: Path, paths: Sequence[Path]) -> str:
