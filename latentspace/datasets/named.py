@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,27 +146,22 @@ def _read_arrays(paths: list[Path], read_options: ReadOptions) -> Arrays:
     """The arrays of one file, or of several that belong together, such as images and labels."""
     several = len(paths) > 1
     where = str(paths[0].parent if several else paths[0])
-    named = [(path, several) for path in paths]
+    named = [(path, f"{path.stem}/" if several else "") for path in paths]
     if read_options.labels is not None:
-        named.append((Path(read_options.labels), False))
+        named.append((Path(read_options.labels), "labels/"))
     headers = [each for path, _ in named for each in read_headers(path, unread={}).values()]
     instead = "store fewer images or bytes in place of floats, or pass a folder of image files"
     refuse_too_large(estimate_memory(headers), where, f"{instead}, which are read as needed")
     found, unread = dict[str, np.ndarray](), dict[str, str]()
-    for number, (path, with_file) in enumerate(named):
+    for path, prefix in named:
         left = dict[str, str]()
-        call = partial(_name_array, path, with_file=with_file, is_labels=number == len(paths))
-        found |= {call(name): array for name, array in read_arrays(path, unread=left).items()}
-        unread |= {call(name): what for name, what in left.items()}
+        arrays = read_arrays(path, unread=left)
+        names = {name: prefix + name for name in (*arrays, *left)}
+        if path.suffix.lower() == ".npy":  # whose one array has no name but the file's
+            names = dict.fromkeys(names, prefix.removesuffix("/") or path.stem)
+        found |= {names[name]: array for name, array in arrays.items()}
+        unread |= {names[name]: what for name, what in left.items()}
     return find_arrays(found, where, read_options, unread)
-
-
-def _name_array(path: Path, name: str, *, with_file: bool, is_labels: bool) -> str:
-    """What an array is called: by its file as well where there are several."""
-    is_alone = path.suffix.lower() == ".npy"
-    if is_labels:
-        return "labels" if is_alone else f"labels/{name}"
-    return f"{path.stem}/{name}" if with_file and not is_alone else name
 
 
 def _find_array_files(folder: Path) -> list[Path]:
