@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,12 +73,12 @@ def _read_files(
     takes_frames = read_options.frames_as == "images"
     paths = [file.path for file in files]
     looks = inspect_files(paths, show_progress=how.show_progress, frames_too=takes_frames)
-    seen, failures = [], {}
+    seen, failures = [], dict[Path, str]()  # a line on each file that can't be read
     for file, look in zip(files, looks, strict=True):
         if isinstance(look, Look):
             seen.append((file, look))
         else:
-            failures[_format_place(folder, file.path)] = str(look)
+            failures[file.path] = f"{_format_place(folder, file.path)} ({look})"
     if (stacks := [look.frames for _, look in seen if look.frames > 1]) and not takes_frames:
         what = f"{sum(stacks) - len(stacks):,} further pages or frames in {len(stacks):,} files"
         notes.append(f"{what} are left out; --frames-as images takes each as an image")
@@ -89,7 +89,7 @@ def _read_files(
     counted = [(file, look, look.frames if takes_frames else 1) for file, look in seen]
     units = [_Unit(file, look, number) for file, look, n in counted for number in range(n)]
     units = [units[index] for index in dataset.choose_limited(len(units), read_options.limit)]
-    _check_count(len(units), folder, failures)
+    _check_count(len(units), folder, [*failures.values()])
     size, channels = _choose_form([unit.look for unit in units], read_options, notes)
     train, test, num_validation = _split(units, read_options.test_fraction)
     ordered = [units[index] for index in (*train, *test)]
@@ -100,19 +100,20 @@ def _read_files(
     fit = read_options.fit
     pixels, undecoded = decode_files(frames, how, size=size, channels=channels, fit=fit)
     for number, text in undecoded.items():
-        failures[_format_place(folder, ordered[number].file.path)] = text
+        path = ordered[number].file.path
+        failures[path] = f"{_format_place(folder, path)} ({text})"
     kept = [number not in undecoded for number in range(len(ordered))]
     first_test = sum(kept[: len(train)])
     num_validation = sum(kept[len(train) - num_validation : len(train)])
     if not 0 < first_test < len(pixels):
-        _check_count(0, folder, failures)
+        _check_count(0, folder, [*failures.values()])
     if read_options.value_range is not None and pixels.min() == pixels.max():
         notes.append(f"all pixels are {pixels.min()} of 255: check --value-range")
     measured = None if value_ranges else values.measure_values(pixels, BYTES)
     if measured is not None and (note := values.describe_range(measured, BYTES)):
         notes.append(note)
     if failures:
-        shown = _format_failures(failures)
+        shown = _join([*failures.values()])
         notes.append(f"{len(failures)} files can't be read and are skipped: {shown}")
     decoded = [unit.file for unit in itertools.compress(ordered, kept)]
     known = [file.label for file in decoded]
@@ -333,16 +334,11 @@ def _format_place(folder: Path, path: Path) -> str:
     return to_printable(path.relative_to(folder).as_posix(), LONGEST_NAME)
 
 
-def _check_count(count: int, folder: Path, failures: Mapping[str, str]) -> None:
+def _check_count(count: int, folder: Path, failures: Sequence[str]) -> None:
     if count < 2:
-        unread = f"Can't be read: {_format_failures(failures)}"
-        received = unread if failures else f"Received: {count} images"
+        received = f"Can't be read: {_join(failures)}" if failures else f"Received: {count} images"
         wanted = "a training image and a test image that can be read"
         raise InputError(f"{folder} should hold {wanted}. {received}")
-
-
-def _format_failures(failures: Mapping[str, str]) -> str:
-    return _join([f"{name} ({text})" for name, text in failures.items()])
 
 
 def _join(shown: Sequence[str]) -> str:

@@ -45,9 +45,8 @@ def read_idx(path: Path) -> np.ndarray:
 
     The format: two zero bytes, a type code (8: unsigned byte), the number of dimensions, each
     dimension as a big-endian 32-bit integer, then the values (LeCun, Cortes & Burges, "The MNIST
-    database"). `.gz` at the end of its name means compressed. Returns uint8 of the shape in the
-    header. Raises an `InputError` where the file can't be read, is no IDX file, is longer or
-    shorter than it says, holds nothing, or needs more memory than there is.
+    database"). Returns uint8 of the shape in the header. Raises an `InputError` where the file is
+    damaged or no IDX file, holds nothing, or needs more memory than there is.
     """
     is_packed = path.suffix == ".gz"
     with explain_error(f"{path} can't be read", "download it again"):
@@ -55,18 +54,17 @@ def read_idx(path: Path) -> np.ndarray:
         with gzip.open(path) if is_packed else path.open("rb") as file:
             shape = _read_shape(file, path)
             expected = math.prod(shape)
-            most = stored * MOST_EXPANSION if is_packed else stored - 4 - 4 * len(shape)
-            if expected > most or (not is_packed and expected < most):
-                raise _wrong_length(path, shape, f"{'at most ' * is_packed}{most:,}")
+            most = min(expected, stored * (MOST_EXPANSION if is_packed else 1))
             refuse_too_large(
-                expected + BYTES_PER_IMAGE * shape[0],
+                most + BYTES_PER_IMAGE * min(shape[0], most),
                 f"{path}, of the shape {shape},",
                 "take fewer images, or a folder of image files, which are read as they are needed",
             )
-            values = np.frombuffer(file.read(expected + 1), np.uint8)
-            if len(values) != expected:
-                received = f"{len(values):,}" if len(values) < expected else "more"
-                raise _wrong_length(path, shape, received)
+            values = np.frombuffer(file.read(most + 1), np.uint8)
+    if len(values) != expected:
+        wanted = f"{path} should hold {expected:,} values, as its header {shape} says"
+        more = " or more" if len(values) > expected else ""
+        raise InputError(f"{wanted}. Received: {len(values):,}{more}; download it again")
     return values.reshape(shape)
 
 
@@ -84,11 +82,6 @@ def _read_shape(file: io.BufferedIOBase, path: Path) -> tuple[int, ...]:
     if 0 in shape:
         raise InputError(f"{path} holds nothing: its header says {shape}; download it again")
     return shape
-
-
-def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> InputError:
-    wanted = f"{path} should hold {math.prod(shape):,} values, as its header {shape} says"
-    return InputError(f"{wanted}. Received: {received}; download it again")
 
 
 def _find(folder: Path, stem: str) -> Path | None:

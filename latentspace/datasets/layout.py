@@ -88,10 +88,8 @@ class _Layout:
             places = self._label(level, rows, None)
             below = {p.row: self._get_folder(p.row, self.level + 1) for p in places}
             splits = find_splits({name for name in below.values() if name is not None})
-            if places and all(name in splits for name in below.values()):  # class, then split
+            if all(name in splits for name in below.values()):  # class, then split
                 places = [p._replace(split=splits[str(below[p.row])]) for p in places]
-            else:
-                splits = {}
         if self.label is not None:
             labels = self.label([place.row for place in places])
             places = [p._replace(label=labels[p.row]) for p in places if p.row in labels]

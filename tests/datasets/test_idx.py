@@ -152,7 +152,7 @@ def test_a_data_set_larger_than_memory_is_refused_by_its_header(
 def test_a_compressed_file_can_promise_no_more_than_its_compression_gives(tmp_path: Path) -> None:
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(make_header(1000, 28, 28) + bytes(10)))
-    with pytest.raises(InputError, match=r"784,000 values.*Received: at most \d+,\d+;"):
+    with pytest.raises(InputError, match=r"784,000 values.*Received: 10;"):
         read_idx(path)
 
 
@@ -171,7 +171,7 @@ def test_a_gzip_bomb_is_read_no_further_than_promised(
     monkeypatch.setattr(
         gzip.GzipFile, "read", lambda file, size=-1: asked.append(size) or original(file, size)
     )
-    with pytest.raises(InputError, match=r"should hold 2,000 values.*Received: more"):
+    with pytest.raises(InputError, match=r"should hold 2,000 values.*Received: 2,001 or more"):
         read_idx(path)
     assert 0 < sum(asked) < 3000
     assert min(asked) >= 0  # never "all there is"
