@@ -23,10 +23,8 @@ def measure_available() -> int:
 
     The least of what the system, its control groups and a limit on its address space leave it.
     """
-    left = [psutil.virtual_memory().available, *_measure_control_groups()]
-    if (limited := _measure_address_space()) is not None:
-        left.append(limited)
-    return max(0, min(left))
+    left = [psutil.virtual_memory().available, _measure_address_space(), *_measure_control_groups()]
+    return max(0, min(found for found in left if found is not None))
 
 
 def format_bytes(count: int) -> str:
@@ -48,14 +46,14 @@ def _measure_address_space() -> int | None:
     return limit - psutil.Process().memory_info().vms
 
 
-def _measure_control_groups() -> list[int]:
-    """What each group around this process, and those around that, leave it."""
+def _measure_control_groups() -> list[int | None]:
+    """What each group around this process, and those around that, leave it; None: no limit."""
     try:
         groups = (PROCESS / "cgroup").read_text().splitlines()
         mounts = [line.split() for line in (PROCESS / "mountinfo").read_text().splitlines()]
     except OSError:  # a system without such groups
         return []
-    left = []
+    left = list[int | None]()
     for _, kinds, place in (line.split(":", 2) for line in groups):
         version = 1 if "memory" in kinds.split(",") else 2
         if kinds and version == 2:  # a group of the first version, of processors or the like
@@ -65,7 +63,7 @@ def _measure_control_groups() -> list[int]:
             for around in (group, *group.parents):
                 if around.is_relative_to(point):
                     left.append(_measure_control_group(around, version))
-    return [found for found in left if found is not None]
+    return left
 
 
 def _parse_mount(mount: list[str], version: int) -> tuple[str, str] | None:

@@ -1,8 +1,4 @@
-"""Avatars: small faces that the program draws itself, so that what is in each one is known.
-
-Each face is drawn from independent factors. The same face can be drawn again with one of them
-changed.
-"""
+"""Avatars: small faces that the program draws itself, so that what is in each one is known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -198,10 +194,8 @@ class _Face:
 
     def ribbon(self, x: np.ndarray, upper: np.ndarray, lower: np.ndarray, colour: Colour) -> None:
         """What lies between two curves over the same x."""
-        points = np.empty((2 * len(x), 2))
-        points[: len(x), 0], points[len(x) :, 0] = x, x[::-1]
-        points[: len(x), 1], points[len(x) :, 1] = upper, lower[::-1]
-        self.polygon(points, colour)
+        around = np.append(x, x[::-1]), np.append(upper, lower[::-1])
+        self.polygon(np.stack(around, axis=1), colour)
 
 
 @lru_cache

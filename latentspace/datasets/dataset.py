@@ -340,8 +340,7 @@ def split_train_test(
     class is tested; each split has an image, of every class one trains, and one tests if it can.
     """
     rng = np.random.default_rng(SPLIT_SEED)
-    _, groups = np.unique(contents, return_inverse=True)
-    _, first = np.unique(groups, return_index=True)
+    _, first, groups = np.unique(contents, return_index=True, return_inverse=True)
     is_test = np.zeros(len(first), bool)  # of each group of copies
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels[first] == label))

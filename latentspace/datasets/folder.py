@@ -57,8 +57,7 @@ def read_image_folder(
     """Reads a folder of image files, see `find_images`.
 
     Decoded images lie in the cache, from which only what is needed is read into memory; without
-    a cache in memory. The source is where a person said the data is, else None. Raises an
-    `InputError` where fewer than two images can be read.
+    a cache in memory. Raises an `InputError` where fewer than two images can be read.
     """
     found = find_images(folder, read_options)
     with _keep_notes(found[1]):
