@@ -88,7 +88,7 @@ class Chapter:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """All its numbers, in groups, as metrics.json has them."""
+        """All its numbers, as metrics.json has them; docs/metrics.md says what they are."""
         return {}
 
     @property

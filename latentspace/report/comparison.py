@@ -45,7 +45,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     document = replace_nan({**about, "measures": measured})
     write_document(folder / METRICS, document, version=METRICS_VERSION)
 
-    names, columns = comparison.names.values(), comparison.baseline_names
+    names, columns = comparison.names.values(), list(comparison.baselines)
     rows = [["measure", *names, "B - A", "low", "high", "better", *columns]]
     for numbers in measured.values():
         interval = numbers["interval"] or [None, None]
@@ -59,7 +59,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 def make_table_rows(comparison: Comparison, *, timed: bool = True) -> list[list[str]]:
     """The measures of two runs as cells, the headings first; `timed` with training time."""
-    columns = comparison.baseline_names
+    columns = list(comparison.baselines)
     rows = [["", *comparison.names.values(), "B - A", "95% interval", "better", *columns]]
     for one in comparison.measures:
         if timed or one.key != "seconds":

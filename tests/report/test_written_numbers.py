@@ -120,7 +120,7 @@ def comparison() -> SimpleNamespace:
         settings_used={"samples": 60, "perplexity": 14.0},
         images="60 test images of bars",
         notes=["B: other was trained elsewhere."],
-        baseline_names=["pixels", "PCA 8"],
+        baselines={"pixels": {}, "PCA 8": {}},
         measures=[
             Measure("s", "a score", (0.5, 0.75), Estimate(0.25, 0.1, 0.4), baselines={"PCA 8": 2}),
             Measure("n", "a number", (1000, 2500), decimals=0),

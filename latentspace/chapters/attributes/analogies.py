@@ -70,7 +70,6 @@ class Analogies(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """How analogies fare, see docs/metrics.md: by name and way; empty where there are none."""
         study = self.study
         if not self.names:
             return {}

@@ -28,6 +28,7 @@ SMALL_CHANGE = 0.5  # of a number, in standard deviations: what changes less sta
 LAST = 1_000  # more than any reliability
 MOST_OF_COLUMN = 2  # values of a column of names, where nobody asks for others
 PCA, PIXELS = "pca", "pixels"
+SPACES = (CODES, PCA, PIXELS)
 MEASURES = {  # of each attribute, in words
     "read": "{}: read off unseen images, area under the ROC curve",
     "put_on": "{} put on: called so",
@@ -41,7 +42,6 @@ class Difference:
     """A difference of means that is added, as `Transport` moves."""
 
     away: np.ndarray  # float (D,), from without an attribute to with it
-    count = 1
 
     def move(
         self, vectors: np.ndarray, has: np.ndarray, form: int | np.ndarray, reach: float
@@ -58,11 +58,6 @@ class Transport:
     reader: CodeReader  # of attributes off such vectors, this one's `place` among them
     place: int
     column: list[int]  # other values of the same column
-
-    @property
-    def count(self) -> int:
-        """How many forms there are."""
-        return self.forms.count
 
     def move(
         self, vectors: np.ndarray, has: np.ndarray, form: int | np.ndarray, reach: float
@@ -144,21 +139,46 @@ class AttributeChanges(OfAttributes):
                 found[name] = directions.reliability(having - nearest, random)
         return found
 
-    def fit(self, name: str) -> Transport:
-        """How codes lose and get an attribute."""
-        return self._fit(name, CODES)
+    def fit(self, name: str, kind: str = CODES) -> Any:
+        """How vectors of a space lose and get an attribute: a `Transport`, or a `Difference`."""
+        if (name, kind) not in self._fitted:
+            values, (rows, has, others) = self.values, self._find_taught(name)
+            vectors = self._get_space(kind).train[rows]
+            if kind == PIXELS:  # which are too long for anything but a difference of means
+                weights = directions.balance(has, others)
+                signed = weights * np.where(has, 1 / has.sum(), -1 / (~has).sum())
+                moves: Any = Difference(signed.astype(np.float32) @ vectors)
+            else:
+                forms, place = directions.fit_forms(vectors, has, others), values.find(name)
+                column = [other for other in values.groups[values.columns[place]] if other != place]
+                moves = Transport(forms, self.get_reader(kind), place, column)
+            self._fitted[name, kind] = moves
+        return self._fitted[name, kind]
 
     def find_best(self, name: str, kind: str = CODES) -> tuple[int, float]:
         """The form that is read most surely, and the first of `REACHES` that is best, kept."""
+        study, values = self.study, self.values
+        if not values.readings[name].is_fit:
+            return 0, USUAL_REACH
+        moves, space = self.fit(name, kind), self._get_space(kind)
+        rng = np.random.default_rng(study.settings.seed)
+        rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
+        vectors = space.train[rows]
+
+        def measure(form: int, reach: float) -> tuple[float, float]:
+            moved = moves.move(vectors, has, form, reach)
+            images = space.decode(moved.astype(np.float32))
+            return self._count_changed(name, values.read(images), has)
 
         def compute() -> dict[str, dict[str, float]]:
-            form, reach = self._find_best(name, kind)
-            return {CODES: {"form": form, "reach": reach}}
+            count, form = 1 if kind == PIXELS else moves.forms.count, 0
+            if count > 1:
+                form = max(range(count), key=lambda form: measure(form, USUAL_REACH)[0])
+            shares = np.mean([measure(form, reach) for reach in REACHES], axis=1)
+            return {CODES: {"form": form, "reach": REACHES[np.argmax(shares)]}}
 
-        study, readings = self.study, self.values.readings_key
-        key = (*study.whole.model_key, study.settings.seed, readings, name)
-        found = study.load_or_compute_numbers("attribute-reach", compute, *key, kind)
-        best = found[CODES]
+        key = (*study.whole.model_key, study.settings.seed, values.readings_key, name, kind)
+        best = study.load_or_compute_numbers("attribute-reach", compute, *key)[CODES]
         return best["form"], best["reach"]
 
     def get_reader(self, kind: str = CODES) -> CodeReader:
@@ -199,7 +219,6 @@ class AttributeChanges(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Test images with attributes changed: see docs/metrics.md; empty without attributes."""
         study = self.study
         if not self.names:
             return {}
@@ -208,7 +227,7 @@ class AttributeChanges(OfAttributes):
             read = self._measure_reading()
             found: dict[str, dict[str, np.ndarray]] = {}
             with study.make_bar("changing attributes", 3 * len(self.names)) as bar:
-                for kind in self._spaces:
+                for kind in SPACES:
                     rows = []
                     for name in self.names:
                         rows.append(self._score_change(name, kind))
@@ -257,29 +276,13 @@ class AttributeChanges(OfAttributes):
     def _readers(self) -> dict[str, CodeReader]:
         return {}
 
-    def _fit(self, name: str, kind: str) -> Any:
-        """How vectors of a space lose and get an attribute: a `Transport`, or a `Difference`."""
-        if (name, kind) not in self._fitted:
-            values, (rows, has, others) = self.values, self._find_taught(name)
-            vectors = self._get_space(kind).train[rows]
-            if kind == PIXELS:
-                moves: Any = _fit_difference(vectors, has, others)
-            else:
-                forms, place = directions.fit_forms(vectors, has, others), values.find(name)
-                column = [other for other in values.groups[values.columns[place]] if other != place]
-                moves = Transport(forms, self.get_reader(kind), place, column)
-            self._fitted[name, kind] = moves
-        return self._fitted[name, kind]
-
     def _get_space(self, kind: str) -> Space:
-        return self._of_codes if kind == CODES else self._spaces[kind]
+        if kind == CODES:
+            return Space(self.study.train_codes, self.study.codes, self.study.decode)
+        return self._baselines[kind]
 
     @cached_property
-    def _of_codes(self) -> Space:
-        return Space(self.study.train_codes, self.study.codes, self.study.decode)
-
-    @cached_property
-    def _spaces(self) -> dict[str, Space]:
+    def _baselines(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
         pca = study.fit_components(study.run.latent_dim)
         train, test = study.data.train_images.flatten(), study.images.flatten()
@@ -291,17 +294,13 @@ class AttributeChanges(OfAttributes):
             return to_images(pca.inverse_transform(vectors))
 
         first, second = (map_parts(pca.transform, each) for each in (train, test))
-        return {
-            CODES: self._of_codes,
-            PCA: Space(first, second, decode_components),
-            PIXELS: Space(train, test, to_images),
-        }
+        return {PCA: Space(first, second, decode_components), PIXELS: Space(train, test, to_images)}
 
     def _score_change(self, name: str, kind: str) -> dict[str, Any]:
         rng, space = np.random.default_rng(self.study.settings.seed), self._get_space(kind)
         rows, has = self._choose_rows(name, "test", SCORED_IMAGES, rng)
         vectors, (form, reach) = space.test[rows], self.find_best(name, kind)
-        moved = self._fit(name, kind).move(vectors, has, form, reach)
+        moved = self.fit(name, kind).move(vectors, has, form, reach)
         images = [space.decode(each.astype(np.float32)) for each in (vectors, moved)]
         before, after = (self.values.read(each) for each in images)
         put_on, taken_off = self._count_changed(name, after, has)
@@ -331,25 +330,6 @@ class AttributeChanges(OfAttributes):
         known = self.values.tables["train"].values[self._rows, self.values.find(name)]
         rows, known = self._rows[np.isfinite(known)], known[np.isfinite(known)]
         return rows, known == 1, self.values.list_others(name, "train")[rows]
-
-    def _find_best(self, name: str, kind: str) -> tuple[int, float]:
-        """What `find_best` says."""
-        moves, space = self._fit(name, kind), self._get_space(kind)
-        rng = np.random.default_rng(self.study.settings.seed)
-        rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
-        vectors = space.train[rows]
-
-        def measure(form: int, reach: float) -> tuple[float, float]:
-            moved = moves.move(vectors, has, form, reach)
-            images = space.decode(moved.astype(np.float32))
-            return self._count_changed(name, self.values.read(images), has)
-
-        if not self.values.readings[name].is_fit:
-            return 0, USUAL_REACH
-        forms = range(moves.count)
-        form = max(forms, key=lambda form: measure(form, USUAL_REACH)[0]) if len(forms) > 1 else 0
-        shares = np.mean([measure(form, reach) for reach in REACHES], axis=1)
-        return form, REACHES[np.argmax(shares)]
 
     def _count_changed(self, name: str, read: np.ndarray, had: np.ndarray) -> tuple[float, float]:
         """The shares of images without and with an attribute that are read as changed."""
@@ -394,7 +374,7 @@ class AttributeChanges(OfAttributes):
         fit = rng.permutation(self._rows)[:READ_FROM]
         scored = rng.permutation(len(study.images))[:READ_OF]
         found = {}
-        for kind, space in self._spaces.items():
+        for kind, space in zip(SPACES, map(self._get_space, SPACES), strict=True):
             train, test = space.train[fit].astype(float), space.test[scored].astype(float)
             width = 1 / (train.shape[1] * train.var() or 1.0)
             kernels = [rbf_kernel(each, train, gamma=width) for each in (train, test)]
@@ -411,9 +391,3 @@ class AttributeChanges(OfAttributes):
                     areas[-1] = roc_auc_score(truth[told], said)
             found[kind] = np.array(areas)
         return found
-
-
-def _fit_difference(vectors: np.ndarray, has: np.ndarray, others: np.ndarray) -> Difference:
-    """The difference of means in place of what `directions.fit_forms` finds, for long vectors."""
-    signed = directions.balance(has, others) * np.where(has, 1 / has.sum(), -1 / (~has).sum())
-    return Difference(signed.astype(np.float32) @ vectors)

@@ -96,7 +96,6 @@ class AttributeSweeps(OfAttributes):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Test images swept along attributes: see docs/metrics.md; empty without attributes."""
         study = self.study
         if self.nothing_to_sweep is not None:
             return {}
@@ -110,10 +109,15 @@ class AttributeSweeps(OfAttributes):
             random = rng.normal(size=steps.shape)
             lengths = (np.linalg.norm(each, axis=-1, keepdims=True) for each in (steps, random))
             random *= np.divide(*lengths)
+            flat = study.data.train_images.flatten()
+            of_pixels = self._load_or_compute(
+                "attribute-steps-in-pixels",
+                lambda: self._calibrate(self._fit_to(flat), flat, self._sweep_pixels),
+            )
             spaces: dict[str, tuple[Sweep, np.ndarray, np.ndarray]] = {
                 CODES: (self._sweep_codes, study.codes[chosen], steps),
                 RANDOM: (self._sweep_codes, study.codes[chosen], random),
-                PIXELS: (self._sweep_pixels, test, self._pixel_directions.steps),
+                PIXELS: (self._sweep_pixels, test, of_pixels.steps),
             }
             numbers = {"directions": {"reliability": self._measure_reliability(rng)}}
             for name, (sweep, vectors, vector_steps) in spaces.items():
@@ -181,16 +185,6 @@ class AttributeSweeps(OfAttributes):
         study = self.study
         key = (*study.whole.model_key, study.settings.seed, study.data.attributes_hash)
         return Attributes(**study.load_or_compute(kind, lambda: vars(compute()), *key))
-
-    @property
-    def _pixel_directions(self) -> Attributes:
-        """Calibrated directions among flat pixels."""
-
-        def compute() -> Attributes:
-            flat = self.study.data.train_images.flatten()
-            return self._calibrate(self._fit_to(flat), flat, self._sweep_pixels)
-
-        return self._load_or_compute("attribute-steps-in-pixels", compute)
 
     @cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:

@@ -109,7 +109,6 @@ class Arithmetic(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Test images moved to another class: see docs/metrics.md; empty without classes."""
         study, measured = self.study, self.measured
         if study.classes_unavailable is not None:
             return {}

@@ -59,7 +59,6 @@ class Samples(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What new and real unseen images are like: see docs/metrics.md; empty without any."""
         study = self.study
         if self.unavailable is not None:
             return {}

@@ -129,7 +129,6 @@ class Traversals(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Deviation of each unit, and dead units."""
         return {"unit_deviations": self.deviations.round(4).tolist(), "dead_units": self.dead_units}
 
     def _choose_starts(self, count: int) -> list[Selected]:

@@ -142,7 +142,6 @@ class Clusters(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """For each method the medians and ranges over seeds; the clusters that are drawn."""
         by_method = {}
         for name, found in self.found.items():
             agreed = self.agreements.get(name, {})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from latentspace.chapters.captions import CAVEAT, format_metric
 from latentspace.chapters.compare import draw
-from latentspace.chapters.compare.measure import LATENT, Comparison
+from latentspace.chapters.compare.measure import LATENT, Comparison, align_maps
 from latentspace.chapters.explorer.draw import Map
 from latentspace.chapters.explorer.figures import draw_page
 from latentspace.chapters.explorer.measure import Exploration
@@ -45,8 +45,7 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
 def draw_maps(comparison: Comparison) -> Drawing:
     """Maps of the codes of both models, with their scores."""
     measures = {measure.key: measure for measure in comparison.measures}
-    maps = {letter: study.of(Maps) for letter, study in comparison.studies.items()}
-    knn = maps["A"].knn
+    maps, knn = comparison.maps, comparison.maps["A"].knn
     known = {key: words.format(knn=knn) for key, words in IN_HEADINGS.items() if key in measures}
     headings = [
         f"{name}\n"
@@ -78,8 +77,9 @@ def draw_maps(comparison: Comparison) -> Drawing:
 
 def draw_explorer(comparison: Comparison) -> Drawing:
     """Maps of the codes of both models, linked, with everything that is known of each image."""
-    studies, maps = comparison.studies, comparison.explored
-    reason = comparison.errors_unavailable
+    studies, reason = comparison.studies, comparison.errors_unavailable
+    maps = {letter: study.of(Exploration).maps for letter, study in studies.items()}
+    points = align_maps(maps)  # which may be of more images than those of pictures
     held = f"network of A alone: of B, {reason}" if reason else "networks of both models"
     about = (
         f"{_describe_maps(maps)}. B's map is turned and mirrored onto A's; each has its own scale. "
@@ -91,7 +91,7 @@ def draw_explorer(comparison: Comparison) -> Drawing:
         letter: Map(
             f"{name}, {studies[letter].run.latent_dim} units",
             _format_scores(maps[letter]),
-            comparison.explored_points[letter],
+            points[letter],
             f"nearest in codes of {letter}",
             studies[letter].of(Exploration).find_neighbors(LATENT),
             model,

@@ -11,7 +11,6 @@ from latentspace.analysis import projection, scores
 from latentspace.chapters.attributes.changes import CODES, MEASURES, PCA, PIXELS, AttributeChanges
 from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
-from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
@@ -53,12 +52,12 @@ class Comparison:
     @property
     def settings_used(self) -> dict[str, Any]:
         """What stands in place of a setting, by its name: of the maps of both."""
-        return self._maps[A].settings_used | self._maps[B].settings_used
+        return self.maps[A].settings_used | self.maps[B].settings_used
 
     @property
     def images(self) -> str:
         """Which images were measured, in words."""
-        maps = self._maps[A]
+        maps = self.maps[A]
         scored = len(self._on_maps[A]["knn_preservation"])
         few = f", {scored:,} of them scored" if scored < len(maps.indices) else ""
         return (
@@ -91,18 +90,8 @@ class Comparison:
 
     @cached_property
     def points(self) -> dict[str, np.ndarray]:
-        """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
-        return _align_maps(self._maps)
-
-    @property
-    def explored(self) -> dict[str, Maps]:
-        """The maps of the page to explore, which may have more images, by letter."""
-        return {letter: study.of(Exploration).maps for letter, study in self.studies.items()}
-
-    @cached_property
-    def explored_points(self) -> dict[str, np.ndarray]:
-        """Those of `explored`, as `points`."""
-        return _align_maps(self.explored)
+        """The `maps`, as `align_maps` gives them."""
+        return align_maps(self.maps)
 
     @property
     def errors(self) -> np.ndarray:
@@ -148,15 +137,10 @@ class Comparison:
             if not np.isfinite(on_maps).all():  # so few images that it is not defined
                 continue
             options = {"is_learned": key not in OF_MAPS, "baselines": self._find_baselines(key)}
-            said = words.format(knn=self._maps[A].knn)
+            said = words.format(knn=self.maps[A].knn)
             found.append(measure_pairs(key, on_maps, rng, words=said, **options))
         test = found[0] if self.errors_unavailable is None else None
         return [*found, *self._measure_attributes(), *self._measure_facts(test)]
-
-    @property
-    def baseline_names(self) -> list[str]:
-        """What the measures are compared with, in the order of a table's columns."""
-        return list(self._baselines)
 
     @property
     def answer(self) -> str:
@@ -173,18 +157,19 @@ class Comparison:
         return "; ".join(parts)
 
     @property
-    def _maps(self) -> dict[str, Maps]:
+    def maps(self) -> dict[str, Maps]:
+        """The maps of both, by letter."""
         return {letter: study.of(Maps) for letter, study in self.studies.items()}
 
     @cached_property
     def _on_maps(self) -> dict[str, dict[str, np.ndarray]]:
         """Scores of the images on the maps by model, see `Maps.score_images`."""
-        return {letter: maps.score_images(LATENT, maps.flat) for letter, maps in self._maps.items()}
+        return {letter: maps.score_images(LATENT, maps.flat) for letter, maps in self.maps.items()}
 
     @cached_property
-    def _baselines(self) -> dict[str, dict[str, float]]:
+    def baselines(self) -> dict[str, dict[str, float]]:
         """By what has learned nothing, pixels and principal components, the means of its scores."""
-        study, maps = self.studies[A], self._maps[A]
+        study, maps = self.studies[A], self.maps[A]
         key = (self.data.hash, self.settings.split, hash_content(maps.indices), self.settings.seed)
 
         def score_pixels() -> dict[str, np.ndarray]:
@@ -202,7 +187,7 @@ class Comparison:
 
     def _score_components(self, count: int) -> dict[str, np.ndarray]:
         """Scores by image of principal components of the images that A was fitted to."""
-        study, maps, images = self.studies[A], self._maps[A], self.data.test_images[:]
+        study, maps, images = self.studies[A], self.maps[A], self.data.test_images[:]
         pca = study.fit_components(count)
         encode, decode = scores.linear_autoencoder(pca, self.data.image_shape)
         back = decode(encode(images))
@@ -213,7 +198,7 @@ class Comparison:
         }
 
     def _find_baselines(self, key: str) -> dict[str, float]:
-        return {name: found[key] for name, found in self._baselines.items() if key in found}
+        return {name: found[key] for name, found in self.baselines.items() if key in found}
 
     def _measure_attributes(self) -> list[Measure]:
         """How well codes carry what images have or have not, as far as both runs measure it."""
@@ -269,7 +254,8 @@ class Comparison:
         return [" ".join(each) for each in zip(names, numbers, strict=True)]
 
 
-def _align_maps(maps: Mapping[str, Maps]) -> dict[str, np.ndarray]:
+def align_maps(maps: Mapping[str, Maps]) -> dict[str, np.ndarray]:
+    """Both maps of the codes, float32 (samples, 2); B's is turned and mirrored onto A's."""
     first, second = (of.project(of.flat, spaces=(LATENT,))[LATENT].points for of in maps.values())
     turn, shift = projection.align(second, first)
     return {A: first, B: second @ turn + shift}

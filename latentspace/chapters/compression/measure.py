@@ -187,7 +187,6 @@ class Compression(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Bytes an image, errors and similarity of each method and setting, and the verdict."""
         return {
             "images": len(self.storing.rows),
             "images_in_a_file_each": len(self.storing.alone_rows),

@@ -102,7 +102,7 @@ class Exploration(OnMaps):
         if outliers.labels_unavailable is not None:
             return []
         found = outliers.find_suspects(self.maps.numbers_of_splits)
-        return [(places[one.split, one.index], one.suggested, one.votes) for one in found]
+        return [(places[split, index], to, votes) for split, index, to, votes in found]
 
     @property
     def _places(self) -> list[tuple[str, int]]:

@@ -50,7 +50,6 @@ class Interpolation(Chapter):
 
     def __init__(self, study: Study) -> None:
         super().__init__(study)
-        self._code_paths: dict[str, np.ndarray] = {}
         self._images: dict[str, np.ndarray] = {}
 
     @property
@@ -88,11 +87,8 @@ class Interpolation(Chapter):
         return self._asked_pairs or self._select_pairs(self.study.settings.pairs)
 
     def get_codes(self, kind: str) -> np.ndarray:
-        """The codes on the paths of a kind of `PATHS`, found once, float32 (pairs, frames, D)."""
-        if kind not in self._code_paths:
-            frames = self.study.settings.frames
-            self._code_paths[kind] = self._find_codes(kind, *self._stack_ends("code"), frames)
-        return self._code_paths[kind]
+        """The codes on the paths of a kind of `PATHS`, float32 (pairs, frames, D)."""
+        return self._find_codes(kind, *self._stack_ends("code"), self.study.settings.frames)
 
     def get_images(self, kind: str) -> np.ndarray:
         """On the paths of one of `KINDS`, made once: float32 (pairs, frames, H, W, C)."""
@@ -209,7 +205,6 @@ class Interpolation(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Means over paths by kind of `KINDS`, and of real images; see docs/metrics.md."""
         study, seed = self.study, self.study.settings.seed
 
         def compute() -> dict[str, dict[str, np.ndarray]]:
@@ -240,7 +235,6 @@ class Interpolation(Chapter):
     def rows(self) -> list[Row]:
         numbers = self.metrics
         rows = list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
-        rows = [row for row in rows if np.isfinite(row.own.value)]
         if "gain" in numbers:
             words = "Least confidence along the data minus that on the straight line"
             rows.append(Row(words, value_in(numbers["gain"], "least_confidence"), better=HIGHER))

@@ -55,7 +55,6 @@ class Learning(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What was watched, how well it was drawn and how near classes lay: see docs/metrics.md."""
         film = self.snapshots
         numbers: dict[str, Any] = {
             "images": len(film.indices),

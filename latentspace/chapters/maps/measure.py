@@ -80,7 +80,6 @@ class Maps(MapImages):
         self.flat, self.solid = (replace(self.settings, dims=dims) for dims in (2, 3))
 
     def check(self) -> None:
-        """Refuses more samples than images, a perplexity too large for them, a map of others."""
         count = self._available
         if self._samples > count:
             raise InputError(
@@ -137,7 +136,6 @@ class Maps(MapImages):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """The number of images, and the perplexity."""
         return {"samples": self._samples, "perplexity": self.settings.perplexity}
 
     @property
@@ -165,7 +163,6 @@ class Maps(MapImages):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The scores of both maps with intervals, and their difference: see docs/metrics.md."""
         settings = self.settings
         about: dict[str, Any] = {
             "method": settings.method,
@@ -187,14 +184,12 @@ class Maps(MapImages):
 
     @property
     def rows(self) -> list[Row]:
-        """The scores of the codes and of their map, beside those of the pixels."""
         table = {name: (words.format(knn=self.knn), HIGHER, 3) for name, words in SCORES.items()}
         others = {"pixels": PIXELS, **({self.given.name: GIVEN} if self.given else {})}
         return list_rows(table, self.metrics, LATENT, others)
 
     @property
     def answer(self) -> str | None:
-        """Whether classes are denser in the latent map, in a line; None without either."""
         found = self.score_maps(self.settings)
         if "difference" not in found:
             return None

@@ -29,7 +29,6 @@ class ProjectionMethods(OnMaps):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The same as numbers, with the seconds of each map and what t-SNE says of itself."""
         return {
             method: {
                 space: {"seconds": of.seconds, **of.facts, **to_numbers(found[space])}
@@ -40,7 +39,6 @@ class ProjectionMethods(OnMaps):
 
     @property
     def rows(self) -> list[Row]:
-        """The label accuracy in the latent map by each method."""
         found = []
         words = f"{self.maps.knn} label accuracy in the map by"
         for method, spaces in self.metrics.items():

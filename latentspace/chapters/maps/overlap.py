@@ -72,7 +72,6 @@ class Overlap(OnMaps):
 
     @property
     def settings_used(self) -> dict[str, Any]:
-        """Those of the maps, with the perplexity of these images alone."""
         return {**self.maps.settings_used, "perplexity": self.settings.perplexity}
 
     def map_points(self, space: str) -> np.ndarray:
@@ -100,7 +99,6 @@ class Overlap(OnMaps):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The classes, how many images, `mixing`, and what t-SNE says of itself by space."""
         names = self.study.data.class_names
         made = self.maps.project(self.settings, self.map_rows)
         return {
@@ -112,7 +110,6 @@ class Overlap(OnMaps):
 
     @property
     def rows(self) -> list[Row]:
-        """The share of neighbours of another class, for each class."""
         names = [self.study.data.class_names[label] for label in self.classes]
         table = {name: (f"Neighbours of another class, {name}", LOWER, 3) for name in names}
         found = {k: dict(zip(names, own.tolist(), strict=True)) for k, own in self.mixing.items()}

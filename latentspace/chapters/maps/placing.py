@@ -23,7 +23,6 @@ class Placing(OnMaps):
     needs = ("images",)
 
     def check(self) -> None:
-        """Refuses images to place that are not there."""
         for name in self.study.settings.place:
             self.study.check_selection(name, f"--place {name}")
 
@@ -76,7 +75,6 @@ class Placing(OnMaps):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """For each placed image and space its point, and its neighbours' indices and classes."""
         names = self.study.data.class_names
         return {
             item.name: {

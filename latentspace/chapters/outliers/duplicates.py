@@ -50,7 +50,6 @@ class Duplicates(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """How many copies there are, and how well near ones are told on images set aside."""
         train, firsts = len(self.study.data.train_pixels), self._firsts
         equal, near = firsts[train:] < train, self.pairs["near"][0]
         like = np.isin(firsts[train:], near[self._compare(near)[0], 1]) & ~equal
@@ -100,7 +99,6 @@ class Duplicates(Chapter):
 
     @property
     def csv_lines(self) -> list[tuple[Any, ...]]:
-        """All pairs of copies, exact ones first."""
         lines: list[tuple[Any, ...]] = [HEADING]
         for kind in ("exact", "near"):
             places, distances = self.pairs[kind]

@@ -146,15 +146,11 @@ class ImageScores:
         study = self.study
         pca = study.fit_components(study.run.latent_dim)
         encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
-        train_codes, references = (
-            study.train_codes[study.reference_rows],
-            study.references.flatten(),
-        )
+        train_codes = study.train_codes[study.reference_rows]
+        references = study.references.flatten()
 
         def measure(
-            images: np.ndarray,
-            in_codes: tuple[np.ndarray, np.ndarray],
-            errors: np.ndarray | None,
+            images: np.ndarray, in_codes: tuple[np.ndarray, np.ndarray], errors: np.ndarray | None
         ) -> dict[str, np.ndarray]:
             linear, flat = decode(encode(images)), images.reshape(len(images), -1)
             found = {"pca_error": scores.squared_errors(images, linear)}

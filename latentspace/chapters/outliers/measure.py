@@ -36,16 +36,6 @@ class Listing:
     reasons: list[list[str]]  # for each what it is called, and why it is listed, in short lines
 
 
-@dataclass(frozen=True)
-class Suspect:
-    """An image whose label looks wrong."""
-
-    split: str  # "train" or "test"
-    index: int
-    suggested: int  # the class that its neighbours have
-    votes: int  # how many of them have it
-
-
 class Outliers(Chapter):
     """Test images that are unlike the others or their label; training images vote on that."""
 
@@ -117,7 +107,6 @@ class Outliers(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What is listed and why, AUROC by kind of images and score, planted labels, counts."""
         images, numbers = self.scores, self.study.data.test_numbers
         errors = images.own.get("error")
         left_out = {LETTERS: images.letters_unavailable, "labels": self.labels_unavailable}
@@ -168,18 +157,19 @@ class Outliers(Chapter):
             return []
         data, count, lines = self.study.data, self.scores.voters, list[tuple[Any, ...]]([HEADING])
         tests = data.test_numbers[self.scores.rows]
-        for one in self.find_suspects({"train": self.study.reference_rows, "test": tests}):
-            about = data.whole.describe(one.split, one.index)
-            told = data.class_names[one.suggested], f"{one.votes / count:.2f}"
-            lines.append((one.split, one.index, *about, *told))
+        rows = {"train": self.study.reference_rows, "test": tests}
+        for split, index, suggested, votes in self.find_suspects(rows):
+            about = (split, index, *data.whole.describe(split, index))
+            lines.append((*about, data.class_names[suggested], f"{votes / count:.2f}"))
         return lines
 
-    def find_suspects(self, rows: Mapping[str, np.ndarray]) -> list[Suspect]:
+    def find_suspects(self, rows: Mapping[str, np.ndarray]) -> list[tuple[str, int, int, int]]:
         """Labels that look wrong by their nearest training images, those of the most support first.
 
         Images are given by "train" and "test", int (N,), of the whole set, where they have labels.
+        Returns the split and index of each, the class that its voters have, and how many have it.
         """
-        data, found = self.study.data.whole, list[tuple[float, Suspect]]()
+        data, found = self.study.data.whole, list[tuple[int, float, tuple[str, int, int, int]]]()
         for split, indices in rows.items():
             near = self.scores.find_neighbors(split, indices)
             distances, voters = (each[:, : self.scores.voters] for each in near)
@@ -187,10 +177,9 @@ class Outliers(Chapter):
             votes = neighborhoods.count_votes(labels, len(data.class_names))
             own = getattr(data, f"{split}_labels")[indices]
             for at in np.flatnonzero(detection.flag_labels(votes, own, self.scores.agreement)):
-                suggested = int(votes[at].argmax())
-                one = Suspect(split, int(indices[at]), suggested, int(votes[at, suggested]))
-                found.append((away[at], one))
-        return [each for away, each in sorted(found, key=lambda one: (-one[1].votes, one[0]))]
+                suggested, support = int(votes[at].argmax()), int(votes[at].max())
+                found.append((-support, away[at], (split, int(indices[at]), suggested, support)))
+        return [suspect for *_, suspect in sorted(found, key=lambda one: one[:2])]
 
     @property
     def answer(self) -> str | None:

@@ -86,7 +86,7 @@ def test_scores_of_codes_and_maps_stand_beside_their_baselines(
     make: Make, tiny: ImageDataset
 ) -> None:
     comparison = make()
-    assert comparison.baseline_names == ["pixels", "PCA 8", "PCA 16"]
+    assert list(comparison.baselines) == ["pixels", "PCA 8", "PCA 16"]
     measures = index_by_key(comparison)
     assert set(measures) >= {*OF_CLASSES, *OF_MAPS}
     rows = np.arange(60)

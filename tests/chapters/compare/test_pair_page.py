@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from latentspace.analysis import clustering, projection, scores
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.compare.figures import RECIPES
-from latentspace.chapters.compare.measure import Comparison
+from latentspace.chapters.compare.measure import Comparison, align_maps
 from latentspace.chapters.explorer.measure import Exploration
 from latentspace.chapters.interpolate.measure import Interpolation
 from latentspace.chapters.maps import images as map_images
@@ -368,7 +368,8 @@ def test_more_images_than_on_pictures_lie_on_both_maps(
     monkeypatch.setattr(map_images, "DEFAULT_SAMPLES", 30)
     monkeypatch.setattr(clustering, "reduce_dimensions", lambda vectors, graph, seed: vectors)
     pair = make_pair(tiny)
-    first, second = pair.explored_points.values()
+    explored = {letter: study.of(Exploration).maps for letter, study in pair.studies.items()}
+    first, second = align_maps(explored).values()
     assert len(first) == len(second) == 60
     assert len(pair.points["A"]) == 30
     turn, shift = projection.align(second, first)
