@@ -388,12 +388,9 @@ class Study:
     def read_own_image(self, name: str) -> np.ndarray:
         """An image file as the model takes it, float32 (H, W, C), read once; or an `InputError`."""
         if name not in self._own_images:
-            self._own_images[name] = read_image(
-                Path(name),
-                self.run.image_shape,
-                ink=self.ink,
-                value_range=self.data.read_options.value_range,
-            )
+            shape, value_range = self.run.image_shape, self.data.read_options.value_range
+            image = read_image(Path(name), shape, ink=self.ink, value_range=value_range)
+            self._own_images[name] = image
         return self._own_images[name]
 
     def find_place(self, number: str) -> int:

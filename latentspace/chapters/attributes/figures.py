@@ -1,6 +1,7 @@
 """Attributes put on, taken off and swept, and analogies."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,27 +30,20 @@ STILL_STEPS = len(range(0, SHOWN_STEPS, STILL_STRIDE))
 
 
 def draw_attributes(study: Study) -> Drawing:
-    """Every attribute, step by step."""
-    found = [
-        grids.Grid(section.headings, [], section.images[:, ::STILL_STRIDE], section.title)
-        for section in _list_sections(study)
-    ]
+    sections = _list_sections(study)
+    found = [replace(one, images=one.images[:, ::STILL_STRIDE]) for one in sections]
     return Drawing.of_images(grids.draw_grids, _describe_attributes(study), grids=found)
 
 
 def draw_moving_attributes(study: Study) -> Drawing:
-    """The same, each cell moving."""
-    found = [
-        grids.Grid([], [], section.images[np.newaxis], section.title)  # (1, images, steps, H, W, C)
-        for section in _list_sections(study)
-    ]
+    sections = _list_sections(study)  # of which each becomes a row of moving images
+    found = [replace(one, headings=[], images=one.images[np.newaxis]) for one in sections]
     text, hold = _describe_attributes(study), count_hold_frames(study.settings.fps)
     draw = grids.draw_grid_loop
     return Drawing.of_images(draw, text, moving=True, grids=found, hold_frames=hold)
 
 
 def draw_analogies(study: Study) -> Drawing:
-    """Rows of A with an attribute, A without, B without, and what ways make of B with it."""
     chapter, numbers = study.of(Analogies), study.of(Analogies).metrics["attributes"]
     names = [name for name in choose_attributes(study) if name in chapter.names]
     triples = {name: chapter.choose(name, ANALOGY_ROWS) for name in names}

@@ -186,6 +186,7 @@ class AttributeValues(Chapter):
 class OfAttributes(Chapter):
     """A chapter with numbers of single attributes."""
 
+    names: Any  # the attributes that it measures, tuple[str, ...]
     needs = ("decoder", "images")
     uses_classifier = True
 
@@ -193,11 +194,6 @@ class OfAttributes(Chapter):
     def values(self) -> AttributeValues:
         """All attributes."""
         return self.study.of(AttributeValues)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The attributes that it measures."""
-        return ()
 
     def name_numbers(self, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Numbers of each of `names`, by group and measure, each by its name."""

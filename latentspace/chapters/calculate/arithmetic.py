@@ -85,8 +85,6 @@ class Arithmetic(Chapter):
         """A test image of each class, moved to every class by transport."""
         return self._make_class_section("", self._move)
 
-    # --- what is measured
-
     @cached_property
     def measured(self) -> np.ndarray:
         """Sorted labels of the classes between which images are moved: all, or a choice of many."""

@@ -21,7 +21,6 @@ STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
 
 
 def draw_arithmetic(study: Study) -> Drawing:
-    """Sums of codes beside class means and transport, or an expression."""
     about = f"{study.data.title}, {format_model(study)}; images are decoded from codes."
     if study.settings.expression:
         about += f" = {strip_folders(study.settings.expression)}."
@@ -57,7 +56,6 @@ def _format_transport(study: Study) -> str:
 
 
 def draw_class_transfer(study: Study) -> Drawing:
-    """Test images transferred to every other class, their writing style kept."""
     chapter = study.of(Arithmetic)
     numbers = chapter.metrics["transport"]
     kept = ", ".join(
@@ -75,7 +73,6 @@ def draw_class_transfer(study: Study) -> Drawing:
 
 
 def draw_traversals(study: Study) -> Drawing:
-    """A panel an axis: the mean code and real images, moved along it."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
     shown = zip(axes.names, axes.changes, axes.images, strict=True)
     panels = {f"{name}: {change:.1f}": images[:, ::STILL_STRIDE] for name, change, images in shown}
@@ -83,7 +80,6 @@ def draw_traversals(study: Study) -> Drawing:
 
 
 def draw_moving_traversals(study: Study) -> Drawing:
-    """The same, a column an axis, each cell moving."""
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
     found = []
     for start in range(0, len(axes.names), draw.MOVING_COLUMNS):
@@ -107,7 +103,6 @@ def _describe_traversals(study: Study) -> Text:
 
 
 def draw_samples(study: Study) -> Drawing:
-    """New images, drawn from one Gaussian, from the mixture and from its classes."""
     chapter = study.of(samples.Samples)
     numbers, count = chapter.metrics, len(study.data.class_names)
     of_classes = numbers.get("class_confidence", {})

@@ -20,7 +20,6 @@ MOST_SHOWN = 20  # clusters, and classes beside them
 
 
 def draw_clusters(study: Study) -> Drawing:
-    """Each cluster with its members and classes, and a table of methods."""
     chapter, names = study.of(Clusters), study.data.class_names
     summaries = chapter.summaries[:MOST_SHOWN]
     labels = chapter.images.labels

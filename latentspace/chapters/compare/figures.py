@@ -24,7 +24,6 @@ IN_HEADINGS = {  # measures of a map, with their words above it
 
 
 def draw_reconstructions(comparison: Comparison) -> Drawing:
-    """The same test images through both models."""
     test = comparison.measures[0]
     first, second = comparison.errors
     counts = {name.removeprefix("PCA "): value for name, value in test.baselines.items()}
@@ -43,7 +42,6 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
 
 
 def draw_maps(comparison: Comparison) -> Drawing:
-    """Maps of the codes of both models, with their scores."""
     measures = {measure.key: measure for measure in comparison.measures}
     maps, knn = comparison.maps, comparison.maps["A"].knn
     known = {key: words.format(knn=knn) for key, words in IN_HEADINGS.items() if key in measures}
@@ -76,7 +74,6 @@ def draw_maps(comparison: Comparison) -> Drawing:
 
 
 def draw_explorer(comparison: Comparison) -> Drawing:
-    """Maps of the codes of both models, linked, with everything that is known of each image."""
     studies, reason = comparison.studies, comparison.errors_unavailable
     maps = {letter: study.of(Exploration).maps for letter, study in studies.items()}
     points = align_maps(maps)  # which may be of more images than those of pictures

@@ -96,9 +96,8 @@ class Comparison:
     @property
     def errors(self) -> np.ndarray:
         """Mean squared error per pixel of every test image, float64 (2, N): A's and B's."""
-        return np.stack(
-            [study.of(Reconstruction).by_image["mse"] for study in self.studies.values()]
-        )
+        both = [study.of(Reconstruction).by_image["mse"] for study in self.studies.values()]
+        return np.stack(both)
 
     @cached_property
     def examples(self) -> list[Examples]:

@@ -40,7 +40,6 @@ def _describe_costs(study: Study) -> str:
 
 
 def draw_rate_distortion(study: Study) -> Drawing:
-    """Curves of error over bytes."""
     chapter = study.of(Compression)
     found, storing = chapter.verdict, chapter.storing
     text = Text(
@@ -60,7 +59,6 @@ def draw_rate_distortion(study: Study) -> Drawing:
 
 
 def draw_budgets(study: Study) -> Drawing:
-    """The same images within several budgets of bytes."""
     chapter = study.of(Compression)
     text = Text(
         "The same test images within the same few bytes",

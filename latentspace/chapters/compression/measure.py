@@ -20,16 +20,8 @@ from latentspace.chapters.compression.methods import (
     find_best_within,
     pareto_front,
 )
-from latentspace.chapters.compression.storing import (
-    ALONE,
-    BITS_OF_A_BYTE,
-    SHEET,
-    Coded,
-    Numbers,
-    Storing,
-    gather_settings,
-)
-from latentspace.chapters.study import Study
+from latentspace.chapters.compression.storing import ALONE, SHEET, Coded, Storing, gather_settings
+from latentspace.chapters.study import Groups, Study
 from latentspace.core.pixels import count_images_held, to_unit_range
 from latentspace.core.processes import count_cores
 from latentspace.core.provenance import hash_content
@@ -57,8 +49,6 @@ class Compression(Chapter):
         super().__init__(study)
         self.storing = Storing(study)
 
-    # --- what is measured
-
     @cached_property
     def codes(self) -> dict[str, Method]:
         """Quantised codes in their forms, and `FLOATS`, what they are before."""
@@ -69,7 +59,7 @@ class Compression(Chapter):
             chosen = study.fit_indices[choose_limited(len(study.fit_indices), TABLE_IMAGES)]
             return {"codes": study.run.encode(study.data.train_images[chosen])}
 
-        def compute() -> dict[str, Method]:
+        def compute() -> Groups:
             codes = study.codes[storing.rows]
             key = study.whole.model_key
             table = study.load_or_compute("compression_table", encode_table, *key)["codes"]
@@ -89,7 +79,7 @@ class Compression(Chapter):
         """Principal components: as many as units at as many bits, and at their best."""
         study, storing, few = self.study, self.storing, self.study.run.latent_dim
 
-        def compute() -> dict[str, Method]:
+        def compute() -> Groups:
             chosen = study.fit_images
             pca = study.fit_components(MOST_COMPONENTS)
             encode, inverse = scores.linear_autoencoder(pca, study.data.image_shape)
@@ -118,11 +108,11 @@ class Compression(Chapter):
         """Image files, by codec and by whether each image has a file of its own."""
         known = codecs.list_available()
 
-        def compute() -> dict[str, Method]:
+        def compute() -> Groups:
             with ThreadPoolExecutor(count_cores()) as pool:  # codecs run beside each other
                 by_codec = pool.map(self.storing.make_file_tasks, known)
                 tasks = {names: task for made in by_codec for names, task in made.items()}
-                found: dict[str, dict[str, Numbers]] = {}
+                found: dict[str, dict[str, Any]] = {}
                 with self.study.make_bar("image files", len(tasks)) as bar:
                     results = pool.map(lambda task: task(), tasks.values())
                     for (name, setting), numbers in zip(tasks, results, strict=True):
@@ -145,8 +135,6 @@ class Compression(Chapter):
         names = [f"{kind} {form}" for kind in kinds for form in (SHEET, ALONE)]
         return {name: float(self.files[name].sizes[0]) for name in names}
 
-    # --- what is shown
-
     @property
     def lines(self) -> list[RateLine]:
         """All curves; a method of one setting is a line of one point."""
@@ -168,15 +156,13 @@ class Compression(Chapter):
         units = self.study.run.latent_dim
         return {
             budget: [_make_row(methods, budget) for methods in kinds]
-            for budget in (units * bits / BITS_OF_A_BYTE for bits in BUDGET_BITS)
+            for budget in (units * bits / 8 for bits in BUDGET_BITS)
         }
 
     @property
     def originals(self) -> np.ndarray:
         """The images of the blocks as they are, float32 (K, H, W, C)."""
         return self.storing.images[self.storing.shown]
-
-    # --- what follows
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -250,11 +236,9 @@ class Compression(Chapter):
         return {name: method for name, method in self.codes.items() if name != FLOATS}
 
     def _load_or_compute(
-        self, kind: str, compute: Callable[[], Mapping[str, Method]], *key: str | int
+        self, kind: str, compute: Callable[[], Groups], *key: str | int
     ) -> dict[str, Method]:
-        groups = self.study.load_or_compute_groups(
-            kind, lambda: {name: vars(method) for name, method in compute().items()}, *key
-        )
+        groups = self.study.load_or_compute_groups(kind, compute, *key)
         return {name: Method(**numbers) for name, numbers in groups.items()}
 
 

@@ -1,7 +1,7 @@
 """Storing the images of a study in one way or another, and measuring what comes back."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from latentspace.analysis import scores
 from latentspace.chapters.compression import codecs, coding
-from latentspace.chapters.compression.methods import Method
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import count_images_held, to_uint8, to_unit_range
 from latentspace.datasets import choose_limited
@@ -19,13 +18,12 @@ ALONE_IMAGES = 2_000  # stored as a file each
 SIMILARITY_IMAGES = 500
 SHOWN_IMAGES = 10
 BITS = (2, 3, 4, 6, 8)  # for each unit
-BITS_OF_A_BYTE = 8
 SHEET, ALONE = "in one sheet", "in single files"
 
-Numbers = dict[str, Any]  # what is measured of one setting, see `Method`
+Numbers = dict[str, Any]  # what is measured of one setting, or of several, see `Method`
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Coded:
     """Images as codes that cells are to make small."""
 
@@ -63,20 +61,20 @@ class Storing:
         """The same, float32 in [0, 1]."""
         return to_unit_range(self.pixels)
 
-    def measure_bits(self, name: str, coded: Coded) -> dict[str, Method]:
+    def measure_bits(self, name: str, coded: Coded) -> dict[str, Numbers]:
         """As many cells for each unit, packed plainly, and the same entropy coded."""
         cells = {f"{bits} bits a unit": coding.fit_by_range(coded.table, bits) for bits in BITS}
         found = self._measure_cells(coded, cells)
-        packed = [-(-coded.codes.size * bits // BITS_OF_A_BYTE) for bits in BITS]
-        plain = dataclasses.replace(found, sizes=np.array(packed) / len(coded.codes))
+        packed = [-(-coded.codes.size * bits // 8) for bits in BITS]  # bytes
+        plain = {**found, "sizes": np.array(packed) / len(coded.codes)}
         return {f"{name}, plain": plain, f"{name}, entropy coded": found}
 
-    def measure_steps(self, coded: Coded, steps: np.ndarray) -> Method:
+    def measure_steps(self, coded: Coded, steps: np.ndarray) -> Numbers:
         """Cells of the same width for all units, entropy coded, at several widths."""
         cells = {f"step {step:.3g}": coding.fit_by_step(coded.table, step) for step in steps}
         return self._measure_cells(coded, cells)
 
-    def _measure_cells(self, coded: Coded, quantisers: Mapping[str, coding.Quantiser]) -> Method:
+    def _measure_cells(self, coded: Coded, quantisers: Mapping[str, coding.Quantiser]) -> Numbers:
         found = {}
         for setting, quantiser in quantisers.items():
             symbols = quantiser.quantise(coded.codes)
@@ -133,8 +131,8 @@ class Storing:
         }
 
 
-def gather_settings(settings: Mapping[str, Numbers]) -> Method:
-    """A method of the numbers that were measured at each setting, by its name."""
+def gather_settings(settings: Mapping[str, Numbers]) -> Numbers:
+    """What was measured at several settings, by name, as the fields of a `Method`."""
     names = next(iter(settings.values()))
     columns = {name: np.array([numbers[name] for numbers in settings.values()]) for name in names}
-    return Method(settings=np.array(list(settings)), **columns)
+    return {"settings": np.array(list(settings)), **columns}

@@ -25,7 +25,6 @@ from latentspace.drawing.text import Text
 
 
 def draw_explorer(study: Study) -> Drawing:
-    """Both maps, linked, with everything that is known of each image."""
     chapter = study.of(Exploration)
     maps = chapter.maps
     shown = {

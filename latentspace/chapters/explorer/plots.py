@@ -83,18 +83,12 @@ def _make_plot(space: str, source: Any, view: Any, points: np.ndarray) -> Any:
     plot.axis.visible = False
     plot.grid.visible = False
     size = float(np.clip(DOT_SCALE / np.sqrt(len(points)), LEAST_DOT, LARGEST_DOT))
-
-    def draw_dots(alpha: float) -> Any:
-        return models.Scatter(
-            x=f"{space}_x",
-            y=f"{space}_y",
-            size=size,
-            fill_color="color",
-            fill_alpha=alpha,
-            line_color=None,
-        )
-
-    plot.add_glyph(source, draw_dots(STRENGTH), nonselection_glyph=draw_dots(FADED), view=view)
+    dot: Mapping[str, Any] = {"x": f"{space}_x", "y": f"{space}_y", "size": size}
+    dots, faded = (
+        models.Scatter(**dot, fill_color="color", fill_alpha=alpha, line_color=None)
+        for alpha in (STRENGTH, FADED)
+    )
+    plot.add_glyph(source, dots, nonselection_glyph=faded, view=view)
     for event in ("mousemove", "mouseleave", "tap", "doubletap"):
         plot.js_on_event(event, models.CustomJS(code=f"explorer.{event}('{space}', cb_obj)"))
     for side in (x_range, y_range):

@@ -28,7 +28,6 @@ NAME_LETTERS = 24  # of an image, above a panel
 
 
 def draw_rows(study: Study) -> Drawing:
-    """For each pair the two images blended, and the paths between their codes."""
     chapter = study.of(Interpolation)
     text = Text(
         "From one image to another",
@@ -90,7 +89,6 @@ def draw_square(study: Study, draw_grid: Callable[..., Page], *, moving: bool = 
 
 
 def draw_tour(study: Study) -> Drawing:
-    """One image that turns into a typical image of each class."""
     chapter = study.of(Interpolation)
     text = Text(
         "Through all classes",
@@ -101,7 +99,6 @@ def draw_tour(study: Study) -> Drawing:
 
 
 def draw_on_map(study: Study) -> Drawing:
-    """The straight paths above those along the data, pair by pair."""
     chapter, maps = study.of(Interpolation), study.of(Maps)
     names, paths = _name_apart(chapter.pairs[:ON_MAP_PAIRS]), []
     for kind, words in ON_MAP.items():

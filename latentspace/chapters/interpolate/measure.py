@@ -14,7 +14,7 @@ from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, list_rows, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.interpolate import paths
-from latentspace.chapters.interpolate.paths import PATHS, linear_paths
+from latentspace.chapters.interpolate.paths import PATHS, linear_paths, span_evenly
 from latentspace.chapters.maps.measure import Maps, to_numbers
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.documents import read_tables
@@ -79,8 +79,6 @@ class Interpolation(Chapter):
             for name in names:
                 self.study.check_selection(name, f"{flag} {name}")
 
-    # --- what is shown
-
     @cached_property
     def pairs(self) -> list[tuple[Selected, Selected]]:
         """The images to walk between: those asked for, else pairs of different classes by seed."""
@@ -137,8 +135,6 @@ class Interpolation(Chapter):
         flat = codes.reshape(-1, codes.shape[-1])
         placed = projection.place(flat, maps.codes, maps.get_points("latent"))
         return placed.reshape(*codes.shape[:2], 2)
-
-    # --- what is measured
 
     @property
     def scored_pairs(self) -> int:
@@ -254,7 +250,7 @@ class Interpolation(Chapter):
         ratios = changing.max(axis=1) / changing.mean(axis=1)
         brightness = self._measure_brightness(images)
         found, confidence = self._score_frames(images)
-        share = brightness / np.maximum(_span(brightness), paths.TINY)
+        share = brightness / np.maximum(span_evenly(brightness), paths.TINY)
         numbers = {
             **found,
             "least_brightness": share.min(axis=1).mean(),
@@ -265,7 +261,7 @@ class Interpolation(Chapter):
             some = images[:THICK_PATHS, ::STRIDE]
             measured = self.study.measure_strokes(some.reshape(-1, *images.shape[2:]))
             thickness = measured[:, ATTRIBUTES.index("thickness")].reshape(some.shape[:2])
-            numbers["thickness_off"] = np.nanmean(np.abs(thickness - _span(thickness)))
+            numbers["thickness_off"] = np.nanmean(np.abs(thickness - span_evenly(thickness)))
         if confidence is None:
             return numbers, None
         numbers["least_confidence"] = confidence.min(axis=1).mean()
@@ -333,8 +329,3 @@ class Interpolation(Chapter):
     def _select_pairs(self, count: int) -> list[tuple[Selected, Selected]]:
         select, drawn = self.study.select_index, self._draw_pairs(self.study.settings.seed)
         return [(select(one), select(two)) for one, two in islice(drawn, count)]
-
-
-def _span(values: np.ndarray) -> np.ndarray:
-    """What values (N, T) on paths would be if they went evenly from end to end."""
-    return linear_paths(values[:, 0], values[:, -1], values.shape[1])

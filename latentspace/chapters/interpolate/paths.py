@@ -23,6 +23,11 @@ def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray
     return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
 
 
+def span_evenly(values: np.ndarray) -> np.ndarray:
+    """What values (N, T) on paths would be if they went evenly from end to end."""
+    return linear_paths(values[:, 0], values[:, -1], values.shape[1])
+
+
 def spherical_paths(
     starts: np.ndarray, ends: np.ndarray, steps: int, centre: np.ndarray
 ) -> np.ndarray:
@@ -107,15 +112,9 @@ def _relax(terrain: Terrain, chain: np.ndarray) -> np.ndarray:
     solve = invert_springs(length)
     held = np.zeros((count, length - 2, dim))
     held[:, 0], held[:, -1] = (STEP * length * chain[:, end] for end in (0, -1))
-    share = np.linspace(0, 1, length)[1:-1]
-
-    def span(values: np.ndarray) -> np.ndarray:
-        """What (N, CHAIN) would be if it went evenly from end to end, without the ends."""
-        return values[:, :1] * (1 - share) + values[:, -1:] * share
-
-    brightness = span(chain @ terrain.brightness)
-    radius = span(np.linalg.norm(chain, axis=2))
     inner = chain[:, 1:-1]
+    brightness = span_evenly(chain @ terrain.brightness)[:, 1:-1]
+    radius = span_evenly(np.linalg.norm(chain, axis=2))[:, 1:-1]
     # Between near ends there is little to go round: an image to itself stays where it is.
     reach = np.linalg.norm(chain[:, -1:] - chain[:, :1], axis=2, keepdims=True) / np.sqrt(2 * dim)
     for _ in range(ROUNDS):

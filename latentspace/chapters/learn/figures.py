@@ -37,7 +37,6 @@ def _format_moments(study: Study) -> list[str]:
 
 
 def draw_training(study: Study) -> Drawing:
-    """Held-back images and their reconstructions at each moment, with the error up to it."""
     learning, facts = study.of(Learning), study.run.facts
     film, history = learning.snapshots, study.run.read_history()
     learned_from = {}
@@ -70,7 +69,6 @@ def draw_training(study: Study) -> Drawing:
 
 
 def draw_training_map(study: Study) -> Drawing:
-    """The map of the codes at each moment, beside that of the pixels."""
     learning = study.of(Learning)
     numbers = learning.metrics
     of_pixels, of_codes = "", _format_moments(study)
@@ -117,7 +115,6 @@ def _was_for_errors(study: Study) -> bool:
 
 
 def draw_learning_curve(study: Study) -> Drawing:
-    """The losses per epoch."""
     facts = study.run.facts
     baselines = {
         f"PCA, {study.run.latent_dim} components, test images": facts["scores"]["pca_mse"],

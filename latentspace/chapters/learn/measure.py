@@ -107,20 +107,20 @@ class Learning(Chapter):
 
     @cached_property
     def _maps(self) -> dict[str, np.ndarray]:
-        perplexity, seed = self.perplexity, self.study.settings.seed
+        film, perplexity, seed = self.snapshots, self.perplexity, self.study.settings.seed
 
         def compute() -> dict[str, np.ndarray]:
-            with self.study.make_bar("maps of the training", len(self._codes) + 2) as bar:
+            codes = film.codes.astype(np.float32)
+            with self.study.make_bar("maps of the training", len(codes) + 2) as bar:
                 follow = partial(
                     tsne.follow, perplexity=perplexity, seed=seed, on_progress=bar.update
                 )
-                points, divergences = follow(self._codes)
-                afresh = follow(self._codes[-1:])[1]
+                points, divergences = follow(codes)
+                afresh = follow(codes[-1:])[1]
                 pixels = follow(reduce_dimensions(self._flat_pixels)[0][np.newaxis])[0]
             ends = np.array([divergences[-1], afresh[0]])
             return {"codes": points, "pixels": pixels, "divergences": ends}
 
-        film = self.snapshots
         key = (self.study.data.whole.hash, film.indices, film.codes, perplexity, seed)
         return self.study.load_or_compute("training_maps", compute, *key)
 
@@ -144,24 +144,18 @@ class Learning(Chapter):
 
     @cached_property
     def _knn_accuracies(self) -> dict[str, np.ndarray]:
-        rows = np.arange(len(self.labels))
+        film, rows = self.snapshots, np.arange(len(self.labels))
 
         def score(vectors: np.ndarray) -> float:
             neighbors = find_nearest_others(vectors, rows)[1]
             return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())
 
         def compute() -> dict[str, Any]:
-            codes = np.array([score(codes) for codes in self._codes])
+            codes = np.array([score(codes) for codes in film.codes.astype(np.float32)])
             return {"codes": codes, "pixels": score(self._flat_pixels)}
 
-        film = self.snapshots
         key = (self.study.data.whole.hash, film.indices, film.codes)
         return self.study.load_or_compute("learning_knn", compute, *key)
-
-    @cached_property
-    def _codes(self) -> np.ndarray:
-        """float32 (T, M, D)."""
-        return self.snapshots.codes.astype(np.float32)
 
     @cached_property
     def _flat_pixels(self) -> np.ndarray:

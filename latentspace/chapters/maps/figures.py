@@ -27,10 +27,6 @@ from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
 WORDS = {name: f"{words[0].lower()}{words[1:]}" for name, words in SCORES.items()}
-PARTS_OF_MAPS = {
-    "placed_knn_accuracy": "of the placed images",
-    "embedded_knn_accuracy": "of the others",
-}
 TABLE_ROWS = {
     "pixel": "among pixels",
     "pixel_map": "on the map of pixels",
@@ -62,9 +58,9 @@ def _describe_scores(maps: Maps, space: str) -> str:
         f"{words} in the map, {found['source_knn_accuracy'].value:.3f} before it"
         for words in format_metric(f"{maps.knn} label accuracy", found["knn_accuracy"].value)
     ]
-    for name, words in PARTS_OF_MAPS.items():
-        if name in found:
-            parts += format_metric(words, found[name].value)
+    for split, words in (("placed", "of the placed images"), ("embedded", "of the others")):
+        if (votes := found.get(f"{split}_knn_accuracy")) is not None:
+            parts += format_metric(words, votes.value)
     parts += format_metric("trustworthiness", found["trustworthiness"].value)
     parts.append(f"k-NN preservation {found['knn_preservation'].value:.0%}")
     scores = "; ".join(parts)
@@ -106,7 +102,6 @@ def _describe_given(maps: Maps, given: GivenMap) -> str:
 
 
 def draw_comparison(study: Study) -> Drawing:
-    """Both maps as points side by side, with the answer to which has denser classes."""
     maps = study.of(Maps)
     caption = _describe_both(study, maps.flat)
     if maps.settings.dims == 2 and (answer := maps.answer) is not None:
@@ -159,13 +154,11 @@ def _draw_forming(spaces: Collection[str], study: Study) -> Drawing:
 
 
 def _explain_no_film(study: Study) -> str | None:
-    if study.settings.method != "tsne":
-        return "only t-SNE is optimised step by step; drop --method"
-    return None
+    why = "only t-SNE is optimised step by step; drop --method"
+    return None if study.settings.method == "tsne" else why
 
 
 def draw_projection_methods(study: Study) -> Drawing:
-    """A table of maps: by every method, of pixels and of codes."""
     maps, chapter = study.of(Maps), study.of(ProjectionMethods)
     points = {}
     for space, words in maps.spaces.items():
@@ -195,7 +188,6 @@ def _format_scores(knn: str, found: Mapping[str, Estimate]) -> str:
 
 
 def draw_overlap(study: Study) -> Drawing:
-    """Maps of a few classes alone, over a table of how often neighbours are of another of them."""
     maps, chapter = study.of(Maps), study.of(Overlap)
     names = [study.data.class_names[label] for label in chapter.classes]
     text = Text(
@@ -215,7 +207,6 @@ def draw_overlap(study: Study) -> Drawing:
 
 
 def draw_decoded_grid(study: Study) -> Drawing:
-    """Images decoded at each place of the latent map."""
     maps = study.of(Maps)
     text = Text(
         "Images decoded at each place of the latent map",
@@ -228,7 +219,6 @@ def draw_decoded_grid(study: Study) -> Drawing:
 
 
 def draw_placed(study: Study) -> Drawing:
-    """A person's images on the finished maps, and their nearest neighbours."""
     maps, chapter = study.of(Maps), study.of(Placing)
     names = np.array(study.data.class_names)[maps.labels]
     text = Text(

@@ -23,7 +23,6 @@ EXAMPLES = 5  # of each kind of out-of-distribution images
 
 
 def draw_outliers(study: Study) -> Drawing:
-    """Rows of images that stand out, and a table of out-of-distribution images."""
     chapter = study.of(Outliers)
     images, listings = chapter.scores, list(chapter.listings.values())
     listed = np.concatenate([listing.indices for listing in listings])
@@ -88,7 +87,6 @@ def _describe(study: Study) -> str:
 
 
 def draw_duplicates(study: Study) -> Drawing:
-    """Equal images, near copies and the pairs that come next, each image over its copy."""
     chapter, found, blocks = study.of(Duplicates), study.of(Duplicates).metrics, []
     for kind, (places, distances) in chapter.pairs.items():
         first, second = sides = places[:LISTED].T

@@ -11,7 +11,6 @@ COLUMNS, ROWS = 8, 4
 
 
 def draw_reconstructions(study: Study) -> Drawing:
-    """Training images on the left, test images on the right, each over its reconstruction."""
     chapter = study.of(Reconstruction)
     numbers = chapter.metrics
     count = min(COLUMNS * ROWS, len(study.fit_indices), len(study.images))
