@@ -13,6 +13,7 @@ from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
 from latentspace.chapters.attributes.values import CODES, LEAST_MEMBERS, MOST_MEASURED, OfAttributes
 from latentspace.chapters.chapter import HIGHER, Row
+from latentspace.chapters.study import Study
 from latentspace.core.pixels import Images, map_parts
 
 # How far a change goes, of the way: decoded images are smoother than real ones, and so show less.
@@ -93,6 +94,11 @@ class AttributeChanges(OfAttributes):
     """What becomes of images whose codes are moved from having an attribute to not having it."""
 
     section = "attribute_changes"
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self._fitted: dict[tuple[str, str], Any] = {}
+        self._readers: dict[str, CodeReader] = {}
 
     @cached_property
     def rank(self) -> dict[str, float]:
@@ -267,14 +273,6 @@ class AttributeChanges(OfAttributes):
         fit = [column for name, column in named if values.readings[name].is_fit]
         tells_class = self.study.classifier is not None and values.class_name is None
         return [*dict.fromkeys(fit), *(["class"] if tells_class else [])]
-
-    @cached_property
-    def _fitted(self) -> dict[tuple[str, str], Any]:
-        return {}
-
-    @cached_property
-    def _readers(self) -> dict[str, CodeReader]:
-        return {}
 
     def _get_space(self, kind: str) -> Space:
         if kind == CODES:

@@ -88,9 +88,8 @@ def _format_analogy(numbers: Mapping[str, Any]) -> str:
 def choose_attributes(study: Study) -> list[str]:
     """The attributes to show: those asked for, or those known most reliably."""
     sweeps, changes = study.of(AttributeSweeps), study.of(AttributeChanges)
-    ranks = sweeps.metrics.get("reliability", {}) | {
-        name: changes.rank[name] for name in changes.names
-    }
+    changed = {name: changes.rank[name] for name in changes.names}
+    ranks = sweeps.metrics.get("reliability", {}) | changed
     if asked := study.settings.attribute:
         return [name for name in asked if name in ranks]
     return sorted(ranks, key=lambda name: -ranks[name])[:SHOWN_ATTRIBUTES]

@@ -24,9 +24,6 @@ MARK: Mapping[str, Any] = {  # for a method of one setting
     "zorder": 4,
     "clip_on": False,
 }
-BESIDE: Mapping[str, Any] = {  # for words at the lower left of a point
-    **{"textcoords": "offset points", "ha": "right", "va": "top", "color": "0.2"}
-}
 GAP = 4  # pixels between images
 TITLE_GAP = 10
 BLOCK_GAP, HEADING_HEIGHT = 20, 34
@@ -91,7 +88,8 @@ def draw_rate_distortion(
         arrow = {"arrowstyle": "<->", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
         panels[0].annotate("", (nearest_size, error), chosen, arrowprops=arrow, zorder=5)
         words = f"{size:.1f} and {nearest_size:.1f} bytes\nat error {error:.5f}"
-        panels[0].annotate(words, chosen, (-6, -4), **BESIDE)
+        beside: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "top"}
+        panels[0].annotate(words, chosen, (-6, -4), color="0.2", **beside)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     return Page(layout.render_figure(figure))
