@@ -231,6 +231,7 @@ class Interpolation(Chapter):
     def rows(self) -> list[Row]:
         numbers = self.metrics
         rows = list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
+        rows = [row for row in rows if np.isfinite(row.own.value)]
         if "gain" in numbers:
             words = "Least confidence along the data minus that on the straight line"
             rows.append(Row(words, value_in(numbers["gain"], "least_confidence"), better=HIGHER))
