@@ -20,7 +20,6 @@ def format_metric(words: str, value: float, form: str = ".3f") -> list[str]:
 
 
 def format_model(study: Study) -> str:
-    """The model, for captions."""
     return f"{study.run.title}, {study.run.latent_dim} units"
 
 

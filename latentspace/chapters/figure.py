@@ -70,7 +70,6 @@ class Figure:
 
     @property
     def is_animation(self) -> bool:
-        """Whether it is an animation."""
         return PurePath(self.file).suffix == ".gif"
 
 

@@ -40,7 +40,6 @@ class AttributeSweeps(OfAttributes):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Those that are numbers."""
         return tuple(self.values.names[place] for place in self._places)
 
     @property
@@ -156,7 +155,7 @@ class AttributeSweeps(OfAttributes):
 
     @cached_property
     def _places(self) -> np.ndarray:
-        """Where they stand among all attributes."""
+        """Where those that are numbers stand among all attributes."""
         return np.flatnonzero(self.values.is_number)[:MOST_MEASURED]
 
     def _calibrate(self, found: Attributes, train: Images, sweep: Sweep) -> Attributes:
@@ -202,7 +201,6 @@ class AttributeSweeps(OfAttributes):
     def _sweep_codes(
         self, codes: np.ndarray, labels: np.ndarray, directions: np.ndarray, steps: Sequence[float]
     ) -> np.ndarray:
-        """Codes moved by `move`, decoded."""
         moves = _spread(directions, steps)
         shape, dim = moves.shape[:3], codes.shape[1]
         codes, labels = np.broadcast_to(codes, moves.shape), np.broadcast_to(labels, shape)

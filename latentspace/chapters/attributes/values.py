@@ -43,7 +43,6 @@ class AttributeValues(Chapter):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
         measured = strokes.ATTRIBUTES if self.study.strokes_unavailable is None else ()
         return (*self.known, *(name for name in measured if name not in self.known))
 
@@ -192,7 +191,6 @@ class OfAttributes(Chapter):
 
     @property
     def values(self) -> AttributeValues:
-        """All attributes."""
         return self.study.of(AttributeValues)
 
     def name_numbers(self, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

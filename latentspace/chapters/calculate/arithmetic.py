@@ -225,7 +225,6 @@ class Arithmetic(Chapter):
 
     @cached_property
     def _gaussians(self) -> Gaussians:
-        """Those of the measured classes."""
         return classes.fit_class_gaussians(
             self.study.train_codes, self.study.data.train_labels, self.measured
         )

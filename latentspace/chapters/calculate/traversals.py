@@ -89,7 +89,6 @@ class Traversals(Chapter):
 
     @cached_property
     def unit_names(self) -> list[str]:
-        """What each unit is called."""
         dead, count = self.dead_units, self.study.run.latent_dim
         return [f"unit {n}, dead" if n in dead else f"unit {n}" for n in range(count)]
 

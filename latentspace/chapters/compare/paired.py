@@ -14,8 +14,6 @@ A, B, NEITHER, UNKNOWN = "A", "B", "neither", "-"
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of both models."""
-
     key: str  # its name in metrics.json
     words: str  # its name for a person
     values: tuple[float | str | None, float | str | None]  # of A and of B; None: not known

@@ -125,7 +125,6 @@ class Compression(Chapter):
 
     @property
     def methods(self) -> dict[str, Method]:
-        """All of them, by name."""
         return {**self.codes, **self.components, **self.files}
 
     @property
@@ -166,7 +165,6 @@ class Compression(Chapter):
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What follows from all curves."""
         error, size = float(self.codes[FLOATS].mse[0]), self.study.run.decoder_bytes
         others = {**self.components, **self.files}
         return compare_codes(self._forms, others, error=error, decoder_bytes=size)

@@ -63,8 +63,6 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Map:
-    """A map and what belongs to its space."""
-
     heading: str  # what it is of
     scores: str  # how good it is
     points: np.ndarray  # float (N, 2)
@@ -75,8 +73,6 @@ class Map:
 
 @dataclass(frozen=True)
 class Model:
-    """What a model makes of the images."""
-
     errors: np.ndarray  # float (N,), squared, means over pixels; (0,) where it reconstructs none
     # What runs it on the page: facts that JSON can hold, and the arrays that they point into; or
     # why it can't be run there.
@@ -87,8 +83,6 @@ class Model:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The images, with what is said of each."""
-
     sheet: Sheet  # the images, and after them their reconstructions, of one model after the other
     numbers: np.ndarray  # int (N,), the index of each among the test or the training images
     is_training: np.ndarray  # bool (N,)
@@ -98,8 +92,6 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Check:
-    """What there is to check of labels."""
-
     suspects: Sequence[tuple[int, int, int]]  # images that look wrong, the class of most voters,
     voters: int  # and how many of these are of it
     unavailable: str  # why none can be told; else empty

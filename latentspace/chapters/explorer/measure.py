@@ -24,8 +24,6 @@ MOST_ON_MANIFOLD = 20_000  # codes of which UMAP takes less than a minute
 
 @dataclass(frozen=True)
 class Grouping:
-    """The cluster of each image."""
-
     labels: np.ndarray  # int64 (N,) indices into `names`
     names: list[str]  # what each cluster is called, with the class of most of its images
     method: str  # what found them

@@ -123,7 +123,6 @@ class Interpolation(Chapter):
 
     @cached_property
     def terrain(self) -> paths.Terrain:
-        """Where data is, for paths along it."""
         rows = choose_limited(len(self.study.train_codes), TERRAIN_CODES)
         images = UnitImages(self.study.data.train_pixels, rows)
         brightness = map_parts(lambda part: part.mean(axis=(1, 2, 3)), images)

@@ -45,7 +45,6 @@ class Learning(Chapter):
 
     @cached_property
     def snapshots(self) -> Snapshots:
-        """What was kept of the training."""
         return self.study.run.read_snapshots()
 
     @property

@@ -325,7 +325,6 @@ class OnMaps(Chapter):
 
     @property
     def maps(self) -> Maps:
-        """Those of the study."""
         return self.study.of(Maps)
 
     @property

@@ -20,8 +20,6 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Block:
-    """Images that stand out in one way."""
-
     heading: str  # in which way
     images: np.ndarray  # float32 (N, H, W, C) in [0, 1]; N may be 0
     below: np.ndarray  # float32, of that shape: their reconstructions or copies; or of no height

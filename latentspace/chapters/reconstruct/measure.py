@@ -11,8 +11,6 @@ from latentspace.core.pixels import UnitImages, iterate_parts
 
 
 class Reconstruction(Chapter):
-    """Reconstructions and their errors."""
-
     section = "reconstruction"
     needs = ("decoder", "images")
 
