@@ -78,12 +78,14 @@ class Samples(Chapter):
                 numbers: dict[str, dict[str, Any]] = {}
                 for name, codes in drawn.items():
                     images = study.decode(codes)
-                    numbers[name] = {
-                        # Of training images the nearest would be they themselves.
-                        **self._score_images(unseen if name == REAL else images),
-                        **_score_coverage("codes", real, codes),
-                        **_score_coverage("pixels", unseen, images),
-                    }
+                    # Of training images the nearest would be they themselves.
+                    new = unseen if name == REAL else images
+                    found = {"nearest_distance": study.search.find(new)[0].mean()}
+                    if study.classifier is not None:
+                        believed = study.classifier.predict_probabilities(new)
+                        found["confidence"] = believed.max(axis=1).mean()
+                    found |= _score_coverage("codes", real, codes)
+                    numbers[name] = found | _score_coverage("pixels", unseen, images)
                     bar.update()
                 if study.classifier is not None:
                     numbers["class_confidence"] = self._score_classes(study.density, rng)
@@ -99,14 +101,6 @@ class Samples(Chapter):
         table = ROWS if self.unavailable is None else {}
         groups = {ONE_GAUSSIAN: GAUSSIAN}, {"real images": REAL}
         return list_rows(table, self.metrics, DENSITY, *groups)
-
-    def _score_images(self, images: np.ndarray) -> dict[str, Any]:
-        study = self.study
-        numbers = {"nearest_distance": study.search.find(images)[0].mean()}
-        if study.classifier is not None:
-            believed = study.classifier.predict_probabilities(images)
-            numbers["confidence"] = believed.max(axis=1).mean()
-        return numbers
 
     def _score_classes(self, density: Density, rng: np.random.Generator) -> dict[str, Any]:
         """Mean confidence in the class that was asked for, of new images and of real ones."""
