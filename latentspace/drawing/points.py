@@ -48,11 +48,12 @@ class LabelledMaps:
 def choose_class_colors(count: int) -> np.ndarray:
     """One colour per class, RGB in [0, 1], float64 (count, 3).
 
-    Up to ten are the first of `TEN_COLORS`, which differ with any colour vision; of more, hues are
-    spread evenly and their lightness alternates.
+    Up to ten are the first of `TEN_COLORS`, which differ with any colour vision, and one alone the
+    last, which is not pale; of more, hues are spread evenly and their lightness alternates.
     """
     if count <= len(TEN_COLORS):
-        return np.array([list(bytes.fromhex(color)) for color in TEN_COLORS])[:count] / 255
+        ten = np.array([list(bytes.fromhex(color)) for color in TEN_COLORS]) / 255
+        return ten[:count] if count > 1 else ten[-1:]
     shades = itertools.cycle(LIGHTNESSES)
     return np.array([colorsys.hls_to_rgb(i / count, next(shades), 0.75) for i in range(count)])
 

@@ -99,3 +99,9 @@ def test_images_without_classes_have_neither_names_nor_a_legend() -> None:
     assert len(axes.collections[0].get_offsets()) == 30
     assert not axes.texts
     assert not figure.legends
+
+
+def test_one_class_alone_is_not_pale() -> None:
+    alone = choose_class_colors(1)
+    assert alone.shape == (1, 3)
+    assert rgb2lab(alone[np.newaxis])[0, 0, 0] < 60  # of 100, white
