@@ -111,12 +111,12 @@ class Target:
     @property
     def weights(self) -> np.ndarray:
         """float32 (N,), 0 where there is no value; of unequal classes each weighs the same."""
-        known = self.known
-        if not self.classes:
-            return known.astype(np.float32)
-        members = np.bincount(self.labels[known], minlength=self.classes)
-        shares = known.sum() / (np.count_nonzero(members) * np.maximum(members, 1))
-        return (known * shares[self.labels]).astype(np.float32)
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        weights = self.known.astype(np.float32)
+        if self.classes and weights.any():
+            weights[self.known] = compute_sample_weight("balanced", self.labels[self.known])
+        return weights
 
 
 @dataclass(frozen=True)
@@ -330,13 +330,23 @@ def _train_network(
     model.compile(keras.optimizers.Adam(LEARNING_RATE), losses, weighted_metrics=[])
     asked = [each.labels for each in targets], [each.weights for each in targets]
     known = [tuple(values[held_back] for values in each) for each in asked]
+    batches = _iterate_batches(images, fitted, targets, batch_size)
+
+    class Rounds(keras.utils.PyDataset):
+        """From an iterator without end TensorFlow would read ahead, and be slow to stop."""
+
+        num_batches = steps
+
+        def __getitem__(self, index: int) -> Any:
+            return next(batches)
+
     gain = {"min_delta": LEAST_GAIN}
     waits, ends = -(-SLOWING_PATIENCE // steps), -(-PATIENCE // steps)
     slow = keras.callbacks.ReduceLROnPlateau(factor=SLOWER, patience=waits, **gain)
     stop = keras.callbacks.EarlyStopping(patience=ends, restore_best_weights=True, **gain)
     tell = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_round())
     history = model.fit(
-        _take_rounds(_iterate_batches(images, fitted, targets, batch_size), steps),
+        Rounds(),
         epochs=MOST_ROUNDS,
         shuffle=False,  # the batches have their own order
         validation_data=(images[held_back], *known),
@@ -347,23 +357,6 @@ def _train_network(
         outputs = keras.layers.Concatenate()(model.outputs)
         model = keras.Model(model.inputs, outputs, name=model.name)
     return model, len(history.epoch)
-
-
-def _take_rounds(batches: Iterator[Any], steps: int) -> keras.utils.PyDataset:
-    """Batches in rounds of so many, for a model to learn from.
-
-    From an iterator without end TensorFlow would read ahead in a thread that may sleep for as long
-    as it has run before it notices that the training has ended.
-    """
-    import keras
-
-    class Rounds(keras.utils.PyDataset):
-        num_batches = steps
-
-        def __getitem__(self, index: int) -> Any:
-            return next(batches)
-
-    return Rounds()
 
 
 def _iterate_batches(

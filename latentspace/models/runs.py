@@ -24,14 +24,6 @@ from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import BYTES_PER_VALUE, load_model
 from latentspace.models.onnx_files.network import OnBatch, OnnxNetwork
-from latentspace.models.run_schema import (
-    CHECKPOINT,
-    DENSITY,
-    FACTS,
-    HISTORY,
-    KEPT_CODES,
-    SNAPSHOTS,
-)
 from latentspace.models.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -42,7 +34,7 @@ PREDICT_BATCH = 1024
 PREDICT_VALUES = 2**22  # of a batch: features between them need many times the memory
 LONGEST_SHOWN = 120  # letters of a name
 WITHOUT_MODEL = "codes were given without the model that made them, so nothing can be decoded"
-ASIDE = (HISTORY, SNAPSHOTS, DENSITY)  # files of a run beside its models and run.json
+ASIDE = (schema.HISTORY, schema.SNAPSHOTS, schema.DENSITY)  # beside its models and run.json
 
 
 @dataclass(frozen=True)
@@ -138,8 +130,8 @@ class Run:
 
     def read_history(self) -> dict[str, np.ndarray]:
         """The columns of history.csv, float64 (epochs,); an `InputError` without such a table."""
-        path = self.path / HISTORY
-        self._check(HISTORY)
+        path = self.path / schema.HISTORY
+        self._check(schema.HISTORY)
         with explain_error(f"{path} is no history of a training", _describe_remedy(self.path)):
             rows = list(csv.DictReader(io.StringIO(path.read_text())))
             return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
@@ -147,22 +139,22 @@ class Run:
     @property
     def snapshots_unavailable(self) -> str | None:
         """Why there are no snapshots of a training; None where there are some."""
-        if self.history_unavailable is None and not (self.path / SNAPSHOTS).is_file():
-            return f"{self.path} has no {SNAPSHOTS} of its training; train it again for them"
+        if self.history_unavailable is None and not (self.path / schema.SNAPSHOTS).is_file():
+            return f"{self.path} has no {schema.SNAPSHOTS} of its training; train it again for them"
         return self.history_unavailable
 
     def read_snapshots(self) -> Snapshots:
         """What the model made of a few images while it learned; or an `InputError`."""
-        self._check(SNAPSHOTS)
-        return Snapshots.read(self.path / SNAPSHOTS)
+        self._check(schema.SNAPSHOTS)
+        return Snapshots.read(self.path / schema.SNAPSHOTS)
 
     def read_density(self) -> dict[str, np.ndarray] | None:
         """Arrays of the density of its training codes; None of older, imported, unfinished runs."""
-        return self._read_arrays(DENSITY)
+        return self._read_arrays(schema.DENSITY)
 
     def read_kept_codes(self) -> dict[str, np.ndarray] | None:
         """Codes of the images that it was trained with, "train" and "test"; None as of density."""
-        return self._read_arrays(KEPT_CODES)
+        return self._read_arrays(schema.KEPT_CODES)
 
     def _read_arrays(self, name: str) -> dict[str, np.ndarray] | None:
         path = self.path / name
@@ -221,8 +213,8 @@ class Run:
         found = [tuple(side[1:]) for side in (model.input_shape, model.output_shape)]
         if found != wanted:
             raise InputError(
-                f"{self.path / name} is a model of {found[0]} -> {found[1]}, but {FACTS} says "
-                f"{wanted[0]} -> {wanted[1]}: {_describe_remedy(self.path)}"
+                f"{self.path / name} is a model of {found[0]} -> {found[1]}, but {schema.FACTS} "
+                f"says {wanted[0]} -> {wanted[1]}: {_describe_remedy(self.path)}"
             )
         return model
 
@@ -231,8 +223,8 @@ class Run:
         path = self.path / name
         if known is not None and path.is_file() and hash_file(path) != known:
             raise InputError(
-                f"{path} is not the file that {FACTS} describes (SHA-256 differs): the run is "
-                f"damaged, half written or just being replaced; {_describe_remedy(self.path)}"
+                f"{path} is not the file that {schema.FACTS} describes (SHA-256 differs): the run "
+                f"is damaged, half written or just being replaced; {_describe_remedy(self.path)}"
             )
 
 
@@ -272,7 +264,7 @@ def find_run(name: str | None, models_dir: str | os.PathLike[str]) -> Run:
     the run finished last. Raises an `InputError` where there is none, or it is not whole.
     """
     folder = Path(models_dir)
-    found = sorted(folder.glob(f"*/{FACTS}"))
+    found = sorted(folder.glob(f"*/{schema.FACTS}"))
     if name is None:
         if not found:
             raise InputError(f"no trained run in {folder}: train one with python train_cae.py")
@@ -295,18 +287,18 @@ def _find_end(path: Path) -> str:
 
 def _read_facts(path: Path) -> dict[str, Any]:
     kind, version = schema.RunFacts, schema.RUN_VERSION
-    return read_document(path / FACTS, kind, version=version, renew=_describe_remedy(path))
+    return read_document(path / schema.FACTS, kind, version=version, renew=_describe_remedy(path))
 
 
 def _load_run(path: Path) -> Run:
     if not path.name.isprintable():
         what = f"{to_printable(repr(path.name), LONGEST_SHOWN)} can't be the name of a run"
         raise InputError(f"{what}, since it can't be printed: rename the folder")
-    if not (path / FACTS).is_file():
-        if (path / CHECKPOINT).is_file():
+    if not (path / schema.FACTS).is_file():
+        if (path / schema.CHECKPOINT).is_file():
             raise InputError(f"{path} is an unfinished training: {_describe_remedy(path)}")
         raise InputError(
-            f"{path} is no run: it has no {FACTS}; train one with python train_cae.py --run "
+            f"{path} is no run: it has no {schema.FACTS}; train one with python train_cae.py --run "
             f"{shlex.quote(path.name)}"
         )
     run = Run(path, _read_facts(path))
@@ -314,13 +306,14 @@ def _load_run(path: Path) -> Run:
         if not (path / name).is_file():
             raise InputError(f"{path} has no {name}: {_describe_remedy(path)}")
         if name not in run.facts["sha256"]:
-            raise InputError(f"{path / FACTS} has no SHA-256 of {name}: {_describe_remedy(path)}")
+            facts = path / schema.FACTS
+            raise InputError(f"{facts} has no SHA-256 of {name}: {_describe_remedy(path)}")
         run._check(name)
     return run
 
 
 def _describe_remedy(path: Path) -> str:
     train = f"python train_cae.py --run {shlex.quote(path.name)}"
-    if (path / CHECKPOINT).is_file():
+    if (path / schema.CHECKPOINT).is_file():
         return f"finish it with {train} --resume"
     return f"train again with {train} --overwrite"

@@ -19,7 +19,7 @@ from latentspace.datasets import ImageDataset
 from latentspace.datasets.vectors import Vectors, make_rows, read_vectors, split_rows
 from latentspace.models import runs, saving
 from latentspace.models.backend import start_keras
-from latentspace.models.onnx_files.reading import SUFFIX
+from latentspace.models.keras_files.loading import load_code
 from latentspace.models.run_schema import CODES
 from latentspace.models.runs import Run
 
@@ -39,9 +39,6 @@ def name_own_model(config: VisualizeConfig) -> str:
 def load_images(config: VisualizeConfig, given: frozenset[str], run: Run) -> ImageDataset:
     """The images asked for, or those of a run, as its model takes them; reads --model-code too."""
     if config.model_code is not None:
-        from latentspace.models.keras_files.loading import load_code
-
-        start_keras()
         load_code(config.model_code)
     height, width, channels = run.image_shape
     shape = {"image_size": (height, width), "channels": channels}
@@ -131,9 +128,6 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
     """A person's model as a run, and its images; an `InputError` if it is of no use for them."""
     if config.codes is not None:
         return import_codes(config, given)
-    named = (config.autoencoder, config.encoder, config.decoder)
-    if not any(path is not None and Path(path).suffix.lower() == SUFFIX for path in named):
-        start_keras()
     from latentspace.models.importing.run import import_model, load_interface
 
     name = name_own_model(config)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError, explain_error, to_printable
+from latentspace.models.keras_files.archive import NUMBER
 from latentspace.models.keras_files.checks import get_settings, name_weights, walk
 
 if TYPE_CHECKING:
@@ -257,12 +258,9 @@ def _arrange(source: h5py.Group, target: h5py.Group, model: keras.Model) -> None
     import keras
     from keras.src.utils.naming import to_snake_case
 
-    groups: dict[str, list[tuple[int, Any]]] = {}
-    for name, group in (source.get(LAYERS) or source.get(OLD_LAYERS) or {}).items():
-        stem, _, number = name.rpartition("_")
-        known = (stem, int(number)) if stem and number.isdecimal() else (name, 0)
-        groups.setdefault(known[0], []).append((known[1], group))
-    ready = {stem: sorted(found, key=lambda entry: entry[0]) for stem, found in groups.items()}
+    held, ready = source.get(LAYERS) or source.get(OLD_LAYERS) or {}, dict[str, list[Any]]()
+    for name in sorted(held, key=lambda name: (len(name), name)):  # dense, dense_2, dense_10
+        ready.setdefault(NUMBER.sub("", name), []).append(held[name])
     counts: dict[str, int] = {}
     for layer in model.layers:
         stem = to_snake_case(type(layer).__name__)
@@ -271,7 +269,7 @@ def _arrange(source: h5py.Group, target: h5py.Group, model: keras.Model) -> None
             continue
         if not ready.get(stem):
             raise ValueError(f"the file has no weights of the layer {layer.name!r}")
-        _, group = ready[stem].pop(0)
+        group = ready[stem].pop(0)
         place = target.create_group(f"{LAYERS}/{stem}_{number}" if number else f"{LAYERS}/{stem}")
         if isinstance(layer, keras.Model):
             _arrange(group, place, layer)

@@ -232,8 +232,9 @@ def _list_shapes(model: keras.Model) -> Iterator[list[int]]:
 @functools.cache
 def _import_file(path: Path) -> types.ModuleType:
     """Imports a file under a name of its own. Once only: Keras refuses to register twice."""
-    with silence_stderr():
-        import keras
+    start_keras()
+    import keras
+
     name = f"model_code_{path.stem}"
     specification = importlib.util.spec_from_file_location(name, path)
     assert specification is not None  # since it ends in .py
