@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, Page
 
 from config import VisualizeConfig
 from latentspace.core.pixels import to_uint8
-from latentspace.models.importing.planning import build, plan
+from latentspace.models.importing.planning import build
 from latentspace.models.importing.run import load_interface
 from latentspace.models.portable import describe_network, pack
 from latentspace.models.runs import Run, find_run, predict
@@ -194,7 +194,7 @@ def test_what_keras_exports_computes_what_keras_does(tmp_path: Path, browser: Br
         config = VisualizeConfig(autoencoder=str(tmp_path / f"model{ending}"))
         interface = load_interface(config)
         assert interface.reading == {"image_size": (14, 11), "channels": 1}
-        encoder, decoder = build(plan(interface, (14, 11, 1), config))
+        encoder, decoder, _ = build(interface, (14, 11, 1), config)
         codes = predict(encoder, bars)
         made_of[ending] = codes, predict(decoder, codes)
     for ours, theirs in zip(made_of[".onnx"], made_of[".keras"], strict=True):

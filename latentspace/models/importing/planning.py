@@ -1,7 +1,4 @@
-"""Planning how a run's encoder and decoder are made of a person's model, and making them so.
-
-What converts images becomes a part of them.
-"""
+"""Planning how a run's encoder and decoder are made of a person's model, and making them so."""
 
 from __future__ import annotations
 
@@ -35,18 +32,15 @@ class Section:
     end: Tensor
 
 
-@dataclass(frozen=True)
-class Plan:
-    encoder: Section  # what leads to the codes
-    decoder: Section  # what leads from the codes to the image
-    image_shape: ImageShape  # of the images in the form of a run
-    ranges: tuple[Range, Range]  # of the pixels that it takes, and of those that it gives
-    # For a person: "my.keras is cut after layer 'encoded': 784 -> 32 -> 784 values per image".
-    description: str
+def build(
+    interface: Interface, image_shape: ImageShape, config: VisualizeConfig
+) -> tuple[Any, Any, str]:
+    """Makes an encoder and a decoder of a person's model, and says of what.
 
-
-def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig) -> Plan:
-    """Decides what of a person's model becomes the encoder, what the decoder.
+    They lead from float32 (N, H, W, C) in [0, 1] to float32 (N, D), and back, and are of the kind
+    that the person's models are. Those of Keras share their layers with these, and are these where
+    nothing has to be converted. What is said is such as "my.keras is cut after layer 'encoded':
+    784 -> 32 -> 784 values per image".
 
     An autoencoder is cut at the first narrowest tensor that everything in it passes through, after
     activations and normalisations that follow it directly; `config` may name another. Where a
@@ -64,33 +58,30 @@ def plan(interface: Interface, image_shape: ImageShape, config: VisualizeConfig)
     else:
         encoder, decoder, place = _pair(graph, interface, image_shape, config)
     description = f"{interface.names[0]} {place}"
+    values, size = math.prod(image_shape), math.prod(encoder.end.shape[1:])  # type: ignore[arg-type]
     if interface.whole is None:
-        values = math.prod(image_shape)
-        description += f": {values} -> {count_values(encoder.end)} -> {values} values per image"
-    return Plan(encoder, decoder, image_shape, config.ranges, description)
+        description += f": {values} -> {size} -> {values} values per image"
+    taken, given = config.ranges
+    network = _build_encoder(encoder, image_shape, taken)
+    return network, _build_decoder(decoder, size, image_shape, given), description
 
 
-def build(plan: Plan) -> tuple[Any, Any]:
-    """An encoder of float32 (N, H, W, C) in [0, 1] -> float32 (N, D), and a decoder back.
+def _build_encoder(section: Section, image_shape: ImageShape, pixels: Range) -> Any:
+    parts, (black, white) = section.trace, pixels
+    images = parts.begin(image_shape, "images")
+    x = _apply(section, _rescale(parts, images, white - black, black), "encoder")
+    codes = _arrange(parts, x, x.shape[1:], (math.prod(x.shape[1:]),))
+    return parts.finish(images, parts.as_float32(codes), "encoder")
 
-    They are of the kind that the person's models are. Those of Keras share their layers with these,
-    and are these where nothing has to be converted.
-    """
-    (black, white), (low, high) = plan.ranges
-    parts = plan.encoder.trace
-    images = parts.begin(plan.image_shape, "images")
-    x = _apply(plan.encoder, _rescale(parts, images, white - black, black), "encoder")
-    latent_dim = math.prod(x.shape[1:])
-    codes = parts.as_float32(_arrange(parts, x, x.shape[1:], (latent_dim,)))
-    encoder = parts.finish(images, codes, "encoder")
 
-    parts = plan.decoder.trace
-    source = parts.begin((latent_dim,), "codes")
-    y = _apply(plan.decoder, source, "decoder")
-    layout = fit_layout(y.shape[1:], plan.image_shape)
-    y = _arrange(parts, y, layout, plan.image_shape, axes=(2, 3, 1))
-    y = parts.as_float32(_rescale(parts, y, 1 / (high - low), -low / (high - low)))
-    return encoder, parts.finish(source, y, "decoder")
+def _build_decoder(section: Section, size: int, image_shape: ImageShape, pixels: Range) -> Any:
+    parts, (black, white) = section.trace, pixels
+    codes = parts.begin((size,), "codes")
+    x = _apply(section, codes, "decoder")
+    layout = fit_layout(x.shape[1:], image_shape)
+    x = _arrange(parts, x, layout, image_shape, axes=(2, 3, 1))
+    x = _rescale(parts, x, 1 / (white - black), -black / (white - black))
+    return parts.finish(codes, parts.as_float32(x), "decoder")
 
 
 def _apply(section: Section, x: Any, name: str) -> Any:

@@ -14,7 +14,7 @@ from latentspace.core.provenance import hash_content
 from latentspace.datasets import ImageDataset, choose_limited
 from latentspace.models.importing.checking import CLEARLY, Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
-from latentspace.models.importing.planning import build, plan
+from latentspace.models.importing.planning import build
 from latentspace.models.keras_files import loading
 from latentspace.models.onnx_files.reading import SUFFIX, import_packages
 from latentspace.models.runs import AnyNetwork, Run, list_files, predict
@@ -72,15 +72,14 @@ def import_model(
     clearly better: the facts of the run say which were taken. Raises an `InputError` where the
     model can't be cut, or does not reconstruct the images.
     """
-    planned = plan(interface, data.image_shape, config)
-    encoder, decoder = build(planned)
-    description = planned.description + (f"; {RANDOM}" if is_random(encoder) else "")
+    encoder, decoder, description = build(interface, data.image_shape, config)
+    description += f"; {RANDOM}" if is_random(encoder) else ""
 
     def look(images: ImageDataset) -> Finding:
         rows = choose_limited(len(images.train_pixels), CHECKED_IMAGES)
         ranges = list_ranges(images.train_images[rows])
         tried = images.test_images[:CHECKED_IMAGES]
-        return check(encoder, decoder, tried, built_with=planned.ranges, ranges=ranges)
+        return check(encoder, decoder, tried, built_with=config.ranges, ranges=ranges)
 
     finding, notes = look(data), []
     if padded is not None:

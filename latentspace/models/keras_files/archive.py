@@ -15,7 +15,6 @@ from typing import Any
 from latentspace.models.keras_files.checks import CONFIG, METADATA, WEIGHTS, get_settings, walk
 
 VARIABLES = "vars"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that an archive can say
 READABLE = 0o600 << 16  # what Keras' own archives say of the permissions of a file
 SHARED, POLICY = "shared_object_id", "DTypePolicy"
 NUMBER = re.compile(r"_\d+$")
@@ -31,13 +30,13 @@ def canonicalize(archive: bytes) -> bytes:
     about = json.loads(members[METADATA])
     del about["date_saved"]
     config = json.loads(members[CONFIG])
-    config = _rewrite(config, _choose_names(config))
+    config = _rewrite(config, _choose_names(config), {})
     members |= {METADATA: json.dumps(about).encode(), CONFIG: json.dumps(config).encode()}
     members[WEIGHTS] = _copy_weights(members[WEIGHTS], config["config"].get("name"))
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:
         for name in sorted(members, key=(METADATA, CONFIG, *sorted(members)).index):
-            entry = zipfile.ZipInfo(name, EPOCH)
+            entry = zipfile.ZipInfo(name)  # of 1980, the earliest date that an archive can say
             entry.external_attr = READABLE
             file.writestr(entry, members[name])
     return target.getvalue()
@@ -58,31 +57,26 @@ def _choose_names(config: Any) -> dict[str, str]:
     return names
 
 
-def _rewrite(config: Any, names: Mapping[str, str]) -> Any:
+def _rewrite(value: Any, names: Mapping[str, str], numbers: dict[Any, int]) -> Any:
     """A config with new names of layers, and shared objects numbered as they stand in it."""
-    numbers: dict[Any, int] = {}
-
-    def visit(value: Any) -> Any:
-        if isinstance(value, list):
-            if [type(inner) for inner in value] == [str, int, int]:  # layer, node and output
-                return [names.get(value[0], value[0]), *value[1:]]
-            return [visit(inner) for inner in value]
-        if not isinstance(value, dict):
-            return value
-        made: dict[str, Any] = {}
-        for key, inner in value.items():
-            if key == SHARED:
-                # Kinds of numbers are values, as good shared as not; which of them are depends on
-                # whether a model was built or cloned.
-                if not str(value.get("class_name")).endswith(POLICY):
-                    made[key] = numbers.setdefault(inner, len(numbers) + 1)
-            elif key == "name" and isinstance(inner, str):
-                made[key] = names.get(inner, inner)
-            else:
-                made[key] = visit(inner)
-        return made
-
-    return visit(config)
+    if isinstance(value, list):
+        if [type(inner) for inner in value] == [str, int, int]:  # layer, node and output
+            return [names.get(value[0], value[0]), *value[1:]]
+        return [_rewrite(inner, names, numbers) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    made: dict[str, Any] = {}
+    for key, inner in value.items():
+        if key == SHARED:
+            # Kinds of numbers are values, as good shared as not; which of them are depends on
+            # whether a model was built or cloned.
+            if not str(value.get("class_name")).endswith(POLICY):
+                made[key] = numbers.setdefault(inner, len(numbers) + 1)
+        elif key == "name" and isinstance(inner, str):
+            made[key] = names.get(inner, inner)
+        else:
+            made[key] = _rewrite(inner, names, numbers)
+    return made
 
 
 def _is_counted(entry: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,8 +157,6 @@ def _translate_operation(
             if value is False:
                 continue
             raise _refuse(path, f"the function tf.{function} with {to_printable(key)}", name)
-        if key == "slice_spec":
-            value = _translate_slices(value)
         (called if names[key] in CALLED_WITH else settings)[names[key]] = value
     module, _, kind = place.partition(".")
     home = {"module": f"keras.src.ops.{module}", "class_name": kind, "registered_name": kind}
@@ -171,29 +169,30 @@ def _translate_node(path: Path, name: str, node: Any, graphs: Mapping[str, str])
     if not isinstance(node, list):
         raise _refuse(path, "inputs by name", name)
     entries = node if isinstance(node[0], list) else [node]
-    tensors = [_translate_tensor(entry, graphs) for entry in entries]
+    tensors = [_translate_value(entry, graphs) for entry in entries]
     extra = entries[0][3] if len(entries[0]) > 3 else {}
-    kwargs = {key: value for key, value in extra.items() if key != "name" and value is not None}
-    for key, value in kwargs.items():
-        kwargs[key] = _translate_tensor(value, graphs) if _is_tensor(value, graphs) else value
+    kwargs = {
+        key: _translate_value(value, graphs)
+        for key, value in extra.items()
+        if key != "name" and value is not None
+    }
     return {"args": [tensors[0] if len(tensors) == 1 else tensors], "kwargs": kwargs}
 
 
-def _translate_tensor(entry: list[Any], graphs: Mapping[str, str]) -> Any:
-    if entry[0] == "_CONSTANT_VALUE":
-        return entry[2]
-    layer, node, index = entry[:3]
+def _translate_value(value: Any, graphs: Mapping[str, str]) -> Any:
+    """What a layer is called with: a tensor, a constant, a slice, or a list of these."""
+    if isinstance(value, dict) and value.keys() == {"start", "stop", "step"}:
+        return {"class_name": "__slice__", "config": value}
+    if not isinstance(value, list):
+        return value
+    if not _is_tensor(value, graphs):
+        return [_translate_value(inner, graphs) for inner in value]
+    if value[0] == "_CONSTANT_VALUE":
+        return value[2]
+    layer, node, index = value[:3]
     history = [_fit_name(layer), node - (graphs[layer] in TABLES["graphs"]), index]
     settings = {"shape": [1], "dtype": "float32", "keras_history": history}
     return {"class_name": "__keras_tensor__", "config": settings}
-
-
-def _translate_slices(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_translate_slices(inner) for inner in value]
-    if isinstance(value, dict):
-        return {"class_name": "__slice__", "config": value}
-    return value
 
 
 def _is_tensor(value: Any, graphs: Mapping[str, str]) -> bool:
@@ -211,23 +210,16 @@ def _count_calls(ends: Any, graphs: Mapping[str, str]) -> Any:
 
 
 def _find_needed(entries: list[Config], outputs: Any) -> set[str]:
+    """The layers that outputs, or calls of layers that are needed, name."""
+    from keras import tree
+
     nodes = {entry["name"]: entry["inbound_nodes"] for entry in entries}
-    needed, waiting = set[str](), {*_list_names(outputs, nodes)}
+    needed, waiting = set[str](), nodes.keys() & tree.flatten(outputs)
     while waiting:
         needed |= waiting
-        waiting = {*_list_names([nodes[name] for name in waiting], nodes)} - needed
+        called = tree.flatten([nodes[name] for name in waiting])
+        waiting = (nodes.keys() & called) - needed
     return needed
-
-
-def _list_names(value: Any, names: Collection[str]) -> Iterator[str]:
-    """The layers that are named at the head of a list, anywhere in a structure."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        if value and isinstance(value[0], str) and value[0] in names:
-            yield value[0]
-        for inner in value:
-            yield from _list_names(inner, names)
 
 
 def _refuse(path: Path, what: str, layer: str) -> InputError:

@@ -8,7 +8,7 @@ from latentspace.models.portable.steps import Network, NotPortableError, pack
 __all__ = ["Network", "NotPortableError", "describe_network", "pack"]
 
 
-def describe_network(model: Any, shape: tuple[int, ...] | None = None) -> Network:
+def describe_network(model: Any) -> Network:
     """As `lowering.describe_layers`, or `operators.describe_graph` where the network is of ONNX."""
     if isinstance(model, OnnxNetwork):
         from latentspace.models.portable.operators import describe_graph
@@ -16,4 +16,4 @@ def describe_network(model: Any, shape: tuple[int, ...] | None = None) -> Networ
         return describe_graph(model)
     from latentspace.models.portable.lowering import describe_layers
 
-    return describe_layers(model, shape)
+    return describe_layers(model)

@@ -22,14 +22,13 @@ from latentspace.models.portable.windows import Shape, Window
 Lowering = Callable[[Builder, Any, Tensor, Shape], Tensor]
 
 
-def describe_layers(model: keras.Model, shape: Shape | None = None) -> Network:
+def describe_layers(model: keras.Model) -> Network:
     """Lowers a network, a graph of Keras' own layers, as it is used for inference, in float32.
 
-    It has one input and one output; `shape` is of the input without the batch, where sides of it
-    are open. Raises a `NotPortableError` where a layer, or an option of one, can't be expressed,
-    and an `InputError` where the model can't be called on such a shape.
+    It has one input and one output. Raises a `NotPortableError` where a layer, or an option of one,
+    can't be expressed.
     """
-    traced = trace(model, model.input_shape[1:] if shape is None else shape)
+    traced = trace(model, model.input_shape[1:])
     if len(traced.outputs) != 1:
         raise NotPortableError(f"a model with {len(traced.outputs)} outputs")
     (_, end), source = traced.outputs[0], traced.source

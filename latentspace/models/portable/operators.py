@@ -371,10 +371,6 @@ def _clip(to: Builder, call: Call) -> Value:
     return _add(to, "activate", call.x, kind="clip", options=ends)
 
 
-def _raise(to: Builder, call: Call) -> Value:
-    return _add(to, "activate", call.x, kind="power", options=[call.array(1).item()])
-
-
 OPERATORS: dict[str, Callable[[Builder, Call], Value | list[Value]]] = {
     **dict.fromkeys(TABLES["activations"], _activate),
     **dict.fromkeys(TABLES["merges"], _merge),
@@ -390,7 +386,9 @@ OPERATORS: dict[str, Callable[[Builder, Call], Value | list[Value]]] = {
     "DepthToSpace": _shuffle,
     "Expand": lambda to, call: _merge_two(to, "add", call.x, np.zeros(call.shape)),
     "Gelu": _gelu,
-    "Pow": _raise,
+    "Pow": lambda to, call: _add(
+        to, "activate", call.x, kind="power", options=[call.array(1).item()]
+    ),
     "PRelu": _give_slopes,
     "Transpose": _transpose,
 }

@@ -17,7 +17,7 @@ from latentspace.datasets import ImageDataset, ReadOptions
 from latentspace.datasets.pictures import convert_to
 from latentspace.models.importing.checking import Finding, check, list_ranges
 from latentspace.models.importing.inspecting import Interface, inspect
-from latentspace.models.importing.planning import Plan, build, plan, says_mean
+from latentspace.models.importing.planning import build, says_mean
 from latentspace.models.importing.run import import_model, is_random, load_interface
 from latentspace.models.keras_files import loading
 
@@ -129,13 +129,6 @@ def assert_same_after_saving(model: keras.Model, inputs: np.ndarray, folder: Pat
     np.testing.assert_allclose(given(again, inputs), given(model, inputs), atol=1e-6)
 
 
-def planned(*models: keras.Model, shape: tuple[int, int, int] = SHAPE, **options) -> Plan:
-    """A plan for models in memory."""
-    return plan(
-        inspect(models, [model.name for model in models]), shape, VisualizeConfig(**options)
-    )
-
-
 def load(**options) -> Interface:
     return load_interface(VisualizeConfig(**options))
 
@@ -154,8 +147,12 @@ class Imported:
 
 
 def imported(source: Interface, shape: tuple[int, int, int] = SHAPE, **options) -> Imported:
-    made = plan(source, shape, VisualizeConfig(**options))
-    return Imported(*build(made), made.description)
+    return Imported(*build(source, shape, VisualizeConfig(**options)))
+
+
+def built(*models: keras.Model, shape: tuple[int, int, int] = SHAPE, **options) -> Imported:
+    """What is made of models in memory."""
+    return imported(inspect(models, [model.name for model in models]), shape, **options)
 
 
 def imported_from(folder: Path, model: keras.Model, shape: tuple[int, int, int] = SHAPE, **options):
@@ -241,11 +238,11 @@ def test_models_inside_a_model_are_looked_into(tmp_path: Path, kind: str) -> Non
 
 def test_named_bottlenecks() -> None:
     model = article()
-    assert "'encoded': 64 -> 4" in planned(model, bottleneck="encoded").description
+    assert "'encoded': 64 -> 4" in built(model, bottleneck="encoded").description
     with pytest.raises(InputError, match=r"no layer 'coded'.*: activated \(4\), encoded \(4\), "):
-        planned(model, bottleneck="coded")
+        built(model, bottleneck="coded")
     with pytest.raises(InputError, match=r"'z_log_var' is bypassed.*encoder/sample \(2\)"):
-        planned(vae(), bottleneck="z_log_var")
+        built(vae(), bottleneck="z_log_var")
 
 
 def test_skip_connections_leave_no_bottleneck() -> None:
@@ -255,9 +252,9 @@ def test_skip_connections_leave_no_bottleneck() -> None:
     x = layers.Concatenate()([layers.UpSampling2D(4)(x), first])
     model = keras.Model(images, layers.Conv2D(1, 3, padding="same")(x), name="unet")
     with pytest.raises(InputError, match=r"'unet' has no bottleneck.*skip connections"):
-        planned(model)
+        built(model)
     with pytest.raises(InputError, match="'deep' is bypassed"):
-        planned(model, bottleneck="deep")
+        built(model, bottleneck="deep")
 
 
 def test_residual_blocks_are_no_hindrance(tmp_path: Path) -> None:
@@ -269,14 +266,14 @@ def test_residual_blocks_are_no_hindrance(tmp_path: Path) -> None:
     model = keras.Model(images, deconvolved(x))
     result, shown = imported_from(tmp_path, model, bottleneck="norm")
     np.testing.assert_allclose(shown, given(model, pictures()), atol=1e-5)
-    assert build(planned(model))[1].output_shape == (None, *SHAPE)
+    assert built(model).decoder.output_shape == (None, *SHAPE)
     assert "64 -> 6 -> 64" in result.description
 
 
 def test_a_classifier_is_no_autoencoder() -> None:
     model = keras.Sequential([keras.Input(SHAPE), layers.Flatten(), layers.Dense(10)])
     with pytest.raises(InputError, match=r"takes images of 8x8x1 values and gives none.*10"):
-        planned(model)
+        built(model)
 
 
 def test_codes_of_a_vae_are_the_means(tmp_path: Path) -> None:
@@ -324,7 +321,7 @@ def test_two_files_of_a_vae(tmp_path: Path) -> None:
     assert is_random(imported(source, latent_output="2").encoder)
     only_sample = keras.Model(encoder.inputs, encoder.outputs[2])
     np.testing.assert_allclose(
-        given(build(planned(only_sample, decoder))[0], pictures()), mean, atol=1e-6
+        given(built(only_sample, decoder).encoder, pictures()), mean, atol=1e-6
     )
     assert sample.shape == mean.shape
 
@@ -362,9 +359,9 @@ def test_subclassed_autoencoders_are_cut_between_their_parts(tmp_path: Path) -> 
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     assert result.description == "whole.keras is cut between its parts encoder and decoder"
     with pytest.raises(InputError, match="is a subclass of"):
-        planned(model, bottleneck="dense")
+        built(model, bottleneck="dense")
     with pytest.raises(InputError, match="is a subclass of"):
-        planned(OwnEncoder())
+        built(OwnEncoder())
 
 
 def test_pixel_range_becomes_a_part_of_the_models(tmp_path: Path) -> None:
@@ -384,7 +381,7 @@ def test_channels_first_on_one_side_only(tmp_path: Path) -> None:
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     codes = keras.Input((5,))
     decoder = keras.Model(codes, layers.Reshape((3, 6, 5))(layers.Dense(90)(codes)))
-    _, wrapped = build(planned(keras.Model(images, x), decoder, shape=shape))
+    wrapped = built(keras.Model(images, x), decoder, shape=shape).decoder
     points = np.ones((2, 5), np.float32)
     np.testing.assert_allclose(
         given(wrapped, points), given(decoder, points).transpose(0, 2, 3, 1), atol=1e-6
@@ -403,17 +400,18 @@ def test_images_without_channels_and_half_precision(tmp_path: Path) -> None:
 def test_nothing_is_wrapped_without_need() -> None:
     encoder, decoder = keras.Sequential([keras.Input(SHAPE), layers.Flatten()]), vae_decoder()
     encoder.add(layers.Dense(2))
-    assert build(planned(encoder, decoder)) == (encoder, decoder)
+    made = built(encoder, decoder)
+    assert (made.encoder, made.decoder) == (encoder, decoder)
 
 
 def test_outputs_by_name_become_plain_ones() -> None:
     images, codes = keras.Input(SHAPE), keras.Input((2,))
     encoder = keras.Model(images, {"z": layers.Dense(2)(layers.Flatten()(images))})
     decoder = keras.Model(codes, [layers.Dense(64)(codes)])
-    parts = build(planned(encoder, decoder))
+    parts = built(encoder, decoder)
     expected = encoder.predict(pictures(), verbose=0)["z"]
-    np.testing.assert_allclose(given(parts[0], pictures()), expected, atol=1e-6)
-    assert given(parts[1], expected).shape == (5, *SHAPE)
+    np.testing.assert_allclose(given(parts.encoder, pictures()), expected, atol=1e-6)
+    assert given(parts.decoder, expected).shape == (5, *SHAPE)
 
 
 def test_what_does_not_fit_is_told() -> None:
@@ -423,20 +421,20 @@ def test_what_does_not_fit_is_told() -> None:
         (8, 8, 3): r"takes 8x8x1 values, but the images are 8x8x3: pass images with 1 channel",
     }.items():
         with pytest.raises(InputError, match=message):
-            planned(encoder, decoder, shape=shape)
+            built(encoder, decoder, shape=shape)
     wider = keras.Sequential([keras.Input((3,)), layers.Dense(64)])
     with pytest.raises(InputError, match=r"codes of 2 values, but the decoder .* takes 3"):
-        planned(encoder, wider)
+        built(encoder, wider)
     other = keras.Sequential([keras.Input((2,)), layers.Dense(10)])
     with pytest.raises(InputError, match="gives 10 values, but the images are 8x8x1"):
-        planned(encoder, other)
+        built(encoder, other)
     wide = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(4, 5)], name="wide")
     with pytest.raises(InputError, match=r"'wide' can't be called on 3x3x1 values: .*negative"):
-        planned(wide, shape=(3, 3, 1))
+        built(wide, shape=(3, 3, 1))
     labels, images = keras.Input((3,)), keras.Input(SHAPE)
     both = layers.Concatenate()([layers.Flatten()(images), labels])
     with pytest.raises(InputError, match="takes 2 inputs"):
-        planned(keras.Model([images, labels], layers.Dense(64)(both)))
+        built(keras.Model([images, labels], layers.Dense(64)(both)))
 
 
 def principal(
@@ -477,8 +475,10 @@ def test_good_reconstructions_pass() -> None:
 
 def look(encoder: keras.Model, decoder: keras.Model, images: np.ndarray, **options) -> Finding:
     """What a check finds of two models that are built with some ranges."""
-    made = planned(encoder, decoder, shape=(14, 11, 1), **options)
-    return check(*build(made), images, built_with=made.ranges, ranges=list_ranges(images))
+    made = built(encoder, decoder, shape=(14, 11, 1), **options)
+    with_ranges = VisualizeConfig(**options).ranges
+    ranges = list_ranges(images)
+    return check(made.encoder, made.decoder, images, built_with=with_ranges, ranges=ranges)
 
 
 @pytest.mark.parametrize(
@@ -592,12 +592,12 @@ def test_an_overcomplete_model_is_cut_where_a_person_says(kind: str) -> None:
     least = "codes (70)" if kind == "as wide as the image" else "pooled (128)"
     message = rf"narrower than its 64 values; --bottleneck LAYER .* narrowest are {least}"
     with pytest.raises(InputError, match=re.escape(message).replace(r"\ \.\*\ ", " .* ")) as caught:
-        planned(model)
+        built(model)
     assert "skip" not in str(caught.value)
     assert "last" not in str(caught.value)
     assert (
         f"64 -> {least[-4:-1].strip('(')} -> 64"
-        in planned(model, bottleneck=least.split()[0]).description
+        in built(model, bottleneck=least.split()[0]).description
     )
 
 
@@ -727,5 +727,5 @@ def test_a_model_standardised_by_channel_is_wrapped_as_the_docs_say(
     images = pictures(shape=(8, 8, 3))
     expected = given(model, (images - mean) / deviation) * deviation + mean
     found = load(model_code="mine.py:build")
-    encoder, decoder = build(plan(found, (8, 8, 3), VisualizeConfig()))
+    encoder, decoder, _ = build(found, (8, 8, 3), VisualizeConfig())
     np.testing.assert_allclose(given(decoder, given(encoder, images)), expected, atol=1e-4)

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from config import VisualizeConfig
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.models.importing.planning import build, plan
+from latentspace.models.importing.planning import build
 from latentspace.models.importing.run import import_model, load_interface
 from latentspace.models.onnx_files import network
 from latentspace.models.onnx_files.network import OnnxNetwork
@@ -39,8 +39,7 @@ def imported(folder: Path, *models: onnx.ModelProto, shape=SHAPE, **options):
         for name, model in zip(names, models, strict=True)
     }
     config = VisualizeConfig(**paths, **options)
-    planned = plan(load_interface(config), shape, config)
-    return *build(planned), planned.description
+    return build(load_interface(config), shape, config)
 
 
 def run(model: onnx.ModelProto, images: np.ndarray) -> np.ndarray:

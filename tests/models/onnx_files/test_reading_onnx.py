@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from config import VisualizeConfig
 from latentspace.core import memory
 from latentspace.core.errors import InputError
-from latentspace.models.importing.planning import plan
+from latentspace.models.importing.planning import build
 from latentspace.models.importing.run import load_interface
 from latentspace.models.onnx_files import reading
 from latentspace.models.onnx_files.reading import read_model
@@ -199,7 +199,7 @@ def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
 
     def use(path: Path) -> None:
         config = VisualizeConfig(autoencoder=str(path))
-        plan(load_interface(config), SHAPE, config)
+        build(load_interface(config), SHAPE, config)
 
     for number in range(300):
         data = bytearray(short[number % 3])
