@@ -23,6 +23,7 @@ from latentspace.core.provenance import hash_content, hash_file
 from latentspace.models import run_schema as schema
 from latentspace.models.keras_files.loading import BYTES_PER_VALUE, load_model
 from latentspace.models.onnx_files.network import OnBatch, OnnxNetwork
+from latentspace.models.onnx_files.reading import read_model
 from latentspace.models.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -203,15 +204,16 @@ class Run:
     def _load_network(self, name: str) -> AnyNetwork:
         if self.codes is not None:
             raise InputError(f"{WITHOUT_MODEL}: pass a model as well, or leave out what needs one")
-        model = (OnnxNetwork.load if name in schema.ONNX else load_model)(self.path / name)
+        path, is_onnx = self.path / name, name in schema.ONNX
+        model = OnnxNetwork(read_model(path), str(path)) if is_onnx else load_model(path)
         self._check(name)  # a training may have replaced it since run.json was read
         sides = [self.image_shape, (self.latent_dim,)]
         wanted = sides if name == self.files[0] else sides[::-1]
         found = [tuple(side[1:]) for side in (model.input_shape, model.output_shape)]
         if found != wanted:
             raise InputError(
-                f"{self.path / name} is a model of {found[0]} -> {found[1]}, but {schema.FACTS} "
-                f"says {wanted[0]} -> {wanted[1]}: {_describe_remedy(self.path)}"
+                f"{path} is a model of {found[0]} -> {found[1]}, but {schema.FACTS} says "
+                f"{wanted[0]} -> {wanted[1]}: {_describe_remedy(self.path)}"
             )
         return model
 

@@ -142,9 +142,7 @@ def import_own_model(config: VisualizeConfig, given: frozenset[str]) -> tuple[Ru
         size = data.image_shape[:2]
         padded = _load(config, {**asked, "image_size": size, "fit": "pad"}, config.dataset)
     with show_running("checking the model", quiet=config.quiet):
-        run = import_model(interface, data, config, name=name, padded=padded)
-    if padded is not None and run.facts["dataset"]["hash"] == padded.hash:
-        data = padded
+        run, data = import_model(interface, data, config, name=name, padded=padded)
     adopted = run.facts["adopted"]
     print("\n".join([f"model: {adopted['description']}", *adopted["notes"]]))
     if run.warning is not None:

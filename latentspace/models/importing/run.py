@@ -65,12 +65,12 @@ def import_model(
     *,
     name: str,
     padded: ImageDataset | None = None,
-) -> Run:
+) -> tuple[Run, ImageDataset]:
     """Makes a run in memory out of a person's model; `saving.save_run` can keep it.
 
-    `padded` are the images of `data` padded, not scaled, for where the model reconstructs them
-    clearly better: the facts of the run say which were taken. Raises an `InputError` where the
-    model can't be cut, or does not reconstruct the images.
+    `padded` are the images of `data` padded, not scaled: they are taken, and returned, where the
+    model reconstructs them clearly better. Raises an `InputError` where the model can't be cut, or
+    does not reconstruct the images.
     """
     encoder, decoder, description = build(interface, data.image_shape, config)
     description += f"; {RANDOM}" if is_random(encoder) else ""
@@ -109,7 +109,7 @@ def import_model(
         "scores": {"test_mse": finding.score.error},
         "sha256": dict(zip(list_files(networks), hashes, strict=True)),
     }
-    return Run(None, complete, networks, label=name)
+    return Run(None, complete, networks, label=name), data
 
 
 def is_random(encoder: AnyNetwork) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentspace.models.keras_files.loading import BYTES_PER_VALUE
-from latentspace.models.onnx_files.reading import FLOATS, explain, import_packages, read_model
+from latentspace.models.onnx_files.reading import FLOATS, explain, import_packages
 
 if TYPE_CHECKING:
     import onnx
@@ -38,11 +38,6 @@ class OnnxNetwork:
             self._gives = shapes[result.name][0][1:]
             self.input_shape, self.output_shape = (None, *sides[1:]), (None, *self._gives)
         self._largest = max(math.prod(shape) for shape, _ in shapes.values()) // (self.batch or 1)
-
-    @classmethod
-    def load(cls, path: Path) -> OnnxNetwork:
-        """That of a file of a run; an `InputError` as `read_model`, or if it is no such network."""
-        return cls(read_model(path), str(path))
 
     def count_params(self) -> int:
         held = self.model.graph.initializer

@@ -187,15 +187,11 @@ def _merge(builder: Builder, layer: Any, inputs: list[Tensor], shape: Shape) -> 
 
 TABLES = read_tables(__file__)
 FUNCTIONS = {getattr(activations, name): row for name, row in TABLES["functions"].items()}
-MERGES, PASSED, CONVOLVED, RESAMPLED, NORMALIZED = (
-    [getattr(layers, name) for name in TABLES[table]]
-    for table in ("merges", "passed", "convolved", "resampled", "normalized")
-)
+MERGES = [getattr(layers, name) for name in TABLES["merges"]]
+KINDS = {"convolved": _convolve, "resampled": _resample_sides, "normalized": _normalize}
 LAYERS: dict[type, Lowering] = {
-    **dict.fromkeys(PASSED, _pass),
-    **dict.fromkeys(CONVOLVED, _convolve),
-    **dict.fromkeys(RESAMPLED, _resample_sides),
-    **dict.fromkeys(NORMALIZED, _normalize),
+    **{getattr(layers, name): _pass for name in TABLES["passed"]},
+    **{getattr(layers, name): how for kind, how in KINDS.items() for name in TABLES[kind]},
     **{getattr(layers, name): partial(_apply, row) for name, row in TABLES["applied"].items()},
     layers.Dense: lambda to, of, x, shape: to.multiply(x, shape, to.keep(of.kernel), of.bias),
     layers.Permute: lambda to, of, x, _: to.permute(x, [axis - 1 for axis in of.dims]),

@@ -152,6 +152,8 @@ def _affine(to: Builder, x: Value, scale: Any, shift: Any) -> Value:
 
 
 def _activate(to: Builder, call: Call) -> Value:
+    if call.option("approximate", b"none") != b"none":
+        raise NotPortableError(", an approximation")
     kind, *options = TABLES["activations"][call.node.op_type]
     options = [call.option(*each) if isinstance(each, list) else each for each in options]
     return _add(to, "activate", call.x, kind=kind, options=options)
@@ -358,12 +360,6 @@ def _pass(to: Builder, call: Call) -> Value:
     return _reshape(to, call.x, call.shape)
 
 
-def _gelu(to: Builder, call: Call) -> Value:
-    if call.option("approximate", b"none") != b"none":
-        raise NotPortableError(", an approximation")
-    return _activate(to, call)
-
-
 def _clip(to: Builder, call: Call) -> Value:
     places = enumerate(("min", "max"), 1)
     ends = [call.array(place, call.option(name, np.inf)).item() for place, name in places]
@@ -385,7 +381,6 @@ OPERATORS: dict[str, Callable[[Builder, Call], Value | list[Value]]] = {
     "Concat": _concatenate,
     "DepthToSpace": _shuffle,
     "Expand": lambda to, call: _merge_two(to, "add", call.x, np.zeros(call.shape)),
-    "Gelu": _gelu,
     "Pow": lambda to, call: _add(
         to, "activate", call.x, kind="power", options=[call.array(1).item()]
     ),

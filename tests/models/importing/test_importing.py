@@ -536,7 +536,7 @@ def test_an_imported_model_is_a_run_in_no_folder(tiny: ImageDataset) -> None:
     noisy.build((None, 14, 11, 1))
     for model, is_noisy in ((encoder, False), (noisy, True)):
         interface = inspect([model, decoder], ["a", "b"])
-        run = import_model(interface, tiny, VisualizeConfig(encoder="a"), name="mine")
+        run, _ = import_model(interface, tiny, VisualizeConfig(encoder="a"), name="mine")
         assert (run.name, run.folder, run.latent_dim) == ("mine", None, 8)
         assert ("its codes are random samples" in run.facts["adopted"]["description"]) == is_noisy
         assert run.facts["adopted"]["encoder"] == "a"
@@ -574,7 +574,7 @@ def test_a_collapsed_code_is_called_that(kind: str, tiny: ImageDataset) -> None:
     interface = inspect([encoder, decoder], ["a", "b"])
     with pytest.raises(InputError, match=r"same.*; --anyway looks at the model as it is"):
         import_model(interface, tiny, VisualizeConfig(), name="mine")
-    run = import_model(interface, tiny, VisualizeConfig(anyway=True), name="mine")
+    run, _ = import_model(interface, tiny, VisualizeConfig(anyway=True), name="mine")
     assert "the same" in (run.warning or "")
 
 
@@ -619,7 +619,7 @@ def test_images_are_padded_where_a_model_was_trained_so(form: str, tiny: ImageDa
     trained_on = by_fit["scale" if form == "scaled" else "pad"].train_images[:]
     scale = 255 if "bytes" in form else 1
     encoder, decoder, _ = principal(scale, 0, images=trained_on)
-    run = import_model(
+    run, _ = import_model(
         inspect([encoder, decoder], ["a", "b"]),
         by_fit["scale"],
         VisualizeConfig(pixel_range=(0, scale)),

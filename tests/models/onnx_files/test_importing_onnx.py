@@ -228,7 +228,7 @@ def test_a_model_that_onnxruntime_can_not_run(tmp_path: Path) -> None:
 def test_a_run_keeps_both_files(tmp_path: Path, tiny: ImageDataset) -> None:
     path = made.save(made.convolutional(), tmp_path / "mine.onnx")
     config = VisualizeConfig(autoencoder=str(path))
-    kept = import_model(load_interface(config), tiny, config, name="mine")
+    kept, _ = import_model(load_interface(config), tiny, config, name="mine")
     assert kept.files == ("encoder.onnx", "decoder.onnx")
     assert kept.networks is not None
     save_run(tmp_path / "models" / "mine", *kept.networks, facts=kept.facts, history=())
@@ -246,4 +246,4 @@ def test_a_run_keeps_both_files(tmp_path: Path, tiny: ImageDataset) -> None:
     with pytest.raises(InputError, match=r"encoder\.onnx is not the file that run\.json describes"):
         find_run("mine", tmp_path / "models")
     with pytest.raises(InputError, match="is no network of a run"):
-        OnnxNetwork.load(made.save(made.variational(), tmp_path / "vae.onnx"))
+        OnnxNetwork(made.variational(), "vae.onnx")
