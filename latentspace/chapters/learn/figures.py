@@ -71,22 +71,25 @@ def draw_training(study: Study) -> Drawing:
 def draw_training_map(study: Study) -> Drawing:
     learning = study.of(Learning)
     numbers = learning.metrics
+    title, of_votes = "How the codes come apart while the model learns", ""
     of_pixels, of_codes = "", _format_moments(study)
     if "knn_accuracy" in numbers:
+        title = "How classes come apart while the model learns"
+        of_votes = f" {learning.knn} is the label accuracy in codes and pixels themselves, not in "
+        of_votes += "their maps."
         of_pixels = f"{learning.knn} {numbers['pixel_knn_accuracy']:.3f}"
         of_codes = [
             f"{moment}: {learning.knn} {accuracy:.3f}"
             for moment, accuracy in zip(of_codes, numbers["knn_accuracy"], strict=True)
         ]
     text = Text(
-        "How classes come apart while the model learns",
+        title,
         f"{_describe_training(study)} The model is not trained on these "
         f"{numbers['images']:,} images. t-SNE, perplexity {learning.perplexity:g}: each map starts "
         "from the one before, and points move straight from one to the next. The KL divergence of "
         "the last map is "
         f"{numbers['map_kl_divergence']:.2f}, that of a new map of the same codes "
-        f"{numbers['afresh_kl_divergence']:.2f}. {learning.knn} is the label accuracy in codes and "
-        "pixels themselves, not in their maps.",
+        f"{numbers['afresh_kl_divergence']:.2f}.{of_votes}",
     )
     maps, pace = learning.maps, _count_frames(study)
     points = {

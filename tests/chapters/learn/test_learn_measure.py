@@ -10,6 +10,7 @@ from conftest import MOMENTS, WATCHED, Filmed, LinearRun, make_filmed, make_stud
 from latentspace.analysis import neighborhoods, scores
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.analysis.projection import choose_perplexity
+from latentspace.chapters.learn import figures
 from latentspace.chapters.learn.measure import Learning
 from latentspace.chapters.study import Study
 from latentspace.core.errors import InputError
@@ -108,3 +109,20 @@ def test_the_maps_follow_the_perplexity_that_was_given(tiny: ImageDataset) -> No
     assert np.abs(given.maps["latent"] - other.maps["latent"]).max() > 0.01 * np.ptp(
         other.maps["latent"]
     )
+
+
+def test_the_film_of_images_without_classes_does_not_speak_of_them(
+    tiny: ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "_describe_training", lambda study: "Trained.")
+    zeros = {name: np.zeros_like(getattr(tiny, name)) for name in ("train_labels", "test_labels")}
+    plain = dataclasses.replace(tiny, class_names=("image",), **zeros)
+    texts = [
+        figures.draw_training_map(make_study(make_filmed(data), data, tmp_path)).text
+        for data in (tiny, plain)
+    ]
+    assert [text.title for text in texts] == [
+        "How classes come apart while the model learns",
+        "How the codes come apart while the model learns",
+    ]
+    assert ["label accuracy" in text.caption for text in texts] == [True, False]
