@@ -86,8 +86,6 @@ class ReadingFacts(TypedDict):
 
 
 class ReaderFacts(KeptFacts):
-    """What a reader reads, and how good it is."""
-
     attributes_hash: str
     outputs: list[int]  # of the network, of each column
     readings: list[ReadingFacts]

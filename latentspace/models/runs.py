@@ -94,7 +94,6 @@ class Run:
 
     @property
     def history_unavailable(self) -> str | None:
-        """Why there is no history of a training; None where there is one."""
         reason = "this model was not trained here, so nothing tells how it learned"
         return reason if self.is_imported else None
 
@@ -136,7 +135,6 @@ class Run:
 
     @property
     def snapshots_unavailable(self) -> str | None:
-        """Why there are no snapshots of a training; None where there are some."""
         if self.history_unavailable is None and not (self.path / schema.SNAPSHOTS).is_file():
             return f"{self.path} has no {schema.SNAPSHOTS} of its training; train it again for them"
         return self.history_unavailable

@@ -48,8 +48,6 @@ class Value:
 
 @dataclass(frozen=True)
 class Call:
-    """An operator with what it takes."""
-
     node: onnx.NodeProto
     given: list[Any]  # values, arrays, and None where nothing is given
     shapes: list[Shape]  # of what it gives
@@ -146,7 +144,6 @@ def _add(to: Builder, do: str, x: Value, **options: Any) -> Value:
 
 
 def _affine(to: Builder, x: Value, scale: Any, shift: Any) -> Value:
-    """x * scale + shift, which broadcast to it."""
     both = (np.broadcast_to(each, x.shape).transpose(x.order) for each in (scale, shift))
     return replace(x, number=to.affine(x.tensor, *both).number)
 

@@ -38,8 +38,6 @@ class NotPortableError(ValueError):
 
 @dataclass(frozen=True)
 class Network:
-    """A network from one tensor to another."""
-
     steps: list[dict[str, Any]]  # JSON-able: "do", numbers of tensors "in" and "out", parameters
     arrays: list[np.ndarray]  # float32, no two alike; steps name them by their index
     places: list[tuple[int, int]]  # of each tensor: where it begins in memory, and how many values
@@ -63,7 +61,6 @@ class Builder:
     arrays: dict[bytes, np.ndarray] = field(default_factory=dict)  # by content
 
     def add(self, do: str, inputs: list[Tensor], shape: Sequence[int], **options: Any) -> Tensor:
-        """A step more; its result."""
         result = Tensor(len(self.sizes), tuple(shape))
         self.sizes.append(math.prod(shape))
         read = [x.number for x in inputs]
