@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
 EXACT_DIM = 1024
+FAR_MORE = 8  # times as many dimensions as vectors, from where rotating these saves time
 LARGEST_DIM = 50  # what has more dimensions is brought to so many principal components first
 THREADS_LIMIT = 5_000  # points up to which a process for each map costs more than it gains
 ROUNDING = 1e-5  # of the largest value: what vectors that are encoded apart may differ by
@@ -96,11 +97,12 @@ def is_degenerate(vectors: np.ndarray) -> bool:
 
 
 def keep_distances(vectors: np.ndarray) -> np.ndarray:
-    """Vectors, float32 (N, D), in at most N dimensions, as far apart as before but for rounding.
+    """Vectors, float32 (N, D), with the same distances but for rounding, in fewer dimensions.
 
-    What is told of distances alone is told sooner so, where each is an image of many pixels.
+    Of far more dimensions than vectors, `FAR_MORE` times as many, N are left. What is told of
+    distances alone is told sooner so, where each vector is an image of many pixels.
     """
-    if vectors.shape[1] <= len(vectors):
+    if vectors.shape[1] < FAR_MORE * len(vectors):
         return vectors
     products = np.zeros((len(vectors), len(vectors)))
     for part in iterate_parts(vectors.T):
