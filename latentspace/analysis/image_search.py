@@ -6,7 +6,13 @@ import numpy as np
 
 from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
-from latentspace.core.pixels import UnitImages, count_images_at_once, iterate_parts, map_parts
+from latentspace.core.pixels import (
+    UnitImages,
+    count_images_at_once,
+    iterate_parts,
+    map_parts,
+    space_evenly,
+)
 
 SKETCH_DIM, SKETCH_CANDIDATES, SKETCH_FIT = 128, 12, 10_000
 POOLED_SIDE = 32  # at most so many places a side, where images are sketched
@@ -50,13 +56,13 @@ class ImageSearch:
 
     @cached_property
     def _mean(self) -> np.ndarray:
-        rows = _space_evenly(len(self._searched), count_images_at_once(self._searched))
+        rows = space_evenly(len(self._searched), count_images_at_once(self._searched))
         return self._searched[rows].mean(axis=0)
 
     @cached_property
     def _axes(self) -> np.ndarray:
         """Principal components of pooled images, float32 (values, up to SKETCH_DIM)."""
-        rows = _space_evenly(len(self._searched), SKETCH_FIT)
+        rows = space_evenly(len(self._searched), SKETCH_FIT)
         parts = iterate_parts(rows, count_images_at_once(self._searched))
         pooled = [_pool(self._searched[rows[part]] - self._mean) for part in parts]
         return fit_pca(np.concatenate(pooled), SKETCH_DIM).components_.T
@@ -87,8 +93,3 @@ def _pool(images: np.ndarray) -> np.ndarray:
 
 def _flatten(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1)
-
-
-def _space_evenly(count: int, most: int) -> np.ndarray:
-    """Indices of all of so many, or of as many as are wanted."""
-    return np.linspace(0, count - 1, min(count, most)).astype(int)

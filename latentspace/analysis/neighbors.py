@@ -6,7 +6,7 @@ from latentspace.core.pixels import Images, iterate_parts
 
 NEIGHBORS = 10
 WORTH_THREADS = 250  # points; for fewer, starting threads takes longer than the search
-WIDE = 20_000  # values of a point
+WIDE = 20_000  # values of a point, from which scikit-learn takes longer than a part at a time
 TREE_DIMS = 4  # up to which a tree is faster than all distances; with 15 it is 20 times slower
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from latentspace.analysis import neighbors
 from latentspace.analysis.projection import fit_pca
-from latentspace.core.pixels import Images, iterate_parts, map_parts
+from latentspace.core.pixels import Images, iterate_parts, map_parts, space_evenly
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -58,7 +58,7 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
 def fit_components(images: Images, components: int) -> PCA:
     """PCA of float32 (N, H, W, C) in [0, 1], of `PCA_IMAGES` at most, evenly spaced."""
-    rows = np.linspace(0, len(images) - 1, min(len(images), PCA_IMAGES)).astype(int)
+    rows = space_evenly(len(images), PCA_IMAGES)
     return fit_pca(images[rows].reshape(len(rows), -1), components)
 
 

@@ -27,10 +27,10 @@ def measure(
     cut at half of its range and thinned to its medial axis. Images are float32 (N, H, W, C) in [0,
     1], bright strokes on dark ground, channels averaged. `on_part` is called with the number of
     images in each part that has been measured. Returns float64 (N, 4), a column for each of
-    `ATTRIBUTES`, NaN where an image has no stroke:
-    slant, the angle by which the strokes lean to the right, in radians; and in pixels thickness,
-    twice the mean distance from the medial axis to the edge, and width and height, of the
-    parallelogram of that slant that holds all but 2% of the ink in either direction.
+    `ATTRIBUTES`, NaN where an image has no stroke: slant, the angle by which the strokes lean to
+    the right, in radians; and in pixels thickness, twice the mean distance from the medial axis to
+    the edge, and width and height, of the parallelogram of that slant that holds all but 2% of the
+    ink in either direction.
     """
     grey = images.mean(axis=-1)
     parts = iterate_parts(grey, max(1, PIXELS_AT_ONCE // max(1, grey[:1].size)))

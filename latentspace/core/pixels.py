@@ -107,6 +107,11 @@ def iterate_parts(images: Images, at_once: int | None = None) -> Iterator[slice]
         yield slice(start, start + step)
 
 
+def space_evenly(count: int, most: int) -> np.ndarray:
+    """Indices, int64, of all of so many images, or of as many as wanted at even distances."""
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
 def map_parts(function: Callable[[np.ndarray], np.ndarray], images: Images) -> np.ndarray:
     """What a function of images (N, ...) gives (N, ...), when it is called with parts of them."""
     return np.concatenate([function(images[part]) for part in iterate_parts(images)])

@@ -39,8 +39,12 @@ class ImageFile:
     row: int = -1  # in the attributes, see `Attributes.select`
 
 
-# Image files, notes on them, and attributes, with a row for each that is known.
-Found = tuple[list[ImageFile], list[str], Attributes]
+class Listing(NamedTuple):
+    """The image files of a folder, with what is known of them."""
+
+    files: list[ImageFile]
+    notes: list[str]
+    attributes: Attributes  # a row for each that is known, see `ImageFile.row`
 
 
 class _Unit(NamedTuple):
@@ -59,15 +63,15 @@ def read_image_folder(
     Decoded images lie in the cache, from which only what is needed is read into memory; without
     a cache in memory. Raises an `InputError` where fewer than two images can be read.
     """
-    found = find_images(folder, read_options)
-    with _keep_notes(found[1]):
-        return _read_files(folder, found, read_options, how, name=name, source=source)
+    listing = find_images(folder, read_options)
+    with _keep_notes(listing.notes):
+        return _read_files(folder, listing, read_options, how, name=name, source=source)
 
 
 def _read_files(
-    folder: Path, found: Found, read_options: ReadOptions, how: Decoding, **named: Any
+    folder: Path, listing: Listing, read_options: ReadOptions, how: Decoding, **named: Any
 ) -> ImageDataset:
-    every, notes, attributes = found
+    every, notes, attributes = listing
     files = [every[index] for index in dataset.choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
     paths = [file.path for file in files]
@@ -143,7 +147,7 @@ def _read_files(
     )
 
 
-def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> Found:
+def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> Listing:
     """Lists the image files of a folder, in natural order, with their classes and attributes.
 
     Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
@@ -210,7 +214,7 @@ def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> F
     for row, split, of_class in arranged:
         named_class = dataset.UNLABELLED[0] if of_class is None else of_class
         files.append(ImageFile(paths[row], named_class, split, rows.get(places[row], -1)))
-    return files, notes + said, attributes
+    return Listing(files, notes + said, attributes)
 
 
 @contextlib.contextmanager

@@ -166,17 +166,18 @@ class AttributeChanges(OfAttributes):
         study, values = self.study, self.values
         if not values.readings[name].is_fit:
             return 0, USUAL_REACH
-        moves, space = self.fit(name, kind), self._get_space(kind)
-        rng = np.random.default_rng(study.settings.seed)
-        rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
-        vectors = space.train[rows]
-
-        def measure(form: int, reach: float) -> tuple[float, float]:
-            moved = moves.move(vectors, has, form, reach)
-            images = space.decode(moved.astype(np.float32))
-            return self._count_changed(name, values.read(images), has)
 
         def compute() -> dict[str, dict[str, float]]:
+            moves, space = self.fit(name, kind), self._get_space(kind)
+            rng = np.random.default_rng(study.settings.seed)
+            rows, has = self._choose_rows(name, "train", REACH_IMAGES, rng)
+            vectors = space.train[rows]
+
+            def measure(form: int, reach: float) -> tuple[float, float]:
+                moved = moves.move(vectors, has, form, reach)
+                images = space.decode(moved.astype(np.float32))
+                return self._count_changed(name, values.read(images), has)
+
             count, form = 1 if kind == PIXELS else moves.forms.count, 0
             if count > 1:
                 form = max(range(count), key=lambda form: measure(form, USUAL_REACH)[0])

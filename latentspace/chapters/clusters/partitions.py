@@ -63,8 +63,7 @@ def _cluster_manifolds(
 ) -> Found:
     vectors = {CODES: images.codes}
     if images.study.data.has_images:
-        flat = images.images.reshape(len(images.images), -1)
-        condensed, condense = projection.reduce_dimensions(flat)
+        condensed, condense = projection.reduce_dimensions(images.pixel_rows)
         vectors = {PIXELS: condensed, **vectors}
     deforms = images.study.explain_lack("images", "encoder") is None
     represent = {

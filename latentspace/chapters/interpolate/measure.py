@@ -50,6 +50,7 @@ class Interpolation(Chapter):
 
     def __init__(self, study: Study) -> None:
         super().__init__(study)
+        self._codes: dict[str, np.ndarray] = {}
         self._images: dict[str, np.ndarray] = {}
 
     @property
@@ -85,8 +86,11 @@ class Interpolation(Chapter):
         return self._asked_pairs or self._select_pairs(self.study.settings.pairs)
 
     def get_codes(self, kind: str) -> np.ndarray:
-        """The codes on the paths of a kind of `PATHS`, float32 (pairs, frames, D)."""
-        return self._find_codes(kind, *self._stack_ends("code"), self.study.settings.frames)
+        """The codes on the paths of a kind of `PATHS`, found once, float32 (pairs, frames, D)."""
+        if kind not in self._codes:
+            frames = self.study.settings.frames
+            self._codes[kind] = self._find_codes(kind, *self._stack_ends("code"), frames)
+        return self._codes[kind]
 
     def get_images(self, kind: str) -> np.ndarray:
         """On the paths of one of `KINDS`, made once: float32 (pairs, frames, H, W, C)."""

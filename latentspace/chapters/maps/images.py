@@ -151,9 +151,14 @@ class MapImages(Chapter):
         """What is as far apart as images are in one of `SPACES`: float32 (samples, values)."""
         return self._flat if space == "pixel" else self.codes
 
+    @property
+    def pixel_rows(self) -> np.ndarray:
+        """The images themselves in rows, float32 (samples, H * W * C)."""
+        return self.images.reshape(self._samples, -1)
+
     @cached_property
     def _flat(self) -> np.ndarray:
-        return projection.keep_distances(self.images.reshape(self._samples, -1))
+        return projection.keep_distances(self.pixel_rows)
 
     def make_key(self, space: str, rows: Rows = ALL, *, labels: bool = True) -> tuple[str, ...]:
         """What the vectors of some of the images, in one of `SPACES`, and labels depend on."""

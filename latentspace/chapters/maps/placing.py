@@ -59,8 +59,7 @@ class Placing(OnMaps):
             "pixel": np.stack([item.image.ravel() for item in self.selected]),
             "latent": np.stack([item.code for item in self.selected]),
         }
-        images = self.maps.images
-        sources = {"pixel": images.reshape(len(images), -1), "latent": self.maps.codes}
+        sources = {"pixel": self.maps.pixel_rows, "latent": self.maps.codes}
         put = tsne.transform if self.maps.settings.method == "tsne" else projection.place
         found = {}
         for space, vectors in chosen.items():

@@ -38,18 +38,9 @@ class Reconstruction(Chapter):
             pca = scores.pca_error(study.fit_components(study.run.latent_dim), study.images)
             return {"test_mse": mse, "pca_mse": pca, "test_ssim": ssim}
 
-        def compute_train() -> dict[str, np.ndarray]:
-            pairs = self._reconstruct(study.fit_images, study.train_codes[study.fit_indices])
-            errors = [scores.squared_errors(*pair) for pair in pairs]
-            return {"train_mse": np.concatenate(errors).mean()}
-
-        arrays = study.load_or_compute("reconstruction_test", compute, *study.model_key)
-        if (known := study.training_error) is not None:
-            arrays["train_mse"] = np.array(known)
-        else:
-            key = study.whole.model_key
-            arrays |= study.load_or_compute("reconstruction_train", compute_train, *key)
-        return {name: float(value) for name, value in arrays.items()}
+        found = study.load_or_compute("reconstruction_test", compute, *study.model_key)
+        numbers = {name: float(value) for name, value in found.items()}
+        return {"train_mse": self._measure_training_error(), **numbers}
 
     @property
     def rows(self) -> list[Row]:
@@ -61,6 +52,20 @@ class Reconstruction(Chapter):
             Row("Mean squared error of training images", value_in(found, "train_mse"), digits=5),
             Row("Structural similarity (SSIM) of test images", value_in(found, "test_ssim")),
         ]
+
+    def _measure_training_error(self) -> float:
+        """That of the images that the model was fitted to, unless the training measured it."""
+        study = self.study
+        if study.training_error is not None:
+            return study.training_error
+
+        def compute() -> dict[str, np.ndarray]:
+            pairs = self._reconstruct(study.fit_images, study.train_codes[study.fit_indices])
+            errors = [scores.squared_errors(*pair) for pair in pairs]
+            return {"train_mse": np.concatenate(errors).mean()}
+
+        found = study.load_or_compute("reconstruction_train", compute, *study.whole.model_key)
+        return float(found["train_mse"])
 
     def _reconstruct(self, images: UnitImages, codes: np.ndarray) -> Iterator[list[np.ndarray]]:
         """Images (N, H, W, C) and what their codes (N, D) decode to, a part at a time."""
