@@ -128,6 +128,13 @@ def standardize_codes(
     return _thaw(keras.Model(encoder.input, scaled, name=encoder.name)), shown
 
 
+def copy_corrections(decoder: keras.Model) -> keras.Model:
+    """A decoder like the given one that learns on; its principal components stay as they are."""
+    copied = _copy_model(decoder)
+    copied.get_layer(COMPONENTS).trainable = False
+    return copied
+
+
 def _copy_model(model: keras.Model) -> keras.Model:
     """A model of its own with the same layers and weights, all of them trainable."""
     copied = keras.models.clone_model(model)

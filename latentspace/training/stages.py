@@ -12,7 +12,13 @@ from latentspace.analysis.scores import fit_components, squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Images, iterate_parts
 from latentspace.models import network
-from latentspace.models.network import CODE_NOISE, IMAGE, standardize_codes, start_as_pca
+from latentspace.models.network import (
+    CODE_NOISE,
+    IMAGE,
+    copy_corrections,
+    standardize_codes,
+    start_as_pca,
+)
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
 from latentspace.training.checkpoint import Job, Progress, read_checkpoint
@@ -33,9 +39,10 @@ def train(
 
     In the first, encoder and decoder learn together what to correct of PCA (`pca` is that of the
     training images, where it is at hand). In the second the encoder learns to correct its codes by
-    the gradient of the finished decoder, see `refine`. Returns encoder and decoder, whose codes of
-    the training images have mean 0 and standard deviation 1, and the progress. Raises an
-    `InputError` where there was no epoch to keep, or nothing to resume.
+    the gradient of the decoder as it is then, see `refine`, and the decoder to draw these better
+    codes. Returns encoder and decoder, whose codes of the training images have mean 0 and standard
+    deviation 1, and the progress. Raises an `InputError` where there was no epoch to keep, or
+    nothing to resume.
     """
     begun = read_checkpoint(job.checkpoint)[0]["progress"] if config.resume else Progress()
     shape = job.train_images.shape[1:]
@@ -53,6 +60,7 @@ def train(
     # The same corrections to begin with, whether or not the first stage was resumed.
     keras.utils.set_random_seed(config.seed)
     encoder = refine(encoder, decoder, steps=config.refine_steps, hidden_units=config.hidden_units)
+    decoder = copy_corrections(decoder)
     epochs, rate = config.refine_epochs, REFINE_RATE_SHARE * config.learning_rate
     resumes = begun.stage == 2
     second = dataclasses.replace(config, epochs=epochs, learning_rate=rate, resume=resumes)

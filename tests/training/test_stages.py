@@ -39,7 +39,7 @@ def error(encoder: keras.Model, decoder: keras.Model, images: np.ndarray) -> flo
     return stages.measure_mean_error(decoder, codes, images)
 
 
-def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
+def test_the_second_stage_corrects_the_codes_and_lets_the_decoder_learn_on(
     tiny: ImageDataset, whole: Outcome, tmp_path: Path
 ) -> None:
     one = dataclasses.replace(CONFIG, refine_epochs=0)
@@ -49,7 +49,7 @@ def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
     assert [row["epoch"] for row in progress.rows] == list(range(1, 8))
     assert progress.best_epoch > 4
     assert progress.status == before.status == "complete"
-    # The first stage is the same with and without a second; its decoder is kept.
+    # The first stage is the same with and without a second.
     assert [row["loss"] for row in progress.rows[:4]] == pytest.approx(
         [row["loss"] for row in before.rows], rel=1e-4
     )
@@ -61,6 +61,11 @@ def test_the_second_stage_corrects_the_codes_for_the_same_decoder(
     assert error(encoder, decoder, tiny.test_images[:]) == pytest.approx(
         min(row["val_loss"] for row in progress.rows), rel=1e-3
     )
+    kernels = [each.get_layer("unflatten").get_weights()[0] for each in (first_decoder, decoder)]
+    assert np.abs(kernels[1] - kernels[0]).max() > 1e-3
+    principal = [each.get_layer("components").get_weights()[0] for each in (first_decoder, decoder)]
+    one, other = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in principal)
+    np.testing.assert_allclose(other, one, atol=1e-3)  # but for the scale of the codes
     codes = encoder.predict(tiny.train_images[:], verbose=0)
     np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(codes.std(axis=0), 1, atol=1e-3)
