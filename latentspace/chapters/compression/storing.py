@@ -13,7 +13,7 @@ from latentspace.chapters.study import Study
 from latentspace.core.pixels import count_images_held, to_uint8, to_unit_range
 from latentspace.datasets import choose_limited
 
-MEASURED_IMAGES = 10_000
+MEASURED_IMAGES = 4_000
 ALONE_IMAGES = 2_000  # stored as a file each
 SIMILARITY_IMAGES = 500
 SHOWN_IMAGES = 10
