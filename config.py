@@ -23,7 +23,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {"epochs": 16, "refine_epochs": 3},
     "best": {
         "epochs": 80,
-        "refine_epochs": 10,
+        "refine_epochs": 12,
         "refine_steps": 6,
         "least_steps": 4000,
         "channels": (32, 48),
