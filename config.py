@@ -27,7 +27,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "refine_steps": 6,
         "least_steps": 4000,
         "channels": (32, 48),
-        "adam_rate_share": 0.3,
         "augment": 0.65,
     },
 }
@@ -389,7 +388,6 @@ class TrainConfig(DataConfig):
     mirrored: bool = setting(False)  # images and mirror images look alike; told by the data
     least_steps: int = setting(1000)  # of a few images, so many steps are made in more epochs
     refine_steps: int = setting(3)  # corrections of a code
-    adam_rate_share: float = setting(1.0)  # of Muon's, for convolutions; less where they are wide
 
     @property
     def of_model(self) -> dict[str, Any]:
