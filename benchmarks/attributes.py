@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from results import rewrite_table
+from results import format_row, list_heading, rewrite_table
 
 from latentspace.report.metrics import read_metrics
 
@@ -47,8 +47,7 @@ def main() -> None:
 
 def list_strokes(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Lines of Markdown on the strokes of the first run that has any."""
-    yield f"| | {' | '.join(STROKES)} |"
-    yield "|---" * (len(STROKES) + 1) + "|"
+    yield from list_heading("", *STROKES)
     swept = [each.get("attributes", {}) for each in found]
     swept = [
         each for each in swept if set(STROKES) <= each.get("codes", {}).get("slope", {}).keys()
@@ -59,7 +58,7 @@ def list_strokes(found: Sequence[dict[str, Any]]) -> Iterator[str]:
             kinds = ("codes", "pixels") if has_pixels else ("codes",)
             values = [swept[0][kind][measure][name] for kind in kinds]
             cells.append("; ".join(format_number(value, form) for value in values))
-        yield f"| {words} | {' | '.join(cells)} |"
+        yield format_row(words, *cells)
 
 
 def list_changes(found: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -18,7 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latentspace.chapters import PARTS
-from latentspace.chapters.compression.methods import size_at
+from latentspace.chapters.compression.methods import Method, find_best_within, size_at
 from latentspace.core.files import write_bytes
 from latentspace.report.metrics import read_metrics
 from latentspace.report.score_rows import Cell, collect_rows
@@ -110,11 +110,12 @@ def format_cell(cell: Cell) -> str:
 
 
 def list_heading(*cells: str) -> Iterator[str]:
-    yield list_cells(*cells)
+    """The first two lines of a table."""
+    yield format_row(*cells)
     yield "|---" * len(cells) + "|"
 
 
-def list_cells(*cells: str) -> str:
+def format_row(*cells: str) -> str:
     return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
@@ -128,7 +129,7 @@ def list_measures(
     yield from list_heading(first, *columns.values())
     for words, key, form in rows:
         found = (numbers[column].get(key) for column in columns)
-        yield list_cells(words, *("" if one is None else format(one, form) for one in found))
+        yield format_row(words, *("" if one is None else format(one, form) for one in found))
 
 
 def list_detection(metrics: Metrics) -> Iterator[str]:
@@ -138,7 +139,7 @@ def list_detection(metrics: Metrics) -> Iterator[str]:
     for kinds in (("noise", "inverted"), ("pixels shuffled",), ("upside down",), ("letters",)):
         words = "; ".join(f"{kind} ({counts[kind]:,})" for kind in kinds)
         cells = ("; ".join(f"{found[kind][by]:.3f}" for kind in kinds) for by in DETECTORS)
-        yield list_cells(words, *cells)
+        yield format_row(words, *cells)
 
 
 def list_clusters(metrics: Metrics) -> Iterator[str]:
@@ -149,57 +150,52 @@ def list_clusters(metrics: Metrics) -> Iterator[str]:
         words = f"{name}, which found {counts} clusters" if "HDBSCAN" in name else name
         accuracy = "{median:.3f} ({low:.3f} to {high:.3f})".format(**found["accuracy"])
         others = (f"{found[key]['median']:.3f}" for key in ("nmi", "ari"))
-        yield list_cells(words, accuracy, *others, f"{found['seconds']['median']:.1f}")
+        yield format_row(words, accuracy, *others, f"{found['seconds']['median']:.1f}")
 
 
 def list_errors(metrics: Metrics) -> Iterator[str]:
     """The least error of each way of storing images within `BUDGETS`."""
-    curves, families = gather_curves(metrics)
     yield from list_heading("mean squared error within", *(f"{each} bytes" for each in BUDGETS))
-    for family, names in families.items():
-        points = [point for name in names for point in zip(*curves[name], strict=True)]
-        least = min(size for size, _ in points)
-        cells = (
-            f"{min(error for size, error in points if size <= budget):.4f}"
-            if least <= budget
-            else f"needs {least:.1f}"
-            for budget in BUDGETS
-        )
-        if least <= max(BUDGETS):
-            yield list_cells(family, *cells)
+    for family, methods in gather_methods(metrics).items():
+        cells = []
+        for budget in BUDGETS:
+            name, at = find_best_within(methods, budget)
+            size, error = methods[name].sizes[at], methods[name].mse[at]
+            cells.append(f"{error:.4f}" if size <= budget else f"needs {size:.1f}")
+        if size <= budget:  # of the largest budget
+            yield format_row(family, *cells)
 
 
 def list_bytes(metrics: Metrics) -> Iterator[str]:
     """What codes need for some errors, beside the best of all else."""
-    curves, families = gather_curves(metrics)
     chosen = float(metrics["compression"]["chosen_mse"])
     errors = (*sorted((*ERRORS, chosen), reverse=True), 0.0)
     words = [f"{error:.5f}" if error == chosen else f"{error:g}" for error in errors]
     yield from list_heading("bytes an image for an error of", *words)
-    codes = families.pop("codes")
-    family_of = {name: family for family, names in families.items() for name in names}
-    for row, among in (("codes", codes), ("best of all else", list(family_of))):
+    families = gather_methods(metrics)
+    for row, among in (("codes", ["codes"]), ("best of all else", families.keys() - {"codes"})):
         cells = []
         for error in errors:
-            needed = {name: size_at(curves[name], error) for name in among}
-            name = min(needed, key=lambda one: needed[one])
-            cell = f"{family_of.get(name, '')} {needed[name]:.1f}".strip()
-            cells.append(cell if math.isfinite(needed[name]) else "never")
-        yield list_cells(row, *cells)
+            needed = {
+                family: min(size_at(method.curve, error) for method in families[family].values())
+                for family in among
+            }
+            best = min(needed, key=lambda family: needed[family])
+            named = f"{needed[best]:.1f}" if row == best else f"{best} {needed[best]:.1f}"
+            cells.append(named if math.isfinite(needed[best]) else "never")
+        yield format_row(row, *cells)
 
 
-def gather_curves(
-    metrics: Metrics,
-) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, list[str]]]:
-    """Bytes and errors of each way of storing images, and these by family; floats are left out."""
-    methods = metrics["compression"]["methods"]
-    curves, families = {}, dict[str, list[str]]()
-    for name, settings in methods.items():
+def gather_methods(metrics: Metrics) -> dict[str, dict[str, Method]]:
+    """Ways of storing images by family and name; codes that are floats are left out."""
+    families: dict[str, dict[str, Method]] = {}
+    for name, settings in metrics["compression"]["methods"].items():
         if "float" not in name:
-            sizes, errors = ([each[key] for each in settings] for key in ("bytes", "mse"))
-            curves[name] = np.array(sizes), np.array(errors)
-            families.setdefault(re.split(r",| \d| in ", name)[0], []).append(name)
-    return curves, families
+            found = {key: np.array([each[key] for each in settings]) for key in settings[0]}
+            sizes, tables = found.pop("bytes"), found.pop("table_bytes")
+            method = Method(found.pop("setting"), sizes, tables=tables, shown=np.empty(0), **found)
+            families.setdefault(re.split(r",| \d| in ", name)[0], {})[name] = method
+    return families
 
 
 TABLES: dict[str, Callable[[Metrics], Iterator[str]]] = {

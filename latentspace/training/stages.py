@@ -12,13 +12,7 @@ from latentspace.analysis.scores import fit_components, squared_errors
 from latentspace.core.errors import InputError
 from latentspace.core.pixels import Images, iterate_parts
 from latentspace.models import network
-from latentspace.models.network import (
-    CODE_NOISE,
-    IMAGE,
-    copy_corrections,
-    standardize_codes,
-    start_as_pca,
-)
+from latentspace.models.network import CODE_NOISE, IMAGE, standardize_codes, start_as_pca
 from latentspace.models.refinement import refine
 from latentspace.models.runs import predict
 from latentspace.training.checkpoint import Job, Progress, read_checkpoint
@@ -60,7 +54,7 @@ def train(
     # The same corrections to begin with, whether or not the first stage was resumed.
     keras.utils.set_random_seed(config.seed)
     encoder = refine(encoder, decoder, steps=config.refine_steps, hidden_units=config.hidden_units)
-    decoder = copy_corrections(decoder)
+    decoder = network.copy_corrections(decoder)
     epochs, rate = config.refine_epochs, REFINE_RATE_SHARE * config.learning_rate
     resumes = begun.stage == 2
     second = dataclasses.replace(config, epochs=epochs, learning_rate=rate, resume=resumes)
