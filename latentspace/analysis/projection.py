@@ -257,7 +257,9 @@ def umap(
         known = (None, None, None) if graph is None else (*graph, None)
         sizes = {"n_neighbors": neighbors, "n_components": min(dims, len(vectors) - 2)}
         how = {"min_dist": min_dist, "n_epochs": epochs, "random_state": seed}
-        return _load_umap_class()(**sizes, **how, precomputed_knn=known).fit_transform(vectors)
+        reducer = _load_umap_class()(**sizes, **how, precomputed_knn=known)
+        with threadpool_limits(1):  # several only wait for each other while eigenvectors are found
+            return reducer.fit_transform(vectors)
 
 
 @cache

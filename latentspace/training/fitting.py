@@ -28,6 +28,7 @@ WARMUP_SHARE = 0.02  # of all steps
 START_RATE_SHARE = 0.05  # of the peak, where the warm-up begins
 ADAM_RATE_SHARE = 1.0  # of Muon's rate, for convolutions and biases
 ADAM_RATE_SHARE_OF_BLOCKS = 0.25  # the same where blocks lie one upon another, which explode sooner
+SQUARES_KEPT = 0.95  # of Adam's mean of squares; of more, a sudden large gradient throws it off
 MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 5  # between which callbacks are called
 STEPS_WANTED = 100  # an epoch
@@ -259,8 +260,8 @@ def _make_optimizer(config: TrainConfig, *, total_steps: int) -> keras.optimizer
     start, schedules = START_RATE_SHARE * peak, keras.optimizers.schedules
     rate = schedules.CosineDecay(start, decay, warmup_target=peak, warmup_steps=warmup)
     share = ADAM_RATE_SHARE_OF_BLOCKS if count_blocks(config) else ADAM_RATE_SHARE
-    how = {"adam_lr_ratio": share, "rms_rate": MUON_UPDATE_SIZE, "weight_decay": None}
-    return keras.optimizers.Muon(rate, **how)
+    how = {"adam_lr_ratio": share, "adam_beta_2": SQUARES_KEPT, "rms_rate": MUON_UPDATE_SIZE}
+    return keras.optimizers.Muon(rate, **how, weight_decay=None)
 
 
 def _can_join_steps(model: keras.Model) -> bool:

@@ -51,6 +51,16 @@ def test_shift_moves_a_dot_by_its_share_of_the_side(monkeypatch: pytest.MonkeyPa
     assert abs(rows.mean() - 10) < 0.15
 
 
+def test_fine_waves_keep_their_contrast(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROTATION", "SCALE", "SHEAR", "ELASTIC"):
+        monkeypatch.setattr(augmentation, name, 0.0)
+    wave = 0.5 + 0.5 * np.sin(np.arange(40) * np.pi / 2 + 0.3)  # of four pixels
+    images = np.tile(wave, (300, 40, 1)).astype(np.float32)[..., np.newaxis]
+    inside = augmentation.deform(images, np.random.default_rng(0))[:, 5:-5, 5:-5]
+    # Bilinear interpolation between pixels alone keeps two thirds of the variance.
+    assert inside.var() / images[:, 5:-5, 5:-5].var() > 0.75
+
+
 def test_a_mirror_matters_where_left_and_right_differ() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 2

@@ -1,11 +1,13 @@
 """Images divided into clusters by several methods, each with several seeds."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from latentspace.analysis import clustering, projection, scores
 from latentspace.analysis.clustering import Clustering
@@ -48,19 +50,26 @@ def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> 
         flat[CODES] = images.codes
         wanted = [(source, K_MEANS, clustering.cluster_k_means) for source in flat]
         wanted.append((CODES, MIXTURE, clustering.cluster_gaussian_mixture))
-        made = {}
-        for source, name, method in wanted:
-            runs = []
-            for seed in seeds:
-                runs.append(_time_clustering(partial(method, flat[source], count, seed)))
-                bar.update()
-            made[f"{source}: {name}"] = _stack_runs(runs)
-        return {**made, **_cluster_manifolds(images, count, seeds, bar.update)}
+        finds = {
+            f"{source}: {name}/{seed}": (partial(method, flat[source], count, seed), 0.0)
+            for source, name, method in wanted
+            for seed in seeds
+        }
+        # Two that each use all cores wait for each other most of the time. Limits, and what is said
+        # of warnings, hold for all threads.
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
+            how: dict[str, Any] = {"at_once": count_cores(), "in_threads": True}
+            done = run_all(_time_clustering, finds, **how, on_report=lambda name: bar.update())
+        made: dict[str, list[dict[str, Any]]] = {}
+        for name, run in done.items():
+            made.setdefault(name.partition("/")[0], []).append(run)
+        made |= _cluster_manifolds(images, count, seeds, bar.update)
+        return {name: _stack_runs(runs) for name, runs in made.items()}
 
 
 def _cluster_manifolds(
     images: MapImages, count: int, seeds: Sequence[int], advance: Callable[[], Any]
-) -> Found:
+) -> dict[str, list[dict[str, Any]]]:
     vectors = {CODES: images.codes}
     if images.study.data.has_images:
         condensed, condense = projection.reduce_dimensions(images.pixel_rows)
@@ -98,7 +107,7 @@ def _cluster_manifolds(
     for name, of_seed in done.items():
         for finder, run in of_seed.items():
             runs.setdefault(f"{name.partition('/')[0]}: UMAP, {finder}", []).append(run)
-    return {name: _stack_runs(of_method) for name, of_method in runs.items()}
+    return runs
 
 
 def _cluster_manifold(
@@ -121,8 +130,11 @@ def _cluster_manifold(
     return found
 
 
-def _time_clustering(find: Callable[[], Clustering], spent: float = 0.0) -> dict[str, Any]:
+def _time_clustering(
+    find: Callable[[], Clustering], spent: float, report: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     found, seconds = _time(find)
+    report()
     return {**vars(found), "seconds": seconds + spent}
 
 

@@ -101,7 +101,7 @@ def draw_learning_curve(
         axes.axhline(error, color=color, label=f"{name}: {error:.5f}", **BASELINE)
     later = history["epoch"][history["stage"] > 1]
     if len(later):
-        words = "the encoder learns to correct its codes"
+        words = "from here on codes are corrected"
         axes.axvline(later[0] - 0.5, linestyle=":", color="0.4", label=words)
     words = "mean squared error per pixel" if baselines else "loss"
     _style_error_axis(axes, words, marks=(1.0, 2.0, 3.0, 5.0))
@@ -161,8 +161,10 @@ def _make_chart(
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("images seen")
     _style_error_axis(axes, "mean squared error", marks=(1.0, 2.0, 5.0))
-    axes.legend(loc="upper right", fontsize="small")
+    legend = axes.legend(loc="best", fontsize="small")
     whole = layout.render_figure(figure)
+    corner = axes.transAxes.inverted().transform(legend.get_window_extent().p0)
+    legend.set_loc(tuple(corner))  # the same without the curves
     places = axes.transData.transform(np.column_stack([times, np.ones_like(times)]))[:, 0]
     area = axes.get_window_extent()
     for line in drawn:
