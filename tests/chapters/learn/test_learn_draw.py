@@ -118,6 +118,8 @@ def test_learning_curve_draws_both_losses_and_the_baselines(
     assert np.array_equal(lines["training images"], history["loss"])
     assert np.array_equal(lines["validation images"], history["val_loss"])
     assert set(lines["PCA: 0.03000"]) == {0.03}
-    (begin,) = [line.get_xdata() for line in axes.lines if "correct its codes" in line.get_label()]
+    (begin,) = [
+        line.get_xdata() for line in axes.lines if "codes are corrected" in line.get_label()
+    ]
     assert set(begin) == {2.5}
     assert axes.get_yscale() == "log"
