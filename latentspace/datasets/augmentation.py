@@ -58,9 +58,8 @@ def _deform_part(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _sample(images: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     """Interpolation at (ys, xs), each float32 (N, H * W) in pixels: cubic half-way, else linear."""
-    count, channels, shape = len(images), images.shape[-1], images.shape
-    images = _double(images)
-    height, width = images.shape[1:3]
+    shape, images = images.shape, _double(images)
+    count, height, width, channels = images.shape
     ys, xs = np.clip(2 * ys, 0, height - 1), np.clip(2 * xs, 0, width - 1)
     top = np.minimum(ys.astype(np.int32), max(height - 2, 0))
     left = np.minimum(xs.astype(np.int32), max(width - 2, 0))

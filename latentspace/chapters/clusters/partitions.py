@@ -39,6 +39,8 @@ def find_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Foun
 
 
 def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Found:
+    from sklearn.exceptions import ConvergenceWarning
+
     study = images.study
     with study.make_bar("clusters", 8 * len(seeds) + COPIES) as bar:
         flat = {}
@@ -56,20 +58,27 @@ def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> 
             for seed in seeds
         }
         # Two that each use all cores wait for each other most of the time. Limits, and what is said
-        # of warnings, hold for all threads.
-        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-            how: dict[str, Any] = {"at_once": count_cores(), "in_threads": True}
-            done = run_all(_time_clustering, finds, **how, on_report=lambda name: bar.update())
-        made: dict[str, list[dict[str, Any]]] = {}
-        for name, run in done.items():
-            made.setdefault(name.partition("/")[0], []).append(run)
-        made |= _cluster_manifolds(images, count, seeds, bar.update)
-        return {name: _stack_runs(runs) for name, runs in made.items()}
+        # of warnings, hold for all threads: set by one of them, they would end with it.
+        ignored = warnings.catch_warnings(action="ignore", category=ConvergenceWarning)
+        with threadpool_limits(1), ignored:
+            done = run_all(
+                _time_clustering,
+                finds,
+                at_once=count_cores(),
+                in_threads=True,
+                on_report=lambda name: bar.update(),
+            )
+        done |= _cluster_manifolds(images, count, seeds, bar.update)
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for name, run in done.items():
+        runs.setdefault(name.partition("/")[0], []).append(run)
+    return {name: _stack_runs(of_method) for name, of_method in runs.items()}
 
 
 def _cluster_manifolds(
     images: MapImages, count: int, seeds: Sequence[int], advance: Callable[[], Any]
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, dict[str, Any]]:
+    """Runs by method and seed."""
     vectors = {CODES: images.codes}
     if images.study.data.has_images:
         condensed, condense = projection.reduce_dimensions(images.pixel_rows)
@@ -103,10 +112,10 @@ def _cluster_manifolds(
                 inputs[f"{name}/{seed}"] = (found, graph, count, seed, dense, spent)
     cores = count_cores() if len(images.indices) > projection.THREADS_LIMIT else 1
     done = run_all(_cluster_manifold, inputs, at_once=cores, on_report=lambda name: advance())
-    runs: dict[str, list[dict[str, Any]]] = {}
-    for name, of_seed in done.items():
-        for finder, run in of_seed.items():
-            runs.setdefault(f"{name.partition('/')[0]}: UMAP, {finder}", []).append(run)
+    runs: dict[str, dict[str, Any]] = {}
+    for of_input, found_by in done.items():
+        name, _, of_seed = of_input.partition("/")
+        runs |= {f"{name}: UMAP, {finder}/{of_seed}": run for finder, run in found_by.items()}
     return runs
 
 
