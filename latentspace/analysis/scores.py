@@ -89,12 +89,14 @@ def linear_autoencoder(
     """The best linear autoencoder of images of a shape (H, W, C), out of principal components.
 
     What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what decodes
-    them; decoded pixels may lie outside [0, 1].
+    them, clipped to [0, 1] as a model's decoder does it.
     """
-    return (
-        lambda images: pca.transform(images.reshape(len(images), -1)),
-        lambda codes: pca.inverse_transform(codes).reshape(-1, *shape),
-    )
+
+    def decode(codes: np.ndarray) -> np.ndarray:
+        images = np.clip(pca.inverse_transform(codes), 0, 1)
+        return images.astype(np.float32, copy=False).reshape(-1, *shape)
+
+    return lambda images: pca.transform(images.reshape(len(images), -1)), decode
 
 
 def precision_and_recall(real: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:

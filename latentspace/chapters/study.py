@@ -49,7 +49,7 @@ MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
 NO_IMAGES = "there are no images here: pass --dataset with those that the codes are of"
-CACHE_VERSION = 10  # raised when the same settings would give other numbers
+CACHE_VERSION = 11  # raised when the same settings would give other numbers
 
 
 @dataclass(frozen=True)

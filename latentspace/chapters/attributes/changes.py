@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import directions
+from latentspace.analysis import directions, scores
 from latentspace.analysis.code_reader import CodeReader, fit_code_reader
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
@@ -284,16 +284,16 @@ class AttributeChanges(OfAttributes):
     def _baselines(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
         pca = study.fit_components(study.run.latent_dim)
-        train, test = study.data.train_images.flatten(), study.images.flatten()
+        encode, decode = scores.linear_autoencoder(pca, shape)
+        train, test = study.data.train_images, study.images
 
         def to_images(vectors: np.ndarray) -> np.ndarray:
             return np.clip(vectors, 0, 1).astype(np.float32).reshape(-1, *shape)
 
-        def decode_components(vectors: np.ndarray) -> np.ndarray:
-            return to_images(pca.inverse_transform(vectors))
-
-        first, second = (map_parts(pca.transform, each) for each in (train, test))
-        return {PCA: Space(first, second, decode_components), PIXELS: Space(train, test, to_images)}
+        return {
+            PCA: Space(map_parts(encode, train), map_parts(encode, test), decode),
+            PIXELS: Space(train.flatten(), test.flatten(), to_images),
+        }
 
     def _score_change(self, name: str, kind: str) -> dict[str, Any]:
         rng, space = np.random.default_rng(self.study.settings.seed), self._get_space(kind)

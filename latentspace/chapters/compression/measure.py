@@ -82,7 +82,7 @@ class Compression(Chapter):
         def compute() -> Groups:
             chosen = study.fit_images
             pca = study.fit_components(MOST_COMPONENTS)
-            encode, inverse = scores.linear_autoencoder(pca, study.data.image_shape)
+            encode, decode_all = scores.linear_autoencoder(pca, study.data.image_shape)
             count = min(TABLE_IMAGES, count_images_held(chosen))
             table = encode(chosen[choose_limited(len(chosen), count)])
             codes = encode(storing.images)
@@ -90,8 +90,7 @@ class Compression(Chapter):
             vector_bytes = FLOAT_BYTES * storing.pixels[0].size
 
             def decode(parts: np.ndarray) -> np.ndarray:
-                whole = np.pad(parts, ((0, 0), (0, codes.shape[1] - parts.shape[1])))
-                return np.clip(inverse(whole), 0, 1).astype(np.float32)
+                return decode_all(np.pad(parts, ((0, 0), (0, codes.shape[1] - parts.shape[1]))))
 
             best = Coded(table, codes, decode, vector_bytes)
             same = Coded(table[:, :few], codes[:, :few], decode, vector_bytes)
