@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 PROJECT = Path(__file__).resolve().parent
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3, "refine_epochs": 0, "least_steps": 0},
+    "quick": {"epochs": 3, "refine_epochs": 0, "least_steps": 300},
     "default": {"epochs": 16, "refine_epochs": 3},
     "best": {
         "epochs": 80,
