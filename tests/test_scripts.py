@@ -140,8 +140,8 @@ def test_metrics_have_the_promised_names(
     trained: Trained, story: subprocess.CompletedProcess[str]
 ) -> None:
     metrics = json.loads((trained.folder / "outputs" / "bars" / "metrics.json").read_text())
-    numbers = {"train_mse", "test_mse", "pca_mse", "test_ssim"}
-    assert set(metrics["reconstruction"]) == {*numbers, "rows"}
+    pairs = {f"{who}_{of}" for who in ("test", "pca") for of in ("mse", "ssim", "detail")}
+    assert set(metrics["reconstruction"]) == {"train_mse", *pairs, "rows"}
     for space in ("pixel", "latent"):
         assert metrics["maps"][space]["samples"] == 50
         assert 0 < metrics["maps"][space]["knn_accuracy"] <= 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SSIM_WINDOW = 11  # pixels a side
 SSIM_VALUES = 2**20  # at once
+FINEST = 4  # pixels: what is shorter is the upper half of the spectrum
 INK = 0.15  # what is brighter belongs to a stroke
 BRIGHT = 0.65  # what is darker, and ink, is grey
 PCA_IMAGES = 100_000
@@ -54,6 +55,42 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
         inner = inner[:, margin : height - margin, margin : width - margin]
         found.append(inner.mean(axis=(1, 2, 3), dtype=np.float64))
     return np.concatenate(found)
+
+
+def measure_fine_power(images: np.ndarray) -> np.ndarray:
+    """Power of each image in waves shorter than `FINEST` pixels, half of all up to 2 pixels.
+
+    It is what blur removes first. Images are float32 (N, H, W, C) in [0, 1]; float64 (N,), means
+    over pixels and channels, by Parseval's theorem.
+    """
+    from scipy.fft import fftfreq, rfft2, rfftfreq
+
+    down, across = fftfreq(images.shape[1])[:, np.newaxis], rfftfreq(images.shape[2])
+    counted = np.where((across == 0) | (across == 0.5), 1, 2)  # times; others have a mirror image
+    counted = counted * (np.hypot(down, across) >= 1 / FINEST)
+    power = np.square(np.abs(rfft2(images, axes=(1, 2), norm="forward")))
+    return np.einsum("nhwc,hw->n", power, counted, dtype=np.float64) / images.shape[3]
+
+
+def score_reconstructions(
+    images: Images, reconstruct: Callable[[slice], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Scores of each image, (N, H, W, C), by what is reconstructed of a part: float64 (N,) each.
+
+    "mse" are `squared_errors`, "ssim" is `structural_similarity`, and "detail" the
+    `measure_fine_power` of a reconstruction over the mean of that of images: 1 where nothing is
+    blurred, NaN where images have none. All are float32 in [0, 1].
+    """
+    found: dict[str, list[np.ndarray]] = {"mse": [], "ssim": [], "detail": []}
+    power = 0.0
+    for part in iterate_parts(images):
+        shown, back = images[part], reconstruct(part)
+        found["mse"].append(squared_errors(shown, back))
+        found["ssim"].append(structural_similarity(shown, back))
+        found["detail"].append(measure_fine_power(back))
+        power += measure_fine_power(shown).sum()
+    scored = {name: np.concatenate(parts) for name, parts in found.items()}
+    return scored | {"detail": scored["detail"] / (power / len(images) or np.nan)}
 
 
 def fit_components(images: Images, components: int) -> PCA:

@@ -82,6 +82,33 @@ def test_linear_autoencoder_gives_back_what_lies_in_its_components(
     assert (beyond.min(), beyond.max(), beyond.dtype) == (0, 1, np.float32)
 
 
+def test_fine_power_is_that_of_waves_shorter_than_four_pixels() -> None:
+    across = np.arange(16) * 2 * np.pi
+    waves = [np.cos(across / length) for length in (8, 3.2, 2)]
+    images = np.stack([np.tile(0.5 + wave / 4, (12, 1)) for wave in waves])[..., np.newaxis]
+    power = scores.measure_fine_power(images.astype(np.float32))
+    np.testing.assert_allclose(power, [0, 1 / 32, 1 / 16], atol=1e-6)  # the last is 1 or -1
+    turned = scores.measure_fine_power(images.astype(np.float32).swapaxes(1, 2))
+    np.testing.assert_allclose(turned, power, atol=1e-6)
+    colour = np.repeat(images, 3, axis=3).astype(np.float32)
+    np.testing.assert_allclose(scores.measure_fine_power(colour), power, atol=1e-6)
+
+
+def test_reconstructions_are_scored_part_by_part(rng: np.random.Generator) -> None:
+    images = rng.random((30, 12, 12, 1), dtype=np.float32)
+    blurred = (images + np.roll(images, 1, axis=2)) / 2
+    found = scores.score_reconstructions(images, lambda part: blurred[part])
+    np.testing.assert_allclose(found["mse"], scores.squared_errors(images, blurred))
+    np.testing.assert_allclose(found["ssim"], scores.structural_similarity(images, blurred))
+    power = scores.measure_fine_power(images).mean()
+    np.testing.assert_allclose(found["detail"], scores.measure_fine_power(blurred) / power)
+    assert found["detail"].mean() < 0.6
+    same = scores.score_reconstructions(images, lambda part: images[part])
+    assert same["detail"].mean() == pytest.approx(1)
+    plain = np.full((2, 8, 8, 1), 0.5, np.float32)
+    assert np.isnan(scores.score_reconstructions(plain, lambda part: plain[part])["detail"]).all()
+
+
 def test_grey_share_counts_ink_that_is_not_bright() -> None:
     image = np.array([0.0, 0.1, 0.3, 0.6, 0.7, 1.0], np.float32).reshape(1, 2, 3, 1)
     assert scores.grey_share(image) == 0.5

@@ -1,6 +1,6 @@
 """How well the model reconstructs what it has never seen."""
 
-from latentspace.chapters.captions import format_model
+from latentspace.chapters.captions import format_metric, format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.reconstruct import draw
 from latentspace.chapters.reconstruct.measure import Reconstruction
@@ -21,14 +21,21 @@ def draw_reconstructions(study: Study) -> Drawing:
         unseen_name = "test images, which this model may have seen"
     elif not study.is_trained_on_data:
         trained_name = f"training split of {study.data.name}, which this model was not trained on"
+
+    def describe(who: str) -> str:
+        kept = format_metric("detail", numbers[f"{who}_detail"], ".0%")
+        more = ", ".join([f"SSIM {numbers[f'{who}_ssim']:.3f}", *kept])
+        return f"{numbers[f'{who}_mse']:.5f} ({more})"
+
     text = Text(
         "Originals over reconstructions",
         f"{study.data.title}, {format_model(study)}. The number under each pair is its mean "
         f"squared error per pixel. Mean over {len(study.fit_indices):,} "
         f"{'training images' if study.is_trained_on_data else 'images of the training split'} "
         f"{numbers['train_mse']:.5f}, over all {len(study.images):,} {unseen_name} "
-        f"{numbers['test_mse']:.5f} (SSIM {numbers['test_ssim']:.3f}). PCA with "
-        f"{study.run.latent_dim} components on the test images: {numbers['pca_mse']:.5f}.",
+        f"{describe('test')}. PCA with {study.run.latent_dim} components on the test images: "
+        f"{describe('pca')}. Detail is power in the upper half of the spectrum, of the images' "
+        "own.",
     )
     trained, unseen = (chapter.draw_examples(split, count) for split in ("train", "test"))
     blocks = {trained_name: trained, unseen_name: unseen}

@@ -1,13 +1,14 @@
 """How well the model reconstructs what it has seen and what it has not."""
 
-from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from latentspace.analysis import scores
-from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
-from latentspace.core.pixels import UnitImages, iterate_parts
+from latentspace.chapters.chapter import HIGHER, LOWER, Chapter, Row, Value, value_in
+from latentspace.core.pixels import iterate_parts
+from latentspace.core.provenance import hash_content
 
 
 class Reconstruction(Chapter):
@@ -16,41 +17,56 @@ class Reconstruction(Chapter):
 
     @cached_property
     def by_image(self) -> dict[str, np.ndarray]:
-        """Of each test image its "mse" and "ssim", float64 (N,)."""
+        """Of each test image what `scores.score_reconstructions` gives, float64 (N,)."""
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            found: dict[str, list[np.ndarray]] = {"mse": [], "ssim": []}
-            for images, back in self._reconstruct(study.images, study.codes):
-                found["mse"].append(scores.squared_errors(images, back))
-                found["ssim"].append(scores.structural_similarity(images, back))
-            return {name: np.concatenate(parts) for name, parts in found.items()}
+            return scores.score_reconstructions(
+                study.images, lambda part: study.decode(study.codes[part])
+            )
 
         return study.load_or_compute("reconstruction_by_image", compute, *study.model_key)
 
-    @cached_property
-    def metrics(self) -> dict[str, float]:
-        """train_mse, test_mse, pca_mse (as many components as the code has units), test_ssim."""
+    def score_components(self, count: int) -> dict[str, np.ndarray]:
+        """The same of so many principal components of the images that the model was fitted to."""
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            mse, ssim = (self.by_image[name].mean() for name in ("mse", "ssim"))
-            pca = scores.pca_error(study.fit_components(study.run.latent_dim), study.images)
-            return {"test_mse": mse, "pca_mse": pca, "test_ssim": ssim}
+            pca = study.fit_components(count)
+            encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
+            return scores.score_reconstructions(
+                study.images, lambda part: decode(encode(study.images[part]))
+            )
 
-        found = study.load_or_compute("reconstruction_test", compute, *study.model_key)
-        numbers = {name: float(value) for name, value in found.items()}
-        return {"train_mse": self._measure_training_error(), **numbers}
+        key = (study.data.hash, hash_content(study.fit_indices), count)
+        return study.load_or_compute("reconstruction_by_components", compute, *key)
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """train_mse, and mean scores of test images by the model (test_) and by PCA (pca_)."""
+        linear = self.score_components(self.study.run.latent_dim)
+        found = {"train_mse": self._measure_training_error()}
+        for who, by_image in (("test", self.by_image), ("pca", linear)):
+            found |= {f"{who}_{name}": float(each.mean()) for name, each in by_image.items()}
+        return found
 
     @property
     def rows(self) -> list[Row]:
-        found, units = self.metrics, self.study.run.latent_dim
-        test, pca = value_in(found, "test_mse"), value_in(found, "pca_mse")
-        linear = {f"PCA, {units} components": pca}
+        found = self.metrics
+
+        def compare(words: str, name: str, **more: Any) -> Row:
+            linear = f"PCA, {self.study.run.latent_dim} components"
+            baselines = {linear: value_in(found, f"pca_{name}")}
+            return Row(
+                f"{words} of test images", value_in(found, f"test_{name}"), baselines, **more
+            )
+
+        detail = "Detail: power in the upper half of the spectrum"
         return [
-            Row("Mean squared error of test images", test, linear, better=LOWER, digits=5),
+            compare("Mean squared error", "mse", better=LOWER, digits=5),
             Row("Mean squared error of training images", value_in(found, "train_mse"), digits=5),
-            Row("Structural similarity (SSIM) of test images", value_in(found, "test_ssim")),
+            compare("Structural similarity (SSIM)", "ssim", better=HIGHER),
+            compare(detail, "detail", references={"the images themselves": Value(1.0)}),
         ]
 
     def _measure_training_error(self) -> float:
@@ -60,17 +76,15 @@ class Reconstruction(Chapter):
             return study.training_error
 
         def compute() -> dict[str, np.ndarray]:
-            pairs = self._reconstruct(study.fit_images, study.train_codes[study.fit_indices])
-            errors = [scores.squared_errors(*pair) for pair in pairs]
+            images, codes = study.fit_images, study.train_codes[study.fit_indices]
+            errors = [
+                scores.squared_errors(images[part], study.decode(codes[part]))
+                for part in iterate_parts(images)
+            ]
             return {"train_mse": np.concatenate(errors).mean()}
 
         found = study.load_or_compute("reconstruction_train", compute, *study.whole.model_key)
         return float(found["train_mse"])
-
-    def _reconstruct(self, images: UnitImages, codes: np.ndarray) -> Iterator[list[np.ndarray]]:
-        """Images (N, H, W, C) and what their codes (N, D) decode to, a part at a time."""
-        for part in iterate_parts(images):
-            yield [images[part], self.study.decode(codes[part])]
 
     def draw_examples(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images drawn by seed, their reconstructions, and their errors.

@@ -51,9 +51,14 @@ def test_rows_are_the_numbers_beside_principal_components(
     linear_run: LinearRun, tiny: ImageDataset
 ) -> None:
     chapter = make_study(linear_run, tiny).of(Reconstruction)
-    first, train, similar = chapter.rows
+    first, train, similar, detail = chapter.rows
     assert first.own.value == chapter.metrics["test_mse"]
     assert first.baselines["PCA, 8 components"].value == chapter.metrics["pca_mse"]
     assert first.better == LOWER
     assert train.own.value == chapter.metrics["train_mse"]
     assert similar.own.value == chapter.metrics["test_ssim"]
+    assert similar.baselines["PCA, 8 components"].value == chapter.metrics["pca_ssim"]
+    assert detail.own.value == chapter.metrics["test_detail"]
+    assert detail.references["the images themselves"].value == 1
+    # Both leave out most of what is fine, and so do few components of any images.
+    assert 0 < detail.baselines["PCA, 8 components"].value < 1
