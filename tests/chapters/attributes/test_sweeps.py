@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import LinearRun, make_study
 
+from latentspace.analysis.directions import Attributes
 from latentspace.analysis.strokes import ATTRIBUTES
 from latentspace.chapters.attributes import sweeps
 from latentspace.chapters.attributes.sweeps import AttributeSweeps
@@ -28,6 +29,24 @@ def test_directions_are_learnt_from_training_images_only(
     changed = dataclasses.replace(tiny, test_pixels=tiny.test_pixels[:, ::-1])
     other = make_study(linear_run, changed, with_classifier=True).of(AttributeSweeps).directions
     np.testing.assert_array_equal(other.steps, found.steps)
+
+
+def test_of_the_rounds_of_calibration_each_class_keeps_the_best(
+    linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrate, rounds, off = sweeps.directions.calibrate, [], []
+
+    def record(found: Attributes, responses: np.ndarray) -> Attributes:
+        rounds.append(found.steps)
+        off.append(np.abs(responses - np.eye(4)).max(axis=(1, 2)))
+        return calibrate(found, responses)
+
+    monkeypatch.setattr(sweeps.directions, "calibrate", record)
+    found = make_study(linear_run, tiny, with_classifier=True).of(AttributeSweeps).directions
+    best = np.argmin(off, axis=0)
+    assert {*best} != {len(rounds) - 1}  # the last one is not the best of every class
+    for label, place in enumerate(best):
+        np.testing.assert_array_equal(found.steps[label], rounds[place][label])
 
 
 def test_a_sweep_passes_the_reconstruction_in_its_middle(
