@@ -61,11 +61,11 @@ class Reconstruction(Chapter):
                 f"{words} of test images", value_in(found, f"test_{name}"), baselines, **more
             )
 
-        detail = "Detail: power in the upper half of the spectrum"
+        detail = "Detail of test images that is kept: power in the upper half of the spectrum"
         return [
-            compare("Mean squared error", "mse", better=LOWER, digits=5),
+            compare("Mean squared error of test images", "mse", better=LOWER, digits=5),
             Row("Mean squared error of training images", value_in(found, "train_mse"), digits=5),
-            compare("Structural similarity (SSIM)", "ssim", better=HIGHER),
+            compare("Structural similarity (SSIM) of test images", "ssim", better=HIGHER),
             compare(detail, "detail", references={"the images themselves": Value(1.0)}),
         ]
 
