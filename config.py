@@ -359,8 +359,8 @@ class TrainConfig(DataConfig):
     )
     loss: str = option(
         "mse",
-        "what is made small: the mean squared error, or that and structural similarity, for images "
-        "with more detail and a slightly larger error",
+        "what is made small: the mean squared error, or that and what is missing in structural "
+        "similarity and fine contrast, for images with more detail and a larger error",
         group="training",
         choices=("mse", "sharp"),
     )

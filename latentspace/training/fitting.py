@@ -33,8 +33,10 @@ MUON_UPDATE_SIZE = 0.2  # root mean square of an update, as in Liu et al. 2025
 STEPS_PER_EXECUTION = 5  # between which callbacks are called
 STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
-SHARPNESS = 0.1  # weight of structural similarity
-SSIM_WINDOW = 5  # pixels a side: as far as the Gaussian of its authors reaches, 1.5 pixels
+SIMILARITY_WEIGHT, CONTRAST_WEIGHT = 0.05, 6.0  # of the sharp loss, beside the squared error
+WINDOW = 5  # pixels a side: as far as the Gaussian of SSIM reaches, of 1.5 pixels
+FINE_SIDE = 3  # pixels: what their mean does not have is fine
+LEAST_CONTRAST = 0.01  # has no gradient without end
 SSIM_CONSTANTS = 0.01**2, 0.03**2  # of Wang et al. 2004, for images in [0, 1]
 LAST = "channels_last"  # as in all images here, whatever Keras is set to
 MIRRORED_SHARE = 0.5  # of a batch, where mirrored images look alike
@@ -78,26 +80,42 @@ def _clip(drawn: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.KerasTensor:
-    """`clipped_error`, and what structural similarity says is missing, of each image.
+    """`clipped_error`, structural similarity, and the fine contrast that is missing, of each image.
 
-    It compares the contrast of each window, so that blur costs as much as displacement (Zhao et al.
-    2017, "Loss functions for image restoration with neural networks").
+    Similarity compares each window, so that blur costs as much as displacement (Zhao et al. 2017,
+    "Loss functions for image restoration with neural networks"); but of what is uncertain the best
+    guess is still smooth. So it also costs where a window has not as much that is fine as it should
+    have, wherever that lies.
     """
-    ops, side = keras.ops, min(SSIM_WINDOW, *images.shape[1:3])
+    ops = keras.ops
     squares = ops.mean(clipped_error(images, drawn), axis=(1, 2))
     drawn = _clip(drawn)
-
-    def average(values: keras.KerasTensor) -> keras.KerasTensor:
-        half = max(1, side // 2)  # windows that overlap by a half cost a tenth of all
-        return ops.average_pool(values, side, strides=half, padding="valid", data_format=LAST)
-
-    means = average(images), average(drawn)
-    variances = average(ops.square(images)) - means[0] ** 2, average(drawn**2) - means[1] ** 2
-    shared = average(images * drawn) - means[0] * means[1]
+    means = _average(images), _average(drawn)
+    variances = _average(images**2) - means[0] ** 2, _average(drawn**2) - means[1] ** 2
+    shared = _average(images * drawn) - means[0] * means[1]
     light, contrast = SSIM_CONSTANTS
     similarity = (2 * means[0] * means[1] + light) / (means[0] ** 2 + means[1] ** 2 + light)
     similarity *= (2 * shared + contrast) / (variances[0] + variances[1] + contrast)
-    return squares + SHARPNESS * (1 - ops.mean(similarity, axis=(1, 2, 3)))
+    missing = ops.square(_measure_fine_contrast(images) - _measure_fine_contrast(drawn))
+    similarity, missing = (ops.mean(each, axis=(1, 2, 3)) for each in (similarity, missing))
+    return squares + SIMILARITY_WEIGHT * (1 - similarity) + CONTRAST_WEIGHT * missing
+
+
+def _average(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Means over windows: those that overlap by a half cost a tenth of all."""
+    side = min(WINDOW, *values.shape[1:3])
+    how = {"strides": max(1, side // 2), "padding": "valid", "data_format": LAST}
+    return keras.ops.average_pool(values, side, **how)
+
+
+def _measure_fine_contrast(values: keras.KerasTensor) -> keras.KerasTensor:
+    """By windows the root mean square of what is finer than `FINE_SIDE` pixels."""
+    height, width = values.shape[1:3]
+    edge = FINE_SIDE // 2 if min(height, width) >= FINE_SIDE else 0
+    how = {"strides": 1, "padding": "valid", "data_format": LAST}
+    coarse = keras.ops.average_pool(values, 2 * edge + 1, **how)
+    fine = values[:, edge : height - edge, edge : width - edge] - coarse
+    return keras.ops.sqrt(_average(fine**2) + LEAST_CONTRAST**2)
 
 
 LOSSES = {"mse": clipped_error, "sharp": sharp_error}
@@ -187,7 +205,8 @@ def _fit(autoencoder: keras.Model, job: Job, config: TrainConfig, earlier: Progr
     validation_images = job.validation_images[:]
     pairs = validation_images, validation_images
     worst = max(float(validation_images.var()), LEAST_WORST)
-    worst += SHARPNESS if config.loss == "sharp" else 0
+    if config.loss == "sharp":
+        worst = (1 + CONTRAST_WEIGHT) * worst + SIMILARITY_WEIGHT
     keeper = CheckpointCallback(autoencoder, job, last_epoch=last, earlier=earlier, worst=worst)
     if config.resume:
         keeper.restore()

@@ -286,8 +286,20 @@ def test_a_blurred_image_costs_more_than_a_darker_one_under_the_sharp_loss(
     )
     np.testing.assert_allclose(same, 0, atol=1e-6)
     squares = np.square(off).ravel()
-    assert (blur - squares > 0.9 * fitting.SHARPNESS).all()  # as nothing of the pattern is left
-    assert (dark - squares < 0.3 * fitting.SHARPNESS).all()
+    # As nothing of the pattern is left.
+    assert (blur - squares > 0.9 * fitting.SIMILARITY_WEIGHT).all()
+    assert (dark - squares < 0.3 * fitting.SIMILARITY_WEIGHT).all()
+
+
+def test_fine_contrast_may_lie_elsewhere_under_the_sharp_loss() -> None:
+    images = np.random.default_rng(0).uniform(0.3, 0.7, (4, 24, 24, 1)).astype(np.float32)
+    moved, plain = np.roll(images, 1, axis=2), np.full_like(images, 0.5)
+    true, other, none = map(fitting._measure_fine_contrast, (images, moved, plain))
+    assert np.square(true - other).mean() < 0.2 * np.square(true - none).mean()
+    np.testing.assert_allclose(none, fitting.LEAST_CONTRAST, rtol=1e-5)
+    smooth = np.broadcast_to(np.linspace(0, 1, 24, dtype=np.float32)[:, np.newaxis], (24, 24))
+    smooth = fitting._measure_fine_contrast(smooth[np.newaxis, ..., np.newaxis])
+    np.testing.assert_allclose(smooth, fitting.LEAST_CONTRAST, rtol=1e-2)
 
 
 def test_a_training_may_be_for_sharp_images(tiny: ImageDataset, tmp_path: Path) -> None:
