@@ -55,11 +55,9 @@ class Reconstruction(Chapter):
         found = self.metrics
 
         def compare(words: str, name: str, **more: Any) -> Row:
-            linear = f"PCA, {self.study.run.latent_dim} components"
-            baselines = {linear: value_in(found, f"pca_{name}")}
-            return Row(
-                f"{words} of test images", value_in(found, f"test_{name}"), baselines, **more
-            )
+            own, linear = (value_in(found, f"{who}_{name}") for who in ("test", "pca"))
+            baselines = {f"PCA, {self.study.run.latent_dim} components": linear}
+            return Row(words, own, baselines, **more)
 
         detail = "Detail of test images that is kept: power in the upper half of the spectrum"
         return [

@@ -52,6 +52,7 @@ def test_rows_are_the_numbers_beside_principal_components(
 ) -> None:
     chapter = make_study(linear_run, tiny).of(Reconstruction)
     first, train, similar, detail = chapter.rows
+    assert first.words == "Mean squared error of test images"
     assert first.own.value == chapter.metrics["test_mse"]
     assert first.baselines["PCA, 8 components"].value == chapter.metrics["pca_mse"]
     assert first.better == LOWER
