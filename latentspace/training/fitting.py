@@ -35,7 +35,7 @@ STEPS_WANTED = 100  # an epoch
 SMALLEST_BATCH, LARGEST_BATCH = 32, 512
 SIMILARITY_WEIGHT, CONTRAST_WEIGHT = 0.05, 6.0  # of the sharp loss, beside the squared error
 WINDOW = 5  # pixels a side: as far as the Gaussian of SSIM reaches, of 1.5 pixels
-FINE_SIDE = 3  # pixels: what their mean does not have is fine
+FINEST_SIDE, FINE_SIDE = 2, 4  # pixels: what means over these have, and over those have not
 LEAST_CONTRAST = 0.01  # has no gradient without end
 SSIM_CONSTANTS = 0.01**2, 0.03**2  # of Wang et al. 2004, for images in [0, 1]
 LAST = "channels_last"  # as in all images here, whatever Keras is set to
@@ -103,19 +103,24 @@ def sharp_error(images: keras.KerasTensor, drawn: keras.KerasTensor) -> keras.Ke
 
 def _average(values: keras.KerasTensor) -> keras.KerasTensor:
     """Means over windows: those that overlap by a half cost a tenth of all."""
-    side = min(WINDOW, *values.shape[1:3])
-    how = {"strides": max(1, side // 2), "padding": "valid", "data_format": LAST}
-    return keras.ops.average_pool(values, side, **how)
+    return _pool(values, WINDOW, WINDOW // 2)
 
 
 def _measure_fine_contrast(values: keras.KerasTensor) -> keras.KerasTensor:
-    """By windows the root mean square of what is finer than `FINE_SIDE` pixels."""
-    height, width = values.shape[1:3]
-    edge = FINE_SIDE // 2 if min(height, width) >= FINE_SIDE else 0
-    how = {"strides": 1, "padding": "valid", "data_format": LAST}
-    coarse = keras.ops.average_pool(values, 2 * edge + 1, **how)
-    fine = values[:, edge : height - edge, edge : width - edge] - coarse
-    return keras.ops.sqrt(_average(fine**2) + LEAST_CONTRAST**2)
+    """By windows the root mean square of what is fine, waves of two pixels left out.
+
+    Those are the grid of a transposed convolution, which would give contrast for nothing.
+    """
+    fine, coarse = (_pool(values, side, 1) for side in (FINEST_SIDE, FINE_SIDE))
+    (height, width), sides = coarse.shape[1:3], fine.shape[1:3]
+    top, left = (sides[0] - height) // 2, (sides[1] - width) // 2
+    band = fine[:, top : top + height, left : left + width] - coarse
+    return keras.ops.sqrt(_average(band**2) + LEAST_CONTRAST**2)
+
+
+def _pool(values: keras.KerasTensor, side: int, stride: int) -> keras.KerasTensor:
+    side = min(side, *values.shape[1:3])
+    return keras.ops.average_pool(values, side, strides=stride, padding="valid", data_format=LAST)
 
 
 LOSSES = {"mse": clipped_error, "sharp": sharp_error}

@@ -297,6 +297,11 @@ def test_fine_contrast_may_lie_elsewhere_under_the_sharp_loss() -> None:
     true, other, none = map(fitting._measure_fine_contrast, (images, moved, plain))
     assert np.square(true - other).mean() < 0.2 * np.square(true - none).mean()
     np.testing.assert_allclose(none, fitting.LEAST_CONTRAST, rtol=1e-5)
+    # Waves of two pixels are worth nothing.
+    grid = np.indices((24, 24)).sum(axis=0, dtype=np.float32) % 2
+    for waves in (grid, np.indices((24, 24), np.float32)[0] % 2):
+        contrast = fitting._measure_fine_contrast(waves[np.newaxis, ..., np.newaxis])
+        np.testing.assert_allclose(contrast, fitting.LEAST_CONTRAST, rtol=1e-4)
     smooth = np.broadcast_to(np.linspace(0, 1, 24, dtype=np.float32)[:, np.newaxis], (24, 24))
     smooth = fitting._measure_fine_contrast(smooth[np.newaxis, ..., np.newaxis])
     np.testing.assert_allclose(smooth, fitting.LEAST_CONTRAST, rtol=1e-2)
