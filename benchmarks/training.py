@@ -44,6 +44,7 @@ TARGETS = (0.0234, 0.0168, 0.0126, 0.00383)
 ARTICLE_EPOCHS = 20
 OUR_EPOCHS = PRESETS["default"]["epochs"] + PRESETS["default"]["refine_epochs"]
 LATENT_DIM = 32
+LEAST_SHORT = 1e-3  # an error, with five digits after the point
 
 
 def main() -> None:
@@ -99,9 +100,14 @@ def list_sets(arguments: argparse.Namespace) -> Iterator[str]:
             ratios = " to ".join(f"{e / linear:.3f}" for e in sorted({min(errors), max(errors)}))
             yield (
                 f"| {found[0]['dataset']['name']} | {units} | {preset} | "
-                f"{', '.join(f'{error:.5f}' for error in errors)} | {linear:.5f} | {ratios} | "
+                f"{', '.join(map(format_error, errors))} | {format_error(linear)} | {ratios} | "
                 f"{max(facts['seconds'] for facts in found):.0f} |"
             )
+
+
+def format_error(error: float) -> str:
+    """An error with digits enough to be compared, however small it is."""
+    return f"{error:.5f}" if error >= LEAST_SHORT else f"{error:.7f}"
 
 
 def train_run(
