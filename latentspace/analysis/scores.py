@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 SSIM_WINDOW = 11  # pixels a side
 SSIM_VALUES = 2**20  # at once
-FINEST = 4  # pixels: what is shorter is the upper half of the spectrum
+FINE_WAVE = 4  # pixels: from here down to 2 is the upper half of the spectrum
 INK = 0.15  # what is brighter belongs to a stroke
 BRIGHT = 0.65  # what is darker, and ink, is grey
 PCA_IMAGES = 100_000
 MANIFOLD_NEIGHBORS = 3
+
+# What encodes images, and what decodes codes.
+LinearAutoencoder = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 
 
 def squared_errors(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
@@ -58,7 +61,7 @@ def structural_similarity(images: np.ndarray, reconstructions: np.ndarray) -> np
 
 
 def measure_fine_power(images: np.ndarray) -> np.ndarray:
-    """Power of each image in waves shorter than `FINEST` pixels, half of all up to 2 pixels.
+    """Power of each image in waves of `FINE_WAVE` pixels or less, the upper half of the spectrum.
 
     It is what blur removes first. Images are float32 (N, H, W, C) in [0, 1]; float64 (N,), means
     over pixels and channels, by Parseval's theorem.
@@ -67,7 +70,7 @@ def measure_fine_power(images: np.ndarray) -> np.ndarray:
 
     down, across = fftfreq(images.shape[1])[:, np.newaxis], rfftfreq(images.shape[2])
     counted = np.where((across == 0) | (across == 0.5), 1, 2)  # times; others have a mirror image
-    counted = counted * (np.hypot(down, across) >= 1 / FINEST)
+    counted = counted * (np.hypot(down, across) >= 1 / FINE_WAVE)
     power = np.square(np.abs(rfft2(images, axes=(1, 2), norm="forward")))
     return np.einsum("nhwc,hw->n", power, counted, dtype=np.float64) / images.shape[3]
 
@@ -120,9 +123,7 @@ def unpack_components(kept: Mapping[str, np.ndarray]) -> PCA:
     return pca
 
 
-def linear_autoencoder(
-    pca: PCA, shape: Sequence[int]
-) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+def linear_autoencoder(pca: PCA, shape: Sequence[int]) -> LinearAutoencoder:
     """The best linear autoencoder of images of a shape (H, W, C), out of principal components.
 
     What encodes images, float32 (M, H, W, C) in [0, 1], as codes (M, components), and what decodes

@@ -274,6 +274,10 @@ class Study:
             self._components[count] = scores.unpack_components(kept)
         return self._components[count]
 
+    def make_linear_autoencoder(self, count: int) -> scores.LinearAutoencoder:
+        """What encodes and decodes images by `fit_components`."""
+        return scores.linear_autoencoder(self.fit_components(count), self.data.image_shape)
+
     @property
     def model_key(self) -> tuple[str, str]:
         """What everything that the model says of these images depends on."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import directions, scores
+from latentspace.analysis import directions
 from latentspace.analysis.code_reader import CodeReader, fit_code_reader
 from latentspace.analysis.directions import RELIABILITY_PAIRS, Forms
 from latentspace.analysis.neighbors import find_nearest
@@ -283,8 +283,7 @@ class AttributeChanges(OfAttributes):
     @cached_property
     def _baselines(self) -> dict[str, Space]:
         study, shape = self.study, self.study.data.image_shape
-        pca = study.fit_components(study.run.latent_dim)
-        encode, decode = scores.linear_autoencoder(pca, shape)
+        encode, decode = study.make_linear_autoencoder(study.run.latent_dim)
         train, test = study.data.train_images, study.images
 
         def to_images(vectors: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from latentspace.analysis import clustering, projection, scores
+from latentspace.analysis import clustering, projection
 from latentspace.analysis.clustering import Clustering
 from latentspace.chapters.maps.images import MapImages
 from latentspace.core.pixels import iterate_parts
@@ -45,8 +45,7 @@ def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> 
     with study.make_bar("clusters", 8 * len(seeds) + COPIES) as bar:
         flat = {}
         if study.data.has_images:
-            pca = study.fit_components(study.run.latent_dim)
-            encode, _ = scores.linear_autoencoder(pca, study.data.image_shape)
+            encode, _ = study.make_linear_autoencoder(study.run.latent_dim)
             components = encode(images.images).astype(np.float32)
             flat = {PIXELS: images.get_vectors("pixel"), f"PCA {study.run.latent_dim}": components}
         flat[CODES] = images.codes

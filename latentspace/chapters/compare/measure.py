@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import projection, scores
+from latentspace.analysis import projection
 from latentspace.chapters.attributes.changes import CODES, MEASURES, PCA, PIXELS, AttributeChanges
 from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
@@ -188,8 +188,7 @@ class Comparison:
     def _score_components(self, count: int) -> dict[str, np.ndarray]:
         """Scores by image of principal components of the images that A was fitted to."""
         study, maps = self.studies[A], self.maps[A]
-        pca = study.fit_components(count)
-        encode, _ = scores.linear_autoencoder(pca, self.data.image_shape)
+        encode, _ = study.make_linear_autoencoder(count)
         reconstructed = study.of(Reconstruction).score_components(count)
         return {**maps.score_source(encode(maps.images))[1], **reconstructed}
 

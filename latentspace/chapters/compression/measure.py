@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from latentspace.analysis import scores
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
 from latentspace.chapters.compression import codecs
 from latentspace.chapters.compression.draw import RateLine, StoredImages
@@ -81,8 +80,7 @@ class Compression(Chapter):
 
         def compute() -> Groups:
             chosen = study.fit_images
-            pca = study.fit_components(MOST_COMPONENTS)
-            encode, decode_all = scores.linear_autoencoder(pca, study.data.image_shape)
+            encode, decode_all = study.make_linear_autoencoder(MOST_COMPONENTS)
             count = min(TABLE_IMAGES, count_images_held(chosen))
             table = encode(chosen[choose_limited(len(chosen), count)])
             codes = encode(storing.images)

@@ -144,8 +144,7 @@ class ImageScores:
 
     def _measure_all(self) -> dict[str, dict[str, np.ndarray]]:
         study = self.study
-        pca = study.fit_components(study.run.latent_dim)
-        encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
+        encode, decode = study.make_linear_autoencoder(study.run.latent_dim)
         train_codes = study.train_codes[study.reference_rows]
         references = study.references.flatten()
 

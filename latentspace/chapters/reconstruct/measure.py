@@ -32,8 +32,7 @@ class Reconstruction(Chapter):
         study = self.study
 
         def compute() -> dict[str, np.ndarray]:
-            pca = study.fit_components(count)
-            encode, decode = scores.linear_autoencoder(pca, study.data.image_shape)
+            encode, decode = study.make_linear_autoencoder(count)
             return scores.score_reconstructions(
                 study.images, lambda part: decode(encode(study.images[part]))
             )

@@ -61,5 +61,5 @@ def test_rows_are_the_numbers_beside_principal_components(
     assert similar.baselines["PCA, 8 components"].value == chapter.metrics["pca_ssim"]
     assert detail.own.value == chapter.metrics["test_detail"]
     assert detail.references["the images themselves"].value == 1
-    # Both leave out most of what is fine, and so do few components of any images.
+    # Few components leave out some of what is fine.
     assert 0 < detail.baselines["PCA, 8 components"].value < 1
