@@ -14,6 +14,8 @@ from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
 from latentspace.models.snapshots import Snapshots
 
+ROUNDING = 1e-4  # of the error of PCA, by which a model that is PCA still may be off
+
 
 class Learning(Chapter):
     """Snapshots of a training, their scores, and maps of their codes."""
@@ -78,7 +80,7 @@ class Learning(Chapter):
         linear = numbers["pca_mse"]
         better = np.flatnonzero(film.errors < linear)
         line = f"never below the error of PCA ({linear:.5f})"
-        if len(better) and not better[0]:  # training begins as PCA
+        if len(better) and film.errors[0] < (1 + ROUNDING) * linear:  # training begins as PCA
             line = f"from the error of PCA ({linear:.5f}) to {film.errors[-1] / linear:.0%} of it"
         elif len(better):
             line = (
