@@ -16,8 +16,8 @@ def write(page: Page, text: Text = TEXT) -> np.ndarray:
     return frames if isinstance(frames, np.ndarray) else np.stack(list(frames))
 
 
-def random_images(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random((*shape, 10, 8, 1)).astype(np.float32)
+def random_images(*shape: int, seed: int = 0, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).random((*shape, 10, 8, channels)).astype(np.float32)
 
 
 def is_shown(frame: np.ndarray, image: np.ndarray, zoom: int) -> bool:

@@ -29,6 +29,7 @@ WHITE = 255
 MARGIN = 16
 LABEL_SIZE, CAPTION_SIZE, TITLE_SIZE = 15, 15, 20
 LINE_HEIGHT = 1.4
+ALIGNED = {"l": "left", "m": "center", "r": "right"}  # by where a label is held
 WARNING_GROUND = (255, 224, 130)
 INK, FAINT_INK = (20, 20, 20), (110, 110, 110)
 LEAST_THUMBNAIL = 80  # pixels; smaller images are enlarged by a whole number
@@ -141,7 +142,8 @@ class Page:
         for label in self.labels:
             place = (left + label.x, top + label.y)
             own_font = _load_font(round(label.size * scale))
-            draw.text(place, label.text, label.color, own_font, label.anchor, **edge)
+            align = ALIGNED[label.anchor[0]]  # of several lines
+            draw.text(place, label.text, label.color, own_font, label.anchor, align=align, **edge)
         page, bands = np.asarray(canvas), (title_end, caption_y - round(0.4 * margin))
 
         def place_frame(number: int) -> np.ndarray:

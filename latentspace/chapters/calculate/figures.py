@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from latentspace.chapters.calculate import draw, samples
+from latentspace.chapters.calculate import samples
 from latentspace.chapters.calculate.arithmetic import Arithmetic
 from latentspace.chapters.calculate.traversals import Traversals
 from latentspace.chapters.captions import describe_classifier, format_model, strip_folders
@@ -18,6 +18,8 @@ SAMPLE_MEASURES = {  # in words, and how they are written
     "recall_codes": ("recall of the codes", ".2f"),
 }
 STILL_STRIDE = 4  # a still picture shows every fourth step of the moving one
+STILL_SIDE = 56  # pixels of an image in it
+STILL_COLUMNS, MOVING_COLUMNS = 2, 8
 
 
 def draw_arithmetic(study: Study) -> Drawing:
@@ -74,16 +76,21 @@ def draw_class_transfer(study: Study) -> Drawing:
 
 def draw_traversals(study: Study) -> Drawing:
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
-    shown = zip(axes.names, axes.changes, axes.images, strict=True)
-    panels = {f"{name}: {change:.1f}": images[:, ::STILL_STRIDE] for name, change, images in shown}
-    return Drawing.of_images(draw.draw_traversals, text, panels=panels, starts=axes.starts)
+    found = []
+    for number, (name, change, images) in enumerate(
+        zip(axes.names, axes.changes, axes.images, strict=True)
+    ):
+        starts = axes.starts if number % STILL_COLUMNS == 0 else []
+        shown, title = images[:, ::STILL_STRIDE], f"{name}: {change:.1f}"
+        found.append(grids.Grid([], starts, shown, title, thumbnail=STILL_SIDE))
+    return Drawing.of_images(grids.draw_grids, text, grids=found, columns=STILL_COLUMNS)
 
 
 def draw_moving_traversals(study: Study) -> Drawing:
     axes, text = study.of(Traversals).axes, _describe_traversals(study)
     found = []
-    for start in range(0, len(axes.names), draw.MOVING_COLUMNS):
-        part = slice(start, start + draw.MOVING_COLUMNS)
+    for start in range(0, len(axes.names), MOVING_COLUMNS):
+        part = slice(start, start + MOVING_COLUMNS)
         names = [name.split(",")[0] for name in axes.names[part]]
         found.append(grids.Grid(names, axes.starts, axes.images[part].swapaxes(0, 1)))
     return Drawing.of_images(grids.draw_grid_loop, text, moving=True, grids=found, hold_frames=1)

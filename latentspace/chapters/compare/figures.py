@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from latentspace.chapters.captions import CAVEAT, format_metric
-from latentspace.chapters.compare import draw
 from latentspace.chapters.compare.measure import LATENT, Comparison, align_maps
 from latentspace.chapters.explorer.draw import Map
 from latentspace.chapters.explorer.figures import draw_page
@@ -12,6 +11,7 @@ from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.draw import draw_comparison
 from latentspace.chapters.maps.measure import Maps
+from latentspace.drawing.grids import draw_grids
 from latentspace.drawing.points import LabelledMaps
 from latentspace.drawing.text import Text
 
@@ -37,8 +37,7 @@ def draw_reconstructions(comparison: Comparison) -> Drawing:
         f"{test.format_interval(test.more)}; PCA with {linear}. B's error is the smaller one on "
         f"{(second < first).sum():,} images, A's on {(first < second).sum():,}.",
     )
-    blocks, rows = comparison.examples, ["original", *comparison.names.values()]
-    return Drawing.of_images(draw.draw_reconstructions, text, blocks=blocks, rows=rows)
+    return Drawing.of_images(draw_grids, text, grids=comparison.examples)
 
 
 def draw_maps(comparison: Comparison) -> Drawing:
@@ -68,7 +67,7 @@ def draw_maps(comparison: Comparison) -> Drawing:
         "map is turned and mirrored onto A's; each has its own scale. B - A, with its 95% "
         f"interval: {differences}.{before} {CAVEAT}",
     )
-    points = dict(zip(headings, comparison.points.values(), strict=True))
+    points = dict(zip(headings, align_maps(maps).values(), strict=True))
     shown = LabelledMaps(points, maps["A"].labels, comparison.data.class_names)
     return Drawing.of_page(draw_comparison(shown), text)
 

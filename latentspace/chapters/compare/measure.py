@@ -9,7 +9,6 @@ import numpy as np
 
 from latentspace.analysis import projection
 from latentspace.chapters.attributes.changes import CODES, MEASURES, PCA, PIXELS, AttributeChanges
-from latentspace.chapters.compare.draw import Examples
 from latentspace.chapters.compare.paired import NEITHER, A, B, Measure, measure_pairs
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.reconstruct.measure import Reconstruction
@@ -17,6 +16,7 @@ from latentspace.chapters.study import Study
 from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError
 from latentspace.core.provenance import hash_content
+from latentspace.drawing.grids import Grid, Note
 
 SHOWN = 10  # images in a row of examples
 LATENT = "latent"  # of `maps.images.SPACES`
@@ -88,11 +88,6 @@ class Comparison:
         """Whether the labels of the images on the maps say anything."""
         return bool(np.isfinite(self._on_maps[A]["silhouette"]).all())
 
-    @cached_property
-    def points(self) -> dict[str, np.ndarray]:
-        """The `maps`, as `align_maps` gives them."""
-        return align_maps(self.maps)
-
     @property
     def errors(self) -> np.ndarray:
         """Mean squared error per pixel of every test image, float64 (2, N): A's and B's."""
@@ -100,8 +95,11 @@ class Comparison:
         return np.stack(both)
 
     @cached_property
-    def examples(self) -> list[Examples]:
-        """Images drawn by seed, and those on which the models differ most, either way."""
+    def examples(self) -> list[Grid]:
+        """Images drawn by seed, and those on which the models differ most, either way.
+
+        Under each stands its error, the larger of two faint.
+        """
         errors, rng = self.errors, np.random.default_rng(self.settings.seed)
         worse = errors[0] - errors[1]  # of A than of B
         order = np.argsort(-worse, kind="stable")
@@ -116,11 +114,14 @@ class Comparison:
         images = np.stack([self.data.test_images[every], *back])
         ends = np.cumsum([len(rows) for rows in chosen.values()])[:-1]
         parts = zip(chosen.items(), np.split(images, ends, axis=1), strict=True)
-        return [
-            Examples(title, self._format_names(rows), part, errors[:, rows])
-            for (title, rows), part in parts
-            if len(rows)
-        ]
+        called, found = ["original", *self.names.values()], []
+        for (title, rows), part in parts:
+            notes = [[[Note(self.studies[A].format_name(row))] for row in rows]]
+            for own, other in (errors[:, rows], errors[::-1, rows]):
+                pairs = zip(own, own > other, strict=True)
+                notes.append([[Note(f"{error:.5f}", bool(worse))] for error, worse in pairs])
+            found += [Grid([], called, part, title, notes=notes)] if len(rows) else []
+        return found
 
     @cached_property
     def measures(self) -> list[Measure]:
@@ -240,13 +241,6 @@ class Comparison:
             Measure(key, words, (first, second), is_learned=False, decimals=decimals)
             for key, words, (first, second), decimals in rows
         ]
-
-    def _format_names(self, rows: np.ndarray) -> list[str]:
-        numbers = [f"#{number}" for number in self.data.test_numbers[rows]]
-        if not self.data.has_classes:
-            return numbers
-        names = (self.data.class_names[label] for label in self.data.test_labels[rows])
-        return [" ".join(each) for each in zip(names, numbers, strict=True)]
 
 
 def align_maps(maps: Mapping[str, Maps]) -> dict[str, np.ndarray]:

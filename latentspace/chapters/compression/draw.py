@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.drawing import layout
-from latentspace.drawing.layout import FAINT_INK, INK, Label, Page
+from latentspace.drawing.layout import Page
 
 COLORS = (  # of families in the order in which they come; the sixth and later ones are files
     *("#3f90da", "#a96b59", "#e88b00", "#717581", "#bd1f01"),
@@ -24,12 +24,6 @@ MARK: Mapping[str, Any] = {  # for a method of one setting
     "zorder": 4,
     "clip_on": False,
 }
-GAP = 4  # pixels between images
-TITLE_GAP = 10
-BLOCK_GAP, HEADING_HEIGHT = 20, 34
-LINE_OFFSET = 10  # pixels from the middle of a row to each of its two lines of text
-LEAST_IMAGE = 56
-OVER = (190, 40, 20)  # what is more than the budget is written in this colour
 
 
 @dataclass(frozen=True)
@@ -41,14 +35,6 @@ class RateLine:
     style: str  # "solid", "dashed" or "dotted"
     mse: tuple[np.ndarray, np.ndarray]  # bytes an image, mean squared errors, float64 (S,) each
     ssim: tuple[np.ndarray, np.ndarray]  # the same of structural similarities
-
-
-@dataclass(frozen=True)
-class StoredImages:
-    name: str  # of the method and its setting
-    size: float  # bytes of an image, mean over all
-    mse: float  # mean squared error, over all
-    images: np.ndarray  # float32 (K, H, W, C) in [0, 1]
 
 
 def draw_rate_distortion(
@@ -93,35 +79,3 @@ def draw_rate_distortion(
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     return Page(layout.render_figure(figure))
-
-
-def draw_budgets(*, originals: np.ndarray, blocks: Mapping[float, Sequence[StoredImages]]) -> Page:
-    """Originals, float32 (K, H, W, C) in [0, 1], over rows by budget."""
-    zoom = layout.choose_zoom(min(originals.shape[1:3]), LEAST_IMAGE)
-    row_height = max(originals.shape[1] * zoom + GAP, 4 * LINE_OFFSET + GAP)
-    bodies: list[np.ndarray] = []
-    labels: list[Label] = []
-    y = 0
-
-    def put(images: np.ndarray, words: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
-        nonlocal y
-        body = layout.make_mosaic(images[np.newaxis], zoom=zoom, gap=GAP)
-        bodies.extend([body, layout.make_blank(row_height - len(body), 1)])
-        for number, (line, color) in enumerate(words):
-            shift = (2 * number - len(words) + 1) * LINE_OFFSET
-            labels.append(Label(-12, y + len(body) / 2 + shift, line, "rm", color))
-        y += row_height
-
-    put(originals, [("original", INK)])
-    headings = {budget: f"at most {budget:g} bytes an image" for budget in blocks}
-    for budget, heading in headings.items():
-        bodies.append(layout.make_blank(BLOCK_GAP + HEADING_HEIGHT, 1))
-        y += BLOCK_GAP + HEADING_HEIGHT
-        labels.append(Label(0, y - HEADING_HEIGHT / 2, heading, "lm"))
-        for row in blocks[budget]:
-            cost = f"{row.size:.1f} bytes, error {row.mse:.5f}"
-            put(row.images, [(row.name, INK), (cost, OVER if row.size > budget else FAINT_INK)])
-    body = layout.join_vertically(bodies)
-    left = max(layout.measure_text(label.text) for label in labels if label.x < 0) + 12
-    beyond = max(map(layout.measure_text, headings.values()), default=0) - body.shape[1]
-    return Page(body, labels, left=left, right=max(0, beyond), top=TITLE_GAP)

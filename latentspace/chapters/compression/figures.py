@@ -5,6 +5,7 @@ from latentspace.chapters.compression import draw
 from latentspace.chapters.compression.measure import Compression
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.study import Study
+from latentspace.drawing.grids import draw_grids
 from latentspace.drawing.text import Text
 
 
@@ -17,25 +18,15 @@ def _describe_measured(study: Study) -> str:
 
 
 def _describe_costs(study: Study) -> str:
-    """What is needed once, and when that pays; where codes are the worse choice."""
+    """Whether codes are the better choice, and what else is needed once."""
     chapter = study.of(Compression)
-    found = chapter.verdict
-    paid = overtaken = ""
-    if found.break_even_images is not None and found.nearest is not None:
-        paid = (
-            f" It pays from {found.break_even_images:,} images on: a code takes "
-            f"{found.chosen_bytes:.1f} bytes, against {found.nearest_bytes:.1f} at the same error "
-            f"for {found.nearest}."
-        )
-    if found.overtaken_by is not None:
-        overtaken = f" From {found.overtaken_at_bytes:.0f} bytes on {found.overtaken_by} is better."
     matrix = max(float(method.tables.max()) for method in chapter.components.values())
     least = min(float(method.mse.min()) for method in chapter.codes.values())
     lossless = ", ".join(f"{name} {size:.0f}" for name, size in chapter.lossless.items())
     return (
-        f"The decoder takes {study.run.decoder_bytes / 1e6:.2f} MB more.{paid} PCA's matrix takes "
-        f"up to {matrix / 1e6:.2f} MB. The error of codes stays above {least:.5f} with any number "
-        f"of bytes.{overtaken} Bytes of an image without any loss: {lossless}."
+        f"{chapter.answer[0].upper()}{chapter.answer[1:]}. PCA's matrix takes up to "
+        f"{matrix / 1e6:.2f} MB. The error of codes stays above {least:.5f} with any number of "
+        f"bytes. Bytes of an image without any loss: {lossless}."
     )
 
 
@@ -63,12 +54,11 @@ def draw_budgets(study: Study) -> Drawing:
     text = Text(
         "The same test images within the same few bytes",
         f"{_describe_measured(study)}. Each row names the method and setting of least error "
-        "within the budget, and its bytes and mean squared error over all of these images. Red: "
+        "within the budget, and its bytes and mean squared error over all of these images; over: "
         "even the smallest file needs more. Image files hold all images in one sheet, which saves "
         f"headers. {_describe_costs(study)}",
     )
-    originals, blocks = chapter.originals, chapter.blocks
-    return Drawing.of_images(draw.draw_budgets, text, originals=originals, blocks=blocks)
+    return Drawing.of_images(draw_grids, text, grids=chapter.budgets)
 
 
 RECIPES = {

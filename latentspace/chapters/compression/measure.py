@@ -1,7 +1,7 @@
 """Codes as a way to store images, against principal components and image files."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cached_property
@@ -11,7 +11,7 @@ import numpy as np
 
 from latentspace.chapters.chapter import LOWER, Chapter, Row, value_in
 from latentspace.chapters.compression import codecs
-from latentspace.chapters.compression.draw import RateLine, StoredImages
+from latentspace.chapters.compression.draw import RateLine
 from latentspace.chapters.compression.methods import (
     Method,
     Verdict,
@@ -25,9 +25,11 @@ from latentspace.core.pixels import count_images_held, to_unit_range
 from latentspace.core.processes import count_cores
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import choose_limited
+from latentspace.drawing.grids import Grid
 
 TABLE_IMAGES = 10_000  # training images that cells and frequencies are learnt from
 BUDGET_BITS = (2, 4, 6, 8)  # for each unit, packed plainly: the picture's budgets
+SHOWN_SIDE = 56  # pixels of an image in it
 CODE_STEPS = np.geomspace(2.8, 0.1, 8)  # in root mean square deviations of a unit
 PCA_STEPS = np.geomspace(2.0, 0.05, 16)  # in deviations of the first component
 MOST_COMPONENTS = 400
@@ -144,21 +146,27 @@ class Compression(Chapter):
         return found
 
     @property
-    def blocks(self) -> dict[float, list[StoredImages]]:
-        """The best of codes, PCA and each codec in sheets, by bytes of codes of `BUDGET_BITS`."""
+    def budgets(self) -> list[Grid]:
+        """The same images as they are, and by the best of codes, PCA and each codec in sheets.
+
+        A grid for what codes of each of `BUDGET_BITS` take.
+        """
         losing = [codec.name for codec in codecs.list_available() if not codec.is_lossless]
         sheets = [f"{name} {SHEET}" for name in losing]
         kinds = [self._forms, self.components, *({name: self.files[name]} for name in sheets)]
-        units = self.study.run.latent_dim
-        return {
-            budget: [_make_row(methods, budget) for methods in kinds]
-            for budget in (units * bits / 8 for bits in BUDGET_BITS)
-        }
-
-    @property
-    def originals(self) -> np.ndarray:
-        """The images of the blocks as they are, float32 (K, H, W, C)."""
-        return self.storing.images[self.storing.shown]
+        originals = self.storing.images[self.storing.shown]
+        found = [Grid([], ["original"], originals[np.newaxis], thumbnail=SHOWN_SIDE)]
+        for bits in BUDGET_BITS:
+            budget, names, rows = self.study.run.latent_dim * bits / 8, [], []
+            for methods in kinds:
+                name, at = find_best_within(methods, budget)
+                method, size = methods[name], float(methods[name].sizes[at])
+                cost = f"{size:.1f} bytes{' (over)' * (size > budget)}, error {method.mse[at]:.5f}"
+                names.append(f"{name}, {method.settings[at]}\n{cost}")
+                rows.append(to_unit_range(method.shown[at]))
+            title = f"at most {budget:g} bytes an image"
+            found.append(Grid([], names, np.stack(rows), title, thumbnail=SHOWN_SIDE))
+        return found
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -235,10 +243,3 @@ class Compression(Chapter):
     ) -> dict[str, Method]:
         groups = self.study.load_or_compute_groups(kind, compute, *key)
         return {name: Method(**numbers) for name, numbers in groups.items()}
-
-
-def _make_row(methods: Mapping[str, Method], budget: float) -> StoredImages:
-    name, at = find_best_within(methods, budget)
-    method = methods[name]
-    words, images = f"{name}, {method.settings[at]}", to_unit_range(method.shown[at])
-    return StoredImages(words, float(method.sizes[at]), float(method.mse[at]), images)

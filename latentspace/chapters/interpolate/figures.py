@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import numpy as np
+
 from latentspace.chapters.captions import count_hold_frames, describe_classifier, format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.interpolate import draw
 from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpolation
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
-from latentspace.chapters.study import Selected, Study
+from latentspace.chapters.study import Study
 from latentspace.core.errors import to_printable
+from latentspace.drawing.grids import Grid, draw_grid_loop, draw_grids
 from latentspace.drawing.layout import Page
 from latentspace.drawing.text import Text
 
@@ -21,6 +24,8 @@ MEASURES = {  # in words, and how they are written
     "sharpness": ("sharpness", ".3f"),
     "nearest_distance": ("distance to the nearest training image", ".1f"),
 }
+STILL_STEPS = 11
+LOOP_COLUMNS, LOOP_SIDE = 4, 112  # pairs side by side; pixels of an image
 LOOPS = {"pixels": "blending pixels", "codes": "walking between codes"}
 ON_MAP = {"linear": "straight line", "data": "along the data"}
 ON_MAP_PAIRS = 3
@@ -36,9 +41,14 @@ def draw_rows(study: Study) -> Drawing:
         "to where codes of images lie. "
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
     )
-    paths = {name: chapter.get_images(kind) for kind, name in ROWS.items()}
-    names = [f"{first.name} →\n{second.name}" for first, second in chapter.pairs]
-    return Drawing.of_images(draw.draw_interpolation, text, paths=paths, pair_names=names)
+    images = np.stack([chapter.get_images(kind) for kind in ROWS], axis=1)
+    last = images.shape[2] - 1
+    steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
+    headings, found = [f"{step / last:.1f}" for step in steps], list[Grid]()
+    for (first, second), shown in zip(chapter.pairs, images[:, :, steps], strict=True):
+        title = f"{first.name} → {second.name}"
+        found.append(Grid([] if found else headings, [*ROWS.values()], shown, title))
+    return Drawing.of_images(draw_grids, text, grids=found)
 
 
 def _describe_numbers(study: Study) -> str:
@@ -64,9 +74,13 @@ def draw_loop(study: Study, spaces: Sequence[str]) -> Drawing:
         f"Pairs of test images of {study.data.title}, {format_model(study)}."
         + (f" {_describe_path(chapter)}" if "codes" in spaces else ""),
     )
-    paths = {space: chapter.get_images(kinds[space]) for space in spaces}
-    hold, draw_paths = count_hold_frames(study.settings.fps), draw.draw_interpolation_loop
-    return Drawing.of_images(draw_paths, text, moving=True, paths=paths, hold_frames=hold)
+    images = np.stack([chapter.get_images(kinds[space]) for space in spaces])
+    found = [
+        Grid([], spaces, images[:, start : start + LOOP_COLUMNS], thumbnail=LOOP_SIDE)
+        for start in range(0, images.shape[1], LOOP_COLUMNS)
+    ]
+    hold = count_hold_frames(study.settings.fps)
+    return Drawing.of_images(draw_grid_loop, text, moving=True, grids=found, hold_frames=hold)
 
 
 def _describe_path(chapter: Interpolation) -> str:
@@ -100,7 +114,8 @@ def draw_tour(study: Study) -> Drawing:
 
 def draw_on_map(study: Study) -> Drawing:
     chapter, maps = study.of(Interpolation), study.of(Maps)
-    names, paths = _name_apart(chapter.pairs[:ON_MAP_PAIRS]), []
+    pairs, paths = chapter.pairs[:ON_MAP_PAIRS], []
+    names = [" → ".join(to_printable(end.name, NAME_LETTERS) for end in pair) for pair in pairs]
     for kind, words in ON_MAP.items():
         along = zip(names, chapter.locate_on_map(kind), chapter.get_images(kind), strict=False)
         paths.append([draw.PathOnMap(f"{name}, {words}", *found) for name, *found in along])
@@ -109,7 +124,7 @@ def draw_on_map(study: Study) -> Drawing:
         f"{describe_images(maps)}, {format_model(study)}. "
         f"{describe_maps(maps, maps.flat, 'latent')}. A code on a path stands at the median place "
         "of its ten nearest codes on the map, so a path through empty space jumps. The images are "
-        "decoded from the codes at the dots.",
+        "decoded from the codes at the dots, and framed in their colours.",
     )
     page = draw.draw_paths_on_map(
         points=maps.get_points("latent"),
@@ -119,15 +134,6 @@ def draw_on_map(study: Study) -> Drawing:
         as_ink=study.strokes_unavailable is None,
     )
     return Drawing.of_page(page, text)
-
-
-def _name_apart(pairs: Sequence[tuple[Selected, Selected]]) -> list[str]:
-    """A name of each pair, long ones cut; those alike, as of equal pairs, are numbered."""
-    names = [" → ".join(to_printable(end.name, NAME_LETTERS) for end in pair) for pair in pairs]
-    return [
-        name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
-        for place, name in enumerate(names)
-    ]
 
 
 OF = (Interpolation,)

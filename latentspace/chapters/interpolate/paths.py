@@ -18,9 +18,8 @@ TINY = 1e-9
 
 
 def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-    """Straight paths (N, steps, ...) with both ends exactly; a `ValueError` below 2 steps."""
-    share = _make_shares(starts, steps)
-    return starts[:, np.newaxis] * (1 - share) + ends[:, np.newaxis] * share
+    """Straight paths (N, steps, ...) with both ends exactly, in 2 steps or more."""
+    return np.linspace(starts, ends, steps, axis=1)
 
 
 def span_evenly(values: np.ndarray) -> np.ndarray:
@@ -36,7 +35,7 @@ def spherical_paths(
     Source: White 2016, "Sampling generative networks", after Shoemake 1985. Where both codes lie in
     (nearly) the same or opposite directions, or in the centre, the path is straight.
     """
-    share = _make_shares(starts, steps).astype(np.float64)
+    share = np.linspace(0, 1, steps)[:, np.newaxis]
     middle = centre.astype(np.float64)
     first, last = (starts - middle)[:, np.newaxis], (ends - middle)[:, np.newaxis]  # (N, 1, D)
     length, last_length = (np.linalg.norm(codes, axis=2, keepdims=True) for codes in (first, last))
@@ -86,9 +85,8 @@ def data_paths(terrain: Terrain, starts: np.ndarray, ends: np.ndarray, steps: in
     contours of Kass, Witkin & Terzopoulos 1988), pushed to where the density is that of typical
     images, and held between its ends in brightness, since the densest codes are often the emptiest
     images, and in distance from the centre, where codes are blurred. Codes are float32 (N, D);
-    steps, paths and errors are as in `linear_paths`.
+    steps and paths are as in `linear_paths`.
     """
-    _make_shares(starts, steps)
     first, last = ((codes - terrain.centre) / terrain.scale for codes in (starts, ends))
     origin = np.zeros(starts.shape[1])
     chain = _relax(terrain, spherical_paths(first, last, CHAIN, origin))
@@ -142,19 +140,3 @@ def invert_springs(length: int) -> np.ndarray:
     free = length - 2
     springs = 2 * np.eye(free) - np.eye(free, k=1) - np.eye(free, k=-1)
     return np.linalg.inv(np.eye(free) + STEP * length * springs)
-
-
-def _make_shares(starts: np.ndarray, steps: int) -> np.ndarray:
-    """0 to 1 in `steps` points, (steps, 1, ...) to go with (N, steps, ...)."""
-    if steps < 2:
-        raise ValueError(f"a path needs both of its ends. Received: steps={steps}")
-    share = np.linspace(0, 1, steps, dtype=starts.dtype)
-    return share.reshape(steps, *(1,) * (starts.ndim - 1))
-
-
-def resample_evenly(path: np.ndarray, steps: int) -> np.ndarray:
-    """Points (steps, D) on a polygon (K, D), evenly spaced by its length."""
-    lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    passed = np.concatenate([[0.0], lengths.cumsum(dtype=np.float64)])
-    places = np.linspace(0, passed[-1], steps)
-    return np.stack([np.interp(places, passed, values) for values in path.T], axis=1)

@@ -1,17 +1,19 @@
 """Images that stand out, labels that may be wrong, detection of what is out of distribution."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from latentspace.analysis.copies import LEAST_IMAGES
 from latentspace.chapters.captions import format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.outliers import draw
-from latentspace.chapters.outliers.draw import Block
 from latentspace.chapters.outliers.duplicates import LISTED, Duplicates
 from latentspace.chapters.outliers.image_scores import SCORES
 from latentspace.chapters.outliers.measure import Outliers
 from latentspace.chapters.study import Study
 from latentspace.core.pixels import to_unit_range
+from latentspace.drawing.grids import Grid, Note, draw_grids
 from latentspace.drawing.text import Text
 
 PAIRS_IN_WORDS = {
@@ -34,8 +36,8 @@ def draw_outliers(study: Study) -> Drawing:
     return Drawing.of_images(
         draw.draw_outliers,
         text,
-        blocks=[
-            Block(listing.heading, study.images[listing.indices], back, listing.reasons)
+        grids=[
+            _make_grid(listing.heading, study.images[listing.indices], back, listing.reasons)
             for listing, back in zip(listings, np.split(below, ends[:-1]), strict=True)
         ],
         ood={
@@ -51,6 +53,14 @@ def draw_outliers(study: Study) -> Drawing:
             "(AUROC: 0.5 says nothing, 1 detects them all)"
         ),
     )
+
+
+def _make_grid(
+    title: str, images: np.ndarray, below: np.ndarray, reasons: Sequence[Sequence[str]]
+) -> Grid:
+    """A row of images, (N, H, W, C), each over another, the lines below it after its name faint."""
+    notes = [[[Note(name), *(Note(line, True) for line in why)] for name, *why in reasons]]
+    return Grid([], [], images[np.newaxis], title, below=below[np.newaxis], notes=notes)
 
 
 def _describe(study: Study) -> str:
@@ -87,7 +97,7 @@ def _describe(study: Study) -> str:
 
 
 def draw_duplicates(study: Study) -> Drawing:
-    chapter, found, blocks = study.of(Duplicates), study.of(Duplicates).metrics, []
+    chapter, found, grids = study.of(Duplicates), study.of(Duplicates).metrics, list[Grid]()
     for kind, (places, distances) in chapter.pairs.items():
         first, second = sides = places[:LISTED].T
         about = ([chapter.describe(place) for place in side] for side in sides)
@@ -97,7 +107,7 @@ def draw_duplicates(study: Study) -> Drawing:
             for one, two, away in zip(*about, distances, strict=False)
         ]
         images = to_unit_range(chapter.take(first)), to_unit_range(chapter.take(second))
-        blocks.append(Block(PAIRS_IN_WORDS[kind].format(len(places)), *images, reasons))
+        grids.append(_make_grid(PAIRS_IN_WORDS[kind].format(len(places)), *images, reasons))
     near = f"Near copies are not told among fewer than {LEAST_IMAGES} different images"
     if "level" in found:
         near = (
@@ -119,7 +129,7 @@ def draw_duplicates(study: Study) -> Drawing:
         f"across splits come first, then those of two classes. {near}."
     )
     text = Text("Images that are there more than once", caption)
-    return Drawing.of_images(draw.draw_outliers, text, blocks=blocks)
+    return Drawing.of_images(draw_grids, text, grids=grids)
 
 
 RECIPES = {

@@ -1,10 +1,12 @@
 """How well the model reconstructs what it has never seen."""
 
+import numpy as np
+
 from latentspace.chapters.captions import format_metric, format_model
 from latentspace.chapters.figure import Drawing, Recipe
-from latentspace.chapters.reconstruct import draw
 from latentspace.chapters.reconstruct.measure import Reconstruction
 from latentspace.chapters.study import Study
+from latentspace.drawing.grids import Grid, Note, draw_grids
 from latentspace.drawing.text import Text
 
 COLUMNS, ROWS = 8, 4
@@ -37,9 +39,16 @@ def draw_reconstructions(study: Study) -> Drawing:
         f"{describe('pca')}. Detail is power in the upper half of the spectrum, of the images' "
         "own.",
     )
-    trained, unseen = (chapter.draw_examples(split, count) for split in ("train", "test"))
-    blocks = {trained_name: trained, unseen_name: unseen}
-    return Drawing.of_images(draw.draw_reconstructions, text, blocks=blocks, columns=columns)
+    found = []
+    for split, name in (("train", trained_name), ("test", unseen_name)):
+        images, back, errors = chapter.draw_examples(split, count)
+        images, back = (each.reshape(-1, columns, *each.shape[1:]) for each in (images, back))
+        notes = [
+            [[Note(f"{error:.4f}", is_faint=True)] for error in row]
+            for row in np.reshape(errors, (-1, columns))
+        ]
+        found.append(Grid([], [], images, name, below=back, notes=notes))
+    return Drawing.of_images(draw_grids, text, grids=found, columns=2)
 
 
 RECIPES = {"reconstructions.png": Recipe(draw_reconstructions, of=(Reconstruction,))}

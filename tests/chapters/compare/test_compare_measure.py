@@ -13,11 +13,12 @@ from latentspace.analysis import neighborhoods, projection, scores
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.neighbors import find_nearest_others
 from latentspace.chapters.attributes.changes import MEASURES, AttributeChanges
-from latentspace.chapters.compare.measure import OF_CLASSES, OF_MAPS, SHOWN, Comparison
+from latentspace.chapters.compare.measure import OF_CLASSES, OF_MAPS, SHOWN, Comparison, align_maps
 from latentspace.chapters.compare.paired import Measure
 from latentspace.chapters.maps.measure import Maps
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
+from latentspace.drawing.grids import Grid, Note
 from latentspace.models.run_schema import DECODER, ENCODER
 
 Make = Callable[..., Comparison]
@@ -156,29 +157,39 @@ def test_plain_facts_have_no_winner(make: Make) -> None:
         assert (measures[key].better, measures[key].more) == ("-", None)
 
 
+def list_indices(grid: Grid) -> list[int]:
+    """Of the images of a grid, as their notes name them."""
+    return [int(note.text.split("#")[1].rstrip(")")) for (note,) in grid.notes[0]]
+
+
 def test_examples_are_drawn_by_seed_and_differ_most_either_way(
     make: Make, tiny: ImageDataset
 ) -> None:
     comparison = make()
     drawn, better_b, *rest = comparison.examples
+    assert drawn.names == ["original", *comparison.names.values()]
     worse = comparison.errors[0] - comparison.errors[1]
     order = np.argsort(-worse)
-    assert [int(name.split("#")[1]) for name in better_b.names] == list(order[:SHOWN])
-    assert (np.diff(better_b.errors[0] - better_b.errors[1]) <= 0).all()
-    indices = [int(name.split("#")[1]) for name in drawn.names]
+    assert list_indices(better_b) == list(order[:SHOWN])
+    indices = list_indices(drawn)
     assert len(set(indices)) == SHOWN
-    assert drawn.names[0] == f"{tiny.class_names[tiny.test_labels[indices[0]]]} #{indices[0]}"
+    label = tiny.class_names[tiny.test_labels[indices[0]]]
+    assert drawn.notes[0][0] == [Note(f"{label} (#{indices[0]})")]
     np.testing.assert_array_equal(drawn.images[0], tiny.test_images[indices])
     for at, study in enumerate(comparison.studies.values()):
         back = study.run.decode(study.codes[indices])
         np.testing.assert_allclose(drawn.images[1 + at], back, atol=1e-6)
         errors = scores.squared_errors(tiny.test_images[indices], back)
-        np.testing.assert_allclose(drawn.errors[at], errors, rtol=1e-4)
+        written = [float(note.text) for (note,) in drawn.notes[1 + at]]
+        np.testing.assert_allclose(written, errors, atol=1e-5)
     # Only images on which A is really the better one are shown as such.
     assert len(rest) == (worse < 0).any()
-    for block in rest:
-        assert (block.errors[0] < block.errors[1]).all()
-    assert make(seed=1).examples[0].names != drawn.names
+    for grid, faint in ((better_b, [True, False]), *((grid, [False, True]) for grid in rest)):
+        errors = comparison.errors[:, list_indices(grid)]
+        assert ((errors[0] > errors[1]) == faint[0]).all()
+        for row, is_faint in zip(grid.notes[1:], faint, strict=True):
+            assert all(note.is_faint == is_faint for (note,) in row)
+    assert list_indices(make(seed=1).examples[0]) != indices
 
 
 def test_the_map_of_b_is_laid_onto_that_of_a_without_any_of_pixels(
@@ -193,7 +204,7 @@ def test_the_map_of_b_is_laid_onto_that_of_a_without_any_of_pixels(
 
     monkeypatch.setattr(projection, "project", counted)
     comparison = make()
-    first, second = comparison.points["A"], comparison.points["B"]
+    first, second = align_maps(comparison.maps)["A"], align_maps(comparison.maps)["B"]
     assert len(comparison.measures) > 10
     assert shapes == [(60, 8), (60, 16)]
     np.testing.assert_allclose(first.mean(axis=0), second.mean(axis=0), atol=1e-3)
@@ -207,7 +218,7 @@ def test_the_second_run_encodes_and_projects_nothing(make: Make, tmp_path: Path)
     measures = first.measures
     again = make(cache=tmp_path / "cache")
     assert again.measures == measures
-    np.testing.assert_array_equal(again.points["B"], first.points["B"])
+    np.testing.assert_array_equal(align_maps(again.maps)["B"], align_maps(first.maps)["B"])
     for study in again.studies.values():
         assert study.run.calls == []
 
@@ -234,7 +245,7 @@ def test_without_two_classes_their_measures_are_left_out(make: Make, tiny: Image
     assert set(measures) >= set(OF_MAPS)
     assert any("they need two classes" in note for note in comparison.notes)
     assert "accuracy" not in comparison.answer
-    assert comparison.examples[0].names[0].startswith("#")
+    assert comparison.examples[0].notes[0][0][0].text.startswith("#")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_an_image_is_shown_with_what_both_models_make_of_it(page: Opened, pair: 
     back, errors = find_back(pair), find_errors(pair)
     clusters = {letter: study.of(Exploration).clusters for letter, study in pair.studies.items()}
     for index in (7, 29):
-        x, y = pair.points["A"][index]
+        x, y = align_maps(pair.maps)["A"][index]
         page.page.evaluate(f"explorer.tap('A', {{x: {x}, y: {y}}})")
         original = page.picture("#original")
         np.testing.assert_array_equal(
@@ -371,7 +371,7 @@ def test_more_images_than_on_pictures_lie_on_both_maps(
     explored = {letter: study.of(Exploration).maps for letter, study in pair.studies.items()}
     first, second = align_maps(explored).values()
     assert len(first) == len(second) == 60
-    assert len(pair.points["A"]) == 30
+    assert len(align_maps(pair.maps)["A"]) == 30
     turn, shift = projection.align(second, first)
     np.testing.assert_allclose(turn, np.eye(2), atol=1e-5)
     np.testing.assert_allclose(shift, 0, atol=1e-4)

@@ -6,7 +6,7 @@ from drawn import write
 from matplotlib.figure import Figure
 
 from latentspace.chapters.compression import draw
-from latentspace.chapters.compression.draw import RateLine, StoredImages
+from latentspace.chapters.compression.draw import RateLine
 from latentspace.drawing import layout
 from latentspace.drawing.layout import render_figure
 
@@ -53,26 +53,3 @@ def test_every_line_stands_in_both_panels_and_in_the_legend(
     (legend,) = drawn[0].legends
     assert [text.get_text() for text in legend.get_texts()] == [item.name for item in lines]
     assert any("14.0 and 60.0 bytes" in text.get_text() for text in first.texts)
-
-
-def test_rows_stand_under_their_budget_with_what_they_cost() -> None:
-    rng = np.random.default_rng(0)
-    images = rng.random((3, 4, 10, 8, 1)).astype(np.float32)
-    rows = [
-        StoredImages(name="codes", size=7.9, mse=0.002, images=images[1]),
-        StoredImages(name="JPEG", size=30.2, mse=0.01, images=images[2]),
-    ]
-    page = draw.draw_budgets(originals=images[0], blocks={8.0: rows})
-    frame, texts = write(page), {label.text: label for label in page.labels}
-    assert texts["30.2 bytes, error 0.01000"].color == draw.OVER
-    assert texts["7.9 bytes, error 0.00200"].color != draw.OVER
-    order = ["original", "at most 8 bytes an image", "codes", "JPEG"]
-    assert sorted(order, key=lambda text: texts[text].y) == order
-    zoom = layout.choose_zoom(8, draw.LEAST_IMAGE)
-    for image in images.reshape(-1, 10, 8):
-        wanted = np.rint(image * 255).astype(np.uint8)
-        first = np.argwhere(frame[..., 0] == wanted[0, 0])
-        assert any(
-            np.array_equal(frame[y : y + 10 * zoom : zoom, x : x + 8 * zoom : zoom, 0], wanted)
-            for y, x in first
-        )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +71,21 @@ def test_metrics_are_whole_and_answer_and_rows_are_theirs(
 
 def test_pictures_show_what_was_stored(linear_run: LinearRun, tiny: ImageDataset) -> None:
     chapter = make_study(linear_run, tiny).of(Compression)
-    assert list(chapter.blocks) == [2, 4, 6, 8]
-    for budget, rows in chapter.blocks.items():
-        assert rows[0].name.startswith("codes")
-        assert all(row.images.shape == (10, 14, 11, 1) for row in rows)
-        assert rows[0].size <= budget
-    best = chapter.blocks[8][0]
-    shown = np.square(best.images - chapter.originals).mean()
-    assert shown == pytest.approx(best.mse, rel=0.6)
+    originals, *budgets = chapter.budgets
+    assert originals.images.shape == (1, 10, 14, 11, 1)
+    assert [grid.title for grid in budgets] == [
+        f"at most {size} bytes an image" for size in (2, 4, 6, 8)
+    ]
+    written = re.compile(r"(.*)\n([0-9.]+) bytes( \(over\))?, error ([0-9.]+)")
+    for size, grid in zip((2, 4, 6, 8), budgets, strict=True):
+        assert grid.images.shape == (len(grid.names), 10, 14, 11, 1)
+        found = [written.fullmatch(name) for name in grid.names]
+        assert found[0][1].startswith("codes")
+        assert float(found[0][2]) <= size
+        assert all((float(row[2]) > size) == bool(row[3]) for row in found)
+        assert any(row[3] for row in found)  # no image file is that small
+    best = np.square(budgets[-1].images[0] - originals.images[0]).mean()
+    assert best == pytest.approx(float(found[0][4]), rel=0.6)
     names = [line.name for line in chapter.lines]
     assert len(names) == len(set(names))
     for line in chapter.lines:
@@ -109,7 +117,7 @@ def test_few_images_in_grey_or_colour_are_enough(
         test_labels=tiny.test_labels[:count],
     )
     study = make_study(LinearRun(data.image_shape), data)
-    assert study.of(Compression).originals.shape == (count, 14, 11, channels)
+    assert study.of(Compression).budgets[0].images.shape == (1, count, 14, 11, channels)
     for recipe in RECIPES.values():
         assert recipe.draw(study).frames.dtype == np.uint8
 

@@ -276,23 +276,6 @@ def test_every_figure_is_made_and_its_caption_says_what_was_measured(
     assert "perplexity 8" in drawn["interpolation_on_map.png"].text.caption
 
 
-@pytest.mark.parametrize(
-    ("starts", "ends", "names"),
-    [
-        ("00", "11", ["{0} → {1} (1)", "{0} → {1} (2)"]),
-        ("01", "10", ["{0} → {1}", "{1} → {0}"]),
-        ("020", "121", ["{0} → {1} (1)", "{2} → {2}", "{0} → {1} (2)"]),
-    ],
-)
-def test_equal_pairs_have_names_of_their_own(
-    linear_run: LinearRun, tiny: ImageDataset, starts: str, ends: str, names: list[str]
-) -> None:
-    subject = make_study(linear_run, tiny, start=tuple(starts), end=tuple(ends))
-    shown = [subject.format_name(index) for index in range(3)]
-    pairs = subject.of(Interpolation).pairs
-    assert figures._name_apart(pairs) == [name.format(*shown) for name in names]
-
-
 @pytest.mark.parametrize("frames", [1, 0, -3])
 def test_too_few_frames_are_named(linear_run: LinearRun, tiny: ImageDataset, frames: int) -> None:
     with pytest.raises(InputError, match=f"Received: --frames {frames};"):

@@ -39,11 +39,6 @@ def test_linear_blend_of_images_stays_between_them() -> None:
     assert paths[0, :, 0, 0, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
 
 
-def test_a_path_needs_two_ends() -> None:
-    with pytest.raises(ValueError, match="steps=1"):
-        linear_paths(np.zeros((1, 2)), np.ones((1, 2)), 1)
-
-
 def test_spherical_path_turns_evenly_and_grows_evenly() -> None:
     starts = np.array([[2.0, 0, 0]], np.float32)
     ends = np.array([[0, 4.0, 0]], np.float32)
