@@ -66,7 +66,7 @@ def test_long_notes_neither_meet_nor_are_cut_off() -> None:
 
 def test_a_grid_without_images_keeps_its_title() -> None:
     full = make_grid(1)
-    empty = Grid([], [], np.empty((1, 0, 10, 8, 1), np.float32), "nothing here", notes=[[]])
+    empty = Grid([], [], np.empty((0, 0, 10, 8, 1), np.float32), "nothing here", notes=[[]])
     page = draw_grids(grids=[empty, full])
     assert page.labels[0].text == "nothing here"
     frame = write(page)

@@ -58,9 +58,10 @@ def draw_outliers(study: Study) -> Drawing:
 def _make_grid(
     title: str, images: np.ndarray, below: np.ndarray, reasons: Sequence[Sequence[str]]
 ) -> Grid:
-    """A row of images, (N, H, W, C), each over another, the lines below it after its name faint."""
+    """Images (N, H, W, C) in a row, each over another, the lines below it after its name faint."""
     notes = [[[Note(name), *(Note(line, True) for line in why)] for name, *why in reasons]]
-    return Grid([], [], images[np.newaxis], title, below=below[np.newaxis], notes=notes)
+    row = slice(min(1, len(images)))  # none of no images
+    return Grid([], [], images[np.newaxis][row], title, below=below[np.newaxis][row], notes=notes)
 
 
 def _describe(study: Study) -> str:
