@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
-from latentspace.core.errors import InputError, to_printable
+from latentspace.core.errors import InputError, explain_error, to_printable
 
 PARTIAL = ".partial-"  # begins the name of a file that is being written
 LOCK = ".lock"  # is locked in a folder that somebody writes to
@@ -114,11 +114,9 @@ def refuse_outside(path: Path, folder: Path) -> None:
 
 def check_temporary_folder() -> None:
     """Makes sure, by an `InputError`, that libraries find a folder for temporary files."""
-    try:
+    advice = "name a folder in the environment variable TMPDIR"
+    with explain_error("no temporary file can be written", advice):
         tempfile.gettempdir()
-    except FileNotFoundError as error:
-        what = "no folder for temporary files can be written to"
-        raise InputError(f"{what}: name one in the environment variable TMPDIR") from error
 
 
 @contextlib.contextmanager

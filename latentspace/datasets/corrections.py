@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from latentspace.core.errors import InputError
-from latentspace.datasets.dataset import Corrections, ImageDataset, natural_sort_key, tell_apart
+from latentspace.datasets.dataset import ImageDataset, natural_sort_key, tell_apart
 from latentspace.datasets.lists import Place, Places
 from latentspace.datasets.tables import SHOWN, Table, fold_heading, read_table, show
 
@@ -64,7 +64,8 @@ def correct_labels(data: ImageDataset, path: Path) -> ImageDataset:
         class_names=tuple(names[label] for label in kept),
         read_options=replace(data.read_options, corrections=str(path)),
         notes=(*data.notes, *table.notes, note),
-        corrections=Corrections(data.hash, tuple(wanted)),
+        uncorrected_hash=data.hash,
+        corrected=tuple(wanted),
     )
 
 
@@ -78,19 +79,10 @@ def _read_rows(table: Table, data: ImageDataset) -> Iterator[tuple[str, Place, s
         where, cells = f"{table.path}, line {line}", dict(zip(headings, row, strict=True))
         if not cells["label"].strip():
             raise InputError(f"{where}: expected a class in the column label. Received: nothing")
-        file = cells.get("file", "") if places.of_files else ""
-        found = places.find_file(file)
-        if file.strip() and not found:
+        file = cells.get("file", "")
+        if (place := places.locate(cells["split"], cells["index"], file, where)) is None:
             absent.append(show(file))
-        elif len(found) == 1:
-            yield where, found[0], cells["label"]
         else:
-            place = places.find(cells["split"], cells["index"], where)
-            if found and place not in found:
-                raise InputError(
-                    f"{where}: expected split and index of one of the {len(found)} images of "
-                    f"{show(file)}. Received: {place[0]} {place[1]}"
-                )
             yield where, place, cells["label"]
     if absent and len(absent) == len(table.rows) - 1:
         raise InputError(

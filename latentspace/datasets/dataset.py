@@ -97,14 +97,6 @@ NO_ATTRIBUTES = Attributes()
 
 
 @dataclass(frozen=True)
-class Corrections:
-    """Labels that a table has corrected."""
-
-    hash: str  # of the data set before
-    places: tuple[tuple[str, int], ...]  # "train" or "test" and index of each image in the table
-
-
-@dataclass(frozen=True)
 class ImageDataset:
     """Images with labels, split into training and test."""
 
@@ -126,7 +118,8 @@ class ImageDataset:
     truth: "Truth | None" = None  # of the test images, where they can be made again
     taken_from: "ImageDataset | None" = None  # the whole, where some of its test images are chosen
     taken: np.ndarray | None = None  # which of them, sorted int64 (M,)
-    corrections: Corrections | None = None  # of the labels
+    uncorrected_hash: str | None = None  # before a table corrected labels
+    corrected: tuple[tuple[str, int], ...] = ()  # split and index of each image in that table
     # Where its source has each training and then each test image, int (N + M,); None: in this order
     order: np.ndarray | None = None
 
@@ -173,7 +166,8 @@ class ImageDataset:
             test_labels=self.test_labels[numbers],
             test_attributes=self.test_attributes.select(numbers),
             test_files=tuple(files[number] for number in numbers) if files else (),
-            corrections=None,  # of the whole
+            uncorrected_hash=None,  # of the whole
+            corrected=(),
             taken_from=self,
             taken=numbers,
         )
@@ -197,7 +191,7 @@ class ImageDataset:
     @property
     def images_hash(self) -> str:
         """The hash before labels were corrected: what says nothing of classes depends on it."""
-        return self.hash if self.corrections is None else self.corrections.hash
+        return self.uncorrected_hash or self.hash
 
     def are_images_of(self, facts: Mapping[str, Any]) -> bool:
         """Whether a run that kept `facts` was trained on these images, whatever their labels."""
@@ -297,10 +291,8 @@ def format_fit(found: Sequence[int] | None, shape: Sequence[int], fit: str) -> s
 def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
     """A key that sorts names as a person would: "2" before "10"; names that differ never tie."""
     # Numbers are compared as text, shorter ones first: Python makes none of thousands of digits.
-    parts: list[str | tuple[int, str]] = [*re.split(r"(\d+)", name)]
-    for place in range(1, len(parts), 2):
-        digits = str(parts[place]).lstrip("0")
-        parts[place] = (len(digits), digits)
+    parts: list[Any] = re.split(r"(\d+)", name)
+    parts[1::2] = [(len(digits.lstrip("0")), digits.lstrip("0")) for digits in parts[1::2]]
     return parts, name
 
 

@@ -30,9 +30,17 @@ class Places:
                 self.of_files.setdefault(name, []).append((split, index))
         self._match = cache(lambda: tables.match_files([*self.of_files]))
 
-    def find_file(self, name: str) -> list[Place]:
-        """The images of the file that a name means; none where there is none, or doubt."""
-        return self.of_files.get(name) or self.of_files.get(self._match()(name) or "", [])
+    def locate(self, split: str, index: str, file: str, where: str) -> Place | None:
+        """The image of a row, by its file where images have files; None: no such file, or doubt."""
+        found = self.of_files.get(file) or self.of_files.get(self._match()(file) or "", [])
+        if self.of_files and file.strip() and not found:
+            return None
+        # Of pages, each an image of its own, the index tells which.
+        place = found[0] if len(found) == 1 else self.find(split, index, where)
+        if found and place not in found:
+            wanted = f"split and index of one of the {len(found)} images of {show(file)}"
+            raise InputError(f"{where}: expected {wanted}. Received: {place[0]} {place[1]}")
+        return place
 
     def find(self, split: str, index: str, where: str) -> Place:
         """The image of an index in a split; an `InputError` on `where` if there is none."""
@@ -93,9 +101,7 @@ def _read_rows(table: Table, places: Places) -> Iterator[Place]:
             split, index, file = (
                 cells.get(name + side, "").strip() for name in ("split", "index", "file")
             )
-            found = places.find_file(file)
-            if file and has_files and not found:
+            if (place := places.locate(split or "test", index, file, where)) is None:
                 what = f"{where}: {show(file)!r} is not the file of one image of {places.data.name}"
                 raise InputError(f"{what}: mend the name, or leave the column out")
-            # Of pages, each an image of its own, the index tells which.
-            yield found[0] if len(found) == 1 else places.find(split or "test", index, where)
+            yield place

@@ -14,6 +14,7 @@ from latentspace.core.errors import InputError, to_printable
 from latentspace.core.files import refuse_outside
 from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
+from latentspace.core.pixels import to_uint8
 from latentspace.core.provenance import hash_content
 from latentspace.datasets import avatars
 from latentspace.datasets.arrays import Arrays, assemble, estimate_memory, find_arrays
@@ -219,7 +220,7 @@ def _load_digits() -> Arrays:
     digits = load_digits()
     # Cubic upsampling of 8x8 by 3.5; grid_mode keeps the image centred.
     large = zoom(digits.images / 16, (1, 3.5, 3.5), order=3, mode="grid-constant", grid_mode=True)
-    pixels = np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8)
+    pixels = to_uint8(large)
     how = {"test_size": DIGITS_TEST_SHARE, "random_state": 0, "stratify": digits.target}
     split = train_test_split(pixels, digits.target, np.arange(len(pixels)), **how)
     return Arrays(split[:2], split[2:4], places=np.concatenate(split[4:]))

@@ -245,23 +245,18 @@ def read_text(path: Path, what: str) -> tuple[str, list[str]]:
     if not path.is_file():  # a pipe or a device could keep one waiting for ever
         raise InputError(f"there is no file {path}: expected a table of {what}")
     refuse_too_large(TABLE_EXPANSION * path.stat().st_size, str(path), "pass a smaller table")
-    with explain_error(f"{path} can't be read as a table of {what}", reason=str):
-        data = path.read_bytes()
-    encodings = {"utf-8-sig": "UTF-8", "cp1252": "Latin-1", "latin-1": "Latin-1"}
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = {"utf-16": "UTF-16"}
-    elif b"\0" in data[:2]:  # as in any letter of a heading
-        encodings = {"utf-16-be" if data[:1] == b"\0" else "utf-16-le": "UTF-16"}
-    for encoding, shown in encodings.items():
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError as error:
-            reason = error
-            continue
-        return text, [f"{path} is read as {shown}, since it is no UTF-8"] * (shown != "UTF-8")
-    raise InputError(
-        f"{path} can't be read as a table of {what}: {reason}; save it as UTF-8"
-    ) from reason
+    with explain_error(f"{path} can't be read as a table of {what}", "save it as UTF-8"):
+        data, shown = path.read_bytes(), "UTF-16"
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            text = data.decode("utf-16")
+        elif b"\0" in data[:2]:  # as in any letter of a heading
+            text = data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le")
+        else:
+            try:
+                return data.decode("utf-8-sig"), []
+            except UnicodeDecodeError:
+                text, shown = data.decode("cp1252", "replace"), "Latin-1"
+    return text, [f"{path} is read as {shown}, since it is no UTF-8"]
 
 
 def _choose_delimiter(text: str, least: int) -> str:

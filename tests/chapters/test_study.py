@@ -17,7 +17,6 @@ from latentspace.chapters.study import Study
 from latentspace.core import progress
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
-from latentspace.datasets.dataset import Corrections
 
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
@@ -190,8 +189,8 @@ def test_corrected_labels_change_what_depends_on_them_alone(
     monkeypatch.setattr(linear_run, "read_density", lambda: kept)
     labels = tiny.train_labels.copy()
     labels[:9] = 0
-    corrections = Corrections(tiny.hash, (("train", 1),))
-    data = dataclasses.replace(tiny, train_labels=labels, corrections=corrections)
+    corrections = {"uncorrected_hash": tiny.hash, "corrected": (("train", 1),)}
+    data = dataclasses.replace(tiny, train_labels=labels, **corrections)
     after = make_study(linear_run, data, tmp_path)
     assert after.is_trained_on_data
     np.testing.assert_array_equal(after.fit_indices, before.fit_indices)

@@ -59,8 +59,7 @@ def test_only_the_labels_of_the_table_change(tiny_npz: Path, tmp_path: Path) -> 
     assert data.notes[-1] == f"2 labels are corrected by {table}"
     assert data.read_options.corrections == table
     assert data.hash != plain.hash == data.images_hash
-    assert data.corrections is not None
-    assert data.corrections.places == tuple((split, index) for split, index, _ in rows)
+    assert data.corrected == tuple((split, index) for split, index, _ in rows)
 
 
 @pytest.mark.parametrize("options", [{}, {"limit": 300}, {"limit": 300, "test_fraction": 0.5}])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from latentspace.datasets import Attributes, ImageDataset
-from latentspace.datasets.dataset import Corrections
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier, Target
 
@@ -61,9 +60,9 @@ def test_one_that_does_not_fit_is_trained_anew(
     if damage == "other images":
         data = dataclasses.replace(tiny, train_pixels=255 - tiny.train_pixels)
     elif damage == "corrected labels":
-        corrections = Corrections(tiny.hash, (("test", 0),))
+        corrections = {"uncorrected_hash": tiny.hash, "corrected": (("test", 0),)}
         labels = np.append(2, tiny.test_labels[1:])
-        data = dataclasses.replace(tiny, test_labels=labels, corrections=corrections)
+        data = dataclasses.replace(tiny, test_labels=labels, **corrections)
     elif damage == "damaged model":
         (tmp_path / "classifiers" / "bars.keras").write_bytes(b"no model")
     else:

@@ -112,8 +112,7 @@ class Exploration(OnMaps):
     def corrected(self) -> list[tuple[str, int, str, str]]:
         """Labels that were corrected before: split, index, file and label."""
         data = self.study.data.whole
-        places = data.corrections.places if data.corrections is not None else ()
-        return [(*place, *data.describe(*place)) for place in places]
+        return [(*place, *data.describe(*place)) for place in data.corrected]
 
     @property
     def copies(self) -> tuple[np.ndarray, list[str]]:
