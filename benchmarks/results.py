@@ -144,13 +144,13 @@ def list_detection(metrics: Metrics) -> Iterator[str]:
 
 def list_clusters(metrics: Metrics) -> Iterator[str]:
     """Methods of clustering, medians over seeds; of the accuracy also the range."""
-    yield from list_heading("method, no labels", "accuracy", "NMI", "ARI", "seconds")
+    yield from list_heading("method, no labels", "accuracy", "NMI", "ARI")
     for name, found in metrics["clusters"]["methods"].items():
         counts = ", ".join(map(str, sorted(set(found["clusters"]))))
         words = f"{name}, which found {counts} clusters" if "HDBSCAN" in name else name
         accuracy = "{median:.3f} ({low:.3f} to {high:.3f})".format(**found["accuracy"])
         others = (f"{found[key]['median']:.3f}" for key in ("nmi", "ari"))
-        yield format_row(words, accuracy, *others, f"{found['seconds']['median']:.1f}")
+        yield format_row(words, accuracy, *others)
 
 
 def list_errors(metrics: Metrics) -> Iterator[str]:

@@ -260,11 +260,8 @@ class LinearRun:
     def hash(self) -> str:
         return hash_content(self.name, self.model_hash, json.dumps(self.facts))
 
-    def read_density(self) -> None:
+    def read_kept(self, name: str) -> None:
         """It has none, as runs that were imported."""
-
-    def read_kept_codes(self) -> None:
-        """As of its density."""
 
     def describe_networks(self) -> tuple[list[dict[str, Any]], bytes]:
         """As `Run.describe_networks`."""

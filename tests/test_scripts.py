@@ -76,7 +76,7 @@ def test_training_leaves_a_whole_run(trained: Trained, tiny_npz: Path) -> None:
     assert sorted(os.listdir(folder)) == sorted(files)
     run = find_run("bars", trained.models)
     data = load_dataset(str(tiny_npz), None)
-    kept = run.read_kept_codes()
+    kept = run.read_kept("codes.npz")
     assert kept is not None
     for split in ("train", "test"):  # what the run would give, had nobody kept it
         np.testing.assert_array_equal(kept[split], run.encode(getattr(data, f"{split}_pixels")))

@@ -1,14 +1,13 @@
 """What a map or a space does to neighbours and classes: scores per image, with intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from latentspace.analysis.neighbors import NEIGHBORS, find_nearest_others
+from latentspace.analysis.neighbors import NEIGHBORS
 from latentspace.core.pixels import iterate_parts
 
-CLASS_NEIGHBORS = 4
 SCORED_IMAGES = 5_000  # of larger maps so many are scored, their neighbours sought among all
 SCORED_PAIRS = 10**9  # an image with each other: of more than 200,000 images fewer are scored
 CORRELATED_IMAGES = 1_000
@@ -130,33 +129,6 @@ def mean_estimate(values: np.ndarray, rng: np.random.Generator) -> Estimate:
     count = len(values)
     means = [values[rng.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
     return _make_estimate(float(values.mean()), means)
-
-
-def class_knn_preservation(
-    source: np.ndarray, target: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> Estimate:
-    """Share of the nearest classes that are still the nearest in the map, by class means.
-
-    Source: the KNC score of Kobak & Berens 2019, with k = 4 (fewer where there are fewer than nine
-    classes). Images, of labels int (R,), are resampled within their classes. Coordinates are (R, D)
-    before the projection and (R, dims) after it. NaN for fewer than three classes.
-    """
-    classes = np.unique(labels)
-    k = min(CLASS_NEIGHBORS, (len(classes) - 1) // 2)
-    if k < 1:
-        return Estimate(np.nan, np.nan, np.nan)
-    members = [np.flatnonzero(labels == label) for label in classes]
-
-    def score(draw: Callable[[np.ndarray], np.ndarray]) -> float:
-        drawn = [draw(group) for group in members]
-        nearest = []
-        for space in (source, target):
-            means = np.stack([space[group].mean(axis=0) for group in drawn])
-            nearest.append(find_nearest_others(means, np.arange(len(means)), k)[1])
-        return float(knn_preservation(*nearest).mean())
-
-    resampled = [score(lambda group: rng.choice(group, len(group))) for _ in range(RESAMPLES // 10)]
-    return _make_estimate(score(lambda group: group), resampled)
 
 
 def distance_correlation(

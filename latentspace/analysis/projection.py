@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import shutil
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -264,33 +263,26 @@ def umap(
 
 @cache
 def _load_umap_class() -> type:
-    """The class of umap-learn, which keeps what it compiles in a folder that may be closed."""
-    with silence_stderr(), _hide_tensorflow():
-        try:
-            from umap import UMAP
-        except RuntimeError:  # neither beside its source nor in the home folder
-            import numba
+    """The class of umap-learn, which keeps what it compiles in a folder that may be closed.
 
-            folder = tempfile.mkdtemp(prefix="latentspace-")
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
-            from umap import UMAP
-    return UMAP
-
-
-@contextlib.contextmanager
-def _hide_tensorflow() -> Iterator[None]:
-    """Lets a package that would take seconds to load TensorFlow, for what is not used, go without.
-
-    It is as if it were not installed, unless it is loaded already.
+    TensorFlow, which it would load for what is not used, is hidden from it.
     """
     modules: dict[str, Any] = sys.modules
-    hidden = modules.setdefault("tensorflow", None) is None
+    is_hidden = modules.setdefault("tensorflow", None) is None  # as if it were not installed
     try:
-        yield
+        with silence_stderr():
+            from umap import UMAP
+    except RuntimeError:  # neither beside its source nor in the home folder
+        import numba
+
+        folder = tempfile.mkdtemp(prefix="latentspace-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
+        from umap import UMAP
     finally:
-        if hidden:
+        if is_hidden:
             del modules["tensorflow"]
+    return UMAP
 
 
 PROJECTORS: Mapping[str, Callable[[np.ndarray, Settings], np.ndarray]] = {

@@ -33,6 +33,7 @@ from latentspace.datasets import (
 )
 from latentspace.models import classifier
 from latentspace.models.classifier import AttributeReader, ReferenceClassifier
+from latentspace.models.run_schema import DENSITY, KEPT_CODES
 from latentspace.models.runs import Run
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ MOST_REFERENCES = 100_000
 LONGEST_SHOWN = 160  # letters of what a person passed
 MOST_KEPT_BYTES = 2**27  # of images that were decoded together to be shown
 NO_IMAGES = "there are no images here: pass --dataset with those that the codes are of"
-CACHE_VERSION = 11  # raised when the same settings would give other numbers
+CACHE_VERSION = 12  # raised when the same settings would give other numbers
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,9 @@ class Study:
     def density(self) -> Density:
         """The density of the training codes, by class: that of the run, or one fitted to them."""
         has_labels_of_run = self.data.whole.hash == self.run.facts["dataset"]["hash"]
-        kept = self.run.read_density() if self.is_trained_on_data and has_labels_of_run else None
+        kept = (
+            self.run.read_kept(DENSITY) if self.is_trained_on_data and has_labels_of_run else None
+        )
         if kept is not None:
             return Density(**kept)
 
@@ -443,7 +446,7 @@ class Study:
 
     @cached_property
     def _kept_codes(self) -> dict[str, np.ndarray] | None:
-        return self.run.read_kept_codes() if self.is_trained_on_data else None
+        return self.run.read_kept(KEPT_CODES) if self.is_trained_on_data else None
 
     def _encode_split(self, split: str) -> np.ndarray:
         if self.run.codes is not None:

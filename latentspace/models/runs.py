@@ -144,15 +144,8 @@ class Run:
         self._check(schema.SNAPSHOTS)
         return Snapshots.read(self.path / schema.SNAPSHOTS)
 
-    def read_density(self) -> dict[str, np.ndarray] | None:
-        """Arrays of the density of its training codes; None of older, imported, unfinished runs."""
-        return self._read_arrays(schema.DENSITY)
-
-    def read_kept_codes(self) -> dict[str, np.ndarray] | None:
-        """Codes of the images that it was trained with, "train" and "test"; None as of density."""
-        return self._read_arrays(schema.KEPT_CODES)
-
-    def _read_arrays(self, name: str) -> dict[str, np.ndarray] | None:
+    def read_kept(self, name: str) -> dict[str, np.ndarray] | None:
+        """Arrays of its `DENSITY` or `KEPT_CODES`; None of older, imported, unfinished runs."""
         path = self.path / name
         try:
             self._check(name)

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from PIL import Image
 
 from latentspace.chapters import COMPARED, STORY, load_recipes
 from latentspace.chapters.compare.measure import Comparison
@@ -180,15 +179,7 @@ def _list_pictures(
             title=one.title if one is not None else file,
             caption=one.caption if one is not None else figure.about,
             alt=figure.about,
-            size=one.size if one is not None else _read_size(folder / file),
+            size=one.size if one is not None else None,
             body=one.body if one is not None else None,
             stale=reasons[file],
         )
-
-
-def _read_size(path: Path) -> tuple[int, int] | None:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, Image.DecompressionBombError):
-        return None

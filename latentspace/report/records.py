@@ -150,24 +150,6 @@ def find_staleness(one: Record, records: Mapping[str, Record], key: tuple[str, s
         and (other.model_hash, other.dataset_hash) == key
     ]
     for name, value in one.settings.items():
-        others = [other for other in newer if other.settings.get(name, value) != value]
-        if others:
-            latest = max(others, key=lambda other: other.made).settings[name]
-            return (
-                f"made with other settings ({_format_setting(name, value)}; newer pictures of this "
-                f"part: {_format_value(latest)})"
-            )
+        if any(other.settings.get(name, value) != value for other in newer):
+            return f"newer pictures of this part were made with another {format_flag(name)}"
     return None
-
-
-def _format_setting(name: str, value: Any) -> str:
-    flag = format_flag(name)
-    return f"no {flag}" if value in (None, []) else f"{flag} {_format_value(value)}"
-
-
-def _format_value(value: Any) -> str:
-    if value in (None, []):
-        return "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

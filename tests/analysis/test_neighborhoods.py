@@ -102,23 +102,6 @@ def test_a_mean_lies_in_its_interval_which_narrows_with_more_images(
     assert Estimate(-0.1, -0.2, -0.05).excludes_zero
 
 
-def test_class_neighbours_are_kept_by_a_turn_and_lost_by_a_shuffle(
-    rng: np.random.Generator,
-) -> None:
-    labels = np.arange(200) % 10
-    centres = rng.normal(0, 30, (10, 2))
-    source = centres[labels] + rng.normal(size=(200, 2))
-    turned = source @ np.array([[0.0, 1.0], [-1.0, 0.0]])
-    kept = neighborhoods.class_knn_preservation(source, turned, labels, rng)
-    assert (kept.value, kept.high) == (1, 1)
-    assert kept.low > 0.9
-    lost = neighborhoods.class_knn_preservation(
-        source, rng.permutation(centres)[labels] + rng.normal(size=(200, 2)), labels, rng
-    )
-    assert lost.value < 0.8
-    assert np.isnan(neighborhoods.class_knn_preservation(source, source, labels % 2, rng).value)
-
-
 def test_distance_correlation_is_spearmans(rng: np.random.Generator) -> None:
     from scipy.spatial.distance import pdist
     from scipy.stats import spearmanr

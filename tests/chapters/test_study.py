@@ -17,6 +17,7 @@ from latentspace.chapters.study import Study
 from latentspace.core import progress
 from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset
+from latentspace.models.run_schema import DENSITY, KEPT_CODES
 
 
 def test_nothing_is_computed_before_it_is_asked_for_nor_twice(
@@ -157,7 +158,7 @@ def test_the_density_is_that_of_the_run_or_fitted_once(
     again = make_study(linear_run, tiny, tmp_path).density
     np.testing.assert_array_equal(again.means, fitted.means)
     kept = dataclasses.asdict(fitted) | {"means": fitted.means + 1}
-    monkeypatch.setattr(linear_run, "read_density", lambda: kept, raising=False)
+    monkeypatch.setattr(linear_run, "read_kept", {DENSITY: kept}.get)
     linear_run.facts["dataset"]["hash"] = tiny.hash
     of_run = make_study(linear_run, tiny).density
     np.testing.assert_array_equal(of_run.means, fitted.means + 1)
@@ -167,7 +168,7 @@ def test_codes_are_those_that_the_training_kept_where_images_are_the_same(
     linear_run: LinearRun, tiny: ImageDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = {split: np.full((count, 8), 3.0) for split, count in (("train", 120), ("test", 60))}
-    monkeypatch.setattr(linear_run, "read_kept_codes", lambda: kept)
+    monkeypatch.setattr(linear_run, "read_kept", {KEPT_CODES: kept}.get)
     others = make_study(linear_run, tiny)
     assert not (others.codes == 3).any()
     linear_run.facts["dataset"]["hash"] = tiny.hash
@@ -186,7 +187,7 @@ def test_corrected_labels_change_what_depends_on_them_alone(
     fitted = before.density
     assert len(before.codes) == 60
     kept = dataclasses.asdict(fitted) | {"means": fitted.means + 1}
-    monkeypatch.setattr(linear_run, "read_density", lambda: kept)
+    monkeypatch.setattr(linear_run, "read_kept", {DENSITY: kept}.get)
     labels = tiny.train_labels.copy()
     labels[:9] = 0
     corrections = {"uncorrected_hash": tiny.hash, "corrected": (("train", 1),)}

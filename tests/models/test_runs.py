@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -137,12 +136,11 @@ def forget_hash(run: Path, name: str) -> None:
     (run / FACTS).write_text(json.dumps(facts))
 
 
-@pytest.mark.parametrize(
-    ("name", "read"), [(DENSITY, runs.Run.read_density), (KEPT_CODES, runs.Run.read_kept_codes)]
-)
-def test_what_a_training_has_kept_is_taken_only_whole(
-    copy: Path, name: str, read: Callable[[runs.Run], dict[str, np.ndarray] | None]
-) -> None:
+@pytest.mark.parametrize("name", [DENSITY, KEPT_CODES])
+def test_what_a_training_has_kept_is_taken_only_whole(copy: Path, name: str) -> None:
+    def read(run: runs.Run) -> dict[str, np.ndarray] | None:
+        return run.read_kept(name)
+
     path = copy / "first" / name
     assert read(runs.find_run("first", copy)) is None  # as in older runs
     np.savez(path, weights=np.ones(3))

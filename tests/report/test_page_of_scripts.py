@@ -50,7 +50,7 @@ def test_the_page_shows_pictures_of_all_runs_and_is_named_last(
 
     visualize(trained, tmp_path, "--maps", "--samples", "40", "--method", "pca")
     stale = Page(page).texts("p", class_="reason")
-    reason = "made with other settings (--samples 50; newer pictures of this part: 40)"
+    reason = "newer pictures of this part were made with another --samples"
     assert stale == [f"Out of date: {reason}"] * len([*maps, *films])
 
 

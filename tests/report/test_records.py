@@ -122,7 +122,7 @@ def test_a_picture_of_another_model_or_other_images_is_out_of_date() -> None:
 
 def test_newer_pictures_of_a_part_decide_on_settings() -> None:
     newer = later(settings={"samples": 10000, "seed": 0})
-    reason = "made with other settings (--samples 5000; newer pictures of this part: 10000)"
+    reason = "newer pictures of this part were made with another --samples"
     assert find_staleness(PICTURE, {"b": newer}, KEY) == reason
     assert find_staleness(newer, {"a": PICTURE}, KEY) is None
     # Another part counts where its numbers are of the same section.
@@ -132,19 +132,9 @@ def test_newer_pictures_of_a_part_decide_on_settings() -> None:
     # What is itself of another model, or does not depend on the option, says nothing.
     assert find_staleness(PICTURE, {"b": dataclasses.replace(newer, model_hash="x")}, KEY) is None
     assert find_staleness(PICTURE, {"b": later(settings={"axes": "units"})}, KEY) is None
-
-
-def test_settings_are_spelled_as_they_are_typed() -> None:
     chosen = dataclasses.replace(PICTURE, settings={"start": ["3", "class:7"]})
-    newer = {"b": later(settings={"start": []})}
-    assert "(--from 3 class:7; newer pictures of this part: none)" in str(
-        find_staleness(chosen, newer, KEY)
-    )
-    plain = dataclasses.replace(PICTURE, settings={"expression": None})
-    newer = {"b": later(settings={"expression": "1 + 2"})}
-    assert "(no --expression; newer pictures of this part: 1 + 2)" in str(
-        find_staleness(plain, newer, KEY)
-    )
+    said = str(find_staleness(chosen, {"b": later(settings={"start": []})}, KEY))
+    assert said.endswith("with another --from")
 
 
 class Effective(Chapter):

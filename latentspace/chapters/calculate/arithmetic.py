@@ -1,6 +1,5 @@
 """Sums and differences of codes, and class transfer: moving images to another class."""
 
-import itertools
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 
 from latentspace.analysis import classes, directions, scores, strokes
 from latentspace.analysis.classes import Gaussians
-from latentspace.analysis.directions import RELIABILITY_PAIRS
 from latentspace.chapters.attributes.changes import AttributeChanges
 from latentspace.chapters.attributes.sweeps import AttributeSweeps
 from latentspace.chapters.attributes.values import AttributeValues
@@ -119,10 +117,8 @@ class Arithmetic(Chapter):
             further = rng.integers(1, many, len(chosen))
             targets = measured[(np.searchsorted(measured, sources) + further) % many]
             before = self._measure_strokes(study.images[chosen])
-            with study.make_bar("class transfer", 3) as bar:
-                apart = self._measure_reliability(rng)
-                numbers: dict[str, dict[str, Any]] = {"classes": {"reliability": apart}}
-                bar.update()
+            numbers = dict[str, dict[str, Any]]()
+            with study.make_bar("class transfer", 2) as bar:
                 for name, move in ((MEANS, self._shift), (TRANSPORT, self._move)):
                     images = study.decode(move(study.codes[chosen], sources, targets))
                     after = self._measure_strokes(images)
@@ -136,13 +132,9 @@ class Arithmetic(Chapter):
             return numbers
 
         key = (*study.model_key, study.settings.seed, study.classifier_key, measured)
-        numbers = study.load_or_compute_numbers("class-moves", compute, *key)
-        table = numbers.pop("classes")["reliability"]
         names = [study.data.class_names[label] for label in measured]
-        weak = zip(*np.nonzero(np.triu(np.array(table) < directions.MEANINGLESS)), strict=True)
-        pairs = [[names[first], names[second]] for first, second in weak]
-        about = {"measured_classes": names, "class_reliability": table, "meaningless": pairs}
-        return {**about, **numbers}
+        numbers = study.load_or_compute_numbers("class-moves", compute, *key)
+        return {"measured_classes": names, **numbers}
 
     @property
     def rows(self) -> list[Row]:
@@ -244,22 +236,6 @@ class Arithmetic(Chapter):
         read = values.read(images, measured_only=True)
         measured = read[:, [values.find(name) for name in PRESERVED]]
         return dict(zip(PRESERVED, measured.T, strict=True))
-
-    def _measure_reliability(self, rng: np.random.Generator) -> np.ndarray:
-        """Reliability of the difference between any two measured classes, a matrix of them."""
-        study, labels = self.study, self.study.data.train_labels
-        random = directions.draw_differences(study.train_codes, rng)
-        drawn = {
-            label: study.train_codes[rng.choice(np.flatnonzero(labels == label), RELIABILITY_PAIRS)]
-            for label in np.intersect1d(labels, self.measured)
-        }
-        found = np.full((len(self.measured),) * 2, np.nan)
-        for first, second in itertools.combinations(range(len(self.measured)), 2):
-            one, other = (drawn.get(self.measured[place]) for place in (first, second))
-            if one is not None and other is not None:
-                value = directions.reliability(other - one, random)
-                found[first, second] = found[second, first] = value
-        return found
 
     def _find_code(self, name: str) -> np.ndarray:
         """The code (D,) of an image, or the mean code of a class."""

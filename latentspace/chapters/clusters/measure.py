@@ -149,7 +149,6 @@ class Clusters(Chapter):
                 "clusters": [len(np.unique(labels[labels >= 0])) for labels in found["labels"]],
                 **{score: _summarize_seeds(values) for score, values in agreed.items()},
                 "stability": clustering.score_stability(found["labels"]),
-                "seconds": _summarize_seeds(found["seconds"]),
             }
         names = self.study.data.class_names
         return {

@@ -1,10 +1,9 @@
 """Images divided into clusters by several methods, each with several seeds."""
 
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -22,14 +21,13 @@ MANIFOLD_STARTS = 10
 K_MEANS, MIXTURE, DENSE = "k-means", "Gaussian mixture", "HDBSCAN"
 PIXELS, CODES, DEFORMED = "pixels", "codes", ", deformed copies"
 Found = dict[str, dict[str, np.ndarray]]  # by method and by name of the number
-Made = TypeVar("Made")
 
 
 def find_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> Found:
     """So many clusters by each method, by its name, from the cache where possible.
 
     For each seed "labels", int64 (seeds, N), and "uncertainty", float64 (seeds, N), are those of a
-    `Clustering`, "seconds", float64 (seeds,), the wall time of one with all that it needs.
+    `Clustering`.
     """
     study = images.study
     chosen = (study.settings.split, hash_content(images.indices), count)
@@ -52,7 +50,7 @@ def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> 
         wanted = [(source, K_MEANS, clustering.cluster_k_means) for source in flat]
         wanted.append((CODES, MIXTURE, clustering.cluster_gaussian_mixture))
         finds = {
-            f"{source}: {name}/{seed}": (partial(method, flat[source], count, seed), 0.0)
+            f"{source}: {name}/{seed}": (partial(method, flat[source], count, seed),)
             for source, name, method in wanted
             for seed in seeds
         }
@@ -61,7 +59,7 @@ def _compute_partitions(images: MapImages, count: int, seeds: Sequence[int]) -> 
         ignored = warnings.catch_warnings(action="ignore", category=ConvergenceWarning)
         with threadpool_limits(1), ignored:
             done = run_all(
-                _time_clustering,
+                _run_clustering,
                 finds,
                 at_once=count_cores(),
                 in_threads=True,
@@ -88,27 +86,21 @@ def _cluster_manifolds(
         CODES: images.study.run.encode,
     }
     copies: dict[str, list[np.ndarray]] = {source: [] for source in vectors}
-    copying = dict.fromkeys(vectors, 0.0)
     rng = np.random.default_rng(images.study.settings.seed)
     parts = list(iterate_parts(images.images)) if deforms else []
     for _ in range(COPIES if deforms else 0):
-        batch, deforming = _time(
-            lambda: np.concatenate([deform(images.images[part], rng) for part in parts])
-        )
+        batch = np.concatenate([deform(images.images[part], rng) for part in parts])
         for source in vectors:
-            copy, encoding = _time(partial(represent[source], batch))
-            copies[source].append(copy)
-            copying[source] += encoding + deforming
+            copies[source].append(represent[source](batch))
         advance()
     inputs = {}
     for source, found in vectors.items():
         forms = {source: [], **({source + DEFORMED: copies[source]} if deforms else {})}
         for name, changed in forms.items():
-            graph, spent = _time(partial(clustering.build_neighbor_graph, found, changed))
-            spent += copying[source] if changed else 0.0
+            graph = clustering.build_neighbor_graph(found, changed)
             for seed in seeds:
                 dense = name == (CODES + DEFORMED if deforms else CODES)
-                inputs[f"{name}/{seed}"] = (found, graph, count, seed, dense, spent)
+                inputs[f"{name}/{seed}"] = (found, graph, count, seed, dense)
     cores = count_cores() if len(images.indices) > projection.THREADS_LIMIT else 1
     done = run_all(_cluster_manifold, inputs, at_once=cores, on_report=lambda name: advance())
     runs: dict[str, dict[str, Any]] = {}
@@ -124,32 +116,22 @@ def _cluster_manifold(
     count: int,
     seed: int,
     dense: bool,
-    spent: float,
     report: Callable[[], None],
 ) -> dict[str, dict[str, Any]]:
-    """Clusters by a mixture, and by density if wanted; `spent` seconds went before."""
-    points, reducing = _time(partial(clustering.reduce_dimensions, vectors, graph, seed))
-    spent += reducing
-    mix = partial(clustering.cluster_gaussian_mixture, points, count, seed, starts=MANIFOLD_STARTS)
-    found = {MIXTURE: _time_clustering(mix, spent)}
+    """Clusters by a mixture, and by density if wanted."""
+    points = clustering.reduce_dimensions(vectors, graph, seed)
+    mixed = clustering.cluster_gaussian_mixture(points, count, seed, starts=MANIFOLD_STARTS)
+    found = {MIXTURE: vars(mixed)}
     if dense:
-        found[DENSE] = _time_clustering(partial(clustering.cluster_hdbscan, points), spent)
+        found[DENSE] = vars(clustering.cluster_hdbscan(points))
     report()
     return found
 
 
-def _time_clustering(
-    find: Callable[[], Clustering], spent: float, report: Callable[[], None] = lambda: None
-) -> dict[str, Any]:
-    found, seconds = _time(find)
+def _run_clustering(find: Callable[[], Clustering], report: Callable[[], None]) -> dict[str, Any]:
+    found = vars(find())
     report()
-    return {**vars(found), "seconds": seconds + spent}
-
-
-def _time(make: Callable[[], Made]) -> tuple[Made, float]:
-    started = time.perf_counter()
-    made = make()
-    return made, time.perf_counter() - started
+    return found
 
 
 def _stack_runs(runs: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:

@@ -35,7 +35,6 @@ SCORES = {  # of the table, in words
     "silhouette": "Silhouette of the classes in the map",
     "knn_preservation": "k-NN preservation in the map",
     "trustworthiness": "Trustworthiness of the map",
-    "class_knn_preservation": "k-NN preservation of class means in the map",
     "distance_correlation": "Rank correlation of distances with the map's",
 }
 
@@ -284,8 +283,6 @@ class Maps(MapImages):
             vectors = self.get_vectors(LATENT if space == GIVEN else space)
             pair = (vectors[rows], self._get_map(space, settings)[rows])
             found[space] = average(by_image[space], draws)
-            of_classes = neighborhoods.class_knn_preservation(*pair, self.labels[rows], draws)
-            found[space]["class_knn_preservation"] = of_classes
             found[space]["distance_correlation"] = neighborhoods.distance_correlation(*pair, draws)
             if space != GIVEN:
                 found[space] |= average(self._divide(by_image[space], space, settings), draws)

@@ -46,7 +46,7 @@ def load_interface(config: VisualizeConfig) -> Interface:
         found = [OnnxModel(path) for path in paths]
         shapes = tuple(model.input_shape for model in found)
         return Interface(tuple(found), tuple(names), shapes, OnnxModel.trace)
-    models = [_load(path, len(paths)) for path in paths] if build is None else _build(build, spec)
+    models = [loading.load_model(path) for path in paths] if build is None else _build(build, spec)
     if build is not None:
         names = [spec] * len(models)
     if config.weights and len(config.weights) != len(models):
@@ -117,19 +117,6 @@ def is_random(encoder: AnyNetwork) -> bool:
     image = np.full((1, *encoder.input_shape[1:]), 0.5, np.float32)
     first, second = (predict(encoder, image) for _ in range(2))
     return not np.array_equal(first, second, equal_nan=True)
-
-
-def _load(path: Path, count: int) -> keras.Model:
-    """One of some models out of a file; advice on a single one is completed for a pair."""
-    try:
-        return loading.load_model(path)
-    except InputError as error:
-        if count == 1 or "--weights" not in str(error):
-            raise
-        raise InputError(
-            f"{error}; of a pair, FUNCTION returns (encoder, decoder), and --weights takes both "
-            "files in this order"
-        ) from error
 
 
 def _build(build: Callable[[], object], spec: str) -> list[keras.Model]:

@@ -116,7 +116,8 @@ def _refuse_unsafe(path: Path, kind: str, layer: str) -> InputError:
     what = "a lambda function in its" if kind == "__lambda__" else f"a {kind}"
     reach = (REFUSED_HERE | REFUSED_BY_KERAS)[kind]
     code = f"--model-code FILE.py:FUNCTION that builds the model, with {name_weights(path)}"
-    return InputError(f"{path} has {what} layer {layer!r}, which {reach}: pass {code}")
+    more = "(of a pair, it returns both, and --weights takes both files)"
+    return InputError(f"{path} has {what} layer {layer!r}, which {reach}: pass {code} {more}")
 
 
 def name_weights(path: Path) -> str:

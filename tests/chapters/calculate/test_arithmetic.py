@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -120,10 +119,6 @@ def test_metrics_compare_class_means_with_transport(
         }
         assert 0 <= metrics[name]["target_accuracy"] <= 1
         assert metrics[name]["nearest_distance"] > 0
-    table = metrics["class_reliability"]
-    assert np.isnan(table[0][0])
-    assert metrics["meaningless"] == []
-    assert table[0][1] == table[1][0] > 0.2
 
 
 @pytest.mark.parametrize("count", [21, 60, 200])
@@ -150,8 +145,6 @@ def test_of_many_classes_a_named_few_are_measured_and_shown(count: int) -> None:
     measured = chapter.metrics["measured_classes"]
     assert len(measured) == len(set(measured)) == 20
     assert set(measured) <= set(names)
-    assert np.shape(chapter.metrics["class_reliability"]) == (20, 20)
-    assert len(json.dumps(chapter.metrics)) < 20_000
     assert chapter.class_transfer.headings == ["A", *measured[:10]]
     assert f"20 of {count} classes" in figures.draw_class_transfer(subject).text.caption
     again = make_study(LinearRun((6, 6, 3)), data, seed=5).of(Arithmetic)

@@ -680,16 +680,6 @@ def test_architectures_in_json_take_weights(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
-def test_advice_on_one_of_two_files_is_on_two(tmp_path: Path) -> None:
-    odd = keras.Sequential([keras.Input((2,)), layers.Lambda(lambda x: x), layers.Dense(64)])
-    paths = saved(tmp_path, encoder=vae_encoder(), decoder=odd)
-    with pytest.raises(InputError, match=r"Lambda.*; of a pair, FUNCTION returns \(encoder, deco"):
-        load(**paths)
-    with pytest.raises(InputError, match="Lambda") as caught:
-        load(autoencoder=paths["decoder"])
-    assert "pair" not in str(caught.value)
-
-
 def test_a_pair_is_not_cut(tmp_path: Path) -> None:
     paths = saved(tmp_path, encoder=vae_encoder(), decoder=vae_decoder())
     with pytest.raises(InputError, match="--bottleneck says where to cut one model"):
