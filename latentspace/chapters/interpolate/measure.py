@@ -11,11 +11,11 @@ import numpy as np
 from latentspace.analysis import projection, scores
 from latentspace.analysis.neighborhoods import Estimate, mean_estimate
 from latentspace.analysis.strokes import ATTRIBUTES
-from latentspace.chapters.chapter import HIGHER, Chapter, Row, Value, list_rows, value_in
+from latentspace.chapters.chapter import Chapter, Row, Value, list_rows, value_in
 from latentspace.chapters.figure import CLASS_PREFIX
 from latentspace.chapters.interpolate import paths
 from latentspace.chapters.interpolate.paths import PATHS, linear_paths, span_evenly
-from latentspace.chapters.maps.measure import Maps, to_numbers
+from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Selected, Study
 from latentspace.core.documents import read_tables
 from latentspace.core.errors import InputError
@@ -155,23 +155,18 @@ class Interpolation(Chapter):
     def reason(self) -> str | None:
         """Why the straight line is taken and no path along the data; None where that is better.
 
-        It is where it does not leap, and the reference classifier is surer at its worst place, by
-        an interval that excludes 0. Without one, or where it would have to be trained for that
-        alone, images half-way have to be more like real ones in brightness, sharpness, distance.
+        It is where it does not leap, and images half-way are more like real ones in brightness,
+        sharpness and distance to the nearest training image, by an interval that excludes 0.
         """
         choice = self._choice
         if choice["leap"] > LARGEST_LEAP:
             return f"along the data a path would leap over {choice['leap']:.0%} of the way at once"
-        if self.study.thorough and (judged := self.metrics.get("gain")) is not None:
-            surer = judged["least_confidence_interval"][0] > 0
-            why = "along the data the reference classifier is no surer at the worst place"
-        else:
-            surer = Estimate(*choice["gain"]).low > 0
-            why = (
-                "along the data images half-way are no more like real ones in brightness, "
-                "sharpness and distance to the nearest training image"
-            )
-        return None if surer else why
+        if Estimate(*choice["gain"]).low > 0:
+            return None
+        return (
+            "along the data images half-way are no more like real ones in brightness, sharpness "
+            "and distance to the nearest training image"
+        )
 
     @cached_property
     def _choice(self) -> dict[str, Any]:
@@ -209,7 +204,7 @@ class Interpolation(Chapter):
         def compute() -> dict[str, dict[str, np.ndarray]]:
             starts, ends = np.array(list(islice(self._draw_pairs(seed), self.scored_pairs))).T
             codes = study.codes[starts], study.codes[ends]
-            numbers, least = {}, {}
+            numbers = {}
             with study.make_bar("scoring paths", len(KINDS)) as bar:
                 for kind in KINDS:
                     if kind == PIXELS:
@@ -217,14 +212,10 @@ class Interpolation(Chapter):
                         images = linear_paths(*pairs, SCORED_FRAMES)
                     else:
                         images = study.decode(self._find_codes(kind, *codes, SCORED_FRAMES))
-                    numbers[kind], least[kind] = self._score_paths(images)
+                    numbers[kind] = self._score_paths(images)
                     bar.update()
             rows = choose_limited(len(study.codes), REAL_IMAGES)
             numbers[REAL] = self._score_frames(study.decode(study.codes[rows])[:, np.newaxis])[0]
-            if least["data"] is not None:
-                rng = np.random.default_rng(seed)
-                gain = {"least_confidence": mean_estimate(least["data"] - least["linear"], rng)}
-                numbers["gain"] = to_numbers(gain)
             return numbers
 
         key = (*study.model_key, seed, study.classifier_key)
@@ -235,9 +226,6 @@ class Interpolation(Chapter):
         numbers = self.metrics
         rows = list_rows(ROWS, numbers, "data", BASELINES, {"real test images": REAL})
         rows = [row for row in rows if np.isfinite(row.own.value)]
-        if "gain" in numbers:
-            words = "Least confidence along the data minus that on the straight line"
-            rows.append(Row(words, value_in(numbers["gain"], "least_confidence"), better=HIGHER))
         found = self.study.trained_classifier
         if found is not None:
             words = "Balanced accuracy of the reference classifier on real test images"
@@ -247,8 +235,8 @@ class Interpolation(Chapter):
             rows.append(Row(words, value_in(found.facts, "balanced_accuracy"), chance))
         return rows
 
-    def _score_paths(self, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-        """What paths (N, T, H, W, C) look like, and the least confidence on each, if any."""
+    def _score_paths(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What paths (N, T, H, W, C) look like."""
         steps = scores.step_lengths(images)
         changing = steps[steps.any(axis=1)]
         ratios = changing.max(axis=1) / changing.mean(axis=1)
@@ -266,11 +254,10 @@ class Interpolation(Chapter):
             measured = self.study.measure_strokes(some.reshape(-1, *images.shape[2:]))
             thickness = measured[:, ATTRIBUTES.index("thickness")].reshape(some.shape[:2])
             numbers["thickness_off"] = np.nanmean(np.abs(thickness - span_evenly(thickness)))
-        if confidence is None:
-            return numbers, None
-        numbers["least_confidence"] = confidence.min(axis=1).mean()
-        numbers["midpoint_confidence"] = confidence[:, images.shape[1] // 2].mean()
-        return numbers, confidence.min(axis=1)
+        if confidence is not None:
+            numbers["least_confidence"] = confidence.min(axis=1).mean()
+            numbers["midpoint_confidence"] = confidence[:, images.shape[1] // 2].mean()
+        return numbers
 
     def _score_frames(self, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """What the frames of paths (N, T, H, W, C) look like, and the confidence in each (N, T)."""

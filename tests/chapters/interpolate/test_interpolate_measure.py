@@ -73,18 +73,13 @@ def test_metrics_compare_all_paths_with_real_images(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
     metrics = make_study(linear_run, tiny, tmp_path, with_classifier=True).of(Interpolation).metrics
-    assert set(metrics) == {*measure.KINDS, "real_images", "gain"}
+    assert set(metrics) == {*measure.KINDS, "real_images"}
     assert metrics["pixels"]["step_ratio"] == pytest.approx(1, abs=1e-3)
     assert metrics["linear"]["length"] < metrics["data"]["length"]
     assert metrics["real_images"]["nearest_distance"] == pytest.approx(
         ImageSearch(tiny.train_images)
         .find(linear_run.decode(linear_run.encode(tiny.test_images[:])))[0]
         .mean()
-    )
-    gain, (low, high) = metrics["gain"].values()
-    assert low <= gain <= high
-    assert gain == pytest.approx(
-        metrics["data"]["least_confidence"] - metrics["linear"]["least_confidence"], abs=1e-6
     )
     for kind in measure.KINDS:
         assert metrics[kind]["least_confidence"] <= metrics[kind]["confidence"]
@@ -107,7 +102,6 @@ def test_without_a_classifier_its_numbers_are_left_out(
         "step_ratio",
         "length",
     }
-    assert "gain" not in metrics
 
 
 def test_paths_are_placed_on_the_map(linear_run: LinearRun, tiny: ImageDataset) -> None:
@@ -176,18 +170,6 @@ def test_the_path_that_was_chosen_is_on_record_with_its_reason(
     assert asked.path == "linear"
 
 
-@pytest.mark.parametrize(("low", "path"), [(0.01, "data"), (-0.01, "linear")])
-def test_a_referee_chooses_the_path_where_it_is_asked_anyway(
-    linear_run: LinearRun, tiny: ImageDataset, low: float, path: str
-) -> None:
-    looks = {"gain": [-0.5, -0.6, -0.4], "leap": 0.2}
-    judged = {"gain": {"least_confidence": 0.1, "least_confidence_interval": [low, 0.3]}}
-    for thorough, expected in ((True, path), (False, "linear")):
-        chapter = make_study(linear_run, tiny, thorough=thorough).of(Interpolation)
-        chapter._choice, chapter.metrics = looks, judged
-        assert chapter.path == expected
-
-
 def test_what_the_choice_goes_by_is_measured_and_kept(
     linear_run: LinearRun, tiny: ImageDataset, tmp_path: Path
 ) -> None:
@@ -251,8 +233,6 @@ def test_rows_are_the_metrics(linear_run: LinearRun, tiny: ImageDataset) -> None
     judge = rows["Balanced accuracy of the reference classifier on real test images"]
     assert (judge.own.value, judge.own.low, judge.own.high) == (1, 0.9, 1)
     assert judge.baselines["guessing"].value == pytest.approx(1 / 3)
-    gain = rows["Least confidence along the data minus that on the straight line"].own
-    assert gain.low is not None
     without = make_study(linear_run, tiny).of(Interpolation).rows
     assert not any("classifier" in row.words for row in without)
     assert all(np.isfinite(row.own.value) for row in without)
