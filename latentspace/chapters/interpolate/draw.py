@@ -22,6 +22,7 @@ CORNER_ROOM = 28  # for the names at its corners
 FRAME_COLOR = (200, 30, 30)  # of the image of the moment
 FRAME_WIDTH = 4
 ON_MAP_IMAGES = 7  # of each path
+POINT_AREA = 15_000  # of all points of a map; few are larger
 STRIP_HEIGHT = 0.16  # of a map's side, below it
 
 
@@ -104,8 +105,9 @@ def draw_paths_on_map(
     figure = layout.make_figure(5.6 * columns + 1.2, 6.3 * rows)
     colors = choose_class_colors(len(class_names))
     panels = figure.subplots(rows, columns, squeeze=False)
+    size = min(max(POINT_AREA / len(points), 5), 25)
     for axes, path in zip(panels.flat, (path for row in paths for path in row), strict=True):
-        axes.scatter(points[:, 0], points[:, 1], s=5, c=colors[labels], linewidths=0, alpha=0.35)
+        axes.scatter(points[:, 0], points[:, 1], s=size, c=colors[labels], linewidths=0, alpha=0.35)
         _draw_path(axes, path, as_ink)
         style_map_axes(axes, path.heading)
     add_class_legend(figure, class_names)
