@@ -89,7 +89,7 @@ def test_a_map_that_is_fed_back_has_the_scores_of_ours(given: Path, tmp_path: Pa
         assert theirs.pop("file") == name
         assert said in theirs.pop("rows")
         assert theirs == {key: found["latent"][key] for key in theirs}
-        assert len(theirs) == 12
+        assert len(theirs) == 10
         assert set(map(float, np.ravel(list(difference.values())[::2]))) == {0.0}
         assert all(row.baselines[name] == row.own for row in maps.rows if "before" not in row.words)
 

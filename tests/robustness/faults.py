@@ -67,7 +67,7 @@ LOADED = (
         "latentspace.report",
         "latentspace.report.gallery",
     ),
-    *("latentspace.drawing.grids", "latentspace.chapters.reconstruct.draw", "matplotlib.pyplot"),
+    *("latentspace.drawing.grids", "matplotlib.pyplot"),
 )
 TIMED = {FACTS, HISTORY, RECORDS, METRICS}  # files that hold times
 
