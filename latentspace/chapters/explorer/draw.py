@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
 
+import jinja2
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from latentspace.chapters.explorer.plots import plot_maps
@@ -27,11 +27,6 @@ QUANTILES = (0.01, 0.99)  # of numbers; beyond these colours stay the same
 MOST_PIXELS = 32_000_000  # of a sheet; a browser holds four bytes a pixel
 MOST_BYTES = 12_000_000  # of a sheet without loss
 EFFORT, QUALITY = 20, 85  # of 100: of the search for a small file; of what is kept with loss
-MAP = Template(
-    '<section class="map"><div class="heading"><h2>$heading</h2><p>$scores</p></div>'
-    '<div class="room"><div class="plot" id="$space">$plot<div class="ring"></div></div></div>'
-    "</section>"
-)
 # The page may run what is in it, and load nothing. Bokeh and its WebGL make functions out of text.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; "
@@ -43,11 +38,6 @@ BEHAVIOR = (
     *("own_image.js", "live.js", "panels.js", "drawing.js"),
 )
 WORKER = ("network.js", "paths.js", "reader.js", "worker.js")
-NEAR = Template('<div class="near"><h2>$heading</h2><div data-space="$space"></div></div>')
-BACK = Template(
-    '<figure><canvas id="reconstruction$letter"></canvas><figcaption>$words</figcaption></figure>'
-)
-NETWORKS = Template('<script type="text/plain" id="model$place">$data</script>')
 BLUE, RED, MIDDLE = 9, 8, (0.72, 0.74, 0.78)  # of two models, among ten colours; of neither
 
 
@@ -169,30 +159,26 @@ def draw_explorer(
     }
     colors = np.array(described[0][0]["colors"], np.uint32)[groups["class"][0]]
     script, plots = plot_maps({space: one.points for space, one in maps.items()}, colors, arrays)
-    shown, near = "", ""
-    for space, one in maps.items():
-        heading, scores, words = map(html.escape, (one.heading, one.scores, one.near))
-        shown += MAP.substitute(space=space, heading=heading, scores=scores, plot=plots[space])
-        near += NEAR.substitute(space=space, heading=words)
-    letters = {one.letter: f"by {one.letter}" if one.letter else "reconstruction" for one in backs}
-    networks = [base64.b64encode(data).decode() for _, data in live]
-    page = Template(_read_part("page.html")).substitute(
-        title=html.escape(text.title),
-        subject=html.escape(subject),
-        caption=html.escape(text.caption),
-        maps=shown,
-        near=near,
-        backs="".join(BACK.substitute(letter=one, words=by) for one, by in letters.items()),
+    template = jinja2.Template(
+        _read_part("page.html.jinja"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    made = {  # as it is, nothing in it escaped
+        "style": _read_part("page.css"),
+        "behavior": "\n".join(map(_read_part, BEHAVIOR)),
+        "worker": "\n".join(map(_read_part, WORKER)),
+        "known": json.dumps(known).replace("<", r"\u003c"),
+        "scripts": Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
+    }
+    page = template.render(
+        {name: Markup(words) for name, words in made.items()},
+        text=text,
+        subject=subject,
+        policy=Markup(POLICY),
+        maps=maps,
+        plots={space: Markup(plot) for space, plot in plots.items()},
+        backs=backs,
         sheet=f"data:image/webp;base64,{base64.b64encode(sheet.encoded).decode()}",
-        known=json.dumps(known).replace("<", r"\u003c"),
-        policy=POLICY,
-        networks="\n".join(
-            NETWORKS.substitute(place=place, data=data) for place, data in enumerate(networks)
-        ),
-        style=_read_part("page.css"),
-        behavior="\n".join(map(_read_part, BEHAVIOR)),
-        worker="\n".join(map(_read_part, WORKER)),
-        plots=Resources(mode="inline", components=["bokeh", "bokeh-gl"]).render_js() + script,
+        networks=[base64.b64encode(data).decode() for _, data in live],
     )
     return page.encode()
 
