@@ -248,7 +248,7 @@ def test_every_picture_is_made_and_animations_in_the_format_asked_for(
     assert set(metrics["methods"]) >= {"pca", "ica", "tsne"}
     assert metrics["overlap"]["images"] == 50
     assert set(metrics["interpolation"]) == {
-        *("pixels", "linear", "spherical", "data", "real_images", "gain", "rows")
+        *("pixels", "linear", "spherical", "data", "real_images", "rows")
     }
     assert len(metrics["traversals"]["unit_deviations"]) == 4
 
