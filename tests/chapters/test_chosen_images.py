@@ -163,5 +163,7 @@ def test_two_runs_are_compared_on_chosen_images(
     assert comparison.images == ("21 of 60 test images of bars; on the maps 21 test images"), (
         comparison.images
     )
-    names = [name for part in comparison.examples for name in part.names]
-    assert {int(name.rpartition("#")[2]) for name in names} <= set(chosen.test_numbers)
+    names = [note.text for part in comparison.examples for (note,) in part.notes[0]]
+    shown = {int(name.rpartition("#")[2].rstrip(")")) for name in names}
+    assert shown
+    assert shown <= set(chosen.test_numbers)

@@ -228,9 +228,10 @@ def test_the_picture_holds_what_is_listed_and_decodes_it_at_once(
     listings = list(study.of(Outliers).listings.values())
     assert len(listings[-1].indices) == 0
     for grid, listing in zip(shown["grids"], listings, strict=True):
-        np.testing.assert_array_equal(grid.images[0], study.images[listing.indices])
+        images, below = (each.reshape(-1, *each.shape[2:]) for each in (grid.images, grid.below))
+        np.testing.assert_array_equal(images, study.images[listing.indices])
         back = study.run.decode(study.codes[listing.indices])
-        np.testing.assert_allclose(grid.below[0], back, atol=1e-6)
+        np.testing.assert_allclose(below, back, atol=1e-6)
         written = [[note.text for note in lines] for lines in grid.notes[0]]
         assert written == listing.reasons
     assert all(count > 0 for call, count in study.run.calls[: -len(listings)] if call == "decode")
