@@ -43,6 +43,11 @@ def describe_classifier(study: Study) -> str:
     )
 
 
+def begin_sentence(words: str) -> str:
+    """Words, such as the answer of a chapter, with a capital letter."""
+    return f"{words[0].upper()}{words[1:]}"
+
+
 def strip_folders(expression: str) -> str:
     """What a person wrote, image files by their names alone: where they lie is no part of it."""
     return FOLDERS.sub("", expression)

@@ -292,7 +292,8 @@ def natural_sort_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
     """A key that sorts names as a person would: "2" before "10"; names that differ never tie."""
     # Numbers are compared as text, shorter ones first: Python makes none of thousands of digits.
     parts: list[Any] = re.split(r"(\d+)", name)
-    parts[1::2] = [(len(digits.lstrip("0")), digits.lstrip("0")) for digits in parts[1::2]]
+    digits = [part.lstrip("0") for part in parts[1::2]]
+    parts[1::2] = [(len(part), part) for part in digits]
     return parts, name
 
 

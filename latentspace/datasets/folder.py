@@ -1,12 +1,13 @@
 """Folders of image files, whose subfolders are the classes -> `ImageDataset`."""
 
+import contextlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +39,20 @@ class ImageFile:
     row: int = -1  # in the attributes, see `Attributes.select`
 
 
-_Unit = tuple[ImageFile, Look, int]  # what becomes an image: a file, or the frame of a number
+class Listing(NamedTuple):
+    """The image files of a folder, with what is known of them."""
+
+    files: list[ImageFile]
+    notes: list[str]
+    attributes: Attributes  # a row for each that is known, see `ImageFile.row`
+
+
+class _Unit(NamedTuple):
+    """What becomes an image: a file, or one of its frames."""
+
+    file: ImageFile
+    look: Look
+    number: int  # of the frame
 
 
 def read_image_folder(
@@ -49,19 +63,15 @@ def read_image_folder(
     Decoded images lie in the cache, from which only what is needed is read into memory; without
     a cache in memory. Raises an `InputError` where fewer than two images can be read.
     """
-    notes: list[str] = []
-    try:
-        return _read_files(folder, read_options, how, notes, name=name, source=source)
-    except InputError as error:
-        for note in notes:  # which may say where it comes from
-            error.add_note(note)
-        raise
+    listing = find_images(folder, read_options)
+    with _keep_notes(listing.notes):
+        return _read_files(folder, listing, read_options, how, name=name, source=source)
 
 
 def _read_files(
-    folder: Path, read_options: ReadOptions, how: Decoding, notes: list[str], **named: Any
+    folder: Path, listing: Listing, read_options: ReadOptions, how: Decoding, **named: Any
 ) -> ImageDataset:
-    every, attributes = find_images(folder, read_options, notes)
+    every, notes, attributes = listing
     files = [every[index] for index in dataset.choose_limited(len(every), read_options.limit)]
     takes_frames = read_options.frames_as == "images"
     paths = [file.path for file in files]
@@ -80,10 +90,10 @@ def _read_files(
         notes.append(f"{cut:,} files of colour or with transparency have {read} read whole")
     value_ranges = _choose_values(seen, read_options.value_range, notes)
     counted = [(file, look, look.frames if takes_frames else 1) for file, look in seen]
-    units = [(file, look, number) for file, look, count in counted for number in range(count)]
+    units = [_Unit(file, look, number) for file, look, n in counted for number in range(n)]
     units = [units[index] for index in dataset.choose_limited(len(units), read_options.limit)]
     _check_count(len(units), folder, [*failures.values()])
-    size, channels = _choose_form([look for _, look, _ in units], read_options, notes)
+    size, channels = _choose_form([unit.look for unit in units], read_options, notes)
     train, test, num_validation = _split(units, read_options.test_fraction)
     ordered = [units[index] for index in (*train, *test)]
     frames = [
@@ -93,7 +103,7 @@ def _read_files(
     fit = read_options.fit
     pixels, undecoded = decode_files(frames, how, size=size, channels=channels, fit=fit)
     for number, text in undecoded.items():
-        path = ordered[number][0].path
+        path = ordered[number].file.path
         failures[path] = f"{_format_place(folder, path)} ({text})"
     kept = [number not in undecoded for number in range(len(ordered))]
     first_test = sum(kept[: len(train)])
@@ -108,7 +118,7 @@ def _read_files(
     if failures:
         shown = _join([*failures.values()])
         notes.append(f"{len(failures)} files can't be read and are skipped: {shown}")
-    decoded = [file for file, *_ in itertools.compress(ordered, kept)]
+    decoded = [unit.file for unit in itertools.compress(ordered, kept)]
     known = [file.label for file in decoded]
     if lost := {file.label for file in files} - set(known):
         shown = ", ".join(map(to_printable, sorted(lost)[:NAMED_FILES]))
@@ -137,9 +147,7 @@ def _read_files(
     )
 
 
-def find_images(
-    folder: Path, read_options: ReadOptions, notes: list[str]
-) -> tuple[list[ImageFile], Attributes]:
+def find_images(folder: Path, read_options: ReadOptions = dataset.AS_IT_IS) -> Listing:
     """Lists the image files of a folder, in natural order, with their classes and attributes.
 
     Its subfolders are the splits and the classes, see `layout.arrange`, unless a labels.csv names
@@ -150,6 +158,7 @@ def find_images(
     Hidden files, what is no image by its name or first bytes, and links that lead out of the folder
     are left out. Raises an `InputError` where there is no image, or a table can't be read.
     """
+    notes: list[str] = []
     table = Path(read_options.labels or folder / LABELS_FILE)
     classes_from = "none" if read_options.no_labels else read_options.classes_from
     has_table = classes_from is None and (read_options.labels is not None or table.is_file())
@@ -165,7 +174,9 @@ def find_images(
     paths = _walk(folder, notes, known=(table, about))
     if not paths:
         wanted = "files such as PNG or JPEG, in subfolders named by class or all in one folder"
-        raise InputError(f"{folder} holds no images: expected {wanted}; four IDX files; NPZ files")
+        received = f". Received: {'; '.join(notes)}" if notes else ""
+        wanted += f"; four IDX files; or NPZ files{received}"
+        raise InputError(f"{folder} holds no images: expected {wanted}")
     places = [path.relative_to(folder).as_posix() for path in paths]
     names = {place: row for row, place in enumerate(places)}
     tables: dict[str, tuple[NamedRows, list[int]]] = {}  # that tell attributes, and what else
@@ -184,56 +195,74 @@ def find_images(
             notes.append(f"{len(rows) - len(known)} images without a label in {table} are left out")
         return {names[name]: found for name, found in known.items()}
 
-    parts = [Path(place).parts for place in places]
-    arranged, said = arrange(parts, classes_from, label if has_table else None)
-    if has_attributes:
-        tables = {"attributes": (name_files(read_table(about, "file,value"), list(names)), [])}
-    rows, attributes = dict[str, int](), NO_ATTRIBUTES
-    for named, told in tables.values() if asked != "none" else ():
-        try:
-            rows, attributes, more = read_named_attributes(named, told)
-        except InputError as error:
-            if has_attributes:
-                raise
-            more = [f"{error}: its attributes are left out"]
-        said += [note for note in (*named.table.notes, *more) if note not in notes]
-    notes += said
+    with _keep_notes(notes):
+        parts = [Path(place).parts for place in places]
+        arranged, said = arrange(parts, classes_from, label if has_table else None)
+        if has_attributes:
+            named = name_files(read_table(about, "file,value"), list(names))
+            tables = {"attributes": (named, [])}
+        rows, attributes = dict[str, int](), NO_ATTRIBUTES
+        for named, told in tables.values() if asked != "none" else ():
+            try:
+                rows, attributes, more = read_named_attributes(named, told)
+            except InputError as error:
+                if has_attributes:
+                    raise
+                more = [f"{error}: its attributes are left out"]
+            said += [note for note in (*named.table.notes, *more) if note not in notes]
     files = []
     for row, split, of_class in arranged:
         named_class = dataset.UNLABELLED[0] if of_class is None else of_class
         files.append(ImageFile(paths[row], named_class, split, rows.get(places[row], -1)))
-    return files, attributes
+    return Listing(files, notes + said, attributes)
+
+
+@contextlib.contextmanager
+def _keep_notes(notes: Sequence[str]) -> Iterator[None]:
+    """Gives an error the notes so far, which may say where it comes from."""
+    try:
+        yield
+    except InputError as error:
+        for note in notes:
+            error.add_note(note)
+        raise
 
 
 def _walk(folder: Path, notes: list[str], *, known: Sequence[Path]) -> list[Path]:
     """The image files of a data set, with notes on all else but known files."""
     images, outside, dead, repeated, others = (list[Path]() for _ in range(5))
     entered = set[str]()  # folders that were reached over links
-
-    def visit(parent: Path, is_linked: bool) -> None:  # below a link to a folder
+    real_folder = os.path.realpath(folder)
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real_parent = os.path.realpath(parent)
+        place = os.path.join(real_folder, os.path.relpath(parent, folder))
+        linked = real_parent != os.path.normpath(place)  # below a link to a folder
         inner = []
-        for path in sorted(parent.iterdir(), key=lambda path: dataset.natural_sort_key(path.name)):
-            if path.name[0] == "." or path.name in SYSTEM_FILES:
-                continue
-            over_link = is_linked or path.is_symlink()
+        for name in sorted(
+            (name for name in folders if name[0] != "."), key=dataset.natural_sort_key
+        ):
+            path = Path(parent, name)
             real = os.path.realpath(path)
+            over_link = linked or path.is_symlink()
+            if leads_outside(path, folder):
+                outside.append(path)
+            elif over_link and (real in entered or Path(real_parent).is_relative_to(real)):
+                repeated.append(path)
+            else:
+                inner.append(name)
+                if over_link:
+                    entered.add(real)
+        folders[:] = inner
+        for name in sorted(names, key=dataset.natural_sort_key):
+            path = Path(parent, name)
+            if name[0] == "." or name in SYSTEM_FILES:
+                continue
             if path.is_symlink() and leads_outside(path, folder):
                 outside.append(path)
-            elif path.is_dir():
-                is_around = Path(os.path.realpath(parent)).is_relative_to(real)
-                if over_link and (real in entered or is_around):
-                    repeated.append(path)
-                else:
-                    inner.append((path, over_link))
-                    entered.update([real] * over_link)
             elif not path.is_file():
                 dead.append(path)
             elif path not in known:
                 (images if is_image_file(path) else others).append(path)
-        for found in inner:
-            visit(*found)
-
-    visit(folder, is_linked=False)
     for paths, what in (
         (outside, f"links that lead out of {folder} are left out"),
         (repeated, "links to folders that are in the data set already are left out"),
@@ -288,15 +317,15 @@ def _choose_values(
 
 def _split(units: Sequence[_Unit], test_fraction: float) -> tuple[np.ndarray, np.ndarray, int]:
     """Indices of training and of test images; the last so many training images validate."""
-    splits = np.array([str(file.split) for file, *_ in units])
+    splits = np.array([str(unit.file.split) for unit in units])
     is_test, validates = splits == "test", splits == "validation"
     if is_test.any() and not is_test.all():
         fitted, held_back = np.flatnonzero(~is_test & ~validates), np.flatnonzero(validates)
         return np.concatenate([fitted, held_back]), np.flatnonzero(is_test), len(held_back)
-    digests = [look.digest for _, look, _ in units]
+    digests = [unit.look.digest for unit in units]
     if len(set(digests)) * test_fraction < 1:  # frames of a few stacks can't stay together
-        digests = [f"{look.digest}-{number}" for _, look, number in units]
-    labels, _ = dataset.index_classes([file.label for file, *_ in units])
+        digests = [f"{unit.look.digest}-{unit.number}" for unit in units]
+    labels, _ = dataset.index_classes([unit.file.label for unit in units])
     return *dataset.split_train_test(labels, np.array(digests), test_fraction), 0
 
 

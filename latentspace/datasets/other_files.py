@@ -1,6 +1,5 @@
 """Files that hold images and are not read: how to bring them in."""
 
-import re
 import shlex
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ HEAD = 4096  # bytes that are looked at
 EXPECTED = (
     "an .npz or .npy file, or a folder of image files, of four IDX files, of .npz or of .npy files"
 )
+LEAST_COLUMNS = 17  # of a table of pixels: a label and 4x4
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 MODELS = (".keras", ".weights.h5", ".pt", ".pth", ".onnx", ".tflite", ".safetensors")
 CODE = read_tables(__file__)  # that makes an .npz file, by kind of file
@@ -46,15 +46,7 @@ def _describe(path: Path, head: bytes) -> str:
         needed = "with pandas and pyarrow and with the names of your columns"
         return f"a Parquet file. Make an .npz file of it, {needed}: {write('parquet')}"
     if suffix in (".csv", ".tsv"):
-        first = head.decode("latin-1").partition("\n")[0]
-        comma = max(DELIMITERS, key=first.count)
-        heading = int(re.match(r"\W*\d", first) is None)
-        names = f"--dataset FOLDER --labels {shlex.quote(str(path))}"
-        return (
-            f"a table. A table of file,label goes with a folder of image files: {names}. Where it "
-            "holds square grey images, perhaps a label before each, make an .npz file of it: "
-            + write("pixels", comma=comma, heading=heading)
-        )
+        return f"a table. {_explain_table(path, head)}"
     if suffix in (".pkl", ".pickle", ".joblib") or head[:1] == b"\x80":
         how = f"make an .npz file of it, with the names of its parts: {write('pickle')}"
         why = "which is not read, since it can run code. If you trust who made it"
@@ -67,6 +59,22 @@ def _describe(path: Path, head: bytes) -> str:
         return "one image: pass the folder that holds all images"
     how = "numpy.savez('FILE.npz', images=..., labels=...)"
     return f"no data set: expected {EXPECTED}. Write images (N, H, W) or (N, H, W, C) with {how}"
+
+
+def _explain_table(path: Path, head: bytes) -> str:
+    lines = head.decode("latin-1").splitlines() or [""]
+    comma = max(DELIMITERS, key=lines[0].count)
+    columns = [column.strip('" ') for column in lines[0].split(comma)]
+    count = len(columns) if len(lines) > 1 else LEAST_COLUMNS
+    if count < LEAST_COLUMNS:
+        how = f"--dataset FOLDER --labels {shlex.quote(str(path))}"
+        return f"A table of file,label goes with a folder of image files: {how}"
+    has_labels = round(count**0.5) ** 2 != count
+    labels = ", labels=t[:, 0]" if has_labels else ""
+    heading = int(not columns[0].lstrip("-").replace(".", "").isdigit())
+    about = {"comma": comma, "heading": heading, "first": int(has_labels), "labels": labels}
+    code = _format_command(path, "pixels", **about)
+    return f"Where it holds a label and square grey images, make an .npz file of it: {code}"
 
 
 def _format_command(path: Path, kind: str, **values: object) -> str:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from latentspace.core.errors import InputError, to_printable
 from latentspace.core.pixels import to_unit_range
-from latentspace.datasets.pictures import inspect_picture, open_picture, read_file
+from latentspace.datasets.pictures import look_at_depth, open_picture, read_file
 from latentspace.datasets.values import Range, choose_ranges, fits
 
 LONGEST_PATH = 120  # letters that are shown
@@ -39,7 +39,7 @@ def read_image(
     try:
         with warnings.catch_warnings(action="ignore"):  # Pillow's, about odd metadata
             data = read_file(path)
-            if (values := inspect_picture(data).values) is None:
+            if (values := look_at_depth(data)) is None:
                 value_range = None
             elif value_range is None or not fits(values, value_range):
                 value_range = choose_ranges([values], None)[0][values.own]

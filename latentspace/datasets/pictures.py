@@ -108,6 +108,12 @@ def inspect_picture(data: bytes, *, frames_too: bool = False) -> Look:
         return Look((height, width), grey, frames, joined, cut, digest)
 
 
+def look_at_depth(data: bytes) -> Values | None:
+    """Values of an image of over 8 bits; None of others, or of NaN; errors as `open_picture`."""
+    with _open(data) as picture:  # and not at its other frames, which may be damaged
+        return _find_depth(picture)
+
+
 def _find_depth(picture: Image.Image) -> Values | None:
     if not picture.mode.startswith(("I", "F")):
         return None

@@ -1,6 +1,7 @@
 """Tables of numbers that a person has, a row an image: read, and brought to images or without."""
 
 import csv
+import itertools
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentspace.core.errors import InputError, explain_error, format_reason, to_printable
+from latentspace.core.memory import refuse_too_large
 from latentspace.core.npz import read_arrays, read_headers
 from latentspace.datasets import tables
 from latentspace.datasets.arrays import Arrays, index_labels
@@ -16,6 +18,7 @@ from latentspace.datasets.dataset import ImageDataset
 from latentspace.datasets.tables import NamedRows, show
 
 ARRAYS, TABLES = (".npz", ".npy"), (".csv", ".tsv", ".txt")
+TEXT_EXPANSION = 5  # bytes of memory a byte of text, of numbers such as 0.1
 LABELS = {"label", "labels", "class", "classes", "target"}  # no headings of numbers
 REAL = "buif"  # kinds of dtype
 
@@ -144,16 +147,18 @@ def _read_array(path: Path, key: str, wanted: int) -> np.ndarray:
 
 def _read_text(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers, float64 (N, D), and the names in the first column, if that has any."""
+    if not path.is_file():  # a pipe or a device could keep one waiting for ever
+        raise InputError(f"there is no file {path}")
+    refuse_too_large(TEXT_EXPANSION * path.stat().st_size, str(path), "pass an .npy file")
     what = f"{path} should have a row of numbers for each image, of one length"
     what += ", perhaps after a heading and names of files"
-    lines = tables.read_text(path, "numbers")[0].splitlines()
     explained = explain_error(what, reason=lambda error: format_reason(error).partition(";")[0])
-    with explained, warnings.catch_warnings(action="ignore"):  # of no rows
-        top = [line.strip() for line in lines[:2]] or [""]
-        mark = max(tables.DELIMITERS, key=top[-1].count)
-        if mark not in top[-1]:  # any number of spaces
-            mark, top = " ", [" ".join(line.split()) for line in top]
-        first, *second = ([*row] or [""] for row in csv.reader(top, delimiter=mark))
+    with explained, path.open(encoding="utf-8-sig", newline="") as file:
+        lines = [line.strip() for line in itertools.islice(file, 2)] or [""]
+        mark = max(tables.DELIMITERS, key=lines[-1].count)
+        if mark not in lines[-1]:  # any number of spaces
+            mark, lines = " ", [" ".join(line.split()) for line in lines]
+        first, *second = ([*row] or [""] for row in csv.reader(lines, delimiter=mark))
         cells = [*map(tables.fold_heading, first)]
         words, others = ([*map(_is_word, row)] for row in (first, *(second or [[""]])))
         is_named = words[0] and cells[0] in ("", *tables.FILE_HEADINGS)
@@ -162,8 +167,12 @@ def _read_text(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         has_names = is_named or (words[0] and others[0])
         columns = range(1, len(others)) if has_names else None
         split: Any = {"delimiter": mark if mark != " " else None, "quotechar": '"'}
-        values = np.loadtxt(lines[start:], usecols=columns, ndmin=2, comments=None, **split)
-        rows = csv.reader(lines[start:], delimiter=mark)
+        file.seek(0)
+        body = itertools.islice(file, start, None)
+        with warnings.catch_warnings(action="ignore"):  # of no rows
+            values = np.loadtxt(body, usecols=columns, ndmin=2, comments=None, **split)
+        file.seek(0)
+        rows = csv.reader(itertools.islice(file, start, None), delimiter=mark)
         names = tuple(row[0].strip() for row in rows if row) if has_names else ()
     if start and (told := LABELS & {*cells}):
         what = f"{path} has a column {told.pop()}, which is no number of a row"

@@ -17,7 +17,7 @@ from latentspace.core.errors import InputError
 from latentspace.datasets import ImageDataset, ReadOptions
 from latentspace.datasets.dataset import UNLABELLED
 from latentspace.datasets.decoding import Decoding, inspect_files
-from latentspace.datasets.folder import LONGEST_SIDE, ImageFile, find_images, read_image_folder
+from latentspace.datasets.folder import LONGEST_SIDE, find_images, read_image_folder
 
 
 def make_picture(value: int, size: tuple[int, int] = (9, 12), mode: str = "L") -> Image.Image:
@@ -41,13 +41,6 @@ def read(
 ) -> ImageDataset:
     named = {"name": folder.name, "source": str(folder)}
     return read_image_folder(folder, read_options or ReadOptions(), Decoding(cache), **named)
-
-
-def list_images(folder: Path) -> tuple[list[ImageFile], list[str]]:
-    """The image files of a folder, and what is said of the others."""
-    notes: list[str] = []
-    files, _ = find_images(folder, ReadOptions(), notes)
-    return files, notes
 
 
 def get_values(data: ImageDataset) -> dict[int, str]:
@@ -186,7 +179,7 @@ def test_links_out_of_the_folder_are_left_out(tmp_path: Path) -> None:
     make_picture(200).save(tmp_path / "secret.png")
     (folder / "s8" / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "s8" / "inner.png").symlink_to(folder / "s9" / "0.png")
-    files, notes = list_images(folder)
+    files, notes, _ = find_images(folder)
     assert len(files) == 16
     assert notes[0] == f"1 links that lead out of {folder} are left out: s8/link.png"
 
@@ -212,7 +205,7 @@ def test_links_to_folders_are_followed_once_and_within_the_folder(tmp_path: Path
     (folder / "s8" / "next.png").symlink_to(outside / "s8" / "0.png")
     (folder / "s8" / "round.png").symlink_to(folder / "s8" / "round.png")
     (folder / "s8" / "gone.png").symlink_to(folder / "s8" / "nothing.png")
-    files, notes = list_images(folder)
+    files, notes, _ = find_images(folder)
     assert len(files) == 10
     assert {file.label for file in files} == {"s8", "s9"}
     assert notes[:3] == [
@@ -227,7 +220,7 @@ def test_train_and_test_may_not_be_links_out_of_the_folder(tmp_path: Path) -> No
     folder = tmp_path / "set"
     write_classes(folder / "train")
     (folder / "test").symlink_to(tmp_path / "outside")
-    files, notes = list_images(folder)
+    files, notes, _ = find_images(folder)
     assert {file.split for file in files} == {None}
     assert notes[0] == f"1 links that lead out of {folder} are left out: test"
 
@@ -424,9 +417,8 @@ def test_what_is_lost_is_counted_and_said(tmp_path: Path, monkeypatch: pytest.Mo
         read(folder)
     assert "4 files are no images and are left out: 2 .dcm, 2 .svg" in caught.value.__notes__
     shutil.rmtree(folder / "s11")
-    with pytest.raises(InputError, match=r"holds no images: expected files such as") as caught:
+    with pytest.raises(InputError, match=r"holds no images.* Received: 4 files are no images"):
         read(folder)
-    assert "4 files are no images and are left out: 2 .dcm, 2 .svg" in caught.value.__notes__
 
 
 def test_heic_is_read_where_its_package_is_installed(tmp_path: Path) -> None:
@@ -489,7 +481,7 @@ def test_the_first_bytes_decide_where_an_ending_tells_nothing(
     (tmp_path / "readme.txt").write_text("BMW and P5 are no images, or are they?")
     (tmp_path / "empty").write_bytes(b"")
     make_picture(1).save(tmp_path / "camera.NEF", "TIFF")  # as if it were its thumbnail
-    files, notes = list_images(tmp_path)
+    files, notes, _ = find_images(tmp_path)
     assert sorted(file.path.name for file in files if file.path.suffix != ".txt") == sorted(names)
     assert "without an ending" in notes[0]
 
@@ -502,7 +494,7 @@ def test_class_folders_may_be_links_within_the_data_set(tmp_path: Path) -> None:
             (tmp_path / folder / split).mkdir()
             for name in classes:
                 (tmp_path / folder / split / name).symlink_to(f"{target}/{name}")
-        files, _ = list_images(tmp_path / folder)
+        files, *_ = find_images(tmp_path / folder)
         assert {(file.split, file.label) for file in files} == {
             ("train", "s8"), ("train", "s9"), ("test", "s10"), ("test", "s11")
         }  # fmt: skip
@@ -512,7 +504,7 @@ def test_class_folders_may_be_links_within_the_data_set(tmp_path: Path) -> None:
         inner.mkdir()
         for name in ("a", "b"):
             (inner / name).symlink_to(f"../level{number + 1}")
-    assert len(list_images(chain)[0]) == 10
+    assert len(find_images(chain)[0]) == 10
 
 
 def test_an_image_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Codes as a way to store images."""
 
-from latentspace.chapters.captions import format_model
+from latentspace.chapters.captions import begin_sentence, format_model
 from latentspace.chapters.compression import draw
 from latentspace.chapters.compression.measure import Compression
 from latentspace.chapters.figure import Drawing, Recipe
@@ -24,7 +24,7 @@ def _describe_costs(study: Study) -> str:
     least = min(float(method.mse.min()) for method in chapter.codes.values())
     lossless = ", ".join(f"{name} {size:.0f}" for name, size in chapter.lossless.items())
     return (
-        f"{chapter.answer[0].upper()}{chapter.answer[1:]}. PCA's matrix takes up to "
+        f"{begin_sentence(chapter.answer)}. PCA's matrix takes up to "
         f"{matrix / 1e6:.2f} MB. The error of codes stays above {least:.5f} with any number of "
         f"bytes. Bytes of an image without any loss: {lossless}."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentspace.chapters.interpolate.paths import choose_steps
 from latentspace.core.pixels import to_rgb, to_uint8
 from latentspace.drawing import layout
 from latentspace.drawing.layout import Label, Page
@@ -116,7 +117,7 @@ def draw_paths_on_map(
 
 def _draw_path(axes: Axes, path: PathOnMap, as_ink: bool) -> None:
     """A path, dots on it, and the images there in a row below, in frames of the dots' colours."""
-    steps = np.unique(np.linspace(0, len(path.places) - 1, ON_MAP_IMAGES).round().astype(int))
+    steps = choose_steps(len(path.places), ON_MAP_IMAGES)
     shades = layout.load_matplotlib().colormaps["plasma"](np.linspace(0.05, 0.95, len(steps)))
     axes.plot(*path.places.T, color="black", linewidth=1.4, zorder=3)
     x, y = path.places[steps].T

@@ -9,6 +9,7 @@ from latentspace.chapters.captions import count_hold_frames, describe_classifier
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.interpolate import draw
 from latentspace.chapters.interpolate.measure import AUTO, PIXELS, REAL, Interpolation
+from latentspace.chapters.interpolate.paths import choose_steps
 from latentspace.chapters.maps.describe import describe_images, describe_maps
 from latentspace.chapters.maps.measure import Maps
 from latentspace.chapters.study import Study
@@ -42,9 +43,8 @@ def draw_rows(study: Study) -> Drawing:
         + (_describe_numbers(study) if study.thorough else "Measured with --interpolation."),
     )
     images = np.stack([chapter.get_images(kind) for kind in ROWS], axis=1)
-    last = images.shape[2] - 1
-    steps = np.unique(np.linspace(0, last, STILL_STEPS).round().astype(int))
-    headings, found = [f"{step / last:.1f}" for step in steps], list[Grid]()
+    steps = choose_steps(images.shape[2], STILL_STEPS)
+    headings, found = [f"{step / steps[-1]:.1f}" for step in steps], list[Grid]()
     for (first, second), shown in zip(chapter.pairs, images[:, :, steps], strict=True):
         title = f"{first.name} → {second.name}"
         found.append(Grid([] if found else headings, [*ROWS.values()], shown, title))

@@ -22,6 +22,11 @@ def linear_paths(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray
     return np.linspace(starts, ends, steps, axis=1)
 
 
+def choose_steps(count: int, most: int) -> np.ndarray:
+    """Indices of all of `count` steps, or of as many as are shown, about even: int (K,)."""
+    return np.unique(np.linspace(0, count - 1, most).round().astype(int))
+
+
 def span_evenly(values: np.ndarray) -> np.ndarray:
     """What values (N, T) on paths would be if they went evenly from end to end."""
     return linear_paths(values[:, 0], values[:, -1], values.shape[1])

@@ -11,6 +11,7 @@ from latentspace.analysis.projection import choose_perplexity, keep_distances, r
 from latentspace.chapters.chapter import Chapter
 from latentspace.chapters.maps.images import LEAST_IMAGES
 from latentspace.core.errors import InputError
+from latentspace.core.provenance import hash_content
 from latentspace.models.snapshots import Snapshots
 
 
@@ -53,20 +54,18 @@ class Learning(Chapter):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        study, film = self.study, self.snapshots
-        pca = study.fit_components(study.run.latent_dim)
+        film = self.snapshots
         numbers: dict[str, Any] = {
             "images": len(film.indices),
             "probes": len(film.originals),
             "steps": film.steps.tolist(),
             "images_seen": film.images_seen.tolist(),
             "mse": film.errors.tolist(),
-            "pca_mse": scores.pca_error(pca, study.data.train_images[film.indices]),
+            "pca_mse": self._pca_error,
         }
         if self.map_unavailable is None and len(np.unique(self.labels)) > 1:
-            codes = film.codes.astype(np.float32)
-            numbers["knn_accuracy"] = [self._score_votes(vectors) for vectors in codes]
-            numbers["pixel_knn_accuracy"] = self._score_votes(self._flat_pixels)
+            numbers["knn_accuracy"] = self._knn_accuracies["codes"].tolist()
+            numbers["pixel_knn_accuracy"] = float(self._knn_accuracies["pixels"])
         if self.map_unavailable is None:
             last, afresh = self._maps["divergences"]
             numbers["map_kl_divergence"] = float(last)
@@ -122,11 +121,33 @@ class Learning(Chapter):
         """What the votes of neighbours on labels are called."""
         return neighborhoods.name_votes(self.labels)
 
-    def _score_votes(self, vectors: np.ndarray) -> float:
-        """Accuracy of the votes of the nearest in vectors (M, D)."""
-        rows = np.arange(len(self.labels))
-        neighbors = find_nearest_others(vectors, rows)[1]
-        return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())
+    @cached_property
+    def _pca_error(self) -> float:
+        study, film = self.study, self.snapshots
+
+        def compute() -> dict[str, Any]:
+            watched = study.data.train_images[film.indices]
+            pca = study.fit_components(study.run.latent_dim)
+            return {"mse": scores.pca_error(pca, watched)}
+
+        fitted = hash_content(study.fit_indices)
+        key = (study.data.whole.hash, film.indices, fitted, study.run.latent_dim)
+        return float(study.load_or_compute("learning_pca", compute, *key)["mse"])
+
+    @cached_property
+    def _knn_accuracies(self) -> dict[str, np.ndarray]:
+        film, rows = self.snapshots, np.arange(len(self.labels))
+
+        def score(vectors: np.ndarray) -> float:
+            neighbors = find_nearest_others(vectors, rows)[1]
+            return float(neighborhoods.score_votes(neighbors, self.labels, rows).mean())
+
+        def compute() -> dict[str, Any]:
+            codes = np.array([score(codes) for codes in film.codes.astype(np.float32)])
+            return {"codes": codes, "pixels": score(self._flat_pixels)}
+
+        key = (self.study.data.whole.hash, film.indices, film.codes)
+        return self.study.load_or_compute("learning_knn", compute, *key)
 
     @cached_property
     def _flat_pixels(self) -> np.ndarray:

@@ -7,7 +7,13 @@ import numpy as np
 
 from latentspace.analysis.neighborhoods import Estimate
 from latentspace.analysis.projection import Settings
-from latentspace.chapters.captions import CAVEAT, count_hold_frames, format_metric, format_model
+from latentspace.chapters.captions import (
+    CAVEAT,
+    begin_sentence,
+    count_hold_frames,
+    format_metric,
+    format_model,
+)
 from latentspace.chapters.figure import METHODS, Drawing, Recipe
 from latentspace.chapters.maps import draw
 from latentspace.chapters.maps.describe import (
@@ -63,8 +69,7 @@ def _describe_scores(maps: Maps, space: str) -> str:
             parts += format_metric(words, votes.value)
     parts += format_metric("trustworthiness", found["trustworthiness"].value)
     parts.append(f"k-NN preservation {found['knn_preservation'].value:.0%}")
-    scores = "; ".join(parts)
-    return f"{scores[0].upper()}{scores[1:]}"
+    return begin_sentence("; ".join(parts))
 
 
 def _list_maps(maps: Maps, settings: Settings) -> LabelledMaps:
@@ -105,7 +110,7 @@ def draw_comparison(study: Study) -> Drawing:
     maps = study.of(Maps)
     caption = _describe_both(study, maps.flat)
     if maps.settings.dims == 2 and (answer := maps.answer) is not None:
-        caption += f" {answer[0].upper()}{answer[1:]}."
+        caption += f" {begin_sentence(answer)}."
     if maps.given is not None:
         caption += _describe_given(maps, maps.given)
     title = "The same images, mapped from their pixels and from their codes"

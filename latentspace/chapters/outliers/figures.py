@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentspace.analysis.copies import LEAST_IMAGES
-from latentspace.chapters.captions import format_model
+from latentspace.chapters.captions import begin_sentence, format_model
 from latentspace.chapters.figure import Drawing, Recipe
 from latentspace.chapters.outliers import draw
 from latentspace.chapters.outliers.duplicates import LISTED, Duplicates
@@ -125,7 +125,7 @@ def draw_duplicates(study: Study) -> Drawing:
             "the second nearest of their class"
         )
     caption = (
-        f"{chapter.answer[0].upper()}{chapter.answer[1:]}. {found['images']:,} training and test "
+        f"{begin_sentence(chapter.answer)}. {found['images']:,} training and test "
         f"images of {study.data.title}, {found['different_images']:,} of them different; pairs "
         f"across splits come first, then those of two classes. {near}."
     )
